@@ -1,0 +1,1 @@
+"""crfs, the Credit Risk Factor Store."""

@@ -1,0 +1,1 @@
+"""The vocabulary of credit risk: definitions, schemas and values that validate themselves."""

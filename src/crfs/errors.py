@@ -1,0 +1,77 @@
+"""Every deliberate error, grouped by what the caller can do about it.
+
+::
+
+    CrfsError
+    ├── InvalidInput         fix the input and ask again
+    │   └── NotFound         the name is not in the store: check the spelling, list what there is
+    ├── NotYetKnown          the answer depends on something that is not published yet: ask later
+    ├── SourceUnavailable    the provider does not answer: retry
+    ├── SourceRejected       the provider refuses (key, quota, terms): do not retry as it is
+    ├── Conflict             the write would rewrite history: say that it is a correction, with a reason
+    ├── ServiceUnavailable   a server of ours is not there, full or of another version: the text says what to do
+    └── VerificationFailed   bytes or numbers are not what was recorded: do not trust them
+"""
+
+from __future__ import annotations
+
+
+class CrfsError(Exception):
+    """Base of every error that crfs raises on purpose."""
+
+
+class InvalidInput(CrfsError):
+    """The caller's input is wrong; ``problems`` lists every place where, as far as one pass finds them."""
+
+    def __init__(self, message: str, *, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class Problem:
+    """One wrong place in an input: ``row`` (first data row = 1, None where the whole input is meant), ``column``, ``reason``, ``detail``."""
+
+    __slots__ = ("column", "detail", "reason", "row")
+
+    def __init__(self, *, row: int | None, column: str | None, reason: str, detail: str) -> None:
+        self.row = row
+        self.column = column
+        self.reason = reason
+        self.detail = detail
+
+    def __repr__(self) -> str:
+        return f"Problem(row={self.row}, column={self.column!r}, reason={self.reason!r}, detail={self.detail!r})"
+
+    def __str__(self) -> str:
+        place = ", ".join(
+            part for part in (f"row {self.row}" if self.row is not None else "", f"column {self.column}" if self.column else "") if part
+        )
+        return f"{place or 'input'}: {self.reason}: {self.detail}"
+
+
+class NotFound(InvalidInput):
+    """A name (factor, dataset, run, model, payload) that the store does not have."""
+
+
+class NotYetKnown(CrfsError):
+    """The answer rests on something that is not known yet, such as a label whose outcome window is open."""
+
+
+class SourceUnavailable(CrfsError):
+    """A provider did not answer, or answered that it is busy; trying again later is right."""
+
+
+class SourceRejected(CrfsError):
+    """A provider refused: wrong key, exhausted quota, forbidden request. Trying again as it is changes nothing."""
+
+
+class Conflict(CrfsError):
+    """An ingest would give another value for a key that already has one; write it as a correction with a reason."""
+
+
+class ServiceUnavailable(CrfsError):
+    """A server that crfs needs (PostgreSQL, Redis, the disk) is not there or cannot be used; the text says what to do."""
+
+
+class VerificationFailed(CrfsError):
+    """Stored bytes, or a number computed again, are not what was recorded."""
