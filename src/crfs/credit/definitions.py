@@ -1,0 +1,278 @@
+"""Definitions of datasets and factors: what the catalogue says of the numbers in the store.
+
+A definition is data (TOML in ``crfs/catalog``, or a file of the user's); reading one checks every key, and an unknown key is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import time
+from enum import Enum
+from typing import Any
+
+import polars as pl
+
+from crfs.bitemporal.release import ReleaseCalendar, ReleaseLag, ReleaseRule, check_zone
+from crfs.bitemporal.tenor import Tenor
+from crfs.errors import InvalidInput
+
+_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
+_MNEMONIC = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")
+_RESERVED = {
+    "entity", "entity_id", "valid_time", "knowledge_time", "batch_id", "row_state", "knowledge_basis", "vintage_date",
+    "effective_time", "recorded_at", "tenant_id", "at", "position", "question",
+}  # fmt: skip
+
+
+class ColumnType(Enum):
+    """The types that a dataset's column may have; the names are PostgreSQL's."""
+
+    FLOAT8 = "float8"
+    INT8 = "int8"
+    TEXT = "text"
+    BOOL = "bool"
+    DATE = "date"
+
+    @property
+    def polars(self) -> pl.DataType:
+        """The same type in a table."""
+        return _POLARS[self]()
+
+
+_POLARS: dict[ColumnType, type[pl.DataType]] = {
+    ColumnType.FLOAT8: pl.Float64,
+    ColumnType.INT8: pl.Int64,
+    ColumnType.TEXT: pl.String,
+    ColumnType.BOOL: pl.Boolean,
+    ColumnType.DATE: pl.Date,
+}
+
+
+class Scope(Enum):
+    """Whose a dataset's rows are: anybody's, or one tenant's (row-level security)."""
+
+    PUBLIC = "public"
+    TENANT = "tenant"
+
+
+class RevisionPolicy(Enum):
+    """What the provider does to old values: publishes vintages, overwrites them, estimates all again, or never changes them."""
+
+    VINTAGED = "vintaged"
+    LATEST_ONLY = "latest_only"
+    RE_ESTIMATED = "re_estimated"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDefinition:
+    """A typed value column of a dataset, as it comes from the source: ``minimum`` and ``maximum`` bound what is accepted (inclusive)."""
+
+    name: str
+    title: str
+    type: ColumnType = ColumnType.FLOAT8
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    required: bool = False
+    personal: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.match(self.name) or self.name in _RESERVED:
+            raise InvalidInput(
+                f"column {self.name!r}: a name is lower case letters, digits and _, and none of {', '.join(sorted(_RESERVED))}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetDefinition:
+    """One relation with typed value columns that arrive together.
+
+    ``period`` is the length of the period that a row describes, from its valid_time; ``zone`` is the publisher's, in which a question
+    that is only a date ends; ``release`` gives the knowledge time where a delivery carries none.
+    """
+
+    name: str
+    title: str
+    source: str
+    entity_kind: str
+    period: Tenor
+    zone: str
+    columns: tuple[ColumnDefinition, ...]
+    scope: Scope = Scope.PUBLIC
+    revision_policy: RevisionPolicy = RevisionPolicy.LATEST_ONLY
+    release: ReleaseRule | None = None
+    synthetic: bool = False
+    rights: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.match(self.name):
+            raise InvalidInput(f"dataset {self.name!r}: a name is a lower case letter, then letters, digits and _, at most 48 in all")
+        if not self.columns:
+            raise InvalidInput(f"dataset {self.name}: it needs at least one column")
+        names = [column.name for column in self.columns]
+        if len(set(names)) != len(names):
+            raise InvalidInput(f"dataset {self.name}: two columns have the same name")
+        check_zone(self.zone)
+
+    def column(self, name: str) -> ColumnDefinition:
+        """The column of that name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise InvalidInput(f"dataset {self.name} has no column {name!r}; it has {', '.join(c.name for c in self.columns)}")
+
+    def schema(self) -> dict[str, pl.DataType]:
+        """Names and table types of the value columns."""
+        return {column.name: column.type.polars for column in self.columns}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorDefinition:
+    """A named, documented column of a dataset, bound to one entity (``entity``) or to the row's own (None).
+
+    The factor's value is ``scale`` times the column's, so that percent in a delivery is a decimal in the engine. ``max_age`` is how
+    long after its period (and lag) a value still answers; ``missing_is_answer`` makes the source's "none" blank an older value.
+    """
+
+    mnemonic: str
+    title: str
+    dataset: str
+    column: str
+    unit: str
+    category: str
+    entity: str | None = None
+    period: Tenor | None = None
+    scale: float = 1.0
+    seasonal_adjustment: str | None = None
+    max_age: Tenor | None = None
+    missing_is_answer: bool = False
+    release_time: time | None = None
+    release_zone: str | None = None
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        if not _MNEMONIC.match(self.mnemonic):
+            raise InvalidInput(f"factor {self.mnemonic!r}: a mnemonic is dotted lower case, scope first, like us.unemployment_rate")
+        if self.release_zone is not None:
+            check_zone(self.release_zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definitions:
+    """What one catalogue file defines."""
+
+    datasets: tuple[DatasetDefinition, ...]
+    factors: tuple[FactorDefinition, ...]
+
+
+def parse_definitions(text: str, *, where: str) -> Definitions:
+    """Read a catalogue file: ``[[dataset]]`` tables with ``[[dataset.column]]``, and ``[[factor]]`` tables.
+
+    A factor without ``dataset`` belongs to the file's only dataset. ``where`` names the file in errors.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{where}: not TOML: {error}") from None
+    unknown = data.keys() - {"dataset", "factor"}
+    if unknown:
+        raise InvalidInput(f"{where}: unknown key {sorted(unknown)[0]!r}; a catalogue file has [[dataset]] and [[factor]]")
+    try:
+        datasets = tuple(dataset_from_dict(item) for item in data.get("dataset", []))
+        only = datasets[0].name if len(datasets) == 1 else None
+        factors = tuple(factor_from_dict({"dataset": only, **item} if only else item) for item in data.get("factor", []))
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}: {error}") from None
+    return Definitions(datasets=datasets, factors=factors)
+
+
+def dataset_from_dict(data: Mapping[str, Any]) -> DatasetDefinition:
+    """A dataset's definition from its TOML or JSON form."""
+    what = f"dataset {data.get('name', '?')}"
+    values = _known(DatasetDefinition, {"columns" if key == "column" else key: value for key, value in data.items()}, what)
+    values["columns"] = tuple(_column_from_dict(item, what) for item in values.get("columns", ()))
+    if "release" in values and values["release"] is not None:
+        values["release"] = release_from_dict(values["release"], what)
+    return _make(DatasetDefinition, values, what, period=Tenor.parse, scope=Scope, revision_policy=RevisionPolicy)
+
+
+def factor_from_dict(data: Mapping[str, Any]) -> FactorDefinition:
+    """A factor's definition from its TOML or JSON form."""
+    what = f"factor {data.get('mnemonic', '?')}"
+    values = _known(FactorDefinition, data, what)
+    return _make(FactorDefinition, values, what, period=Tenor.parse, max_age=Tenor.parse, release_time=_time, scale=float)
+
+
+def release_from_dict(data: Mapping[str, Any], what: str) -> ReleaseRule:
+    """A release rule: a calendar (``name`` and a rule on business days) or a ``lag``."""
+    kind: type[ReleaseCalendar] | type[ReleaseLag] = ReleaseLag if "lag" in data else ReleaseCalendar
+    return _make(kind, _known(kind, data, f"{what}: release"), f"{what}: release", lag=Tenor.parse, at=_time)
+
+
+def to_dict(definition: DatasetDefinition | FactorDefinition | ReleaseRule | ColumnDefinition) -> dict[str, Any]:
+    """The JSON form of a definition: only what differs from the defaults, so that a new optional key does not change old hashes."""
+    result: dict[str, Any] = {}
+    for field in fields(definition):
+        value = getattr(definition, field.name)
+        if value != field.default:
+            result[field.name] = _plain(value)
+    return result
+
+
+def digest(definition: DatasetDefinition | FactorDefinition) -> str:
+    """SHA-256 of the canonical JSON form."""
+    return hashlib.sha256(json.dumps(to_dict(definition), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case tuple():
+            return [_plain(item) for item in value]
+        case ColumnDefinition() | ReleaseCalendar() | ReleaseLag():
+            return to_dict(value)
+        case Enum():
+            return value.value
+        case Tenor():
+            return str(value)
+        case time():
+            return value.isoformat(timespec="minutes" if not value.second else "seconds")
+        case _:
+            return value
+
+
+def _column_from_dict(data: Mapping[str, Any], what: str) -> ColumnDefinition:
+    what = f"{what}: column {data.get('name', '?')}"
+    return _make(ColumnDefinition, _known(ColumnDefinition, data, what), what, type=ColumnType)
+
+
+def _known(kind: type[Any], data: Mapping[str, Any], what: str) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    unknown = sorted(set(data) - names)
+    if unknown:
+        raise InvalidInput(f"{what}: unknown key {unknown[0]!r}; known are {', '.join(sorted(names))}")
+    return dict(data)
+
+
+def _make(kind: type[Any], values: dict[str, Any], what: str, **readers: Any) -> Any:
+    for name, read in readers.items():
+        if values.get(name) is not None:
+            try:
+                values[name] = read(values[name])
+            except InvalidInput:
+                raise
+            except (ValueError, TypeError) as error:
+                raise InvalidInput(f"{what}: {name} = {values[name]!r}: {error}") from None
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise InvalidInput(f"{what}: {str(error).split('__init__() ')[-1]}") from None
+
+
+def _time(text: str | time) -> time:
+    return text if isinstance(text, time) else time.fromisoformat(text)
