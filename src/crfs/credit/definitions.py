@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import time
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -21,6 +21,7 @@ from crfs.bitemporal.release import ReleaseCalendar, ReleaseLag, ReleaseRule, ch
 from crfs.bitemporal.tenor import Tenor
 from crfs.errors import InvalidInput
 
+_Kind = TypeVar("_Kind")
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
 _MNEMONIC = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")
 _RESERVED = {
@@ -182,7 +183,7 @@ def parse_definitions(text: str, *, where: str) -> Definitions:
         raise InvalidInput(f"{where}: not TOML: {error}") from None
     unknown = data.keys() - {"dataset", "factor"}
     if unknown:
-        raise InvalidInput(f"{where}: unknown key {sorted(unknown)[0]!r}; a catalogue file has [[dataset]] and [[factor]]")
+        raise InvalidInput(f"{where}: unknown key {min(unknown)!r}; a catalogue file has [[dataset]] and [[factor]]")
     try:
         datasets = tuple(dataset_from_dict(item) for item in data.get("dataset", []))
         only = datasets[0].name if len(datasets) == 1 else None
@@ -211,7 +212,7 @@ def factor_from_dict(data: Mapping[str, Any]) -> FactorDefinition:
 
 def release_from_dict(data: Mapping[str, Any], what: str) -> ReleaseRule:
     """A release rule: a calendar (``name`` and a rule on business days) or a ``lag``."""
-    kind: type[ReleaseCalendar] | type[ReleaseLag] = ReleaseLag if "lag" in data else ReleaseCalendar
+    kind: type[ReleaseCalendar | ReleaseLag] = ReleaseLag if "lag" in data else ReleaseCalendar
     return _make(kind, _known(kind, data, f"{what}: release"), f"{what}: release", lag=Tenor.parse, at=_time)
 
 
@@ -259,7 +260,7 @@ def _known(kind: type[Any], data: Mapping[str, Any], what: str) -> dict[str, Any
     return dict(data)
 
 
-def _make(kind: type[Any], values: dict[str, Any], what: str, **readers: Any) -> Any:
+def _make(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -> _Kind:
     for name, read in readers.items():
         if values.get(name) is not None:
             try:

@@ -1,0 +1,76 @@
+"""The catalogue: every definition of a dataset or a factor that is in force, by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TypeVar
+
+from crfs.bitemporal.tenor import Tenor
+from crfs.credit.definitions import DatasetDefinition, Definitions, FactorDefinition, parse_definitions
+from crfs.errors import InvalidInput, NotFound
+
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Datasets by name and factors by mnemonic; every factor's dataset and column exist."""
+
+    datasets: Mapping[str, DatasetDefinition]
+    factors: Mapping[str, FactorDefinition]
+
+    @classmethod
+    def of(cls, parts: Iterable[Definitions]) -> Catalogue:
+        """One catalogue of many files; a name defined twice is an error."""
+        datasets: dict[str, DatasetDefinition] = {}
+        factors: dict[str, FactorDefinition] = {}
+        for part in parts:
+            for dataset in part.datasets:
+                if dataset.name in datasets:
+                    raise InvalidInput(f"dataset {dataset.name} is defined twice")
+                datasets[dataset.name] = dataset
+            for factor in part.factors:
+                if factor.mnemonic in factors:
+                    raise InvalidInput(f"factor {factor.mnemonic} is defined twice")
+                factors[factor.mnemonic] = factor
+        for factor in factors.values():
+            if factor.dataset not in datasets:
+                raise InvalidInput(f"factor {factor.mnemonic}: no dataset is called {factor.dataset!r}")
+            datasets[factor.dataset].column(factor.column)
+        return cls(datasets=datasets, factors=factors)
+
+    def dataset(self, name: str) -> DatasetDefinition:
+        """The dataset of that name; :class:`~crfs.errors.NotFound` names the nearest one."""
+        return _lookup(self.datasets, name, "dataset")
+
+    def factor(self, mnemonic: str) -> FactorDefinition:
+        """The factor of that mnemonic; :class:`~crfs.errors.NotFound` names the nearest one."""
+        return _lookup(self.factors, mnemonic, "factor")
+
+    def period(self, factor: FactorDefinition) -> Tenor:
+        """The length of the period that a value of ``factor`` describes."""
+        return factor.period or self.dataset(factor.dataset).period
+
+
+def packaged_definitions() -> list[Definitions]:
+    """The definitions that ship with crfs, a file each, in the order of their names."""
+    folder = files("crfs") / "catalog"
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".toml"))
+    return [parse_definitions((folder / name).read_text(encoding="utf-8"), where=f"catalog/{name}") for name in names]
+
+
+def packaged_catalogue() -> Catalogue:
+    """The catalogue that ships with crfs."""
+    return Catalogue.of(packaged_definitions())
+
+
+def _lookup(items: Mapping[str, _Item], name: str, what: str) -> _Item:
+    try:
+        return items[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, items, n=1)
+        raise NotFound(f"no {what} is called {name!r}" + (f"; did you mean {near[0]}?" if near else "")) from None
