@@ -1,0 +1,210 @@
+"""What every source is and what passes between a source, a transport and the landing zone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
+from urllib.parse import urlencode
+
+import polars as pl
+
+from crfs.credit.catalogue import Catalogue
+from crfs.errors import InvalidInput
+
+
+class Classification(Enum):
+    """What a provider's answer is, whatever its HTTP status says.
+
+    ``OK`` has something to parse; ``EMPTY`` says that there is nothing; ``RETRY`` is a busy or broken moment; ``QUOTA`` and ``AUTH`` are
+    refusals; ``BAD_REQUEST`` means that we asked wrongly; ``SCHEMA`` that the answer has another shape than the parser knows.
+    """
+
+    OK = "OK"
+    EMPTY = "EMPTY"
+    RETRY = "RETRY"
+    QUOTA = "QUOTA"
+    AUTH = "AUTH"
+    BAD_REQUEST = "BAD_REQUEST"
+    SCHEMA = "SCHEMA"
+
+
+class RejectReason(Enum):
+    """Why a row, a cell or (``row`` is null) a whole body is not accepted."""
+
+    MALFORMED = "malformed"
+    UNEXPECTED_SHAPE = "unexpected_shape"
+    BROKEN_ENCODING = "broken_encoding"
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_COLUMN = "unknown_column"
+    UNKNOWN_SERIES = "unknown_series"
+    NOT_A_DATE = "not_a_date"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_FINITE = "not_finite"
+    WRONG_TYPE = "wrong_type"
+    OUT_OF_RANGE = "out_of_range"
+    DUPLICATE_KEY = "duplicate_key"
+    CONTRADICTION = "contradiction"
+    NO_KNOWLEDGE_TIME = "no_knowledge_time"
+    UNSUPPORTED = "unsupported"
+
+
+REJECT_REASON = pl.Enum([reason.value for reason in RejectReason])
+REJECTED_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
+    {"row": pl.Int64(), "column": pl.String(), "reason": REJECT_REASON, "detail": pl.String()}
+)
+"""Columns of a rejected table; ``row`` counts the data rows of the body from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a source asks for: ``url`` without its query, ``params`` in order, ``stream`` the stable id of what is asked (a series id).
+
+    ``fragment`` is never sent. It stays in the payload's url and tells the parser what the connector knew when it asked.
+
+    >>> Request(url="https://example.org/series", params=(("id", "GDP"),), stream="GDP").full_url
+    'https://example.org/series?id=GDP'
+    """
+
+    url: str
+    stream: str
+    params: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    fragment: str = ""
+
+    @property
+    def full_url(self) -> str:
+        """The url with its query and fragment; no key is in it, since a transport adds that."""
+        return self.url + (f"?{urlencode(self.params)}" if self.params else "") + (f"#{self.fragment}" if self.fragment else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """The bytes that a provider sent (secrets scrubbed), and how they came; ``started_at`` and ``fetched_at`` are UTC."""
+
+    source: str
+    stream: str
+    body: bytes
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    started_at: datetime
+    fetched_at: datetime
+
+    def __post_init__(self) -> None:
+        if self.fetched_at.tzinfo is None or self.started_at.tzinfo is None:
+            raise InvalidInput("a payload's started_at and fetched_at carry a zone (UTC)")
+        object.__setattr__(self, "headers", MappingProxyType({name.lower(): value for name, value in self.headers.items()}))
+
+    @property
+    def sha256(self) -> str:
+        """The hash under which the payload is stored."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a parser made of one payload: accepted rows by dataset (:mod:`crfs.sources.core.tables` says their columns), rejected ones.
+
+    ``complete_history`` says that the payload has every revision of what it covers, so that unchanged values may be left out.
+    """
+
+    tables: Mapping[str, pl.DataFrame]
+    rejected: pl.DataFrame
+    complete_history: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What to fetch: series, a range of valid dates (inclusive), all vintages or the latest, and what only one source understands."""
+
+    series: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+    vintages: Literal["all", "latest"] = "latest"
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if self.since is not None and self.until is not None and self.until < self.since:
+            raise InvalidInput(f"until {self.until} lies before since {self.since}")
+        if self.vintages not in ("all", "latest"):
+            raise InvalidInput(f"vintages is all or latest, not {self.vintages!r}")
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """How to talk to a provider: request budget, where the key goes, patience.
+
+    ``requests_per_second`` and ``burst`` are the token bucket's, shared by the whole process. ``key_parameter`` is the query parameter
+    that carries the key, ``key_header`` the header; neither means that no key exists.
+    """
+
+    requests_per_second: float = 2.0
+    burst: int = 1
+    key_parameter: str | None = None
+    key_header: str | None = None
+    connect_seconds: float = 10.0
+    read_seconds: float = 60.0
+    attempts: int = 5
+    retry_wait_seconds: float = 1.0
+    retry_total_seconds: float = 300.0
+    max_bytes: int = 256 * 1024 * 1024
+
+
+class Transport(Protocol):
+    """The one seam through which a source reaches outside; tests pass a fake."""
+
+    @property
+    def has_key(self) -> bool:
+        """Whether requests carry the user's key for the provider."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """The time by the transport's clock, UTC: sources that read files stamp their payloads with it."""
+        ...
+
+    def send(self, request: Request) -> Payload:
+        """The provider's answer; :class:`~crfs.errors.SourceUnavailable` or :class:`~crfs.errors.SourceRejected` where there is none."""
+        ...
+
+
+class Source(Protocol):
+    """One provider: how to ask, how to tell its answers apart, how to read them."""
+
+    @property
+    def name(self) -> str:
+        """The name under which users know it: ``fred``."""
+        ...
+
+    @property
+    def parser_version(self) -> str:
+        """Changes when the same bytes give other rows."""
+        ...
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The only hosts that a transport may talk to for it."""
+        ...
+
+    @property
+    def provider(self) -> Provider:
+        """How to talk to it."""
+        ...
+
+    def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
+        """Ask for what ``query`` wants, page by page and slice by slice; each answer is handed on before the next question."""
+        ...
+
+    def classify(self, payload: Payload) -> Classification:
+        """What the answer is."""
+        ...
+
+    def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
+        """Rows of a payload: a pure function of its bytes, url and fetch time that never raises on bad bytes but rejects them."""
+        ...
