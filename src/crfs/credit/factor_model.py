@@ -1,0 +1,211 @@
+"""The factor model: systematic factors, their correlation, and the directions in which groups of obligors move."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.errors import InvalidInput, NotFound
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+# Rounding of a correlation matrix written with 6 or more digits stays below these.
+_SYMMETRY_TOLERANCE = 1e-8
+_NEGATIVE_EIGENVALUE_TOLERANCE = 1e-8
+
+
+class Copula(StrEnum):
+    """How defaults hang together beyond the correlation of their latent variables."""
+
+    GAUSSIAN = "gaussian"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorModel:
+    """A Gaussian factor model of default.
+
+    Obligor ``i`` of group ``g`` defaults when its latent variable ``A = sqrt(r2) * Y_g + sqrt(1 - r2) * e`` falls below
+    ``Phi^-1(pd_12m)``, where ``e`` is its own standard normal, ``Y_g = u_g . Z`` is the group's composite factor and ``Z`` is
+    normal with mean zero and the given ``correlation``. So a low factor is a bad state of the world.
+
+    ``groups`` maps a group's name to factor weights of any scale: ``direction`` scales them so that ``Y_g`` has variance one.
+    ``correlation`` is symmetric with a unit diagonal and positive semi-definite.
+
+    >>> model = FactorModel(factors=("us", "eu"), correlation=((1.0, 0.5), (0.5, 1.0)), groups={"both": {"us": 1.0, "eu": 1.0}})
+    >>> [round(float(weight), 6) for weight in model.direction("both")]
+    [0.57735, 0.57735]
+    """
+
+    factors: tuple[str, ...]
+    correlation: tuple[tuple[float, ...], ...]
+    groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    copula: Copula = Copula.GAUSSIAN
+
+    def __post_init__(self) -> None:
+        _check_factors(self.factors)
+        _check_correlation(self.factors, self.correlation)
+        object.__setattr__(self, "groups", MappingProxyType({name: MappingProxyType(dict(w)) for name, w in self.groups.items()}))
+        for name in self.groups:
+            self.direction(name)
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return _from_json, (self.to_json(),)
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def direction(self, group: str) -> FloatArray:
+        """Weights of the group on the factors, scaled so that their combination has variance one."""
+        if group not in self.groups:
+            raise NotFound(f"the factor model has no group {group!r}; it has {', '.join(sorted(self.groups)) or 'none'}")
+        weights = np.zeros(len(self.factors))
+        for factor, weight in self.groups[group].items():
+            if factor not in self.factors:
+                raise InvalidInput(f"group {group!r} names the factor {factor!r}; the model has {', '.join(self.factors)}")
+            if not math.isfinite(weight):
+                raise InvalidInput(f"group {group!r}: the weight of {factor!r} is {weight}, not a finite number")
+            weights[self.factors.index(factor)] = weight
+        variance = self.variance(weights)
+        if variance <= 1e-12 * float(np.dot(weights, weights)):
+            raise InvalidInput(
+                f"group {group!r}: its combination of factors has variance {variance:.3g}; give it a weight that does not cancel"
+            )
+        return np.asarray(weights / math.sqrt(variance), dtype=np.float64)
+
+    def variance(self, weights: FloatArray) -> float:
+        """Variance of the combination ``weights . Z``."""
+        return float(weights @ self.correlation_matrix() @ weights)
+
+    def correlation_matrix(self) -> FloatArray:
+        """The correlation of the factors as a K x K array."""
+        return np.array(self.correlation, dtype=np.float64)
+
+    def root(self) -> FloatArray:
+        """A K x K matrix ``R`` with ``R R' = correlation``; its columns are principal components, the largest first."""
+        values, vectors = np.linalg.eigh(self.correlation_matrix())
+        # An eigenvector's sign is arbitrary: fix it, so that a seed means the same scenarios on every LAPACK.
+        signs = np.sign(vectors[np.argmax(np.abs(vectors).round(9), axis=0), np.arange(len(values))])
+        scaled = vectors * signs * np.sqrt(np.clip(values, 0.0, None))
+        return np.ascontiguousarray(scaled[:, ::-1])
+
+    def to_json(self) -> str:
+        """The ``model.json`` of ``crfs portfolio risk --factor-model``."""
+        return json.dumps(
+            {
+                "factors": list(self.factors),
+                "correlation": [list(row) for row in self.correlation],
+                "groups": {name: dict(weights) for name, weights in self.groups.items()},
+                "copula": self.copula.value,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> FactorModel:
+        """Read a ``model.json``: ``{"factors": [...], "correlation": [[...]], "groups": {name: {factor: weight}}, "copula": "gaussian"}``."""
+        return _from_json(text)
+
+    @classmethod
+    def one_factor(cls, *groups: str, factor: str = "economy") -> FactorModel:
+        """The model of Vasicek: a single factor that every group follows.
+
+        >>> FactorModel.one_factor("all").direction("all").tolist()
+        [1.0]
+        """
+        return cls(factors=(factor,), correlation=((1.0,),), groups={name: {factor: 1.0} for name in groups})
+
+
+def parse_copula(text: str) -> Copula:
+    """The copula that ``text`` names; ``t:NU`` is refused with what to do, since only the Gaussian one is there."""
+    if text.strip().lower() == Copula.GAUSSIAN.value:
+        return Copula.GAUSSIAN
+    if text.strip().lower().startswith("t"):
+        raise InvalidInput(f"copula {text!r}: the t copula is not there yet; use 'gaussian', and read the tail as a lower bound")
+    raise InvalidInput(f"copula {text!r} is not known; use 'gaussian'")
+
+
+def _from_json(text: str | bytes) -> FactorModel:
+    try:
+        raw = json.loads(text)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"the factor model is not JSON: {error}") from error
+    if not isinstance(raw, dict):
+        raise InvalidInput("the factor model is a JSON object with factors, correlation, groups and copula")
+    unknown = sorted(set(raw) - {"factors", "correlation", "groups", "copula"})
+    if unknown:
+        raise InvalidInput(f"the factor model has {', '.join(unknown)}; known are factors, correlation, groups, copula")
+    missing = [name for name in ("factors", "correlation") if name not in raw]
+    if missing:
+        raise InvalidInput(f"the factor model has no {', '.join(missing)}")
+    groups = raw.get("groups", {})
+    copula = raw.get("copula", Copula.GAUSSIAN.value)
+    if not isinstance(raw["factors"], list) or not all(isinstance(name, str) for name in raw["factors"]):
+        raise InvalidInput("factors is a list of names")
+    if not isinstance(copula, str):
+        raise InvalidInput("copula is a text such as 'gaussian'")
+    if not isinstance(groups, dict) or not all(isinstance(weights, dict) for weights in groups.values()):
+        raise InvalidInput("groups is an object of objects: {group: {factor: weight}}")
+    return FactorModel(
+        factors=tuple(raw["factors"]),
+        correlation=_numbers(raw["correlation"]),
+        groups={
+            name: {factor: _number(weight, f"group {name!r}, factor {factor!r}") for factor, weight in w.items()}
+            for name, w in groups.items()
+        },
+        copula=parse_copula(copula),
+    )
+
+
+def _number(value: object, place: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInput(f"{place}: {value!r} is not a number")
+    return float(value)
+
+
+def _numbers(rows: object) -> tuple[tuple[float, ...], ...]:
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise InvalidInput("correlation is a list of rows of numbers")
+    return tuple(
+        tuple(_number(value, f"correlation, row {i + 1}, column {j + 1}") for j, value in enumerate(row)) for i, row in enumerate(rows)
+    )
+
+
+def _check_factors(factors: tuple[str, ...]) -> None:
+    if not factors:
+        raise InvalidInput("a factor model needs at least one factor")
+    twice = sorted({name for name in factors if factors.count(name) > 1})
+    if twice or not all(factors):
+        raise InvalidInput(f"factors must have names that differ; twice or blank: {', '.join(twice) or 'a blank name'}")
+
+
+def _check_correlation(factors: tuple[str, ...], correlation: tuple[tuple[float, ...], ...]) -> None:
+    count = len(factors)
+    if len(correlation) != count or any(len(row) != count for row in correlation):
+        raise InvalidInput(f"correlation must be {count} x {count}, as there are {count} factors")
+    matrix = np.array(correlation, dtype=np.float64)
+    if not np.isfinite(matrix).all():
+        raise InvalidInput("correlation has a cell that is not a finite number")
+    if np.abs(np.diag(matrix) - 1.0).max() > _SYMMETRY_TOLERANCE:
+        raise InvalidInput(f"correlation must have ones on its diagonal; it has {np.diag(matrix).tolist()}")
+    gap = np.abs(matrix - matrix.T)
+    if gap.max() > _SYMMETRY_TOLERANCE:
+        i, j = np.unravel_index(int(gap.argmax()), gap.shape)
+        raise InvalidInput(
+            f"correlation is not symmetric: {factors[i]}, {factors[j]} has {matrix[i, j]} one way and {matrix[j, i]} the other"
+        )
+    if np.abs(matrix).max() > 1.0 + _SYMMETRY_TOLERANCE:
+        raise InvalidInput("correlation has a cell outside [-1, 1]")
+    values = np.linalg.eigvalsh(matrix)
+    if values[0] < -_NEGATIVE_EIGENVALUE_TOLERANCE:
+        distance = math.sqrt(float(np.square(np.clip(-values, 0.0, None)).sum()))
+        raise InvalidInput(
+            f"correlation is not positive semi-definite: its smallest eigenvalue is {values[0]:.6g}, and it is {distance:.6g} (Frobenius) away "
+            "from the nearest matrix that is; re-estimate it on common dates, or take the nearest correlation matrix"
+        )

@@ -1,0 +1,175 @@
+"""Check a book of facilities: cells against the schema, then what must agree across columns, rows and the factor model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import numpy as np
+import polars as pl
+
+from crfs.credit.factor_model import FactorModel
+from crfs.credit.schemas import PORTFOLIO, Reason
+from crfs.errors import InvalidInput, Problem
+from crfs.quality.checks import Checked, Faults, check_columns, quoted
+
+LOADING = "loading:"
+
+
+def validate_portfolio(
+    table: pl.DataFrame,
+    factor_model: FactorModel,
+    *,
+    allow_blank: Collection[str] = (),
+    default_ccf: float | None = None,
+) -> Checked:
+    """Accept or reject each row of a book, with row, column and reason.
+
+    ``table`` has the columns of :data:`crfs.credit.schemas.PORTFOLIO`; cells may be text (a CSV as read) or typed.
+    ``allow_blank`` names those of ``pd_12m`` and ``lgd`` that a model will fill later. ``default_ccf`` (decimal, 0 to 1) is the
+    credit conversion factor where ``ead`` has to be made of ``drawn`` and ``limit`` and the row has no ``ccf``; with none such a row is rejected.
+
+    Accepted rows have every column of the schema that the book has, and always ``ead = drawn + ccf * max(limit - drawn, 0)`` where it was blank.
+
+    >>> book = pl.DataFrame({"facility_id": ["F1", "F2"], "obligor_id": ["A", "B"], "ead": [100.0, -5.0], "lgd": 0.4, "pd_12m": 0.02,
+    ...                      "r2": 0.2, "group": "all"})
+    >>> checked = validate_portfolio(book, FactorModel.one_factor("all"))
+    >>> checked.accepted.height, checked.rejected.rows()
+    (1, [(2, 'ead', 'out_of_range', '-5.0 is not within [0, inf)')])
+    """
+    wrong = sorted(set(allow_blank) - {"pd_12m", "lgd"})
+    if wrong:
+        raise InvalidInput(f"allow_blank may name pd_12m and lgd, not {', '.join(wrong)}")
+    if default_ccf is not None and not 0.0 <= default_ccf <= 1.0:
+        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf}")
+    if table.is_empty():
+        detail = "the book has no rows; there is nothing to measure"
+        raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))
+    _require_columns_that_go_together(table.columns, factor_model)
+    typed, faults = check_columns(table, PORTFOLIO, allow_blank=allow_blank)
+    typed = _with_ead(table, typed, faults, default_ccf)
+    _check_lgd_spread(typed, faults)
+    _check_directions(table, typed, factor_model, faults)
+    _check_obligors_agree(typed, faults)
+    _check_one_currency(typed, faults)
+    return Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
+
+
+def _blank(table: pl.DataFrame, name: str) -> pl.Series:
+    """Where the cell, as given, holds nothing: a faulty cell is not blank, and is not reported twice."""
+    if name not in table.columns:
+        return pl.repeat(True, table.height, eager=True)
+    series = table[name]
+    return series.is_null() | (series.str.strip_chars() == "").fill_null(True) if series.dtype == pl.String else series.is_null()
+
+
+def _require_columns_that_go_together(names: list[str], factor_model: FactorModel) -> None:
+    problems: list[Problem] = []
+
+    def need(column: str, detail: str, reason: Reason = Reason.MISSING_COLUMN) -> None:
+        problems.append(Problem(row=None, column=column, reason=reason.value, detail=detail))
+
+    if "ead" not in names:
+        for column in ("drawn", "limit"):
+            if column not in names:
+                need(column if "drawn" in names or "limit" in names else "ead", "portfolio needs a column ead, or drawn and limit")
+                break
+    loadings = [name for name in names if name.startswith(LOADING) and len(name) > len(LOADING)]
+    if "r2" not in names and not loadings:
+        need("r2", "portfolio needs columns r2 and group, or a column loading:<factor> for each factor")
+    if "r2" in names and "group" not in names and not loadings:
+        need("group", "portfolio has r2 and needs a column group, a direction of the factor model")
+    for name in loadings:
+        if name.removeprefix(LOADING) not in factor_model.factors:
+            detail = f"the factor model has no factor {name.removeprefix(LOADING)!r}; it has {', '.join(factor_model.factors)}"
+            need(name, detail, Reason.UNKNOWN_COLUMN)
+    if problems:
+        raise InvalidInput("; ".join(problem.detail for problem in problems), problems=tuple(problems))
+
+
+def _with_ead(table: pl.DataFrame, typed: pl.DataFrame, faults: Faults, default_ccf: float | None) -> pl.DataFrame:
+    blank = _blank(table, "ead")
+    ead = typed["ead"] if "ead" in typed.columns else pl.repeat(None, typed.height, dtype=pl.Float64, eager=True).alias("ead")
+    if not blank.any():
+        return typed
+    if "drawn" not in typed.columns or "limit" not in typed.columns:
+        faults.add(
+            blank, column="ead", reason=Reason.MISSING, detail="the cell is blank, and there are no columns drawn and limit to make it of"
+        )
+        return typed
+    for name in ("drawn", "limit"):
+        faults.add(blank & _blank(table, name), column=name, reason=Reason.MISSING, detail=f"ead is blank, so {name} is needed")
+    ccf = typed["ccf"] if "ccf" in typed.columns else pl.repeat(None, typed.height, dtype=pl.Float64, eager=True)
+    if default_ccf is None:
+        detail = "ead is made of drawn and limit, so a ccf is needed: give the column or a default"
+        faults.add(blank & _blank(table, "ccf"), column="ccf", reason=Reason.MISSING, detail=detail)
+    else:
+        ccf = ccf.set(_blank(table, "ccf"), default_ccf)
+    undrawn = (typed["limit"] - typed["drawn"]).clip(lower_bound=0.0)  # an overdrawn facility has nothing undrawn
+    made = typed["drawn"] + ccf * undrawn
+    return typed.with_columns(pl.when(blank).then(made).otherwise(ead).alias("ead"))
+
+
+def _check_lgd_spread(typed: pl.DataFrame, faults: Faults) -> None:
+    if "lgd_sd" not in typed.columns or "lgd" not in typed.columns:
+        return
+    # A Beta variable with this mean and sd exists only below this bound.
+    impossible = (typed["lgd_sd"] > 0.0) & (typed["lgd_sd"] ** 2 >= typed["lgd"] * (1.0 - typed["lgd"]))
+    detail = quoted(typed["lgd_sd"], after=" is too wide: lgd_sd must be below sqrt(lgd * (1 - lgd))")
+    faults.add(impossible, column="lgd_sd", reason=Reason.INCONSISTENT, detail=detail)
+
+
+def _check_directions(table: pl.DataFrame, typed: pl.DataFrame, factor_model: FactorModel, faults: Faults) -> None:
+    loadings = [name for name in typed.columns if name.startswith(LOADING)]
+    has_loading = ~_all_of((_blank(table, name) for name in loadings), typed.height)
+    blank_r2, blank_group = _blank(table, "r2"), _blank(table, "group")
+    faults.add(
+        has_loading & ~blank_r2,
+        column="r2",
+        reason=Reason.INCONSISTENT,
+        detail="the row has r2 and loadings; loadings say r2 already: blank one of them",
+    )
+    faults.add(~has_loading & blank_r2, column="r2", reason=Reason.MISSING, detail="the row has neither r2 nor a loading")
+    if "group" in typed.columns:
+        known = typed["group"].is_in(list(factor_model.groups))
+        listed = ", ".join(sorted(factor_model.groups)[:10]) + (", ..." if len(factor_model.groups) > 10 else "")
+        detail = quoted(typed["group"], before="'", after=f"' is no group of the factor model, which has {listed or 'none'}")
+        faults.add(~blank_group & ~known, column="group", reason=Reason.UNKNOWN_GROUP, detail=detail)
+    if "r2" in typed.columns:
+        needs_group = ~has_loading & blank_group & (typed["r2"] > 0.0)
+        faults.add(needs_group, column="group", reason=Reason.MISSING, detail="r2 is above 0, so the row needs a group to follow")
+    if loadings:
+        weights = np.zeros((typed.height, len(factor_model.factors)))
+        for name in loadings:
+            weights[:, factor_model.factors.index(name.removeprefix(LOADING))] = typed[name].fill_null(0.0).to_numpy()
+        variance = pl.Series(np.einsum("ij,jk,ik->i", weights, factor_model.correlation_matrix(), weights, optimize=True))
+        too_much = has_loading & (variance >= 1.0)
+        detail = quoted(variance.round(6), before="the loadings give a systematic variance of ", after="; it must be below 1")
+        faults.add(too_much, column=loadings[0], reason=Reason.OUT_OF_RANGE, detail=detail)
+
+
+def _all_of(masks: Iterable[pl.Series], height: int) -> pl.Series:
+    result = pl.repeat(True, height, eager=True)
+    for mask in masks:
+        result = result & mask
+    return result
+
+
+def _check_obligors_agree(typed: pl.DataFrame, faults: Faults) -> None:
+    """An obligor defaults as one, so what drives its default must be the same on all its rows; the first row that says it stands."""
+    for name in [c for c in typed.columns if c in ("pd_12m", "r2", "group") or c.startswith(LOADING)]:
+        first = typed.select(pl.col(name).drop_nulls().first().over("obligor_id")).to_series()
+        differs = typed["obligor_id"].is_not_null() & typed[name].is_not_null() & (typed[name] != first)
+        pairs = pl.DataFrame({"v": typed[name], "f": first, "o": typed["obligor_id"]})
+        detail = pairs.select(pl.format("{} differs from {} on another row of obligor '{}'", "v", "f", "o")).to_series()
+        faults.add(differs, column=name, reason=Reason.INCONSISTENT, detail=detail)
+
+
+def _check_one_currency(typed: pl.DataFrame, faults: Faults) -> None:
+    if "currency" not in typed.columns or typed["currency"].null_count() == typed.height:
+        return
+    first = typed["currency"].drop_nulls()[0]
+    faults.add(
+        typed["currency"].is_null(), column="currency", reason=Reason.MISSING, detail=f"other rows are in {first}; say this one's currency"
+    )
+    detail = quoted(typed["currency"], before="'", after=f"' where the book began with {first}; a book has one currency: convert it first")
+    faults.add(typed["currency"] != first, column="currency", reason=Reason.INCONSISTENT, detail=detail)
