@@ -1,0 +1,270 @@
+"""Appending rows: staged and compared without a lock, then published in one short transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import polars as pl
+import sqlalchemy as sa
+
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASES, ROW_STATES, RowState
+from crfs.credit.definitions import ColumnType, DatasetDefinition
+from crfs.errors import Conflict, InvalidInput
+from crfs.store.database import Database, unavailable
+from crfs.store.entities import entity_ids
+from crfs.store.publication import BatchKind, BatchNote, Publication, publication
+from crfs.store.relations import ensure_relation, relation
+
+_KEY = ["entity", "valid_time", "knowledge_time"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Rows of one dataset, ready to be appended.
+
+    ``rows`` has entity, valid_time, knowledge_time, knowledge_basis, vintage_date, row_state, optionally ``clipped``, and every value
+    column of the definition.
+    """
+
+    definition: DatasetDefinition
+    rows: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What an append did: ``batch_id`` is None where nothing was new. Counts are by dataset."""
+
+    batch_id: int | None
+    appended: Mapping[str, int]
+    unchanged: Mapping[str, int]
+
+
+def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> Receipt:
+    """Append the rows that are new, all of them in one batch, or none.
+
+    A batch of kind ``ingest`` is compared with the row that counts at the same key: an equal one is a no-op (and so is one whose key was
+    annulled: to bring it back is a correction), a different one is a :class:`~crfs.errors.Conflict`. The kinds that amend history append
+    what differs from the row that counts. A row marked ``clipped`` is dropped where a value known before says the same.
+    """
+    prepared = [(delivery.definition, _prepared(database, delivery, note.kind)) for delivery in deliveries]
+    prepared = [(definition, rows) for definition, rows in prepared if rows.height]
+    given = {definition.name: rows.height for definition, rows in prepared}
+    if not prepared:
+        return Receipt(batch_id=None, appended={}, unchanged={})
+    for definition, _ in prepared:
+        ensure_relation(database, definition)
+    with _staged(database, prepared) as staged:
+        with database.writing() as connection:
+            compared_at = _head(connection)
+            for definition, table in staged:
+                _compare(connection, definition, table, note.kind, since=0)
+            left = {definition.name: _count(connection, table) for definition, table in staged}
+        if not any(left.values()):
+            return Receipt(batch_id=None, appended=left, unchanged=given)
+        try:
+            with publication(database, note) as batch:
+                if batch.previous > compared_at:
+                    left = _compare_again(batch, staged, note.kind, since=compared_at)
+                for definition, table in staged:
+                    if left[definition.name]:
+                        _insert(batch, definition, table, left[definition.name])
+        except _NothingNew:
+            return Receipt(batch_id=None, appended=dict.fromkeys(given, 0), unchanged=given)
+    return Receipt(batch_id=batch.batch_id, appended=left, unchanged={name: given[name] - left[name] for name in given})
+
+
+class _NothingNew(Exception):
+    """Another writer published the same rows between the comparison and the lock."""
+
+
+def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> pl.DataFrame:
+    """Rows cast exactly to the relation's types, entities as ids, doubles of the same content left out."""
+    definition, rows = delivery.definition, delivery.rows
+    schema = definition.schema()
+    lacking = [name for name in (*_KEY, "knowledge_basis", "row_state", *schema) if name not in rows.columns]
+    if lacking:
+        raise InvalidInput(f"dataset {definition.name}: the rows lack the column {lacking[0]}")
+    about = [pl.col("vintage_date").cast(pl.Date) if "vintage_date" in rows.columns else pl.lit(None, pl.Date).alias("vintage_date")]
+    clipped = [pl.col("clipped").cast(pl.Boolean) if "clipped" in rows.columns else pl.lit(False).alias("clipped")]
+    table = rows.select(
+        pl.col("entity").cast(pl.String),
+        pl.col("valid_time").cast(INSTANT),
+        pl.col("knowledge_time").cast(INSTANT),
+        pl.col("row_state").cast(pl.Enum(ROW_STATES)).to_physical().cast(pl.Int16),
+        pl.col("knowledge_basis").cast(pl.Enum(KNOWLEDGE_BASES)).to_physical().cast(pl.Int16),
+        *about,
+        *clipped,
+        *(pl.col(name).cast(dtype) for name, dtype in schema.items()),
+    )
+    _check_values(definition, table, kind)
+    table = table.unique(maintain_order=True)
+    doubled = table.filter(table.select(_KEY).is_duplicated())
+    if doubled.height:
+        first = doubled.row(0, named=True)
+        raise Conflict(
+            f"dataset {definition.name}: the delivery has two different rows for {first['entity']} at {first['valid_time']:%Y-%m-%d} "
+            f"known from {first['knowledge_time']:%Y-%m-%d %H:%M}Z"
+        )
+    ids = entity_ids(database, definition, table["entity"].unique())
+    return table.select(pl.col("entity").replace_strict(ids, return_dtype=pl.Int64).alias("entity_id"), pl.exclude("entity")).sort(
+        "entity_id", "valid_time", "knowledge_time"
+    )
+
+
+def _check_values(definition: DatasetDefinition, table: pl.DataFrame, kind: BatchKind) -> None:
+    for name in ("entity", "valid_time", "knowledge_time", "row_state", "knowledge_basis"):
+        if table[name].null_count():
+            raise InvalidInput(f"dataset {definition.name}: {name} is blank in {table[name].null_count()} rows")
+    for column in definition.columns:
+        if column.type is ColumnType.FLOAT8 and not table[column.name].is_finite().all():
+            raise InvalidInput(f"dataset {definition.name}: column {column.name} has NaN or infinity; a row has neither")
+    empty = table.filter(pl.col("row_state") != RowState.VALUE.code)
+    if empty.height and any(empty[name].null_count() < empty.height for name in definition.schema()):
+        raise InvalidInput(f"dataset {definition.name}: a missing, retracted or annulled row has no values")
+    annulled = (table["row_state"] == RowState.ANNULLED.code).sum()
+    if annulled and kind is not BatchKind.ANNUL or (kind is BatchKind.ANNUL and annulled < table.height):
+        raise InvalidInput(f"dataset {definition.name}: annulled rows come in a batch of kind annul, and no others do")
+
+
+@contextmanager
+def _staged(database: Database, prepared: list[tuple[DatasetDefinition, pl.DataFrame]]) -> Iterator[list[tuple[DatasetDefinition, str]]]:
+    """Unlogged tables with the rows; a writer that dies leaves them to the next one, which sees that nobody holds their lock."""
+    token = secrets.randbits(62)
+    names = [(definition, f"s{token:016x}_{number}") for number, (definition, _) in enumerate(prepared)]
+    with database.engine.connect() as guard:
+        guard.execute(sa.text("SELECT pg_advisory_lock(:token)"), {"token": token})
+        guard.commit()
+        try:
+            with database.bulk() as connection:
+                from adbc_driver_postgresql import dbapi
+
+                try:
+                    for (definition, rows), (_, name) in zip(prepared, names, strict=True):
+                        with connection.cursor() as cursor:
+                            cursor.execute(_create_staging(definition, name))
+                            cursor.adbc_ingest(name, rows.to_arrow(), mode="append", db_schema_name="staging")
+                    connection.commit()
+                except dbapi.Error as error:
+                    raise unavailable(error) from error
+            with database.writing() as writer:
+                for _, name in names:
+                    writer.exec_driver_sql(f"ANALYZE staging.{name} (entity_id)")
+            yield [(definition, f"staging.{name}") for definition, name in names]
+        finally:
+            guard.rollback()
+            for _, name in names:
+                guard.exec_driver_sql(f"DROP TABLE IF EXISTS staging.{name}")
+            guard.execute(sa.text("SELECT pg_advisory_unlock(:token)"), {"token": token})
+            guard.commit()
+
+
+def sweep_staging(database: Database) -> int:
+    """Drop the staging tables of writers that died; the number of tables dropped."""
+    dropped = 0
+    with database.writing() as connection:
+        tables = connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").scalars().all()
+        for name in tables:
+            token = int(name[1:17], 16)
+            if connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:token)"), {"token": token}).scalar():
+                connection.exec_driver_sql(f"DROP TABLE IF EXISTS staging.{name}")
+                dropped += 1
+    return dropped
+
+
+def _create_staging(definition: DatasetDefinition, name: str) -> str:
+    columns = ", ".join(f'"{column.name}" {column.type.value}' for column in definition.columns)
+    return (
+        f"CREATE UNLOGGED TABLE staging.{name} (entity_id bigint, valid_time timestamptz, knowledge_time timestamptz, "
+        f"row_state smallint, knowledge_basis smallint, vintage_date date, clipped boolean, {columns})"
+    )
+
+
+def _compare(connection: sa.Connection, definition: DatasetDefinition, table: str, kind: BatchKind, *, since: int) -> None:
+    """Take out of the staged rows those that say nothing new; ``since`` compares with later batches only."""
+    data = relation(definition.name)
+    names = ["row_state", *(f'"{column.name}"' for column in definition.columns)]
+    same = f"({', '.join(f's.{name}' for name in names)}) IS NOT DISTINCT FROM ({', '.join(f'd.{name}' for name in names)})"
+    counted = (
+        f"FROM staging_row AS s JOIN LATERAL (SELECT * FROM {data} AS x WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
+        f"AND x.knowledge_time = s.knowledge_time ORDER BY x.batch_id DESC LIMIT 1) AS d ON d.batch_id > {since}"
+    ).replace("staging_row", table)
+    settled = f"{same} OR d.row_state = {RowState.ANNULLED.code}" if kind is BatchKind.INGEST else same
+    if kind is BatchKind.ANNUL:
+        absent = connection.exec_driver_sql(
+            f"SELECT count(*) FROM {table} AS s WHERE NOT EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = s.entity_id "
+            "AND x.valid_time = s.valid_time AND x.knowledge_time = s.knowledge_time)"
+        ).scalar_one()
+        if absent:
+            raise InvalidInput(f"dataset {definition.name}: {absent} of the rows to annul are not in the store")
+    if kind is BatchKind.INGEST:
+        row = connection.exec_driver_sql(
+            f"SELECT s.entity_id, s.valid_time, s.knowledge_time {counted} WHERE NOT ({settled}) LIMIT 1"
+        ).one_or_none()
+        if row is not None:
+            entity = connection.execute(
+                sa.text("SELECT natural_key FROM crfs.entity WHERE entity_id = :entity_id"), {"entity_id": row.entity_id}
+            ).scalar()
+            raise Conflict(
+                f"dataset {definition.name}: {entity} at {row.valid_time:%Y-%m-%d} known from {row.knowledge_time:%Y-%m-%d %H:%M}Z has another "
+                "value in the store; if the source was wrong then, write a correction with a reason"
+            )
+    connection.exec_driver_sql(f"DELETE FROM {table} AS gone USING (SELECT s.ctid {counted} WHERE {settled}) AS k WHERE gone.ctid = k.ctid")
+    values = "".join(f' AND s."{column.name}" IS NOT DISTINCT FROM d."{column.name}"' for column in definition.columns)
+    connection.exec_driver_sql(
+        f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
+        "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time AND x.knowledge_time <= s.knowledge_time "
+        f"AND x.row_state <> {RowState.ANNULLED.code} AND NOT EXISTS (SELECT 1 FROM {data} AS y WHERE y.entity_id = x.entity_id "
+        "AND y.valid_time = x.valid_time AND y.knowledge_time = x.knowledge_time AND y.batch_id > x.batch_id) "
+        "ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON (s.row_state = 0) = (d.row_state = 0)"
+        f"{values} WHERE s.clipped) AS k WHERE gone.ctid = k.ctid"
+    )
+
+
+def _compare_again(batch: Publication, staged: list[tuple[DatasetDefinition, str]], kind: BatchKind, *, since: int) -> dict[str, int]:
+    """What is left of the staged rows after those that others published between the comparison and the lock."""
+    for definition, table in staged:
+        if _touched_since(batch, definition, since):
+            _compare(batch.connection, definition, table, kind, since=since)
+    left = {definition.name: _count(batch.connection, table) for definition, table in staged}
+    if not any(left.values()):
+        raise _NothingNew
+    return left
+
+
+def _insert(batch: Publication, definition: DatasetDefinition, table: str, count: int) -> None:
+    columns = ", ".join(f'"{column.name}"' for column in definition.columns)
+    fixed = "entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date"
+    batch.connection.execute(
+        sa.text(
+            f"INSERT INTO {relation(definition.name)} ({fixed}, batch_id, recorded_at, {columns}) "
+            f"SELECT {fixed}, :batch_id, :recorded_at, {columns} FROM {table}"
+        ),
+        {"batch_id": batch.batch_id, "recorded_at": batch.recorded_at},
+    )
+    batch.connection.execute(
+        sa.text("INSERT INTO crfs.batch_dataset (batch_id, dataset, row_count) VALUES (:batch_id, :dataset, :row_count)"),
+        {"batch_id": batch.batch_id, "dataset": definition.name, "row_count": count},
+    )
+
+
+def _head(connection: sa.Connection) -> int:
+    batch_id: int = connection.exec_driver_sql("SELECT batch_id FROM crfs.head").scalar_one()
+    return batch_id
+
+
+def _count(connection: sa.Connection, table: str) -> int:
+    count: int = connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+    return count
+
+
+def _touched_since(batch: Publication, definition: DatasetDefinition, batch_id: int) -> bool:
+    return (
+        batch.connection.execute(
+            sa.text("SELECT 1 FROM crfs.batch_dataset WHERE dataset = :dataset AND batch_id > :batch_id LIMIT 1"),
+            {"dataset": definition.name, "batch_id": batch_id},
+        ).scalar()
+        is not None
+    )

@@ -1,0 +1,210 @@
+"""Connections to PostgreSQL: the application's, the owner's, and the bulk ones that speak Arrow."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+
+from crfs.errors import InvalidInput, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from adbc_driver_postgresql.dbapi import Connection as BulkConnection
+
+SCHEMA_VERSION = "0001"
+_MIGRATION_LOCK = 0x63726673  # "crfs"
+
+
+class Database:
+    """One PostgreSQL database, seen by one tenant and one actor.
+
+    Every ordinary connection takes the role ``crfs_app``, which cannot update or delete a row of data and for which row-level security
+    holds; definitions of relations and migrations run as ``crfs_owner``. Sessions are in UTC.
+    """
+
+    def __init__(self, url: str, *, tenant_id: int = 1, actor: str = "unknown", pool_size: int = 8) -> None:
+        try:
+            parsed = make_url(url)
+        except sa.exc.ArgumentError:
+            raise InvalidInput("the store's URL is not one; write postgresql://user@host/database") from None
+        if parsed.get_backend_name() != "postgresql":
+            raise InvalidInput(f"the store is PostgreSQL, not {parsed.get_backend_name()}; write postgresql://user@host/database")
+        self.url: URL = parsed.set(drivername="postgresql+psycopg")
+        self.tenant_id = tenant_id
+        self.actor = actor
+        self._options = f"-c role=crfs_app -c crfs.tenant_id={tenant_id} -c timezone=UTC"
+        self.engine = sa.create_engine(
+            self.url, pool_size=pool_size, max_overflow=pool_size, connect_args={"options": self._options, "connect_timeout": 10}
+        )
+        self._bulk: queue.SimpleQueue[BulkConnection] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._relations: set[tuple[str, str]] = set()
+        self.entity_ids: dict[tuple[int, str], dict[str, int]] = {}
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """One snapshot for several statements: REPEATABLE READ, read only."""
+        with self.engine.connect() as plain:
+            connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction of the application."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def owning(self) -> Iterator[sa.Connection]:
+        """One transaction of the owner of the tables, for definitions of relations."""
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL ROLE crfs_owner")
+            yield connection
+
+    @contextmanager
+    def bulk(self) -> Iterator[BulkConnection]:
+        """A connection that reads and writes Arrow tables; autocommit is off."""
+        from adbc_driver_postgresql import dbapi
+
+        try:
+            connection = self._bulk.get_nowait()
+        except queue.Empty:
+            try:
+                connection = dbapi.connect(self._bulk_uri())
+            except dbapi.Error as error:
+                raise unavailable(error) from None
+        try:
+            yield connection
+            connection.rollback()
+        except BaseException:
+            connection.close()
+            raise
+        self._bulk.put(connection)
+
+    def table(self, statement: str) -> pl.DataFrame:
+        """The answer of a query as a table, by Arrow."""
+        with self.bulk() as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            answer = pl.from_arrow(cursor.fetch_arrow_table())
+        assert isinstance(answer, pl.DataFrame)
+        return answer
+
+    def knows_relation(self, name: str, digest: str) -> bool:
+        """Whether this process has seen the relation of a definition made."""
+        with self._lock:
+            return (name, digest) in self._relations
+
+    def remember_relation(self, name: str, digest: str) -> None:
+        """Note that the relation of a definition is there."""
+        with self._lock:
+            self._relations.add((name, digest))
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+        while True:
+            try:
+                self._bulk.get_nowait().close()
+            except queue.Empty:
+                return
+
+    def _bulk_uri(self) -> str:
+        user = quote(self.url.username or "", safe="")
+        password = f":{quote(str(self.url.password), safe='')}" if self.url.password is not None else ""
+        place = f"{self.url.host or ''}" + (f":{self.url.port}" if self.url.port else "")
+        query = {key: value if isinstance(value, str) else value[0] for key, value in self.url.query.items()}
+        query["options"] = self._options
+        return f"postgresql://{user}{password}{'@' if user else ''}{place}/{quote(self.url.database or '', safe='')}?" + urlencode(
+            query, quote_via=quote
+        )
+
+
+def ensure_schema(database: Database) -> None:
+    """Bring the database to this version's schema; a fresh one gets it whole, a newer one is refused."""
+    plain = sa.create_engine(database.url, poolclass=sa.pool.NullPool, connect_args={"connect_timeout": 10})
+    try:
+        with plain.connect() as connection:
+            if _version(connection) == SCHEMA_VERSION:
+                return
+        with plain.connect() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
+            version = _version(connection)
+            connection.commit()
+            if version is not None and version > SCHEMA_VERSION:
+                raise ServiceUnavailable(
+                    f"the database has schema {version}, this crfs knows {SCHEMA_VERSION}: it was written by a newer crfs; upgrade crfs"
+                )
+            if version != SCHEMA_VERSION:
+                _migrate(connection)
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})")
+            connection.commit()
+    except sa.exc.OperationalError as error:
+        raise unavailable(error) from None
+    finally:
+        plain.dispose()
+
+
+def unavailable(error: Exception) -> ServiceUnavailable:
+    """The deliberate error for a PostgreSQL that cannot be used."""
+    text = str(getattr(error, "orig", None) or error).strip().splitlines()
+    detail = text[0] if text else type(error).__name__
+    if "No space left" in detail or "could not extend" in detail:
+        return ServiceUnavailable(f"the disk of the store is full ({detail}); free some space and run the same command again")
+    return ServiceUnavailable(f"PostgreSQL does not answer ({detail}); see CRFS_STORE__URL, or unset it for the embedded one")
+
+
+def _version(connection: sa.Connection) -> str | None:
+    if connection.exec_driver_sql("SELECT to_regclass('public.crfs_version')").scalar() is None:
+        return None
+    version: str | None = connection.exec_driver_sql("SELECT version_num FROM public.crfs_version").scalar()
+    return version
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from importlib.resources import as_file, files
+
+    from alembic import command
+    from alembic.config import Config
+
+    _ensure_roles(connection)
+    with as_file(files("crfs.store") / "migrations") as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        connection.exec_driver_sql("SET ROLE crfs_owner")
+        connection.commit()
+        command.upgrade(config, "head")
+        connection.commit()
+    connection.exec_driver_sql("RESET ROLE")
+    connection.commit()
+
+
+def _ensure_roles(connection: sa.Connection) -> None:
+    user, database = connection.exec_driver_sql("SELECT current_user, current_database()").one()
+    try:
+        for role in ("crfs_owner", "crfs_app"):
+            if connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).scalar() is None:
+                connection.exec_driver_sql(f"CREATE ROLE {role} NOLOGIN NOBYPASSRLS")
+            connection.exec_driver_sql(f"GRANT {role} TO {_quoted(user)}")
+        connection.exec_driver_sql(f"GRANT CREATE ON DATABASE {_quoted(database)} TO crfs_owner")
+        connection.exec_driver_sql("GRANT CREATE, USAGE ON SCHEMA public TO crfs_owner")
+        connection.commit()
+    except sa.exc.ProgrammingError as error:
+        connection.rollback()
+        raise ServiceUnavailable(
+            f"the user {user} may not make the roles crfs_owner and crfs_app ({str(error.orig).strip()}); have an administrator run: "
+            f"CREATE ROLE crfs_owner NOLOGIN; CREATE ROLE crfs_app NOLOGIN; GRANT crfs_owner, crfs_app TO {user}; "
+            f"GRANT CREATE ON DATABASE {database} TO crfs_owner; GRANT CREATE, USAGE ON SCHEMA public TO crfs_owner"
+        ) from None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,117 @@
+"""The last, short transaction of every write: it locks the head, takes the next batch, and commits what belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from crfs.errors import Conflict, InvalidInput
+from crfs.store.database import Database
+
+
+class BatchKind(Enum):
+    """What a batch does; the four from ``correction`` on speak of rows that are already there and carry a reason."""
+
+    INGEST = "ingest"
+    DEFINE = "define"
+    REGISTER = "register"
+    PROMOTE = "promote"
+    CORRECTION = "correction"
+    REPARSE = "reparse"
+    REDERIVE = "rederive"
+    ANNUL = "annul"
+
+    @property
+    def needs_reason(self) -> bool:
+        """Whether history is amended, so that a reason is due."""
+        return self in {BatchKind.CORRECTION, BatchKind.REPARSE, BatchKind.REDERIVE, BatchKind.ANNUL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """A job's right to write: its lease's fencing token."""
+
+    job_id: UUID
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNote:
+    """What is told of a batch beside its rows."""
+
+    kind: BatchKind
+    at: datetime
+    reason: str | None = None
+    source: str | None = None
+    parser_version: str | None = None
+    payloads: Sequence[str] = ()
+    fence: Fence | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind.needs_reason and not (self.reason or "").strip():
+            raise InvalidInput(f"a batch of kind {self.kind.value} amends history: give a reason")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """An open batch: rows are inserted on ``connection`` with this id and this recorded_at."""
+
+    connection: sa.Connection
+    batch_id: int
+    recorded_at: datetime
+    previous: int
+
+
+@contextmanager
+def publication(database: Database, note: BatchNote) -> Iterator[Publication]:
+    """Lock the head and hand out the next batch; leaving the block commits rows and head together, an error undoes all.
+
+    Ids are in commit order and recorded_at is strictly increasing whatever the clocks of the writers say.
+    """
+    with database.writing() as connection:
+        if note.fence is not None:
+            _check_fence(connection, note.fence)
+        head = connection.execute(
+            sa.text(
+                "UPDATE crfs.head SET batch_id = batch_id + 1, recorded_at = greatest(:at, recorded_at + interval '1 microsecond') "
+                "RETURNING batch_id, recorded_at"
+            ),
+            {"at": note.at},
+        ).one()
+        connection.execute(
+            sa.text(
+                "INSERT INTO crfs.batch (batch_id, kind, reason, recorded_at, source, parser_version, job_id, actor, tenant_id) "
+                "VALUES (:batch_id, :kind, :reason, :recorded_at, :source, :parser_version, :job_id, :actor, :tenant_id)"
+            ),
+            {
+                "batch_id": head.batch_id,
+                "kind": note.kind.value,
+                "reason": note.reason,
+                "recorded_at": head.recorded_at,
+                "source": note.source,
+                "parser_version": note.parser_version,
+                "job_id": note.fence.job_id if note.fence else None,
+                "actor": database.actor,
+                "tenant_id": database.tenant_id,
+            },
+        )
+        if note.payloads:
+            connection.execute(
+                sa.text("INSERT INTO crfs.batch_payload (batch_id, sha256) VALUES (:batch_id, :sha256)"),
+                [{"batch_id": head.batch_id, "sha256": sha256} for sha256 in sorted(set(note.payloads))],
+            )
+        yield Publication(connection=connection, batch_id=head.batch_id, recorded_at=head.recorded_at, previous=head.batch_id - 1)
+
+
+def _check_fence(connection: sa.Connection, fence: Fence) -> None:
+    row = connection.execute(
+        sa.text("SELECT fencing_token, state FROM crfs.job WHERE job_id = :job_id FOR SHARE"), {"job_id": fence.job_id}
+    ).one_or_none()
+    if row is None or row.fencing_token != fence.token or row.state != "running":
+        raise Conflict(f"job {fence.job_id} has lost its lease to another worker; what it did is not published")

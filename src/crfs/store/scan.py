@@ -1,0 +1,69 @@
+"""Scanning rows of a dataset into a table: the store's side of :class:`crfs.bitemporal.Reader`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+
+from crfs.bitemporal.rows import INSTANT, ROW_STATE, ROW_STATES
+from crfs.credit.catalogue import Catalogue
+from crfs.errors import InvalidInput
+from crfs.store.database import Database
+from crfs.store.entities import entity_names, known_entity_ids
+from crfs.store.relations import ensure_relation, relation
+
+
+class StoreReader:
+    """Rows as the store had them at one batch; it notes which batches the rows that it handed out came from.
+
+    The notes are what a result's lineage rests on, so a result uses one reader of its own.
+    """
+
+    def __init__(self, database: Database, catalogue: Catalogue, *, batch_id: int) -> None:
+        self.catalogue = catalogue
+        self.batch_id = batch_id
+        self.batches_read: dict[str, set[int]] = {}
+        self._database = database
+
+    def rows(
+        self,
+        dataset: str,
+        *,
+        columns: Sequence[str] | None = None,
+        entities: Sequence[str] | None = None,
+        known_by: datetime | None = None,
+    ) -> pl.DataFrame:
+        """Rows up to this reader's batch; see :meth:`crfs.bitemporal.Reader.rows`."""
+        definition = self.catalogue.dataset(dataset)
+        ensure_relation(self._database, definition)
+        wanted = list(definition.schema()) if columns is None else list(columns)
+        for name in wanted:
+            definition.column(name)
+        where = [f"batch_id <= {self.batch_id}"]
+        if known_by is not None:
+            if known_by.tzinfo is None:
+                raise InvalidInput("known_by has no time zone")
+            where.append(f"knowledge_time <= '{known_by.isoformat()}'")
+        if entities is not None:
+            ids = known_entity_ids(self._database, definition, list(entities))
+            where.append(f"entity_id IN ({', '.join(str(i) for i in sorted(ids.values()))})" if ids else "false")
+            names = pl.DataFrame(
+                {"entity_id": list(ids.values()), "entity": list(ids)}, schema={"entity_id": pl.Int64, "entity": pl.String}
+            )
+        else:
+            names = entity_names(self._database, definition)
+        selected = "".join(f', "{name}"' for name in wanted)
+        table = self._database.table(
+            f"SELECT entity_id, valid_time, knowledge_time, batch_id, row_state{selected} FROM {relation(dataset)} WHERE {' AND '.join(where)}"
+        )
+        self.batches_read.setdefault(dataset, set()).update(table["batch_id"].unique().to_list())
+        schema = definition.schema()
+        return table.join(names, on="entity_id", how="inner", maintain_order="left").select(
+            "entity",
+            pl.col("valid_time", "knowledge_time").cast(INSTANT),
+            pl.col("batch_id").cast(pl.Int64),
+            pl.col("row_state").replace_strict(dict(enumerate(ROW_STATES)), return_dtype=ROW_STATE),
+            *(pl.col(name).cast(schema[name]) for name in wanted),
+        )
