@@ -1,0 +1,182 @@
+"""The tables that parsers hand on: which columns accepted rows have, and how rows that may not be kept are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+
+import polars as pl
+
+from crfs.bitemporal.release import ReleaseRule
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, KnowledgeBasis, RowState
+from crfs.bitemporal.tenor import Tenor
+from crfs.credit.definitions import ColumnType, DatasetDefinition
+from crfs.sources.core.contract import REJECTED_SCHEMA, Parsed, RejectReason
+
+ACCEPTED: Mapping[str, pl.DataType] = MappingProxyType(
+    {
+        "entity": pl.String(),
+        "valid_time": INSTANT,
+        "knowledge_time": INSTANT,
+        "knowledge_basis": KNOWLEDGE_BASIS,
+        "vintage_date": pl.Date(),
+        "row_state": ROW_STATE,
+        "clipped": pl.Boolean(),
+    }
+)
+"""The first columns of every accepted table; the dataset's value columns follow.
+
+``clipped`` says that the knowledge time is only an upper bound: the provider was asked about a window of real time (or of now), and
+what it knew before that window looks as if it were new at the window's start. See :func:`settle_clipped`.
+"""
+
+FIRST_DAY, LAST_DAY = date(1600, 1, 1), date(2199, 12, 31)
+_KEY = ["entity", "valid_time", "knowledge_time"]
+Rejection = tuple[int | None, str | None, RejectReason, str]
+
+
+def rejected_table(rows: Iterable[Rejection] = ()) -> pl.DataFrame:
+    """A rejected table of (row, column, reason, detail)."""
+    data = [(row, column, reason.value, detail[:500]) for row, column, reason, detail in rows]
+    return pl.DataFrame(data, schema=dict(REJECTED_SCHEMA), orient="row")
+
+
+def reject_all(reason: RejectReason, detail: str) -> Parsed:
+    """Nothing of the payload is accepted, for one reason that holds for all of it."""
+    return Parsed(tables={}, rejected=rejected_table([(None, None, reason, detail)]))
+
+
+def rejected_where(
+    frame: pl.DataFrame, bad: pl.Expr, column: str, reason: RejectReason, detail: str, *, shown: str | None = None
+) -> pl.DataFrame:
+    """The rejected rows of ``frame`` where ``bad`` holds; ``detail`` is followed by the cell (of ``shown``, else of ``column``)."""
+    cell = pl.col(shown or column).cast(pl.String).fill_null("").str.slice(0, 80)
+    return frame.filter(bad.fill_null(False)).select(
+        row=pl.col("row").cast(pl.Int64),
+        column=pl.lit(column),
+        reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]),
+        detail=pl.lit(f"{detail}: ") + cell,
+    )
+
+
+def known_from(valid_times: pl.Series, rule: ReleaseRule | None, period: Tenor, fetched_at: datetime) -> pl.DataFrame:
+    """From when values without a publication time were known: columns ``knowledge_time`` and ``knowledge_basis``.
+
+    By the declared ``rule`` where there is one; never later than the fetch, since then we had them; from the fetch where there is none.
+    """
+    fetch = pl.lit(fetched_at).cast(INSTANT)
+    observed = pl.lit(KnowledgeBasis.OBSERVED.value, dtype=KNOWLEDGE_BASIS)
+    if rule is None or valid_times.is_empty():
+        return (
+            pl.DataFrame({"valid_time": valid_times})
+            .select(knowledge_time=fetch, knowledge_basis=observed, n=pl.col("valid_time"))
+            .drop("n")
+        )
+    ruled = pl.DataFrame({"ruled": rule.knowledge_times(valid_times, period)})
+    declared = pl.lit(rule.basis.value, dtype=KNOWLEDGE_BASIS)
+    sooner = pl.col("ruled") > fetch
+    return ruled.select(
+        knowledge_time=pl.when(sooner).then(fetch).otherwise(pl.col("ruled")),
+        knowledge_basis=pl.when(sooner).then(observed).otherwise(declared),
+    )
+
+
+def accept(frame: pl.DataFrame, dataset: DatasetDefinition) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Accepted and rejected rows of ``frame``: clocks that lie in time, finite values within the definition's bounds, no two answers.
+
+    ``frame`` has ``row`` (of the body, from 1), ``entity``, ``valid_time``, ``knowledge_time``, ``knowledge_basis``, and may have
+    ``vintage_date``, ``row_state``, ``clipped`` and value columns of the definition's types; what it has not is null, ``value`` and
+    False. A row without any value is ``missing``. A repeated row is kept once; of two that differ at one key the first is kept.
+    """
+    frame = _completed(frame, dataset)
+    values = [column.name for column in dataset.columns]
+    first, last = datetime(FIRST_DAY.year, 1, 1, tzinfo=UTC), datetime(LAST_DAY.year, 12, 31, tzinfo=UTC)
+    has_value = pl.col("row_state") == RowState.VALUE.value
+    checks: list[tuple[pl.Expr, str, RejectReason, str]] = [
+        (pl.col("entity").is_null() | (pl.col("entity") == ""), "entity", RejectReason.MISSING_FIELD, "no entity"),
+        (pl.col("valid_time").is_null(), "valid_time", RejectReason.MISSING_FIELD, "no valid time"),
+        (~pl.col("valid_time").is_between(first, last), "valid_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
+        (pl.col("knowledge_time").is_null(), "knowledge_time", RejectReason.NO_KNOWLEDGE_TIME, "no time from which it was known"),
+        (~pl.col("knowledge_time").is_between(first, last), "knowledge_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
+    ]
+    for column in dataset.columns:
+        cell = pl.col(column.name)
+        if column.type is ColumnType.FLOAT8:
+            checks.append((cell.is_not_null() & ~cell.is_finite(), column.name, RejectReason.NOT_FINITE, "not a finite number"))
+        if column.minimum is not None:
+            checks.append((cell < column.minimum, column.name, RejectReason.OUT_OF_RANGE, f"below {column.minimum:g}"))
+        if column.maximum is not None:
+            checks.append((cell > column.maximum, column.name, RejectReason.OUT_OF_RANGE, f"above {column.maximum:g}"))
+        if column.required:
+            checks.append((has_value & cell.is_null(), column.name, RejectReason.MISSING_FIELD, "a required value is missing"))
+    flags = frame.select(check.fill_null(False).alias(str(i)) for i, (check, _, _, _) in enumerate(checks))
+    rejected: list[pl.DataFrame] = []
+    for i, (_, column, reason, detail) in enumerate(checks):
+        if flags[str(i)].any():
+            rejected.append(rejected_where(frame.filter(flags[str(i)]), pl.lit(True), column, reason, detail))
+    good = frame.filter(~flags.select(pl.any_horizontal(pl.all())).to_series()) if rejected else frame
+
+    good = good.unique([*_KEY, "row_state", *values], keep="first", maintain_order=True)
+    second = good.select(pl.struct(_KEY).is_first_distinct().not_()).to_series()
+    if second.any():
+        detail = "another value was given for the same entity, valid time and knowledge time"
+        rejected.append(rejected_where(good.filter(second), pl.lit(True), "valid_time", RejectReason.CONTRADICTION, detail))
+        good = good.filter(~second)
+    accepted = good.select([*ACCEPTED, *values]).sort(_KEY)
+    return accepted, pl.concat(rejected).sort("row", maintain_order=True) if rejected else rejected_table()
+
+
+def _completed(frame: pl.DataFrame, dataset: DatasetDefinition) -> pl.DataFrame:
+    """``frame`` with every column, and a row state that agrees with the values."""
+    schema = dataset.schema()
+    defaults: dict[str, pl.Expr] = {
+        "vintage_date": pl.lit(None, dtype=pl.Date),
+        "row_state": pl.lit(RowState.VALUE.value),
+        "clipped": pl.lit(False),
+        **{name: pl.lit(None, dtype=kind) for name, kind in schema.items()},
+    }
+    frame = frame.with_columns(default.alias(name) for name, default in defaults.items() if name not in frame.columns)
+    frame = frame.with_columns([pl.col(name).cast(kind) for name, kind in {**ACCEPTED, **schema}.items()])
+    empty = pl.all_horizontal(pl.col(name).is_null() for name in schema)
+    is_value = pl.col("row_state") == RowState.VALUE.value
+    missing = pl.lit(RowState.MISSING.value, dtype=ROW_STATE)
+    frame = frame.with_columns(row_state=pl.when(is_value & empty).then(missing).otherwise(pl.col("row_state")))
+    return frame.with_columns(pl.when(is_value).then(pl.col(name)).alias(name) for name in schema)
+
+
+def settle_clipped(table: pl.DataFrame) -> pl.DataFrame:
+    """Several accepted tables of one dataset, put together, without the clipped rows that say nothing new.
+
+    In the order of knowledge a clipped row that repeats what was known just before it goes; a clipped "none" after a value is a
+    withdrawal that happened before the window, so it becomes ``retracted``. Windows that overlap by one vintage date give exactly the
+    rows of one request. Put the stored rows of a stream (``clipped`` False) before a new capture's to see what the capture adds.
+
+    >>> day = lambda d: datetime(2020, 1, d, tzinfo=UTC)
+    >>> rows = pl.DataFrame({"entity": "GDP", "valid_time": [day(1)] * 3, "knowledge_time": [day(5), day(7), day(9)],
+    ...     "row_state": pl.Series(["value"] * 3, dtype=ROW_STATE), "clipped": [False, True, True], "value": [1.0, 1.0, 1.5]})
+    >>> settle_clipped(rows)["knowledge_time"].dt.day().to_list()
+    [5, 9]
+    """
+    values = [name for name in table.columns if name not in ACCEPTED and name != "batch_id"]
+    # At one key the exact row stands for the clipped one.
+    rows = table.sort([*_KEY, "clipped"], maintain_order=True).unique(_KEY, keep="first", maintain_order=True)
+    absent = [RowState.MISSING.value, RowState.RETRACTED.value]
+    rows = rows.with_columns(
+        _absent=pl.col("row_state").cast(pl.String).is_in(absent),
+        _state=pl.col("row_state").cast(pl.String),
+    )
+    group = ["entity", "valid_time"]
+    before = [pl.col(name).shift(1).over(group) for name in values]
+    same_values = pl.all_horizontal(
+        [pl.lit(True), *(pl.col(name).eq_missing(previous) for name, previous in zip(values, before, strict=True))]
+    )
+    had = pl.col("_absent").shift(1).over(group)
+    repeats = pl.col("clipped") & had.is_not_null() & ((pl.col("_absent") & had) | (~pl.col("_absent") & ~had & same_values))
+    withdrawn = pl.col("clipped") & (pl.col("_state") == RowState.MISSING.value) & ~had.fill_null(True)
+    retracted = pl.lit(RowState.RETRACTED.value, dtype=ROW_STATE)
+    return (
+        rows.with_columns(row_state=pl.when(withdrawn).then(retracted).otherwise(pl.col("row_state").cast(ROW_STATE)))
+        .filter(~repeats.fill_null(False))
+        .select(table.columns)
+    )

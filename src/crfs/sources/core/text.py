@@ -1,0 +1,114 @@
+"""Bytes of delimited text → cells, and cells → numbers, dates and instants; what cannot be read is rejected by row and column."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import polars as pl
+
+from crfs.bitemporal.rows import INSTANT
+from crfs.credit.definitions import ColumnType
+from crfs.sources.core.contract import RejectReason
+from crfs.sources.core.tables import Rejection
+
+_TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelimitedText:
+    """The cells of a body as text: ``header``, a ``table`` with ``row`` and a String column for each name, and the rows left out.
+
+    ``problem`` is set where nothing could be read at all.
+    """
+
+    header: tuple[str, ...]
+    table: pl.DataFrame
+    rejected: tuple[Rejection, ...]
+    problem: tuple[RejectReason, str] | None = None
+
+
+def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
+    """The cells of CSV in UTF-8. A row that is not UTF-8, or has more or fewer cells than the header, is rejected alone."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _unreadable(RejectReason.BROKEN_ENCODING, "the text is UTF-16; save it as UTF-8")
+    text = body.decode("utf-8-sig", errors="surrogateescape").replace("\x00", "\ufffd")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    header: list[str] = []
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    rejected: list[Rejection] = []
+    number = 0
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not header:
+                header = [cell.strip() for cell in cells]
+                continue
+            number += 1
+            broken = next((i for i, cell in enumerate(cells) if not _is_text(cell)), None)
+            if broken is not None:
+                name = header[broken] if broken < len(header) else None
+                shown = cells[broken].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+                rejected.append(
+                    (number, name if name is None or _is_text(name) else None, RejectReason.BROKEN_ENCODING, f"not UTF-8: {shown[:80]}")
+                )
+            elif len(cells) != len(header):
+                detail = f"{len(cells)} cells, but the header has {len(header)}"
+                rejected.append((number, None, RejectReason.UNEXPECTED_SHAPE, detail))
+            else:
+                rows.append(cells)
+                numbers.append(number)
+    except csv.Error as error:
+        rejected.append((number + 1, None, RejectReason.MALFORMED, f"the rest cannot be read: {error}"))
+    if not header:
+        return _unreadable(RejectReason.MALFORMED, "no header line")
+    if not all(_is_text(name) for name in header):
+        return _unreadable(RejectReason.BROKEN_ENCODING, "the header is not UTF-8")
+    if len(set(header)) != len(header) or "row" in header:
+        return _unreadable(RejectReason.UNEXPECTED_SHAPE, "the header names a column twice (or one is called row)")
+    columns = {name: [cells[i].strip() for cells in rows] for i, name in enumerate(header)}
+    table = pl.DataFrame({"row": numbers, **columns}, schema={"row": pl.Int64(), **dict.fromkeys(header, pl.String())})
+    return DelimitedText(header=tuple(header), table=table, rejected=tuple(rejected))
+
+
+def _is_text(cell: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in cell)
+
+
+def _unreadable(reason: RejectReason, detail: str) -> DelimitedText:
+    return DelimitedText(header=(), table=pl.DataFrame(schema={"row": pl.Int64()}), rejected=(), problem=(reason, detail))
+
+
+def cell(name: str, kind: ColumnType) -> pl.Expr:
+    """The text column ``name`` as ``kind``: an empty cell is null, and so is one that cannot be read (compare with the text)."""
+    text = pl.col(name).str.strip_chars()
+    match kind:
+        case ColumnType.FLOAT8:
+            return text.cast(pl.Float64, strict=False)
+        case ColumnType.INT8:
+            return text.cast(pl.Int64, strict=False)
+        case ColumnType.DATE:
+            return iso_date(text)
+        case ColumnType.BOOL:
+            low = text.str.to_lowercase()
+            return pl.when(low.is_in(list(_TRUE))).then(True).when(low.is_in(list(_FALSE))).then(False).otherwise(None)
+        case ColumnType.TEXT:
+            return pl.when(text != "").then(text)
+
+
+def iso_date(text: pl.Expr) -> pl.Expr:
+    """Dates like 2020-05-01; null for any other text."""
+    return pl.when(text.str.contains(r"^\d{4}-\d{2}-\d{2}$")).then(text).str.to_date("%Y-%m-%d", strict=False)
+
+
+def iso_instant(text: pl.Expr) -> pl.Expr:
+    """Instants like 2020-05-01T12:30:00Z or with +02:00 (fractions and a blank for T allowed); null where the zone is absent."""
+    shaped = text.str.replace(r"^(\d{4}-\d{2}-\d{2})[ T]", "${1}T").str.replace(r"[zZ]$", "+00:00").str.replace(r"([+-]\d{2})$", "${1}:00")
+    shaped = shaped.str.replace(r"T(\d{2}:\d{2})([+-])", "T${1}:00${2}")
+    good = shaped.str.contains(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?[+-]\d{2}:\d{2}$")
+    return (
+        pl.when(good).then(shaped).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", strict=False, time_zone="UTC", time_unit="us").cast(INSTANT)
+    )
