@@ -59,8 +59,10 @@ def _statements(definition: DatasetDefinition, columns: list[str], *, fresh: boo
     ]
     statements = [
         f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(parts)})",
-        f'CREATE UNIQUE INDEX IF NOT EXISTS "{definition.name}_key" ON {table} '
-        "(entity_id, valid_time DESC, knowledge_time DESC, batch_id DESC)",
+        (
+            f'CREATE UNIQUE INDEX IF NOT EXISTS "{definition.name}_key" ON {table} '
+            "(entity_id, valid_time DESC, knowledge_time DESC, batch_id DESC)"
+        ),
         f"GRANT SELECT, INSERT ON {table} TO crfs_app",
     ]
     if tenant:

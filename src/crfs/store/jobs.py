@@ -1,0 +1,157 @@
+"""The job ledger: a row is the truth of a job; who works on it holds a lease with a fencing token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from crfs.errors import Conflict, NotFound
+from crfs.store.database import Database
+from crfs.store.publication import Fence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as the ledger has it; ``state`` is queued, running, succeeded, failed or cancelled."""
+
+    job_id: UUID
+    kind: str
+    specification: Mapping[str, Any]
+    state: str
+    fencing_token: int
+    lease_holder: str | None
+    lease_until: datetime | None
+    attempts: int
+    progress_done: int
+    progress_total: int | None
+    progress_note: str | None
+    cancel_requested: bool
+    outcome: Mapping[str, Any] | None
+    error: str | None
+    actor: str
+    created_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def fence(self) -> Fence:
+        """The right to write that the present lease gives."""
+        return Fence(job_id=self.job_id, token=self.fencing_token)
+
+
+_COLUMNS = ", ".join(Job.__dataclass_fields__)
+
+
+def submit(database: Database, *, job_id: UUID, kind: str, specification: Mapping[str, Any], at: datetime) -> Job:
+    """Write a queued job; the same id again is the same job."""
+    with database.writing() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO crfs.job (job_id, kind, specification, state, actor, tenant_id, created_at) "
+                "VALUES (:job_id, :kind, CAST(:specification AS jsonb), 'queued', :actor, :tenant_id, :at) ON CONFLICT DO NOTHING"
+            ),
+            {
+                "job_id": job_id,
+                "kind": kind,
+                "specification": json.dumps(specification),
+                "actor": database.actor,
+                "tenant_id": database.tenant_id,
+                "at": at,
+            },
+        )
+    return job(database, job_id)
+
+
+def claim(database: Database, *, holder: str, at: datetime, lease: timedelta, job_id: UUID | None = None) -> Job | None:
+    """Take the oldest job that is queued, or whose lease has run out; ``job_id`` asks for that one. None where there is nothing to do.
+
+    Every claim raises the fencing token, so that a worker that wakes after its lease has run out can publish nothing.
+    """
+    with database.writing() as connection:
+        row = connection.execute(
+            sa.text(
+                "UPDATE crfs.job SET state = 'running', fencing_token = fencing_token + 1, lease_holder = :holder, "
+                "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1 WHERE job_id = (SELECT job_id FROM crfs.job "
+                "WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) AND (state = 'queued' OR (state = 'running' AND lease_until < :at)) "
+                f"ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}"
+            ),
+            {"holder": holder, "until": at + lease, "at": at, "job_id": job_id},
+        ).one_or_none()
+    return None if row is None else Job(**row._mapping)
+
+
+def heartbeat(
+    database: Database, fence: Fence, *, at: datetime, lease: timedelta, done: int = 0, total: int | None = None, note: str | None = None
+) -> bool:
+    """Extend the lease and tell the progress; whether the job has been asked to stop. A lost lease is a :class:`~crfs.errors.Conflict`."""
+    with database.writing() as connection:
+        row = connection.execute(
+            sa.text(
+                "UPDATE crfs.job SET lease_until = CAST(:until AS timestamptz), progress_done = :done, progress_total = :total, "
+                "progress_note = :note WHERE job_id = :job_id AND fencing_token = :token AND state = 'running' RETURNING cancel_requested"
+            ),
+            {"until": at + lease, "done": done, "total": total, "note": note, "job_id": fence.job_id, "token": fence.token},
+        ).one_or_none()
+    if row is None:
+        raise Conflict(f"job {fence.job_id} has lost its lease to another worker; this one stops")
+    return bool(row.cancel_requested)
+
+
+def finish(
+    database: Database, fence: Fence, *, state: str, at: datetime, outcome: Mapping[str, Any] | None = None, error: str | None = None
+) -> None:
+    """End a job as succeeded, failed or cancelled; only the holder of the present lease may."""
+    with database.writing() as connection:
+        row = connection.execute(
+            sa.text(
+                "UPDATE crfs.job SET state = :state, finished_at = :at, outcome = CAST(:outcome AS jsonb), error = :error, lease_until = NULL "
+                "WHERE job_id = :job_id AND fencing_token = :token AND state = 'running' RETURNING job_id"
+            ),
+            {
+                "state": state,
+                "at": at,
+                "outcome": None if outcome is None else json.dumps(outcome),
+                "error": error,
+                "job_id": fence.job_id,
+                "token": fence.token,
+            },
+        ).one_or_none()
+    if row is None:
+        raise Conflict(f"job {fence.job_id} has lost its lease to another worker; its outcome is not kept")
+
+
+def request_cancel(database: Database, job_id: UUID, *, at: datetime) -> Job:
+    """Ask a job to stop: a queued one is cancelled at once, a running one at its next heartbeat."""
+    with database.writing() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE crfs.job SET cancel_requested = true, state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END, "
+                "finished_at = CASE state WHEN 'queued' THEN CAST(:at AS timestamptz) ELSE finished_at END "
+                "WHERE job_id = :job_id AND state IN ('queued', 'running')"
+            ),
+            {"job_id": job_id, "at": at},
+        )
+    return job(database, job_id)
+
+
+def job(database: Database, job_id: UUID) -> Job:
+    """The job of that id."""
+    with database.reading() as connection:
+        row = connection.execute(sa.text(f"SELECT {_COLUMNS} FROM crfs.job WHERE job_id = :job_id"), {"job_id": job_id}).one_or_none()
+    if row is None:
+        raise NotFound(f"no job has the id {job_id}")
+    return Job(**row._mapping)
+
+
+def jobs(database: Database, *, limit: int = 50) -> list[Job]:
+    """The newest jobs first."""
+    with database.reading() as connection:
+        found = connection.execute(
+            sa.text(f"SELECT {_COLUMNS} FROM crfs.job ORDER BY created_at DESC LIMIT :limit"), {"limit": limit}
+        ).all()
+    return [Job(**row._mapping) for row in found]

@@ -1,0 +1,123 @@
+"""Lineage: from a run down to the bytes that it rests on, and from damaged bytes up to every run that rests on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from crfs.store.database import Database
+
+_RUNS_BELOW = (
+    "WITH RECURSIVE below (run_id, parent) AS (SELECT CAST(:run_id AS text), CAST(NULL AS text) UNION "
+    "SELECT i.reference, i.run_id FROM below AS b JOIN crfs.run_input AS i ON i.run_id = b.run_id AND i.kind = 'run') "
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunNode:
+    """A run in the chain; ``used_by`` is the run that rests on it (None for the one asked for)."""
+
+    run_id: str
+    kind: str
+    batch_id: int
+    result_sha256: str
+    used_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNode:
+    """A batch whose rows a run read."""
+
+    run_id: str
+    dataset: str
+    batch_id: int
+    kind: str
+    source: str | None
+    recorded_at: datetime
+    reason: str | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadNode:
+    """Bytes that a batch was made of, or that a run took directly (``batch_id`` None); ``state`` is ok, damaged or expired."""
+
+    run_id: str
+    batch_id: int | None
+    sha256: str
+    byte_count: int
+    state: str
+    url: str | None
+    status: int | None
+    fetched_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """The closed chain of a run; ``dangling`` counts edges that lead to nothing."""
+
+    runs: Sequence[RunNode]
+    batches: Sequence[BatchNode]
+    payloads: Sequence[PayloadNode]
+    dangling: int
+
+
+def lineage(database: Database, run_id: str) -> Lineage:
+    """Everything that a run rests on, its inputs' inputs included; the payloads' hashes are computed anew."""
+    parameters = {"run_id": run_id}
+    with database.reading() as connection:
+        runs = connection.execute(
+            sa.text(
+                f"{_RUNS_BELOW} SELECT b.run_id, b.parent AS used_by, r.kind, r.batch_id, r.result_sha256 FROM below AS b "
+                "LEFT JOIN crfs.run AS r USING (run_id) ORDER BY b.parent NULLS FIRST, b.run_id"
+            ),
+            parameters,
+        ).all()
+        batches = connection.execute(
+            sa.text(
+                f"{_RUNS_BELOW} SELECT DISTINCT i.run_id, i.dataset, CAST(i.reference AS bigint) AS batch_id, t.kind, t.source, t.recorded_at, "
+                "t.reason, t.actor FROM below AS b JOIN crfs.run_input AS i ON i.run_id = b.run_id AND i.kind = 'batch' "
+                "LEFT JOIN crfs.batch AS t ON t.batch_id = CAST(i.reference AS bigint) ORDER BY i.run_id, i.dataset, batch_id"
+            ),
+            parameters,
+        ).all()
+        payloads = connection.execute(
+            sa.text(
+                f"{_RUNS_BELOW}, taken AS (SELECT DISTINCT i.run_id, p.batch_id, p.sha256 FROM below AS b "
+                "JOIN crfs.run_input AS i ON i.run_id = b.run_id AND i.kind = 'batch' "
+                "JOIN crfs.batch_payload AS p ON p.batch_id = CAST(i.reference AS bigint) UNION SELECT i.run_id, NULL, i.reference FROM below AS b "
+                "JOIN crfs.run_input AS i ON i.run_id = b.run_id AND i.kind = 'payload'), checked AS (SELECT sha256, byte_count, "
+                "CASE WHEN body IS NULL THEN 'expired' WHEN encode(sha256(body), 'hex') = sha256 THEN 'ok' ELSE 'damaged' END AS state "
+                "FROM crfs.payload WHERE sha256 IN (SELECT sha256 FROM taken)) "
+                "SELECT t.run_id, t.batch_id, t.sha256, c.byte_count, c.state, f.url, f.status, f.fetched_at FROM taken AS t "
+                "LEFT JOIN checked AS c USING (sha256) LEFT JOIN LATERAL (SELECT url, status, fetched_at FROM crfs.fetch AS x "
+                "WHERE x.sha256 = t.sha256 ORDER BY fetch_id LIMIT 1) AS f ON true ORDER BY t.run_id, t.batch_id, t.sha256"
+            ),
+            parameters,
+        ).all()
+    dangling = sum(row.kind is None for row in runs) + sum(row.kind is None for row in batches) + sum(row.state is None for row in payloads)
+    return Lineage(
+        runs=[RunNode(**row._mapping) for row in runs if row.kind is not None],
+        batches=[BatchNode(**row._mapping) for row in batches if row.kind is not None],
+        payloads=[PayloadNode(**row._mapping) for row in payloads if row.state is not None],
+        dangling=dangling,
+    )
+
+
+def runs_on_payloads(database: Database, hashes: Sequence[str]) -> dict[str, list[str]]:
+    """For each payload the runs that rest on it, directly, through a batch, or through another run."""
+    query = sa.text(
+        "WITH RECURSIVE above (sha256, run_id) AS (SELECT p.sha256, i.run_id FROM crfs.batch_payload AS p "
+        "JOIN crfs.run_input AS i ON i.kind = 'batch' AND i.reference = CAST(p.batch_id AS text) WHERE p.sha256 = ANY(:hashes) "
+        "UNION SELECT i.reference, i.run_id FROM crfs.run_input AS i WHERE i.kind = 'payload' AND i.reference = ANY(:hashes) "
+        "UNION SELECT a.sha256, i.run_id FROM above AS a JOIN crfs.run_input AS i ON i.kind = 'run' AND i.reference = a.run_id) "
+        "SELECT DISTINCT sha256, run_id FROM above ORDER BY sha256, run_id"
+    )
+    answer: dict[str, list[str]] = {sha256: [] for sha256 in hashes}
+    with database.reading() as connection:
+        for row in connection.execute(query, {"hashes": list(hashes)}):
+            answer[row.sha256].append(row.run_id)
+    return answer

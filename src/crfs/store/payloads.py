@@ -1,0 +1,105 @@
+"""Landing: the bytes that came over the wire, kept once under their hash, and a row for every fetch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import polars as pl
+import sqlalchemy as sa
+
+from crfs.errors import NotFound, VerificationFailed
+from crfs.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchNote:
+    """How a payload came: ``url`` and ``headers`` without secrets, times in UTC."""
+
+    source: str
+    stream: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    classification: str
+    parser_version: str
+    started_at: datetime
+    fetched_at: datetime
+    job_id: UUID | None = None
+
+
+def land(database: Database, body: bytes, note: FetchNote) -> str:
+    """Keep the bytes before anything is made of them; the same bytes again add a fetch, not a payload. Their SHA-256 is answered."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    with database.writing() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO crfs.payload (sha256, byte_count, body, landed_at) VALUES (:sha256, :byte_count, :body, :at) ON CONFLICT DO NOTHING"
+            ),
+            {"sha256": sha256, "byte_count": len(body), "body": body, "at": note.fetched_at},
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO crfs.fetch (source, stream, sha256, url, status, headers, classification, parser_version, started_at, fetched_at, "
+                "job_id, tenant_id) VALUES (:source, :stream, :sha256, :url, :status, :headers, :classification, :parser_version, :started_at, "
+                ":fetched_at, :job_id, :tenant_id)"
+            ).bindparams(sa.bindparam("headers", type_=sa.JSON)),
+            {
+                "source": note.source,
+                "stream": note.stream,
+                "sha256": sha256,
+                "url": note.url,
+                "status": note.status,
+                "headers": dict(note.headers),
+                "classification": note.classification,
+                "parser_version": note.parser_version,
+                "started_at": note.started_at,
+                "fetched_at": note.fetched_at,
+                "job_id": note.job_id,
+                "tenant_id": database.tenant_id,
+            },
+        )
+    return sha256
+
+
+def payload(database: Database, sha256: str) -> bytes:
+    """The bytes under a hash, checked; only those that this tenant has fetched."""
+    query = sa.text(
+        "SELECT body FROM crfs.payload AS p WHERE sha256 = :sha256 AND EXISTS (SELECT 1 FROM crfs.fetch AS f WHERE f.sha256 = p.sha256)"
+    )
+    with database.reading() as connection:
+        row = connection.execute(query, {"sha256": sha256}).one_or_none()
+    if row is None:
+        raise NotFound(f"no payload has the hash {sha256!r}; crfs lineage RUN --to payload lists those of a run")
+    if row.body is None:
+        raise NotFound(f"the payload {sha256} has expired: its bytes are gone, its hash and its fetches are kept")
+    body = bytes(row.body)
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise VerificationFailed(f"the payload {sha256} is damaged: its bytes have another hash; restore it from a backup")
+    return body
+
+
+def keep_rejected(database: Database, sha256: str, parser_version: str, rejected: pl.DataFrame, job_id: UUID | None = None) -> int:
+    """Keep the rows of a payload that were refused (row, column, reason, detail); once a payload and parser version."""
+    if rejected.is_empty():
+        return 0
+    with database.writing() as connection:
+        seen = connection.execute(
+            sa.text("SELECT 1 FROM crfs.rejected_row WHERE sha256 = :sha256 AND parser_version = :version LIMIT 1"),
+            {"sha256": sha256, "version": parser_version},
+        ).scalar()
+        if seen is None:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO crfs.rejected_row (sha256, parser_version, row_number, column_name, reason, detail, job_id, tenant_id) "
+                    "VALUES (:sha256, :version, :row, :column, :reason, :detail, :job_id, :tenant_id)"
+                ),
+                [
+                    {"sha256": sha256, "version": parser_version, "job_id": job_id, "tenant_id": database.tenant_id, **row}
+                    for row in rejected.select("row", "column", "reason", "detail").to_dicts()
+                ],
+            )
+    return rejected.height

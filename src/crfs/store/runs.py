@@ -1,0 +1,111 @@
+"""Runs: what was computed, from which specification, at which state of the store, resting on which inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from crfs.errors import NotFound
+from crfs.store.artefacts import keep_artefact
+from crfs.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInputs:
+    """What a run rests on: batches by dataset, other runs, payloads and artefacts by hash."""
+
+    batches: Mapping[str, Sequence[int]]
+    runs: Sequence[str] = ()
+    payloads: Sequence[str] = ()
+    artefacts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One computed result; the specification and the batch suffice to compute it again."""
+
+    run_id: str
+    kind: str
+    label: str | None
+    specification: Mapping[str, Any]
+    specification_sha256: str
+    as_of: datetime | None
+    batch_id: int
+    recorded_as_of: datetime
+    environment: Mapping[str, Any]
+    environment_digest: str
+    result_sha256: str
+    job_id: UUID | None
+    actor: str
+    created_at: datetime
+
+
+_COLUMNS = (
+    "run_id, kind, label, specification, specification_sha256, as_of, batch_id, recorded_as_of, environment, environment_digest, "
+    "result_sha256, job_id, actor, created_at"
+)
+
+
+def keep_run(connection: sa.Connection, run: Run, result: bytes, inputs: RunInputs, *, tenant_id: int) -> None:
+    """Keep a run, its result's bytes and what it rests on, on an open transaction."""
+    assert keep_artefact(connection, result) == run.result_sha256
+    connection.execute(
+        sa.text(
+            f"INSERT INTO crfs.run ({_COLUMNS}, tenant_id) VALUES (:run_id, :kind, :label, CAST(:specification AS jsonb), "
+            ":specification_sha256, :as_of, :batch_id, :recorded_as_of, CAST(:environment AS jsonb), :environment_digest, :result_sha256, "
+            ":job_id, :actor, :created_at, :tenant_id)"
+        ),
+        {
+            **{name: getattr(run, name) for name in Run.__dataclass_fields__},
+            "specification": json.dumps(run.specification),
+            "environment": json.dumps(run.environment),
+            "tenant_id": tenant_id,
+        },
+    )
+    rows = [("batch", str(batch), dataset) for dataset, batches in inputs.batches.items() for batch in batches]
+    rows += [("run", reference, "") for reference in inputs.runs]
+    rows += [("payload", reference, "") for reference in inputs.payloads]
+    rows += [("artefact", reference, "") for reference in inputs.artefacts]
+    if rows:
+        connection.execute(
+            sa.text(
+                "INSERT INTO crfs.run_input (run_id, kind, reference, dataset, tenant_id) "
+                "VALUES (:run_id, :kind, :reference, :dataset, :tenant_id)"
+            ),
+            [
+                {"run_id": run.run_id, "kind": kind, "reference": reference, "dataset": dataset, "tenant_id": tenant_id}
+                for kind, reference, dataset in sorted(set(rows))
+            ],
+        )
+
+
+def run(database: Database, run_id: str) -> Run:
+    """The run of that id; an unambiguous beginning of it will do."""
+    with database.reading() as connection:
+        found = connection.execute(
+            sa.text(f"SELECT {_COLUMNS} FROM crfs.run WHERE starts_with(run_id, :run_id) ORDER BY run_id LIMIT 2"), {"run_id": run_id}
+        ).all()
+    exact = [row for row in found if row.run_id == run_id] or found
+    if not run_id or len(exact) != 1:
+        what = "more than one run begins with" if len(exact) > 1 else "no run is called"
+        raise NotFound(f"{what} {run_id!r}; crfs status lists the newest runs")
+    return Run(**exact[0]._mapping)
+
+
+def runs(database: Database, *, kind: str | None = None, label: str | None = None, limit: int = 50) -> list[Run]:
+    """The newest runs first."""
+    with database.reading() as connection:
+        found = connection.execute(
+            sa.text(
+                f"SELECT {_COLUMNS} FROM crfs.run WHERE (CAST(:kind AS text) IS NULL OR kind = :kind) "
+                "AND (CAST(:label AS text) IS NULL OR label = :label) ORDER BY created_at DESC, run_id DESC LIMIT :limit"
+            ),
+            {"kind": kind, "label": label, "limit": limit},
+        ).all()
+    return [Run(**row._mapping) for row in found]
