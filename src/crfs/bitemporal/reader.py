@@ -20,7 +20,8 @@ class Reader(Protocol):
         entities: Sequence[str] | None = None,
         known_by: datetime | None = None,
     ) -> pl.DataFrame:
-        """Rows of ``dataset`` up to the reader's batch, with ``entity``, the clocks, ``row_state`` and the value ``columns`` asked for.
+        """Rows of ``dataset`` up to the reader's batch, with ``entity``, the clocks, ``row_state``, ``knowledge_basis`` and the value
+        ``columns`` asked for.
 
         ``entities`` keeps those entities only; ``known_by`` leaves out what became known later. Nothing is resolved here: revisions,
         corrections and annulments all come, and the pure functions of this package decide which row counts.

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
-from crfs.bitemporal.rows import INSTANT, ROW_STATE, ROW_STATES
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASES, KNOWLEDGE_BASIS, ROW_STATE, ROW_STATES
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.store.database import Database
@@ -56,7 +56,7 @@ class StoreReader:
             names = entity_names(self._database, definition)
         selected = "".join(f', "{name}"' for name in wanted)
         table = self._database.table(
-            f"SELECT entity_id, valid_time, knowledge_time, batch_id, row_state{selected} FROM {relation(dataset)} WHERE {' AND '.join(where)}"
+            f"SELECT entity_id, valid_time, knowledge_time, batch_id, row_state, knowledge_basis{selected} FROM {relation(dataset)} WHERE {' AND '.join(where)}"
         )
         self.batches_read.setdefault(dataset, set()).update(table["batch_id"].unique().to_list())
         schema = definition.schema()
@@ -65,5 +65,6 @@ class StoreReader:
             pl.col("valid_time", "knowledge_time").cast(INSTANT),
             pl.col("batch_id").cast(pl.Int64),
             pl.col("row_state").replace_strict(dict(enumerate(ROW_STATES)), return_dtype=ROW_STATE),
+            pl.col("knowledge_basis").replace_strict(dict(enumerate(KNOWLEDGE_BASES)), return_dtype=KNOWLEDGE_BASIS),
             *(pl.col(name).cast(schema[name]) for name in wanted),
         )

@@ -1,0 +1,111 @@
+"""Settings: one frozen tree, read once from the environment (``CRFS_`` and ``__`` between the levels)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from crfs.errors import InvalidInput, Problem
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSettings(_Group):
+    """The store: a PostgreSQL URL; none means the embedded one."""
+
+    url: str | None = None
+    pool_size: int = Field(default=8, ge=1, le=200)
+
+
+class RedisSettings(_Group):
+    """The cache and wake-up channel: a Redis URL; none means the embedded Valkey."""
+
+    url: str | None = None
+
+
+class BrokerSettings(_Group):
+    """Where job ids travel to workers; none means the Redis one."""
+
+    url: str | None = None
+
+
+class ComputeSettings(_Group):
+    """Where heavy work runs: ``workers`` threads of this process (none means one a core), or a Dask ``scheduler``."""
+
+    workers: int | None = Field(default=None, ge=1, le=1024)
+    scheduler: str | None = None
+
+
+class SourceSettings(_Group):
+    """What one provider needs."""
+
+    api_key: SecretStr | None = None
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; ``crfs config check`` shows it and names variables that nothing claims."""
+
+    model_config = SettingsConfigDict(env_prefix="CRFS_", env_nested_delimiter="__", frozen=True, extra="forbid", case_sensitive=False)
+
+    store: StoreSettings = StoreSettings()
+    redis: RedisSettings = RedisSettings()
+    broker: BrokerSettings = BrokerSettings()
+    compute: ComputeSettings = ComputeSettings()
+    sources: dict[str, SourceSettings] = {}
+    data_dir: Path | None = None
+    actor: str | None = None
+
+    def api_key(self, source: str) -> str | None:
+        """The key for a provider, if one is set (``CRFS_SOURCES__FRED__API_KEY``)."""
+        entry = self.sources.get(source)
+        return entry.api_key.get_secret_value() if entry is not None and entry.api_key is not None else None
+
+    @property
+    def actor_name(self) -> str:
+        """Who is acting: ``CRFS_ACTOR``, else the name of the operating system's user."""
+        if self.actor:
+            return self.actor
+        import getpass
+
+        try:
+            return getpass.getuser()
+        except OSError:
+            return f"uid-{os.getuid()}"
+
+
+def load_settings() -> Settings:
+    """Read the environment; a value that cannot be read is an error that names its variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = tuple(
+            Problem(row=None, column="CRFS_" + "__".join(str(part).upper() for part in item["loc"]), reason="setting", detail=item["msg"])
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise InvalidInput("settings: " + "; ".join(str(problem) for problem in problems), problems=problems) from None
+
+
+def unclaimed_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """``CRFS_*`` variables that no setting claims: misspelt ones, mostly."""
+    names = [name for name in (os.environ if environment is None else environment) if name.upper().startswith("CRFS_")]
+    return sorted(name for name in names if not _claimed(name.upper().removeprefix("CRFS_").lower().split("__")))
+
+
+def _claimed(path: list[str]) -> bool:
+    if path in (["shared"],):
+        return True
+    field = Settings.model_fields.get(path[0])
+    if field is None:
+        return False
+    if path[0] == "sources":
+        return len(path) == 3 and path[2] in SourceSettings.model_fields
+    group = field.annotation
+    if isinstance(group, type) and issubclass(group, BaseModel):
+        return len(path) == 2 and path[1] in group.model_fields
+    return len(path) == 1
