@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
+from typing import Self
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
 
 import httpx
@@ -166,7 +167,7 @@ class HttpTransport:
         if self._own:
             self._client.close()
 
-    def __enter__(self) -> HttpTransport:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -231,7 +232,7 @@ class HttpTransport:
         body = bytearray()
         try:
             with self._client.stream(
-                "GET", request.url, params=params or None, headers=headers, timeout=timeout, follow_redirects=False
+                "GET", request.url, params=httpx.QueryParams(tuple(params)), headers=headers, timeout=timeout, follow_redirects=False
             ) as response:
                 for chunk in response.iter_bytes():
                     body += chunk

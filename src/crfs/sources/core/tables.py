@@ -112,9 +112,9 @@ def accept(frame: pl.DataFrame, dataset: DatasetDefinition) -> tuple[pl.DataFram
             checks.append((has_value & cell.is_null(), column.name, RejectReason.MISSING_FIELD, "a required value is missing"))
     flags = frame.select(check.fill_null(False).alias(str(i)) for i, (check, _, _, _) in enumerate(checks))
     rejected: list[pl.DataFrame] = []
-    for i, (_, column, reason, detail) in enumerate(checks):
+    for i, (_, name, reason, detail) in enumerate(checks):
         if flags[str(i)].any():
-            rejected.append(rejected_where(frame.filter(flags[str(i)]), pl.lit(True), column, reason, detail))
+            rejected.append(rejected_where(frame.filter(flags[str(i)]), pl.lit(True), name, reason, detail))
     good = frame.filter(~flags.select(pl.any_horizontal(pl.all())).to_series()) if rejected else frame
 
     good = good.unique([*_KEY, "row_state", *values], keep="first", maintain_order=True)

@@ -1,0 +1,175 @@
+"""What an answer of FRED is: which kind of document, or which error, by its body before its status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+
+from crfs.sources.core.contract import Classification, Payload
+
+
+class Kind(Enum):
+    """The documents that FRED sends."""
+
+    OBSERVATIONS = "observations"
+    METADATA = "metadata"
+    TABLE = "table"
+    ERROR = "error"
+    HTML = "html"
+    NOTHING = "nothing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A body that was looked into: its kind, its fields (JSON's, or the attributes of XML's root), its rows, an error's words."""
+
+    kind: Kind
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    rows: list[Any] = field(default_factory=list)
+    error_code: int | None = None
+    words: str = ""
+    delimiter: str = ","
+
+
+METADATA_KEYS = ("seriess", "releases", "release_dates", "vintage_dates", "categories", "tags", "sources", "elements")
+_TABLE_HEADERS = ("date", "observation_date")
+
+
+def look(payload: Payload) -> Answer:
+    """Look into a body: never raises, whatever the bytes are."""
+    start = payload.body[:400].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not payload.body.strip():
+        return Answer(kind=Kind.NOTHING)
+    if start[:1] in (b"{", b"["):
+        return _json(payload.body)
+    low = start.lower()
+    if low.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in low:
+        return Answer(kind=Kind.HTML, words="an HTML page")
+    if start.startswith(b"<"):
+        return _xml(payload.body)
+    header = start.split(b"\n", 1)[0]
+    first = header.replace(b"\t", b",").split(b",", 1)[0].strip().strip(b'"').lower()
+    if first in (name.encode() for name in _TABLE_HEADERS):
+        return Answer(kind=Kind.TABLE, delimiter="\t" if b"\t" in header else ",")
+    return Answer(kind=Kind.UNKNOWN, words=start[:120].decode("utf-8", "replace"))
+
+
+def parameters(payload: Payload) -> dict[str, str]:
+    """The parameters of the payload's url."""
+    try:
+        return dict(parse_qsl(urlsplit(payload.url).query))
+    except ValueError:
+        return {}
+
+
+def hints(payload: Payload) -> dict[str, str]:
+    """What the connector knew when it asked: the fragment of the payload's url."""
+    try:
+        return dict(parse_qsl(urlsplit(payload.url).fragment))
+    except ValueError:
+        return {}
+
+
+def classify(payload: Payload) -> Classification:
+    """The classification of a FRED answer.
+
+    Documents about series, releases, tags … are OK although they have no observations. "Does not exist in ALFRED" is EMPTY when a
+    real-time period was asked for (the archive may begin later) and a BAD_REQUEST otherwise. A page shorter than its own count is a
+    RETRY: what is missing would look like a withdrawal.
+    """
+    answer = look(payload)
+    low = answer.words.lower()
+    if payload.status == 429 or answer.error_code == 429 or "too many requests" in low or "rate limit" in low:
+        return Classification.RETRY
+    if answer.kind is Kind.ERROR:
+        if "api_key" in low or answer.error_code in (401, 403):
+            return Classification.AUTH
+        if "does not exist in alfred" in low:
+            return Classification.EMPTY if "realtime_start" in parameters(payload) else Classification.BAD_REQUEST
+        return Classification.RETRY if (answer.error_code or 400) >= 500 else Classification.BAD_REQUEST
+    if payload.status in (401, 403):
+        return Classification.AUTH
+    if payload.status >= 500 or payload.status == 408:
+        return Classification.RETRY
+    if payload.status >= 400:
+        return Classification.BAD_REQUEST
+    match answer.kind:
+        case Kind.NOTHING:
+            return Classification.RETRY
+        case Kind.OBSERVATIONS:
+            return _observations(answer, payload)
+        case Kind.METADATA | Kind.TABLE:
+            return Classification.OK
+        case _:
+            return Classification.SCHEMA
+
+
+def page(answer: Answer) -> tuple[int, int, int]:
+    """Offset, rows and total count of a page of observations; a count that is absent is what is there."""
+    offset = as_int(answer.fields.get("offset"), 0)
+    count = as_int(answer.fields.get("count"), offset + len(answer.rows))
+    return offset, len(answer.rows), count
+
+
+def as_int(value: object, default: int) -> int:
+    """The whole number that a field holds, as a number or as text; ``default`` if it holds none."""
+    if isinstance(value, int):
+        return value
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else default
+
+
+def _observations(answer: Answer, payload: Payload) -> Classification:
+    if str(answer.fields.get("units", "lin")) != "lin" or "frequency" in parameters(payload):
+        return Classification.SCHEMA
+    offset, rows, count = page(answer)
+    if rows == 0 and count <= offset:
+        return Classification.EMPTY
+    limit = as_int(answer.fields.get("limit"), 100_000)
+    one_row_each = as_int(answer.fields.get("output_type"), 1) in (1, 4)
+    return Classification.RETRY if one_row_each and rows < min(count - offset, limit) else Classification.OK
+
+
+def _json(body: bytes) -> Answer:
+    try:
+        data = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        return Answer(kind=Kind.UNKNOWN, words=f"not JSON: {error}")
+    if not isinstance(data, dict):
+        return Answer(kind=Kind.UNKNOWN, words="a JSON list where an object is expected")
+    if "error_message" in data or "error_code" in data:
+        return Answer(kind=Kind.ERROR, error_code=as_int(data.get("error_code"), 400), words=str(data.get("error_message", "")))
+    fields = {key: value for key, value in data.items() if not isinstance(value, list)}
+    if isinstance(data.get("observations"), list):
+        return Answer(kind=Kind.OBSERVATIONS, fields=fields, rows=data["observations"])
+    for key in METADATA_KEYS:
+        if isinstance(data.get(key), (list, dict)):
+            rows = data[key] if isinstance(data[key], list) else []
+            return Answer(kind=Kind.METADATA, fields=fields, rows=rows)
+    return Answer(kind=Kind.UNKNOWN, words=f"an object with {', '.join(sorted(data)[:8]) or 'nothing in it'}")
+
+
+def _xml(body: bytes) -> Answer:
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import fromstring
+
+    try:
+        root = fromstring(body)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        return Answer(kind=Kind.UNKNOWN, words=f"not XML: {error}")
+    if root.tag == "error":
+        return Answer(kind=Kind.ERROR, error_code=as_int(root.get("code"), 400), words=root.get("message", ""))
+    if root.tag == "observations":
+        rows = [dict(child.attrib) for child in root if child.tag == "observation"]
+        return Answer(kind=Kind.OBSERVATIONS, fields=dict(root.attrib), rows=rows)
+    if root.tag in METADATA_KEYS or root.tag in {"vintage_dates", "release_dates"}:
+        return Answer(kind=Kind.METADATA, fields=dict(root.attrib))
+    return Answer(kind=Kind.UNKNOWN, words=f"XML with the root {root.tag[:60]}")

@@ -1,0 +1,160 @@
+"""FRED as a source: what is asked, in which order, with and without a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from urllib.parse import urlencode
+
+from crfs.credit.catalogue import Catalogue
+from crfs.errors import InvalidInput, SourceUnavailable
+from crfs.sources.core.contract import Classification, Parsed, Payload, Provider, Query, Request, Transport
+from crfs.sources.fred import answers, observations
+from crfs.sources.fred.periods import EARLIEST
+
+API = "https://api.stlouisfed.org/fred/"
+GRAPH = "https://fred.stlouisfed.org/graph/fredgraph.csv"
+MAX_VINTAGES = 2000
+MAX_ROWS = 100_000
+MAX_DATES = 10_000
+_FOREVER = "9999-12-31"
+_PROVIDER = Provider(requests_per_second=1.5, burst=1, key_parameter="api_key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fred:
+    """The source ``fred``. The three limits are FRED's own; smaller ones only make more requests.
+
+    Options of a query: ``vintages_since`` and ``vintages_until`` (dates) bound the vintages that are fetched.
+    """
+
+    max_vintages: int = MAX_VINTAGES
+    max_rows: int = MAX_ROWS
+    max_dates: int = MAX_DATES
+    name: str = "fred"
+    parser_version: str = "1"
+    hosts: tuple[str, ...] = ("api.stlouisfed.org", "fred.stlouisfed.org")
+    provider: Provider = _PROVIDER
+
+    def __post_init__(self) -> None:
+        if self.max_vintages < 2 or self.max_rows < 1 or self.max_dates < 1:
+            raise InvalidInput("slices of vintages overlap by one, so they need at least 2; pages need at least 1")
+
+    def classify(self, payload: Payload) -> Classification:
+        """What the answer is; see :func:`crfs.sources.fred.answers.classify`."""
+        return answers.classify(payload)
+
+    def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
+        """Rows of ``fred_series``; see :mod:`crfs.sources.fred.observations`."""
+        return observations.parse(payload, catalogue)
+
+    def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
+        """Payloads of every series of ``query``, in order; a series that FRED does not have ends with the provider's words.
+
+        With a key: the series' description, then the latest values, or the list of vintage dates and every vintage in slices and
+        pages. Slices overlap by one vintage date and pages by one date, so that no edge of a request looks like an event.
+        Without a key: the latest values as CSV.
+        """
+        if not query.series:
+            raise InvalidInput("fred: name at least one series, like UNRATE")
+        if not transport.has_key and query.vintages == "all":
+            raise InvalidInput("fred: vintages need a key; set CRFS_SOURCES__FRED__API_KEY or ask for the latest (--vintages latest)")
+        for series in query.series:
+            if not transport.has_key:
+                yield from self._graph(series, query, transport)
+            elif query.vintages == "latest":
+                yield from self._latest(series, query, transport)
+            else:
+                yield from self._vintages(series, query, transport)
+
+    def _graph(self, series: str, query: Query, transport: Transport) -> Iterator[Payload]:
+        params = [("id", series)]
+        params += [("cosd", query.since.isoformat())] if query.since else []
+        params += [("coed", query.until.isoformat())] if query.until else []
+        yield transport.send(Request(url=GRAPH, params=tuple(params), stream=series))
+
+    def _latest(self, series: str, query: Query, transport: Transport) -> Iterator[Payload]:
+        yield self._ask("series", series, transport)
+        yield from self._pages(series, query, transport, window=None, archive_start=None)
+
+    def _vintages(self, series: str, query: Query, transport: Transport) -> Iterator[Payload]:
+        # Without real-time parameters, an unknown series is a refusal here, so that EMPTY below only means "not in the archive".
+        yield self._ask("series", series, transport)
+        dates: list[date] = []
+        while True:
+            listed = self._ask(
+                "series/vintagedates", series, transport, ("realtime_start", EARLIEST.isoformat()), ("realtime_end", _FOREVER),
+                ("limit", str(self.max_dates)), ("offset", str(len(dates))),
+            )  # fmt: skip
+            yield listed
+            answer = answers.look(listed)
+            found = _dates(answer.rows)
+            dates += found
+            if not found or len(dates) >= answers.as_int(answer.fields.get("count"), 0):
+                break
+        if not dates:
+            yield from self._pages(series, query, transport, window=None, archive_start=None)
+            return
+        dates = sorted(set(dates))
+        for window in self._windows(dates, query):
+            yield from self._pages(series, query, transport, window=window, archive_start=dates[0])
+
+    def _windows(self, dates: list[date], query: Query) -> list[tuple[str, str]]:
+        """Windows of real time with at most ``max_vintages`` vintage dates each; a window begins with the last date of the one before."""
+        since, until = query.options.get("vintages_since"), query.options.get("vintages_until")
+        wanted = [day for day in dates if (since is None or day >= since) and (until is None or day <= until)]
+        if not wanted:
+            return []
+        edges = list(range(0, max(len(wanted) - 1, 1), self.max_vintages - 1))
+        pairs = [*pairwise(edges), (edges[-1], None)]
+        windows = [(wanted[a].isoformat(), _FOREVER if b is None else wanted[b].isoformat()) for a, b in pairs]
+        if since is None:
+            windows[0] = (EARLIEST.isoformat(), windows[0][1])
+        if until is not None:
+            windows[-1] = (windows[-1][0], wanted[-1].isoformat())
+        return windows
+
+    def _pages(
+        self, series: str, query: Query, transport: Transport, *, window: tuple[str, str] | None, archive_start: date | None
+    ) -> Iterator[Payload]:
+        fixed = [("sort_order", "asc"), ("order_by", "observation_date"), ("output_type", "1"), ("limit", str(self.max_rows))]
+        fixed += [("realtime_start", window[0]), ("realtime_end", window[1])] if window else []
+        fixed += [("observation_start", query.since.isoformat())] if query.since else []
+        fixed += [("observation_end", query.until.isoformat())] if query.until else []
+        hint = {"archive_start": archive_start.isoformat()} if archive_start else {}
+        offset, whole = 0, True
+        while True:
+            asked = {**hint, **({"page": "whole_dates"} if offset and whole else {})}
+            answer_payload = self._ask("series/observations", series, transport, *fixed, ("offset", str(offset)), fragment=urlencode(asked))
+            yield answer_payload
+            answer = answers.look(answer_payload)
+            _, rows, count = answers.page(answer)
+            if not rows or offset + rows >= count:
+                return
+            # The last date may go on: begin the next page with it, unless it fills this page alone.
+            days = [row.get("date") if isinstance(row, dict) else None for row in answer.rows]
+            step = days.index(days[-1])
+            whole = step > 0
+            offset += step or rows
+
+    def _ask(self, path: str, series: str, transport: Transport, *params: tuple[str, str], fragment: str = "") -> Payload:
+        asked = (("series_id", series), ("file_type", "json"), *params)
+        payload = transport.send(Request(url=API + path, params=asked, stream=series, fragment=fragment))
+        if self.classify(payload) is Classification.SCHEMA:
+            raise SourceUnavailable(f"fred: {path} of {series} answered with another shape than expected; its bytes say what")
+        return payload
+
+
+def _dates(rows: list[object]) -> list[date]:
+    found = []
+    for row in rows:
+        try:
+            found.append(date.fromisoformat(str(row)))
+        except ValueError:
+            continue
+    return found
+
+
+SOURCE = Fred()
