@@ -1,0 +1,133 @@
+"""Running long work through the job ledger: inline here, or by a worker that claims it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from uuid import UUID, uuid4
+
+from crfs.errors import Conflict, CrfsError
+from crfs.workflows.session import Progress, Session, no_progress
+
+if TYPE_CHECKING:
+    from crfs.store.jobs import Job
+    from crfs.store.publication import Fence
+
+LEASE = timedelta(seconds=60)
+BEAT_SECONDS = 15.0
+
+
+class Outcome(Protocol):
+    """What a job's work answers: something with a JSON form."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, kept in the ledger."""
+        ...
+
+
+_Outcome = TypeVar("_Outcome", bound=Outcome)
+
+
+class Cancelled(CrfsError):
+    """The job was asked to stop, and did."""
+
+
+class JobContext:
+    """What work that runs as a job may use: its fence for writes, and a place to tell its progress."""
+
+    def __init__(self, session: Session, fence: Fence, tell: Progress) -> None:
+        self.fence = fence
+        self._session = session
+        self._tell = tell
+        self._state: tuple[str, int, int | None] = ("", 0, None)
+        self._beaten = time.monotonic()
+        self._stop = threading.Event()
+        self._cancelled = False
+
+    def progress(self, step: str, done: int, total: int | None) -> None:
+        """Tell how far the work is; raises :class:`Cancelled` where somebody asked the job to stop."""
+        self._state = (step, done, total)
+        self._tell(step, done, total)
+        if time.monotonic() - self._beaten >= 1.0:
+            self.beat()
+        if self._cancelled:
+            raise Cancelled(f"job {self.fence.job_id} was cancelled")
+
+    def beat(self) -> None:
+        """Extend the lease."""
+        from crfs.store.jobs import heartbeat
+
+        step, done, total = self._state
+        self._beaten = time.monotonic()
+        now = self._session.clock.now()
+        if heartbeat(self._session.database, self.fence, at=now, lease=LEASE, done=done, total=total, note=step):
+            self._cancelled = True
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Keep the lease while work goes on without telling anything."""
+
+        def keep() -> None:
+            while not self._stop.wait(BEAT_SECONDS):
+                try:
+                    self.beat()
+                except CrfsError:
+                    return
+
+        thread = threading.Thread(target=keep, name="crfs-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+
+def run_job(
+    session: Session,
+    kind: str,
+    specification: Mapping[str, Any],
+    work: Callable[[JobContext], _Outcome],
+    *,
+    progress: Progress = no_progress,
+    job_id: UUID | None = None,
+) -> _Outcome:
+    """Write the job into the ledger, claim it, do it here and now, and write its end; an error ends it as failed and goes on to the caller."""
+    from crfs.store.jobs import claim, submit
+
+    job = submit(session.database, job_id=job_id or uuid4(), kind=kind, specification=specification, at=session.clock.now())
+    claimed = claim(session.database, holder=holder(), at=session.clock.now(), lease=LEASE, job_id=job.job_id)
+    if claimed is None:
+        raise Conflict(f"job {job.job_id} is being done elsewhere, or is done")
+    return do_job(session, claimed, work, progress=progress)
+
+
+def do_job(session: Session, job: Job, work: Callable[[JobContext], _Outcome], *, progress: Progress = no_progress) -> _Outcome:
+    """Do a claimed job and write its end."""
+    from crfs.store.jobs import finish
+
+    context = JobContext(session, job.fence, progress)
+    try:
+        with context.beating():
+            outcome = work(context)
+    except BaseException as error:
+        state = "cancelled" if isinstance(error, Cancelled | KeyboardInterrupt) else "failed"
+        text = f"{type(error).__name__}: {error}"[:4000]
+        try:
+            finish(session.database, job.fence, state=state, at=session.clock.now(), error=text)
+        except (CrfsError, OSError) as second:
+            error.add_note(f"the ledger could not be told: {second}")
+        raise
+    finish(session.database, job.fence, state="succeeded", at=session.clock.now(), outcome=outcome.to_dict())
+    return outcome
+
+
+def holder() -> str:
+    """Who holds a lease: host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,136 @@
+"""Opening a store: settings, the data tier, the schema and the catalogue are wired here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from crfs.ops.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from crfs.credit.catalogue import Catalogue
+    from crfs.ops.datatier import DataTier
+    from crfs.ops.settings import Settings
+    from crfs.store.database import Database
+    from crfs.store.heads import Pin
+    from crfs.store.scan import StoreReader
+
+Progress = Callable[[str, int, int | None], None]
+"""Told of a step: its name, how much is done, of how much (None where nobody knows)."""
+
+
+def no_progress(_step: str, _done: int, _total: int | None) -> None:
+    """Tells nobody."""
+
+
+class Session:
+    """An open store, for one tenant and one actor; a context manager.
+
+    ``database`` is PostgreSQL, ``clock`` tells the time, ``workers`` is how many threads heavy work may use (results do not depend on it).
+    """
+
+    def __init__(self, *, database: Database, settings: Settings, clock: Clock, tier: DataTier | None, redis_url: str | None) -> None:
+        self.database = database
+        self.settings = settings
+        self.clock = clock
+        self.redis_url = redis_url
+        self.workers = settings.compute.workers or os.cpu_count() or 1
+        self._tier = tier
+        self._lock = threading.Lock()
+        self._catalogues: dict[int, Catalogue] = {}
+
+    @cached_property
+    def data_dir(self) -> Path | None:
+        """The folder of the embedded data tier, None where the store is served from elsewhere."""
+        return self._tier.data_dir if self._tier is not None else None
+
+    def pin(self, recorded_as_of: datetime | int | None = None) -> Pin:
+        """The state of the store at ``recorded_as_of``; the head where it is None."""
+        from crfs.store.heads import pin
+
+        return pin(self.database, recorded_as_of)
+
+    def catalogue(self, batch_id: int | None = None) -> Catalogue:
+        """The definitions in force at a batch; those at the head where it is None."""
+        from crfs.store.definitions import catalogue_at
+
+        batch = self.pin().batch_id if batch_id is None else batch_id
+        with self._lock:
+            found = self._catalogues.get(batch)
+        if found is None:
+            found = catalogue_at(self.database, batch)
+            with self._lock:
+                if len(self._catalogues) > 64:
+                    self._catalogues.clear()
+                self._catalogues[batch] = found
+        return found
+
+    def reader(self, batch_id: int) -> StoreReader:
+        """A reader of the store as it was at a batch, with the definitions of that time."""
+        from crfs.store.scan import StoreReader
+
+        return StoreReader(self.database, self.catalogue(batch_id), batch_id=batch_id)
+
+    def close(self) -> None:
+        """Close the connections, and leave the embedded data tier: its last client stops it."""
+        self.database.close()
+        if self._tier is not None:
+            self._tier.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def open_session(
+    url: str | None = None,
+    *,
+    data_dir: Path | str | None = None,
+    clock: Clock | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Session:
+    """Open the store at ``url``, else at ``CRFS_STORE__URL``, else the embedded one in ``data_dir`` (started if it is not running).
+
+    The schema is brought up to date and the definitions that ship with crfs are put in force.
+    """
+    from crfs.credit.catalogue import packaged_definitions
+    from crfs.ops.settings import load_settings
+    from crfs.store.append import sweep_staging
+    from crfs.store.database import Database, ensure_schema
+    from crfs.store.definitions import define
+
+    settings = load_settings()
+    given = url or (settings.store.url if data_dir is None else None)
+    tier: DataTier | None = None
+    redis_url = settings.redis.url
+    if given is None:
+        from crfs.ops.datatier import default_data_dir, start
+
+        tier = start(Path(data_dir or settings.data_dir or default_data_dir()), progress=progress)
+        given, redis_url = tier.store_url, redis_url or tier.redis_url
+    try:
+        database = Database(given, actor=settings.actor_name, pool_size=settings.store.pool_size)
+        ensure_schema(database)
+        session = Session(database=database, settings=settings, clock=clock or SystemClock(), tier=tier, redis_url=redis_url)
+        parts = packaged_definitions()
+        define(
+            database,
+            [dataset for part in parts for dataset in part.datasets],
+            [factor for part in parts for factor in part.factors],
+            at=session.clock.now(),
+            source="crfs catalogue",
+        )
+        sweep_staging(database)
+        return session
+    except BaseException:
+        if tier is not None:
+            tier.close()
+        raise
