@@ -157,6 +157,9 @@ def _all_of(masks: Iterable[pl.Series], height: int) -> pl.Series:
 def _check_obligors_agree(typed: pl.DataFrame, faults: Faults) -> None:
     """An obligor defaults as one, so what drives its default must be the same on all its rows; the first row that says it stands."""
     for name in [c for c in typed.columns if c in ("pd_12m", "r2", "group") or c.startswith(LOADING)]:
+        # A blank loading is a loading of zero, so it may differ from another row's.
+        values = typed[name].fill_null(0.0) if name.startswith(LOADING) else typed[name]
+        typed = typed.with_columns(values)
         first = typed.select(pl.col(name).drop_nulls().first().over("obligor_id")).to_series()
         differs = typed["obligor_id"].is_not_null() & typed[name].is_not_null() & (typed[name] != first)
         pairs = pl.DataFrame({"v": typed[name], "f": first, "o": typed["obligor_id"]})

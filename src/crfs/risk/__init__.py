@@ -1,0 +1,52 @@
+"""Portfolio credit risk: loss distribution, value at risk, expected shortfall, concentration. Losses are positive, in currency units."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crfs.risk.concentration import effective_number, herfindahl_index
+    from crfs.risk.granularity import granularity_adjustment
+    from crfs.risk.homogeneous import homogeneous_pool
+    from crfs.risk.measures import expected_shortfall, tail_measure, value_at_risk
+    from crfs.risk.portfolio import portfolio_risk
+    from crfs.risk.result import RiskResult
+
+# The public names and the modules that hold them, imported when asked for: the science costs nothing until it is used.
+_HOME = {
+    "RiskResult": "result",
+    "effective_number": "concentration",
+    "expected_shortfall": "measures",
+    "granularity_adjustment": "granularity",
+    "herfindahl_index": "concentration",
+    "homogeneous_pool": "homogeneous",
+    "portfolio_risk": "portfolio",
+    "tail_measure": "measures",
+    "value_at_risk": "measures",
+}
+_MODULES = ("bivariate_normal", "concentration", "granularity", "homogeneous", "measures", "obligors", "result", "simulation", "vasicek")
+
+__all__ = [
+    "RiskResult",
+    "effective_number",
+    "expected_shortfall",
+    "granularity_adjustment",
+    "herfindahl_index",
+    "homogeneous_pool",
+    "portfolio_risk",
+    "tail_measure",
+    "value_at_risk",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})

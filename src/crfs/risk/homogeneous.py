@@ -1,0 +1,98 @@
+"""The finite homogeneous pool under one Gaussian factor: its exact distribution, against which a simulation is judged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.errors import InvalidInput
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_PANELS = 160
+_NODES_PER_PANEL = 24
+_REACH = 12.0  # standard deviations of the factor; what lies beyond has probability 4e-33
+_CELLS_AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HomogeneousPool:
+    """Number of defaults among ``obligors`` equal ones: ``probability[k]`` is P(defaults = k)."""
+
+    obligors: int
+    pd: float
+    r2: float
+    probability: FloatArray
+
+    def value_at_risk(self, confidence: float) -> int:
+        """Lower quantile of the number of defaults."""
+        _check_confidence(confidence)
+        return int(np.searchsorted(np.cumsum(self.probability), confidence, side="left"))
+
+    def expected_shortfall(self, confidence: float) -> float:
+        """Mean number of defaults in the worst ``1 - confidence`` of states, the atom at the value at risk counted in part."""
+        quantile = self.value_at_risk(confidence)
+        counts = np.arange(self.obligors + 1)
+        tail = float((self.probability[quantile + 1 :] * (counts[quantile + 1 :] - quantile)).sum())
+        return quantile + tail / (1.0 - confidence)
+
+    def exceedance(self, defaults: int) -> float:
+        """P(number of defaults >= defaults)."""
+        return float(self.probability[max(defaults, 0) :].sum())
+
+    @property
+    def standard_deviation(self) -> float:
+        """Standard deviation of the number of defaults."""
+        counts = np.arange(self.obligors + 1)
+        mean = float((self.probability * counts).sum())
+        return math.sqrt(float((self.probability * (counts - mean) ** 2).sum()))
+
+
+def homogeneous_pool(obligors: int, pd: float, r2: float) -> HomogeneousPool:
+    """The exact distribution of defaults among ``obligors`` equal ones under one Gaussian factor.
+
+    ``pd`` is a decimal in [0, 1], ``r2`` the share of systematic variance in [0, 1). A binomial distribution given the factor, mixed over
+    the factor by composite Gauss-Legendre quadrature with 3,840 nodes: good to about 1e-12 up to 10,000 obligors.
+
+    >>> pool = homogeneous_pool(100, 0.01, 0.2)
+    >>> pool.value_at_risk(0.99), round(pool.expected_shortfall(0.99), 6)
+    (9, 11.79765)
+    """
+    from scipy.special import gammaln, log_ndtr, ndtri, xlog1py
+
+    if obligors < 1:
+        raise InvalidInput(f"a pool has at least one obligor, not {obligors}")
+    if not 0.0 <= pd <= 1.0 or not 0.0 <= r2 < 1.0:
+        raise InvalidInput(f"pd is within [0, 1] and r2 within [0, 1); given pd {pd}, r2 {r2}")
+    counts = np.arange(obligors + 1, dtype=np.float64)
+    choose = gammaln(obligors + 1.0) - gammaln(counts + 1.0) - gammaln(obligors - counts + 1.0)
+    if r2 == 0.0 or pd in (0.0, 1.0):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_pmf = (
+                choose + np.where(counts > 0, counts * np.log(pd), 0.0) + np.where(counts < obligors, xlog1py(obligors - counts, -pd), 0.0)
+            )
+        return HomogeneousPool(obligors=obligors, pd=pd, r2=r2, probability=np.exp(log_pmf))
+    points, weights = np.polynomial.legendre.leggauss(_NODES_PER_PANEL)
+    half = _REACH / _PANELS
+    centres = -_REACH + half * (2 * np.arange(_PANELS) + 1)
+    factor = (centres[:, None] + half * points).ravel()
+    log_weight = np.log(np.tile(half * weights, _PANELS)) - factor**2 / 2.0 - 0.5 * math.log(2.0 * math.pi)
+    x = (ndtri(pd) - math.sqrt(r2) * factor) / math.sqrt(1.0 - r2)
+    log_p, log_q = log_ndtr(x), log_ndtr(-x)
+    probability = np.zeros(obligors + 1)
+    step = max(1, _CELLS_AT_ONCE // len(factor))
+    for start in range(0, obligors + 1, step):
+        k = counts[start : start + step, None]
+        probability[start : start + step] = np.exp(
+            choose[start : start + step, None] + k * log_p + (obligors - k) * log_q + log_weight
+        ).sum(axis=1)
+    return HomogeneousPool(obligors=obligors, pd=pd, r2=r2, probability=probability)
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}")

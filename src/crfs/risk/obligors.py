@@ -1,0 +1,106 @@
+"""From facilities to obligors: who may default, with what probability, in which direction, and what is lost then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from crfs.credit.factor_model import FactorModel
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+LOADING = "loading:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Obligors:
+    """A checked book as arrays, in the order of ``names`` (sorted, so that the order of a file's rows changes nothing).
+
+    An obligor's latent variable is ``sqrt(r2) * directions[direction] . Z + sqrt(1 - r2) * e``. The facilities follow in arrays of
+    their own, sorted by obligor: ``facility_obligor`` is the index of the obligor who owes.
+    """
+
+    names: tuple[str, ...]
+    pd: FloatArray
+    r2: FloatArray
+    direction: IntArray
+    directions: FloatArray
+    facility_obligor: IntArray
+    facility_ead: FloatArray
+    facility_lgd: FloatArray
+    facility_lgd_sd: FloatArray
+    facility_sector: tuple[str | None, ...]
+
+    @property
+    def ead(self) -> FloatArray:
+        """Exposure at default of each obligor, currency units."""
+        return self._sum(self.facility_ead)
+
+    @property
+    def loss(self) -> FloatArray:
+        """Mean loss of each obligor if it defaults, currency units."""
+        return self._sum(self.facility_ead * self.facility_lgd)
+
+    @property
+    def expected_loss(self) -> FloatArray:
+        """Expected loss of each obligor in 12 months, currency units: exact."""
+        return self.pd * self.loss
+
+    def _sum(self, amounts: FloatArray) -> FloatArray:
+        return np.bincount(self.facility_obligor, weights=amounts, minlength=len(self.names))
+
+
+def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
+    """Obligors of a book whose every row has passed :func:`crfs.quality.validate_portfolio` with nothing left blank."""
+    book = book.sort("obligor_id", "facility_id")
+    ids = book["obligor_id"]
+    starts = (ids != ids.shift(1)).fill_null(True)
+    owner = (starts.cast(pl.Int64).cum_sum() - 1).to_numpy()
+    first = book.filter(starts)
+    r2, direction, directions = _directions(first, factor_model)
+    spread = book["lgd_sd"].fill_null(0.0).to_numpy() if "lgd_sd" in book.columns else np.zeros(book.height)
+    return Obligors(
+        names=tuple(first["obligor_id"].to_list()),
+        pd=first["pd_12m"].to_numpy().astype(np.float64),
+        r2=r2,
+        direction=direction,
+        directions=directions,
+        facility_obligor=np.asarray(owner, dtype=np.int64),
+        facility_ead=book["ead"].to_numpy().astype(np.float64),
+        facility_lgd=book["lgd"].to_numpy().astype(np.float64),
+        facility_lgd_sd=np.asarray(spread, dtype=np.float64),
+        facility_sector=tuple(book["sector"].to_list()) if "sector" in book.columns else (None,) * book.height,
+    )
+
+
+def _directions(first: pl.DataFrame, factor_model: FactorModel) -> tuple[FloatArray, IntArray, FloatArray]:
+    """R2, index of direction, and the distinct directions, each of unit variance under the model's correlation."""
+    count = len(factor_model.factors)
+    vectors = np.zeros((first.height, count))
+    r2 = np.zeros(first.height)
+    if "r2" in first.columns:
+        r2 = first["r2"].fill_null(0.0).to_numpy().astype(np.float64)
+        if "group" in first.columns:
+            groups = first["group"].to_list()
+            known = {name: factor_model.direction(name) for name in sorted({name for name in groups if name is not None})}
+            for name, unit in known.items():
+                vectors[[i for i, group in enumerate(groups) if group == name]] = unit
+    loadings = [name for name in first.columns if name.startswith(LOADING)]
+    if loadings:
+        given = ~first.select(pl.all_horizontal(pl.col(name).is_null() for name in loadings)).to_series().to_numpy()
+        weights = np.zeros((first.height, count))
+        for name in loadings:
+            weights[:, factor_model.factors.index(name.removeprefix(LOADING))] = first[name].fill_null(0.0).to_numpy()
+        variance = np.einsum("ij,jk,ik->i", weights, factor_model.correlation_matrix(), weights)
+        r2 = np.where(given, np.clip(variance, 0.0, None), r2)
+        scale = np.sqrt(np.where(variance > 0.0, variance, 1.0))
+        vectors = np.where(given[:, None], weights / scale[:, None], vectors)
+    vectors = np.where((r2 > 0.0)[:, None], vectors, 0.0)
+    # Directions that agree to ten digits are one: they come from loadings of different size along the same line.
+    _, where, index = np.unique(vectors.round(10) + 0.0, axis=0, return_index=True, return_inverse=True)
+    return r2, np.asarray(index, dtype=np.int64).reshape(-1), np.ascontiguousarray(vectors[where])

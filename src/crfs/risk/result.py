@@ -1,0 +1,149 @@
+"""What a risk run answers: numbers with their errors, how they were made, and the shape of the JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from crfs.risk.measures import TailMeasure
+
+
+class Method(StrEnum):
+    """How the loss distribution is found."""
+
+    AUTO = "auto"
+    CLOSED_FORM = "closed_form"
+    THINNING = "thinning"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """One point of the loss distribution: the loss exceeded with this probability, with its 95 % interval; currency units."""
+
+    exceedance_probability: float
+    loss: float
+    loss_low: float
+    loss_high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """Part of the expected loss (exact) and of each expected shortfall that one obligor or one sector makes; currency units.
+
+    ``by`` is ``obligor`` or ``sector``; ``name`` is None for facilities without a sector. ``es`` and ``es_se`` are in the order of the
+    run's confidences: the mean loss of this part given that the whole is in its tail, and its standard error given the value at risk.
+    Over all sectors they sum to the whole.
+    """
+
+    by: str
+    name: str | None
+    ead: float
+    el: float
+    es: tuple[float, ...]
+    es_se: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskResult:
+    """Loss in 12 months of a book; positive numbers, in ``currency`` units.
+
+    ``el`` is exact; ``el_simulated`` is what the same scenarios gave, to be compared. ``ul`` is the standard deviation of loss.
+    ``granularity_adjustment`` is None where it does not apply, and ``granularity_note`` says why. ``notes`` are sentences for the reader.
+    """
+
+    el: float
+    ul: float
+    ul_se: float
+    el_simulated: float
+    el_simulated_se: float
+    measures: tuple[TailMeasure, ...]
+    loss_curve: tuple[CurvePoint, ...]
+    method: Method
+    scenarios: int
+    converged: bool
+    rel_tol: float
+    seed: int
+    hhi: float
+    effective_names: float
+    granularity_adjustment: float | None
+    granularity_note: str
+    contributions: tuple[Contribution, ...]
+    currency: str | None
+    n_obligors: int
+    n_facilities: int
+    n_rejected: int
+    total_ead: float
+    copula: str
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; an interval's end that the sample cannot give is None."""
+        confidences = [measure.confidence for measure in self.measures]
+        return {
+            "el": self.el,
+            "ul": self.ul,
+            "ul_se": _plain(self.ul_se),
+            "measures": [
+                {
+                    "confidence": m.confidence,
+                    "var": m.var,
+                    "var_se": _plain(m.var_se),
+                    "var_low": _plain(m.var_low),
+                    "var_high": _plain(m.var_high),
+                    "es": m.es,
+                    "es_se": _plain(m.es_se),
+                    "es_low": _plain(m.es_low),
+                    "es_high": _plain(m.es_high),
+                    "tail_scenarios": m.tail_scenarios,
+                    "exact": m.exact,
+                }
+                for m in self.measures
+            ],
+            "method": self.method.value,
+            "scenarios": self.scenarios,
+            "converged": self.converged,
+            "rel_tol": self.rel_tol,
+            "seed": self.seed,
+            "copula": self.copula,
+            "hhi": self.hhi,
+            "effective_names": self.effective_names,
+            "granularity_adjustment": self.granularity_adjustment,
+            "granularity_note": self.granularity_note,
+            "contributions": [
+                {
+                    "by": c.by,
+                    "name": c.name,
+                    "ead": c.ead,
+                    "el": c.el,
+                    "es": [
+                        {"confidence": confidence, "es": es, "es_se": _plain(se)}
+                        for confidence, es, se in zip(confidences, c.es, c.es_se, strict=True)
+                    ],
+                }
+                for c in self.contributions
+            ],
+            "loss_curve": [
+                {
+                    "exceedance_probability": p.exceedance_probability,
+                    "loss": p.loss,
+                    "loss_low": _plain(p.loss_low),
+                    "loss_high": _plain(p.loss_high),
+                }
+                for p in self.loss_curve
+            ],
+            "el_simulated": self.el_simulated,
+            "el_simulated_se": _plain(self.el_simulated_se),
+            "currency": self.currency,
+            "n_obligors": self.n_obligors,
+            "n_facilities": self.n_facilities,
+            "n_rejected": self.n_rejected,
+            "total_ead": self.total_ead,
+            "notes": list(self.notes),
+        }
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
