@@ -152,7 +152,7 @@ def _typed(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Series:
         given = given.str.strip_chars()
         given = given.set(given == "", None)
     target = column.dtype
-    if target == pl.Float64 or target == pl.Int64:
+    if target in (pl.Float64, pl.Int64):
         typed = _numbers(given, column, faults)
     elif target == pl.String:
         typed = _texts(given, faults)
@@ -216,7 +216,7 @@ def _parsed(given: pl.Series, target: ColumnType) -> pl.Series:
         lowered = given.str.to_lowercase()
         return lowered.replace_strict({"true": True, "1": True, "false": False, "0": False}, default=None, return_dtype=pl.Boolean)
     if target == pl.Date:
-        return given.str.to_date(strict=False)
+        return given.str.to_date("%Y-%m-%d", strict=False)
     if target == pl.Datetime:
         zoned = given.str.to_datetime(time_unit="us", time_zone="UTC", format="%+", strict=False)
         return zoned.cast(target)

@@ -52,7 +52,7 @@ class Obligors:
         return self.pd * self.loss
 
     def _sum(self, amounts: FloatArray) -> FloatArray:
-        return np.bincount(self.facility_obligor, weights=amounts, minlength=len(self.names))
+        return np.bincount(self.facility_obligor, weights=amounts, minlength=len(self.names)).astype(np.float64)
 
 
 def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:

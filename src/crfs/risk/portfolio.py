@@ -89,7 +89,17 @@ def portfolio_risk(
                 f"the run may take {len(obligors.names):,} obligors x {max_scenarios:,} scenarios = {price:.3g} obligor-scenarios, above the budget of "
                 f"{budget:.3g}; lower max_scenarios to {int(budget / max(len(obligors.names), 1)):,} or raise the budget"
             )
-        tail = _simulate(obligors, factor_model, tuple(confidences), chosen, rel_tol, seed, max_scenarios, contributions, map_blocks)
+        tail = _simulate(
+            obligors,
+            factor_model,
+            confidences=tuple(confidences),
+            method=chosen,
+            rel_tol=rel_tol,
+            seed=seed,
+            max_scenarios=max_scenarios,
+            with_contributions=contributions,
+            map_blocks=map_blocks,
+        )
 
     ead = obligors.ead
     adjustment, adjustment_note = _granularity(obligors, max(confidences))
@@ -224,6 +234,7 @@ def _exact(confidence: float, var: float, es: float) -> TailMeasure:
 def _simulate(
     obligors: Obligors,
     factor_model: FactorModel,
+    *,
     confidences: tuple[float, ...],
     method: Method,
     rel_tol: float,

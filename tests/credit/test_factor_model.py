@@ -1,0 +1,88 @@
+"""A factor model checks itself, scales its directions to variance one, and survives its JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crfs.credit.factor_model import Copula, FactorModel, parse_copula
+from crfs.errors import InvalidInput, NotFound
+
+RAW: dict[str, Any] = {
+    "factors": ["us", "eu"],
+    "correlation": [[1, 0.5], [0.5, 1]],
+    "groups": {"banks": {"us": 2, "eu": 1}},
+    "copula": "gaussian",
+}
+
+
+def test_json_goes_in_and_out() -> None:
+    model = FactorModel.from_json(json.dumps(RAW))
+    assert model.copula is Copula.GAUSSIAN
+    assert FactorModel.from_json(model.to_json()) == model
+    assert json.loads(model.to_json()) == RAW
+
+
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1), st.floats(0.01, 100.0))
+def test_directions_have_variance_one_and_the_root_squares_to_the_correlation(count: int, seed: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    raw = rng.standard_normal((count, count + 2))
+    covariance = raw @ raw.T
+    deviation = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.outer(deviation, deviation)
+    np.fill_diagonal(correlation, 1.0)
+    factors = tuple(f"f{k}" for k in range(count))
+    weights = {name: float(scale * (1.0 + k)) for k, name in enumerate(factors)}
+    model = FactorModel(
+        factors=factors, correlation=tuple(tuple(row) for row in ((correlation + correlation.T) / 2).tolist()), groups={"g": weights}
+    )
+    assert model.variance(model.direction("g")) == pytest.approx(1.0)
+    assert model.root() @ model.root().T == pytest.approx(correlation, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"factors": []}, "at least one factor"),
+        ({"factors": ["us", "us"]}, "names that differ"),
+        ({"factors": "us"}, "list of names"),
+        ({"correlation": [[1, 0.5]]}, "2 x 2"),
+        ({"correlation": [[1, 0.5], [0.4, 1]]}, "not symmetric: us, eu"),
+        ({"correlation": [[1, 0.5], [0.5, 0.9]]}, "ones on its diagonal"),
+        ({"correlation": [[1, 1.5], [1.5, 1]]}, r"outside \[-1, 1\]"),
+        ({"correlation": [[1, "x"], ["x", 1]]}, "row 1, column 2"),
+        ({"correlation": [[1, float("nan")], [float("nan"), 1]]}, "finite"),
+        ({"groups": {"banks": {"mars": 1}}}, "mars"),
+        ({"groups": {"banks": {"us": 0}}}, "variance"),
+        ({"groups": {"banks": {"us": True}}}, "not a number"),
+        ({"groups": ["banks"]}, "object of objects"),
+        ({"copula": "t:6"}, "not there yet"),
+        ({"copula": "clayton"}, "clayton"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+def test_a_model_that_cannot_be_meant_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        FactorModel.from_json(json.dumps({**RAW, **change}))
+
+
+def test_an_indefinite_correlation_is_refused_with_its_distance() -> None:
+    # eigenvalues of this one are 1.9, 1.9 and -0.8
+    rows = ((1.0, -0.9, -0.9), (-0.9, 1.0, -0.9), (-0.9, -0.9, 1.0))
+    with pytest.raises(InvalidInput, match=r"smallest eigenvalue is -0.8, and it is 0.8 \(Frobenius\)"):
+        FactorModel(factors=("a", "b", "c"), correlation=rows)
+
+
+def test_broken_json_and_unknown_groups() -> None:
+    with pytest.raises(InvalidInput, match="not JSON"):
+        FactorModel.from_json(b"\xff{")
+    with pytest.raises(InvalidInput, match="no correlation"):
+        FactorModel.from_json('{"factors": ["a"]}')
+    with pytest.raises(NotFound, match="has banks"):
+        FactorModel.from_json(json.dumps(RAW)).direction("retail")
+    assert parse_copula(" Gaussian ") is Copula.GAUSSIAN
