@@ -55,6 +55,7 @@ class Running:
     """What ``servers.json`` says; a process id of 0 is not known yet."""
 
     socket_dir: str
+    cluster: str
     postgres_pid: int = 0
     valkey_pid: int = 0
     watcher_pid: int = 0

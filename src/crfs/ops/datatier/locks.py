@@ -63,8 +63,8 @@ class FileLock:
 
 
 def acquire(path: Path, *, shared: bool, seconds: float, waiting: Callable[[], None] | None = None) -> FileLock | None:
-    """The lock at ``path``, or None where it could not be had in ``seconds``; ``waiting`` is called once if it is not free at once."""
-    deadline = time.monotonic() + seconds
+    """The lock at ``path``, or None where it could not be had in ``seconds``; ``waiting`` is called once if it takes a moment."""
+    began = time.monotonic()
     pause = 0.002
     lock = FileLock(path)
     try:
@@ -76,10 +76,10 @@ def acquire(path: Path, *, shared: bool, seconds: float, waiting: Callable[[], N
                 lock.close()
                 lock = FileLock(path)
                 continue
-            if time.monotonic() >= deadline:
+            if time.monotonic() - began >= seconds:
                 lock.close()
                 return None
-            if waiting is not None:
+            if waiting is not None and time.monotonic() - began > 0.3:
                 waiting()
                 waiting = None
             time.sleep(pause)
@@ -90,13 +90,13 @@ def acquire(path: Path, *, shared: bool, seconds: float, waiting: Callable[[], N
 
 
 def is_held(path: Path) -> bool:
-    """Whether any process holds the lock at ``path``; makes no file."""
+    """Whether any process holds the lock at ``path`` alone; makes no file."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

@@ -100,23 +100,26 @@ def _cannot_switch(account: Account | None) -> str:
     )
 
 
-def living_in(folder: Path, *, program: str) -> list[int]:
-    """Process ids of ``program`` whose working folder is ``folder``, as far as /proc shows them (none where there is no /proc)."""
+def living_in(folder: Path, *, program: str, removed: bool = False) -> list[int]:
+    """Process ids of ``program`` whose working folder is ``folder``, as far as /proc shows them (none where there is no /proc).
+
+    With ``removed`` only those whose folder was removed under them, even where one of that name exists again.
+    """
     found = []
     with suppress(OSError):
         for entry in os.scandir("/proc"):
-            if entry.name.isdigit() and _is(int(entry.name), folder, program):
+            if entry.name.isdigit() and _is(int(entry.name), folder, program, removed=removed):
                 found.append(int(entry.name))
     return found
 
 
-def _is(pid: int, folder: Path, program: str) -> bool:
+def _is(pid: int, folder: Path, program: str, *, removed: bool = False) -> bool:
     try:
-        where = os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
+        where = os.readlink(f"/proc/{pid}/cwd")
         what = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
     except OSError:
         return False
-    return where == str(folder) and os.path.basename(what) == program
+    return where in ((f"{folder} (deleted)",) if removed else (str(folder), f"{folder} (deleted)")) and os.path.basename(what) == program
 
 
 def confirmed(pid: int | None, folder: Path, *, program: str) -> int | None:

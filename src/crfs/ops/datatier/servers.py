@@ -17,7 +17,7 @@ from crfs.ops.datatier.folder import LAYOUT, DataFolder, Layout, Running, make_s
 from crfs.ops.datatier.locks import FileLock, is_held
 from crfs.ops.datatier.postgres import Postgres
 from crfs.ops.datatier.probe import Health
-from crfs.ops.datatier.processes import Account, living_in, send
+from crfs.ops.datatier.processes import Account, living_in, send, wait_free
 from crfs.ops.datatier.valkey import Valkey
 
 
@@ -56,23 +56,24 @@ def look_after(folder: DataFolder, *, start_watcher: Callable[[FileLock], int], 
         layout = Layout(layout=LAYOUT, home=choose_home(folder.path, account), initialised=False)
         folder.write_layout(layout)
     home = folder.home(layout)
-    _make_home(home, layout, account)
+    _make_home(home, layout, account, folder.layout_file)
     database = Postgres(folder=folder, home=home, account=account)
     postgres.check_version(database)
     binaries = binaries_for(account)
 
     before = folder.read_running()
     socket_dir = make_socket_dir(before, uid=account.uid, gid=account.gid, fallback=folder.path)
-    running = Running(socket_dir=str(socket_dir)) if before is None else replace(before, socket_dir=str(socket_dir))
+    running = replace(before or Running(socket_dir="", cluster=""), socket_dir=str(socket_dir), cluster=str(database.cluster))
     if before is not None and before.socket_dir != running.socket_dir:
         # Servers whose sockets are gone can serve nobody.
         valkey.end(Valkey(folder=folder, account=account, socket_dir=Path(before.socket_dir)))
         postgres.end(database)
     # Written before anything starts: whoever comes after our kill -9 finds the servers by it, and the watcher stops them.
     folder.write_running(running)
-    with FileLock(folder.server_lock("watcher")) as lock:
-        if lock.try_exclusive():
-            running = replace(running, watcher_pid=start_watcher(lock))
+    # A look at the lock by another process takes microseconds; a watcher holds it.
+    if (free := wait_free(folder.server_lock("watcher"), seconds=0.01)) is not None:
+        with free:
+            running = replace(running, watcher_pid=start_watcher(free))
 
     cache = Valkey(folder=folder, account=account, socket_dir=socket_dir)
     if valkey.probe(cache).health is not Health.UP and (free := valkey.take_over(cache)) is not None:
@@ -94,9 +95,9 @@ def look_after(folder: DataFolder, *, start_watcher: Callable[[FileLock], int], 
     folder.write_running(running)
 
 
-def _make_home(home: Path, layout: Layout, account: Account) -> None:
+def _make_home(home: Path, layout: Layout, account: Account, layout_file: Path) -> None:
     if layout.initialised and not home.is_dir():
-        raise _lost(home)
+        raise _lost(home, layout_file)
     with suppress(FileExistsError):
         home.mkdir(mode=0o700)
         if account.switch:
@@ -110,35 +111,24 @@ def _make_home(home: Path, layout: Layout, account: Account) -> None:
 
 def _initialise(database: Postgres, layout: Layout, binaries: Binaries, lock: FileLock, progress: Callable[[str], None]) -> None:
     if layout.initialised:
-        raise _lost(database.cluster)
+        raise _lost(database.cluster, database.folder.layout_file)
     progress("Making an empty store (once, about a second)")
     postgres.initialise(database, binaries, keep=lock)
 
 
-def _lost(path: Path) -> ServiceUnavailable:
+def _lost(path: Path, layout_file: Path) -> ServiceUnavailable:
     return ServiceUnavailable(
-        f"the data folder had a store and {path} is gone: bring it back from a backup, or remove layout.json beside it to start with an empty store."
+        f"the data folder had a store and {path} is gone: bring it back from a backup, or remove {layout_file} to start with an empty store."
     )
 
 
-def stop(folder: DataFolder | None, remembered: Running | None) -> None:
-    """Stop both servers, wait until nothing of them is left, and remove their socket folder; the caller holds the client lock alone.
-
-    ``remembered`` is for a data folder (None) that was removed under running servers: PostgreSQL notices that itself, Valkey does not.
-    """
-    running = remembered if folder is None else (folder.read_running() or remembered)
-    if running is None:
-        return
-    socket_dir = Path(running.socket_dir)
-    if folder is None:
-        send(living_in(socket_dir, program="valkey-server"), signal.SIGKILL)
-        with suppress(OSError):
-            remove_socket_dir(socket_dir, uid=socket_dir.stat().st_uid)
-        return
-    layout = folder.read_layout()
-    if layout is None:
+def stop(folder: DataFolder) -> None:
+    """Stop both servers, wait until nothing of them is left, and remove their socket folder; the caller holds the client lock alone."""
+    running, layout = folder.read_running(), folder.read_layout()
+    if running is None or layout is None:
         return
     account = servers_account(folder.cluster(layout))
+    socket_dir = Path(running.socket_dir)
     cache = Valkey(folder=folder, account=account, socket_dir=socket_dir)
     database = Postgres(folder=folder, home=folder.home(layout), account=account)
     postgres.ask_to_end(database)
@@ -146,3 +136,13 @@ def stop(folder: DataFolder | None, remembered: Running | None) -> None:
     postgres.end(database)
     remove_socket_dir(socket_dir, uid=account.uid)
     folder.running_file.unlink(missing_ok=True)
+
+
+def stop_orphaned(folder: DataFolder, remembered: Running) -> None:
+    """End servers whose data folder was removed under them; there is nothing left to save, and a new folder of that name is not theirs."""
+    socket_dir, cluster = Path(remembered.socket_dir), Path(remembered.cluster)
+    inside = cluster.is_relative_to(folder.path)
+    send(living_in(cluster, program="postgres", removed=inside), signal.SIGQUIT)
+    send(living_in(socket_dir, program="valkey-server"), signal.SIGKILL)
+    with suppress(OSError):
+        remove_socket_dir(socket_dir, uid=socket_dir.stat().st_uid)

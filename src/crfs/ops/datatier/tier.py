@@ -143,7 +143,7 @@ def _leave(folder: DataFolder, lock: FileLock) -> None:
         try:
             alone = lock.try_exclusive()
             if alone:
-                stop(folder, None)
+                stop(folder)
             # A failed change leaves us without the lock. Others hold it shared, and will have their turn, or the watcher has it alone.
             watched = not alone and not lock.try_shared()
         finally:

@@ -121,7 +121,7 @@ def take_over(server: Valkey) -> FileLock | None:
         if answer.health is Health.UP:
             return None
         waited = time.monotonic() - began
-        if waited > (2 if answer.health is Health.ABSENT else 20):
+        if waited > (1 if answer.health is Health.ABSENT else 20):
             send(server.pids(), signal.SIGKILL)
         if waited > 60:
             raise ServiceUnavailable(

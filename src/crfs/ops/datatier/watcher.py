@@ -11,7 +11,7 @@ from types import FrameType
 from crfs.ops.datatier.folder import DataFolder
 from crfs.ops.datatier.locks import FileLock
 from crfs.ops.datatier.processes import launch, trim_log
-from crfs.ops.datatier.servers import stop
+from crfs.ops.datatier.servers import stop, stop_orphaned
 
 _LOG_CHECK_SECONDS = 600.0
 
@@ -43,8 +43,10 @@ def watch(data_dir: str, keep_fd: int) -> None:
     clients.wait_exclusive()
     signal.setitimer(signal.ITIMER_REAL, 0)
     try:
-        # In a folder that was removed and made again the servers are not ours, but our socket folder still is.
-        stop(folder if clients.is_current() else None, before)
+        if clients.is_current():
+            stop(folder)
+        elif before is not None:
+            stop_orphaned(folder, before)
     finally:
         # First the watcher's own lock: who becomes a client from here on must find that there is no watcher.
         os.close(keep_fd)
