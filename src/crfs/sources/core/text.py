@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from crfs.bitemporal.rows import INSTANT
-from crfs.credit.definitions import ColumnType
+from crfs.credit.definitions import ColumnDefinition, ColumnType
 from crfs.sources.core.contract import RejectReason
-from crfs.sources.core.tables import Rejection
+from crfs.sources.core.tables import Rejection, rejected_table, rejected_where
 
 _TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
 
@@ -80,6 +81,36 @@ def _is_text(cell: str) -> bool:
 
 def _unreadable(reason: RejectReason, detail: str) -> DelimitedText:
     return DelimitedText(header=(), table=pl.DataFrame(schema={"row": pl.Int64()}), rejected=(), problem=(reason, detail))
+
+
+def typed(table: pl.DataFrame, columns: Mapping[str, ColumnDefinition]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows whose cells can all be read, as ``row``, the columns not named, and the named ones under their definitions' names.
+
+    ``columns`` goes from a header's name to the definition. The second table says which cells could not be read.
+    """
+    reasons = {
+        ColumnType.FLOAT8: RejectReason.NOT_A_NUMBER,
+        ColumnType.INT8: RejectReason.NOT_A_NUMBER,
+        ColumnType.DATE: RejectReason.NOT_A_DATE,
+    }
+    read = table.select(
+        *(pl.col(name) for name in table.columns if name not in columns),
+        *(cell(name, column.type).alias(column.name) for name, column in columns.items()),
+    )
+    rejected: list[pl.DataFrame] = []
+    bad_rows = pl.Series("bad", [False]).new_from_index(0, table.height)
+    for name, column in columns.items():
+        unread = table.select((pl.col(name).str.strip_chars() != "") & pl.lit(read[column.name].is_null())).to_series()
+        if unread.any():
+            reason = reasons.get(column.type, RejectReason.WRONG_TYPE)
+            rejected.append(rejected_where(table.filter(unread), pl.lit(True), column.name, reason, f"no {column.type.value}", shown=name))
+            bad_rows = bad_rows | unread
+    return read.filter(~bad_rows), pl.concat(rejected) if rejected else rejected_table()
+
+
+def day_instant(name: str) -> pl.Expr:
+    """A Date column as the instant at which the day begins in UTC."""
+    return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def cell(name: str, kind: ColumnType) -> pl.Expr:

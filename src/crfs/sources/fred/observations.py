@@ -15,7 +15,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType, DatasetDefinition, FactorDefinition
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, known_from, reject_all, rejected_table, rejected_where
-from crfs.sources.core.text import cell, iso_date, read_delimited
+from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
 from crfs.sources.fred.answers import Answer, Kind, as_int, hints, look, page, parameters
 from crfs.sources.fred.periods import EARLIEST, Window, revisions
 
@@ -75,7 +75,7 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
         frame.with_columns(
             vintage_instants(frame["vintage"], dataset.zone, release_time, release_zone).alias("knowledge_time"),
             entity=pl.lit(series),
-            valid_time=_midnight("date"),
+            valid_time=day_instant("date"),
             knowledge_basis=pl.when("backfilled").then(pl.lit("backfilled")).otherwise(pl.lit("observed")).cast(KNOWLEDGE_BASIS),
             vintage_date=pl.col("vintage"),
             row_state=pl.col("state"),
@@ -216,7 +216,7 @@ def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         ),
     ]
     good = typed.filter(~(pl.col("_date").is_null() | outside | not_number)).with_columns(
-        valid_time=_midnight("_date"),
+        valid_time=day_instant("_date"),
         row_state=pl.when("none").then(pl.lit("missing")).otherwise(pl.lit("value")),
     )
     good = _known_by_poll(good, dataset, lambda name: _period(catalogue, name), payload.fetched_at)
@@ -252,10 +252,6 @@ def _release(catalogue: Catalogue, series: str) -> tuple[time | None, str | None
 def _period(catalogue: Catalogue, series: str) -> Tenor:
     named = _factors(catalogue, series)
     return catalogue.period(named[0]) if named else catalogue.dataset(DATASET).period
-
-
-def _midnight(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def _day(value: object) -> date | None:

@@ -1,0 +1,144 @@
+"""A user's own tidy CSV for a dataset of the catalogue: ``entity, valid_time, [knowledge_time]`` and every value column.
+
+Times are ISO 8601: a date, or an instant with its zone. A ``knowledge_time`` that is a date is a vintage, known from the end of that
+day in the dataset's zone; where the column or the cell is empty, the dataset's release rule says it, else the fetch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from crfs.bitemporal.release import vintage_instants
+from crfs.bitemporal.rows import KNOWLEDGE_BASIS
+from crfs.credit.catalogue import Catalogue
+from crfs.credit.definitions import DatasetDefinition
+from crfs.errors import InvalidInput, NotFound
+from crfs.sources.core.contract import Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
+from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, accept, known_from, reject_all, rejected_table, rejected_where
+from crfs.sources.core.text import DelimitedText, day_instant, iso_date, iso_instant, read_delimited, typed
+
+_CLOCKS = ("entity", "valid_time", "knowledge_time")
+_PROVIDER = Provider()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvFile:
+    """The source ``csv``. A query names one dataset as its series and the file as the option ``path``; a payload's stream is the dataset."""
+
+    name: str = "csv"
+    parser_version: str = "1"
+    hosts: tuple[str, ...] = ()
+    provider: Provider = _PROVIDER
+
+    def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
+        """The file's bytes, for one dataset that the catalogue has."""
+        path = query.options.get("path")
+        if len(query.series) != 1 or path is None:
+            raise InvalidInput("csv: name one dataset, and the file that has its rows")
+        catalogue.dataset(query.series[0])
+        started = transport.now
+        try:
+            body = Path(path).read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"csv: {path} cannot be read: {error.strerror}") from None
+        yield Payload(
+            source=self.name,
+            stream=query.series[0],
+            body=body,
+            url=f"file:{Path(path).name}",
+            status=200,
+            headers={},
+            started_at=started,
+            fetched_at=transport.now,
+        )
+
+    def classify(self, payload: Payload) -> Classification:
+        """OK with at least one row under a header that names entity and valid_time; EMPTY without rows; else SCHEMA."""
+        if not payload.body.strip():
+            return Classification.EMPTY
+        text = read_delimited(payload.body)
+        if text.problem is not None or not {"entity", "valid_time"} <= set(text.header):
+            return Classification.SCHEMA
+        return Classification.OK if text.table.height or text.rejected else Classification.EMPTY
+
+    def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
+        """Accepted rows of the dataset that the stream names; every cell that cannot be read with its row and column."""
+        try:
+            dataset = catalogue.dataset(payload.stream)
+        except NotFound as error:
+            return reject_all(RejectReason.UNKNOWN_SERIES, f"{error}; a CSV file is called by its dataset's name")
+        text = read_delimited(payload.body)
+        if text.problem is not None:
+            return reject_all(*text.problem)
+        wrong = _header_problems(text, dataset)
+        if wrong is not None:
+            return wrong
+        table, bad_clocks = _clocks(text.table, dataset, with_knowledge="knowledge_time" in text.header)
+        values, bad_values = typed(table, {column.name: column for column in dataset.columns})
+        accepted, refused = accept(_known(values, dataset, payload), dataset)
+        return Parsed(
+            tables={dataset.name: accepted} if accepted.height else {},
+            rejected=pl.concat([rejected_table(text.rejected), bad_clocks, bad_values, refused]).sort("row", maintain_order=True),
+        )
+
+
+def _header_problems(text: DelimitedText, dataset: DatasetDefinition) -> Parsed | None:
+    values = [column.name for column in dataset.columns]
+    wanted = ["entity", "valid_time", *values]
+    problems = [
+        (None, name, RejectReason.UNKNOWN_COLUMN, f"dataset {dataset.name} has no such column; it has {', '.join(values)}")
+        for name in text.header
+        if name not in (*_CLOCKS, *values)
+    ]
+    problems += [(None, name, RejectReason.MISSING_FIELD, "the header lacks this column") for name in wanted if name not in text.header]
+    return Parsed(tables={}, rejected=rejected_table(problems)) if problems else None
+
+
+def _clocks(table: pl.DataFrame, dataset: DatasetDefinition, *, with_knowledge: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """``valid_time``, ``knowledge_time`` (null: not given) and ``vintage_date`` of the rows whose cells can be read."""
+    if not with_knowledge:
+        table = table.with_columns(knowledge_time=pl.lit(""))
+    read = table.with_columns(
+        _valid_day=iso_date(pl.col("valid_time")),
+        _valid=iso_instant(pl.col("valid_time")),
+        vintage_date=iso_date(pl.col("knowledge_time")),
+        _known=iso_instant(pl.col("knowledge_time")),
+    )
+    far = ~pl.col("vintage_date").is_between(FIRST_DAY, LAST_DAY)
+    no_valid = pl.col("_valid_day").is_null() & pl.col("_valid").is_null()
+    no_known = (pl.col("knowledge_time") != "") & pl.col("vintage_date").is_null() & pl.col("_known").is_null()
+    detail = "write a date like 2020-01-31, or an instant with its zone like 2020-01-31T12:00:00Z"
+    rejected = [
+        rejected_where(read, no_valid, "valid_time", RejectReason.NOT_A_DATE, detail),
+        rejected_where(read, no_known, "knowledge_time", RejectReason.NOT_A_DATE, detail),
+        rejected_where(read, far, "knowledge_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
+    ]
+    good = read.filter(~(no_valid | no_known | far.fill_null(False)))
+    by_vintage = vintage_instants(good["vintage_date"], dataset.zone)
+    return good.select(
+        "row",
+        "entity",
+        pl.coalesce(day_instant("_valid_day"), "_valid").alias("valid_time"),
+        pl.coalesce(by_vintage, "_known").alias("knowledge_time"),
+        "vintage_date",
+        *(column.name for column in dataset.columns),
+    ), pl.concat(rejected)
+
+
+def _known(rows: pl.DataFrame, dataset: DatasetDefinition, payload: Payload) -> pl.DataFrame:
+    """Knowledge times where none were given: the release rule's, else the fetch (then an upper bound: ``clipped``)."""
+    in_time = pl.col("valid_time").dt.year().is_between(FIRST_DAY.year, LAST_DAY.year)
+    asked = rows.filter(pl.col("knowledge_time").is_null() & in_time)
+    given = rows.filter(pl.col("knowledge_time").is_not_null() | ~in_time).with_columns(
+        knowledge_basis=pl.lit("observed", dtype=KNOWLEDGE_BASIS), clipped=pl.lit(False)
+    )
+    ruled = known_from(asked["valid_time"], dataset.release, dataset.period, payload.fetched_at)
+    filled = asked.drop("knowledge_time").hstack(ruled).with_columns(clipped=pl.col("knowledge_basis") == "observed")
+    return pl.concat([given, filled.select(given.columns)])
+
+
+SOURCE = CsvFile()
