@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
-from crfs.errors import InvalidInput, NotFound, VerificationFailed
+from crfs.errors import NotFound, VerificationFailed
 from crfs.workflows.session import Progress, Session, no_progress
 
 if TYPE_CHECKING:
@@ -226,13 +226,12 @@ def _moved(session: Session, run: Run, computation: Computation) -> list[dict[st
         if node.run_id == run.run_id:
             then.setdefault(node.dataset, set()).add(node.batch_id)
     now = {dataset: set(batches) for dataset, batches in computation.inputs.batches.items()}
-    return [
-        {"dataset": dataset, "new_batches": new, "gone_batches": gone}
-        for dataset in sorted(then.keys() | now.keys())
-        if (new := sorted(now.get(dataset, set()) - then.get(dataset, set())))
-        or (gone := sorted(then.get(dataset, set()) - now.get(dataset, set())))
-        for gone in [sorted(then.get(dataset, set()) - now.get(dataset, set()))]
-    ]
+    moved = []
+    for dataset in sorted(then.keys() | now.keys()):
+        before, after = then.get(dataset, set()), now.get(dataset, set())
+        if before != after:
+            moved.append({"dataset": dataset, "new_batches": sorted(after - before), "gone_batches": sorted(before - after)})
+    return moved
 
 
 def _largest_difference(before: bytes | None, after: bytes) -> float | None:
@@ -259,14 +258,3 @@ def _difference(a: Any, b: Any) -> float:
     if isinstance(a, int | float) and isinstance(b, int | float):
         return 0.0 if a == b else abs(a - b) / max(abs(a), abs(b))
     return math.inf
-
-
-def parse_instant(text: str, *, what: str) -> datetime:
-    """An RFC 3339 instant; a text without a zone is refused, since it could mean any."""
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(f"{what} = {text!r} is no time; write 2026-06-30T00:00:00Z") from None
-    if value.tzinfo is None:
-        raise InvalidInput(f"{what} = {text!r} has no time zone; write {text}Z for UTC")
-    return value

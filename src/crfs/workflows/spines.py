@@ -1,0 +1,100 @@
+"""Spines: the rows that a training set, a model or a book asks about, from cohorts of the store or from a file that was landed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput
+from crfs.workflows.session import Session
+from crfs.workflows.times import parse_instant
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.store.scan import StoreReader
+
+
+def build_spine(session: Session, reader: StoreReader, specification: Mapping[str, Any], *, known_by: datetime | None) -> pl.DataFrame:
+    """The spine of a specification: ``kind = "cohorts"`` of a dataset's entities, or ``kind = "payload"``, a landed CSV or Parquet file."""
+    kind = specification.get("kind")
+    if kind == "cohorts":
+        from crfs.features.cohorts import cohorts, observation_times
+
+        require(specification, "spine", ("dataset", "first", "last"), ("kind", "every", "max_age", "entity"))
+        definition = reader.catalogue.dataset(specification["dataset"])
+        times = observation_times(
+            parse_instant(specification["first"], what="spine.first"),
+            parse_instant(specification["last"], what="spine.last"),
+            specification.get("every", "P1M"),
+        )
+        return cohorts(
+            reader,
+            definition.name,
+            times,
+            period=definition.period,
+            max_age=specification.get("max_age", "P3M"),
+            known_by=known_by,
+            entity=specification.get("entity", "obligor_id"),
+        )
+    if kind == "payload":
+        from crfs.store.payloads import payload
+
+        require(specification, "spine", ("sha256",), ("kind", "format"))
+        return read_spine(payload(session.database, specification["sha256"]), file_format=specification.get("format", "csv"))
+    raise InvalidInput(f"spine.kind = {kind!r}; it is cohorts or payload")
+
+
+def read_spine(body: bytes, *, file_format: str) -> pl.DataFrame:
+    """A spine file: CSV (``observed_at`` as a date or an instant with a zone) or Parquet."""
+    import io
+
+    import polars as pl
+
+    try:
+        if file_format == "parquet":
+            return pl.read_parquet(io.BytesIO(body))
+        table = pl.read_csv(body, infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InvalidInput(f"the spine cannot be read as {file_format}: {str(error).splitlines()[0]}") from None
+    if "observed_at" not in table.columns:
+        raise InvalidInput(f"the spine needs a column observed_at; it has {', '.join(table.columns)}")
+    dates = table["observed_at"].str.to_date("%Y-%m-%d", strict=False)
+    if not dates.null_count():
+        return table.with_columns(dates.alias("observed_at"))
+    instants = table["observed_at"].str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+    if instants.null_count():
+        row = int(instants.is_null().arg_max() or 0) + 1
+        raise InvalidInput(f"spine row {row}, column observed_at: {table['observed_at'][row - 1]!r} is no date and no instant with a zone")
+    return table.with_columns(instants.alias("observed_at"))
+
+
+def defaults_known(reader: StoreReader, specification: Mapping[str, Any], *, known_by: datetime) -> pl.DataFrame:
+    """Default events by obligor as known at ``known_by``: ``obligor_id``, ``default_time``, ``cure_time`` (null where there was none yet).
+
+    One obligor's facilities that default on one day are one event; it is cured when the last of them is.
+    """
+    import polars as pl
+
+    from crfs.bitemporal.resolve import as_of
+
+    rows = reader.rows(specification.get("defaults", "bureau_default"), columns=["obligor_id", "status", "ended_on"], known_by=known_by)
+    known = as_of(rows, as_of=known_by).filter(pl.col("row_state").cast(pl.String) == "value")
+    cured = pl.when(pl.col("status") == "cured").then(pl.col("ended_on").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+    return (
+        known.select("obligor_id", pl.col("valid_time").alias("default_time"), cured.alias("cure_time"), open=pl.col("status") != "cured")
+        .group_by("obligor_id", "default_time")
+        .agg(pl.when(~pl.col("open").any()).then(pl.col("cure_time").max()).alias("cure_time"))
+        .sort("obligor_id", "default_time")
+    )
+
+
+def require(data: Mapping[str, Any], what: str, needed: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse a specification that lacks a key, or has one that nobody reads."""
+    for name in needed:
+        if name not in data:
+            raise InvalidInput(f"{what} needs {name}")
+    unknown = sorted(set(data) - {*needed, *known})
+    if unknown:
+        raise InvalidInput(f"{what}: unknown key {unknown[0]!r}; known are {', '.join((*needed, *known))}")
