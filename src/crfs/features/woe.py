@@ -443,8 +443,8 @@ def _pool(counts: Sequence[tuple[int, int]], *, ascending: bool) -> tuple[list[i
     """
     blocks: list[tuple[int, int, int, float]] = []
     prefixes = [0.0]
-    for count, defaults in counts:
-        size = 1
+    for cell in counts:
+        count, defaults, size = *cell, 1
         while blocks:
             before_count, before_defaults, before_size, _ = blocks[-1]
             left, right = before_defaults * count, defaults * before_count

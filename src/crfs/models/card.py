@@ -95,7 +95,8 @@ def card_text(card: dict[str, Any]) -> str:
             lines.append("dropped: " + ", ".join(f"{item['feature']} ({item['reason']})" for item in card["dropped"]))
     for name in ("segments", "ccf", "factor"):
         for item in card.get(name) or ():
-            spread = f"{item['mean']:.4f} ± {item['se']:.4f} (n {item['count']})"
+            error = "" if item["se"] is None else f" ± {item['se']:.4f}"
+            spread = f"{item['mean']:.4f}{error} (n {item['count']})"
             lines.append(f"{name}: {item['segment']}: {spread}" + ("" if item["used"] else ", too few: parent used"))
     seen = card["validation"]
     if seen is None:
@@ -114,6 +115,12 @@ def card_text(card: dict[str, Any]) -> str:
         )
         if seen["psi"] is not None:
             lines.append(f"PSI of the score {seen['psi']['psi']:.4f} ({seen['psi']['bins']} bins, epsilon {seen['psi']['epsilon']:g})")
+    else:
+        bias, explained = seen["bias"], "-" if seen["r2"] is None else f"{seen['r2']:.3f}"
+        lines.append(
+            f"out of time: {seen['rows']} cases, predicted {seen['mean_predicted']:.4f}, realised {seen['mean_realised']:.4f}, "
+            f"bias {bias['value']:+.4f} ({bias['lower']:+.4f} to {bias['upper']:+.4f}), RMSE {seen['rmse']:.4f}, R² {explained}"
+        )
     lines += [f"limit: {limit}" for limit in card["limits"]]
     return "\n".join(lines)
 

@@ -55,7 +55,7 @@ class LogisticFit:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Matrix products on one thread, so that sums are added in one order."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="blas"):
         yield

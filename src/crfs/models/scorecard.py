@@ -187,16 +187,23 @@ class ScorecardSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From plain values (JSON, TOML); a feature may be a name alone, and what is left out keeps its default."""
-        unknown = set(data) - set(cls.__dataclass_fields__)
+        """From plain values (JSON, TOML); what is left out keeps its default.
+
+        A feature may be a name alone; it is then binned as ``binning`` says, with the trend that ``trends`` has for it.
+        """
+        known = {*cls.__dataclass_fields__, "binning", "trends"}
+        unknown = set(data) - known
         if unknown:
-            raise InvalidInput(f"a scorecard's specification has no {sorted(unknown)}; it has {sorted(cls.__dataclass_fields__)}")
+            raise InvalidInput(f"a scorecard's specification has no {sorted(unknown)}; it has {sorted(known)}")
         if "features" not in data:
             raise InvalidInput("a scorecard's specification names its features")
+        stray = set(data.get("trends", {})) - {item for item in data["features"] if isinstance(item, str)}
+        if stray:
+            raise InvalidInput(f"trends are stated for {sorted(stray)}, which are not among the features that are named alone")
         rest = {key: data[key] for key in ("target", "obligor", "observed_at", "ridge") if key in data}
         try:
             return cls(
-                features=tuple(_feature_from(item) for item in data["features"]),
+                features=tuple(_feature_from(item, data.get("binning", {}), data.get("trends", {})) for item in data["features"]),
                 derived=tuple(
                     DerivedFeature(name=str(d["name"]), operation=Operation(d["operation"]), left=str(d["left"]), right=str(d["right"]))
                     for d in data.get("derived", ())
@@ -210,9 +217,10 @@ class ScorecardSpec:
             raise InvalidInput(f"the scorecard's specification cannot be read: {error}") from error
 
 
-def _feature_from(item: str | Mapping[str, Any]) -> FeatureSpec:
+def _feature_from(item: str | Mapping[str, Any], binning: Mapping[str, Any], trends: Mapping[str, str]) -> FeatureSpec:
     if isinstance(item, str):
-        return FeatureSpec(name=item)
+        own = {"trend": trends[item]} if item in trends else {}
+        return FeatureSpec(name=item, binning=BinningSpec.from_dict({**binning, **own}))
     unknown = set(item) - {"name", "binning"}
     if unknown:
         raise InvalidInput(f"a feature has a name and a binning, not {sorted(unknown)}")
@@ -426,7 +434,7 @@ def fit_scorecard(table: pl.DataFrame, *, spec: ScorecardSpec, calibration: pl.D
     design[:, 0] = 1.0
     for number, name in enumerate(kept, start=1):
         design[:, number] = columns.pop(name)
-    fit = _fit(design, outcome, spec, obligors, kept, [start, *[0.0] * len(kept)])
+    fit = _fit(design, outcome, spec=spec, obligors=obligors, names=kept, start=[start, *[0.0] * len(kept)])
     while kept:
         z, p = fit.z[1:], fit.p_values[1:]
         worst = int(np.argmin(z))
@@ -440,7 +448,7 @@ def fit_scorecard(table: pl.DataFrame, *, spec: ScorecardSpec, calibration: pl.D
         name = kept.pop(worst)
         dropped.append(Dropped(feature=name, reason=reason, value=value, information_value=binnings[name].information_value))
         design = np.delete(design, worst + 1, axis=1)
-        fit = _fit(design, outcome, spec, obligors, kept, np.delete(fit.coefficients, worst + 1))
+        fit = _fit(design, outcome, spec=spec, obligors=obligors, names=kept, start=np.delete(fit.coefficients, worst + 1))
     if not kept:
         raise InvalidInput(
             "no feature passed the selection: " + "; ".join(f"{item.feature} {item.reason} ({item.value:.3g})" for item in dropped[:20])
@@ -468,7 +476,7 @@ def fit_scorecard(table: pl.DataFrame, *, spec: ScorecardSpec, calibration: pl.D
 
 
 def _fit(
-    design: FloatArray, outcome: FloatArray, spec: ScorecardSpec, obligors: pl.Series | None, names: list[str], start: Any
+    design: FloatArray, outcome: FloatArray, *, spec: ScorecardSpec, obligors: pl.Series | None, names: list[str], start: Any
 ) -> LogisticFit:
     ridge = [0.0, *[spec.ridge] * len(names)]
     labels: Any = obligors if obligors is not None else np.arange(len(outcome))

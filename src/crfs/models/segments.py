@@ -24,15 +24,15 @@ class SegmentMean:
 
     ``se`` and the interval are of the mean, clustered by obligor where one was given, with Student's t on ``clusters - 1`` degrees of
     freedom; ``sd`` is the spread of single cases about the mean, which portfolio risk draws from. ``used`` says whether the segment had
-    enough cases to stand for itself; where not, its parent is used.
+    enough cases to stand for itself; where not, its parent is used. A segment of one obligor has no error: None.
     """
 
     path: tuple[str, ...]
     mean: float
-    se: float
-    lower: float
-    upper: float
-    sd: float
+    se: float | None
+    lower: float | None
+    upper: float | None
+    sd: float | None
     count: int
     clusters: int
     used: bool
@@ -73,7 +73,8 @@ class SegmentMeans:
                 number[rows] = by_path[path]
 
         def column(name: str) -> FloatArray:
-            return np.array([getattr(segment, name) for segment in self.segments], dtype=np.float64)[number]
+            values = [getattr(segment, name) for segment in self.segments]
+            return np.array([math.nan if value is None else value for value in values], dtype=np.float64)[number]
 
         labels = np.array([segment_label(segment.path) for segment in self.segments], dtype=object)
         return pl.DataFrame(
@@ -87,7 +88,7 @@ class SegmentMeans:
     def table(self) -> pl.DataFrame:
         """A row a segment: ``segment, mean, se, lower, upper, sd, count, clusters, used``."""
         rows = [{"segment": segment_label(item.path), **{k: v for k, v in asdict(item).items() if k != "path"}} for item in self.segments]
-        return pl.DataFrame(rows)
+        return pl.DataFrame(rows, infer_schema_length=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -145,15 +146,16 @@ def fit_segment_means(
     if not np.isfinite(values).all() or not np.all(np.isfinite(weights) & (weights > 0.0)):
         raise InvalidInput(f"{outcome!r} must be finite and the weights above 0 in every row")
     labels = np.arange(table.height) if obligor is None else cluster_numbers(table[obligor])[0]  # type: ignore[index]
+    if len(np.unique(labels)) < 2:
+        raise InvalidInput("all cases are of one obligor: its mean has no error")
     names = table.select([pl.col(name).cast(pl.String) for name in columns])
     found: list[SegmentMean] = [_mean((), values, weights, labels, minimum=minimum, confidence=confidence, parent_used=True)]
     standing = {(): True}
     for depth in range(1, len(columns) + 1):
         level = list(columns[:depth])
         groups = names.with_row_index("row").drop_nulls(level).group_by(level).agg("row").sort(level)
-        for *path_values, rows in groups.iter_rows():
-            path = tuple(path_values)
-            rows = np.array(rows)
+        for *path_values, members in groups.iter_rows():
+            path, rows = tuple(path_values), np.array(members)
             segment = _mean(
                 path, values[rows], weights[rows], labels[rows], minimum=minimum, confidence=confidence, parent_used=standing[path[:-1]]
             )
@@ -177,6 +179,9 @@ def _mean(
     grouped = cluster_numbers(labels)
     assert grouped is not None
     clusters = grouped[1]
+    se: float | None
+    width: float | None
+    sd: float | None
     if clusters > 1:
         from scipy.special import stdtrit
 
@@ -185,16 +190,16 @@ def _mean(
         width = float(stdtrit(clusters - 1, 0.5 + 0.5 * confidence)) * se
         sd = math.sqrt(float(np.sum(weights * (values - mean) ** 2)) / total * len(values) / (len(values) - 1))
     else:
-        # One obligor says nothing about the spread between obligors: the widest statement that JSON can carry.
-        se = width = sd = 0.0
+        # One obligor says nothing about how obligors differ.
+        se = width = sd = None
     return SegmentMean(
         path=path,
         mean=mean,
         se=se,
-        lower=mean - width,
-        upper=mean + width,
+        lower=None if width is None else mean - width,
+        upper=None if width is None else mean + width,
         sd=sd,
         count=len(values),
         clusters=clusters,
-        used=parent_used and (clusters >= minimum or (not path and clusters > 1)),
+        used=parent_used and (clusters >= minimum or not path),
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from crfs.errors import InvalidInput
 from crfs.features.woe import outcome_array
 from crfs.models.calibration import brier_parts, calibration_fit, grade_table, hosmer_lemeshow, reliability_table, spiegelhalter
 from crfs.models.discrimination import auc, ks
+from crfs.models.segments import fit_segment_means
 from crfs.models.splits import first_and_last
 from crfs.models.stability import EPSILON, psi
 
@@ -75,8 +78,8 @@ def validate(
             "in_the_large": fitted.in_the_large.to_dict(),
             "clusters": fitted.clusters,
         },
-        "hosmer_lemeshow": _test(hosmer_lemeshow(y, p, groups=groups)),
-        "spiegelhalter": _test(spiegelhalter(y, p, clusters=clusters)),
+        "hosmer_lemeshow": asdict(hosmer_lemeshow(y, p, groups=groups)),
+        "spiegelhalter": asdict(spiegelhalter(y, p, clusters=clusters)),
         "reliability": reliability_table(y, p, groups=groups, confidence=confidence).to_dicts(),
         "grades": None if grade is None else grade_table(y, p, scored[grade], clusters=clusters).to_dicts(),
         "psi": None,
@@ -101,5 +104,31 @@ def validate(
     return report
 
 
-def _test(result: Any) -> dict[str, Any]:
-    return asdict(result)
+def validate_mean(
+    scored: pl.DataFrame, *, predicted: str, realised: str, obligor: str | None = "obligor_id", confidence: float = 0.95
+) -> dict[str, Any]:
+    """Bias and spread of a predicted mean (LGD, EAD, a conversion factor) against what came, as plain values for a card.
+
+    ``bias = mean(predicted - realised)``: above 0 the model is on the safe side. Its error is clustered by obligor. ``r2`` compares with
+    the realised mean of these rows, which no model knew, so it can be below 0; null where all realised values are equal.
+    """
+    absent = sorted({predicted, realised, *([obligor] if obligor else [])} - set(scored.columns))
+    if absent:
+        raise InvalidInput(f"the scored table has no column {absent}")
+    p, y = (scored[name].cast(pl.Float64).to_numpy() for name in (predicted, realised))
+    if scored.height < 2 or not (np.isfinite(p).all() and np.isfinite(y).all()):
+        raise InvalidInput("validation needs two rows or more, each with a prediction and what came")
+    differences = scored.select(pl.Series("bias", p - y), *([pl.col(obligor)] if obligor else []))
+    bias = fit_segment_means(differences, outcome="bias", columns=(), minimum=2, obligor=obligor, confidence=confidence).segments[0]
+    squared, spread = float(np.mean((p - y) ** 2)), float(np.var(y))
+    return {
+        "rows": scored.height,
+        "obligors": None if obligor is None else bias.clusters,
+        "confidence": confidence,
+        "mean_predicted": float(p.mean()),
+        "mean_realised": float(y.mean()),
+        "bias": {"value": bias.mean, "se": bias.se, "lower": bias.lower, "upper": bias.upper},
+        "rmse": math.sqrt(squared),
+        "mae": float(np.mean(np.abs(p - y))),
+        "r2": 1.0 - squared / spread if spread > 0.0 else None,
+    }
