@@ -308,3 +308,28 @@ def test_books_with_nothing_to_measure_are_refused() -> None:
         run(book(5).clear())
     with pytest.raises(InvalidInput, match="sum to zero"):
         run(book(5).with_columns(ead=pl.lit(0.0)))
+
+
+def test_a_tail_too_large_to_keep_leaves_out_the_contributions_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(book(60), max_scenarios=50_000, rel_tol=1e-6)
+    monkeypatch.setattr("crfs.risk.portfolio._MOST_TAIL_DEFAULTS", 100)
+    result = run(book(60), max_scenarios=50_000, rel_tol=1e-6)
+    assert result.contributions == ()
+    assert any("left out" in note for note in result.notes)
+    assert result.measures == whole.measures
+
+
+@pytest.mark.parametrize("pd", [1e-4, 0.05, 0.5, 0.97])
+@pytest.mark.parametrize("r2", [0.0, 0.2, 0.6, 0.98])
+def test_thinning_is_exact_from_rare_to_likely_defaults_and_from_none_to_near_full_correlation(pd: float, r2: float) -> None:
+    names = [f"O{i}" for i in range(12)]
+    table = pl.DataFrame({"facility_id": names, "obligor_id": names, "ead": 1.0, "lgd": 1.0, "pd_12m": pd, "r2": r2, "group": "banks"})
+    plan = make_plan(roll_up(table, MODEL), MODEL, thinning=True)
+    assert plan is not None
+    losses = np.concatenate([simulate_block(BlockTask(plan, 4, block, 4000, np.inf)).losses for block in range(10)])
+    expected = homogeneous_pool(12, pd, r2).probability * len(losses)
+    seen = np.bincount(losses.astype(int), minlength=13)
+    # Pearson's statistic over the cells that are expected to hold something; 45 is beyond the 99.998 % point of 12 degrees of freedom.
+    common = expected > 5.0
+    assert (np.square(seen - expected)[common] / expected[common]).sum() < 45.0
+    assert seen[~common].sum() <= 5 * expected[~common].sum() + 10

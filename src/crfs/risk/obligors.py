@@ -86,10 +86,10 @@ def _directions(first: pl.DataFrame, factor_model: FactorModel) -> tuple[FloatAr
     if "r2" in first.columns:
         r2 = first["r2"].fill_null(0.0).to_numpy().astype(np.float64)
         if "group" in first.columns:
-            groups = first["group"].to_list()
-            known = {name: factor_model.direction(name) for name in sorted({name for name in groups if name is not None})}
-            for name, unit in known.items():
-                vectors[[i for i, group in enumerate(groups) if group == name]] = unit
+            known = sorted(first["group"].drop_nulls().unique().to_list())
+            units = np.array([*(factor_model.direction(name) for name in known), np.zeros(count)])
+            position = {name: k for k, name in enumerate(known)}
+            vectors = units[[position.get(name, len(known)) for name in first["group"].to_list()]]
     loadings = [name for name in first.columns if name.startswith(LOADING)]
     if loadings:
         given = ~first.select(pl.all_horizontal(pl.col(name).is_null() for name in loadings)).to_series().to_numpy()

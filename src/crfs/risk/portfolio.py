@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -16,11 +16,10 @@ from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
 from crfs.risk.concentration import herfindahl_index
 from crfs.risk.granularity import granularity_adjustment
-from crfs.risk.measures import TailMeasure, interval_ranks, sorted_tail_measure
+from crfs.risk.measures import TailMeasure, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors, roll_up
 from crfs.risk.result import Contribution, CurvePoint, Method, RiskResult
 from crfs.risk.simulation import BlockResult, BlockTask, make_plan, simulate_block
-from crfs.risk.vasicek import conditional_default_probability
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 MapBlocks: TypeAlias = Callable[[Callable[[BlockTask], BlockResult], Iterable[BlockTask]], Iterable[BlockResult]]
@@ -30,8 +29,8 @@ _TOP_OBLIGORS = 20
 _CURVE_POINTS = 120
 # Fewer scenarios beyond the value at risk than this say too little to call a run converged.
 _LEAST_TAIL_SCENARIOS = 100
-# Tail defaults are kept for the contributions; beyond this they would need gigabytes.
-_MOST_TAIL_DEFAULTS = 40_000_000
+# Tail defaults are kept for the contributions; beyond this they would take gigabytes.
+_MOST_TAIL_DEFAULTS = 20_000_000
 
 
 def portfolio_risk(
@@ -97,7 +96,7 @@ def portfolio_risk(
             rel_tol=rel_tol,
             seed=seed,
             max_scenarios=max_scenarios,
-            with_contributions=contributions,
+            wanted=contributions,
             map_blocks=map_blocks,
         )
 
@@ -240,10 +239,11 @@ def _simulate(
     rel_tol: float,
     seed: int,
     max_scenarios: int,
-    with_contributions: bool,
+    wanted: bool,
     map_blocks: MapBlocks,
 ) -> _Tail:
     notes: list[str] = []
+    with_contributions = wanted
     plan = make_plan(obligors, factor_model, thinning=True) if method is not Method.PLAIN else None
     used = Method.THINNING if plan is not None else Method.PLAIN
     if plan is None:
@@ -278,10 +278,11 @@ def _simulate(
             # A loss that the final value at risk will not fall below, but for one chance in a billion; then blocks are simply run again.
             rank = interval_ranks(len(ordered), lowest, level=1.0 - 1e-9)[0]
             floor = max(float(ordered[rank - 1]) if rank else 0.0, math.ulp(0.0))
-        if sum(len(result.tail_loss) for result in results) > _MOST_TAIL_DEFAULTS:
+        following = min(blocks, 2 * target)
+        kept = sum(len(result.tail_loss) for result in results)
+        if kept + sum(len(result.tail_loss) for result in fresh) * (following - target) / len(fresh) > _MOST_TAIL_DEFAULTS:
             floor, with_contributions = math.inf, False
-            notes.append("contributions are left out: the tail holds too many defaults to keep")
-        target = min(blocks, 2 * target)
+        target = following
 
     if not converged:
         notes.append(
@@ -289,11 +290,18 @@ def _simulate(
         )
     parts: tuple[Contribution, ...] = ()
     if with_contributions:
-        least = max(min(_sample_var(ordered, confidence) for confidence in confidences), math.ulp(0.0))
+        least = max(min(_quantile(ordered, confidence) for confidence in confidences), math.ulp(0.0))
         again = [k for k, used_floor in enumerate(floors) if used_floor > least]
-        for k, result in zip(again, run(again, least), strict=True):
+        # One block tells how much the others will hold.
+        for k, result in zip(again[:1], run(again[:1], least), strict=True):
             results[k] = result
-        parts = _contributions(obligors, results, size, ordered, confidences)
+            with_contributions = len(result.tail_loss) * len(results) <= _MOST_TAIL_DEFAULTS
+        if with_contributions:
+            for k, result in zip(again[1:], run(again[1:], least), strict=True):
+                results[k] = result
+            parts = _contributions(obligors, results, size, ordered, confidences)
+    if wanted and not parts:
+        notes.append("contributions are left out: the tail holds too many defaults to keep; ask for higher confidences or fewer scenarios")
     n = len(ordered)
     mean = float(ordered.mean())
     deviation = ordered - mean
@@ -322,13 +330,8 @@ def _measure(ordered: FloatArray, obligors: Obligors, confidence: float) -> Tail
         # P(any loss) <= sum of pd <= 1 - confidence: the value at risk is zero, and the whole expected loss lies in the tail.
         return _exact(confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - confidence))
     measure = sorted_tail_measure(ordered, confidence=confidence)
-    return measure if measure.var_low > -math.inf else _with_low(measure)
-
-
-def _with_low(measure: TailMeasure) -> TailMeasure:
-    from dataclasses import replace
-
-    return replace(measure, var_low=0.0, es_low=max(0.0, measure.es_low))  # no loss is below zero
+    # No loss is below zero, so a sample too small to bound the quantile from below is bounded all the same.
+    return measure if measure.var_low > -math.inf else replace(measure, var_low=0.0, es_low=max(0.0, measure.es_low))
 
 
 def _within(measure: TailMeasure, rel_tol: float) -> bool:
@@ -339,8 +342,8 @@ def _within(measure: TailMeasure, rel_tol: float) -> bool:
     return measure.var_se <= rel_tol * measure.var and measure.es_se <= rel_tol * measure.es
 
 
-def _sample_var(ordered: FloatArray, confidence: float) -> float:
-    return sorted_tail_measure(ordered, confidence=confidence).var
+def _quantile(ordered: FloatArray, confidence: float) -> float:
+    return float(ordered[quantile_rank(len(ordered), confidence) - 1])
 
 
 def _curve(ordered: FloatArray) -> tuple[CurvePoint, ...]:
@@ -392,7 +395,7 @@ def _contributions(
 
     name_es, name_se, sector_es, sector_se = [], [], [], []
     for confidence in confidences:
-        weight = _tail_weights(losses, tail_scenarios, _sample_var(ordered, confidence), confidence)
+        weight = _tail_weights(losses, tail_scenarios, _quantile(ordered, confidence), confidence)
         per_default = weight[tail_row]
         tail_count = n * (1.0 - confidence)
         first = np.bincount(obligor, weights=per_default * loss, minlength=len(obligors.names))
@@ -454,15 +457,12 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
         return None, "no name follows a factor, so there is no large pool to adjust"
     if len(np.unique(obligors.direction[systematic])) > 1:
         return None, "the book follows more than one direction of the factor model; the adjustment supposes a single factor"
-    from scipy.special import ndtri
+    from scipy.special import ndtr, ndtri
 
     bad = -float(ndtri(confidence))
     ead = obligors.ead
     lgd = np.divide(obligors.loss, ead, out=np.zeros_like(ead), where=ead > 0.0)
-    stressed = np.array(
-        [conditional_default_probability(float(p), r2=float(r), factor=bad) for p, r in zip(obligors.pd, obligors.r2, strict=True)]
-    )
-    value = granularity_adjustment(ead, pd=obligors.pd, lgd=lgd, capital=lgd * (stressed - obligors.pd), confidence=confidence)
-    return value * float(
-        ead.sum()
-    ), f"Gordy-Lütkebohmert at confidence {confidence:g}, xi 0.25; to be added to the large pool's value at risk"
+    stressed = ndtr((ndtri(obligors.pd) - np.sqrt(obligors.r2) * bad) / np.sqrt(1.0 - obligors.r2))
+    share = granularity_adjustment(ead, pd=obligors.pd, lgd=lgd, capital=lgd * (stressed - obligors.pd), confidence=confidence)
+    note = f"Gordy-Lütkebohmert at confidence {confidence:g}, xi 0.25; to be added to the large pool's value at risk"
+    return share * float(ead.sum()), note

@@ -24,13 +24,14 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Plan: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
-# Cells of the composite factor: cell 0 is everything below -_REACH, the last one everything above +_REACH.
-_REACH = 9.0
+# Cells of the composite factor: cell 0 is everything below _LOWEST (probability 1e-12), the last one everything above _HIGHEST.
+_LOWEST = -7.0
+_HIGHEST = 5.0
 _CELL = 0.05
-_CELLS = 1 + round(2 * _REACH / _CELL)
+_CELLS = 1 + round((_HIGHEST - _LOWEST) / _CELL)
 # A bucket whose hazard bound exceeds this in a cell (default probability above 0.63) is compared name by name there.
 _DENSE_HAZARD = 1.0
-_MOST_TABLE_ENTRIES = 1_500_000
+_MOST_TABLE_ENTRIES = 600_000  # some 12 MB, which travel with every block that is sent to another process
 _WORK_PER_BLOCK = 1_500_000
 _BLOCK_SIZES = (4000, 2000, 1000, 500, 250, 125)
 
@@ -132,7 +133,7 @@ def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray]) -> dict[str
     sizes = np.diff(np.r_[starts, stacked.shape[1]])
     bucket_direction = keys[0][starts]
     directions = len(plan["directions"])
-    edges = -_REACH + _CELL * np.arange(_CELLS - 1)
+    edges = _LOWEST + _CELL * np.arange(_CELLS - 1)
     bound = np.full((len(starts), _CELLS), np.inf)
     for cell, edge in enumerate(edges, start=1):
         # The hazard falls with the factor, so it is greatest at the cell's lower edge; the margin covers rounding.
@@ -154,12 +155,12 @@ def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray]) -> dict[str
         share = np.where(last > 0.0, cumulative / np.where(last > 0.0, last, 1.0), 1.0)
         # Row (d, cell) of the table runs over (row, row + 1], so that one search serves all rows.
         cdf.append((share + (d * _CELLS + np.arange(_CELLS))).T.ravel())
-        entry_bucket.append(np.tile(np.arange(bucket_start[d], bucket_start[d + 1]), _CELLS))
+        entry_bucket.append(np.tile(np.arange(bucket_start[d], bucket_start[d + 1], dtype=np.int32), _CELLS))
         entry_bound.append(np.where(dense[mine], 0.0, bound[mine]).T.ravel())
     total_cumulative = {"cdf": cdf, "entry_bucket": entry_bucket, "entry_bound": entry_bound}
     probability = np.diff(ndtr(np.r_[-np.inf, edges, np.inf]))
     return {
-        **{name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in total_cumulative.items()},
+        **{name: np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32) for name, parts in total_cumulative.items()},
         "total": total,
         "dense": dense,
         "dense_any": dense_names > 0.0,
@@ -218,7 +219,7 @@ def _thinned_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray) 
 
     count, scenarios = len(plan["obligor"]), factor.shape[1]
     a, b = plan["a"], plan["b"]
-    cell = np.clip(np.floor((factor + _REACH) / _CELL).astype(np.int64) + 1, 0, _CELLS - 1)
+    cell = np.clip(np.floor((factor - _LOWEST) / _CELL).astype(np.int64) + 1, 0, _CELLS - 1)
     row = (cell + _CELLS * np.arange(len(factor))[:, None]).ravel()
     y = factor.ravel()
 
