@@ -38,7 +38,7 @@ help: ## list what there is to make
 	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$candidate"; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	    echo "crfs needs Python 3.11 or newer, and found: $$(python3 --version 2>&1 || true)."; \
+	    echo "crfs needs Python 3.11 or newer, and found: $$(python3 --version 2>/dev/null || echo none)."; \
 	    echo "Install it (Debian and Ubuntu: python3 and python3-venv), or name it: make PYTHON=/path/to/python3.12 ..."; \
 	    exit 1; \
 	fi; \
