@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 
 import pytest
@@ -22,3 +23,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Say how to repeat this run's random cases."""
     return f"random cases: --hypothesis-seed={config.getoption('--hypothesis-seed')}"
+
+
+@pytest.fixture(scope="session")
+def seed(pytestconfig: pytest.Config) -> int:
+    """The run's seed, for tests that draw their own cases."""
+    return random.Random(str(pytestconfig.getoption("--hypothesis-seed"))).getrandbits(32)
