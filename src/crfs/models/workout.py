@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import polars as pl
 
 from crfs.errors import InvalidInput
@@ -21,15 +22,19 @@ def realised_lgd(defaults: pl.DataFrame, recoveries: pl.DataFrame, *, discount_r
         raise InvalidInput(f"discount_rate is a decimal above -1, not {discount_rate}")
     years = (pl.col("paid_at") - pl.col("default_time")).dt.total_days() / 365.25
     factor = (1.0 + discount_rate) ** (-years)
+    key = ["facility_id", "default_time"]
+    ordered = recoveries.with_columns(received=pl.col("amount") * factor, spent=pl.col("cost") * factor).sort(*key, "paid_at")
+    # Sums in the order of the rows: the same bits whatever the number of threads.
+    group = ordered.select(pl.struct(key).rle_id())[key[0]].to_numpy()
     flows = (
-        recoveries.with_columns(received=pl.col("amount") * factor, spent=pl.col("cost") * factor)
-        .sort("facility_id", "default_time", "paid_at")
-        .group_by("facility_id", "default_time", maintain_order=True)
-        .agg(pl.col("received").sum(), pl.col("spent").sum())
+        ordered.unique(key, keep="first", maintain_order=True)
+        .select(key)
+        .with_columns(
+            pl.Series(name, np.bincount(group, weights=ordered[name].to_numpy()) if ordered.height else [], dtype=pl.Float64)
+            for name in ("received", "spent")
+        )
     )
-    joined = defaults.join(flows, on=["facility_id", "default_time"], how="left", maintain_order="left").with_columns(
-        pl.col("received", "spent").fill_null(0.0)
-    )
+    joined = defaults.join(flows, on=key, how="left", maintain_order="left").with_columns(pl.col("received", "spent").fill_null(0.0))
     lost = (
         pl.when(pl.col("status") == "closed")
         .then(1.0 - (pl.col("received") - pl.col("spent")) / pl.col("ead"))

@@ -76,7 +76,7 @@ def ingest(
 
     def work(job: JobContext) -> IngestReport:
         report = IngestReport(source=source_name)
-        with _payloads(session, source, query, replay, report, job) as payloads:
+        with _payloads(session, source, query, replay, report=report, job=job) as payloads:
             for group in _deliveries(payloads):
                 _take(session, source, group, report, job)
                 job.progress(f"{source_name}: {group[-1].stream}", report.payloads, None)
@@ -87,7 +87,7 @@ def ingest(
 
 @contextmanager
 def _payloads(
-    session: Session, source: Source, query: Query, replay: Path | None, report: IngestReport, job: JobContext
+    session: Session, source: Source, query: Query, replay: Path | None, *, report: IngestReport, job: JobContext
 ) -> Iterator[Iterable[Payload]]:
     catalogue = session.catalogue()
     if replay is not None:

@@ -1,0 +1,180 @@
+"""Books: the facilities that a risk run is about, from a file that was landed or from the bureau as it was known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.session import Session
+from crfs.workflows.spines import require
+from crfs.workflows.times import parse_instant
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.store.scan import StoreReader
+
+DATASET = "portfolio_file"
+
+
+def build_book(session: Session, reader: StoreReader, specification: Mapping[str, Any]) -> pl.DataFrame:
+    """The book of a specification: ``kind = "payload"``, a landed file as read (text cells), or ``kind = "bureau"``."""
+    kind = specification.get("kind")
+    if kind == "payload":
+        from crfs.credit.portfolio import FileFormat, read_portfolio
+        from crfs.store.payloads import payload
+
+        require(specification, "book", ("kind", "sha256"), ("format", "name"))
+        return read_portfolio(
+            payload(session.database, specification["sha256"]), file_format=FileFormat(specification.get("format", "csv"))
+        )
+    if kind == "bureau":
+        require(specification, "book", ("kind", "at", "groups", "r2"), ("max_age", "currency"))
+        return _bureau_book(reader, specification)
+    raise InvalidInput(f"book.kind = {kind!r}; it is payload or bureau")
+
+
+def load_portfolio(session: Session, name: str, file: Path, *, valid_at: datetime | None = None) -> dict[str, Any]:
+    """Keep a book file under a name: the bytes are landed, and from now on the name means them."""
+    import polars as pl
+
+    from crfs.credit.portfolio import read_portfolio
+    from crfs.store.append import Delivery, append
+    from crfs.store.publication import BatchKind, BatchNote
+
+    body, file_format = read_book_file(file)
+    table = read_portfolio(body, file_format=file_format)
+    sha256 = land_book(session, body, file)
+    now = session.clock.now()
+    rows = pl.DataFrame(
+        {
+            "entity": [name],
+            "valid_time": [valid_at or now],
+            "knowledge_time": [now],
+            "knowledge_basis": ["observed"],
+            "row_state": ["value"],
+            "sha256": [sha256],
+            "file_format": [str(file_format)],
+            "file_name": [file.name],
+            "facilities": [table.height],
+        },
+        schema_overrides={"valid_time": pl.Datetime("us", "UTC"), "knowledge_time": pl.Datetime("us", "UTC")},
+    )
+    note = BatchNote(kind=BatchKind.INGEST, at=now, source=f"portfolio:{name}", parser_version="1", payloads=[sha256])
+    receipt = append(session.database, [Delivery(definition=session.catalogue().dataset(DATASET), rows=rows)], note)
+    return {"portfolio": name, "facilities": table.height, "sha256": sha256, "batch_id": receipt.batch_id}
+
+
+def list_portfolios(session: Session, *, batch_id: int | None = None) -> pl.DataFrame:
+    """The newest book under each name: ``portfolio``, ``valid_time``, ``facilities``, ``file_name``, ``sha256``."""
+    import polars as pl
+
+    from crfs.bitemporal.resolve import as_of
+
+    reader = session.reader(session.pin().batch_id if batch_id is None else batch_id)
+    known = as_of(reader.rows(DATASET)).sort("entity", "valid_time").unique("entity", keep="last", maintain_order=True)
+    return known.select(pl.col("entity").alias("portfolio"), "valid_time", "facilities", "file_name", "file_format", "sha256")
+
+
+def book_specification(session: Session, name_or_file: str, *, batch_id: int | None = None) -> dict[str, Any]:
+    """What a run keeps of a book: a name that was loaded, or a file, which is landed now."""
+    found = list_portfolios(session, batch_id=batch_id).filter(portfolio=name_or_file)
+    if found.height:
+        row = found.row(0, named=True)
+        return {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name_or_file}
+    file = Path(name_or_file)
+    if not file.exists():
+        raise NotFound(f"no portfolio is called {name_or_file!r}, and there is no such file; crfs portfolio list shows the names")
+    body, file_format = read_book_file(file)
+    return {"kind": "payload", "sha256": land_book(session, body, file), "format": str(file_format)}
+
+
+def read_book_file(file: Path) -> tuple[bytes, Any]:
+    """The bytes of a book file and how they are to be read."""
+    from crfs.credit.portfolio import FileFormat
+
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+    return body, FileFormat.PARQUET if file.suffix == ".parquet" else FileFormat.CSV
+
+
+def land_book(session: Session, body: bytes, file: Path) -> str:
+    """Land the bytes of a book file; their hash."""
+    from crfs.store.payloads import FetchNote, land
+
+    now = session.clock.now()
+    note = FetchNote(
+        source="portfolio",
+        stream=file.name,
+        url=f"file:{file.name}",
+        status=200,
+        headers={},
+        classification="OK",
+        parser_version="1",
+        started_at=now,
+        fetched_at=now,
+    )
+    return land(session.database, body, note)
+
+
+def _bureau_book(reader: StoreReader, specification: Mapping[str, Any]) -> pl.DataFrame:
+    """Every facility of the bureau that is on the books and not in default at ``at``, as it was known then.
+
+    ``groups`` says which group of the factor model an obligor belongs to: by ``corporate`` sector or ``retail`` region, as a text with a
+    place for the name; ``r2`` is by obligor segment.
+    """
+    import polars as pl
+
+    from crfs.bitemporal.join import answers
+
+    at = parse_instant(specification["at"], what="book.at")
+    facility, obligor = reader.catalogue.dataset("bureau_facility"), reader.catalogue.dataset("bureau_obligor")
+    columns = [
+        "obligor_id",
+        "facility_type",
+        "balance",
+        "credit_limit",
+        "remaining_months",
+        "interest_rate",
+        "in_default",
+        "months_on_book",
+    ]
+    facilities = reader.rows(facility.name, columns=columns, known_by=at)
+    obligors = reader.rows(obligor.name, columns=["segment", "sector", "region", "in_default"], known_by=at)
+    age = specification.get("max_age", "P3M")
+
+    def newest(rows: pl.DataFrame, period: Any) -> pl.DataFrame:
+        asked = rows.select(pl.col("entity").unique().sort()).with_columns(at=pl.lit(at).cast(pl.Datetime("us", "UTC")))
+        positions = answers(asked, rows, period=period, max_age=age).drop_nulls()
+        return rows[positions.to_list()]
+
+    alive = newest(facilities, facility.period).filter(pl.col("in_default") == 0).rename({"entity": "facility_id"})
+    known = newest(obligors, obligor.period).filter(pl.col("in_default") == 0)
+    groups, r2 = specification["groups"], specification["r2"]
+    corporate = pl.col("segment") == "corporate"
+    return (
+        alive.join(known.select(pl.col("entity").alias("obligor_id"), "segment", "sector", "region"), on="obligor_id", how="inner")
+        .filter(pl.max_horizontal("balance", "credit_limit") > 0)
+        .select(
+            "facility_id",
+            "obligor_id",
+            pl.col("balance").alias("drawn"),
+            pl.col("credit_limit").alias("limit"),
+            "facility_type",
+            "segment",
+            "sector",
+            "region",
+            "months_on_book",
+            maturity_years=(pl.col("remaining_months") / 12.0).clip(1.0 / 12.0, 30.0),
+            effective_interest_rate="interest_rate",
+            group=pl.when(corporate).then(pl.format(groups["corporate"], "sector")).otherwise(pl.format(groups["retail"], "region")),
+            r2=pl.when(corporate).then(pl.lit(float(r2["corporate"]))).otherwise(pl.lit(float(r2["retail"]))),
+            currency=pl.lit(specification.get("currency", "USD")),
+        )
+        .sort("facility_id")
+    )

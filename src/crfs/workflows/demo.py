@@ -1,0 +1,141 @@
+"""The main job: real history and a simulated bureau into the store, models trained, a book measured, every number repeatable."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from crfs.workflows.session import Progress, Session, no_progress
+
+SEED = 42
+OBLIGORS = 5_200
+FIRST_MONTH = "2003-10-01"
+MONTHS = 72
+BOOK_AT = "2009-11-30T00:00:00Z"
+BOOK = {
+    "kind": "bureau",
+    "at": BOOK_AT,
+    "groups": {"corporate": "corporate_{}", "retail": "retail_{}"},
+    "r2": {"corporate": 0.20, "retail": 0.08},
+}
+CONFIDENCES = [0.99, 0.999]
+_FLEETING = {
+    "run_id",
+    "batch_id",
+    "recorded_as_of",
+    "job_id",
+    "created_at",
+    "seconds",
+    "batches",
+    "result_sha256",
+    "artefact_sha256",
+    "sha256",
+}
+
+
+def demo(session: Session, *, progress: Progress = no_progress) -> dict[str, Any]:
+    """Run the main job and answer its report; what is in the store already is not done twice, and the numbers are the same each time."""
+    from datetime import date
+
+    from crfs.sources.bureau import BureauSpec
+    from crfs.workflows.bureau import ingest_bureau
+
+    history = _history(session, progress)
+    spec = BureauSpec(seed=SEED, obligors=OBLIGORS, first_month=date.fromisoformat(FIRST_MONTH), months=MONTHS)
+    bureau = ingest_bureau(session, spec, progress=_step(progress, "credit bureau", MONTHS))
+    models = {name: _model(session, name, progress) for name in ("pd", "lgd", "ead")}
+    risk = _risk(session, progress)
+    report = {
+        "title": "Credit risk of a simulated book in the US economy, as known on 30 November 2009",
+        "history": history,
+        "bureau": {"seed": SEED, **_contents(session), "rejected_rows": bureau.rejected_rows},
+        "models": models,
+        "risk": risk,
+    }
+    report["sha256"] = report_digest(report)
+    return report
+
+
+def report_digest(report: dict[str, Any]) -> str:
+    """SHA-256 of a report without ids and times: the same over runs, machines' clocks and numbers of workers."""
+    from crfs.models.canonical import canonical_json
+
+    return hashlib.sha256(canonical_json(_lasting(report))).hexdigest()
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _lasting(item) for name, item in value.items() if name not in _FLEETING}
+    if isinstance(value, list):
+        return [_lasting(item) for item in value]
+    return value
+
+
+def _history(session: Session, progress: Progress) -> list[dict[str, Any]]:
+    from crfs.sources.core import Query
+    from crfs.workflows.ingestion import ingest
+
+    reports = []
+    for name in ("packaged", "nyfed"):
+        report = ingest(session, name, Query(vintages="all"), progress=_step(progress, f"history: {name}", None))
+        reports.append({"source": name, "payloads": report.payloads, "rejected_rows": report.rejected_rows, "notes": report.notes})
+    return reports
+
+
+def _contents(session: Session) -> dict[str, Any]:
+    """What the store holds of the bureau, counted from its rows."""
+    reader = session.reader(session.pin().batch_id)
+    obligors = reader.rows("bureau_obligor", columns=[])
+    facilities = reader.rows("bureau_facility", columns=[])
+    defaults = reader.rows("bureau_default", columns=["status"])
+    return {
+        "obligors": obligors["entity"].n_unique(),
+        "facilities": facilities["entity"].n_unique(),
+        "months": obligors["valid_time"].n_unique(),
+        "records": obligors.height + facilities.height,
+        "obligor_records": obligors.height,
+        "facility_records": facilities.height,
+        "defaults": defaults.select("entity", "valid_time").n_unique(),
+    }
+
+
+def _model(session: Session, name: str, progress: Progress) -> dict[str, Any]:
+    from crfs.store.registry import model_versions, promote
+    from crfs.workflows.packaged import packaged_model
+    from crfs.workflows.training import train
+
+    specification = packaged_model(name)
+    version = train(session, specification, label="demo", progress=_step(progress, f"model: {name}", None))
+    same = [
+        v for v in model_versions(session.database, model=name) if v.role == "champion" and v.artefact_sha256 == version.artefact_sha256
+    ]
+    if not same:
+        promote(session.database, name, version.version, reason="trained by the main job", at=session.clock.now())
+    card = version.card
+    return {"model": name, "kind": version.kind, "run_id": version.run_id, "artefact_sha256": version.artefact_sha256, "card": card}
+
+
+def _risk(session: Session, progress: Progress) -> dict[str, Any]:
+    from crfs.workflows.packaged import packaged_factor_model
+    from crfs.workflows.portfolio_risk import measure_portfolio
+
+    _, answer = measure_portfolio(
+        session,
+        BOOK,
+        packaged_factor_model(),
+        options={"confidences": CONFIDENCES, "seed": 1, "max_scenarios": 200_000},
+        models=("pd", "lgd", "ead"),
+        as_of=BOOK_AT,
+        label="demo",
+        progress=_step(progress, "portfolio risk", None),
+    )
+    return answer
+
+
+def _step(progress: Progress, name: str, total: int | None) -> Progress:
+    """Progress of a step under the step's own name."""
+
+    def tell(detail: str, done: int, of: int | None) -> None:
+        progress(f"{name}: {detail}" if detail else name, done, of if of is not None else total)
+
+    return tell
