@@ -42,6 +42,21 @@ print("closed", flush=True)
 """
 
 
+_started: list[Client] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_client_outlives_its_test() -> Iterator[None]:
+    yield
+    while _started:
+        client = _started.pop()
+        if client.process.poll() is None:
+            client.kill()
+        for pipe in (client.process.stdin, client.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
 class Client:
     """A client in a process of its own, in a process group of its own as a shell would start it."""
 
@@ -60,6 +75,8 @@ class Client:
             process_group=0,
             **identity,  # type: ignore[call-overload]
         )
+
+        _started.append(self)
 
     def said(self) -> dict[str, str]:
         """What ``start`` gave or raised."""

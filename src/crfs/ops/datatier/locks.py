@@ -18,9 +18,9 @@ class FileLock:
 
     __slots__ = ("fd", "path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, inherited_fd: int | None = None) -> None:
         self.path = path
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600) if inherited_fd is None else inherited_fd
 
     def try_shared(self) -> bool:
         """Hold the lock together with others; False where somebody holds it alone."""

@@ -246,7 +246,7 @@ def take_over(server: Postgres, *, socket_dir: Path, progress: Callable[[str], N
     to kill a database that may be only slow is the operator's choice.
     """
     began = time.monotonic()
-    asked: set[tuple[int, signal.Signals]] = set()
+    asked: dict[tuple[int, signal.Signals], float] = {}
     told = False
     while True:
         lock = wait_free(server.lock, seconds=0.02)
@@ -262,8 +262,8 @@ def take_over(server: Postgres, *, socket_dir: Path, progress: Callable[[str], N
             )
         if answer.health is Health.SILENT and waited > 30:
             raise ServiceUnavailable(
-                f"PostgreSQL in {server.folder.path} (process {server.pid() or 'unknown'}) has not answered for 30 s. If the machine is busy, wait; if it hangs,"
-                " end it with kill -9 and start again: what was committed is kept."
+                f"PostgreSQL in {server.folder.path} (process {server.pid() or 'unknown'}) has not answered for 30 s. If the machine is busy, wait; if it"
+                " hangs, end it with kill -9 and start again: what was committed is kept."
             )
         if answer.health is Health.ABSENT:
             pid = server.pid()
@@ -286,11 +286,12 @@ def _orphans(server: Postgres) -> list[int]:
     return living_in(server.cluster, program="postgres")
 
 
-def _ask(asked: set[tuple[int, signal.Signals]], pids: list[int], signum: signal.Signals) -> None:
-    """Send each signal once: a second SIGINT would not hurry a shutdown."""
+def _ask(asked: dict[tuple[int, signal.Signals], float], pids: list[int], signum: signal.Signals) -> None:
+    """Send the signal, once a second: a server that has only begun to start does not hear the first one."""
+    now = time.monotonic()
     for pid in pids:
-        if (pid, signum) not in asked:
-            asked.add((pid, signum))
+        if now - asked.get((pid, signum), -1.0) >= 1.0:
+            asked[pid, signum] = now
             send([pid], signum)
 
 
@@ -304,7 +305,7 @@ def ask_to_end(server: Postgres) -> None:
 def end(server: Postgres) -> None:
     """Stop the server and wait until its last process is gone: fast shutdown, and the hard way where that takes over a minute."""
     began = time.monotonic()
-    asked: set[tuple[int, signal.Signals]] = set()
+    asked: dict[tuple[int, signal.Signals], float] = {}
     while (lock := wait_free(server.lock, seconds=0.02 if time.monotonic() - began < 1 else 0.3)) is None:
         waited = time.monotonic() - began
         pid = server.pid()

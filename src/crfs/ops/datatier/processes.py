@@ -62,12 +62,13 @@ def launch(
     log: Path,
     keep: FileLock,
     environment: dict[str, str] | None = None,
+    hand_on: FileLock | None = None,
 ) -> int:
     """Start ``command`` detached, as ``account`` (None: as ourselves), and give its process id.
 
     The command holds ``keep`` from now until the last of its processes is gone: that lock, not a process id, says whether it lives.
     A shell starts it in the background and ends, in a session of its own: the server belongs to init, never becomes our zombie, and
-    does not hear the terminal's Ctrl-C.
+    does not hear the terminal's Ctrl-C. ``hand_on`` is another open lock file that the command gets.
     """
     log_fd = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -83,7 +84,7 @@ def launch(
             user=account.uid if account is not None and account.switch else None,
             group=account.gid if account is not None and account.switch else None,
             extra_groups=[] if account is not None and account.switch else None,
-            pass_fds=(keep.fd,),
+            pass_fds=(keep.fd,) if hand_on is None else (keep.fd, hand_on.fd),
             check=False,
         )
     except subprocess.SubprocessError as error:
@@ -94,9 +95,10 @@ def launch(
 
 
 def _cannot_switch(account: Account | None) -> str:
+    name = "another user" if account is None else account.name
     return (
-        f"this process is root but may not run a server as the user {account.name if account else '?'} (a container without CAP_SETUID?). Run crfs as an ordinary"
-        " user, or set CRFS_STORE__URL and CRFS_REDIS__URL to servers of yours."
+        f"this process is root but may not run a server as {name} (a container without CAP_SETUID?). Run crfs as an ordinary user, or set"
+        " CRFS_STORE__URL and CRFS_REDIS__URL to servers of yours."
     )
 
 

@@ -13,7 +13,7 @@ from crfs.errors import ServiceUnavailable
 from crfs.ops.datatier import postgres, valkey
 from crfs.ops.datatier.account import choose_home, reaches, servers_account
 from crfs.ops.datatier.binaries import Binaries, binaries_for
-from crfs.ops.datatier.folder import LAYOUT, DataFolder, Layout, Running, make_socket_dir, remove_socket_dir
+from crfs.ops.datatier.folder import LAYOUT, DataFolder, Layout, Running, choose_socket_dir, make_socket_dir, remove_socket_dir
 from crfs.ops.datatier.locks import FileLock, is_held
 from crfs.ops.datatier.postgres import Postgres
 from crfs.ops.datatier.probe import Health
@@ -45,10 +45,10 @@ def check(folder: DataFolder, *, seconds: float = 5.0) -> Healthy | None:
     return Healthy(running=running, postgres_version=database.version, valkey_version=cache.version)
 
 
-def look_after(folder: DataFolder, *, start_watcher: Callable[[FileLock], int], progress: Callable[[str], None]) -> None:
+def look_after(folder: DataFolder, *, start_watcher: Callable[[Running, FileLock], int], progress: Callable[[str], None]) -> None:
     """Start whatever is not there, and return when all of it serves; the caller is a client and holds the start lock.
 
-    ``start_watcher`` is given the watcher's lock and gives a process id.
+    ``start_watcher`` is given what is to run and the watcher's lock, and gives a process id.
     """
     layout = folder.read_layout()
     account = servers_account(None if layout is None else folder.cluster(layout))
@@ -62,18 +62,19 @@ def look_after(folder: DataFolder, *, start_watcher: Callable[[FileLock], int], 
     binaries = binaries_for(account)
 
     before = folder.read_running()
-    socket_dir = make_socket_dir(before, uid=account.uid, gid=account.gid, fallback=folder.path)
+    socket_dir = choose_socket_dir(before, uid=account.uid, fallback=folder.path)
     running = replace(before or Running(socket_dir="", cluster=""), socket_dir=str(socket_dir), cluster=str(database.cluster))
     if before is not None and before.socket_dir != running.socket_dir:
         # Servers whose sockets are gone can serve nobody.
         valkey.end(Valkey(folder=folder, account=account, socket_dir=Path(before.socket_dir)))
         postgres.end(database)
-    # Written before anything starts: whoever comes after our kill -9 finds the servers by it, and the watcher stops them.
+    # Written before anything is made or started: whoever comes after our kill -9 finds it, and the watcher ends it.
     folder.write_running(running)
+    make_socket_dir(socket_dir, uid=account.uid, gid=account.gid)
     # A look at the lock by another process takes microseconds; a watcher holds it.
     if (free := wait_free(folder.server_lock("watcher"), seconds=0.01)) is not None:
         with free:
-            running = replace(running, watcher_pid=start_watcher(free))
+            running = replace(running, watcher_pid=start_watcher(running, free))
 
     cache = Valkey(folder=folder, account=account, socket_dir=socket_dir)
     if valkey.probe(cache).health is not Health.UP and (free := valkey.take_over(cache)) is not None:

@@ -110,7 +110,7 @@ def start(data_dir: Path, *, progress: Callable[[str], None] | None = None) -> D
                 )
             healthy = check(folder)
         if healthy is None:
-            look_after(folder, start_watcher=lambda keep: start_watcher(folder, keep=keep), progress=tell)
+            look_after(folder, start_watcher=lambda running, keep: start_watcher(folder, running, keep=keep), progress=tell)
         running = folder.read_running()
         if running is None:
             raise ServiceUnavailable(f"{folder.running_file} was removed while the servers started: start again.")
