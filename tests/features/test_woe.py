@@ -201,3 +201,15 @@ def test_an_unknown_setting_is_refused_by_name() -> None:
         BinningSpec.from_dict({"max_bin": 3})
     with pytest.raises(InvalidInput, match="sideways"):
         BinningSpec.from_dict({"trend": "sideways"})
+
+
+@given(seed=st.integers(0, 10_000), copies=st.integers(2, 12), categorical=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_rows_that_repeat_each_default_are_no_more_evidence(seed: int, copies: int, categorical: bool) -> None:
+    x, y = sample(seed, rows=300, slope=0.5)
+    values = (x * 2).round().cast(pl.String) if categorical else x
+    spec = BinningSpec(trend=Trend.MONOTONE)
+    again = np.tile(np.arange(300), copies)
+    once, many = fit_binning(values, y, spec=spec), fit_binning(values[again], y[again], spec=spec, overlap=float(copies))
+    assert [line.count * copies for line in once.bins] == [line.count for line in many.bins]
+    assert [line.woe for line in once.bins] == pytest.approx([line.woe for line in many.bins], abs=1e-12)

@@ -132,7 +132,7 @@ def test_order_of_the_rows_does_not_change_bins_and_moves_coefficients_by_roundi
 def test_coefficients_and_errors_are_those_of_the_regression_on_weight_of_evidence(card: Scorecard) -> None:
     table = book(1, 4000)[0].with_columns(burden=pl.col("debt") / pl.col("income"))
     design = np.column_stack([np.ones(table.height), *[item.binning.transform(table[item.name]) for item in card.features]])
-    ridge = [0.0, *[1.0] * len(card.features)]
+    ridge = [0.0, *[card.facts.overlap] * len(card.features)]
     fit = fit_logistic(design, table["default_flag"].to_numpy(), ridge=ridge, clusters=table["obligor_id"])
     assert [card.intercept, *[item.coefficient for item in card.features]] == pytest.approx(fit.coefficients, abs=1e-9)
     assert [item.standard_error for item in card.features] == pytest.approx(fit.standard_errors[1:], abs=1e-9)
@@ -249,3 +249,13 @@ def test_a_file_of_another_kind_or_format_is_refused(card: Scorecard) -> None:
 def test_base_points_are_the_score_of_a_row_without_evidence(card: Scorecard) -> None:
     eta = card.calibration.intercept + card.calibration.slope * card.intercept
     assert card.base_points == pytest.approx(600.0 - 20.0 / math.log(2.0) * (math.log(50.0) + eta), abs=1e-9)
+
+
+def test_copies_of_the_rows_of_each_obligor_give_the_same_scorecard() -> None:
+    table = book(5, 3000, months=1)[0]
+    spec = ScorecardSpec.from_dict({**SPEC.to_dict(), "calibration": "none"})
+    once, many = fit_scorecard(table, spec=spec), fit_scorecard(pl.concat([table] * 6), spec=spec)
+    assert many.facts.overlap == 6.0
+    assert [item.name for item in many.features] == [item.name for item in once.features]
+    assert [item.coefficient for item in many.features] == pytest.approx([item.coefficient for item in once.features], abs=1e-9)
+    assert [item.standard_error for item in many.features] == pytest.approx([item.standard_error for item in once.features], rel=0.01)

@@ -308,7 +308,9 @@ class Binning:
         )
 
 
-def fit_binning(values: pl.Series, target: ArrayLike, *, spec: BinningSpec | None = None, feature: str | None = None) -> Binning:
+def fit_binning(
+    values: pl.Series, target: ArrayLike, *, spec: BinningSpec | None = None, feature: str | None = None, overlap: float = 1.0
+) -> Binning:
     """Bin one feature against a 0/1 outcome.
 
     Args:
@@ -316,6 +318,9 @@ def fit_binning(values: pl.Series, target: ArrayLike, *, spec: BinningSpec | Non
         target: 1 = default, 0 = none, no missing values; the same length.
         spec: how; the default is :class:`BinningSpec`.
         feature: its name; the series' own by default.
+        overlap: rows in which one default is seen, 1 or more: with monthly rows and a window of a year a default is in up to twelve.
+            Evidence is then counted in defaults, not in rows: chi-square and likelihood are divided by it, ``min_defaults`` and
+            ``smoothing`` multiplied.
 
     Example:
         >>> import polars as pl
@@ -331,9 +336,11 @@ def fit_binning(values: pl.Series, target: ArrayLike, *, spec: BinningSpec | Non
     totals = (int(outcome.sum()), int(len(outcome) - outcome.sum()))
     if min(totals) == 0:
         raise InvalidInput(f"binning {name!r} needs both outcomes; there are {totals[0]} defaults and {totals[1]} others")
+    if not 1.0 <= overlap < math.inf:
+        raise InvalidInput(f"overlap must be 1 or more, not {overlap}")
     if spec.categorical or spec.groups is not None or not (values.dtype.is_numeric() or values.dtype == pl.Null):
-        return _fit_categorical(name, values, outcome, totals, spec)
-    return _fit_numeric(name, values, outcome, totals, spec)
+        return _fit_categorical(name, values, outcome, totals=totals, spec=spec, overlap=overlap)
+    return _fit_numeric(name, values, outcome, totals=totals, spec=spec, overlap=overlap)
 
 
 def outcome_array(target: ArrayLike, *, length: int | None = None) -> _FloatArray:
@@ -361,7 +368,9 @@ def _numbers(feature: str, values: pl.Series) -> _FloatArray:
     return np.asarray(numeric, dtype=np.float64)
 
 
-def _fit_numeric(name: str, values: pl.Series, outcome: _FloatArray, totals: tuple[int, int], spec: BinningSpec) -> Binning:
+def _fit_numeric(
+    name: str, values: pl.Series, outcome: _FloatArray, *, totals: tuple[int, int], spec: BinningSpec, overlap: float
+) -> Binning:
     numeric = _numbers(name, values)
     if np.isinf(numeric).any():
         raise InvalidInput(f"feature {name!r} has infinite values; make them missing or a special code")
@@ -383,9 +392,9 @@ def _fit_numeric(name: str, values: pl.Series, outcome: _FloatArray, totals: tup
     else:
         edges = _prebin_edges(kept, spec.prebins)
         counts = _counts(np.searchsorted(edges, kept, side="right"), kept_outcome, len(edges) + 1)
-        sizes, trend = _monotone(counts, spec.trend, len(kept))
-        counts, sizes = _merge(counts, sizes, spec, len(numeric))
-        counts, sizes = _restore_trend(counts, sizes, trend, totals, spec.smoothing)
+        sizes, trend = _monotone(counts, spec.trend, rows=len(kept), overlap=overlap)
+        counts, sizes = _merge(counts, sizes, spec=spec, rows=len(numeric), overlap=overlap)
+        counts, sizes = _restore_trend(counts, sizes, trend=trend, totals=totals, smoothing=spec.smoothing * overlap)
         edges = edges[np.cumsum(sizes)[:-1] - 1]
         if len(counts) == 1:
             trend = Trend.NONE
@@ -401,7 +410,7 @@ def _fit_numeric(name: str, values: pl.Series, outcome: _FloatArray, totals: tup
         groups=(),
         specials=spec.specials,
         rare=(),
-        bins=_lines(labels, [*counts, *special_counts], missing_count, totals, spec),
+        bins=_lines(labels, [*counts, *special_counts], missing_count, totals=totals, spec=spec, overlap=overlap),
     )
 
 
@@ -458,7 +467,7 @@ def _pool(counts: Sequence[tuple[int, int]], *, ascending: bool) -> tuple[list[i
     return [block[2] for block in blocks], prefixes
 
 
-def _monotone(counts: Sequence[tuple[int, int]], trend: Trend, rows: int) -> tuple[list[int], Trend]:
+def _monotone(counts: Sequence[tuple[int, int]], trend: Trend, *, rows: int, overlap: float) -> tuple[list[int], Trend]:
     """Sizes (in pre-bins) of the blocks that obey the trend, and the trend that was taken."""
     if trend is Trend.NONE or len(counts) < 2:
         return [1] * len(counts), Trend.NONE
@@ -482,7 +491,7 @@ def _monotone(counts: Sequence[tuple[int, int]], trend: Trend, rows: int) -> tup
         _, shape, turn, ascending = next(found for found in turns if found[1] is trend)
     else:
         gained, shape, turn, ascending = max(turns, key=lambda found: found[0])
-        if 2.0 * (gained - fit) <= 4.0 * math.log(max(rows, 2)):
+        if 2.0 * (gained - fit) / overlap <= 4.0 * math.log(max(rows, 2)):
             return best, taken
     left, _ = _pool(counts[:turn], ascending=ascending)
     right, _ = _pool(counts[turn:], ascending=not ascending)
@@ -509,7 +518,7 @@ def _chi_square_bound(significance: float) -> float:
 
 
 def _merge(
-    counts: Sequence[tuple[int, int]], sizes: Sequence[int], spec: BinningSpec, rows: int
+    counts: Sequence[tuple[int, int]], sizes: Sequence[int], *, spec: BinningSpec, rows: int, overlap: float
 ) -> tuple[list[tuple[int, int]], list[int]]:
     """Merge blocks, then small ones, then ones that do not differ, then down to ``max_bins``."""
     merged: list[tuple[int, int]] = []
@@ -529,15 +538,15 @@ def _merge(
             if 0 <= j < len(differences):
                 differences[j] = _chi_square(merged[j], merged[j + 1])
 
-    least = spec.min_share * rows
+    least, fewest = spec.min_share * rows, spec.min_defaults * overlap
     while len(merged) > 1:
-        small = [i for i, (c, d) in enumerate(merged) if c < least or d < spec.min_defaults or c - d < spec.min_defaults]
+        small = [i for i, (c, d) in enumerate(merged) if c < least or d < fewest or c - d < fewest]
         if not small:
             break
         i = min(small, key=lambda k: merged[k][0])
         neighbours = [j for j in (i - 1, i) if 0 <= j < len(differences)]
         join(min(neighbours, key=lambda j: (differences[j], merged[j][0] + merged[j + 1][0])))
-    bound = _chi_square_bound(spec.significance)
+    bound = _chi_square_bound(spec.significance) * overlap
     while differences:
         i = min(range(len(differences)), key=differences.__getitem__)
         if differences[i] >= bound and len(merged) <= spec.max_bins:
@@ -547,7 +556,7 @@ def _merge(
 
 
 def _restore_trend(
-    counts: list[tuple[int, int]], sizes: list[int], trend: Trend, totals: tuple[int, int], smoothing: float
+    counts: list[tuple[int, int]], sizes: list[int], *, trend: Trend, totals: tuple[int, int], smoothing: float
 ) -> tuple[list[tuple[int, int]], list[int]]:
     """Smoothing draws small bins to 0 and may so bend a trend; merge the neighbours between which it did."""
     if trend is Trend.NONE:
@@ -582,7 +591,9 @@ def _names(values: pl.Series) -> pl.Series:
     return values.cast(pl.String)
 
 
-def _fit_categorical(name: str, values: pl.Series, outcome: _FloatArray, totals: tuple[int, int], spec: BinningSpec) -> Binning:
+def _fit_categorical(
+    name: str, values: pl.Series, outcome: _FloatArray, *, totals: tuple[int, int], spec: BinningSpec, overlap: float
+) -> Binning:
     tally = (
         pl.DataFrame({"name": _names(values), "default": outcome})
         .group_by("name")
@@ -613,8 +624,8 @@ def _fit_categorical(name: str, values: pl.Series, outcome: _FloatArray, totals:
         if rare:
             cells[RARE] = [*rare, RARE]
             tallies[RARE] = (sum(seen[label][0] for label in rare), sum(seen[label][1] for label in rare))
-        order = sorted(cells, key=lambda label: (_woe(*tallies[label], totals, spec.smoothing), label))
-        counts, sizes = _merge([tallies[label] for label in order], [1] * len(order), spec, len(outcome))
+        order = sorted(cells, key=lambda label: (_woe(*tallies[label], totals, spec.smoothing * overlap), label))
+        counts, sizes = _merge([tallies[label] for label in order], [1] * len(order), spec=spec, rows=len(outcome), overlap=overlap)
         groups, at = [], 0
         for size in sizes:
             groups.append(sorted(member for label in order[at : at + size] for member in cells[label]))
@@ -628,7 +639,7 @@ def _fit_categorical(name: str, values: pl.Series, outcome: _FloatArray, totals:
         groups=tuple(tuple(group) for group in groups),
         specials=(),
         rare=rare,
-        bins=_lines(labels, counts, missing, totals, spec),
+        bins=_lines(labels, counts, missing, totals=totals, spec=spec, overlap=overlap),
     )
 
 
@@ -646,10 +657,16 @@ def _woe(count: int, defaults: int, totals: tuple[int, int], smoothing: float) -
 
 
 def _lines(
-    labels: Sequence[str], counts: Sequence[tuple[int, int]], missing: tuple[int, int], totals: tuple[int, int], spec: BinningSpec
+    labels: Sequence[str],
+    counts: Sequence[tuple[int, int]],
+    missing: tuple[int, int],
+    *,
+    totals: tuple[int, int],
+    spec: BinningSpec,
+    overlap: float,
 ) -> tuple[Bin, ...]:
     all_counts = [*counts, missing, (0, 0)]
-    woe = [_woe(count, defaults, totals, spec.smoothing) for count, defaults in all_counts]
+    woe = [_woe(count, defaults, totals, spec.smoothing * overlap) for count, defaults in all_counts]
     if spec.unseen is Unseen.WORST:
         worst = max(value for value, (count, _) in zip(woe, all_counts, strict=True) if count)
         woe = [value if count else worst for value, (count, _) in zip(woe, all_counts, strict=True)]

@@ -132,7 +132,7 @@ class ScorecardSpec:
         obligor: column whose rows hang together, for the standard errors; None = every row its own.
         observed_at: column of the observation time, kept as facts of the fit; None = none.
         ridge: penalty ``½ · ridge · Σ coefficient²`` (not on the intercept): a prior of variance 1/ridge, worth little beside hundreds
-            of defaults, that keeps nearly equal features apart. 0 = maximum likelihood.
+            of defaults, that keeps nearly equal features apart; multiplied by the overlap of the rows. 0 = maximum likelihood.
         selection: which features stay.
         scale: of the points.
         calibration: what is fitted on the calibration slice.
@@ -146,7 +146,7 @@ class ScorecardSpec:
     ridge: float = 1.0
     selection: SelectionRule = field(default_factory=SelectionRule)
     scale: PointsScale = field(default_factory=PointsScale)
-    calibration: CalibrationMethod = CalibrationMethod.INTERCEPT
+    calibration: CalibrationMethod = CalibrationMethod.PLATT
 
     def __post_init__(self) -> None:
         names = [feature.name for feature in self.features]
@@ -210,7 +210,7 @@ class ScorecardSpec:
                 ),
                 selection=SelectionRule(**data.get("selection", {})),
                 scale=PointsScale(**data.get("scale", {})),
-                calibration=CalibrationMethod(data.get("calibration", CalibrationMethod.INTERCEPT)),
+                calibration=CalibrationMethod(data.get("calibration", CalibrationMethod.PLATT)),
                 **rest,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -264,7 +264,10 @@ class FittedFeature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitFacts:
-    """What the scorecard was fitted on; times as ISO 8601 text, None where the table has no such column."""
+    """What the scorecard was fitted on; times as ISO 8601 text, None where the table has no such column.
+
+    ``overlap`` is in how many rows a defaulting obligor is seen as such; bins, smoothing and ridge counted evidence by it.
+    """
 
     rows: int
     defaults: int
@@ -272,6 +275,7 @@ class FitFacts:
     first_observed_at: str | None
     last_observed_at: str | None
     log_likelihood: float
+    overlap: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -413,13 +417,14 @@ def fit_scorecard(table: pl.DataFrame, *, spec: ScorecardSpec, calibration: pl.D
     if calibration is None and spec.calibration is not CalibrationMethod.NONE:
         raise InvalidInput(f"calibration {spec.calibration} needs a calibration slice; give one, or set calibration to none")
     outcome, obligors = _outcome(table, spec)
+    overlap = _overlap(outcome, obligors)
     names = [feature.name for feature in spec.features]
     source = with_derived(table, spec.derived, set(names))
     binnings: dict[str, Binning] = {}
     dropped: list[Dropped] = []
     columns: dict[str, FloatArray] = {}
     for feature in spec.features:
-        binning = fit_binning(source[feature.name], outcome, spec=feature.binning, feature=feature.name)
+        binning = fit_binning(source[feature.name], outcome, spec=feature.binning, feature=feature.name, overlap=overlap)
         value = binning.information_value
         if sum(line.count > 0 for line in binning.bins) < 2:
             dropped.append(Dropped(feature=feature.name, reason=DropReason.NO_BINS, value=0.0, information_value=value))
@@ -434,7 +439,7 @@ def fit_scorecard(table: pl.DataFrame, *, spec: ScorecardSpec, calibration: pl.D
     design[:, 0] = 1.0
     for number, name in enumerate(kept, start=1):
         design[:, number] = columns.pop(name)
-    fit = _fit(design, outcome, spec=spec, obligors=obligors, names=kept, start=[start, *[0.0] * len(kept)])
+    fit = _fit(design, outcome, spec=spec, obligors=obligors, overlap=overlap, names=kept, start=[start, *[0.0] * len(kept)])
     while kept:
         z, p = fit.z[1:], fit.p_values[1:]
         worst = int(np.argmin(z))
@@ -448,7 +453,7 @@ def fit_scorecard(table: pl.DataFrame, *, spec: ScorecardSpec, calibration: pl.D
         name = kept.pop(worst)
         dropped.append(Dropped(feature=name, reason=reason, value=value, information_value=binnings[name].information_value))
         design = np.delete(design, worst + 1, axis=1)
-        fit = _fit(design, outcome, spec=spec, obligors=obligors, names=kept, start=np.delete(fit.coefficients, worst + 1))
+        fit = _fit(design, outcome, spec=spec, obligors=obligors, overlap=overlap, names=kept, start=np.delete(fit.coefficients, worst + 1))
     if not kept:
         raise InvalidInput(
             "no feature passed the selection: " + "; ".join(f"{item.feature} {item.reason} ({item.value:.3g})" for item in dropped[:20])
@@ -470,15 +475,22 @@ def fit_scorecard(table: pl.DataFrame, *, spec: ScorecardSpec, calibration: pl.D
         intercept=float(fit.coefficients[0]),
         intercept_se=float(errors[0]),
         calibration=IDENTITY,
-        facts=_facts(table, spec, outcome, fit),
+        facts=_facts(table, spec, outcome, fit=fit, overlap=overlap),
     )
     return card if calibration is None or spec.calibration is CalibrationMethod.NONE else card.calibrated(calibration)
 
 
 def _fit(
-    design: FloatArray, outcome: FloatArray, *, spec: ScorecardSpec, obligors: pl.Series | None, names: list[str], start: Any
+    design: FloatArray,
+    outcome: FloatArray,
+    *,
+    spec: ScorecardSpec,
+    obligors: pl.Series | None,
+    overlap: float,
+    names: list[str],
+    start: Any,
 ) -> LogisticFit:
-    ridge = [0.0, *[spec.ridge] * len(names)]
+    ridge = [0.0, *[spec.ridge * overlap] * len(names)]
     labels: Any = obligors if obligors is not None else np.arange(len(outcome))
     return fit_logistic(design, outcome, ridge=ridge, clusters=labels, start=start, names=("intercept", *names))
 
@@ -495,7 +507,15 @@ def _outcome(table: pl.DataFrame, spec: ScorecardSpec) -> tuple[FloatArray, pl.S
     return outcome, None if spec.obligor is None else table[spec.obligor].rank("dense")
 
 
-def _facts(table: pl.DataFrame, spec: ScorecardSpec, outcome: FloatArray, fit: LogisticFit) -> FitFacts:
+def _overlap(outcome: FloatArray, obligors: pl.Series | None) -> float:
+    """Rows with a default for each obligor that has one: what overlapping windows count over and over."""
+    if obligors is None:
+        return 1.0
+    defaulted = obligors.filter(pl.Series(outcome == 1.0)).n_unique()
+    return float(outcome.sum()) / defaulted if defaulted else 1.0
+
+
+def _facts(table: pl.DataFrame, spec: ScorecardSpec, outcome: FloatArray, *, fit: LogisticFit, overlap: float) -> FitFacts:
     first = last = None
     if spec.observed_at is not None and spec.observed_at in table.columns:
         first, last = first_and_last(table[spec.observed_at])
@@ -506,4 +526,5 @@ def _facts(table: pl.DataFrame, spec: ScorecardSpec, outcome: FloatArray, fit: L
         first_observed_at=first,
         last_observed_at=last,
         log_likelihood=fit.log_likelihood,
+        overlap=overlap,
     )
