@@ -191,8 +191,13 @@ def test_all_facilities_of_an_obligor_default_together() -> None:
         }
     )
     exact = homogeneous_pool(20, 0.1, 0.2)
-    (measure,) = run(split, confidences=(0.99,), max_scenarios=40_000).measures
+    result = run(split, confidences=(0.99,), max_scenarios=40_000)
+    (measure,) = result.measures
     assert abs(measure.es - 2 * exact.expected_shortfall(0.99)) < 4 * measure.es_se
+    # Losses are whole numbers here, so the value at risk is an atom, part of which belongs to the tail: all twenty names sum to the whole with it.
+    parts = [part for part in result.contributions if part.by == "obligor"]
+    assert len(parts) == 20
+    assert sum(part.es[0] for part in parts) == pytest.approx(measure.es, rel=1e-10)
 
 
 def test_a_random_lgd_widens_the_loss_by_its_variance() -> None:
@@ -333,3 +338,30 @@ def test_thinning_is_exact_from_rare_to_likely_defaults_and_from_none_to_near_fu
     common = expected > 5.0
     assert (np.square(seen - expected)[common] / expected[common]).sum() < 45.0
     assert seen[~common].sum() <= 5 * expected[~common].sum() + 10
+
+
+@pytest.mark.parametrize("method", ["auto", "thinning", "plain"])
+def test_a_book_that_cannot_default_loses_nothing_for_certain(method: str) -> None:
+    result = run(book(10).with_columns(pd_12m=pl.lit(0.0)), method=method)
+    assert result.method == "closed_form"
+    assert (result.el, result.ul) == (0.0, 0.0)
+    assert all((m.var, m.es, m.exact) == (0.0, 0.0, True) for m in result.measures)
+
+
+@pytest.mark.parametrize("method", ["thinning", "plain"])
+def test_one_certain_default_with_a_random_lgd_has_the_spread_of_that_lgd(method: str) -> None:
+    table = pl.DataFrame(
+        {
+            "facility_id": ["F"],
+            "obligor_id": ["O"],
+            "ead": [100.0],
+            "lgd": [0.5],
+            "lgd_sd": [0.2],
+            "pd_12m": [1.0],
+            "r2": [0.2],
+            "group": ["retail"],
+        }
+    )
+    result = run(table, method=method)
+    assert abs(result.el_simulated - 50.0) < 4 * result.el_simulated_se
+    assert abs(result.ul - 20.0) < 4 * result.ul_se

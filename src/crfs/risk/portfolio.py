@@ -75,14 +75,16 @@ def portfolio_risk(
     if not obligors.ead.sum() > 0.0:
         raise InvalidInput("the book's exposures sum to zero; there is nothing to lose, and no concentration to speak of")
 
-    uncertain = np.flatnonzero((obligors.pd > 0.0) & (obligors.loss > 0.0) & (obligors.pd < 1.0))
-    closed = len(uncertain) <= 1 and not ((obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0)).any()
+    live = (obligors.pd > 0.0) & (obligors.loss > 0.0)
+    uncertain = np.flatnonzero(live & (obligors.pd < 1.0))
+    random_lgd = (obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0) & live[obligors.facility_obligor]
+    closed = len(uncertain) <= 1 and not random_lgd.any()
     if chosen is Method.CLOSED_FORM and not closed:
         raise InvalidInput("the closed form is for a book with at most one uncertain name and a certain lgd; use method 'auto'")
-    if closed and chosen in (Method.AUTO, Method.CLOSED_FORM):
+    if not live.any() or (closed and chosen in {Method.AUTO, Method.CLOSED_FORM}):
         tail = _closed_form(obligors, uncertain, tuple(confidences))
     else:
-        price = float(np.count_nonzero(obligors.pd > 0.0)) * max_scenarios
+        price = float(len(obligors.names)) * max_scenarios
         if price > budget:
             raise InvalidInput(
                 f"the run may take {len(obligors.names):,} obligors x {max_scenarios:,} scenarios = {price:.3g} obligor-scenarios, above the budget of "
