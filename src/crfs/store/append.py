@@ -125,7 +125,7 @@ def _check_values(definition: DatasetDefinition, table: pl.DataFrame, kind: Batc
     if empty.height and any(empty[name].null_count() < empty.height for name in definition.schema()):
         raise InvalidInput(f"dataset {definition.name}: a missing, retracted or annulled row has no values")
     annulled = (table["row_state"] == RowState.ANNULLED.code).sum()
-    if annulled and kind is not BatchKind.ANNUL or (kind is BatchKind.ANNUL and annulled < table.height):
+    if (annulled and kind is not BatchKind.ANNUL) or (kind is BatchKind.ANNUL and annulled < table.height):
         raise InvalidInput(f"dataset {definition.name}: annulled rows come in a batch of kind annul, and no others do")
 
 

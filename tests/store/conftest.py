@@ -1,0 +1,83 @@
+"""A real server for the store's tests: one PostgreSQL a session, a fresh database a module or a test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from crfs.ops import datatier
+from crfs.store.database import Database, ensure_schema
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[sa.URL]:
+    """The address of a running PostgreSQL; its folder is one that the servers' user can pass through, as pytest's own are root's alone."""
+    with tempfile.TemporaryDirectory(prefix="store test ", dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        with datatier.start(Path(folder) / "data") as tier:
+            url = sa.make_url(tier.store_url)
+            with administering(url) as connection:  # the disk is shared too, and no test here pulls the plug
+                connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+                connection.exec_driver_sql("ALTER SYSTEM SET full_page_writes = off")
+                connection.exec_driver_sql("SELECT pg_reload_conf()")
+            yield url
+
+
+@contextmanager
+def administering(url: sa.URL) -> Iterator[sa.Connection]:
+    """A connection of the superuser, statement by statement."""
+    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+def new_database(server_url: sa.URL) -> sa.URL:
+    """The address of an empty database of its own."""
+    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    with administering(server_url) as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    return server_url.set(database=name)
+
+
+@pytest.fixture(scope="session")
+def empty_url(server_url: sa.URL) -> Callable[[], sa.URL]:
+    """Makes an empty database, without the schema."""
+    return lambda: new_database(server_url)
+
+
+@pytest.fixture(scope="module")
+def connect() -> Iterator[Callable[..., Database]]:
+    """Opens databases (url, then the keywords of Database) and closes them when the module is over."""
+    with ExitStack() as stack:
+
+        def opened(url: sa.URL, *, tenant_id: int = 1, actor: str = "tester") -> Database:
+            database = Database(url.render_as_string(hide_password=False), tenant_id=tenant_id, actor=actor)
+            stack.callback(database.close)
+            return database
+
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def module_database(server_url: sa.URL, connect: Callable[..., Database]) -> Database:
+    """A database with the schema, shared by the tests of a module."""
+    database = connect(new_database(server_url))
+    ensure_schema(database)
+    return database
+
+
+@pytest.fixture
+def own_database(server_url: sa.URL, connect: Callable[..., Database]) -> Database:
+    """A database with the schema, for one test."""
+    database = connect(new_database(server_url))
+    ensure_schema(database)
+    return database
