@@ -144,7 +144,9 @@ def living(base: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
+            if process.name().startswith(("postgres", "valkey", "python")) and process.pid != os.getpid():
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
                 places = [process.cwd(), *process.cmdline()]
                 if process.name() == "valkey-server":  # works in its socket folder; its log and its lock say whose it is
                     places += [file.path for file in process.open_files()]
@@ -161,7 +163,7 @@ def wait_for(what: Callable[[], Any], *, seconds: float) -> bool:
     while not what():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(0.05)
     return True
 
 
