@@ -53,6 +53,9 @@ class RejectReason(Enum):
     UNSUPPORTED = "unsupported"
 
 
+DELIVERY = "x-delivery"
+"""The header by which a source says which payloads arrived together: those with the same value are published as one batch."""
+
 REJECT_REASON = pl.Enum([reason.value for reason in RejectReason])
 REJECTED_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
     {"row": pl.Int64(), "column": pl.String(), "reason": REJECT_REASON, "detail": pl.String()}

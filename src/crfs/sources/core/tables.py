@@ -148,8 +148,9 @@ def _completed(frame: pl.DataFrame, dataset: DatasetDefinition) -> pl.DataFrame:
 def settle_clipped(table: pl.DataFrame) -> pl.DataFrame:
     """Several accepted tables of one dataset, put together, without the clipped rows that say nothing new.
 
-    In the order of knowledge a clipped row that repeats what was known just before it goes; a clipped "none" after a value is a
-    withdrawal that happened before the window, so it becomes ``retracted``. Windows that overlap by one vintage date give exactly the
+    In the order of knowledge a clipped row that repeats what was known just before it goes, and so does a ``missing`` one where there
+    was no value anyhow; a ``missing`` row after a value is a withdrawal that its own window did not show, so it becomes ``retracted``.
+    Windows that overlap by one vintage date give exactly the
     rows of one request. Put the stored rows of a stream (``clipped`` False) before a new capture's to see what the capture adds.
 
     >>> day = lambda d: datetime(2020, 1, d, tzinfo=UTC)
@@ -172,8 +173,10 @@ def settle_clipped(table: pl.DataFrame) -> pl.DataFrame:
         [pl.lit(True), *(pl.col(name).eq_missing(previous) for name, previous in zip(values, before, strict=True))]
     )
     had = pl.col("_absent").shift(1).over(group)
-    repeats = pl.col("clipped") & had.is_not_null() & ((pl.col("_absent") & had) | (~pl.col("_absent") & ~had & same_values))
-    withdrawn = pl.col("clipped") & (pl.col("_state") == RowState.MISSING.value) & ~had.fill_null(True)
+    is_missing = pl.col("_state") == RowState.MISSING.value
+    still_absent = (pl.col("clipped") | is_missing) & pl.col("_absent") & had
+    repeats = still_absent | (pl.col("clipped") & ~pl.col("_absent") & ~had & same_values)
+    withdrawn = is_missing & ~had.fill_null(True)
     retracted = pl.lit(RowState.RETRACTED.value, dtype=ROW_STATE)
     return (
         rows.with_columns(row_state=pl.when(withdrawn).then(retracted).otherwise(pl.col("row_state").cast(ROW_STATE)))
