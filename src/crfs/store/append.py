@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 import sqlalchemy as sa
 
-from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASES, ROW_STATES, RowState
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, RowState
 from crfs.credit.definitions import ColumnType, DatasetDefinition
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.database import Database, unavailable
@@ -19,6 +19,7 @@ from crfs.store.publication import BatchKind, BatchNote, Publication, publicatio
 from crfs.store.relations import ensure_relation, relation
 
 _KEY = ["entity", "valid_time", "knowledge_time"]
+_KINDS = (BatchKind.INGEST, BatchKind.CORRECTION, BatchKind.REPARSE, BatchKind.REDERIVE, BatchKind.ANNUL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +46,17 @@ class Receipt:
 def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> Receipt:
     """Append the rows that are new, all of them in one batch, or none.
 
+    Values are cast only where the cast loses nothing, and times must carry their zone.
+
     A batch of kind ``ingest`` is compared with the row that counts at the same key: an equal one is a no-op (and so is one whose key was
     annulled: to bring it back is a correction), a different one is a :class:`~crfs.errors.Conflict`. The kinds that amend history append
-    what differs from the row that counts. A row marked ``clipped`` is dropped where a value known before says the same.
+    what differs from the row that counts, be it only in its ``knowledge_basis`` or ``vintage_date``. A row marked ``clipped`` is dropped where a value known before says the same.
     """
+    if note.kind not in _KINDS:
+        raise InvalidInput(f"a batch of kind {note.kind.value} has no rows of a dataset; append takes {', '.join(k.value for k in _KINDS)}")
+    names = [delivery.definition.name for delivery in deliveries]
+    if len(set(names)) < len(names):
+        raise InvalidInput("an append has one delivery a dataset; concatenate the rows of a dataset first")
     prepared = [(delivery.definition, _prepared(database, delivery, note.kind)) for delivery in deliveries]
     prepared = [(definition, rows) for definition, rows in prepared if rows.height]
     given = {definition.name: rows.height for definition, rows in prepared}
@@ -57,7 +65,7 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
     for definition, _ in prepared:
         ensure_relation(database, definition)
     with _staged(database, prepared) as staged:
-        with database.writing() as connection:
+        with database.writing(durable=False) as connection:
             compared_at = _head(connection)
             for definition, table in staged:
                 _compare(connection, definition, table, note.kind, since=0)
@@ -87,17 +95,19 @@ def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
     lacking = [name for name in (*_KEY, "knowledge_basis", "row_state", *schema) if name not in rows.columns]
     if lacking:
         raise InvalidInput(f"dataset {definition.name}: the rows lack the column {lacking[0]}")
-    about = [pl.col("vintage_date").cast(pl.Date) if "vintage_date" in rows.columns else pl.lit(None, pl.Date).alias("vintage_date")]
-    clipped = [pl.col("clipped").cast(pl.Boolean) if "clipped" in rows.columns else pl.lit(False).alias("clipped")]
-    table = rows.select(
-        pl.col("entity").cast(pl.String),
-        pl.col("valid_time").cast(INSTANT),
-        pl.col("knowledge_time").cast(INSTANT),
-        pl.col("row_state").cast(pl.Enum(ROW_STATES)).to_physical().cast(pl.Int16),
-        pl.col("knowledge_basis").cast(pl.Enum(KNOWLEDGE_BASES)).to_physical().cast(pl.Int16),
-        *about,
-        *clipped,
-        *(pl.col(name).cast(dtype) for name, dtype in schema.items()),
+    wanted: dict[str, pl.DataType] = {
+        **{"entity": pl.String(), "valid_time": INSTANT, "knowledge_time": INSTANT, "row_state": ROW_STATE},
+        **{"knowledge_basis": KNOWLEDGE_BASIS, "vintage_date": pl.Date(), "clipped": pl.Boolean()},
+        **schema,
+    }
+    columns = [
+        _exactly(rows[name], dtype, definition.name)
+        if name in rows.columns
+        else pl.Series(name, [None], dtype).new_from_index(0, rows.height)
+        for name, dtype in wanted.items()
+    ]
+    table = pl.DataFrame(columns).with_columns(
+        pl.col("row_state", "knowledge_basis").to_physical().cast(pl.Int16), pl.col("clipped").fill_null(value=False)
     )
     _check_values(definition, table, kind)
     table = table.unique(maintain_order=True)
@@ -114,6 +124,23 @@ def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
     )
 
 
+def _exactly(given: pl.Series, dtype: pl.DataType, dataset: str) -> pl.Series:
+    """The same values in the relation's type; a cast that would change one, or give a local time a zone, is refused."""
+    if given.dtype == dtype:
+        return given
+    if dtype == INSTANT and (not isinstance(given.dtype, pl.Datetime) or given.dtype.time_zone is None) and given.dtype != pl.Null:
+        raise InvalidInput(f"dataset {dataset}: {given.name} is {given.dtype}; give instants with a time zone")
+    try:
+        cast = given.cast(dtype)
+        changed = cast.cast(given.dtype).ne_missing(given)
+    except pl.exceptions.PolarsError:
+        raise InvalidInput(f"dataset {dataset}: column {given.name} is {given.dtype} and cannot be read as {dtype}") from None
+    if changed.any():
+        value = given.filter(changed).item(0)
+        raise InvalidInput(f"dataset {dataset}: column {given.name} has {value!r}, which {dtype} cannot hold exactly")
+    return cast
+
+
 def _check_values(definition: DatasetDefinition, table: pl.DataFrame, kind: BatchKind) -> None:
     for name in ("entity", "valid_time", "knowledge_time", "row_state", "knowledge_basis"):
         if table[name].null_count():
@@ -121,6 +148,9 @@ def _check_values(definition: DatasetDefinition, table: pl.DataFrame, kind: Batc
     for column in definition.columns:
         if column.type is ColumnType.FLOAT8 and not table[column.name].is_finite().all():
             raise InvalidInput(f"dataset {definition.name}: column {column.name} has NaN or infinity; a row has neither")
+    for name in ("entity", *(column.name for column in definition.columns if column.type is ColumnType.TEXT)):
+        if table[name].str.contains("\0", literal=True).any():
+            raise InvalidInput(f"dataset {definition.name}: column {name} has a text with a NUL character, which PostgreSQL cannot keep")
     empty = table.filter(pl.col("row_state") != RowState.VALUE.code)
     if empty.height and any(empty[name].null_count() < empty.height for name in definition.schema()):
         raise InvalidInput(f"dataset {definition.name}: a missing, retracted or annulled row has no values")
@@ -135,6 +165,7 @@ def _staged(database: Database, prepared: list[tuple[DatasetDefinition, pl.DataF
     token = secrets.randbits(62)
     names = [(definition, f"s{token:016x}_{number}") for number, (definition, _) in enumerate(prepared)]
     with database.engine.connect() as guard:
+        guard.exec_driver_sql("SET synchronous_commit = off")
         guard.execute(sa.text("SELECT pg_advisory_lock(:token)"), {"token": token})
         guard.commit()
         try:
@@ -149,7 +180,7 @@ def _staged(database: Database, prepared: list[tuple[DatasetDefinition, pl.DataF
                     connection.commit()
                 except dbapi.Error as error:
                     raise unavailable(error) from error
-            with database.writing() as writer:
+            with database.writing(durable=False) as writer:
                 for _, name in names:
                     writer.exec_driver_sql(f"ANALYZE staging.{name} (entity_id)")
             yield [(definition, f"staging.{name}") for definition, name in names]
@@ -158,13 +189,14 @@ def _staged(database: Database, prepared: list[tuple[DatasetDefinition, pl.DataF
             for _, name in names:
                 guard.exec_driver_sql(f"DROP TABLE IF EXISTS staging.{name}")
             guard.execute(sa.text("SELECT pg_advisory_unlock(:token)"), {"token": token})
+            guard.exec_driver_sql("RESET synchronous_commit")
             guard.commit()
 
 
 def sweep_staging(database: Database) -> int:
     """Drop the staging tables of writers that died; the number of tables dropped."""
     dropped = 0
-    with database.writing() as connection:
+    with database.writing(durable=False) as connection:
         tables = connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").scalars().all()
         for name in tables:
             token = int(name[1:17], 16)
@@ -186,6 +218,8 @@ def _compare(connection: sa.Connection, definition: DatasetDefinition, table: st
     """Take out of the staged rows those that say nothing new; ``since`` compares with later batches only."""
     data = relation(definition.name)
     names = ["row_state", *(f'"{column.name}"' for column in definition.columns)]
+    if kind not in {BatchKind.INGEST, BatchKind.ANNUL}:
+        names += ["knowledge_basis", "vintage_date"]
     same = f"({', '.join(f's.{name}' for name in names)}) IS NOT DISTINCT FROM ({', '.join(f'd.{name}' for name in names)})"
     counted = (
         f"FROM staging_row AS s JOIN LATERAL (SELECT * FROM {data} AS x WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "

@@ -63,9 +63,15 @@ class Database:
             yield plain.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """One transaction of the application."""
+    def writing(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+        """One transaction of the application.
+
+        One that is not ``durable`` does not wait for the disk: a crash of the server may lose it, but never one that rests on it, since a
+        later durable commit takes all earlier ones to the disk with it.
+        """
         with self.engine.begin() as connection:
+            if not durable:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
 
     @contextmanager
@@ -127,7 +133,7 @@ class Database:
         password = f":{quote(str(self.url.password), safe='')}" if self.url.password is not None else ""
         place = f"{self.url.host or ''}" + (f":{self.url.port}" if self.url.port else "")
         query = {key: value if isinstance(value, str) else value[0] for key, value in self.url.query.items()}
-        query["options"] = self._options
+        query["options"] = f"{self._options} -c synchronous_commit=off"
         return f"postgresql://{user}{password}{'@' if user else ''}{place}/{quote(self.url.database or '', safe='')}?" + urlencode(
             query, quote_via=quote
         )

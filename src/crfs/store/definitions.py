@@ -10,15 +10,17 @@ import sqlalchemy as sa
 
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import DatasetDefinition, FactorDefinition, dataset_from_dict, digest, factor_from_dict, to_dict
-from crfs.errors import Conflict
+from crfs.errors import Conflict, InvalidInput
 from crfs.store.database import Database
-from crfs.store.heads import pin
 from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.store.relations import ensure_relation
 
 _IN_FORCE = sa.text(
     "SELECT DISTINCT ON (kind, name) kind, name, sha256, body FROM crfs.definition WHERE batch_id <= :batch_id ORDER BY kind, name, batch_id DESC"
 )
+
+
+_LAST = 2**62
 
 
 def define(
@@ -28,35 +30,52 @@ def define(
 
     A dataset keeps its columns: one that is dropped, or changes its type, entity kind or scope, is a :class:`~crfs.errors.Conflict`.
     """
-    fresh = _fresh(database, datasets, factors)
+    with database.reading() as connection:
+        fresh = _fresh(_in_force(connection), datasets, factors)
     if not fresh:
         return None
     for definition in fresh:
         if isinstance(definition, DatasetDefinition):
             ensure_relation(database, definition)
-    with publication(database, BatchNote(kind=BatchKind.DEFINE, at=at, source=source)) as batch:
-        batch.connection.execute(
-            sa.text(
-                "INSERT INTO crfs.definition (kind, name, batch_id, sha256, body) VALUES (:kind, :name, :batch_id, :sha256, CAST(:body AS jsonb))"
-            ),
-            [
-                {
-                    "kind": "dataset" if isinstance(definition, DatasetDefinition) else "factor",
-                    "name": definition.name if isinstance(definition, DatasetDefinition) else definition.mnemonic,
-                    "batch_id": batch.batch_id,
-                    "sha256": digest(definition),
-                    "body": json.dumps(to_dict(definition)),
-                }
-                for definition in fresh
-            ],
-        )
+    try:
+        with publication(database, BatchNote(kind=BatchKind.DEFINE, at=at, source=source)) as batch:
+            # Compared again under the lock: another process may just have put the same definitions in force, or others.
+            fresh = _fresh(_in_force(batch.connection), datasets, factors)
+            if not fresh:
+                raise _NothingNew
+            batch.connection.execute(
+                sa.text(
+                    "INSERT INTO crfs.definition (kind, name, batch_id, sha256, body) "
+                    "VALUES (:kind, :name, :batch_id, :sha256, CAST(:body AS jsonb))"
+                ),
+                [
+                    {
+                        "kind": "dataset" if isinstance(definition, DatasetDefinition) else "factor",
+                        "name": definition.name if isinstance(definition, DatasetDefinition) else definition.mnemonic,
+                        "batch_id": batch.batch_id,
+                        "sha256": digest(definition),
+                        "body": json.dumps(to_dict(definition)),
+                    }
+                    for definition in fresh
+                ],
+            )
+    except _NothingNew:
+        return None
     return batch.batch_id
+
+
+class _NothingNew(Exception):
+    """Another writer put the same definitions in force between the comparison and the lock."""
 
 
 def catalogue_at(database: Database, batch_id: int) -> Catalogue:
     """The definitions that were in force at a batch."""
     with database.reading() as connection:
-        rows = connection.execute(_IN_FORCE, {"batch_id": batch_id}).all()
+        return _in_force(connection, batch_id)
+
+
+def _in_force(connection: sa.Connection, batch_id: int = _LAST) -> Catalogue:
+    rows = connection.execute(_IN_FORCE, {"batch_id": batch_id}).all()
     return Catalogue(
         datasets={row.name: dataset_from_dict(row.body) for row in rows if row.kind == "dataset"},
         factors={row.name: factor_from_dict(row.body) for row in rows if row.kind == "factor"},
@@ -64,9 +83,14 @@ def catalogue_at(database: Database, batch_id: int) -> Catalogue:
 
 
 def _fresh(
-    database: Database, datasets: Sequence[DatasetDefinition], factors: Sequence[FactorDefinition]
+    current: Catalogue, datasets: Sequence[DatasetDefinition], factors: Sequence[FactorDefinition]
 ) -> list[DatasetDefinition | FactorDefinition]:
-    current = catalogue_at(database, pin(database).batch_id)
+    """Those that say something new; every factor's dataset and column must be there once they are in force."""
+    merged = {**current.datasets, **{dataset.name: dataset for dataset in datasets}}
+    for factor in factors:
+        if factor.dataset not in merged:
+            raise InvalidInput(f"factor {factor.mnemonic}: no dataset is called {factor.dataset!r}")
+        merged[factor.dataset].column(factor.column)
     fresh: list[DatasetDefinition | FactorDefinition] = []
     for dataset in datasets:
         before = current.datasets.get(dataset.name)

@@ -25,7 +25,7 @@ def entity_ids(database: Database, definition: DatasetDefinition, keys: pl.Serie
     fresh = sorted(key for key in keys.to_list() if key not in known)
     if fresh:
         values = {"tenant_id": owner[0], "kind": owner[1], "keys": fresh}
-        with database.writing() as connection:
+        with database.writing(durable=False) as connection:
             connection.execute(
                 sa.text(
                     "INSERT INTO crfs.entity (tenant_id, kind, natural_key) SELECT :tenant_id, :kind, k FROM unnest(CAST(:keys AS text[])) AS k "

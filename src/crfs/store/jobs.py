@@ -89,7 +89,7 @@ def heartbeat(
     database: Database, fence: Fence, *, at: datetime, lease: timedelta, done: int = 0, total: int | None = None, note: str | None = None
 ) -> bool:
     """Extend the lease and tell the progress; whether the job has been asked to stop. A lost lease is a :class:`~crfs.errors.Conflict`."""
-    with database.writing() as connection:
+    with database.writing(durable=False) as connection:
         row = connection.execute(
             sa.text(
                 "UPDATE crfs.job SET lease_until = CAST(:until AS timestamptz), progress_done = :done, progress_total = :total, "

@@ -34,7 +34,7 @@ class FetchNote:
 def land(database: Database, body: bytes, note: FetchNote) -> str:
     """Keep the bytes before anything is made of them; the same bytes again add a fetch, not a payload. Their SHA-256 is answered."""
     sha256 = hashlib.sha256(body).hexdigest()
-    with database.writing() as connection:
+    with database.writing(durable=False) as connection:
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.payload (sha256, byte_count, body, landed_at) VALUES (:sha256, :byte_count, :body, :at) ON CONFLICT DO NOTHING"
@@ -86,7 +86,7 @@ def keep_rejected(database: Database, sha256: str, parser_version: str, rejected
     """Keep the rows of a payload that were refused (row, column, reason, detail); once a payload and parser version."""
     if rejected.is_empty():
         return 0
-    with database.writing() as connection:
+    with database.writing(durable=False) as connection:
         seen = connection.execute(
             sa.text("SELECT 1 FROM crfs.rejected_row WHERE sha256 = :sha256 AND parser_version = :version LIMIT 1"),
             {"sha256": sha256, "version": parser_version},

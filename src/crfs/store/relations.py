@@ -24,26 +24,35 @@ def ensure_relation(database: Database, definition: DatasetDefinition) -> None:
     """
     if database.knows_relation(definition.name, digest(definition)):
         return
-    existing = _columns(database, definition.name)
-    wanted = {column.name: column.type.value for column in definition.columns}
-    for name, kind in wanted.items():
-        if name in existing and existing[name] != kind:
-            raise Conflict(
-                f"dataset {definition.name}: column {name} is {existing[name]} in the store and {kind} in the definition; name it anew"
-            )
-    new = [f'"{name}" {kind}' for name, kind in wanted.items() if name not in existing]
-    if not existing or new:
+    with database.reading() as connection:
+        lacking = _lacking(connection, definition)
+    if lacking is None or lacking:
         with database.owning() as connection:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (definition.name,))
-            for statement in _statements(definition, new, fresh=not existing):
+            # Looked at again under the lock: another process may have made the relation from an older or a newer definition.
+            for statement in _statements(definition, _lacking(connection, definition)):
                 connection.exec_driver_sql(statement)
     database.remember_relation(definition.name, digest(definition))
 
 
-def _statements(definition: DatasetDefinition, columns: list[str], *, fresh: bool) -> list[str]:
+def _lacking(connection: sa.Connection, definition: DatasetDefinition) -> list[str] | None:
+    """The value columns that the relation lacks, each with its type; None where there is no relation."""
+    existing = _columns(connection, definition.name)
+    for column in definition.columns:
+        if existing.get(column.name, column.type.value) != column.type.value:
+            raise Conflict(
+                f"dataset {definition.name}: column {column.name} is {existing[column.name]} in the store and {column.type.value} in the "
+                "definition; name it anew"
+            )
+    if not existing:
+        return None
+    return [f'"{column.name}" {column.type.value}' for column in definition.columns if column.name not in existing]
+
+
+def _statements(definition: DatasetDefinition, lacking: list[str] | None) -> list[str]:
     table = relation(definition.name)
-    if not fresh:
-        return [f"ALTER TABLE {table} " + ", ".join(f"ADD COLUMN IF NOT EXISTS {column}" for column in columns)]
+    if lacking is not None:
+        return [f"ALTER TABLE {table} " + ", ".join(f"ADD COLUMN {column}" for column in lacking)] if lacking else []
     tenant = ["tenant_id integer NOT NULL DEFAULT current_setting('crfs.tenant_id')::integer"] if definition.scope is Scope.TENANT else []
     parts = [
         "entity_id bigint NOT NULL",
@@ -55,30 +64,25 @@ def _statements(definition: DatasetDefinition, columns: list[str], *, fresh: boo
         "knowledge_basis smallint NOT NULL CHECK (knowledge_basis BETWEEN 0 AND 3)",
         "vintage_date date",
         *tenant,
-        *columns,
+        *(f'"{column.name}" {column.type.value}' for column in definition.columns),
     ]
     statements = [
-        f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(parts)})",
-        (
-            f'CREATE UNIQUE INDEX IF NOT EXISTS "{definition.name}_key" ON {table} '
-            "(entity_id, valid_time DESC, knowledge_time DESC, batch_id DESC)"
-        ),
+        f"CREATE TABLE {table} ({', '.join(parts)})",
+        (f'CREATE UNIQUE INDEX "{definition.name}_key" ON {table} (entity_id, valid_time DESC, knowledge_time DESC, batch_id DESC)'),
         f"GRANT SELECT, INSERT ON {table} TO crfs_app",
     ]
     if tenant:
         own = "tenant_id = current_setting('crfs.tenant_id')::integer"
         statements += [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
-            f"DROP POLICY IF EXISTS tenant ON {table}",
             f"CREATE POLICY tenant ON {table} USING ({own}) WITH CHECK ({own})",
         ]
     return statements
 
 
-def _columns(database: Database, name: str) -> dict[str, str]:
+def _columns(connection: sa.Connection, name: str) -> dict[str, str]:
     query = sa.text(
         "SELECT a.attname, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
         "WHERE a.attrelid = to_regclass(:relation) AND a.attnum > 0 AND NOT a.attisdropped"
     )
-    with database.reading() as connection:
-        return {row.attname: row.typname for row in connection.execute(query, {"relation": relation(name)})}
+    return {row.attname: row.typname for row in connection.execute(query, {"relation": relation(name)})}

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from crfs.errors import NotFound
+from crfs.errors import NotFound, VerificationFailed
 from crfs.store.artefacts import keep_artefact
 from crfs.store.database import Database
 
@@ -54,7 +54,8 @@ _COLUMNS = (
 
 def keep_run(connection: sa.Connection, run: Run, result: bytes, inputs: RunInputs, *, tenant_id: int) -> None:
     """Keep a run, its result's bytes and what it rests on, on an open transaction."""
-    assert keep_artefact(connection, result) == run.result_sha256
+    if keep_artefact(connection, result) != run.result_sha256:
+        raise VerificationFailed(f"run {run.run_id} says that its result has the hash {run.result_sha256}, but its bytes have another one")
     connection.execute(
         sa.text(
             f"INSERT INTO crfs.run ({_COLUMNS}, tenant_id) VALUES (:run_id, :kind, :label, CAST(:specification AS jsonb), "

@@ -76,9 +76,10 @@ def ingest(
 
     def work(job: JobContext) -> IngestReport:
         report = IngestReport(source=source_name)
+        catalogue = session.catalogue()
         with _payloads(session, source, query, replay, report=report, job=job) as payloads:
             for group in _deliveries(payloads):
-                _take(session, source, group, report, job)
+                _take(session, source, group, catalogue, report=report, job=job)
                 job.progress(f"{source_name}: {group[-1].stream}", report.payloads, None)
         return report
 
@@ -131,7 +132,9 @@ def _deliveries(payloads: Iterable[Payload]) -> Iterator[list[Payload]]:
 
 
 def _delivery(payload: Payload) -> str | None:
-    return payload.headers.get("x-delivery")
+    from crfs.sources.core.contract import DELIVERY
+
+    return payload.headers.get(DELIVERY)
 
 
 def _land(session: Session, source: Source, payload: Payload, report: IngestReport, job: JobContext) -> str:
@@ -159,7 +162,7 @@ def _land(session: Session, source: Source, payload: Payload, report: IngestRepo
     return classification
 
 
-def _take(session: Session, source: Source, group: list[Payload], report: IngestReport, job: JobContext) -> None:
+def _take(session: Session, source: Source, group: list[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext) -> None:
     """Land, parse and publish the payloads of one delivery."""
     import polars as pl
 
@@ -167,7 +170,6 @@ def _take(session: Session, source: Source, group: list[Payload], report: Ingest
     from crfs.store.payloads import keep_rejected
     from crfs.store.publication import BatchKind, BatchNote
 
-    catalogue = session.catalogue()
     tables: dict[str, list[pl.DataFrame]] = {}
     for payload in group:
         classification = _land(session, source, payload, report, job)

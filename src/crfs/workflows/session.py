@@ -58,16 +58,14 @@ class Session:
 
     def catalogue(self, batch_id: int | None = None) -> Catalogue:
         """The definitions in force at a batch; those at the head where it is None."""
-        from crfs.store.definitions import catalogue_at
+        from crfs.store.definitions import catalogue_at, defined_at
 
-        batch = self.pin().batch_id if batch_id is None else batch_id
+        batch = defined_at(self.database, batch_id)
         with self._lock:
             found = self._catalogues.get(batch)
         if found is None:
             found = catalogue_at(self.database, batch)
             with self._lock:
-                if len(self._catalogues) > 64:
-                    self._catalogues.clear()
                 self._catalogues[batch] = found
         return found
 

@@ -16,7 +16,7 @@ from crfs.errors import InvalidInput
 from crfs.sources.bureau.deliveries import FILES, deliver
 from crfs.sources.bureau.spec import BureauSpec
 from crfs.sources.bureau.world import simulate_months
-from crfs.sources.core.contract import Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
+from crfs.sources.core.contract import DELIVERY, Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
 from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, iso_instant, read_delimited
 
@@ -63,7 +63,7 @@ class BureauSource:
                         body=table.write_csv().encode(),
                         url=f"bureau://seed-{spec.seed}/{delivery.month:%Y-%m}/{name}.csv",
                         status=200,
-                        headers={"content-type": "text/csv; charset=utf-8"},
+                        headers={"content-type": "text/csv; charset=utf-8", DELIVERY: f"seed-{spec.seed}/{delivery.month:%Y-%m}"},
                         started_at=now,
                         fetched_at=now,
                     )
@@ -98,6 +98,9 @@ class BureauSource:
         dataset = catalogue.dataset(f"bureau_{name}")
         entity, valid = _KEYS[name]
         wanted = {entity, valid, DELIVERED, *(column.name for column in dataset.columns)}
+        absent = sorted(wanted - set(text.header))
+        if absent:  # a delivery carries every column: one without is another format, of which no row can be trusted
+            return reject_all(RejectReason.MISSING_FIELD, f"{dataset.name} needs the columns {', '.join(absent)}, which the header lacks")
         rejected: list[Rejection] = list(text.rejected)
         rejected += [
             (None, column, RejectReason.UNKNOWN_COLUMN, f"{dataset.name} has no such column")
