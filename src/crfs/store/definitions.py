@@ -68,6 +68,16 @@ class _NothingNew(Exception):
     """Another writer put the same definitions in force between the comparison and the lock."""
 
 
+def defined_at(database: Database, batch_id: int | None = None) -> int:
+    """The newest batch of definitions at or before a batch (the head, where it is None): the catalogue is the same in between."""
+    with database.reading() as connection:
+        newest: int | None = connection.execute(
+            sa.text("SELECT max(batch_id) FROM crfs.definition WHERE CAST(:batch_id AS bigint) IS NULL OR batch_id <= :batch_id"),
+            {"batch_id": batch_id},
+        ).scalar()
+    return newest or 0
+
+
 def catalogue_at(database: Database, batch_id: int) -> Catalogue:
     """The definitions that were in force at a batch."""
     with database.reading() as connection:
