@@ -77,11 +77,11 @@ def test_every_day_is_answered_as_the_archive_answered_it(seed: int) -> None:
         assert seen(table, day) == archive.at(day), day
 
 
-@given(SEEDS, st.integers(2, 6), st.integers(3, 12))
+@given(SEEDS, st.integers(2, 6), st.integers(1, 6))
 @LAW
-def test_slices_and_pages_give_the_rows_of_one_request(seed: int, max_vintages: int, max_rows: int) -> None:
+def test_slices_and_pages_give_the_rows_of_one_request(seed: int, max_vintages: int, more_rows: int) -> None:
     archive = random_archive(seed, max_vintages=max_vintages)
-    sliced = fetched(archive, Fred(max_vintages=max_vintages, max_rows=max_rows, max_dates=3))
+    sliced = fetched(archive, Fred(max_vintages=max_vintages, max_rows=max_vintages + more_rows, max_dates=3))
     assert_frame_equal(sliced, capture(archive))
 
 
@@ -109,15 +109,15 @@ def test_a_windows_edges_are_no_events(seed: int, first: int, later: int, length
     assert_frame_equal(settle_clipped(pl.concat([whole, table])), whole)
 
 
-@given(SEEDS, st.integers(2, 5), st.integers(0, 4), st.integers(3, 12))
+@given(SEEDS, st.integers(2, 5), st.integers(0, 4), st.integers(1, 6))
 @LAW
-def test_a_range_of_dates_gives_those_rows_of_the_whole(seed: int, max_vintages: int, since: int, max_rows: int) -> None:
+def test_a_range_of_dates_gives_those_rows_of_the_whole(seed: int, max_vintages: int, since: int, more_rows: int) -> None:
     archive = random_archive(seed, max_vintages=max_vintages)
     first = date(1999, 1 + since, 1)
     wanted = capture(archive).filter(pl.col("valid_time").dt.date() >= first)
     query = Query(series=("TEST",), vintages="all", since=first)
     if wanted.height:
-        assert_frame_equal(fetched(archive, Fred(max_vintages=max_vintages, max_rows=max_rows), query), wanted)
+        assert_frame_equal(fetched(archive, Fred(max_vintages=max_vintages, max_rows=max_vintages + more_rows), query), wanted)
 
 
 def test_a_withdrawn_value_is_retracted_the_day_after_its_last() -> None:

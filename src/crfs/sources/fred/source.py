@@ -39,8 +39,9 @@ class Fred:
     provider: Provider = _PROVIDER
 
     def __post_init__(self) -> None:
-        if self.max_vintages < 2 or self.max_rows < 1 or self.max_dates < 1:
-            raise InvalidInput("slices of vintages overlap by one, so they need at least 2; pages need at least 1")
+        # A date has at most one period a vintage, so a page larger than a slice always reaches a second date.
+        if self.max_vintages < 2 or self.max_rows <= self.max_vintages or self.max_dates < 1:
+            raise InvalidInput("slices overlap by one vintage, so they need at least 2; a page needs more rows than a slice has vintages")
 
     def classify(self, payload: Payload) -> Classification:
         """What the answer is; see :func:`crfs.sources.fred.answers.classify`."""
