@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crfs.errors import InvalidInput
 
-_ISO = re.compile(r"^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$")
+_ISO = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,8 @@ class Tenor:
         """Read an ISO 8601 duration; years count 12 months, weeks 7 days."""
         if isinstance(text, Tenor):
             return text
-        match = _ISO.match(text)
-        if match is None or text in {"P", "PT"} or text.endswith("T"):
+        match = _ISO.fullmatch(str(text))
+        if match is None or text in {"P", "PT"} or str(text).endswith("T"):
             raise InvalidInput(f"{text!r} is no ISO 8601 duration; write P3M, P5D, P1Y or PT12H")
         years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return cls(months=12 * years + months, days=7 * weeks + days, seconds=3600 * hours + 60 * minutes + seconds)
@@ -53,7 +54,7 @@ class Tenor:
         """The instant this long after ``instant``."""
         month = instant.month - 1 + self.months
         year, month = instant.year + month // 12, month % 12 + 1
-        day = min(instant.day, _days_in_month(year, month))
+        day = min(instant.day, monthrange(year, month)[1])
         return instant.replace(year=year, month=month, day=day) + timedelta(days=self.days, seconds=self.seconds)
 
     def polars_offset(self) -> str:
@@ -65,8 +66,3 @@ class Tenor:
             return "P0D"
         date = (f"{self.months}M" if self.months else "") + (f"{self.days}D" if self.days else "")
         return f"P{date}" + (f"T{self.seconds}S" if self.seconds else "")
-
-
-def _days_in_month(year: int, month: int) -> int:
-    following = datetime(year + month // 12, month % 12 + 1, 1)
-    return (following - timedelta(days=1)).day

@@ -36,8 +36,13 @@ def outcome_labels(
     label of an open window is too good. Obligors in default at the observation have no outcome and are left out.
     """
     window, delay = Tenor.parse(horizon), Tenor.parse(reporting_delay)
-    if spine["observed_at"].dtype == pl.Date:
-        raise InvalidInput("labels need observed_at as instants with a zone, not dates")
+    _check_columns("spine", spine, (entity, "observed_at"), instants=("observed_at",))
+    _check_columns("defaults", defaults, (entity, "default_time", "cure_time"), instants=("default_time", "cure_time"))
+    for name, column in (("the spine", spine[entity]), ("the spine", spine["observed_at"]), ("the defaults", defaults["default_time"])):
+        if column.null_count():
+            raise InvalidInput(f"{column.name} is blank in {column.null_count()} rows of {name}")
+    if known_by.tzinfo is None:
+        raise InvalidInput("known_by has no time zone")
     closes = pl.col("observed_at").dt.offset_by(window.polars_offset()).dt.offset_by(delay.polars_offset())
     last = spine.select(closes.max()).item()
     if last is not None and last > known_by:
@@ -60,3 +65,13 @@ def outcome_labels(
         pl.col("_row").is_in(hit.implode()).cast(pl.Int8).alias(flag)
     )
     return Labelled(table=table.drop("_row"), in_default=already.len())
+
+
+def _check_columns(what: str, table: pl.DataFrame, names: tuple[str, ...], *, instants: tuple[str, ...]) -> None:
+    lacking = [name for name in names if name not in table.columns]
+    if lacking:
+        raise InvalidInput(f"labels need the column {lacking[0]} in the {what}")
+    for name in instants:
+        dtype = table[name].dtype
+        if dtype != pl.Null and (not isinstance(dtype, pl.Datetime) or dtype.time_zone is None):
+            raise InvalidInput(f"labels need {name} as instants with a zone, got {dtype}")

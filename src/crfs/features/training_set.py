@@ -15,6 +15,7 @@ from crfs.bitemporal.join import answers
 from crfs.bitemporal.reader import Reader
 from crfs.bitemporal.release import end_of_day
 from crfs.bitemporal.resolve import as_of as vintage_of
+from crfs.bitemporal.resolve import rows_that_count
 from crfs.bitemporal.rows import INSTANT, KnowledgeBasis
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.catalogue import Catalogue
@@ -57,10 +58,27 @@ def training_set(
         raise InvalidInput("the spine needs a column observed_at")
     if spine["observed_at"].null_count():
         raise InvalidInput(f"observed_at is blank in {spine['observed_at'].null_count()} rows of the spine")
+    names = [*spine.columns, *(factor.column for factor in factors)]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise InvalidInput(
+            f"the column {doubled} would be there twice: a factor is asked for once at each lag, and the spine has none of them"
+        )
     columns: dict[str, pl.Series] = {}
     for (dataset, entity, _), group in _groups(factors, catalogue).items():
         definition = catalogue.dataset(dataset)
-        _join(reader, spine, definition, entity, group, catalogue, columns, as_of=as_of, vintage=vintage, strict=strict)
+        _join(
+            reader,
+            spine,
+            definition,
+            entity,
+            group=group,
+            catalogue=catalogue,
+            columns=columns,
+            as_of=as_of,
+            vintage=vintage,
+            strict=strict,
+        )
     table = spine.with_columns(columns[factor.column].alias(factor.column) for factor in factors)
     content = canonical_parquet(table)
     manifest = {
@@ -106,10 +124,10 @@ def _join(
     spine: pl.DataFrame,
     definition: DatasetDefinition,
     entity: str | None,
+    *,
     group: list[tuple[FeatureFactor, FactorDefinition]],
     catalogue: Catalogue,
     columns: dict[str, pl.Series],
-    *,
     as_of: datetime | None,
     vintage: datetime | None,
     strict: bool,
@@ -117,7 +135,7 @@ def _join(
     wanted = list(dict.fromkeys(factor.column for _, factor in group))
     entities = None if entity is None else [entity]
     rows = reader.rows(definition.name, columns=wanted, entities=entities, known_by=vintage or as_of)
-    if strict and (rows["knowledge_basis"].cast(pl.String) == KnowledgeBasis.ASSUMED.value).any():
+    if strict and _rests_on_assumption(rows):
         raise NotYetKnown(
             f"dataset {definition.name} has knowledge times that rest on an assumed lag; declare a release calendar, or ask with strict off"
         )
@@ -142,6 +160,15 @@ def _join(
         for feature, factor in members:
             values = rows[factor.column].gather(positions)
             columns[feature.column] = values * factor.scale if factor.scale != 1.0 else values
+
+
+def _rests_on_assumption(rows: pl.DataFrame) -> bool:
+    """Whether a row that counts has an assumed knowledge time; one that was annulled or corrected since has no say."""
+    assumed = pl.col("knowledge_basis").cast(pl.String) == KnowledgeBasis.ASSUMED.value
+    if rows.filter(assumed).is_empty():
+        return False
+    keys = rows.select("entity", "valid_time", "knowledge_time", "batch_id", "row_state", "knowledge_basis")
+    return not rows_that_count(keys, missing_is_answer=True).filter(assumed).is_empty()
 
 
 def _one_vintage(rows: pl.DataFrame, *, missing_is_answer: bool) -> pl.DataFrame:

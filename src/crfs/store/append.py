@@ -50,7 +50,8 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
 
     A batch of kind ``ingest`` is compared with the row that counts at the same key: an equal one is a no-op (and so is one whose key was
     annulled: to bring it back is a correction), a different one is a :class:`~crfs.errors.Conflict`. The kinds that amend history append
-    what differs from the row that counts, be it only in its ``knowledge_basis`` or ``vintage_date``. A row marked ``clipped`` is dropped where a value known before says the same.
+    what differs from the row that counts, be it only in its ``knowledge_basis`` or ``vintage_date``. A row marked ``clipped`` is dropped
+    where a value known before says the same.
     """
     if note.kind not in _KINDS:
         raise InvalidInput(f"a batch of kind {note.kind.value} has no rows of a dataset; append takes {', '.join(k.value for k in _KINDS)}")
@@ -96,8 +97,13 @@ def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
     if lacking:
         raise InvalidInput(f"dataset {definition.name}: the rows lack the column {lacking[0]}")
     wanted: dict[str, pl.DataType] = {
-        **{"entity": pl.String(), "valid_time": INSTANT, "knowledge_time": INSTANT, "row_state": ROW_STATE},
-        **{"knowledge_basis": KNOWLEDGE_BASIS, "vintage_date": pl.Date(), "clipped": pl.Boolean()},
+        "entity": pl.String(),
+        "valid_time": INSTANT,
+        "knowledge_time": INSTANT,
+        "row_state": ROW_STATE,
+        "knowledge_basis": KNOWLEDGE_BASIS,
+        "vintage_date": pl.Date(),
+        "clipped": pl.Boolean(),
         **schema,
     }
     columns = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -41,7 +42,11 @@ class Database:
         self.actor = actor
         self._options = f"-c role=crfs_app -c crfs.tenant_id={tenant_id} -c timezone=UTC"
         self.engine = sa.create_engine(
-            self.url, pool_size=pool_size, max_overflow=pool_size, connect_args={"options": self._options, "connect_timeout": 10}
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,  # a server that was started again has closed every connection of the pool
+            connect_args={"options": self._options, "connect_timeout": 10},
         )
         self._bulk: queue.SimpleQueue[BulkConnection] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -51,7 +56,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One snapshot for several statements: REPEATABLE READ, read only."""
-        with self.engine.connect() as plain:
+        with _answering(), self.engine.connect() as plain:
             connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield connection
@@ -59,7 +64,7 @@ class Database:
     @contextmanager
     def asking(self) -> Iterator[sa.Connection]:
         """One statement that needs no transaction around it: a third of the round trips, which is what a look-up's time goes to."""
-        with self.engine.connect() as plain:
+        with _answering(), self.engine.connect() as plain:
             yield plain.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -69,7 +74,7 @@ class Database:
         One that is not ``durable`` does not wait for the disk: a crash of the server may lose it, but never one that rests on it, since a
         later durable commit takes all earlier ones to the disk with it.
         """
-        with self.engine.begin() as connection:
+        with _answering(), self.engine.begin() as connection:
             if not durable:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
@@ -77,7 +82,7 @@ class Database:
     @contextmanager
     def owning(self) -> Iterator[sa.Connection]:
         """One transaction of the owner of the tables, for definitions of relations."""
-        with self.engine.begin() as connection:
+        with _answering(), self.engine.begin() as connection:
             connection.exec_driver_sql("SET LOCAL ROLE crfs_owner")
             yield connection
 
@@ -86,9 +91,8 @@ class Database:
         """A connection that reads and writes Arrow tables; autocommit is off."""
         from adbc_driver_postgresql import dbapi
 
-        try:
-            connection = self._bulk.get_nowait()
-        except queue.Empty:
+        connection = self._pooled_bulk()
+        if connection is None:
             try:
                 connection = dbapi.connect(self._bulk_uri())
             except dbapi.Error as error:
@@ -96,10 +100,31 @@ class Database:
         try:
             yield connection
             connection.rollback()
+        except dbapi.OperationalError as error:
+            connection.close()
+            raise unavailable(error) from error
         except BaseException:
             connection.close()
             raise
         self._bulk.put(connection)
+
+    def _pooled_bulk(self) -> BulkConnection | None:
+        """A pooled connection that still answers, if there is one."""
+        from adbc_driver_postgresql import dbapi
+
+        while True:
+            try:
+                connection = self._bulk.get_nowait()
+            except queue.Empty:
+                return None
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+                connection.rollback()
+            except dbapi.Error:
+                connection.close()
+            else:
+                return connection
 
     def table(self, statement: str) -> pl.DataFrame:
         """The answer of a query as a table, by Arrow."""
@@ -164,12 +189,23 @@ def ensure_schema(database: Database) -> None:
         plain.dispose()
 
 
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turns what SQLAlchemy says of a server that cannot be used into the deliberate error."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        raise unavailable(error) from error
+
+
 def unavailable(error: Exception) -> ServiceUnavailable:
     """The deliberate error for a PostgreSQL that cannot be used."""
     text = str(getattr(error, "orig", None) or error).strip().splitlines()
     detail = text[0] if text else type(error).__name__
     if "No space left" in detail or "could not extend" in detail:
         return ServiceUnavailable(f"the disk of the store is full ({detail}); free some space and run the same command again")
+    if str(getattr(getattr(error, "orig", None), "sqlstate", None) or "").startswith("40"):
+        return ServiceUnavailable(f"PostgreSQL gave up a transaction because of another one ({detail}); run the same command again")
     return ServiceUnavailable(f"PostgreSQL does not answer ({detail}); see CRFS_STORE__URL, or unset it for the embedded one")
 
 
@@ -200,22 +236,34 @@ def _migrate(connection: sa.Connection) -> None:
 
 
 def _ensure_roles(connection: sa.Connection) -> None:
+    """Roles belong to the whole server, and no lock does: another database's first start at the same moment is waited for."""
     user, database = connection.exec_driver_sql("SELECT current_user, current_database()").one()
-    try:
-        for role in ("crfs_owner", "crfs_app"):
-            if connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).scalar() is None:
-                connection.exec_driver_sql(f"CREATE ROLE {role} NOLOGIN NOBYPASSRLS")
+    for pause in (0.05, 0.1, 0.2, 0.4, 0.8, None):
+        try:
+            _make_roles(connection, user, database)
+            connection.commit()
+            return
+        except (sa.exc.ProgrammingError, sa.exc.IntegrityError, sa.exc.InternalError) as error:
+            connection.rollback()
+            if pause is not None and getattr(error.orig, "sqlstate", None) != "42501":  # insufficient_privilege does not pass
+                time.sleep(pause)
+                continue
+            raise ServiceUnavailable(
+                f"the user {user} may not make the roles crfs_owner and crfs_app ({str(error.orig).strip()}); have an administrator run: "
+                f"CREATE ROLE crfs_owner NOLOGIN; CREATE ROLE crfs_app NOLOGIN; GRANT crfs_owner, crfs_app TO {user}; "
+                f"GRANT CREATE ON DATABASE {database} TO crfs_owner; GRANT CREATE, USAGE ON SCHEMA public TO crfs_owner"
+            ) from None
+
+
+def _make_roles(connection: sa.Connection, user: str, database: str) -> None:
+    for role in ("crfs_owner", "crfs_app"):
+        if connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).scalar() is None:
+            connection.exec_driver_sql(f"CREATE ROLE {role} NOLOGIN NOBYPASSRLS")
+        granted = "SELECT 1 FROM pg_auth_members WHERE roleid = %s::regrole AND member = %s::regrole"
+        if connection.exec_driver_sql(granted, (role, _quoted(user))).scalar() is None:
             connection.exec_driver_sql(f"GRANT {role} TO {_quoted(user)}")
-        connection.exec_driver_sql(f"GRANT CREATE ON DATABASE {_quoted(database)} TO crfs_owner")
-        connection.exec_driver_sql("GRANT CREATE, USAGE ON SCHEMA public TO crfs_owner")
-        connection.commit()
-    except sa.exc.ProgrammingError as error:
-        connection.rollback()
-        raise ServiceUnavailable(
-            f"the user {user} may not make the roles crfs_owner and crfs_app ({str(error.orig).strip()}); have an administrator run: "
-            f"CREATE ROLE crfs_owner NOLOGIN; CREATE ROLE crfs_app NOLOGIN; GRANT crfs_owner, crfs_app TO {user}; "
-            f"GRANT CREATE ON DATABASE {database} TO crfs_owner; GRANT CREATE, USAGE ON SCHEMA public TO crfs_owner"
-        ) from None
+    connection.exec_driver_sql(f"GRANT CREATE ON DATABASE {_quoted(database)} TO crfs_owner")
+    connection.exec_driver_sql("GRANT CREATE, USAGE ON SCHEMA public TO crfs_owner")
 
 
 def _quoted(name: str) -> str:

@@ -25,7 +25,8 @@ def entity_ids(database: Database, definition: DatasetDefinition, keys: pl.Serie
     fresh = sorted(key for key in keys.to_list() if key not in known)
     if fresh:
         values = {"tenant_id": owner[0], "kind": owner[1], "keys": fresh}
-        with database.writing(durable=False) as connection:
+        # Durable before the number is remembered: a crash of the server would else give it to another entity, and this process go on using it.
+        with database.writing() as connection:
             connection.execute(
                 sa.text(
                     "INSERT INTO crfs.entity (tenant_id, kind, natural_key) SELECT :tenant_id, :kind, k FROM unnest(CAST(:keys AS text[])) AS k "

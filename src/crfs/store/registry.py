@@ -15,6 +15,8 @@ from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.store.runs import Run, RunInputs, keep_run
 
+_ROLES = ("champion", "challenger", "retired")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
@@ -61,6 +63,8 @@ def promote(database: Database, model: str, version: int, *, reason: str, at: da
     """Give a version a role; the champion before it stays in the record."""
     if not reason.strip():
         raise InvalidInput("a promotion says why: give a reason")
+    if role not in _ROLES:
+        raise InvalidInput(f"role = {role!r}; a version is {', '.join(_ROLES)}")
     model_version(database, model, version)
     with publication(database, BatchNote(kind=BatchKind.PROMOTE, at=at, source=f"model:{model}")) as batch:
         batch.connection.execute(
@@ -80,10 +84,12 @@ def promote(database: Database, model: str, version: int, *, reason: str, at: da
         )
 
 
+# A version has the role of its last promotion; a champion loses it when another version becomes champion.
 _VERSIONS = (
-    "SELECT v.model, v.version, v.kind, v.batch_id, v.run_id, v.artefact_sha256, v.card, v.actor, "
-    "CASE WHEN c.version = v.version THEN c.role END AS role FROM crfs.model_version AS v LEFT JOIN LATERAL ("
-    "SELECT p.version, p.role FROM crfs.promotion AS p WHERE p.model = v.model AND p.batch_id <= :batch_id "
+    "SELECT v.model, v.version, v.kind, v.batch_id, v.run_id, v.artefact_sha256, v.card, v.actor, c.role "
+    "FROM crfs.model_version AS v LEFT JOIN LATERAL (SELECT CASE WHEN p.role <> 'champion' OR NOT EXISTS (SELECT 1 FROM crfs.promotion AS q "
+    "WHERE q.model = p.model AND q.role = 'champion' AND q.version <> p.version AND q.batch_id > p.batch_id AND q.batch_id <= :batch_id) "
+    "THEN p.role END AS role FROM crfs.promotion AS p WHERE p.model = v.model AND p.version = v.version AND p.batch_id <= :batch_id "
     "ORDER BY p.batch_id DESC LIMIT 1) AS c ON true WHERE v.batch_id <= :batch_id"
 )
 _LAST = 2**62

@@ -97,5 +97,13 @@ def _row_counts(connection: sa.Connection) -> tuple[int, list[str]]:
             {"dataset": dataset},
         )
         errors += [f"dataset {dataset}: batch {row.batch_id} wrote {row.row_count} rows, {row.n} are there" for row in wrong]
+        strange = connection.execute(
+            sa.text(
+                f"SELECT DISTINCT batch_id FROM {relation(dataset)} AS d WHERE NOT EXISTS "
+                "(SELECT 1 FROM crfs.batch_dataset AS b WHERE b.dataset = :dataset AND b.batch_id = d.batch_id) ORDER BY batch_id"
+            ),
+            {"dataset": dataset},
+        ).scalars()
+        errors += [f"dataset {dataset}: there are rows of batch {batch_id}, which wrote none" for batch_id in strange]
         total += connection.exec_driver_sql(f"SELECT count(*) FROM {relation(dataset)}").scalar_one()
     return total, errors
