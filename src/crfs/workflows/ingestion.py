@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import CrfsError, InvalidInput, SourceRejected
+from crfs.workflows.ahead import ahead
 from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.session import Progress, Session, no_progress
 
@@ -77,8 +78,8 @@ def ingest(
     def work(job: JobContext) -> IngestReport:
         report = IngestReport(source=source_name)
         catalogue = session.catalogue()
-        with _payloads(session, source, query, replay, report=report, job=job) as payloads:
-            for group in _deliveries(payloads):
+        with _payloads(session, source, query, replay, report=report, job=job) as payloads, ahead(payloads) as coming:
+            for group in _deliveries(coming):
                 _take(session, source, group, catalogue, report=report, job=job)
                 job.progress(f"{source_name}: {group[-1].stream}", report.payloads, None)
         return report
