@@ -38,7 +38,7 @@ def ahead(items: Iterable[_Item], *, depth: int = 8) -> Iterator[Iterator[_Item]
             for item in items:
                 if not put(item):
                     return
-        except BaseException as error:  # handed to the consumer, who raises it
+        except BaseException as error:  # noqa: BLE001 (handed to the consumer, who raises it)
             failure.append(error)
         put(_END)
 
