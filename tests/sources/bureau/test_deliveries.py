@@ -102,7 +102,7 @@ def test_the_bytes_are_the_same_in_any_cut(macro: pl.DataFrame) -> None:
     whole = list(deliver(spec, simulate_months(spec, macro)))
     parts = [list(deliver(spec, simulate_months(spec, macro, slots=part), slots=part)) for part in (range(30), range(30, spec.slots))]
     assert whole[-1].month > date(2007, 6, 1), "late rows and corrections follow after the last month"
-    for name in ("facility", "obligor", "default"):
+    for name in ("facility", "obligor"):
         key = KEYS[name]
         together = pl.concat([sent(part, name) for part in parts if any(name in d.files for d in part)]).sort([*key, "at"])
         assert_frame_equal(together, sent(whole, name).sort([*key, "at"]))

@@ -51,7 +51,8 @@ def deliver(spec: BureauSpec, months: Iterable[Month], *, slots: range | None = 
         for number, (name, table) in enumerate(zip(FILES, tables, strict=True)):
             if table.height:
                 for lag, rows in _split(spec, name, table, slots=slots, chance=chance, error=error[number]):
-                    waiting[index + lag][name].append(rows)
+                    if rows.height:
+                        waiting[index + lag][name].append(rows)
         previous = _delivered_at(spec, index, previous)
         yield _delivery(spec, index, previous, waiting.pop(index, {}))
     for index in sorted(waiting):

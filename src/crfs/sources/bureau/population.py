@@ -83,7 +83,7 @@ def enter_obligors(spec: BureauSpec, slots: range) -> Obligors:
     quality, unseen = _normal(u[3]), _normal(u[4])
     noise = _normal(u[5])
     income = np.where(corporate, np.exp(14.6 - 0.30 * quality + 1.05 * noise), np.exp(10.72 - 0.20 * quality + 0.50 * noise))
-    starts = places % 4 != 3
+    starts = places % 3 != 2
     entry = np.where(starts, -WARM_UP_MONTHS, (u[6] * ENTRY_MONTHS).astype(np.int64) + 1)
     cycle = 0.5 * np.asarray(SECTOR_CYCLE)[sector] + 0.5 * np.asarray(REGION_CYCLE)[region]
     return Obligors(

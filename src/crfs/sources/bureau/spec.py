@@ -28,7 +28,8 @@ ENTRY_MONTHS = 72
 class BureauSpec:
     """A bureau to simulate.
 
-    ``obligors`` is the book at its start; about 0.45 % a month leave and as many enter, so over 60 months some 28 % more are seen.
+    ``obligors`` is the size of the book at its start (to a few in a hundred); every month some 0.7 % leave (moved on, paid off,
+    worked out) and as many enter, so over 60 months some 40 % more are seen.
     ``months`` from ``first_month`` (its first day) are reported; reports of late rows and corrections follow for a few months after.
     ``corporate_share``, ``late_share`` and ``correction_share`` are decimals of obligors and of rows.
 
@@ -59,8 +60,8 @@ class BureauSpec:
 
     @property
     def slots(self) -> int:
-        """Places for obligors: three of four are taken at the start, every fourth by one who enters later."""
-        return -(-self.obligors * 4 // 3)
+        """Places for obligors: two of three are taken at the start, every third by one who enters later."""
+        return -(-self.obligors * 3 // 2)
 
     def month(self, index: int) -> date:
         """First day of the month ``index`` months after the first one reported (negative: before)."""

@@ -15,17 +15,32 @@ from crfs.sources.bureau.streams import Flags, Floats, Ints, Purpose, generator
 FRAILTY_PERSISTENCE = 0.92
 FRAILTY_SD = 0.10
 SECTOR_FRAILTY_SD = 0.06
-STRESS_PERSISTENCE = 0.97
-"""Month-to-month autocorrelation of an obligor's own stress (standard normal in the long run): a half-life of two years."""
+STRESS_PERSISTENCE = 0.985
+"""Month-to-month autocorrelation of an obligor's own stress (standard normal in the long run): a half-life of almost four years."""
+
+MISS_BASE, ROLL_30, ROLL_60 = -5.12, -2.0, -0.6
+"""Logits of the monthly chances, where both indices are 0: to fall 30 days behind, from 30 to 60, from 60 to 90."""
+ROLL_OWN = 0.50
+"""How much of the obligor's own index moves the chances to fall further."""
+MISS_CYCLE, ROLL_CYCLE = 0.15, 1.0
+"""How much of the common index moves the chance to miss a payment, and the chances to fall further."""
+RETAIL_LABOUR, RETAIL_CREDIT = 0.09, 0.24
+"""Effect of a point of unemployment, and of a unit of credit strain, on the common index of a retail obligor."""
+CORPORATE_LABOUR, CORPORATE_CREDIT = 0.045, 0.276
+"""The same of a corporate one."""
+WEAK_HIT_HARDER = 0.8
+"""How much more of the economy reaches an obligor whose own index is higher by one (within -0.7 and 2 in all)."""
+LATE_AGAIN = 0.25
+"""Effect on the own index of each month of the last twelve that ended 30 days or more behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
     """Tables that no model sees.
 
-    ``obligor_month``: the hazard's logit ``index``, its parts that nobody observes, the monthly chances to fall behind (``p_miss``) and
-    to roll from 30 to 60 and from 60 to 90 days, and ``pd_12m_spot``: the chance to default within twelve months if obligor and
-    economy stayed as they are. ``facility_loss``: the loss given default drawn at default (``lgd``, decimal of ``ead``, before costs),
+    ``obligor_month``: the hazard's logit (``own`` and ``common`` part), its parts that nobody observes, the monthly chances to fall
+    behind (``p_miss``) and to roll from 30 to 60 and from 60 to 90 days, and ``pd_12m_spot``: the chance to default within twelve
+    months if obligor and economy stayed as they are. ``facility_loss``: the loss given default drawn at default (``lgd``, decimal of ``ead``, before costs),
     and whether the obligor was to cure.
     """
 
@@ -76,40 +91,54 @@ class Behaviour:
     stress: Floats
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HazardIndex:
+    """The hazard's logit less its base, in two parts: the obligor's ``own`` and what the ``common`` economy and frailty add."""
+
+    own: Floats
+    common: Floats
+
+
 def hazard_index(
     obligors: Obligors, behaviour: Behaviour, *, unemployment_change: float, spread: float, common_frailty: float, sector_frailty: Floats
-) -> Floats:
-    """The hazard's logit less its base: obligor, economy (lagged), interactions, frailty.
+) -> HazardIndex:
+    """The index of every obligor in one month.
 
-    Non-linear in usage (square) and leverage (saturating); lagged in unemployment, spread and delinquencies; the economy meets
-    sector and region (``cycle``) and usage; common, sector and own frailty are unobserved.
+    Non-linear in usage (square), leverage (saturating) and spread (logarithm); lagged in unemployment, spread and delinquencies; the economy meets
+    sector and region (``cycle``), usage and the obligor's own risk: the weak are hit harder; common, sector and own frailty are unobserved.
     """
+    strain = np.log1p(3 * max(spread, 0.0))  # the first half point of spread matters more than the next
     economy = np.where(
         obligors.corporate,
-        0.12 * unemployment_change + 0.36 * spread,
-        0.25 * unemployment_change + 0.08 * spread,
+        CORPORATE_LABOUR * unemployment_change + CORPORATE_CREDIT * strain,
+        RETAIL_LABOUR * unemployment_change + RETAIL_CREDIT * strain,
     )
     leverage = np.where(obligors.corporate, np.tanh((behaviour.leverage - 0.25) / 0.20), np.tanh((behaviour.leverage - 0.20) / 0.15))
-    index: Floats = (
+    own: Floats = (
         obligors.base_risk
         - 0.10 * obligors.corporate
-        + 0.45 * obligors.quality
-        + 0.25 * obligors.unseen
-        + 0.62 * behaviour.stress
-        + 0.95 * behaviour.usage**2
-        + 0.28 * leverage
-        + 0.16 * np.minimum(behaviour.delinquencies, 4)
-        + obligors.cycle * economy
-        + 0.10 * economy * behaviour.usage
+        + 0.50 * obligors.quality
+        + 0.22 * obligors.unseen
+        + 0.72 * behaviour.stress
+        + 1.10 * behaviour.usage**2
+        + 0.30 * leverage
+        + LATE_AGAIN * np.minimum(behaviour.delinquencies, 4)
+    )
+    common: Floats = (
+        (obligors.cycle + 0.15 * (behaviour.usage - 0.3) + np.clip(WEAK_HIT_HARDER * own, -0.7, 2.0)) * economy
         + common_frailty
         + sector_frailty[obligors.sector]
     )
-    return index
+    return HazardIndex(own=own, common=common)
 
 
-def transitions(index: Floats) -> tuple[Floats, Floats, Floats]:
-    """Monthly chances: current → 30 days behind, 30 → 60, 60 → 90 (default)."""
-    return _logistic(-5.62 + index), _logistic(-0.95 + 0.55 * index), _logistic(-0.25 + 0.55 * index)
+def transitions(index: HazardIndex) -> tuple[Floats, Floats, Floats]:
+    """Monthly chances: current → 30 days behind, 30 → 60, 60 → 90 (default).
+
+    Hard times make few more people miss a payment and many more of those who did fall further.
+    """
+    roll = ROLL_OWN * index.own + ROLL_CYCLE * index.common
+    return _logistic(MISS_BASE + index.own + MISS_CYCLE * index.common), _logistic(ROLL_30 + roll), _logistic(ROLL_60 + roll)
 
 
 STAY_30 = 0.22
@@ -118,11 +147,11 @@ STAY_60 = 0.25
 """Chance to stay 60 days behind, of those who do not roll on; half of the others go back to 30, half catch up."""
 
 
-def spot_pd_12m(index: Floats, bucket: Ints) -> Floats:
+def spot_pd_12m(index: HazardIndex, bucket: Ints) -> Floats:
     """Twelve months of the delinquency chain at today's chances: probability to have reached 90 days, from bucket 0, 1 or 2."""
     p_miss, p_30, p_60 = transitions(index)
     current, thirty, sixty = ((bucket == state).astype(np.float64) for state in range(3))
-    defaulted = np.zeros_like(index)
+    defaulted = np.zeros_like(p_miss)
     for _ in range(12):
         defaulted = defaulted + sixty * p_60
         back = (1 - p_60) * sixty * (1 - STAY_60) / 2
