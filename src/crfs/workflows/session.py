@@ -75,6 +75,12 @@ class Session:
 
         return StoreReader(self.database, self.catalogue(batch_id), batch_id=batch_id)
 
+    def landed(self, sha256: str) -> bytes:
+        """The bytes of a payload, checked."""
+        from crfs.store.payloads import payload
+
+        return payload(self.database, sha256)
+
     def close(self) -> None:
         """Close the connections, and leave the embedded data tier: its last client stops it."""
         self.database.close()

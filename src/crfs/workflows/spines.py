@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
-from crfs.workflows.session import Session
 from crfs.workflows.times import parse_instant
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from crfs.store.scan import StoreReader
+    from crfs.bitemporal.reader import Reader
+    from crfs.credit.catalogue import Catalogue
 
 
-def build_spine(session: Session, reader: StoreReader, specification: Mapping[str, Any], *, known_by: datetime | None) -> pl.DataFrame:
+Landed = Callable[[str], bytes]
+"""Gives the bytes of a payload by its hash."""
+
+
+def build_spine(
+    reader: Reader, catalogue: Catalogue, specification: Mapping[str, Any], *, known_by: datetime | None, landed: Landed
+) -> pl.DataFrame:
     """The spine of a specification: ``kind = "cohorts"`` of a dataset's entities, or ``kind = "payload"``, a landed CSV or Parquet file."""
     kind = specification.get("kind")
     if kind == "cohorts":
         from crfs.features.cohorts import cohorts, observation_times
 
         require(specification, "spine", ("dataset", "first", "last"), ("kind", "every", "max_age", "entity"))
-        definition = reader.catalogue.dataset(specification["dataset"])
+        definition = catalogue.dataset(specification["dataset"])
         times = observation_times(
             parse_instant(specification["first"], what="spine.first"),
             parse_instant(specification["last"], what="spine.last"),
@@ -39,10 +45,8 @@ def build_spine(session: Session, reader: StoreReader, specification: Mapping[st
             entity=specification.get("entity", "obligor_id"),
         )
     if kind == "payload":
-        from crfs.store.payloads import payload
-
         require(specification, "spine", ("sha256",), ("kind", "format"))
-        return read_spine(payload(session.database, specification["sha256"]), file_format=specification.get("format", "csv"))
+        return read_spine(landed(specification["sha256"]), file_format=specification.get("format", "csv"))
     raise InvalidInput(f"spine.kind = {kind!r}; it is cohorts or payload")
 
 
@@ -70,7 +74,7 @@ def read_spine(body: bytes, *, file_format: str) -> pl.DataFrame:
     return table.with_columns(instants.alias("observed_at"))
 
 
-def defaults_known(reader: StoreReader, specification: Mapping[str, Any], *, known_by: datetime) -> pl.DataFrame:
+def defaults_known(reader: Reader, specification: Mapping[str, Any], *, known_by: datetime) -> pl.DataFrame:
     """Default events by obligor as known at ``known_by``: ``obligor_id``, ``default_time``, ``cure_time`` (null where there was none yet).
 
     One obligor's facilities that default on one day are one event; it is cured when the last of them is.

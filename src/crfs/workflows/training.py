@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,15 +14,16 @@ from crfs.errors import InvalidInput
 from crfs.workflows.runs import Computation, RunKind, describe_run, run_result
 from crfs.workflows.runs import compute as compute_run
 from crfs.workflows.session import Progress, Session, no_progress
-from crfs.workflows.spines import build_spine, defaults_known, require
+from crfs.workflows.spines import Landed, build_spine, defaults_known, require
 from crfs.workflows.times import parse_instant
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.bitemporal.reader import Reader
+    from crfs.credit.catalogue import Catalogue
     from crfs.models.artefact import Model
     from crfs.store.registry import ModelVersion
-    from crfs.store.scan import StoreReader
 
 _COMMON = ("model", "kind", "as_of")
 
@@ -31,18 +33,25 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
     from crfs.models.canonical import canonical_json
     from crfs.store.runs import RunInputs
 
-    fit = _FITS.get(specification.get("kind", ""))
-    if fit is None:
-        raise InvalidInput(f"kind = {specification.get('kind')!r}; a model is one of {', '.join(_FITS)}")
-    as_of = parse_instant(specification.get("as_of") or "", what="as_of")
     reader = session.reader(batch_id)
-    model, card, manifest = fit(session, reader, specification, as_of, progress)
+    model, card, manifest = fit_model(reader, reader.catalogue, specification, landed=session.landed, progress=progress)
     document = {"model": json.loads(model.to_json()), "card": card, "manifest": manifest}
     return Computation(
         result=canonical_json(document),
         inputs=RunInputs(batches={name: sorted(batches) for name, batches in reader.batches_read.items()}),
         facts={"card": card, "model": model, "summary": _summary(card)},
     )
+
+
+def fit_model(
+    reader: Reader, catalogue: Catalogue, specification: Mapping[str, Any], *, landed: Landed, progress: Progress = no_progress
+) -> tuple[Model, dict[str, Any], dict[str, Any]]:
+    """A fitted model, its card, and the manifest of the rows that it was fitted on; ``reader`` may be any, a table in memory too."""
+    fit = _FITS.get(specification.get("kind", ""))
+    if fit is None:
+        raise InvalidInput(f"kind = {specification.get('kind')!r}; a model is one of {', '.join(_FITS)}")
+    as_of = parse_instant(specification.get("as_of") or "", what="as_of")
+    return fit(_Rows(reader=reader, catalogue=catalogue, landed=landed), specification, as_of, progress)
 
 
 def train(
@@ -91,10 +100,19 @@ def read_specification(text: str, *, where: str) -> dict[str, Any]:
         raise InvalidInput(f"{where}: not TOML: {error}") from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """Where a fit takes its rows from."""
+
+    reader: Reader
+    catalogue: Catalogue
+    landed: Landed
+
+
 _Fitted = tuple["Model", dict[str, Any], dict[str, Any]]
 
 
-def _fit_scorecard(session: Session, reader: StoreReader, specification: Mapping[str, Any], as_of: datetime, progress: Progress) -> _Fitted:
+def _fit_scorecard(rows: _Rows, specification: Mapping[str, Any], as_of: datetime, progress: Progress) -> _Fitted:
     from crfs.bitemporal.tenor import Tenor
     from crfs.features.labels import outcome_labels
     from crfs.features.specification import feature_factors
@@ -108,19 +126,19 @@ def _fit_scorecard(session: Session, reader: StoreReader, specification: Mapping
     label = specification["label"]
     require(label, "label", ("horizon", "reporting_delay"), ("defaults",))
     progress("building the training set", 0, 4)
-    spine = build_spine(session, reader, specification["spine"], known_by=as_of)
+    spine = build_spine(rows.reader, rows.catalogue, specification["spine"], known_by=as_of, landed=rows.landed)
     labelled = outcome_labels(
         spine,
-        defaults_known(reader, label, known_by=as_of),
+        defaults_known(rows.reader, label, known_by=as_of),
         horizon=label["horizon"],
         known_by=as_of,
         reporting_delay=label["reporting_delay"],
     )
     cut = training_set(
-        reader,
+        rows.reader,
         labelled.table,
         feature_factors(specification["factor"]),
-        catalogue=reader.catalogue,
+        catalogue=rows.catalogue,
         as_of=as_of,
         strict=specification.get("strict", True),
     )
@@ -153,15 +171,15 @@ def _fit_scorecard(session: Session, reader: StoreReader, specification: Mapping
     return scorecard, card, dict(cut.manifest)
 
 
-def _fit_lgd(session: Session, reader: StoreReader, specification: Mapping[str, Any], as_of: datetime, progress: Progress) -> _Fitted:
+def _fit_lgd(rows: _Rows, specification: Mapping[str, Any], as_of: datetime, progress: Progress) -> _Fitted:
     from crfs.models.card import model_card
     from crfs.models.lgd import LgdSpec, fit_lgd
     from crfs.models.workout import realised_lgd
 
     require(specification, "LGD model", (*_COMMON, "lgd", "discount_rate"), ("purpose", "limits", "defaults", "recoveries"))
     progress("realised losses", 0, 2)
-    defaults = _known_defaults(reader, specification, as_of)
-    recoveries = _known_recoveries(reader, specification, as_of)
+    defaults = _known_defaults(rows.reader, specification, as_of)
+    recoveries = _known_recoveries(rows.reader, specification, as_of)
     table = realised_lgd(defaults, recoveries, discount_rate=float(specification["discount_rate"]))
     model = fit_lgd(table, spec=LgdSpec.from_dict(specification["lgd"]))
     card = model_card(model, purpose=specification.get("purpose", ""), limits=tuple(specification.get("limits", ())))
@@ -169,13 +187,13 @@ def _fit_lgd(session: Session, reader: StoreReader, specification: Mapping[str, 
     return model, card, _content(table)
 
 
-def _fit_ead(session: Session, reader: StoreReader, specification: Mapping[str, Any], as_of: datetime, progress: Progress) -> _Fitted:
+def _fit_ead(rows: _Rows, specification: Mapping[str, Any], as_of: datetime, progress: Progress) -> _Fitted:
     from crfs.models.card import model_card
     from crfs.models.ead import EadSpec, fit_ead
 
     require(specification, "EAD model", (*_COMMON, "ead", "revolving"), ("purpose", "limits", "defaults"))
     progress("conversion factors", 0, 1)
-    table = with_revolving(_known_defaults(reader, specification, as_of), specification["revolving"]).rename(
+    table = with_revolving(_known_defaults(rows.reader, specification, as_of), specification["revolving"]).rename(
         {"drawn_12m_before": "drawn", "limit_12m_before": "limit"}
     )
     told = table.drop_nulls(["drawn", "ead"])
@@ -195,7 +213,7 @@ def with_revolving(table: pl.DataFrame, types: list[str]) -> pl.DataFrame:
     return table.with_columns(revolving=pl.col("facility_type").is_in(types))
 
 
-def _known_defaults(reader: StoreReader, specification: Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
+def _known_defaults(reader: Reader, specification: Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
     import polars as pl
 
     from crfs.bitemporal.resolve import as_of as known_at
@@ -209,7 +227,7 @@ def _known_defaults(reader: StoreReader, specification: Mapping[str, Any], as_of
     )
 
 
-def _known_recoveries(reader: StoreReader, specification: Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
+def _known_recoveries(reader: Reader, specification: Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
     import polars as pl
 
     from crfs.bitemporal.resolve import as_of as known_at
@@ -248,7 +266,7 @@ def _summary(card: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_FITS: dict[str, Callable[[Session, StoreReader, Mapping[str, Any], datetime, Progress], _Fitted]] = {
+_FITS: dict[str, Callable[[_Rows, Mapping[str, Any], datetime, Progress], _Fitted]] = {
     "scorecard": _fit_scorecard,
     "lgd_segment_mean": _fit_lgd,
     "ead_segment_mean": _fit_ead,

@@ -23,7 +23,7 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
     reader = session.reader(batch_id)
     as_of = parse_instant(specification["as_of"], what="as_of") if specification.get("as_of") else None
     vintage = parse_instant(specification["vintage"], what="vintage") if specification.get("vintage") else None
-    spine = build_spine(session, reader, specification["spine"], known_by=as_of or vintage)
+    spine = build_spine(reader, reader.catalogue, specification["spine"], known_by=as_of or vintage, landed=session.landed)
     progress("cutting the training set", 0, None)
     cut = training_set(
         reader,
