@@ -1,0 +1,92 @@
+"""What a user asks of a source, whichever it is: a provider's series, a simulated bureau, a file of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from crfs.errors import InvalidInput
+from crfs.workflows.session import Progress, Session, no_progress
+from crfs.workflows.times import parse_day
+
+if TYPE_CHECKING:
+    from crfs.workflows.ingestion import IngestReport
+
+BUREAU_OPTIONS = ("seed", "obligors", "first_month", "months")
+
+
+def collect(
+    session: Session,
+    source: str,
+    series: Sequence[str] = (),
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    vintages: Literal["all", "latest"] = "latest",
+    replay: Path | str | None = None,
+    file: Path | str | None = None,
+    seed: int | None = None,
+    obligors: int | None = None,
+    first_month: str | None = None,
+    months: int | None = None,
+    progress: Progress = no_progress,
+) -> IngestReport:
+    """Bring rows into the store. ``file`` is of the source ``csv`` (``series`` names its dataset); the last four are the ``bureau``'s.
+
+    Bytes that hold rows and give none that can be accepted are an error of the caller's; a provider that refuses everything is
+    :class:`~crfs.errors.SourceRejected`.
+    """
+    from crfs.sources.core import Query
+    from crfs.workflows.ingestion import check_report, ingest
+
+    bureau = {"seed": seed, "obligors": obligors, "first_month": first_month, "months": months}
+    given = {name: value for name, value in bureau.items() if value is not None}
+    if given and (source != "bureau" or replay is not None):
+        raise InvalidInput(f"{', '.join(given)}: only the simulated bureau takes these")
+    if file is not None and source != "csv":
+        raise InvalidInput(f"a file is for the source csv; {source} is asked for series, or replays a folder of recordings")
+    if source == "bureau" and replay is None:
+        if series or since or until:
+            raise InvalidInput("the bureau delivers all of its files; bound it with first_month and months")
+        report = _bureau(session, given, progress)
+    else:
+        query = Query(
+            series=tuple(series),
+            since=parse_day(since, what="since") if since else None,
+            until=parse_day(until, what="until") if until else None,
+            vintages=vintages,
+            options={} if file is None else {"path": str(file)},
+        )
+        report = ingest(session, source, query, replay=None if replay is None else Path(replay), progress=progress)
+    check_report(report)
+    _check_rejected(report)
+    return report
+
+
+def is_partial(report: IngestReport) -> bool:
+    """Whether some rows were rejected while others are in the store."""
+    return report.rejected_rows > 0
+
+
+def _bureau(session: Session, given: dict[str, Any], progress: Progress) -> IngestReport:
+    from crfs.sources.bureau import BureauSpec
+    from crfs.workflows.bureau import ingest_bureau
+
+    if "obligors" not in given:
+        raise InvalidInput("say how many obligors the bureau has: obligors (--obligors 1000)")
+    if "first_month" in given:
+        given["first_month"] = parse_day(given["first_month"], what="first_month")
+    return ingest_bureau(session, BureauSpec(**{"seed": 1, **given}), progress=progress)
+
+
+def _check_rejected(report: IngestReport) -> None:
+    from crfs.errors import Problem
+
+    if not report.rejected_rows or any(report.appended.values()) or any(report.unchanged.values()):
+        return
+    problems = tuple(
+        Problem(row=item.get("row"), column=item.get("column"), reason=str(item.get("reason")), detail=str(item.get("detail")))
+        for item in report.rejected
+    )
+    raise InvalidInput(f"{report.source}: all {report.rejected_rows} rows were rejected and nothing was stored", problems=problems)

@@ -1,0 +1,208 @@
+"""Risk of a book that a user names: a bad book is refused, every wrong place named, before a byte of it is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.session import Progress, Session, no_progress
+from crfs.workflows.times import parse_question
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.credit.factor_model import FactorModel
+
+PACKAGED_FACTOR_MODEL = "us_credit"
+
+
+def risk(
+    session: Session,
+    book: str | Path,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    *,
+    copula: str | None = None,
+    confidences: Sequence[float] | None = None,
+    method: str | None = None,
+    rel_tol: float | None = None,
+    seed: int | None = None,
+    max_scenarios: int | None = None,
+    default_ccf: float | None = None,
+    models: Sequence[str] | None = None,
+    as_of: str | None = None,
+    recorded_as_of: str | datetime | None = None,
+    label: str | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Loss distribution of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks.
+
+    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs; ``copula`` overrides its own.
+    ``models`` names the champions that fill blank cells (None: those that there are; empty: none).
+    """
+    from crfs.credit.factor_model import FactorModel
+    from crfs.models.canonical import canonical_json
+    from crfs.workflows.portfolio_risk import _champions, measure_portfolio
+
+    content = dict(read_factor_model(factor_model))
+    if copula is not None:
+        content["copula"] = copula
+    fillers = _champions(session) if models is None else list(models)
+    check_book(session, str(book), FactorModel.from_json(canonical_json(content)), fillers=fillers, default_ccf=default_ccf)
+    options = {
+        "confidences": None if confidences is None else list(confidences),
+        "method": method,
+        "rel_tol": rel_tol,
+        "seed": seed,
+        "max_scenarios": max_scenarios,
+        "default_ccf": default_ccf,
+    }
+    _, answer = measure_portfolio(
+        session,
+        str(book),
+        content,
+        options=options,
+        models=fillers,
+        as_of=None if as_of is None else parse_question(as_of, what="as_of").isoformat(),
+        recorded_as_of=parse_question(recorded_as_of, what="recorded_as_of") if isinstance(recorded_as_of, str) else recorded_as_of,
+        label=label,
+        progress=progress,
+    )
+    return answer
+
+
+def load_checked(session: Session, name: str, file: Path) -> dict[str, Any]:
+    """Keep a book file under a name, if its cells are possible ones; blanks that models fill and groups are looked at when it is measured."""
+    from crfs.credit.portfolio import read_portfolio
+    from crfs.credit.schemas import PORTFOLIO
+    from crfs.quality.checks import check_columns
+    from crfs.workflows.books import load_portfolio, read_book_file
+
+    body, file_format = read_book_file(file)
+    table = read_portfolio(body, file_format=file_format)
+    _, faults = check_columns(_known_columns(table), PORTFOLIO, allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
+    _refuse(str(file), faults.table())
+    return load_portfolio(session, name, file)
+
+
+def portfolios(session: Session) -> list[dict[str, Any]]:
+    """The newest book under each name."""
+    from crfs.workflows.books import list_portfolios
+
+    return list_portfolios(session).to_dicts()
+
+
+def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[str, Any]:
+    """How a book's exposure is spread over obligors and over the names in its sector, region, rating and group columns."""
+    from crfs.credit.schemas import PORTFOLIO
+    from crfs.quality.checks import check_columns
+
+    table = _book_table(session, str(book))
+    typed, faults = check_columns(
+        _known_columns(table), PORTFOLIO, allow_blank=("pd_12m", "lgd", "r2", "group", *(() if "ead" in table.columns else ("ead",)))
+    )
+    _refuse(str(book), faults.table())
+    if "ead" not in typed.columns:
+        raise InvalidInput(f"{book} has no column ead; crfs portfolio risk fills it from drawn and limit")
+    by = {name: _spread(typed, name, top) for name in ("obligor_id", "sector", "region", "rating", "group") if name in typed.columns}
+    return {"portfolio": str(book), "facilities": typed.height, "total_ead": float(typed["ead"].sum()), "by": by}
+
+
+def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The content of a factor model: a mapping as it is, a file, or the name of one that ships with crfs."""
+    from crfs.workflows.packaged import packaged_factor_model
+
+    if isinstance(given, Mapping):
+        return given
+    if given is None:
+        return packaged_factor_model(PACKAGED_FACTOR_MODEL)
+    file = Path(given)
+    if not file.exists():
+        if file.suffix or len(file.parts) > 1:
+            raise NotFound(f"there is no file {given}; a factor model is a model.json, or the name of one that ships with crfs")
+        return packaged_factor_model(str(given))
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise InvalidInput(f"{file} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{file}: a factor model is a JSON object with factors, correlation, groups and copula")
+    return content
+
+
+def check_book(
+    session: Session, book: str, factor_model: FactorModel, *, fillers: Sequence[str] = (), default_ccf: float | None = None
+) -> None:
+    """Refuse a book with rows that cannot be measured, before anything is written; cells that a model fills may be blank."""
+    from crfs.credit.schemas import Reason
+    from crfs.quality.portfolio import validate_portfolio
+
+    table = _book_table(session, book)
+    blanks = [column for name, column in (("pd", "pd_12m"), ("lgd", "lgd")) if name in fillers]
+    filled = _known_columns(table)
+    if "ead" in fillers and "drawn" in table.columns:
+        # What the EAD model will say is not known yet; any conversion factor stands for it while the other cells are checked.
+        default_ccf = 0.0 if default_ccf is None else default_ccf
+    checked = validate_portfolio(filled, factor_model, allow_blank=blanks, default_ccf=default_ccf)
+    if checked.rejected.height:
+        missing = checked.rejected.filter(reason=Reason.MISSING.value)
+        hint = "" if missing.is_empty() or fillers else "; blank pd_12m and lgd are filled where models were trained and promoted"
+        _refuse(book, checked.rejected, hint=hint)
+
+
+def _book_table(session: Session, book: str) -> pl.DataFrame:
+    from crfs.credit.portfolio import FileFormat, read_portfolio
+    from crfs.store.payloads import payload
+    from crfs.workflows.books import list_portfolios, read_book_file
+
+    found = list_portfolios(session).filter(portfolio=book)
+    if found.height:
+        row = found.row(0, named=True)
+        return read_portfolio(payload(session.database, row["sha256"]), file_format=FileFormat(row["file_format"]))
+    file = Path(book)
+    if not file.exists():
+        raise NotFound(f"no portfolio is called {book!r}, and there is no such file; crfs portfolio list shows the names")
+    body, file_format = read_book_file(file)
+    return read_portfolio(body, file_format=file_format)
+
+
+def _known_columns(table: pl.DataFrame) -> pl.DataFrame:
+    from crfs.workflows.portfolio_risk import _columns_of_a_book
+
+    return _columns_of_a_book(table)
+
+
+def _refuse(book: str, rejected: pl.DataFrame, *, hint: str = "") -> None:
+    from crfs.errors import Problem
+
+    if rejected.is_empty():
+        return
+    problems = tuple(
+        Problem(row=item["row"], column=item["column"], reason=str(item["reason"]), detail=str(item["detail"]))
+        for item in rejected.to_dicts()
+    )
+    rows = rejected["row"].n_unique()
+    raise InvalidInput(f"{book}: {rows} row{'s' if rows != 1 else ''} cannot be measured; nothing was kept{hint}", problems=problems)
+
+
+def _spread(typed: pl.DataFrame, name: str, top: int) -> dict[str, Any]:
+    import polars as pl
+
+    from crfs.risk.concentration import effective_number, herfindahl_index
+
+    shares = typed.group_by(name).agg(pl.col("ead").sum()).sort(["ead", name], descending=[True, False])
+    exposures = shares["ead"].to_numpy()
+    total = float(exposures.sum())
+    return {
+        "names": shares.height,
+        "hhi": float(herfindahl_index(exposures)),
+        "effective_names": float(effective_number(exposures)),
+        "largest": [
+            {"name": row[name], "ead": row["ead"], "share": row["ead"] / total if total else None} for row in shares.head(top).to_dicts()
+        ],
+    }
