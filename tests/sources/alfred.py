@@ -130,7 +130,9 @@ def payload_of(document: object, *, url: str = "", stream: str = "TEST", status:
 def random_archive(seed: int, *, vintages: int = 7, dates: int = 4, max_vintages: int = 2000) -> Archive:
     """A history with late starts, revisions, re-issues, withdrawals (gone or \".\"), and vintages a day apart."""
     draw = random.Random(seed)
-    day, said, history = date(2000, 1, 1) + draw.randrange(400) * DAY, {}, {}
+    day = date(2000, 1, 1) + draw.randrange(400) * DAY
+    said: dict[date, str] = {}
+    history: dict[date, dict[date, str]] = {}
     months = [date(1999 + i // 12, 1 + i % 12, 1) for i in range(dates)]
     for _ in range(vintages):
         for month in months:

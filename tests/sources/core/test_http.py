@@ -64,6 +64,13 @@ class Server:
     paths: list[str] = field(default_factory=list)
 
 
+class Quiet(ThreadingHTTPServer):
+    """A client that hangs up, as one with a short patience does, is no news."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
@@ -74,7 +81,7 @@ def server() -> Iterator[Server]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+    with Quiet(("127.0.0.1", 0), Handler) as http:
         http.daemon_threads = True
         state = Server(address=f"http://127.0.0.1:{http.server_address[1]}")
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})

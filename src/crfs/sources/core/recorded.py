@@ -53,7 +53,7 @@ def recording(body: Path, meta: Path | None, *, source: str, now: datetime) -> R
     raw_headers = about.get("headers")
     headers = {str(k).lower(): str(v) for k, v in raw_headers.items()} if isinstance(raw_headers, Mapping) else {}
     status = about.get("status")
-    fetched = _captured(about) or now
+    fetched = _captured(about, headers) or now
     payload = Payload(
         source=source,
         stream=_stream(url) or body.stem,
@@ -157,11 +157,11 @@ def _meta(path: Path) -> dict[str, Any]:
     return data
 
 
-def _captured(about: Mapping[str, Any]) -> datetime | None:
+def _captured(about: Mapping[str, Any], headers: Mapping[str, str]) -> datetime | None:
     """When the body was fetched: ``captured``; else the answer's Date header; else the end of the day of the snapshot it was found in."""
     import polars as pl
 
-    for text in (about.get("captured"), (about.get("headers") or {}).get("date") if isinstance(about.get("headers"), Mapping) else None):
+    for text in (about.get("captured"), headers.get("date")):
         moment = _instant(text)
         if moment is not None:
             return moment

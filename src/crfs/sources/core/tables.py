@@ -93,23 +93,28 @@ def accept(frame: pl.DataFrame, dataset: DatasetDefinition) -> tuple[pl.DataFram
     values = [column.name for column in dataset.columns]
     first, last = datetime(FIRST_DAY.year, 1, 1, tzinfo=UTC), datetime(LAST_DAY.year, 12, 31, tzinfo=UTC)
     has_value = pl.col("row_state") == RowState.VALUE.value
+    in_time = pl.col("valid_time").is_between(first, last)
+    unknown = in_time & pl.col("knowledge_time").is_null()
     checks: list[tuple[pl.Expr, str, RejectReason, str]] = [
         (pl.col("entity").is_null() | (pl.col("entity") == ""), "entity", RejectReason.MISSING_FIELD, "no entity"),
         (pl.col("valid_time").is_null(), "valid_time", RejectReason.MISSING_FIELD, "no valid time"),
-        (~pl.col("valid_time").is_between(first, last), "valid_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
-        (pl.col("knowledge_time").is_null(), "knowledge_time", RejectReason.NO_KNOWLEDGE_TIME, "no time from which it was known"),
+        (~in_time, "valid_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
+        (unknown, "knowledge_time", RejectReason.NO_KNOWLEDGE_TIME, "no time from which it was known"),
         (~pl.col("knowledge_time").is_between(first, last), "knowledge_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
     ]
     for column in dataset.columns:
         cell = pl.col(column.name)
         if column.type is ColumnType.FLOAT8:
-            checks.append((cell.is_not_null() & ~cell.is_finite(), column.name, RejectReason.NOT_FINITE, "not a finite number"))
+            checks.append((~cell.is_finite(), column.name, RejectReason.NOT_FINITE, "not a finite number"))
+            cell = pl.when(cell.is_finite()).then(cell)
         if column.minimum is not None:
             checks.append((cell < column.minimum, column.name, RejectReason.OUT_OF_RANGE, f"below {column.minimum:g}"))
         if column.maximum is not None:
             checks.append((cell > column.maximum, column.name, RejectReason.OUT_OF_RANGE, f"above {column.maximum:g}"))
         if column.required:
-            checks.append((has_value & cell.is_null(), column.name, RejectReason.MISSING_FIELD, "a required value is missing"))
+            checks.append(
+                (has_value & pl.col(column.name).is_null(), column.name, RejectReason.MISSING_FIELD, "a required value is missing")
+            )
     flags = frame.select(check.fill_null(False).alias(str(i)) for i, (check, _, _, _) in enumerate(checks))
     rejected: list[pl.DataFrame] = []
     for i, (_, name, reason, detail) in enumerate(checks):

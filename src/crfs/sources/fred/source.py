@@ -90,7 +90,7 @@ class Fred:
                 ("limit", str(self.max_dates)), ("offset", str(len(dates))),
             )  # fmt: skip
             yield listed
-            answer = answers.look(listed)
+            answer = self._look(listed)
             found = _dates(answer.rows)
             dates += found
             if not found or len(dates) >= answers.as_int(answer.fields.get("count"), 0):
@@ -130,7 +130,7 @@ class Fred:
             asked = {**hint, **({"page": "whole_dates"} if offset and whole else {})}
             answer_payload = self._ask("series/observations", series, transport, *fixed, ("offset", str(offset)), fragment=urlencode(asked))
             yield answer_payload
-            answer = answers.look(answer_payload)
+            answer = self._look(answer_payload)
             _, rows, count = answers.page(answer)
             if not rows or offset + rows >= count:
                 return
@@ -142,10 +142,15 @@ class Fred:
 
     def _ask(self, path: str, series: str, transport: Transport, *params: tuple[str, str], fragment: str = "") -> Payload:
         asked = (("series_id", series), ("file_type", "json"), *params)
-        payload = transport.send(Request(url=API + path, params=asked, stream=series, fragment=fragment))
+        return transport.send(Request(url=API + path, params=asked, stream=series, fragment=fragment))
+
+    def _look(self, payload: Payload) -> answers.Answer:
+        """What was answered; an unknown shape ends the fetch here, after its bytes were handed on."""
         if self.classify(payload) is Classification.SCHEMA:
-            raise SourceUnavailable(f"fred: {path} of {series} answered with another shape than expected; its bytes say what")
-        return payload
+            raise SourceUnavailable(
+                f"fred: {payload.stream} was answered in another shape than expected ({payload.url}); its bytes were kept"
+            )
+        return answers.look(payload)
 
 
 def _dates(rows: list[object]) -> list[date]:

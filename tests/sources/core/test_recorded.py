@@ -1,0 +1,63 @@
+"""Recordings: each body under its meta, in the order of names, with its hash checked and no key in its url."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from crfs.errors import InvalidInput, SourceUnavailable, VerificationFailed
+from crfs.sources.core import Request
+from crfs.sources.core.recorded import NoTransport, RecordedTransport, recorded_payloads
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def record(folder: Path, name: str, body: bytes, **about: object) -> None:
+    (folder / name).write_bytes(body)
+    meta = {"url": "https://example.org/x?api_key=SECRET&series_id=GDP&b=1#page=2", "status": 200, "headers": {"ETag": "1"}, **about}
+    (folder / f"{Path(name).stem}.meta.json").write_text(json.dumps(meta))
+
+
+def test_recordings_come_in_the_order_of_names_without_keys(tmp_path: Path) -> None:
+    record(tmp_path, "b.json", b"{}", captured="2024-11-03T14:33:37+00:00")
+    record(tmp_path, "a.csv", b"x", status=None, headers={"Date": "Sun, 03 Nov 2024 14:33:37 GMT"}, sha256=hashlib.sha256(b"x").hexdigest())
+    record(tmp_path, "c.txt", b"y", url=None, commit_date_of_snapshot="2018-10-09")
+    (tmp_path / "README.md").write_text("no recording")
+    found = list(recorded_payloads(tmp_path, source="fred", now=NOW))
+    assert [item.path.name for item in found] == ["a.csv", "b.json", "c.txt"]
+    assert [item.payload.stream for item in found] == ["GDP", "GDP", "c"]
+    assert found[0].payload.url == "https://example.org/x?series_id=GDP&b=1#page=2"
+    assert [item.payload.fetched_at.isoformat() for item in found] == [
+        "2024-11-03T14:33:37+00:00",
+        "2024-11-03T14:33:37+00:00",
+        "2018-10-10T00:00:00+00:00",
+    ]
+    assert (found[0].payload.status, dict(found[1].payload.headers)) == (200, {"etag": "1"})
+
+
+def test_a_changed_body_is_not_replayed(tmp_path: Path) -> None:
+    record(tmp_path, "a.csv", b"changed", sha256=hashlib.sha256(b"x").hexdigest())
+    with pytest.raises(VerificationFailed, match="was changed"):
+        list(recorded_payloads(tmp_path, source="fred", now=NOW))
+
+
+def test_a_folder_without_recordings_or_a_meta_without_body_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no recordings"):
+        list(recorded_payloads(tmp_path, source="fred", now=NOW))
+    (tmp_path / "a.meta.json").write_text("{}")
+    with pytest.raises(InvalidInput, match="exactly one body"):
+        list(recorded_payloads(tmp_path, source="fred", now=NOW))
+
+
+def test_a_recorded_answer_is_found_by_address_and_parameters(tmp_path: Path) -> None:
+    record(tmp_path, "a.csv", b"x")
+    transport = RecordedTransport([item.payload for item in recorded_payloads(tmp_path, source="fred", now=NOW)], now=NOW)
+    assert transport.send(Request(url="https://example.org/x", params=(("b", "1"), ("series_id", "GDP")), stream="GDP")).body == b"x"
+    with pytest.raises(SourceUnavailable, match="no recording"):
+        transport.send(Request(url="https://example.org/x", params=(("b", "2"),), stream="GDP"))
+    with pytest.raises(SourceUnavailable, match="offline"):
+        NoTransport(now=NOW).send(Request(url="https://example.org/x", stream="GDP"))

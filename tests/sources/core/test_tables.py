@@ -1,0 +1,89 @@
+"""Cells of delimited text, instants, and which rows are accepted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from crfs.bitemporal.release import ReleaseLag
+from crfs.bitemporal.tenor import Tenor
+from crfs.credit.catalogue import Catalogue
+from crfs.sources.core.tables import accept, known_from, settle_clipped
+from crfs.sources.core.text import iso_date, iso_instant, read_delimited
+
+NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2020-01-02T12:00:00Z", NOON),
+        ("2020-01-02 14:00:00.000+02:00", NOON),
+        ("2020-01-02T07:00-05", NOON),
+        ("2020-01-02T12:00:00", None),  # no zone
+        ("2020-01-02", None),
+        ("2020-02-30T12:00:00Z", None),
+        ("2020-01-02T25:00:00Z", None),
+        ("²020-01-02T12:00:00Z", None),
+    ],
+)
+def test_an_instant_has_its_zone(text: str, expected: datetime | None) -> None:
+    assert pl.DataFrame({"t": [text]}).select(iso_instant(pl.col("t"))).item() == expected
+
+
+@pytest.mark.parametrize("text", ["2020-1-2", "2020-02-30", "20200102", "2020-01-02x", " ", "20200-01-02"])
+def test_a_date_is_written_one_way(text: str) -> None:
+    assert pl.DataFrame({"t": [text]}).select(iso_date(pl.col("t"))).item() is None
+
+
+def test_rows_of_text_are_counted_without_header_and_blank_lines_and_judged_one_by_one() -> None:
+    text = read_delimited(b'\xef\xbb\xbfa,b\r\n\r\n1,"x, y"\n2\n3,\xff\n4,z\n')
+    assert text.header == ("a", "b")
+    assert text.table.rows() == [(1, "1", "x, y"), (4, "4", "z")]
+    assert [(row, column, reason.value) for row, column, reason, _ in text.rejected] == [
+        (2, None, "unexpected_shape"),
+        (3, "b", "broken_encoding"),
+    ]
+
+
+def test_a_repeated_row_is_kept_once_and_another_value_at_its_key_is_rejected(catalogue: Catalogue) -> None:
+    frame = pl.DataFrame(
+        {
+            "row": [1, 2, 3],
+            "entity": "X",
+            "valid_time": NOON,
+            "knowledge_time": NOON,
+            "knowledge_basis": "observed",
+            "value": [1.0, 1.0, 2.0],
+        }
+    )
+    accepted, rejected = accept(frame, catalogue.dataset("fred_series"))
+    assert accepted["value"].to_list() == [1.0]
+    assert rejected.select("row", "reason").rows() == [(3, "contradiction")]
+
+
+def test_a_declared_lag_never_says_later_than_the_fetch() -> None:
+    rule = ReleaseLag(lag=Tenor(days=10), at=NOON.time(), zone="UTC")
+    known = known_from(pl.Series([datetime(2019, 12, 1, tzinfo=UTC), datetime(2019, 12, 31, tzinfo=UTC)]), rule, Tenor(days=1), NOON)
+    assert known.rows() == [(datetime(2019, 12, 12, 12, tzinfo=UTC), "assumed"), (NOON, "observed")]
+
+
+def test_settled_rows_stay_settled(catalogue: Catalogue) -> None:
+    states = ["value", "missing", "missing", "value", "value", "value"]
+    frame = pl.DataFrame(
+        {
+            "row": range(6), "entity": "X", "valid_time": NOON, "knowledge_basis": "observed", "row_state": states,
+            "knowledge_time": [datetime(2020, 2, day, tzinfo=UTC) for day in range(1, 7)], "clipped": [False, True, True, True, True, False],
+            "value": [1.0, None, None, 1.0, 1.0, 1.0],
+        }
+    )  # fmt: skip
+    settled = settle_clipped(accept(frame, catalogue.dataset("fred_series"))[0])
+    assert settled.select(pl.col("knowledge_time").dt.day(), "row_state").rows() == [
+        (1, "value"),
+        (2, "retracted"),
+        (4, "value"),
+        (6, "value"),
+    ]
+    assert settle_clipped(settled).equals(settled)
