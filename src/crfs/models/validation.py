@@ -63,6 +63,7 @@ def validate(
         "rows": scored.height,
         "defaults": int(y.sum()),
         "obligors": None if obligor is None else scored[obligor].n_unique(),
+        "defaulters": None if obligor is None else scored.filter(pl.Series(y == 1))[obligor].n_unique(),
         "first_observed_at": None,
         "last_observed_at": None,
         "confidence": confidence,

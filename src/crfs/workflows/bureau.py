@@ -11,10 +11,12 @@ from crfs.workflows.session import Progress, Session, no_progress
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.bitemporal.reader import Reader
+    from crfs.credit.catalogue import Catalogue
     from crfs.sources.bureau import BureauSpec
 
 
-def economy(session: Session) -> pl.DataFrame:
+def economy_of(reader: Reader, catalogue: Catalogue) -> pl.DataFrame:
     """What happened in the economy, a row a month: ``month``, ``unemployment_rate`` and ``credit_spread``, decimals.
 
     It is the world's truth, so the newest vintage is read whatever was known when; a quarter's unemployment holds for its three months.
@@ -23,10 +25,8 @@ def economy(session: Session) -> pl.DataFrame:
 
     from crfs.bitemporal.resolve import as_of
 
-    reader = session.reader(session.pin().batch_id)
-
     def series(mnemonic: str) -> pl.DataFrame:
-        factor = reader.catalogue.factor(mnemonic)
+        factor = catalogue.factor(mnemonic)
         rows = as_of(reader.rows(factor.dataset, columns=[factor.column], entities=[str(factor.entity)]))
         if rows.is_empty():
             raise NotYetKnown(f"the bureau is driven by {mnemonic}, and the store has none: crfs ingest packaged brings it")
@@ -42,5 +42,6 @@ def ingest_bureau(session: Session, spec: BureauSpec, *, progress: Progress = no
     """Simulate a bureau in the economy that the store knows, and ingest its deliveries."""
     from crfs.sources.core import Query
 
-    query = Query(options={"spec": spec, "macro": economy(session)})
+    reader = session.reader(session.pin().batch_id)
+    query = Query(options={"spec": spec, "macro": economy_of(reader, reader.catalogue)})
     return ingest(session, "bureau", query, progress=progress)

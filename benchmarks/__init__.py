@@ -1,0 +1,1 @@
+"""Benchmarks: one script per user verb, each runnable alone (``python -m benchmarks.startup``), results under ``benchmarks/results``."""
