@@ -164,3 +164,39 @@ def test_a_training_set_has_in_each_row_what_the_definition_says(loaded: Loaded,
             history = loaded.histories[entity]
             row = answer_at(history, at, question) if vintage is None else answer_in_vintage(history, at, question, vintage)
             assert value == (None if row is None else row.value), (seed, entity, at, question, vintage, history)
+
+
+def test_later_knowledge_leaves_an_old_training_set_byte_for_byte_as_it_was(own_database: Database, seed: int) -> None:
+    """At the head, where what is appended became known later than every row of the spine; at a pinned batch, whatever is appended."""
+    chance = random.Random(seed + 30)
+    histories = random_histories(seed + 31, 300)
+    table = table_of(histories).with_columns(knowledge_basis=pl.lit("observed")).filter(pl.col("row_state").cast(pl.String) != "annulled")
+    first = table.unique(["entity", "valid_time", "knowledge_time"], keep="first", maintain_order=True).drop("batch_id")
+    latest = max(first["knowledge_time"])
+
+    def write(rows: pl.DataFrame, kind: BatchKind) -> None:
+        note = BatchNote(kind=kind, at=datetime(2022, 1, 1, tzinfo=UTC), reason="later")
+        assert append(own_database, [Delivery(definition=DATASET, rows=rows)], note).batch_id is not None
+
+    write(first, BatchKind.INGEST)
+    spine = pl.DataFrame(
+        {"history": entity, "observed_at": latest - timedelta(days=chance.randint(0, 90))}
+        for entity in chance.choices(list(histories), k=900)
+    ).with_columns(pl.col("observed_at").cast(pl.Datetime("us", "UTC")))
+    factors = [FeatureFactor(mnemonic=factor.mnemonic, lag=Tenor.parse("P1M"), entity="history") for factor in FACTORS.values()]
+
+    def made(batch_id: int, **asked: datetime) -> dict[str, object]:
+        reader = StoreReader(own_database, CATALOGUE, batch_id=batch_id)
+        return dict(training_set(reader, spine, factors, catalogue=CATALOGUE, **asked).manifest)
+
+    before, capped = made(1), made(1, as_of=latest - timedelta(days=60))
+    assert before["content_sha256"] != capped["content_sha256"]
+    moved = first.with_columns(pl.col("knowledge_time").dt.offset_by("1y"), pl.col("value") + 0.5)
+    write(moved, BatchKind.INGEST)
+    assert made(2) == before
+    changed = first.filter(pl.col("row_state").cast(pl.String) == "value").with_columns(pl.col("value") + 0.25)
+    write(changed, BatchKind.CORRECTION)
+    write(changed.with_columns(value=pl.lit(None, pl.Float64), row_state=pl.lit("annulled")), BatchKind.ANNUL)
+    assert made(1) == made(2) == before
+    assert made(1, as_of=latest - timedelta(days=60)) == made(2, as_of=latest - timedelta(days=60)) == capped
+    assert len({made(batch)["content_sha256"] for batch in (2, 3, 4)}) == 3

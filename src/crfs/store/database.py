@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = "0001"
 _MIGRATION_LOCK = 0x63726673  # "crfs"
+_ALEMBIC = threading.Lock()  # its context is the process's, not the thread's
 
 
 class Database:
@@ -223,7 +224,7 @@ def _migrate(connection: sa.Connection) -> None:
     from alembic.config import Config
 
     _ensure_roles(connection)
-    with as_file(files("crfs.store") / "migrations") as folder:
+    with _ALEMBIC, as_file(files("crfs.store") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection

@@ -1,0 +1,266 @@
+"""What an append takes, leaves out and refuses, and that it is all or nothing."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from crfs.credit.definitions import ColumnType
+from crfs.errors import Conflict, InvalidInput
+from crfs.store.append import Delivery, _staged, append, sweep_staging
+from crfs.store.database import Database
+from crfs.store.publication import BatchKind, BatchNote
+from tests.store.deliveries import NOW, dataset, day, rows, stored, write
+
+AMENDING = [BatchKind.CORRECTION, BatchKind.REPARSE, BatchKind.REDERIVE, BatchKind.ANNUL]
+
+
+@pytest.fixture
+def database(module_database: Database) -> Database:
+    return module_database
+
+
+def test_the_same_rows_again_are_no_batch(database: Database) -> None:
+    definition = dataset()
+    first = write(database, definition, rows([1.0, None], valid=[0, 1]).with_columns(row_state=pl.Series(["value", "missing"])))
+    again = write(database, definition, rows([1.0, None], valid=[0, 1]).with_columns(row_state=pl.Series(["value", "missing"])))
+    assert (first.appended, first.unchanged) == ({definition.name: 2}, {definition.name: 0})
+    assert (again.batch_id, again.appended, again.unchanged) == (None, {definition.name: 0}, {definition.name: 2})
+    assert stored(database, definition) == [(1.0,), (None,)]
+
+
+def test_only_what_is_new_is_appended(database: Database) -> None:
+    definition = dataset()
+    write(database, definition, rows([1.0]))
+    receipt = write(database, definition, rows([1.0, 2.0], known=[10, 11]))
+    assert (receipt.appended, receipt.unchanged) == ({definition.name: 1}, {definition.name: 1})
+    assert stored(database, definition) == [(1.0,), (2.0,)]
+
+
+def test_an_empty_delivery_is_no_batch(database: Database) -> None:
+    assert write(database, dataset(), rows([1.0]).clear()).batch_id is None
+
+
+def test_another_value_at_the_same_key_is_a_conflict_that_names_it_and_leaves_nothing(database: Database) -> None:
+    one, other = dataset(), dataset()
+    write(database, one, rows([1.0]))
+    head = _head(database)
+    note = BatchNote(kind=BatchKind.INGEST, at=NOW)
+    with pytest.raises(Conflict, match=r"x at 2020-01-01 known from 2020-01-11 00:00Z has another value .* correction"):
+        append(
+            database, [Delivery(definition=other, rows=rows([5.0])), Delivery(definition=one, rows=rows([9.0, 2.0], valid=[1, 0]))], note
+        )
+    assert stored(database, one) == [(1.0,)]
+    assert stored(database, other) == []
+    assert _head(database) == head
+    assert _staging(database) == []
+
+
+def test_a_value_where_the_source_said_missing_is_a_conflict_too(database: Database) -> None:
+    definition = dataset()
+    write(database, definition, rows([None], state="missing"))
+    with pytest.raises(Conflict):
+        write(database, definition, rows([1.0]))
+
+
+def test_amending_history_needs_a_reason() -> None:
+    for kind in AMENDING:
+        for reason in (None, "", "  "):
+            with pytest.raises(InvalidInput, match="give a reason"):
+                BatchNote(kind=kind, at=NOW, reason=reason)
+
+
+@pytest.mark.parametrize("kind", AMENDING[:3], ids=lambda kind: kind.value)
+def test_an_amendment_wins_by_its_later_batch_and_says_why(database: Database, kind: BatchKind) -> None:
+    definition = dataset()
+    write(database, definition, rows([1.0, 3.0], valid=[0, 1]))
+    receipt = write(database, definition, rows([2.0, 3.0], valid=[0, 1]), kind, reason="the file was cut")
+    assert receipt.appended == {definition.name: 1}
+    assert stored(database, definition) == [(1.0,), (3.0,), (2.0,)]
+    with database.reading() as connection:
+        note = connection.execute(sa.text("SELECT kind, reason, actor FROM crfs.batch WHERE batch_id = :b"), {"b": receipt.batch_id}).one()
+    assert tuple(note) == (kind.value, "the file was cut", "tester")
+    assert write(database, definition, rows([2.0, 3.0], valid=[0, 1]), kind).batch_id is None
+    # What an ingest compares with is the amended row.
+    assert write(database, definition, rows([2.0])).batch_id is None
+    with pytest.raises(Conflict):
+        write(database, definition, rows([1.0]))
+
+
+def test_an_amendment_may_mend_the_basis_of_a_knowledge_time_alone(database: Database) -> None:
+    definition = dataset()
+    assumed = rows([1.0]).with_columns(knowledge_basis=pl.lit("assumed"))
+    write(database, definition, assumed)
+    assert write(database, definition, rows([1.0])).batch_id is None, "an ingest has nothing to say of it"
+    assert write(database, definition, rows([1.0]), BatchKind.REPARSE).batch_id is not None
+    assert stored(database, definition, columns="knowledge_basis") == [(2,), (0,)]
+    assert write(database, definition, rows([1.0]), BatchKind.REPARSE).batch_id is None
+
+
+def test_an_annulled_row_is_not_brought_back_by_an_ingest_but_by_a_correction(database: Database) -> None:
+    definition = dataset()
+    write(database, definition, rows([1.0]))
+    write(database, definition, rows([None], state="annulled"), BatchKind.ANNUL)
+    assert write(database, definition, rows([1.0])).batch_id is None
+    assert write(database, definition, rows([7.0])).batch_id is None
+    assert write(database, definition, rows([None], state="annulled"), BatchKind.ANNUL).batch_id is None
+    assert write(database, definition, rows([2.0]), BatchKind.CORRECTION).batch_id is not None
+    assert stored(database, definition, columns="row_state, value") == [(0, 1.0), (3, None), (0, 2.0)]
+
+
+def test_what_is_not_there_cannot_be_annulled(database: Database) -> None:
+    definition = dataset()
+    write(database, definition, rows([1.0]))
+    with pytest.raises(InvalidInput, match="1 of the rows to annul are not in the store"):
+        write(database, definition, rows([None, None], valid=[0, 1], state="annulled"), BatchKind.ANNUL)
+
+
+def test_annulled_rows_and_the_kind_annul_belong_together(database: Database) -> None:
+    definition = dataset()
+    for table, kind in [
+        (rows([None], state="annulled"), BatchKind.INGEST),
+        (rows([None], state="annulled"), BatchKind.CORRECTION),
+        (rows([1.0]), BatchKind.ANNUL),
+    ]:
+        with pytest.raises(InvalidInput, match="kind annul"):
+            write(database, definition, table, kind)
+
+
+@pytest.mark.parametrize("kind", [BatchKind.DEFINE, BatchKind.REGISTER, BatchKind.PROMOTE], ids=lambda kind: kind.value)
+def test_a_kind_that_speaks_of_no_rows_cannot_slip_some_in(database: Database, kind: BatchKind) -> None:
+    definition = dataset()
+    write(database, definition, rows([1.0]))
+    with pytest.raises(InvalidInput, match="has no rows"):
+        write(database, definition, rows([2.0]), kind)
+
+
+def test_a_clipped_row_is_dropped_where_a_value_known_before_says_the_same(database: Database) -> None:
+    definition = dataset()
+    write(database, definition, rows([1.0, 2.0], known=[10, 12]))
+    clipped = rows([1.0, 3.0, 2.0, 2.0], valid=[0, 1, 0, 0], known=[11, 11, 13, 11], clipped=True)
+    with pytest.raises(Conflict, match="two different rows"):
+        write(database, definition, clipped)
+    receipt = write(database, definition, clipped.head(3))
+    assert receipt.unchanged == {definition.name: 2}
+    assert stored(database, definition) == [(1.0,), (2.0,), (3.0,)]
+    # Known only later, or saying something else, it is a revision like any other.
+    receipt = write(database, definition, rows([2.0, 1.0], known=[11, 14], clipped=True))
+    assert receipt.appended == {definition.name: 2}
+
+
+def test_a_clipped_row_is_compared_with_what_counts_not_with_what_was_annulled(database: Database) -> None:
+    definition = dataset()
+    write(database, definition, rows([1.0, 2.0], known=[10, 12]))
+    write(database, definition, rows([None], known=12, state="annulled"), BatchKind.ANNUL)
+    assert write(database, definition, rows([1.0], known=13, clipped=True)).batch_id is None
+    assert write(database, definition, rows([2.0], known=14, clipped=True)).batch_id is not None
+
+
+def test_a_clipped_missing_after_a_missing_or_retracted_one_says_nothing_new(database: Database) -> None:
+    definition = dataset()
+    write(database, definition, rows([None], state="missing"))
+    assert write(database, definition, rows([None], known=11, state="retracted", clipped=True)).batch_id is None
+    assert write(database, definition, rows([1.0], known=11, clipped=True)).batch_id is not None
+
+
+def test_a_row_that_stands_twice_in_a_delivery_is_written_once_and_two_different_ones_are_refused(database: Database) -> None:
+    definition = dataset()
+    assert write(database, definition, rows([1.0, 1.0])).appended == {definition.name: 1}
+    with pytest.raises(Conflict, match="two different rows for x at 2020-01-02"):
+        write(database, definition, rows([1.0, 2.0], valid=1))
+    with pytest.raises(InvalidInput, match="one delivery a dataset"):
+        append(database, [Delivery(definition=definition, rows=rows([1.0]))] * 2, BatchNote(kind=BatchKind.INGEST, at=NOW))
+
+
+NO_ZONE = datetime(2020, 1, 1)  # noqa: DTZ001
+REFUSED = {
+    "nan": (pl.lit(math.nan).alias("value"), "NaN or infinity"),
+    "infinity": (pl.lit(-math.inf).alias("value"), "NaN or infinity"),
+    "a number as text": (pl.lit("1.50").alias("value"), "cannot hold exactly"),
+    "a text for a number": (pl.lit("high").alias("value"), "cannot be read"),
+    "an integer beyond a float": (pl.lit(2**53 + 1).alias("value"), "cannot hold exactly"),
+    "no entity": (pl.lit(None, pl.String).alias("entity"), "entity is blank"),
+    "a NUL": (pl.lit("a\0b").alias("entity"), "NUL"),
+    "no valid time": (pl.lit(None, pl.Datetime("us", "UTC")).alias("valid_time"), "valid_time is blank"),
+    "no knowledge time": (pl.lit(None, pl.Datetime("us", "UTC")).alias("knowledge_time"), "knowledge_time is blank"),
+    "no state": (pl.lit(None, pl.String).alias("row_state"), "row_state is blank"),
+    "no basis": (pl.lit(None, pl.String).alias("knowledge_basis"), "knowledge_basis is blank"),
+    "an unknown state": (pl.lit("gone").alias("row_state"), "cannot be read"),
+    "an unknown basis": (pl.lit("guessed").alias("knowledge_basis"), "cannot be read"),
+    "no zone": (pl.lit(NO_ZONE).alias("knowledge_time"), "with a time zone"),
+    "a day": (pl.lit(NO_ZONE.date()).alias("knowledge_time"), "with a time zone"),
+    "nanoseconds": (pl.lit(1_577_836_800_000_000_001).cast(pl.Datetime("ns", "UTC")).alias("knowledge_time"), "cannot hold exactly"),
+    "a missing row with a value": (pl.lit("missing").alias("row_state"), "has no values"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_row_may_have_is_refused(database: Database, name: str) -> None:
+    change, message = REFUSED[name]
+    head = _head(database)
+    with pytest.raises(InvalidInput, match=message):
+        write(database, dataset(), rows([1.0, 1.0], valid=[0, 1]).with_columns(change))
+    assert _head(database) == head
+
+
+def test_types_are_kept_exactly(database: Database) -> None:
+    kinds = [("f", ColumnType.FLOAT8), ("i", ColumnType.INT8), ("t", ColumnType.TEXT), ("b", ColumnType.BOOL), ("d", ColumnType.DATE)]
+    definition = dataset(columns=kinds)
+    table = rows([1.0]).drop("value")
+    given = {
+        "f": pl.Series([0.1], dtype=pl.Float64),
+        "i": pl.Series([2.0**40], dtype=pl.Float64),
+        "t": pl.Series(["Ω 'x' \\"], dtype=pl.Categorical()),
+        "b": pl.Series([False]),
+        "d": pl.Series([day(3).date()]),
+    }
+    write(database, definition, table.with_columns(**given))
+    assert stored(database, definition, columns="f, i, t, b, d") == [(0.1, 2**40, "Ω 'x' \\", False, day(3).date())]
+    with pytest.raises(InvalidInput, match=r"column i has 1\.5"):
+        write(database, definition, table.with_columns(**{**given, "i": pl.Series([1.5])}))
+    with pytest.raises(InvalidInput, match="lack the column b"):
+        write(database, definition, table.with_columns(**given).drop("b"))
+
+
+def test_instants_of_another_zone_are_the_same_instants(database: Database) -> None:
+    definition = dataset()
+    local = rows([1.0]).with_columns(pl.col("knowledge_time").dt.convert_time_zone("America/New_York"))
+    write(database, definition, local)
+    assert stored(database, definition, columns="knowledge_time") == [(day(10),)]
+    assert write(database, definition, rows([1.0])).batch_id is None
+
+
+def test_staging_of_a_dead_writer_is_swept_and_that_of_a_living_one_is_not(database: Database) -> None:
+    definition = dataset()
+    with database.writing() as connection:  # what a writer leaves behind that was killed while it copied
+        connection.exec_driver_sql("CREATE UNLOGGED TABLE staging.s00000000deadbeef_0 (entity_id bigint)")
+    prepared = rows([1.0]).select(
+        pl.lit(1, pl.Int64).alias("entity_id"),
+        "valid_time",
+        "knowledge_time",
+        pl.lit(0, pl.Int16).alias("row_state"),
+        pl.lit(0, pl.Int16).alias("knowledge_basis"),
+        pl.lit(None, pl.Date).alias("vintage_date"),
+        pl.lit(value=False).alias("clipped"),
+        "value",
+    )
+    with _staged(database, [(definition, prepared)]):
+        assert sweep_staging(database) == 1
+        assert len(_staging(database)) == 1
+        assert sweep_staging(database) == 0
+    assert _staging(database) == []
+
+
+def _head(database: Database) -> int:
+    with database.reading() as connection:
+        head: int = connection.exec_driver_sql("SELECT batch_id FROM crfs.head").scalar_one()
+    return head
+
+
+def _staging(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return list(connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").scalars())

@@ -1,0 +1,102 @@
+"""The job ledger: one holder at a time, and who has lost the lease writes nothing."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from crfs.errors import Conflict, NotFound
+from crfs.store.database import Database
+from crfs.store.jobs import Job, claim, finish, heartbeat, job, jobs, request_cancel, submit
+from tests.store.deliveries import NOW, dataset, rows, stored, write
+
+LEASE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def database(module_database: Database) -> Database:
+    return module_database
+
+
+def submitted(database: Database) -> Job:
+    return submit(database, job_id=uuid4(), kind="ingest", specification={"source": "fred", "n": [1, None]}, at=NOW)
+
+
+def claimed(database: Database, holder: str = "w1", *, after: timedelta = timedelta(0), of: Job | None = None) -> Job:
+    found = claim(database, holder=holder, at=NOW + after, lease=LEASE, job_id=(of or submitted(database)).job_id)
+    assert found is not None
+    return found
+
+
+def test_a_job_from_submission_to_its_outcome(database: Database) -> None:
+    queued = submitted(database)
+    assert (queued.state, queued.attempts, queued.actor) == ("queued", 0, "tester")
+    assert submit(database, job_id=queued.job_id, kind="other", specification={}, at=NOW) == queued, "the same id is the same job"
+    running = claimed(database, of=queued)
+    assert (running.state, running.lease_holder, running.attempts, running.fencing_token) == ("running", "w1", 1, 1)
+    assert running.lease_until == NOW + LEASE
+    assert running.specification == {"source": "fred", "n": [1, None]}
+    assert heartbeat(database, running.fence, at=NOW + LEASE / 2, lease=LEASE, done=3, total=9, note="vintages") is False
+    beating = job(database, running.job_id)
+    assert (beating.lease_until, beating.progress_done, beating.progress_total) == (NOW + LEASE * 1.5, 3, 9)
+    finish(database, running.fence, state="succeeded", at=NOW + LEASE, outcome={"batches": [1]})
+    done = job(database, running.job_id)
+    assert (done.state, done.outcome, done.finished_at, done.lease_until) == ("succeeded", {"batches": [1]}, NOW + LEASE, None)
+    assert claim(database, holder="w2", at=NOW + 9 * LEASE, lease=LEASE, job_id=queued.job_id) is None
+    assert jobs(database, limit=1_000)[0].created_at == NOW
+
+
+def test_a_lease_that_holds_cannot_be_taken_and_one_that_ran_out_can(database: Database) -> None:
+    first = claimed(database)
+    assert claim(database, holder="w2", at=NOW + LEASE, lease=LEASE, job_id=first.job_id) is None
+    second = claimed(database, "w2", after=LEASE * 1.1, of=first)
+    assert (second.lease_holder, second.attempts, second.fencing_token) == ("w2", 2, 2)
+
+
+def test_a_worker_that_wakes_after_its_lease_ran_out_can_write_nothing(database: Database) -> None:
+    zombie = claimed(database)
+    present = claimed(database, "w2", after=2 * LEASE, of=zombie)
+    definition = dataset()
+    with pytest.raises(Conflict, match="lost its lease"):
+        write(database, definition, rows([1.0]), fence=zombie.fence)
+    with pytest.raises(Conflict, match="this one stops"):
+        heartbeat(database, zombie.fence, at=NOW, lease=LEASE)
+    with pytest.raises(Conflict, match="not kept"):
+        finish(database, zombie.fence, state="succeeded", at=NOW)
+    assert stored(database, definition) == []
+    assert write(database, definition, rows([1.0]), fence=present.fence).batch_id is not None
+    finish(database, present.fence, state="failed", at=NOW, error="no such series")
+    with pytest.raises(Conflict, match="lost its lease"):
+        write(database, definition, rows([2.0], valid=1), fence=present.fence)
+    assert job(database, zombie.job_id).error == "no such series"
+
+
+def test_a_queued_job_is_cancelled_at_once_and_a_running_one_at_its_next_heartbeat(database: Database) -> None:
+    queued, running = submitted(database), claimed(database)
+    assert request_cancel(database, queued.job_id, at=NOW).state == "cancelled"
+    assert claim(database, holder="w2", at=NOW, lease=LEASE, job_id=queued.job_id) is None
+    assert request_cancel(database, running.job_id, at=NOW).state == "running"
+    assert heartbeat(database, running.fence, at=NOW, lease=LEASE) is True
+    finish(database, running.fence, state="cancelled", at=NOW)
+    assert request_cancel(database, running.job_id, at=NOW + LEASE).finished_at == NOW
+
+
+def test_many_workers_take_each_job_once_the_oldest_first(own_database: Database) -> None:
+    ids = [
+        submit(own_database, job_id=uuid4(), kind="ingest", specification={}, at=NOW + timedelta(seconds=number)).job_id
+        for number in range(12)
+    ]
+    first = claim(own_database, holder="w", at=NOW, lease=LEASE)
+    assert first is not None
+    assert first.job_id == ids[0]
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda number: claim(own_database, holder=f"w{number}", at=NOW, lease=LEASE), range(16)))
+    assert sorted(str(found.job_id) for found in taken if found) == sorted(map(str, ids[1:]))
+
+
+def test_a_job_that_is_not_there(database: Database) -> None:
+    with pytest.raises(NotFound, match="no job has the id"):
+        job(database, uuid4())
