@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from crfs.store.scan import StoreReader
 
 DATASET = "portfolio_file"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def build_book(session: Session, reader: StoreReader, specification: Mapping[str, Any]) -> pl.DataFrame:
@@ -39,15 +41,28 @@ def build_book(session: Session, reader: StoreReader, specification: Mapping[str
 
 def load_portfolio(session: Session, name: str, file: Path, *, valid_at: datetime | None = None) -> dict[str, Any]:
     """Keep a book file under a name: the bytes are landed, and from now on the name means them."""
+    body, file_format = read_book_file(file)
+    return load_book(session, name, body, file_format=file_format, file_name=file.name, valid_at=valid_at)
+
+
+def load_book(
+    session: Session, name: str, body: bytes, *, file_format: Any = None, file_name: str = "body", valid_at: datetime | None = None
+) -> dict[str, Any]:
+    """Keep the bytes of a book under a name; a book with a wrong cell is refused whole, with every one of them, before anything is kept.
+
+    Blank ``pd_12m`` and ``lgd`` are for a model to fill; what only a factor model can tell (an unknown group) is said by the risk run.
+    """
     import polars as pl
 
-    from crfs.credit.portfolio import read_portfolio
+    from crfs.credit.portfolio import FileFormat, read_portfolio
     from crfs.store.append import Delivery, append
     from crfs.store.publication import BatchKind, BatchNote
 
-    body, file_format = read_book_file(file)
+    check_name(name)
+    file_format = file_format or (FileFormat.PARQUET if body[:4] == b"PAR1" else FileFormat.CSV)
     table = read_portfolio(body, file_format=file_format)
-    sha256 = land_book(session, body, file)
+    check_cells(table)
+    sha256 = land_book(session, body, Path(file_name))
     now = session.clock.now()
     rows = pl.DataFrame(
         {
@@ -58,7 +73,7 @@ def load_portfolio(session: Session, name: str, file: Path, *, valid_at: datetim
             "row_state": ["value"],
             "sha256": [sha256],
             "file_format": [str(file_format)],
-            "file_name": [file.name],
+            "file_name": [file_name],
             "facilities": [table.height],
         },
         schema_overrides={"valid_time": pl.Datetime("us", "UTC"), "knowledge_time": pl.Datetime("us", "UTC")},
@@ -79,12 +94,21 @@ def list_portfolios(session: Session, *, batch_id: int | None = None) -> pl.Data
     return known.select(pl.col("entity").alias("portfolio"), "valid_time", "facilities", "file_name", "file_format", "sha256")
 
 
+def named_book(session: Session, name: str, *, batch_id: int | None = None) -> dict[str, Any]:
+    """What a run keeps of a book that was loaded under a name; no file is ever looked for."""
+    found = list_portfolios(session, batch_id=batch_id).filter(portfolio=name)
+    if found.is_empty():
+        raise NotFound(f"no portfolio is called {name!r}; crfs portfolio list shows the names")
+    row = found.row(0, named=True)
+    return {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name}
+
+
 def book_specification(session: Session, name_or_file: str, *, batch_id: int | None = None) -> dict[str, Any]:
     """What a run keeps of a book: a name that was loaded, or a file, which is landed now."""
-    found = list_portfolios(session, batch_id=batch_id).filter(portfolio=name_or_file)
-    if found.height:
-        row = found.row(0, named=True)
-        return {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name_or_file}
+    try:
+        return named_book(session, name_or_file, batch_id=batch_id)
+    except NotFound:
+        pass
     file = Path(name_or_file)
     if not file.exists():
         raise NotFound(f"no portfolio is called {name_or_file!r}, and there is no such file; crfs portfolio list shows the names")
@@ -101,6 +125,22 @@ def read_book_file(file: Path) -> tuple[bytes, Any]:
     except OSError as error:
         raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
     return body, FileFormat.PARQUET if file.suffix == ".parquet" else FileFormat.CSV
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no address could hold."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"portfolio {name!r}: a name is letters, digits, '.', '_' and '-', at most 64 of them")
+
+
+def check_cells(book: pl.DataFrame) -> None:
+    """Refuse a book with a wrong cell: types, ranges, facilities that are there twice, columns that nobody knows."""
+    from crfs.credit.schemas import PORTFOLIO
+    from crfs.quality.checks import Checked, check_columns
+    from crfs.workflows.portfolio_risk import columns_of_a_book
+
+    typed, faults = check_columns(columns_of_a_book(book), PORTFOLIO, allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
+    Checked(accepted=typed.filter(~faults.bad), rejected=faults.table()).require_all("the book")
 
 
 def land_book(session: Session, body: bytes, file: Path) -> str:

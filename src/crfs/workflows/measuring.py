@@ -45,12 +45,12 @@ def risk(
     """
     from crfs.credit.factor_model import FactorModel
     from crfs.models.canonical import canonical_json
-    from crfs.workflows.portfolio_risk import _champions, measure_portfolio
+    from crfs.workflows.portfolio_risk import champions, measure_portfolio
 
     content = dict(read_factor_model(factor_model))
     if copula is not None:
         content["copula"] = copula
-    fillers = _champions(session) if models is None else list(models)
+    fillers = champions(session) if models is None else list(models)
     check_book(session, str(book), FactorModel.from_json(canonical_json(content)), fillers=fillers, default_ccf=default_ccf)
     options = {
         "confidences": None if confidences is None else list(confidences),
@@ -172,9 +172,9 @@ def _book_table(session: Session, book: str) -> pl.DataFrame:
 
 
 def _known_columns(table: pl.DataFrame) -> pl.DataFrame:
-    from crfs.workflows.portfolio_risk import _columns_of_a_book
+    from crfs.workflows.portfolio_risk import columns_of_a_book
 
-    return _columns_of_a_book(table)
+    return columns_of_a_book(table)
 
 
 def _refuse(book: str, rejected: pl.DataFrame, *, hint: str = "") -> None:

@@ -44,7 +44,7 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         progress("filling the book from the models", 1, 3)
         book = fill_book(session, reader, _numbers(book), models, at=parse_instant(specification.get("as_of") or "", what="as_of"))
         origins = {name: _counts(book[name]) for name in _ORIGINS}
-    checked = _columns_of_a_book(book)
+    checked = columns_of_a_book(book)
     progress("simulating losses", 2, 3)
     options = {name: specification.get(name, default) for name, default in DEFAULTS.items()}
     with ThreadPoolExecutor(max_workers=session.workers) as pool:
@@ -94,7 +94,7 @@ def measure_portfolio(
         **{name: value for name, value in (options or {}).items() if value is not None},
     }
     references = {}
-    for name in _champions(session) if models is None else models:
+    for name in champions(session) if models is None else models:
         references[name] = model_reference(champion(session.database, name))
     if references:
         specification["models"] = references
@@ -119,7 +119,8 @@ def risk_answer(run: Run, document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _champions(session: Session) -> list[str]:
+def champions(session: Session) -> list[str]:
+    """Of the models that fill a book (``pd``, ``lgd``, ``ead``) those that have a champion."""
     from crfs.store.registry import model_versions
 
     return [name for name in _MODELS if any(v.role == "champion" for v in model_versions(session.database, model=name))]
@@ -140,7 +141,7 @@ def _numbers(book: pl.DataFrame) -> pl.DataFrame:
     return book.with_columns(casts)
 
 
-def _columns_of_a_book(book: pl.DataFrame) -> pl.DataFrame:
+def columns_of_a_book(book: pl.DataFrame) -> pl.DataFrame:
     """The columns that the schema of a book knows; what the models read besides is left out."""
     from crfs.credit.schemas import PORTFOLIO
     from crfs.quality.portfolio import LOADING
