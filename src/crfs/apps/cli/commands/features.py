@@ -1,0 +1,46 @@
+"""``crfs features``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crfs.apps.cli.door import Door, pass_door
+from crfs.apps.cli.lazily import group
+
+
+@group("features")
+def features() -> None:
+    """Training sets that do not see the future, and the check that they do not."""
+
+
+@features.command("build")
+@click.argument("specification", metavar="SPEC", type=click.Path(path_type=Path))
+@click.option("--spine", type=click.Path(path_type=Path), required=True, help="CSV or Parquet with observed_at and the entities' columns.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The .csv or .parquet to write; its manifest is put beside it.")
+@click.option("--as-of", metavar="TIME", help="A cap on what is known: each row is answered at its own time, and not after this.")
+@click.option("--vintage", metavar="TIME", help="One vintage for all rows; the manifest says that it sees the future.")
+@click.option("--recorded-as-of", metavar="TIME", help="As this store had it then.")
+@click.option("--not-strict", is_flag=True, help="Accept knowledge times that rest on an assumed lag.")
+@pass_door
+def build(
+    door: Door,
+    specification: Path,
+    spine: Path,
+    out: Path,
+    not_strict: bool,
+    **clocks: str | None,
+) -> None:
+    """Join the factors of a TOML SPEC to every row of a spine, as they were known at the row's own time."""
+    from crfs.workflows.training_files import build_from_file
+
+    with door.session() as session, door.progress() as progress:
+        manifest = build_from_file(session, specification, spine, out, strict=not not_strict, progress=progress, **clocks)
+    sees = " (one vintage for all rows: it sees the future of older ones)" if manifest["sees_the_future"] else ""
+    door.lines(
+        manifest,
+        f"{out}: {manifest['rows']:,} rows, {len(manifest['columns'])} columns{sees}",
+        f"run {manifest['run_id']}  content sha256={manifest['content_sha256']}",
+        f"again: crfs replay {manifest['run_id']}",
+    )

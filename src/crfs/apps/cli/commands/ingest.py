@@ -1,0 +1,60 @@
+"""``crfs ingest``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crfs.apps.cli.door import Door, pass_door
+from crfs.apps.cli.exits import ExitCode
+from crfs.apps.cli.lazily import command
+
+if TYPE_CHECKING:
+    from crfs.workflows.ingestion import IngestReport
+
+
+@command("ingest")
+@click.argument("source")
+@click.argument("series", nargs=-1)
+@click.option("--since", metavar="DAY", help="The first day wanted.")
+@click.option("--until", metavar="DAY", help="The last day wanted.")
+@click.option("--vintages", type=click.Choice(["all", "latest"]), default="latest", show_default=True, help="Which vintages.")
+@click.option("--replay", type=click.Path(path_type=Path), metavar="DIR", help="Recorded answers instead of the network.")
+@click.option("--dataset", help="csv: the dataset that the file has rows of.")
+@click.option("--file", type=click.Path(path_type=Path), help="csv: the file.")
+@click.option("--seed", type=int, help="bureau: the seed of the simulation (1).")
+@click.option("--obligors", type=int, help="bureau: how many obligors.")
+@click.option("--first-month", metavar="DAY", help="bureau: the first day of the first month (2004-10-01).")
+@click.option("--months", type=int, help="bureau: how many months (60).")
+@pass_door
+def ingest(door: Door, source: str, series: tuple[str, ...], dataset: str | None, **options: Any) -> ExitCode:
+    """Bring SERIES of SOURCE into the store; the same bytes again add nothing.
+
+    Exit code 4 says that some rows were rejected while the others were stored.
+    """
+    from crfs.workflows.collection import collect, is_partial
+
+    with door.session() as session:
+        with door.progress() as progress:
+            report = collect(session, source, (*series, *([dataset] if dataset else [])), progress=progress, **options)
+        door.lines(report.to_dict(), *report_lines(report))
+    return ExitCode.DONE_IN_PART if is_partial(report) else ExitCode.DONE
+
+
+def report_lines(report: IngestReport) -> list[str]:
+    """What an ingest did, for people."""
+    from crfs.apps.cli.problems import SHOWN
+
+    lines = [f"{report.source}: {report.payloads:,} payloads, {len(report.batches):,} batches"]
+    for dataset in sorted(report.appended.keys() | report.unchanged.keys()):
+        lines.append(f"  {dataset}: {report.appended.get(dataset, 0):,} rows appended, {report.unchanged.get(dataset, 0):,} unchanged")
+    lines += [f"  note: {note}" for note in report.notes]
+    if report.rejected_rows:
+        lines.append(f"  {report.rejected_rows:,} rows rejected:")
+        for item in report.rejected[:SHOWN]:
+            lines.append(f"    {item['stream']}, row {item['row']}, column {item['column']}: {item['reason']}: {item['detail']}")
+        if report.rejected_rows > SHOWN:
+            lines.append(f"    … and {report.rejected_rows - SHOWN:,} more")
+    return lines

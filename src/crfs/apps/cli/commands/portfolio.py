@@ -1,0 +1,122 @@
+"""``crfs portfolio``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crfs.apps.cli.door import Door, pass_door
+from crfs.apps.cli.lazily import group
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Decimals(click.ParamType[tuple[float, ...]]):
+    """Numbers with commas between them."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not numbers with commas between them, like 0.99,0.999", param, ctx)
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names with commas between them; ``none`` is none of them."""
+
+    name = "names"
+
+    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> tuple[str, ...]:
+        """The names."""
+        if isinstance(value, tuple):
+            return value
+        return () if value == "none" else tuple(part.strip() for part in str(value).split(","))
+
+
+@group("portfolio")
+def portfolio() -> None:
+    """Books: load, list, VaR and ES, concentration."""
+
+
+@portfolio.command("load")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@pass_door
+def load(door: Door, name: str, file: Path) -> None:
+    """Keep a book FILE under NAME."""
+    from crfs.workflows.measuring import load_checked
+
+    with door.session() as session:
+        document = load_checked(session, name, file)
+    door.lines(document, f"{name}: {document['facilities']:,} facilities, sha256={document['sha256']}")
+
+
+@portfolio.command("list")
+@pass_door
+def list_(door: Door) -> None:
+    """The newest book under each name."""
+    from crfs.workflows.measuring import portfolios
+
+    with door.session() as session:
+        found = portfolios(session)
+    door.table(
+        found, ["portfolio", "valid_time", "facilities", "file_name", "sha256"], empty="No book was loaded: crfs portfolio load NAME FILE"
+    )
+
+
+@portfolio.command("risk")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit).")
+@click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own.")
+@click.option("--confidence", "confidences", type=Decimals(), default="0.99,0.999", show_default=True, help="Of VaR and ES.")
+@click.option("--method", default="auto", show_default=True, help="auto, closed_form, thinning or plain.")
+@click.option("--rel-tol", type=float, default=0.005, show_default=True, help="Relative error at which the simulation stops.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the simulation: the same seed gives the same numbers.")
+@click.option("--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios to simulate.")
+@click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
+@click.option("--models", type=Names(), metavar="pd,lgd,ead|none", help="Champions that fill blank cells; all there are, if not given.")
+@click.option("--as-of", metavar="TIME", help="What is known when blanks are filled. Now, if not given.")
+@click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then.")
+@click.option("--label", help="A name for the run.")
+@pass_door
+def risk(door: Door, book: str, **options: Any) -> None:
+    """Expected and unexpected loss, VaR and ES with their errors, concentration and contributions of a book.
+
+    A book with a row that cannot be measured is refused, and every wrong place is named.
+    """
+    from crfs.apps.cli.reports.risk import show
+    from crfs.workflows.measuring import risk as measure
+
+    with door.session() as session, door.progress() as progress:
+        answer = measure(session, book, progress=progress, **options)
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("concentration")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option("--top", type=int, default=10, show_default=True, help="How many of the largest to list.")
+@pass_door
+def concentration(door: Door, book: str, top: int) -> None:
+    """How a book's exposure is spread over obligors, sectors, regions, ratings and groups."""
+    from crfs.apps.cli.screen import money, number, table
+    from crfs.workflows.measuring import concentration as spread
+
+    with door.session() as session:
+        document = spread(session, book, top=top)
+
+    def render(screen: Console) -> None:
+        screen.print(f"{document['facilities']:,} facilities, exposure {money(document['total_ead'])}")
+        for name, part in document["by"].items():
+            screen.print()
+            title = f"{name}: {part['names']:,} names, HHI {number(part['hhi'])}, as many as {part['effective_names']:.1f} equal ones"
+            screen.print(table(part["largest"], ["name", "ead", "share"], title=title))
+
+    door.answer(document, render)

@@ -1,0 +1,42 @@
+"""``crfs verify``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from crfs.apps.cli.door import Door, pass_door
+from crfs.apps.cli.exits import ExitCode
+from crfs.apps.cli.lazily import command
+
+
+@command("verify")
+@click.option("--all", "everything", is_flag=True, help="Everything there is: what is done without it too.")
+@pass_door
+def verify(door: Door, everything: bool) -> ExitCode:
+    """Hash every payload and result anew, and reconcile batches, head and row counts.
+
+    Exit code 2 says that something is wrong: each damaged payload is named with the runs that rest on it.
+    """
+    from crfs.workflows.verification import verify as check
+
+    del everything
+    with door.session() as session:
+        document = check(session)
+    door.lines(document, *_lines(document))
+    return ExitCode.DONE if document["sound"] else ExitCode.VERIFICATION_FAILED
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    expired = f" ({document['expired_payloads']:,} expired)" if document["expired_payloads"] else ""
+    lines = [
+        f"{document['payloads']:,} payloads{expired}, {document['artefacts']:,} artefacts, {document['batches']:,} batches, {document['rows']:,} rows"
+    ]
+    for payload in document["damaged_payloads"]:
+        lines.append(f"DAMAGED payload {payload['sha256']}: its bytes have another hash; {len(payload['runs'])} runs rest on it")
+        lines += [f"  {run}" for run in payload["runs"]]
+    lines += [f"DAMAGED artefact {sha256}: a replay of the run that made it computes it again" for sha256 in document["damaged_artefacts"]]
+    lines += [f"WRONG {error}" for error in document["book_errors"]]
+    lines.append("VERIFIED" if document["sound"] else "VERIFICATION FAILED")
+    return lines

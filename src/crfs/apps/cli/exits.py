@@ -1,0 +1,52 @@
+"""Exit codes: how each deliberate error ends a command."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from crfs.errors import (
+    Conflict,
+    CrfsError,
+    InvalidInput,
+    NotYetKnown,
+    ServiceUnavailable,
+    SourceRejected,
+    SourceUnavailable,
+    VerificationFailed,
+)
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    CALLERS_MISTAKE = 1
+    VERIFICATION_FAILED = 2
+    NO_SERVICE = 3
+    DONE_IN_PART = 4
+    INTERRUPTED = 130
+
+
+EXIT_CODES: dict[type[CrfsError], ExitCode] = {
+    InvalidInput: ExitCode.CALLERS_MISTAKE,
+    NotYetKnown: ExitCode.CALLERS_MISTAKE,
+    SourceRejected: ExitCode.CALLERS_MISTAKE,
+    Conflict: ExitCode.CALLERS_MISTAKE,
+    VerificationFailed: ExitCode.VERIFICATION_FAILED,
+    ServiceUnavailable: ExitCode.NO_SERVICE,
+    SourceUnavailable: ExitCode.NO_SERVICE,
+}
+"""Every class below :class:`~crfs.errors.CrfsError` that the tree has; a subclass ends as its parent does."""
+
+
+def exit_code(error: CrfsError) -> ExitCode:
+    """The exit code of an error.
+
+    >>> from crfs.errors import NotFound
+    >>> exit_code(NotFound("no such run"))
+    <ExitCode.CALLERS_MISTAKE: 1>
+    """
+    for kind in type(error).__mro__:
+        if kind in EXIT_CODES:
+            return EXIT_CODES[kind]
+    return ExitCode.CALLERS_MISTAKE

@@ -1,0 +1,80 @@
+"""A risk run on the terminal: losses with their errors, concentration, contributions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from crfs.apps.cli.screen import money, number, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TOP = 8
+
+
+def show(screen: Console, answer: Mapping[str, Any]) -> None:
+    """The run's numbers, and how to have them again."""
+    currency = answer["currency"]
+    screen.print(
+        f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors, exposure {money(answer['total_ead'], currency)}"
+    )
+    screen.print(
+        f"as of {answer['as_of']}, recorded as of {answer['recorded_as_of']} (batch {answer['batch_id']}); {answer['method']}, "
+        f"{answer['scenarios']:,} scenarios, seed {answer['seed']}, {answer['copula']} copula"
+    )
+    screen.print()
+    screen.print(table(_losses(answer), ["loss in 12 months", "amount", "standard error", "95 % interval"]))
+    screen.print()
+    adjustment = answer["granularity_adjustment"]
+    if adjustment is not None:
+        granularity = f"granularity adjustment {money(adjustment, currency)}"
+    else:
+        granularity = f"no granularity adjustment: {answer['granularity_note']}"
+    screen.print(f"HHI {number(answer['hhi'])}: as concentrated as {answer['effective_names']:.1f} equal names; {granularity}")
+    for by, title in (("obligor", "Largest obligors by expected shortfall"), ("sector", "Sectors")):
+        rows = _contributions(answer, by)
+        if rows:
+            screen.print()
+            screen.print(table(rows, list(rows[0]), title=title))
+    for note in answer["notes"]:
+        screen.print(f"Note: {note}")
+    screen.print()
+    screen.print(f"run {answer['run_id']}  sha256={answer['result_sha256']}")
+    screen.print(f"again: crfs replay {answer['run_id']}   bytes: crfs lineage {answer['run_id']} --to payload")
+
+
+def _losses(answer: Mapping[str, Any]) -> list[dict[str, str]]:
+    def row(name: str, value: float, error: float | None, low: float | None = None, high: float | None = None) -> dict[str, str]:
+        interval = f"{money(low)} to {money(high)}" if low is not None and high is not None else ""
+        return {
+            "loss in 12 months": name,
+            "amount": money(value),
+            "standard error": "exact" if error is None else money(error),
+            "95 % interval": interval,
+        }
+
+    rows = [row("EL", answer["el"], None), row("UL", answer["ul"], answer["ul_se"])]
+    for measure in answer["measures"]:
+        for name in ("var", "es"):
+            label = f"{'VaR' if name == 'var' else 'ES'} {measure['confidence'] * 100:g} %"
+            rows.append(row(label, measure[name], measure[f"{name}_se"], measure[f"{name}_low"], measure[f"{name}_high"]))
+    return rows
+
+
+def _contributions(answer: Mapping[str, Any], by: str) -> list[dict[str, Any]]:
+    chosen = [part for part in answer["contributions"] if part["by"] == by and part["name"] is not None]
+    last = max(range(len(answer["measures"])), key=lambda i: answer["measures"][i]["confidence"], default=0)
+    ordered = sorted(chosen, key=lambda part: -part["es"][last]["es"] if part["es"] else 0.0)[:TOP]
+    total = answer["measures"][last]["es"] if answer["measures"] else 0.0
+    return [
+        {
+            by: part["name"],
+            "exposure": money(part["ead"]),
+            "EL": money(part["el"]),
+            **{f"ES {item['confidence'] * 100:g} %": money(item["es"]) for item in part["es"]},
+            "error": money(part["es"][last]["es_se"]),
+            "share": f"{part['es'][last]['es'] / total * 100:.1f} %" if total else "",
+        }
+        for part in ordered
+    ]

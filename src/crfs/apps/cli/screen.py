@@ -1,0 +1,80 @@
+"""Answers for people: tables and numbers on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_WIDE = 200
+"""Columns where the output is no terminal: a pipe has no width, and a table that is folded cannot be searched."""
+
+
+def console() -> Console:
+    """The standard output; no colour and no folding where it is no terminal."""
+    from rich.console import Console
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
+    return Console(file=sys.stdout, highlight=False, width=width, soft_wrap=not sys.stdout.isatty(), emoji=False, markup=False)
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, title: str | None = None) -> Table:
+    """Rows as a table of the named columns; numbers stand on the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in columns:
+        numbers = all(isinstance(row.get(name), int | float | None) and not isinstance(row.get(name), bool) for row in rows)
+        made.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell(row.get(name))) for name in columns))
+    return made
+
+
+def cell(value: Any) -> str:
+    """One value for people: instants to the second in UTC, whole days as days, nothing for what is absent."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            at_midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
+            return value.strftime("%Y-%m-%d" if at_midnight else "%Y-%m-%dT%H:%M:%SZ")
+        case date():
+            return value.isoformat()
+        case int():
+            return f"{value:,}"
+        case float():
+            return number(value)
+        case Mapping():
+            return ", ".join(f"{name} {cell(item)}" for name, item in value.items())
+        case list() | tuple():
+            return ", ".join(cell(item) for item in value)
+    return str(value)
+
+
+def number(value: float) -> str:
+    """A number with as many digits as a reader wants.
+
+    >>> number(1234567.891), number(0.0123456789), number(12.5)
+    ('1,234,567.89', '0.0123457', '12.5')
+    """
+    return f"{value:,.2f}" if abs(value) >= 10_000 else f"{value:.6g}"
+
+
+def money(value: float | None, currency: str | None = None) -> str:
+    """An amount in whole currency units.
+
+    >>> money(12517354.5, "USD")
+    '12,517,354 USD'
+    """
+    return "–" if value is None else f"{value:,.0f}" + (f" {currency}" if currency else "")
