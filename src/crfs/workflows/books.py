@@ -137,7 +137,7 @@ def check_cells(book: pl.DataFrame) -> None:
     """Refuse a book with a wrong cell: types, ranges, facilities that are there twice, columns that nobody knows."""
     from crfs.credit.schemas import PORTFOLIO
     from crfs.quality.checks import Checked, check_columns
-    from crfs.workflows.portfolio_risk import columns_of_a_book
+    from crfs.workflows.book_columns import columns_of_a_book
 
     typed, faults = check_columns(columns_of_a_book(book), PORTFOLIO, allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
     Checked(accepted=typed.filter(~faults.bad), rejected=faults.table()).require_all("the book")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.book_columns import columns_of_a_book
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
 
@@ -74,20 +75,6 @@ def risk(
     return answer
 
 
-def load_checked(session: Session, name: str, file: Path) -> dict[str, Any]:
-    """Keep a book file under a name, if its cells are possible ones; blanks that models fill and groups are looked at when it is measured."""
-    from crfs.credit.portfolio import read_portfolio
-    from crfs.credit.schemas import PORTFOLIO
-    from crfs.quality.checks import check_columns
-    from crfs.workflows.books import load_portfolio, read_book_file
-
-    body, file_format = read_book_file(file)
-    table = read_portfolio(body, file_format=file_format)
-    _, faults = check_columns(_known_columns(table), PORTFOLIO, allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
-    _refuse(str(file), faults.table())
-    return load_portfolio(session, name, file)
-
-
 def portfolios(session: Session) -> list[dict[str, Any]]:
     """The newest book under each name."""
     from crfs.workflows.books import list_portfolios
@@ -102,7 +89,7 @@ def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[
 
     table = _book_table(session, str(book))
     typed, faults = check_columns(
-        _known_columns(table), PORTFOLIO, allow_blank=("pd_12m", "lgd", "r2", "group", *(() if "ead" in table.columns else ("ead",)))
+        columns_of_a_book(table), PORTFOLIO, allow_blank=("pd_12m", "lgd", "r2", "group", *(() if "ead" in table.columns else ("ead",)))
     )
     _refuse(str(book), faults.table())
     if "ead" not in typed.columns:
@@ -144,11 +131,10 @@ def check_book(
 
     table = _book_table(session, book)
     blanks = [column for name, column in (("pd", "pd_12m"), ("lgd", "lgd")) if name in fillers]
-    filled = _known_columns(table)
     if "ead" in fillers and "drawn" in table.columns:
         # What the EAD model will say is not known yet; any conversion factor stands for it while the other cells are checked.
         default_ccf = 0.0 if default_ccf is None else default_ccf
-    checked = validate_portfolio(filled, factor_model, allow_blank=blanks, default_ccf=default_ccf)
+    checked = validate_portfolio(columns_of_a_book(table), factor_model, allow_blank=blanks, default_ccf=default_ccf)
     if checked.rejected.height:
         missing = checked.rejected.filter(reason=Reason.MISSING.value)
         hint = "" if missing.is_empty() or fillers else "; blank pd_12m and lgd are filled where models were trained and promoted"
@@ -169,12 +155,6 @@ def _book_table(session: Session, book: str) -> pl.DataFrame:
         raise NotFound(f"no portfolio is called {book!r}, and there is no such file; crfs portfolio list shows the names")
     body, file_format = read_book_file(file)
     return read_portfolio(body, file_format=file_format)
-
-
-def _known_columns(table: pl.DataFrame) -> pl.DataFrame:
-    from crfs.workflows.portfolio_risk import columns_of_a_book
-
-    return columns_of_a_book(table)
 
 
 def _refuse(book: str, rejected: pl.DataFrame, *, hint: str = "") -> None:

@@ -35,22 +35,35 @@ def version_document(version: ModelVersion) -> dict[str, Any]:
 def model_specification(kind: str, file: Path | None) -> dict[str, Any]:
     """The specification of a model from its file, or one that ships with crfs (``pd``, ``lgd``, ``ead``); ``kind`` must be what it makes."""
     from crfs.workflows.packaged import packaged_model
-    from crfs.workflows.training import read_specification
 
     if file is None:
         if kind not in PACKAGED:
             raise InvalidInput(f"crfs ships specifications of {', '.join(PACKAGED)}; for {kind!r} give a file (--spec FILE)")
         return packaged_model(kind)
+    specification = read_specification_file(file)
+    if kind not in (specification.get("kind"), specification.get("model")):
+        raise InvalidInput(f"{file} makes model = {specification.get('model')!r} of kind = {specification.get('kind')!r}, not {kind!r}")
+    return specification
+
+
+def read_specification_file(file: Path) -> dict[str, Any]:
+    """A model's specification from its TOML file."""
+    from crfs.workflows.training import read_specification
+
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise InvalidInput(f"{file} is not UTF-8 text") from None
     except OSError as error:
         raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
-    specification = read_specification(text, where=str(file))
-    if kind not in (specification.get("kind"), specification.get("model")):
-        raise InvalidInput(f"{file} makes model = {specification.get('model')!r} of kind = {specification.get('kind')!r}, not {kind!r}")
-    return specification
+    return read_specification(text, where=str(file))
+
+
+def model_content(given: Mapping[str, Any] | Path | str) -> Mapping[str, Any]:
+    """A specification as it is, from its TOML file, or by the name of one that ships with crfs."""
+    if isinstance(given, Mapping):
+        return given
+    return model_specification(given, None) if isinstance(given, str) and given in PACKAGED else read_specification_file(Path(given))
 
 
 def train_model(
@@ -141,8 +154,8 @@ def score_file(session: Session, model: str, file: Path, *, version: int | None 
 
 def _read_table(file: Path) -> Any:
     from crfs.credit.portfolio import read_portfolio
+    from crfs.workflows.book_columns import numeric_cells
     from crfs.workflows.books import read_book_file
-    from crfs.workflows.portfolio_risk import _numbers
 
     body, file_format = read_book_file(file)
-    return _numbers(read_portfolio(body, file_format=file_format))
+    return numeric_cells(read_portfolio(body, file_format=file_format))

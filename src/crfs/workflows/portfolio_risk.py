@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from crfs.workflows.book_columns import ORIGINS, columns_of_a_book, numeric_cells
 from crfs.workflows.books import book_specification, build_book
 from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.scoring import fill_book, model_reference, model_runs
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 DEFAULTS: dict[str, Any] = {"confidences": [0.99, 0.999], "method": "auto", "rel_tol": 0.005, "seed": 1, "max_scenarios": 200_000}
 _MODELS = ("pd", "lgd", "ead")
-_ORIGINS = ("ead_origin", "lgd_origin", "pd_12m_origin")
 
 
 def compute(session: Session, specification: Mapping[str, Any], batch_id: int, progress: Progress) -> Computation:
@@ -42,8 +42,8 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
     origins: dict[str, dict[str, int]] = {}
     if models:
         progress("filling the book from the models", 1, 3)
-        book = fill_book(session, reader, _numbers(book), models, at=parse_instant(specification.get("as_of") or "", what="as_of"))
-        origins = {name: _counts(book[name]) for name in _ORIGINS}
+        book = fill_book(session, reader, numeric_cells(book), models, at=parse_instant(specification.get("as_of") or "", what="as_of"))
+        origins = {name: _counts(book[name]) for name in ORIGINS}
     checked = columns_of_a_book(book)
     progress("simulating losses", 2, 3)
     options = {name: specification.get(name, default) for name, default in DEFAULTS.items()}
@@ -124,31 +124,6 @@ def champions(session: Session) -> list[str]:
     from crfs.store.registry import model_versions
 
     return [name for name in _MODELS if any(v.role == "champion" for v in model_versions(session.database, model=name))]
-
-
-def _numbers(book: pl.DataFrame) -> pl.DataFrame:
-    """Number columns of a book read from text, as numbers where they can be; a cell that cannot stays for the checks to name."""
-    import polars as pl
-
-    casts = []
-    for name in ("ead", "lgd", "pd_12m", "drawn", "limit", "lgd_sd"):
-        if name in book.columns and book[name].dtype == pl.String:
-            text = pl.col(name).str.strip_chars()
-            blank = book.select((text.is_null()) | (text == ""))[name]
-            numbers = book.select(text.cast(pl.Float64, strict=False))[name]
-            if (numbers.is_not_null() | blank).all():
-                casts.append(numbers)
-    return book.with_columns(casts)
-
-
-def columns_of_a_book(book: pl.DataFrame) -> pl.DataFrame:
-    """The columns that the schema of a book knows; what the models read besides is left out."""
-    from crfs.credit.schemas import PORTFOLIO
-    from crfs.quality.portfolio import LOADING
-
-    known = {column.name for column in PORTFOLIO.columns}
-    extra = {"facility_type", "segment", "months_on_book", "collateral_value", *_ORIGINS}
-    return book.select(name for name in book.columns if name in known or name.startswith(LOADING) or name not in extra)
 
 
 def _segments(book: pl.DataFrame) -> list[dict[str, Any]]:

@@ -141,7 +141,8 @@ def _check(session: Session, request: RiskRequest) -> None:
     from crfs.store.registry import champion
     from crfs.workflows.books import build_book
     from crfs.workflows.observations import recorded_state
-    from crfs.workflows.portfolio_risk import DEFAULTS, champions, columns_of_a_book
+    from crfs.workflows.book_columns import columns_of_a_book
+    from crfs.workflows.portfolio_risk import DEFAULTS, champions
     from crfs.workflows.spines import require
     from crfs.workflows.times import parse_instant
 

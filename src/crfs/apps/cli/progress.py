@@ -36,7 +36,7 @@ def step_of(text: str) -> str:
     ('history: packaged', 'credit bureau', 'simulating')
     """
     parts = text.split(": ")
-    return ": ".join(parts[:2]) if len(parts) > 2 else parts[0]
+    return ": ".join(parts[:2]) if len(parts) > 2 and parts[1] not in parts[0] else parts[0]
 
 
 class _Lines:

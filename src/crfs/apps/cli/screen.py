@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 _WIDE = 200
 """Columns where the output is no terminal: a pipe has no width, and a table that is folded cannot be searched."""
+
+
+_WRITTEN = re.compile(r"-?[0-9][0-9,.]*( %)?")
 
 
 def console() -> Console:
@@ -32,11 +36,18 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, title: s
 
     made = Table(title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in columns:
-        numbers = all(isinstance(row.get(name), int | float | None) and not isinstance(row.get(name), bool) for row in rows)
+        numbers = all(_is_number(row.get(name)) for row in rows)
         made.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         made.add_row(*(Text(cell(row.get(name))) for name in columns))
     return made
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a cell stands on the right: a number, one that was written out with its unit, or nothing."""
+    if isinstance(value, str):
+        return not value or value == "exact" or _WRITTEN.fullmatch(value) is not None
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def cell(value: Any) -> str:
@@ -72,9 +83,11 @@ def number(value: float) -> str:
 
 
 def money(value: float | None, currency: str | None = None) -> str:
-    """An amount in whole currency units.
+    """An amount in currency units; hundredths where it is small.
 
-    >>> money(12517354.5, "USD")
-    '12,517,354 USD'
+    >>> money(12517354.5, "USD"), money(2.4)
+    ('12,517,354 USD', '2.40')
     """
-    return "–" if value is None else f"{value:,.0f}" + (f" {currency}" if currency else "")
+    if value is None:
+        return "–"
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}") + (f" {currency}" if currency else "")

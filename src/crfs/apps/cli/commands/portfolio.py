@@ -52,10 +52,10 @@ def portfolio() -> None:
 @pass_door
 def load(door: Door, name: str, file: Path) -> None:
     """Keep a book FILE under NAME."""
-    from crfs.workflows.measuring import load_checked
+    from crfs.workflows.books import load_portfolio
 
     with door.session() as session:
-        document = load_checked(session, name, file)
+        document = load_portfolio(session, name, file)
     door.lines(document, f"{name}: {document['facilities']:,} facilities, sha256={document['sha256']}")
 
 

@@ -1,0 +1,367 @@
+"""The library's face: an open store whose functions are the verbs of the command line.
+
+::
+
+    with crfs.open() as store:
+        store.ingest("packaged")
+        history = store.factors.get("us.unemployment_rate_quarterly", as_of="2009-06-30").table
+        version = store.models.train("pd")
+        answer = store.portfolio.risk("book.csv", "model.json", confidences=(0.999,))
+        store.replay(answer["run_id"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from crfs.workflows.session import Progress, Session, no_progress, open_session
+
+if TYPE_CHECKING:
+    from crfs.workflows.factors import FactorHistory, FactorVintages
+    from crfs.workflows.ingestion import IngestReport
+    from crfs.workflows.runs import Replay
+
+
+def open_store(url: str | None = None, data_dir: Path | str | None = None) -> Store:
+    """Open the store at ``url``, else at ``CRFS_STORE__URL``, else the embedded one in ``data_dir``; close it, or use it in a ``with``."""
+    return Store(open_session(url, data_dir=data_dir))
+
+
+class Store:
+    """An open store.
+
+    Verbs of one word are its functions; ``factors``, ``datasets``, ``features``, ``models``, ``portfolio``, ``payloads`` and ``jobs`` have
+    theirs. Times are instants with a zone, or texts: an RFC 3339 instant, or a day, which means its end.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.factors = Factors(session)
+        self.datasets = Datasets(session)
+        self.features = Features(session)
+        self.models = Models(session)
+        self.portfolio = Portfolio(session)
+        self.payloads = Payloads(session)
+        self.jobs = Jobs(session)
+
+    def ingest(
+        self,
+        source: str,
+        series: str | Sequence[str] = (),
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        vintages: Literal["all", "latest"] = "latest",
+        replay: Path | str | None = None,
+        file: Path | str | None = None,
+        seed: int | None = None,
+        obligors: int | None = None,
+        first_month: str | None = None,
+        months: int | None = None,
+        progress: Progress = no_progress,
+    ) -> IngestReport:
+        """Bring a source's rows into the store; see :func:`crfs.workflows.collection.collect`."""
+        from crfs.workflows.collection import collect
+
+        return collect(
+            self.session,
+            source,
+            (series,) if isinstance(series, str) else series,
+            since=since,
+            until=until,
+            vintages=vintages,
+            replay=replay,
+            file=file,
+            seed=seed,
+            obligors=obligors,
+            first_month=first_month,
+            months=months,
+            progress=progress,
+        )
+
+    def demo(self, *, progress: Progress = no_progress) -> dict[str, Any]:
+        """The main job; its report."""
+        from crfs.workflows.demo import demo
+
+        return demo(self.session, progress=progress)
+
+    def replay(self, run_id: str, *, recorded_as_of: str | datetime | int | None = None, progress: Progress = no_progress) -> Replay:
+        """Compute a result again and compare it to the byte."""
+        from crfs.workflows.replaying import replay_run
+
+        return replay_run(self.session, run_id, recorded_as_of=recorded_as_of, progress=progress)
+
+    def lineage(self, run_id: str) -> dict[str, Any]:
+        """What a result rests on, down to the bytes that came over the wire."""
+        from crfs.workflows.lineage import trace
+
+        return trace(self.session, run_id)
+
+    def verify(self) -> dict[str, Any]:
+        """Whether every byte and every book of the store is what it was."""
+        from crfs.workflows.verification import verify
+
+        return verify(self.session)
+
+    def close(self) -> None:
+        """Close the connections; the last client of an embedded store stops its servers."""
+        self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Factors:
+    """Factors: what there is, and what was known when."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(self, *, category: str | None = None, search: str | None = None) -> list[dict[str, Any]]:
+        """Factors in force."""
+        from crfs.workflows.factors import list_factors
+
+        return list_factors(self._session, category=category, search=search)
+
+    def show(self, mnemonic: str) -> dict[str, Any]:
+        """What a factor means, where it comes from, and what the store has of it."""
+        from crfs.workflows.factors import show_factor
+
+        return show_factor(self._session, mnemonic)
+
+    def get(
+        self,
+        mnemonic: str,
+        *,
+        entity: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        as_of: str | datetime | None = None,
+        recorded_as_of: str | datetime | None = None,
+    ) -> FactorHistory:
+        """A factor's history as known at a time; ``.table`` is the polars table."""
+        from crfs.workflows.factors import factor_history
+
+        return factor_history(self._session, mnemonic, entity=entity, start=start, end=end, as_of=as_of, recorded_as_of=recorded_as_of)
+
+    def vintages(self, mnemonic: str, *, entity: str | None = None, recorded_as_of: str | datetime | None = None) -> FactorVintages:
+        """When a factor became known; ``.table`` is the polars table."""
+        from crfs.workflows.factors import factor_vintages
+
+        return factor_vintages(self._session, mnemonic, entity=entity, recorded_as_of=recorded_as_of)
+
+
+class Datasets:
+    """Datasets of one's own."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def define(self, file: Path | str) -> dict[str, Any]:
+        """Put the datasets and factors of a TOML file in force."""
+        from crfs.workflows.datasets import define_datasets
+
+        return define_datasets(self._session, Path(file))
+
+    def append(self, name: str, file: Path | str, *, progress: Progress = no_progress) -> IngestReport:
+        """Append the rows of a CSV file."""
+        from crfs.workflows.collection import collect
+
+        return collect(self._session, "csv", (name,), file=file, progress=progress)
+
+    def list(self) -> list[dict[str, Any]]:
+        """Datasets in force."""
+        from crfs.workflows.datasets import list_datasets
+
+        return list_datasets(self._session)
+
+    def show(self, name: str) -> dict[str, Any]:
+        """A dataset's definition, and what the store has of it."""
+        from crfs.workflows.datasets import show_dataset
+
+        return show_dataset(self._session, name)
+
+    def export(self, name: str, *, out: Path | str, recorded_as_of: str | None = None) -> dict[str, Any]:
+        """Write all rows of a dataset into a folder, as Parquet with a manifest."""
+        from crfs.workflows.datasets import export_dataset
+
+        return export_dataset(self._session, name, Path(out), recorded_as_of=recorded_as_of)
+
+
+class Features:
+    """Training sets that do not see the future."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def build(
+        self,
+        specification: Path | str,
+        *,
+        spine: Path | str,
+        out: Path | str,
+        as_of: str | None = None,
+        vintage: str | None = None,
+        recorded_as_of: str | None = None,
+        strict: bool = True,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Join the factors of a TOML file to every row of a spine file, as they were known at the row's own time; the manifest."""
+        from crfs.workflows.training_files import build_from_file
+
+        return build_from_file(
+            self._session,
+            Path(specification),
+            Path(spine),
+            Path(out),
+            as_of=as_of,
+            vintage=vintage,
+            recorded_as_of=recorded_as_of,
+            strict=strict,
+            progress=progress,
+        )
+
+
+class Models:
+    """Models and their registry."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def train(
+        self,
+        specification: Mapping[str, Any] | Path | str,
+        *,
+        label: str | None = None,
+        recorded_as_of: str | datetime | None = None,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Fit, validate and register a model: ``pd``, ``lgd`` or ``ead`` as shipped, a TOML file, or its content."""
+        from crfs.workflows.models import model_content, train_model
+
+        return train_model(self._session, model_content(specification), label=label, recorded_as_of=recorded_as_of, progress=progress)
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every version of every model."""
+        from crfs.workflows.models import list_models
+
+        return list_models(self._session)
+
+    def show(self, model: str, *, version: int | None = None) -> dict[str, Any]:
+        """A version of a model; its champion, else its newest, where none is named."""
+        from crfs.workflows.models import show_model
+
+        return show_model(self._session, model, version=version)
+
+    def card(self, model: str, *, version: int | None = None) -> dict[str, Any]:
+        """The card of a version: purpose, limits, fit and validation."""
+        return dict(self.show(model, version=version)["card"])
+
+    def promote(self, model: str, version: int, *, reason: str) -> dict[str, Any]:
+        """Make a version the champion of its model."""
+        from crfs.workflows.models import promote_model
+
+        return promote_model(self._session, model, version, reason=reason)
+
+    def score(self, model: str, file: Path | str, *, version: int | None = None, at: str | datetime | None = None) -> dict[str, Any]:
+        """Score the obligors or facilities of a file."""
+        from crfs.workflows.models import score_file
+
+        return score_file(self._session, model, Path(file), version=version, at=at)
+
+
+class Portfolio:
+    """Books and their risk."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def load(self, name: str, file: Path | str) -> dict[str, Any]:
+        """Keep a book file under a name."""
+        from crfs.workflows.books import load_portfolio
+
+        return load_portfolio(self._session, name, Path(file))
+
+    def list(self) -> list[dict[str, Any]]:
+        """The newest book under each name."""
+        from crfs.workflows.measuring import portfolios
+
+        return portfolios(self._session)
+
+    def risk(
+        self,
+        book: str | Path,
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        *,
+        copula: str | None = None,
+        confidences: Sequence[float] | None = None,
+        method: str | None = None,
+        rel_tol: float | None = None,
+        seed: int | None = None,
+        max_scenarios: int | None = None,
+        default_ccf: float | None = None,
+        models: Sequence[str] | None = None,
+        as_of: str | None = None,
+        recorded_as_of: str | datetime | None = None,
+        label: str | None = None,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Loss distribution, VaR, ES and concentration of a book that was loaded, or of a file; see :func:`crfs.workflows.measuring.risk`."""
+        from crfs.workflows.measuring import risk
+
+        return risk(
+            self._session,
+            book,
+            factor_model,
+            copula=copula,
+            confidences=confidences,
+            method=method,
+            rel_tol=rel_tol,
+            seed=seed,
+            max_scenarios=max_scenarios,
+            default_ccf=default_ccf,
+            models=models,
+            as_of=as_of,
+            recorded_as_of=recorded_as_of,
+            label=label,
+            progress=progress,
+        )
+
+    def concentration(self, book: str | Path, *, top: int = 10) -> dict[str, Any]:
+        """How a book's exposure is spread."""
+        from crfs.workflows.measuring import concentration
+
+        return concentration(self._session, book, top=top)
+
+
+class Payloads:
+    """The raw bytes behind a number."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes under a hash, checked against it."""
+        from crfs.workflows.payload_bytes import payload_bytes
+
+        return payload_bytes(self._session, sha256)
+
+
+class Jobs:
+    """The ledger of long work."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest jobs first."""
+        from crfs.workflows.ledger import list_jobs
+
+        return list_jobs(self._session, limit=limit)
