@@ -185,13 +185,13 @@ def test_later_knowledge_leaves_an_old_training_set_byte_for_byte_as_it_was(own_
     ).with_columns(pl.col("observed_at").cast(pl.Datetime("us", "UTC")))
     factors = [FeatureFactor(mnemonic=factor.mnemonic, lag=Tenor.parse("P1M"), entity="history") for factor in FACTORS.values()]
 
-    def made(batch_id: int, **asked: datetime) -> dict[str, object]:
+    def made(batch_id: int, as_of: datetime | None = None) -> dict[str, object]:
         reader = StoreReader(own_database, CATALOGUE, batch_id=batch_id)
-        return dict(training_set(reader, spine, factors, catalogue=CATALOGUE, **asked).manifest)
+        return dict(training_set(reader, spine, factors, catalogue=CATALOGUE, as_of=as_of).manifest)
 
     before, capped = made(1), made(1, as_of=latest - timedelta(days=60))
     assert before["content_sha256"] != capped["content_sha256"]
-    moved = first.with_columns(pl.col("knowledge_time").dt.offset_by("1y"), pl.col("value") + 0.5)
+    moved = first.with_columns(pl.col("knowledge_time").dt.offset_by("1000d"), pl.col("value") + 0.5)
     write(moved, BatchKind.INGEST)
     assert made(2) == before
     changed = first.filter(pl.col("row_state").cast(pl.String) == "value").with_columns(pl.col("value") + 0.25)

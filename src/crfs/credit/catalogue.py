@@ -9,9 +9,8 @@ from importlib.resources import files
 from typing import TypeVar
 
 from crfs.bitemporal.tenor import Tenor
-from crfs.credit.definitions import DatasetDefinition, Definitions, FactorDefinition, parse_definitions
+from crfs.credit.definitions import ColumnType, DatasetDefinition, Definitions, FactorDefinition, parse_definitions
 from crfs.errors import InvalidInput, NotFound
-
 
 _Item = TypeVar("_Item")
 
@@ -40,7 +39,9 @@ class Catalogue:
         for factor in factors.values():
             if factor.dataset not in datasets:
                 raise InvalidInput(f"factor {factor.mnemonic}: no dataset is called {factor.dataset!r}")
-            datasets[factor.dataset].column(factor.column)
+            column = datasets[factor.dataset].column(factor.column)
+            if factor.scale != 1.0 and column.type not in {ColumnType.FLOAT8, ColumnType.INT8}:
+                raise InvalidInput(f"factor {factor.mnemonic}: column {column.name} is {column.type.value}, which cannot be scaled")
         return cls(datasets=datasets, factors=factors)
 
     def dataset(self, name: str) -> DatasetDefinition:

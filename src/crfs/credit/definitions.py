@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import time
 from enum import Enum
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import polars as pl
 
@@ -88,6 +90,8 @@ class ColumnDefinition:
             raise InvalidInput(
                 f"column {self.name!r}: a name is lower case letters, digits and _, and none of {', '.join(sorted(_RESERVED))}"
             )
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise InvalidInput(f"column {self.name}: its minimum {self.minimum:g} is above its maximum {self.maximum:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +164,8 @@ class FactorDefinition:
     def __post_init__(self) -> None:
         if not _MNEMONIC.match(self.mnemonic):
             raise InvalidInput(f"factor {self.mnemonic!r}: a mnemonic is dotted lower case, scope first, like us.unemployment_rate")
+        if not math.isfinite(self.scale) or self.scale == 0.0:
+            raise InvalidInput(f"factor {self.mnemonic}: scale = {self.scale}: a finite number other than 0 is wanted")
         if self.release_zone is not None:
             check_zone(self.release_zone)
 
@@ -185,9 +191,14 @@ def parse_definitions(text: str, *, where: str) -> Definitions:
     if unknown:
         raise InvalidInput(f"{where}: unknown key {min(unknown)!r}; a catalogue file has [[dataset]] and [[factor]]")
     try:
+        for key, tables in data.items():
+            if not isinstance(tables, list):
+                raise InvalidInput(f"{key} is no list of tables; write [[{key}]]")
         datasets = tuple(dataset_from_dict(item) for item in data.get("dataset", []))
         only = datasets[0].name if len(datasets) == 1 else None
-        factors = tuple(factor_from_dict({"dataset": only, **item} if only else item) for item in data.get("factor", []))
+        factors = tuple(
+            factor_from_dict({"dataset": only, **item} if only and isinstance(item, dict) else item) for item in data.get("factor", [])
+        )
     except InvalidInput as error:
         raise InvalidInput(f"{where}: {error}") from None
     return Definitions(datasets=datasets, factors=factors)
@@ -195,9 +206,12 @@ def parse_definitions(text: str, *, where: str) -> Definitions:
 
 def dataset_from_dict(data: Mapping[str, Any]) -> DatasetDefinition:
     """A dataset's definition from its TOML or JSON form."""
-    what = f"dataset {data.get('name', '?')}"
+    what = _what("dataset", data, "name")
     values = _known(DatasetDefinition, {"columns" if key == "column" else key: value for key, value in data.items()}, what)
-    values["columns"] = tuple(_column_from_dict(item, what) for item in values.get("columns", ()))
+    columns = values.get("columns", [])
+    if not isinstance(columns, list):
+        raise InvalidInput(f"{what}: its columns are tables; write [[dataset.column]]")
+    values["columns"] = tuple(_column_from_dict(item, what) for item in columns)
     if "release" in values and values["release"] is not None:
         values["release"] = release_from_dict(values["release"], what)
     return _make(DatasetDefinition, values, what, period=Tenor.parse, scope=Scope, revision_policy=RevisionPolicy)
@@ -205,13 +219,14 @@ def dataset_from_dict(data: Mapping[str, Any]) -> DatasetDefinition:
 
 def factor_from_dict(data: Mapping[str, Any]) -> FactorDefinition:
     """A factor's definition from its TOML or JSON form."""
-    what = f"factor {data.get('mnemonic', '?')}"
+    what = _what("factor", data, "mnemonic")
     values = _known(FactorDefinition, data, what)
     return _make(FactorDefinition, values, what, period=Tenor.parse, max_age=Tenor.parse, release_time=_time, scale=float)
 
 
 def release_from_dict(data: Mapping[str, Any], what: str) -> ReleaseRule:
     """A release rule: a calendar (``name`` and a rule on business days) or a ``lag``."""
+    _what(f"{what}: release", data, "name")
     kind: type[ReleaseCalendar | ReleaseLag] = ReleaseLag if "lag" in data else ReleaseCalendar
     return _make(kind, _known(kind, data, f"{what}: release"), f"{what}: release", lag=Tenor.parse, at=_time)
 
@@ -247,8 +262,15 @@ def _plain(value: Any) -> Any:
             return value
 
 
+def _what(kind: str, data: Any, key: str) -> str:
+    """What errors call a definition: its kind and name; anything but a table is refused."""
+    if not isinstance(data, Mapping):
+        raise InvalidInput(f"{kind}: a table is wanted, got {data!r}")
+    return f"{kind} {data.get(key, '?')}"
+
+
 def _column_from_dict(data: Mapping[str, Any], what: str) -> ColumnDefinition:
-    what = f"{what}: column {data.get('name', '?')}"
+    what = _what(f"{what}: column", data, "name")
     return _make(ColumnDefinition, _known(ColumnDefinition, data, what), what, type=ColumnType)
 
 
@@ -269,10 +291,35 @@ def _make(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) 
                 raise
             except (ValueError, TypeError) as error:
                 raise InvalidInput(f"{what}: {name} = {values[name]!r}: {error}") from None
+    hints = get_type_hints(kind)
+    for name, value in values.items():
+        if not _fits(value, hints[name]):
+            raise InvalidInput(f"{what}: {name} = {value!r}: {_spoken(hints[name])} is wanted")
     try:
         return kind(**values)
     except TypeError as error:
         raise InvalidInput(f"{what}: {str(error).split('__init__() ')[-1]}") from None
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value has the type that the definition declares; a whole number is a float too, a truth value is no number."""
+    origin = get_origin(hint)
+    if origin in {Union, UnionType}:
+        return any(_fits(value, part) for part in get_args(hint))
+    if origin is Literal:
+        return value in get_args(hint)
+    kind = origin or hint
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+def _spoken(hint: Any) -> str:
+    names = {str: "a text", float: "a finite number", int: "a whole number", bool: "true or false"}
+    if get_origin(hint) is Literal:
+        return " or ".join(get_args(hint))
+    parts = [part for part in (get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)) if part is not type(None)]
+    return " or ".join(names.get(part, getattr(part, "__name__", str(part))) for part in parts)
 
 
 def _time(text: str | time) -> time:

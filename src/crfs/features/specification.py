@@ -10,7 +10,6 @@ from typing import Any
 from crfs.bitemporal.tenor import Tenor
 from crfs.errors import InvalidInput
 
-
 NO_LAG = Tenor()
 
 
@@ -56,6 +55,8 @@ def feature_factors(items: Sequence[Mapping[str, Any]]) -> tuple[FeatureFactor, 
             raise InvalidInput(f"[[factor]] {number}: unknown key {unknown[0]!r}; known are mnemonic, lag, max_age, entity")
         if not isinstance(item.get("mnemonic"), str):
             raise InvalidInput(f"[[factor]] {number}: it needs a mnemonic")
+        if not isinstance(item.get("entity", ""), str):
+            raise InvalidInput(f"[[factor]] {number}: entity names a column of the spine, got {item['entity']!r}")
         factors.append(
             FeatureFactor(
                 mnemonic=item["mnemonic"],
@@ -78,6 +79,7 @@ def parse_feature_specification(text: str, *, where: str) -> tuple[FeatureFactor
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{where}: not TOML: {error}") from None
     unknown = sorted(set(data) - {"factor"})
-    if unknown or not data.get("factor"):
+    items = data.get("factor")
+    if unknown or not items or not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise InvalidInput(f"{where}: a feature spec has [[factor]] tables" + (f", and no key {unknown[0]!r}" if unknown else ""))
-    return feature_factors(data["factor"])
+    return feature_factors(items)
