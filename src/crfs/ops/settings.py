@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from crfs.errors import InvalidInput, Problem
 
@@ -89,6 +90,14 @@ def load_settings() -> Settings:
             for item in error.errors(include_url=False, include_input=False)
         )
         raise InvalidInput("settings: " + "; ".join(str(problem) for problem in problems), problems=problems) from None
+    except SettingsError as error:  # a group was given a value of its own, as if it were a setting
+        name = "CRFS_" + _quoted_field(str(error)).upper()
+        raise InvalidInput(f"settings: {name} is a group of settings; write {name}__… (crfs config check lists them)") from None
+
+
+def _quoted_field(message: str) -> str:
+    found = re.search(r'field "(\w+)"', message)
+    return found.group(1) if found else "…"
 
 
 def unclaimed_variables(environment: Mapping[str, str] | None = None) -> list[str]:

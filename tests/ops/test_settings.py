@@ -1,0 +1,108 @@
+"""Settings: read from the environment alone, frozen, secrets unseen, and every misspelling named."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from crfs.errors import InvalidInput
+from crfs.ops.settings import Settings, load_settings, unclaimed_variables
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.upper().startswith("CRFS_")]:
+        monkeypatch.delenv(name)
+
+
+def test_with_nothing_set_everything_is_the_embedded_one() -> None:
+    settings = load_settings()
+    assert (settings.store.url, settings.redis.url, settings.broker.url, settings.compute.scheduler) == (None, None, None, None)
+    assert settings.data_dir is None
+    assert settings.api_key("fred") is None
+    assert settings.actor_name == getpass.getuser()
+
+
+def test_variables_reach_their_place_in_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "CRFS_STORE__URL": "postgresql://me@host/crfs",
+        "CRFS_STORE__POOL_SIZE": "3",
+        "CRFS_REDIS__URL": "redis://host",
+        "CRFS_COMPUTE__WORKERS": "2",
+        "CRFS_DATA_DIR": "/data with space",
+        "CRFS_ACTOR": "anna",
+        "CRFS_SOURCES__FRED__API_KEY": "secret-key",
+        "CRFS_SOURCES__ALPHA_VANTAGE__API_KEY": "other",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert (settings.store.url, settings.store.pool_size, settings.redis.url) == ("postgresql://me@host/crfs", 3, "redis://host")
+    assert (settings.compute.workers, settings.data_dir, settings.actor_name) == (2, Path("/data with space"), "anna")
+    assert (settings.api_key("fred"), settings.api_key("alpha_vantage"), settings.api_key("bls")) == ("secret-key", "other", None)
+    assert "secret-key" not in repr(settings)
+    assert "secret-key" not in settings.model_dump_json()
+    assert unclaimed_variables() == []
+
+
+def test_settings_do_not_change_once_read() -> None:
+    settings = load_settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.actor = "other"
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.store.url = "other"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CRFS_STORE__POOL_SIZE", "many"),
+        ("CRFS_STORE__POOL_SIZE", "0"),
+        ("CRFS_COMPUTE__WORKERS", "-1"),
+        ("CRFS_STORE__UNKNOWN", "1"),
+        ("CRFS_SOURCES__FRED__KEY", "1"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_an_error_that_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidInput, match=name) as raised:
+        load_settings()
+    assert [problem.column for problem in raised.value.problems] == [name]
+
+
+def test_an_error_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRFS_SOURCES__FRED__API_KEY", "secret-key")
+    monkeypatch.setenv("CRFS_SOURCES__FRED__KEY", "secret-too")
+    with pytest.raises(InvalidInput) as raised:
+        load_settings()
+    assert "secret" not in str(raised.value)
+
+
+def test_a_group_that_is_no_group_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CRFS_STORE", "CRFS_SOURCES"):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "postgresql://me@host/crfs")
+            with pytest.raises(InvalidInput, match=name):
+                load_settings()
+
+
+def test_variables_that_no_setting_claims_are_named() -> None:
+    environment = dict.fromkeys(
+        [
+            "CRFS_STORE__URL", "crfs_redis__url", "CRFS_DATA_DIR", "CRFS_SHARED", "CRFS_SOURCES__FRED__API_KEY", "PATH", "CRFSX",
+            "CRFS_STOR__URL", "CRFS_STORE_URL", "CRFS_STORE__URI", "CRFS_STORE", "CRFS_DATA_DIR__X", "CRFS_SOURCES__FRED", "CRFS_FRED_API_KEY",
+        ],
+        "x",
+    )  # fmt: skip
+    assert unclaimed_variables(environment) == sorted(
+        ["CRFS_STOR__URL", "CRFS_STORE_URL", "CRFS_STORE__URI", "CRFS_STORE", "CRFS_DATA_DIR__X", "CRFS_SOURCES__FRED", "CRFS_FRED_API_KEY"]
+    )
+
+
+def test_the_tree_is_what_the_documented_variables_say() -> None:
+    documented = {"store", "redis", "broker", "compute", "sources", "data_dir", "actor"}
+    assert documented <= set(Settings.model_fields)
