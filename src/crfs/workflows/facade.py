@@ -228,6 +228,12 @@ class Features:
             progress=progress,
         )
 
+    def leakcheck(self, file: Path | str, *, manifest: Path | str | None = None) -> dict[str, Any]:
+        """Whether every value of a training set's file was known at its row's own time."""
+        from crfs.workflows.leakcheck import leakcheck
+
+        return leakcheck(self._session, Path(file), manifest=None if manifest is None else Path(manifest))
+
 
 class Models:
     """Models and their registry."""

@@ -139,9 +139,9 @@ def _check(session: Session, request: RiskRequest) -> None:
     from crfs.quality.portfolio import validate_portfolio
     from crfs.risk.portfolio import portfolio_risk
     from crfs.store.registry import champion
+    from crfs.workflows.book_columns import columns_of_a_book
     from crfs.workflows.books import build_book
     from crfs.workflows.observations import recorded_state
-    from crfs.workflows.book_columns import columns_of_a_book
     from crfs.workflows.portfolio_risk import DEFAULTS, champions
     from crfs.workflows.spines import require
     from crfs.workflows.times import parse_instant

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from crfs.apps.cli.door import Door, pass_door
+from crfs.apps.cli.exits import ExitCode
 from crfs.apps.cli.lazily import group
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @group("features")
@@ -44,3 +49,30 @@ def build(
         f"run {manifest['run_id']}  content sha256={manifest['content_sha256']}",
         f"again: crfs replay {manifest['run_id']}",
     )
+
+
+@features.command("leakcheck")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--manifest", type=click.Path(path_type=Path), help="What the table was made of (else FILE.manifest.json, if it is there).")
+@pass_door
+def leakcheck(door: Door, file: Path, manifest: Path | None) -> ExitCode:
+    """Whether every value of a training set was known at its row's own time.
+
+    Exit code 2 says that some were not, or that one vintage was taken for all rows.
+    """
+    from crfs.apps.cli.screen import table
+    from crfs.workflows.leakcheck import leakcheck as check
+
+    with door.session() as session:
+        document = check(session, file, manifest=manifest)
+
+    def show(screen: Console) -> None:
+        screen.print(f"{document['rows']:,} rows, {len(document['factors'])} factors, {document['wrong_cells']:,} wrong cells")
+        if document["sees_the_future"]:
+            screen.print("One vintage was taken for all rows: it sees the future of older ones.")
+        if document["findings"]:
+            screen.print(table(document["findings"], list(document["findings"][0])))
+        screen.print("CLEAN" if document["clean"] else "LEAKS")
+
+    door.answer(document, show)
+    return ExitCode.DONE if document["clean"] else ExitCode.VERIFICATION_FAILED

@@ -44,10 +44,10 @@ def _lines(found: Replay) -> list[str]:
     lines = [f"{found.verdict.value} sha256={found.sha256} {numbers}".rstrip()]
     lines.append(f"{found.run_id}, recorded as of {found.recorded_as_of.isoformat()} (batch {found.batch_id})")
     if found.sha256 != found.recorded_sha256:
-        difference = (
-            "not to be told: the recorded bytes are gone" if found.largest_difference is None else f"{found.largest_difference:.3g}"
-        )
-        lines.append(f"recorded sha256={found.recorded_sha256}; largest relative difference {difference}")
+        lines.append(f"recorded sha256={found.recorded_sha256}")
+    if found.verdict.value != "MATCH":
+        told = "unknown, as the recorded bytes are gone" if found.largest_difference is None else f"{found.largest_difference:.3g}"
+        lines.append(f"largest relative difference: {told}")
     lines += [f"  {difference}" for difference in found.environment_differences]
     if found.rebuild:
         lines.append(f"to make the old environment again: {found.rebuild}")
