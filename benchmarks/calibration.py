@@ -17,7 +17,7 @@ import polars as pl
 from benchmarks.report import keep, machine
 
 SEEDS = (101, 102, 103, 104, 105)
-OBLIGORS = 30_000
+OBLIGORS = 40_000
 LOWEST, HIGHEST = 0.9, 1.1
 FEWEST_DEFAULTERS = 2_000
 

@@ -8,9 +8,9 @@ from typing import Any
 from crfs.workflows.session import Progress, Session, no_progress
 
 SEED = 42
-OBLIGORS = 5_200
-FIRST_MONTH = "2003-10-01"
-MONTHS = 72
+OBLIGORS = 4_000
+FIRST_MONTH = "2001-10-01"
+MONTHS = 96
 BOOK_AT = "2009-11-30T00:00:00Z"
 BOOK = {
     "kind": "bureau",
