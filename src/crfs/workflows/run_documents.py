@@ -44,9 +44,17 @@ def risk_run(session: Session, run_id: str) -> dict[str, Any]:
     }
 
 
-def newest_risk_run(session: Session, *, label: str | None = None) -> str | None:
-    """The id of the newest risk run (of a label), None where there is none."""
-    found = list_runs(session, kind="risk", label=label, limit=1)
+def newest_risk_run(session: Session, *, label: str | None = None, recorded_as_of: str | int | None = None) -> str | None:
+    """The id of the newest risk run (of a label) that this store had at ``recorded_as_of``, None where there was none."""
+    from crfs.workflows.observations import recorded_state
+
+    found = list_runs(session, kind="risk", label=label, limit=1 if recorded_as_of is None else 1000)
+    if recorded_as_of is not None:
+        state = recorded_state(recorded_as_of)
+        if isinstance(state, int):
+            found = [run for run in found if run["batch_id"] <= state]
+        elif state is not None:
+            found = [run for run in found if run["created_at"] <= state]
     return str(found[0]["run_id"]) if found else None
 
 

@@ -1,0 +1,138 @@
+"""From a context to a page: templates, how numbers are written, and links that keep the clocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+MINUS = "\N{MINUS SIGN}"
+THIN = "\N{NARROW NO-BREAK SPACE}"
+NONE = Markup('<span class="none" title="not known">\N{EN DASH}</span>')
+
+
+def page(
+    request: Request,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """A page, told to caches as private and to be asked for again."""
+    body = environment().get_template(template).render({"path": request.url.path, **context})
+    return HTMLResponse(body, status_code=status, headers={"Cache-Control": "private, no-cache", **(headers or {})})
+
+
+@cache
+def environment() -> Environment:
+    """The templates; everything is escaped, and a name that is not there is an error."""
+    made = Environment(
+        loader=PackageLoader("crfs.apps.api.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters |= {
+        "amount": amount,
+        "percent": percent,
+        "number": number,
+        "value": value_text,
+        "instant": instant,
+        "day": day,
+        "short": short,
+        "path": path_part,
+        "bytes": byte_count,
+    }
+    made.globals |= {"link": link}
+    return made
+
+
+def amount(value: float | None) -> Markup:
+    """Currency units without decimals; the whole number is in the element's value.
+
+    >>> amount(4170274.7566971807)
+    Markup('<data value="4170274.7566971807">4,170,275</data>')
+    """
+    return _data(value, lambda v: f"{v:,.0f}" if abs(v) >= 1000 or v == 0 else f"{v:,.4g}")
+
+
+def percent(value: float | None, decimals: int = 2) -> Markup:
+    """A decimal as a percentage."""
+    return _data(value, lambda v: f"{100 * v:.{decimals}f}{THIN}%")
+
+
+def number(value: float | None, digits: int = 4) -> Markup:
+    """A number with so many significant digits; counts whole."""
+    return _data(value, lambda v: f"{v:,}" if isinstance(v, int) else f"{v:,.{digits}g}" if abs(v) < 10**digits else f"{v:,.0f}")
+
+
+def value_text(value: Any, unit: str) -> Markup:
+    """A factor's value: decimals as percentages, other numbers with six digits, texts as they are."""
+    if value is None:
+        return NONE
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return escape(value)
+    return percent(value, 3) if unit == "decimal" else number(value, 6)
+
+
+def instant(moment: datetime | str | None) -> Markup:
+    """An instant to the second, in UTC, with the whole of it in the element."""
+    if moment is None:
+        return NONE
+    at = (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone(UTC)
+    text = f"{at:%Y-%m-%d}" if (at.hour, at.minute, at.second) == (0, 0, 0) else f"{at:%Y-%m-%d %H:%M:%S}"
+    return Markup('<time datetime="{}">{}</time>').format(
+        at.isoformat().replace("+00:00", "Z"), text.removesuffix(":00") if " " in text else text
+    )
+
+
+def day(moment: datetime | date | str | None) -> Markup:
+    """The day of an instant, in UTC."""
+    if moment is None:
+        return NONE
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return Markup("<time>{}</time>").format(f"{at:%Y-%m-%d}")
+
+
+def short(digest: str | None, length: int = 12) -> Markup:
+    """The beginning of a hash, the whole of it on hovering."""
+    return NONE if not digest else Markup('<code title="{}">{}</code>').format(digest, f"{digest[:length]}…")
+
+
+def path_part(text: Any) -> str:
+    """A name as one part of a path."""
+    return quote(str(text), safe="")
+
+
+def byte_count(size: int) -> str:
+    """A size as people read it.
+
+    >>> byte_count(532), byte_count(1_234_567)
+    ('532 bytes', '1.2 MB')
+    """
+    for limit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= limit:
+            return f"{size / limit:.1f} {name}"
+    return f"{size} bytes"
+
+
+def link(path: str, **parameters: Any) -> str:
+    """A path with the parameters that say something.
+
+    >>> link("/factors/us.cpi", as_of="2009-11-30", entity=None)
+    '/factors/us.cpi?as_of=2009-11-30'
+    """
+    told = {name: value for name, value in parameters.items() if value not in (None, "")}
+    return path + (f"?{urlencode(told)}" if told else "")
+
+
+def _data(value: float | None, text: Any) -> Markup:
+    if value is None or not math.isfinite(value):
+        return NONE
+    return Markup('<data value="{}">{}</data>').format(repr(value), str(text(value)).replace("-", MINUS))

@@ -1,0 +1,85 @@
+"""The report of a risk run, and the list of runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from crfs.apps.api.pages.rendering import link, page, path_part
+from crfs.apps.api.plots.bars import bars_plot
+from crfs.apps.api.plots.loss_curve import loss_curve_plot
+from crfs.apps.api.service import Held
+from crfs.errors import NotFound
+from crfs.workflows.session import Session
+
+router = APIRouter()
+
+
+@router.get("/report")
+def newest(request: Request, session: Held, label: str = "", recorded_as_of: str = "") -> Response:
+    """The newest risk run that there was at ``recorded_as_of`` (now, where it is empty); that of the main job, where no label is given."""
+    from crfs.workflows.run_documents import newest_risk_run
+
+    found = newest_risk_run(session, label=label or "demo", recorded_as_of=recorded_as_of or None)
+    if found is None and not label:
+        found = newest_risk_run(session, recorded_as_of=recorded_as_of or None)
+    if found is None:
+        raise NotFound("there is no risk run yet; crfs demo makes one, and so does crfs portfolio risk book.csv")
+    return RedirectResponse(link(f"/runs/{path_part(found)}", recorded_as_of=recorded_as_of), status_code=303)
+
+
+@router.get("/runs")
+def every(request: Request, session: Held, kind: str = "") -> Response:
+    """The newest runs."""
+    from crfs.workflows.run_documents import list_runs
+
+    return page(request, "runs.html", {"runs": list_runs(session, kind=kind or None, limit=200), "kind": kind})
+
+
+@router.get("/runs/{run_id}")
+def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "") -> Response:
+    """The report of a risk run; of another run, its lineage."""
+    from crfs.workflows.run_documents import risk_run, run_document
+
+    run = run_document(session, run_id)
+    if run["kind"] != "risk":
+        return RedirectResponse(f"/lineage/{path_part(run['run_id'])}", status_code=303)
+    risk = risk_run(session, run["run_id"])
+    currency = risk["currency"] or "currency units"
+    pin = session.pin()
+    context = {
+        "run": run,
+        "risk": risk,
+        "currency": currency,
+        "models": _models(session, risk["models"]),
+        "obligors": [item for item in risk["contributions"] if item["by"] == "obligor"],
+        "sectors": [item for item in risk["contributions"] if item["by"] == "sector" and item["name"] is not None],
+        "loss_curve": loss_curve_plot(risk["loss_curve"], risk["measures"], el=risk["el"], currency=currency),
+        "exposure": bars_plot(
+            [(item["group"] or "no group", item["ead"]) for item in risk["segments"]],
+            name="exposure",
+            title="Exposure at default by group",
+            unit=f"exposure at default, {currency}",
+        ),
+        "expected": bars_plot(
+            [(item["group"] or "no group", item["el"]) for item in risk["segments"]],
+            name="expected",
+            title="Expected loss by group",
+            unit=f"expected loss in 12 months, {currency}",
+            css="two",
+        ),
+        "newer_batches": pin.batch_id - run["batch_id"],
+        "recorded_as_of": recorded_as_of,
+    }
+    return page(request, "report.html", context)
+
+
+def _models(session: Session, references: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The model versions that filled the book, with what their validation found."""
+    from crfs.workflows.card_warnings import card_warnings
+    from crfs.workflows.models import show_model
+
+    found = [show_model(session, reference["model"], version=reference["version"]) for reference in references.values()]
+    return [{**version, "warnings": card_warnings(version["card"])} for version in found]

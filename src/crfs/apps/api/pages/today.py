@@ -1,0 +1,22 @@
+"""The first page: what is in the store, the newest runs, factors by category."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from crfs.apps.api.pages.rendering import page
+from crfs.apps.api.service import Held
+
+router = APIRouter()
+
+
+@router.get("/")
+def today(request: Request, session: Held) -> Response:
+    """What there is, now."""
+    from crfs.workflows.overview import overview
+    from crfs.workflows.run_documents import newest_risk_run, risk_run
+
+    newest = newest_risk_run(session, label="demo") or newest_risk_run(session)
+    context = {"store": overview(session), "risk": None if newest is None else risk_run(session, newest)}
+    return page(request, "today.html", context)

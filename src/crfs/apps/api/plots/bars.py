@@ -1,0 +1,43 @@
+"""Horizontal bars: parts of a whole, the greatest first, each with its name and number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crfs.apps.api.plots.scales import amount_text, linear_scale
+from crfs.apps.api.plots.svg import WIDTH, Drawing
+
+
+def bars_plot(rows: Sequence[tuple[str, float]], *, name: str, title: str, unit: str, css: str = "one", most: int = 24) -> str:
+    """The SVG of named amounts; beyond ``most`` the rest is one bar. Empty where there is nothing to draw."""
+    ordered = sorted(rows, key=lambda row: (-row[1], row[0]))
+    if len(ordered) > most:
+        rest = ordered[most - 1 :]
+        ordered = [*ordered[: most - 1], (f"{len(rest)} others", sum(value for _, value in rest))]
+    if not ordered or not any(value for _, value in ordered):
+        return ""
+    across = linear_scale(0.0, max(value for _, value in ordered), zero=True)
+    drawing = Drawing(
+        name=name,
+        title=title,
+        description="; ".join(f"{label}: {value:,.0f}" for label, value in ordered),
+        height=24.0 * len(ordered) + 60.0,
+        left=220.0,
+        right=84.0,
+        top=16.0,
+    )
+    for value, label in across.ticks:
+        x = drawing.x(across.place(value))
+        drawing.line((x, drawing.top), (x, drawing.height - drawing.bottom), "grid")
+        drawing.text((x, drawing.height - drawing.bottom + 17), label, "tick", anchor="middle")
+    for i, (label, value) in enumerate(ordered):
+        y = drawing.top + 24.0 * i + 4.0
+        drawing.rectangle((drawing.x(0.0), y), (drawing.x(across.place(value)) - drawing.x(0.0), 16.0), f"bar {css}")
+        drawing.text((drawing.left - 8, y + 12), _short(label), "label", anchor="end")
+        drawing.text((drawing.x(across.place(value)) + 6, y + 12), amount_text(value, abs(value) / 1000 or 1.0), "tick")
+    drawing.text((WIDTH - drawing.right, drawing.height - 6), unit, "axis-title", anchor="end")
+    return drawing.svg()
+
+
+def _short(label: str, most: int = 30) -> str:
+    return label if len(label) <= most else label[: most - 1] + "…"
