@@ -103,6 +103,17 @@ def test_of_two_writers_of_different_values_at_the_same_time_one_is_refused(modu
     assert len(stored(module_database, definition)) == 2
 
 
+def test_more_writers_than_connections_take_turns(module_database: Database) -> None:
+    """An append holds one connection and asks for another: writers that each hold one and wait for the rest would wait for ever."""
+    narrow = Database(module_database.url.render_as_string(hide_password=False), pool_size=1)
+    definition = dataset()
+    try:
+        receipts = _at_once([partial(write, narrow, definition, rows([1.0], valid=number)) for number in range(8)])
+    finally:
+        narrow.close()
+    assert len({receipt.batch_id for receipt in receipts if isinstance(receipt, Receipt)}) == 8, receipts
+
+
 def test_a_writer_that_is_killed_leaves_nothing_locked_and_its_staging_is_swept(
     own_database: Database, connect: Callable[..., Database]
 ) -> None:

@@ -11,9 +11,9 @@ import polars as pl
 import sqlalchemy as sa
 
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, RowState
-from crfs.credit.definitions import ColumnType, DatasetDefinition
+from crfs.credit.definitions import ColumnType, DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
-from crfs.store.database import Database, unavailable
+from crfs.store.database import Database, answering, unavailable
 from crfs.store.entities import entity_ids
 from crfs.store.publication import BatchKind, BatchNote, Publication, publication
 from crfs.store.relations import ensure_relation, relation
@@ -51,7 +51,8 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
     A batch of kind ``ingest`` is compared with the row that counts at the same key: an equal one is a no-op (and so is one whose key was
     annulled: to bring it back is a correction), a different one is a :class:`~crfs.errors.Conflict`. The kinds that amend history append
     what differs from the row that counts, be it only in its ``knowledge_basis`` or ``vintage_date``. A row marked ``clipped`` is dropped
-    where a value known before says the same.
+    where a value known before says the same. In a vintaged dataset a ``missing`` row after a value is a withdrawal, whichever of the two
+    is ingested first: it is kept as ``retracted``.
     """
     if note.kind not in _KINDS:
         raise InvalidInput(f"a batch of kind {note.kind.value} has no rows of a dataset; append takes {', '.join(k.value for k in _KINDS)}")
@@ -65,7 +66,7 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
         return Receipt(batch_id=None, appended={}, unchanged={})
     for definition, _ in prepared:
         ensure_relation(database, definition)
-    with _staged(database, prepared) as staged:
+    with database.appending, _staged(database, prepared) as staged:
         with database.writing(durable=False) as connection:
             compared_at = _head(connection)
             for definition, table in staged:
@@ -82,7 +83,7 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
                         _insert(batch, definition, table, left[definition.name])
         except _NothingNew:
             return Receipt(batch_id=None, appended=dict.fromkeys(given, 0), unchanged=given)
-    return Receipt(batch_id=batch.batch_id, appended=left, unchanged={name: given[name] - left[name] for name in given})
+    return Receipt(batch_id=batch.batch_id, appended=left, unchanged={name: max(0, given[name] - left[name]) for name in given})
 
 
 class _NothingNew(Exception):
@@ -170,7 +171,7 @@ def _staged(database: Database, prepared: list[tuple[DatasetDefinition, pl.DataF
     """Unlogged tables with the rows; a writer that dies leaves them to the next one, which sees that nobody holds their lock."""
     token = secrets.randbits(62)
     names = [(definition, f"s{token:016x}_{number}") for number, (definition, _) in enumerate(prepared)]
-    with database.engine.connect() as guard:
+    with answering(), database.engine.connect() as guard:
         guard.exec_driver_sql("SET synchronous_commit = off")
         guard.execute(sa.text("SELECT pg_advisory_lock(:token)"), {"token": token})
         guard.commit()
@@ -190,13 +191,24 @@ def _staged(database: Database, prepared: list[tuple[DatasetDefinition, pl.DataF
                 for _, name in names:
                     writer.exec_driver_sql(f"ANALYZE staging.{name} (entity_id)")
             yield [(definition, f"staging.{name}") for definition, name in names]
-        finally:
-            guard.rollback()
-            for _, name in names:
-                guard.exec_driver_sql(f"DROP TABLE IF EXISTS staging.{name}")
-            guard.execute(sa.text("SELECT pg_advisory_unlock(:token)"), {"token": token})
-            guard.exec_driver_sql("RESET synchronous_commit")
-            guard.commit()
+        except BaseException:
+            # What went wrong is to be told, not that the server is no longer there to be tidied.
+            try:
+                _unstage(guard, names, token)
+            except sa.exc.SQLAlchemyError:
+                guard.invalidate()
+            raise
+        _unstage(guard, names, token)
+
+
+def _unstage(guard: sa.Connection, names: list[tuple[DatasetDefinition, str]], token: int) -> None:
+    """Drop the staging tables and give up the lock that guards them."""
+    guard.rollback()
+    for _, name in names:
+        guard.exec_driver_sql(f"DROP TABLE IF EXISTS staging.{name}")
+    guard.execute(sa.text("SELECT pg_advisory_unlock(:token)"), {"token": token})
+    guard.exec_driver_sql("RESET synchronous_commit")
+    guard.commit()
 
 
 def sweep_staging(database: Database) -> int:
@@ -232,6 +244,13 @@ def _compare(connection: sa.Connection, definition: DatasetDefinition, table: st
         f"AND x.knowledge_time = s.knowledge_time ORDER BY x.batch_id DESC LIMIT 1) AS d ON d.batch_id > {since}"
     ).replace("staging_row", table)
     settled = f"{same} OR d.row_state = {RowState.ANNULLED.code}" if kind is BatchKind.INGEST else same
+    contrary = f"NOT ({settled})"
+    vintaged = kind is BatchKind.INGEST and definition.revision_policy is RevisionPolicy.VINTAGED
+    if vintaged:
+        _withdraw(connection, data, table)
+        # Both say that there is no value. "Retracted" says more: that there was one.
+        settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code})"
+        contrary = f"NOT ({settled} OR (s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code}))"
     if kind is BatchKind.ANNUL:
         absent = connection.exec_driver_sql(
             f"SELECT count(*) FROM {table} AS s WHERE NOT EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = s.entity_id "
@@ -241,7 +260,7 @@ def _compare(connection: sa.Connection, definition: DatasetDefinition, table: st
             raise InvalidInput(f"dataset {definition.name}: {absent} of the rows to annul are not in the store")
     if kind is BatchKind.INGEST:
         row = connection.exec_driver_sql(
-            f"SELECT s.entity_id, s.valid_time, s.knowledge_time {counted} WHERE NOT ({settled}) LIMIT 1"
+            f"SELECT s.entity_id, s.valid_time, s.knowledge_time {counted} WHERE {contrary} LIMIT 1"
         ).one_or_none()
         if row is not None:
             entity = connection.execute(
@@ -260,6 +279,45 @@ def _compare(connection: sa.Connection, definition: DatasetDefinition, table: st
         "AND y.valid_time = x.valid_time AND y.knowledge_time = x.knowledge_time AND y.batch_id > x.batch_id) "
         "ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON (s.row_state = 0) = (d.row_state = 0)"
         f"{values} WHERE s.clipped) AS k WHERE gone.ctid = k.ctid"
+    )
+    if vintaged:
+        _withdraw_later(connection, data, table)
+
+
+def _withdraw(connection: sa.Connection, data: str, table: str) -> None:
+    """Staged ``missing`` rows whose value was known before: the source withdrew it, and its window did not show from what."""
+    connection.exec_driver_sql(
+        f"UPDATE {table} AS s SET row_state = {RowState.RETRACTED.code} WHERE s.row_state = {RowState.MISSING.code} AND "
+        f"(SELECT x.row_state FROM {data} AS x WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
+        f"AND x.knowledge_time < s.knowledge_time AND {_counts(data, 'x')} ORDER BY x.knowledge_time DESC LIMIT 1) = {RowState.VALUE.code}"
+    )
+
+
+def _withdraw_later(connection: sa.Connection, data: str, table: str) -> None:
+    """Stored ``missing`` rows of which a staged value now shows what they withdrew: they are staged again, as ``retracted``."""
+    connection.exec_driver_sql(
+        f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped) "
+        f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, {RowState.RETRACTED.code}, x.knowledge_basis, x.vintage_date, false "
+        f"FROM {table} AS s JOIN {data} AS x ON x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
+        f"AND x.knowledge_time > s.knowledge_time AND x.row_state = {RowState.MISSING.code} AND {_last_batch(data, 'x')} "
+        f"WHERE s.row_state = {RowState.VALUE.code} "
+        f"AND NOT EXISTS (SELECT 1 FROM {table} AS z WHERE z.entity_id = s.entity_id AND z.valid_time = s.valid_time "
+        "AND z.knowledge_time > s.knowledge_time AND z.knowledge_time <= x.knowledge_time) "
+        f"AND NOT EXISTS (SELECT 1 FROM {data} AS z WHERE z.entity_id = s.entity_id AND z.valid_time = s.valid_time "
+        f"AND z.knowledge_time > s.knowledge_time AND z.knowledge_time < x.knowledge_time AND {_counts(data, 'z')})"
+    )
+
+
+def _counts(data: str, row: str) -> str:
+    """SQL: whether a row of the relation is a candidate for an answer."""
+    return f"{row}.row_state NOT IN ({RowState.MISSING.code}, {RowState.ANNULLED.code}) AND {_last_batch(data, row)}"
+
+
+def _last_batch(data: str, row: str) -> str:
+    """SQL: whether no later batch has a row of the same key."""
+    return (
+        f"NOT EXISTS (SELECT 1 FROM {data} AS l WHERE l.entity_id = {row}.entity_id AND l.valid_time = {row}.valid_time "
+        f"AND l.knowledge_time = {row}.knowledge_time AND l.batch_id > {row}.batch_id)"
     )
 
 

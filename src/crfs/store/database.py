@@ -49,6 +49,8 @@ class Database:
             pool_pre_ping=True,  # a server that was started again has closed every connection of the pool
             connect_args={"options": self._options, "connect_timeout": 10},
         )
+        # An append holds one connection while it asks for a second one, so no more of them at once than there are pairs.
+        self.appending = threading.BoundedSemaphore(pool_size)
         self._bulk: queue.SimpleQueue[BulkConnection] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._relations: set[tuple[str, str]] = set()
@@ -57,7 +59,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One snapshot for several statements: REPEATABLE READ, read only."""
-        with _answering(), self.engine.connect() as plain:
+        with answering(), self.engine.connect() as plain:
             connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield connection
@@ -65,7 +67,7 @@ class Database:
     @contextmanager
     def asking(self) -> Iterator[sa.Connection]:
         """One statement that needs no transaction around it: a third of the round trips, which is what a look-up's time goes to."""
-        with _answering(), self.engine.connect() as plain:
+        with answering(), self.engine.connect() as plain:
             yield plain.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -75,7 +77,7 @@ class Database:
         One that is not ``durable`` does not wait for the disk: a crash of the server may lose it, but never one that rests on it, since a
         later durable commit takes all earlier ones to the disk with it.
         """
-        with _answering(), self.engine.begin() as connection:
+        with answering(), self.engine.begin() as connection:
             if not durable:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
@@ -83,7 +85,7 @@ class Database:
     @contextmanager
     def owning(self) -> Iterator[sa.Connection]:
         """One transaction of the owner of the tables, for definitions of relations."""
-        with _answering(), self.engine.begin() as connection:
+        with answering(), self.engine.begin() as connection:
             connection.exec_driver_sql("SET LOCAL ROLE crfs_owner")
             yield connection
 
@@ -191,12 +193,14 @@ def ensure_schema(database: Database) -> None:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
     """Turns what SQLAlchemy says of a server that cannot be used into the deliberate error."""
     try:
         yield
     except sa.exc.OperationalError as error:
         raise unavailable(error) from error
+    except sa.exc.TimeoutError as error:
+        raise ServiceUnavailable("every connection to PostgreSQL is busy; try again, or raise CRFS_STORE__POOL_SIZE") from error
 
 
 def unavailable(error: Exception) -> ServiceUnavailable:
