@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from crfs.credit.catalogue import Catalogue
     from crfs.sources.core import Payload, Query, Source, Transport
+    from crfs.store.append import Delivery
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,9 +79,14 @@ def ingest(
     def work(job: JobContext) -> IngestReport:
         report = IngestReport(source=source_name)
         catalogue = session.catalogue()
-        with _payloads(session, source, query, replay, report=report, job=job) as payloads, ahead(payloads) as coming:
-            for group in _deliveries(coming):
-                _take(session, source, group, catalogue, report=report, job=job)
+        with (
+            _payloads(session, source, query, replay, report=report, job=job) as payloads,
+            ahead(payloads) as coming,
+            ahead(_parsed(session, source, coming, catalogue, report=report, job=job), depth=2) as parsed,
+        ):
+            for group, deliveries in parsed:
+                if deliveries:
+                    _publish(session, source, group, deliveries, report=report, job=job)
                 job.progress(f"{source_name}: {group[-1].stream}", report.payloads, None)
         return report
 
@@ -163,13 +169,21 @@ def _land(session: Session, source: Source, payload: Payload, report: IngestRepo
     return classification
 
 
-def _take(session: Session, source: Source, group: list[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext) -> None:
-    """Land, parse and publish the payloads of one delivery."""
+def _parsed(
+    session: Session, source: Source, payloads: Iterable[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext
+) -> Iterator[tuple[list[Payload], list[Delivery]]]:
+    """Payloads a delivery, each landed and then parsed, with the rows that they bring."""
+    for group in _deliveries(payloads):
+        yield group, _rows(session, source, group, catalogue, report=report, job=job)
+
+
+def _rows(
+    session: Session, source: Source, group: list[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext
+) -> list[Delivery]:
     import polars as pl
 
-    from crfs.store.append import Delivery, append
+    from crfs.store.append import Delivery
     from crfs.store.payloads import keep_rejected
-    from crfs.store.publication import BatchKind, BatchNote
 
     tables: dict[str, list[pl.DataFrame]] = {}
     for payload in group:
@@ -182,12 +196,18 @@ def _take(session: Session, source: Source, group: list[Payload], catalogue: Cat
         keep_rejected(session.database, payload.sha256, source.parser_version, parsed.rejected, job.fence.job_id)
         for dataset, table in parsed.tables.items():
             tables.setdefault(dataset, []).append(table)
-    deliveries = [
+    return [
         Delivery(definition=catalogue.dataset(dataset), rows=pl.concat(parts) if len(parts) > 1 else parts[0])
         for dataset, parts in tables.items()
     ]
-    if not deliveries:
-        return
+
+
+def _publish(
+    session: Session, source: Source, group: list[Payload], deliveries: list[Delivery], *, report: IngestReport, job: JobContext
+) -> None:
+    from crfs.store.append import append
+    from crfs.store.publication import BatchKind, BatchNote
+
     receipt = append(
         session.database,
         deliveries,
