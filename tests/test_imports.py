@@ -51,6 +51,8 @@ def test_a_heavy_package_that_is_imported_is_seen(package: str) -> None:
     [
         "import crfs",
         "import crfs.risk",
+        "from crfs.apps.cli import main; main(['--help'])",
+        "from crfs.apps.cli import main; main(['portfolio', 'risk', '--help'])",
     ],
 )
 def test_an_import_loads_nothing_heavy(statement: str) -> None:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from crfs.apps.cli.main import main
+from crfs.apps.cli.program import main
 
 __all__ = ["main"]

@@ -25,7 +25,13 @@ def console() -> Console:
     from rich.console import Console
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
-    return Console(file=sys.stdout, highlight=False, width=width, soft_wrap=not sys.stdout.isatty(), emoji=False, markup=False)
+
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            """Nobody reads any more: that is for the entry point to know, and no failure."""
+            raise BrokenPipeError
+
+    return Screen(file=sys.stdout, highlight=False, width=width, soft_wrap=not sys.stdout.isatty(), emoji=False, markup=False)
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, title: str | None = None) -> Table:

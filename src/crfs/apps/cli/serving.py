@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -37,9 +39,20 @@ def serve(door: Door, data_dir: Path | None, *, host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
         door.note(f"The pages are at http://{shown}:{listener.getsockname()[1]}/ until you press Ctrl-C.")
         server = uvicorn.Server(uvicorn.Config(APPLICATION, factory=True, log_level="warning", access_log=False))
-        server.run(sockets=[listener])
+        before = signal.signal(signal.SIGTERM, _stop)
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            door.note("Stopped.")
+        finally:
+            signal.signal(signal.SIGTERM, before)
     if not server.started:
         raise ServiceUnavailable("the pages could not be started; what was wrong stands above")
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    """What a service manager says when it has had enough: the same as Ctrl-C, so that the store is closed."""
+    raise KeyboardInterrupt
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -13,6 +13,9 @@ from crfs.apps.cli.lazily import LazyGroup
 from crfs.errors import CrfsError
 
 _COMMANDS = "crfs.apps.cli.commands"
+_COMPLETION = "_CRFS_COMPLETE"
+"""Set by the shell when it asks how a word may go on: ``eval "$(_CRFS_COMPLETE=bash_source crfs)"``."""
+
 COMMANDS = {
     "demo": (f"{_COMMANDS}.demo:demo", "The main job: history, a bureau, models and a portfolio's risk, every number repeatable."),
     "up": (f"{_COMMANDS}.up:up", "Serve the pages and the API until you stop it."),
@@ -72,7 +75,12 @@ def run(words: list[str]) -> ExitCode | int:
     """Run a command; the exit code."""
     in_json = "--json" in words
     try:
-        code = root.main(args=words, prog_name="crfs", standalone_mode=False)
+        if _COMPLETION in os.environ:
+            root.main(args=words, prog_name="crfs", complete_var=_COMPLETION)
+        with root.make_context("crfs", words) as context:
+            code = root.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return ExitCode.CALLERS_MISTAKE

@@ -1,0 +1,78 @@
+"""A bad book is refused: every wrong place is named, the exit code is 1, and nothing of it is kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from crfs.ops.datatier import DataTier
+from tests.apps.cli.conftest import HEADER, Crfs
+
+GOOD = "F1,A,100,0.4,0.02,0.2,all,x"
+
+BAD = {
+    "PD above one": ([HEADER, GOOD, "F2,B,100,0.4,1.5,0.2,all,x"], (2, "pd_12m", "out_of_range")),
+    "PD NaN": ([HEADER, "F2,B,100,0.4,NaN,0.2,all,x", GOOD], (1, "pd_12m", "not_finite")),
+    "negative EAD": ([HEADER, GOOD, "F2,B,-100,0.4,0.02,0.2,all,x"], (2, "ead", "out_of_range")),
+    "duplicate facility": ([HEADER, GOOD, GOOD.replace(",A,", ",B,")], (2, "facility_id", "duplicate")),
+    "unknown group": ([HEADER, GOOD, "F2,B,100,0.4,0.02,0.2,nowhere,x"], (2, "group", "unknown_group")),
+    "no number": ([HEADER, GOOD, "F2,B,lots,0.4,0.02,0.2,all,x"], (2, "ead", "not_a_number")),
+    "blank PD and no model": ([HEADER, GOOD, "F2,B,100,0.4,,0.2,all,x"], (2, "pd_12m", "missing")),
+    "wrong column": ([HEADER.replace("lgd", "lgd_percent"), GOOD], (None, "lgd_percent", "unknown_column")),
+    "broken row": ([HEADER, GOOD, "F2,B,100"], (2, None, "broken_row")),
+    "broken encoding": ([HEADER, GOOD, "F2,\udcff,100,0.4,0.02,0.2,all,x"], (2, "obligor_id", "broken_encoding")),
+    "empty": ([""], (None, None, "empty")),
+}
+WHEN_MEASURED = {"unknown group", "blank PD and no model"}
+"""What only a factor model, or the models, can tell."""
+
+
+def kept(tier: DataTier) -> list[Any]:
+    """How many payloads, batches, runs and artefacts the store has."""
+    engine = sa.create_engine(tier.store_url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        return [
+            connection.exec_driver_sql(f"SELECT count(*) FROM crfs.{table}").scalar() for table in ("payload", "batch", "run", "artefact")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"), [*(("risk", name) for name in BAD), *(("load", name) for name in BAD if name not in WHEN_MEASURED)]
+)
+def test_a_bad_book_names_its_places_and_leaves_nothing(
+    verb: str, name: str, within: Crfs, measured: dict[str, Any], tier: DataTier, factor_model: Path, tmp_path: Path
+) -> None:
+    lines, place = BAD[name]
+    file = tmp_path / "book.csv"
+    file.write_bytes(os.fsencode("\n".join(lines) + "\n") if name != "empty" else b"")
+    before = kept(tier)
+    words = ["portfolio", "risk", file, "--factor-model", factor_model] if verb == "risk" else ["portfolio", "load", "bad", file]
+    done = within(*words, "--json")
+    assert done.code == 1, done.err
+    error = done.json["error"]
+    assert place in [(problem["row"], problem["column"], problem["reason"]) for problem in error["problems"]]
+    assert done.err.count("Error:") == 1
+    assert "Traceback" not in done.err
+    assert kept(tier) == before
+    assert measured["run_id"]
+
+
+def test_every_wrong_place_of_a_book_is_named_at_once(crfs: Crfs, history: dict[str, Any], factor_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "book.csv"
+    file.write_text("\n".join([HEADER, "F1,A,100,0.4,1.5,0.2,all,x", "F2,B,-1,0.4,0.1,0.2,all,x", "F3,C,1,7,0.1,0.2,none,x"]) + "\n")
+    done = crfs("portfolio", "risk", file, "--factor-model", factor_model)
+    assert history
+    assert done.code == 1
+    assert done.out == ""
+    for line in ("row 1, column pd_12m", "row 2, column ead", "row 3, column lgd", "row 3, column group"):
+        assert f"  {line}: " in done.err
+
+
+def test_a_book_that_is_not_there_is_the_callers_mistake(within: Crfs, history: dict[str, Any]) -> None:
+    assert history
+    done = within("portfolio", "risk", "no-such-book", "--json")
+    assert (done.code, done.json["error"]["type"]) == (1, "NotFound")
