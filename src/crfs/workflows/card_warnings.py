@@ -23,7 +23,7 @@ def card_warnings(card: Mapping[str, Any]) -> list[str]:
         side = "too low" if large["value"] > 0.0 else "too high"
         ratio = f" ({seen['default_rate'] / seen['mean_pd']:.2f} times as many)" if seen["mean_pd"] else ""
         warnings.append(
-            f"Its PDs were {side} out of time: the mean PD was {seen['mean_pd']:.2%}, and {seen['default_rate']:.2%} defaulted{ratio}; the "
+            f"Its PDs were {side} out of time: the mean PD was {100 * seen['mean_pd']:.2f} %, and {100 * seen['default_rate']:.2f} % defaulted{ratio}; the "
             f"{100 * seen['confidence']:g} % interval of the level, {large['lower']:+.2f} to {large['upper']:+.2f} log-odds, leaves out zero."
         )
     if slope["lower"] > 1.0 or slope["upper"] < 1.0:

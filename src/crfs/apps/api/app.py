@@ -17,6 +17,7 @@ from fastapi.openapi.utils import get_openapi
 
 from crfs.apps.api import factors, health, jobs, models, pages, payloads, portfolios, problems, risk_runs, runs
 from crfs.apps.api.middleware import BodyLimit, Guard
+from crfs.apps.api.pages.problem import page_of_problem
 from crfs.apps.api.queries import refuse_unknown
 from crfs.apps.api.service import Service
 from crfs.workflows.session import Session
@@ -63,7 +64,7 @@ def create_app(
         responses=problems.responses(),
     )
     app.state.service = service
-    problems.install(app)
+    problems.install(app, page_of_problem)
     for part in (health, factors, portfolios, risk_runs, runs, models, payloads, jobs):
         app.include_router(part.router)
     pages.install(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -158,12 +158,15 @@ def instance_of(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the API with problem details; the pages have their own answer (``crfs.apps.api.pages``)."""
-    from crfs.apps.api.pages.problem import page_of_problem, wants_page
+AsPage = Callable[[Request, Mapping[str, Any], "Mapping[str, str] | None"], "Response | None"]
+"""Makes a page of a problem where a person asked, and answers None where a program did."""
+
+
+def install(app: FastAPI, as_page: AsPage) -> None:
+    """Answer every error with problem details, or with a page of them."""
 
     def respond(request: Request, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-        return page_of_problem(request, body, headers) if wants_page(request) else answer(body, headers)
+        return as_page(request, body, headers) or answer(body, headers)
 
     async def deliberate(request: Request, error: Exception) -> Response:
         assert isinstance(error, CrfsError)

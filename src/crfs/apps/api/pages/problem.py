@@ -31,8 +31,10 @@ def wants_page(request: Request) -> bool:
     return not api and "text/html" in request.headers.get("accept", "")
 
 
-def page_of_problem(request: Request, body: Mapping[str, Any], headers: Mapping[str, str] | None) -> Response:
-    """A problem as a page."""
+def page_of_problem(request: Request, body: Mapping[str, Any], headers: Mapping[str, str] | None) -> Response | None:
+    """A problem as a page; None where it was not a person who asked."""
+    if not wants_page(request):
+        return None
     return page(
         request,
         "problem.html",

@@ -42,6 +42,7 @@ def environment() -> Environment:
         "amount": amount,
         "percent": percent,
         "number": number,
+        "confidence": confidence,
         "value": value_text,
         "instant": instant,
         "day": day,
@@ -65,6 +66,15 @@ def amount(value: float | None) -> Markup:
 def percent(value: float | None, decimals: int = 2) -> Markup:
     """A decimal as a percentage."""
     return _data(value, lambda v: f"{100 * v:.{decimals}f}{THIN}%")
+
+
+def confidence(value: float) -> Markup:
+    """A confidence as a percentage with the digits that it needs.
+
+    >>> confidence(0.999)
+    Markup('<data value="0.999">99.9\\u202f%</data>')
+    """
+    return _data(value, lambda v: f"{round(100 * v, 8):g}{THIN}%")
 
 
 def number(value: float | None, digits: int = 4) -> Markup:

@@ -72,6 +72,7 @@ def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "
         ),
         "newer_batches": pin.batch_id - run["batch_id"],
         "recorded_as_of": recorded_as_of,
+        "path": "/report",
     }
     return page(request, "report.html", context)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from crfs.apps.api.plots.scales import amount_text, linear_scale
-from crfs.apps.api.plots.svg import WIDTH, Drawing
+from crfs.apps.api.plots.svg import Drawing
 
 
 def bars_plot(rows: Sequence[tuple[str, float]], *, name: str, title: str, unit: str, css: str = "one", most: int = 24) -> str:
@@ -21,9 +22,10 @@ def bars_plot(rows: Sequence[tuple[str, float]], *, name: str, title: str, unit:
         name=name,
         title=title,
         description="; ".join(f"{label}: {value:,.0f}" for label, value in ordered),
+        width=600.0,
         height=24.0 * len(ordered) + 60.0,
-        left=220.0,
-        right=84.0,
+        left=200.0,
+        right=64.0,
         top=16.0,
     )
     for value, label in across.ticks:
@@ -34,9 +36,21 @@ def bars_plot(rows: Sequence[tuple[str, float]], *, name: str, title: str, unit:
         y = drawing.top + 24.0 * i + 4.0
         drawing.rectangle((drawing.x(0.0), y), (drawing.x(across.place(value)) - drawing.x(0.0), 16.0), f"bar {css}")
         drawing.text((drawing.left - 8, y + 12), _short(label), "label", anchor="end")
-        drawing.text((drawing.x(across.place(value)) + 6, y + 12), amount_text(value, abs(value) / 1000 or 1.0), "tick")
-    drawing.text((WIDTH - drawing.right, drawing.height - 6), unit, "axis-title", anchor="end")
+        drawing.text((drawing.x(across.place(value)) + 6, y + 12), rounded(value), "tick")
+    drawing.text((drawing.width - drawing.right, drawing.height - 6), unit, "axis-title", anchor="end")
     return drawing.svg()
+
+
+def rounded(value: float) -> str:
+    """A number with three digits, thousands as k, millions as m.
+
+    >>> rounded(89506349.2), rounded(426894.9), rounded(71.26)
+    ('89.5 m', '427 k', '71.3')
+    """
+    if value == 0.0:
+        return "0"
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    return amount_text(round(value / step) * step, step)
 
 
 def _short(label: str, most: int = 30) -> str:

@@ -10,7 +10,7 @@ from crfs.apps.api.plots.scales import linear_scale, time_scale
 from crfs.apps.api.plots.svg import Drawing, Point
 
 MOST_POINTS = 1400
-"""Twice as many points as the plot is wide: more would be drawn on top of each other."""
+"""About as many points as the plot has places: more would be drawn on top of each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ def history_plot(series: Sequence[Series], *, name: str, title: str, unit: str) 
     times = [moment for line in series for moment, value in line.points if value is not None]
     if not values:
         drawing = Drawing(name=name, title=title, description="There is no value in this window.", height=120.0)
-        drawing.text((360.0, 64.0), "No value in this window as known then", "legend", anchor="middle")
+        drawing.text((480.0, 64.0), "No value in this window as known then", "legend", anchor="middle")
         return drawing.svg()
     percent = unit == "decimal"
     across, up = time_scale(min(times), max(times)), linear_scale(min(values), max(values), percent=percent)

@@ -22,7 +22,7 @@ def loss_curve_plot(curve: Sequence[Mapping[str, Any]], measures: Sequence[Mappi
         title="Loss exceedance curve",
         description=f"Probability that the loss of 12 months is at least x, in {currency}: "
         + "; ".join(f"{p['loss']:,.0f} with probability {p['exceedance_probability']:.4g}" for p in points[:: max(1, len(points) // 8)]),
-        height=360.0,
+        height=400.0,
     )
     drawing.axes(across, up, across_title=f"loss in 12 months, {currency}", up_title="probability of at least that")
 

@@ -26,7 +26,7 @@ def reliability_plot(groups: Sequence[Mapping[str, Any]], *, name: str = "reliab
         description="; ".join(
             f"mean PD {g['mean_pd']:.3%}, realised {g['default_rate']:.3%} ({g['lower']:.3%} to {g['upper']:.3%})" for g in told
         ),
-        height=380.0,
+        height=420.0,
     )
     drawing.axes(across, up, across_title="mean PD of the group", up_title="realised default rate")
     drawing.line((drawing.x(0.0), drawing.y(0.0)), (drawing.x(1.0), drawing.y(1.0)), "mark")

@@ -8,7 +8,6 @@ from html import escape
 
 from crfs.apps.api.plots.scales import Scale
 
-WIDTH = 720.0
 Point = tuple[float, float]
 
 
@@ -22,7 +21,8 @@ class Drawing:
     name: str
     title: str
     description: str
-    height: float = 320.0
+    width: float = 960.0
+    height: float = 340.0
     left: float = 72.0
     right: float = 16.0
     top: float = 28.0
@@ -31,7 +31,7 @@ class Drawing:
 
     def x(self, share: float) -> float:
         """The place of a share of the frame's width."""
-        return self.left + share * (WIDTH - self.left - self.right)
+        return self.left + share * (self.width - self.left - self.right)
 
     def y(self, share: float) -> float:
         """The place of a share of the frame's height, counted from below."""
@@ -73,29 +73,30 @@ class Drawing:
         """Grid lines, ticks with labels, and what the axes count, with the unit."""
         for value, label in up.ticks:
             y = self.y(up.place(value))
-            self.line((self.left, y), (WIDTH - self.right, y), "grid")
+            self.line((self.left, y), (self.width - self.right, y), "grid")
             self.text((self.left - 8, y + 4), label, "tick", anchor="end")
         for value, label in across.ticks:
             x = self.x(across.place(value))
             self.line((x, self.height - self.bottom), (x, self.height - self.bottom + 5), "axis")
-            self.text((x, self.height - self.bottom + 19), label, "tick", anchor="middle")
-        self.line((self.left, self.height - self.bottom), (WIDTH - self.right, self.height - self.bottom), "axis")
+            near_end = x > self.width - self.right - 16
+            self.text((x + 12 if near_end else x, self.height - self.bottom + 19), label, "tick", anchor="end" if near_end else "middle")
+        self.line((self.left, self.height - self.bottom), (self.width - self.right, self.height - self.bottom), "axis")
         self.text((self.left - 64, 14), up_title, "axis-title")
-        self.text((WIDTH - self.right, self.height - 6), across_title, "axis-title", anchor="end")
+        self.text((self.width - self.right, self.height - 6), across_title, "axis-title", anchor="end")
 
     def legend(self, entries: Sequence[tuple[str, str]]) -> None:
         """Names of what is drawn, each with its mark, in the upper right corner from right to left."""
-        x = WIDTH - self.right
+        x = self.width - self.right
         for css, words in reversed(entries):
             self.text((x, 14), words, "legend", anchor="end")
-            x -= 6.4 * len(words) + 8
+            x -= 6.9 * len(words) + 8
             self.line((x - 22, 10), (x, 10), css)
             x -= 36
 
     def svg(self) -> str:
         """The drawing as one SVG element."""
         return (
-            f'<svg class="plot" role="img" viewBox="0 0 {_n(WIDTH)} {_n(self.height)}" aria-labelledby="{self.name}-title {self.name}-desc">'
+            f'<svg class="plot" role="img" viewBox="0 0 {_n(self.width)} {_n(self.height)}" aria-labelledby="{self.name}-title {self.name}-desc">'
             f'<title id="{self.name}-title">{escape(self.title)}</title><desc id="{self.name}-desc">{escape(self.description)}</desc>'
             f"{''.join(self.parts)}</svg>"
         )
