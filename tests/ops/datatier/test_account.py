@@ -7,7 +7,7 @@ import pwd
 import shutil
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from crfs.errors import ServiceUnavailable
