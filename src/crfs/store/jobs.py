@@ -68,7 +68,9 @@ def submit(database: Database, *, job_id: UUID, kind: str, specification: Mappin
 
 
 def claim(database: Database, *, holder: str, at: datetime, lease: timedelta, job_id: UUID | None = None) -> Job | None:
-    """Take the oldest job that is queued, or whose lease has run out; ``job_id`` asks for that one. None where there is nothing to do.
+    """Take the oldest job that is queued, or whose lease has run out; ``job_id`` asks for that one, which may also have failed before.
+
+    None where there is nothing to do.
 
     Every claim raises the fencing token, so that a worker that wakes after its lease has run out can publish nothing.
     """
@@ -76,8 +78,9 @@ def claim(database: Database, *, holder: str, at: datetime, lease: timedelta, jo
         row = connection.execute(
             sa.text(
                 "UPDATE crfs.job SET state = 'running', fencing_token = fencing_token + 1, lease_holder = :holder, "
-                "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1 WHERE job_id = (SELECT job_id FROM crfs.job "
-                "WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) AND (state = 'queued' OR (state = 'running' AND lease_until < :at)) "
+                "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1, error = NULL, finished_at = NULL "
+                "WHERE job_id = (SELECT job_id FROM crfs.job WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) AND (state = 'queued' OR (state = 'running' AND lease_until < :at) "
+                "OR (state = 'failed' AND job_id = :job_id)) "
                 f"ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}"
             ),
             {"holder": holder, "until": at + lease, "at": at, "job_id": job_id},
@@ -123,6 +126,20 @@ def finish(
         ).one_or_none()
     if row is None:
         raise Conflict(f"job {fence.job_id} has lost its lease to another worker; its outcome is not kept")
+
+
+def retire_lapsed(database: Database, *, at: datetime, grace: timedelta) -> int:
+    """End jobs as failed whose lease ran out more than ``grace`` ago: who held it died, and nobody took it over. How many there were."""
+    with database.writing(durable=False) as connection:
+        ended = connection.execute(
+            sa.text(
+                "UPDATE crfs.job SET state = 'failed', finished_at = :at, lease_until = NULL, "
+                "error = 'its process (' || coalesce(lease_holder, 'unknown') || ') ended without a word; run the same command again' "
+                "WHERE job_id IN (SELECT job_id FROM crfs.job WHERE state = 'running' AND lease_until < :before FOR UPDATE SKIP LOCKED)"
+            ),
+            {"at": at, "before": at - grace},
+        )
+    return ended.rowcount
 
 
 def request_cancel(database: Database, job_id: UUID, *, at: datetime) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from crfs.store.database import Database
     from crfs.store.heads import Pin
     from crfs.store.scan import StoreReader
+
+_GRACE = timedelta(minutes=5)
+"""How long after its lease a job may still be taken over, before it counts as failed."""
 
 Progress = Callable[[str, int, int | None], None]
 """Told of a step: its name, how much is done, of how much (None where nobody knows)."""
@@ -110,6 +113,7 @@ def open_session(
     from crfs.store.append import sweep_staging
     from crfs.store.database import Database, ensure_schema
     from crfs.store.definitions import define
+    from crfs.store.jobs import retire_lapsed
 
     settings = load_settings()
     given = url or (settings.store.url if data_dir is None else None)
@@ -133,6 +137,7 @@ def open_session(
             source="crfs catalogue",
         )
         sweep_staging(database)
+        retire_lapsed(database, at=session.clock.now(), grace=_GRACE)
         return session
     except BaseException:
         if tier is not None:

@@ -1,0 +1,115 @@
+"""One small world for all journeys, made once and cloned for each test that changes it; empty stores for the others."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+import sqlalchemy as sa
+
+from crfs.ops import datatier
+from crfs.workflows.session import Session, open_session
+from tests.journeys.world import World, build
+from tests.store.conftest import administering
+
+_NUMBERS = itertools.count(1)
+SHARED = Path(os.environ.get("CRFS_SHARED") or Path(__file__).parents[2].parent / "shared")
+
+
+@contextmanager
+def _held(file: Path, kind: int) -> Iterator[IO[str]]:
+    with file.open("a") as opened:
+        fcntl.flock(opened, kind)
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def tier_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder that all workers of a parallel run share; the last one removes it."""
+    run = getattr(request.config, "workerinput", {}).get("testrunuid", str(os.getpid()))
+    folder = Path(tempfile.gettempdir()) / f"journeys {run}"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    with _held(folder / "users", fcntl.LOCK_SH) as users:
+        yield folder
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def server(tier_folder: Path) -> Iterator[sa.URL]:
+    """A running data tier with an empty store in the database ``blank``."""
+    with datatier.start(tier_folder / "data") as tier:
+        url = sa.make_url(tier.store_url)
+        with _held(tier_folder / "making", fcntl.LOCK_EX), administering(url) as connection:
+            if connection.exec_driver_sql("SELECT 1 FROM pg_database WHERE datname = 'blank'").scalar() is None:
+                for setting in ("fsync = off", "full_page_writes = off"):  # the disk is shared too, and no journey pulls the plug
+                    connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
+                connection.exec_driver_sql("SELECT pg_reload_conf()")
+                connection.exec_driver_sql("CREATE DATABASE blank")
+                open_session(url.set(database="blank").render_as_string(hide_password=False)).close()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def world(server: sa.URL, tier_folder: Path) -> World:
+    """The world, made by the worker that comes first; nobody changes it."""
+    made, url = tier_folder / "runs.json", server.set(database="world")
+    with _held(tier_folder / "making", fcntl.LOCK_EX):
+        if not made.exists():
+            _clone(server, "blank", "world")
+            with open_session(url.render_as_string(hide_password=False)) as session:
+                made.write_text(json.dumps(build(session, tier_folder)))
+    return World(url=url, runs=json.loads(made.read_text()))
+
+
+@pytest.fixture
+def own_world(world: World, server: sa.URL, tier_folder: Path) -> Iterator[World]:
+    """A clone of the world, for a test that changes it."""
+    name = f"own_{os.getpid()}_{next(_NUMBERS)}"
+    with _held(tier_folder / "making", fcntl.LOCK_EX):
+        _clone(server, "world", name)
+    yield World(url=world.url.set(database=name), runs=world.runs)
+    with administering(server) as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def new_store(server: sa.URL, tier_folder: Path) -> Callable[[], str]:
+    """Makes an empty store; its URL."""
+
+    def make() -> str:
+        name = f"new_{os.getpid()}_{next(_NUMBERS)}"
+        with _held(tier_folder / "making", fcntl.LOCK_EX):
+            _clone(server, "blank", name)
+        return server.set(database=name).render_as_string(hide_password=False)
+
+    return make
+
+
+@pytest.fixture
+def session(new_store: Callable[[], str]) -> Iterator[Session]:
+    """An open store with nothing in it but the catalogue."""
+    with open_session(new_store()) as opened:
+        yield opened
+
+
+def _clone(server: sa.URL, template: str, name: str) -> None:
+    with administering(server) as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", (template,)
+        )
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
