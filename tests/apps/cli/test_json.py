@@ -54,7 +54,8 @@ def test_a_misspelt_variable_is_named(tmp_path: Path) -> None:
         [*PROGRAM, "config", "check", "--json"], capture_output=True, text=True, check=False, env=surroundings, cwd=tmp_path
     )
     assert done.returncode == 1
-    assert json.loads(done.stdout)["unclaimed"] == ["CRFS_STORE__ULR"]
+    told = json.loads(done.stdout)
+    assert (told["sound"], told["unclaimed"], told["problems"]) == (False, ["CRFS_STORE__ULR"], [])
     assert "secret-key" not in done.stdout + done.stderr
 
 

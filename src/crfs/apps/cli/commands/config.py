@@ -15,15 +15,15 @@ def config() -> None:
 @config.command("check")
 @pass_door
 def check(door: Door) -> ExitCode:
-    """Read the settings, show them, and name CRFS_* variables that no setting claims (exit code 1)."""
-    from crfs.ops.settings import load_settings, unclaimed_variables
+    """Read the settings, show them, and name CRFS_* variables that no setting claims or that cannot be read (exit code 1)."""
+    from crfs.workflows.configuration import check_configuration
 
-    settings = load_settings().model_dump(mode="json")
-    unclaimed = unclaimed_variables()
-    lines = [f"{name} = {value}" for name, value in _flat(settings)]
-    lines += [f"{name}: no setting claims this variable; is it misspelt?" for name in unclaimed]
-    door.lines({"settings": settings, "unclaimed": unclaimed}, *lines)
-    return ExitCode.CALLERS_MISTAKE if unclaimed else ExitCode.DONE
+    document = check_configuration()
+    lines = [f"{name} = {value}" for name, value in _flat(document["settings"] or {})]
+    lines += [f"{item['variable']}: {item['detail']}" for item in document["problems"]]
+    lines += [f"{name}: no setting claims this variable; is it misspelt?" for name in document["unclaimed"]]
+    door.lines(document, *lines)
+    return ExitCode.DONE if document["sound"] else ExitCode.CALLERS_MISTAKE
 
 
 def _flat(tree: dict[str, object], prefix: str = "CRFS_") -> list[tuple[str, str]]:

@@ -1,0 +1,68 @@
+"""The library: the verbs of the command line on an open store, and the science with no store at all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import crfs
+from crfs.errors import InvalidInput, NotFound
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[crfs.Store]:
+    """An embedded store with a few years of history."""
+    with tempfile.TemporaryDirectory(prefix="library test ", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        with crfs.open(data_dir=Path(folder) / "data") as opened:
+            opened.ingest("packaged", "moodys_yields")
+            yield opened
+
+
+def test_a_factor_is_asked_as_it_was_known(store: crfs.Store) -> None:
+    spread = store.factors.get("us.credit_spread_baa_aaa", as_of="2008-12-15", start="2008-01-01").table
+    assert spread["valid_time"].dt.month().to_list() == list(range(1, 12))
+    assert spread["knowledge_time"].max() <= datetime(2008, 12, 16, 5, tzinfo=UTC)  # type: ignore[operator]
+    with pytest.raises(NotFound, match=r"did you mean us\.credit_spread_baa_aaa"):
+        store.factors.get("us.credit_spread_baa_aa")
+    with pytest.raises(InvalidInput, match="no time zone"):
+        store.factors.get("us.credit_spread_baa_aaa", as_of=datetime(2020, 1, 1))  # noqa: DTZ001
+
+
+def test_a_book_is_measured_replayed_traced_and_verified(store: crfs.Store, tmp_path: Path) -> None:
+    book = tmp_path / "book.csv"
+    rows = [f"F{i},O{i},100,0.45,0.02,0.2,all" for i in range(50)]
+    book.write_text("\n".join(["facility_id,obligor_id,ead,lgd,pd_12m,r2,group", *rows]) + "\n")
+    model = {"factors": ["e"], "correlation": [[1.0]], "groups": {"all": {"e": 1.0}}}
+    store.portfolio.load("fifty", book)
+    answer = store.portfolio.risk("fifty", model, confidences=(0.99,), max_scenarios=20_000)
+    assert answer["el"] == pytest.approx(50 * 100 * 0.45 * 0.02, rel=1e-12)
+    assert store.portfolio.concentration("fifty")["by"]["obligor_id"]["effective_names"] == pytest.approx(50)
+    replayed = store.replay(answer["run_id"])
+    assert replayed.sha256 == answer["result_sha256"]
+    chain = store.lineage(answer["run_id"])
+    assert chain["sound"]
+    assert [store.payloads.get(payload["sha256"]) for payload in chain["payloads"]] == [book.read_bytes()]
+    assert store.verify()["sound"]
+
+
+def test_the_science_needs_no_store() -> None:
+    assert crfs.risk.value_at_risk([1.0, 2.0, 3.0, 4.0], confidence=0.75) == 3.0
+    assert crfs.risk.expected_shortfall([1.0, 2.0, 3.0, 4.0], confidence=0.75) == 4.0
+    assert crfs.risk.vasicek.__name__ == "crfs.risk.vasicek"
+    assert callable(crfs.risk.portfolio_risk)
+    assert callable(crfs.features.training_set)
+    day = datetime(2020, 1, 1, tzinfo=UTC)
+    rows = pl.DataFrame(
+        {"entity": "US", "valid_time": [day], "knowledge_time": [day], "batch_id": [1], "row_state": "value", "value": [1.0]}
+    )
+    assert crfs.bitemporal.as_of(rows, as_of=day)["value"].to_list() == [1.0]
+    assert crfs.bitemporal.change_points(rows, "P1M")["effective_time"].to_list() == [datetime(2020, 2, 1, tzinfo=UTC)]
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = crfs.nonsense
+    assert set(crfs.__all__) <= set(dir(crfs))
