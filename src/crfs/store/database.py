@@ -203,8 +203,13 @@ def answering() -> Iterator[None]:
         raise ServiceUnavailable("every connection to PostgreSQL is busy; try again, or raise CRFS_STORE__POOL_SIZE") from error
 
 
-def unavailable(error: Exception) -> ServiceUnavailable:
-    """The deliberate error for a PostgreSQL that cannot be used."""
+def unavailable(error: Exception) -> ServiceUnavailable | KeyboardInterrupt:
+    """The deliberate error for a PostgreSQL that cannot be used.
+
+    A statement of the bulk driver that Ctrl-C cancelled is an interruption: the driver catches the signal and tells it as an error.
+    """
+    if getattr(getattr(error, "status_code", None), "name", "") == "CANCELLED":
+        return KeyboardInterrupt()
     text = str(getattr(error, "orig", None) or error).strip().splitlines()
     detail = text[0] if text else type(error).__name__
     if "No space left" in detail or "could not extend" in detail:
