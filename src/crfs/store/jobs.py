@@ -79,7 +79,8 @@ def claim(database: Database, *, holder: str, at: datetime, lease: timedelta, jo
             sa.text(
                 "UPDATE crfs.job SET state = 'running', fencing_token = fencing_token + 1, lease_holder = :holder, "
                 "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1, error = NULL, finished_at = NULL "
-                "WHERE job_id = (SELECT job_id FROM crfs.job WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) AND (state = 'queued' OR (state = 'running' AND lease_until < :at) "
+                "WHERE job_id = (SELECT job_id FROM crfs.job WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) "
+                "AND (state = 'queued' OR (state = 'running' AND lease_until < :at) "
                 "OR (state = 'failed' AND job_id = :job_id)) "
                 f"ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}"
             ),
