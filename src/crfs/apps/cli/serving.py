@@ -37,8 +37,16 @@ def serve(door: Door, data_dir: Path | None, *, host: str, port: int) -> None:
             os.environ["CRFS_DATA_DIR"] = str(data_dir)
             os.environ.pop("CRFS_STORE__URL", None)
         shown = f"[{host}]" if ":" in host else host
-        door.note(f"The pages are at http://{shown}:{listener.getsockname()[1]}/ until you press Ctrl-C.")
-        server = uvicorn.Server(uvicorn.Config(APPLICATION, factory=True, log_level="warning", access_log=False))
+        address = f"http://{shown}:{listener.getsockname()[1]}/"
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                """Start, and say where as soon as there is an answer."""
+                await super().startup(sockets)
+                if self.started:
+                    door.note(f"The pages are at {address} until you press Ctrl-C.")
+
+        server = Server(uvicorn.Config(APPLICATION, factory=True, log_level="warning", access_log=False))
         before = signal.signal(signal.SIGTERM, _stop)
         try:
             server.run(sockets=[listener])
