@@ -24,18 +24,18 @@ pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
 def payloads_by_run(connection: sa.Connection) -> dict[str, set[str]]:
     """Which payloads each run rests on, walked edge by edge."""
-    inputs: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for run, kind, reference in connection.exec_driver_sql("SELECT run_id, kind, reference FROM crfs.run_input"):
-        inputs[run].append((kind, reference))
-    of_batch: dict[str, set[str]] = defaultdict(set)
-    for batch, sha256 in connection.exec_driver_sql("SELECT batch_id, sha256 FROM crfs.batch_payload"):
-        of_batch[str(batch)].add(sha256)
+    inputs: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for run, kind, reference, dataset in connection.exec_driver_sql("SELECT run_id, kind, reference, dataset FROM crfs.run_input"):
+        inputs[run].append((kind, reference, dataset))
+    of_batch: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for batch, sha256, dataset in connection.exec_driver_sql("SELECT batch_id, sha256, dataset FROM crfs.batch_payload"):
+        of_batch[str(batch), dataset].add(sha256)
 
     def below(run: str) -> set[str]:
         found: set[str] = set()
-        for kind, reference in inputs[run]:
+        for kind, reference, dataset in inputs[run]:
             if kind == "batch":
-                found |= of_batch[reference]
+                found |= of_batch[reference, dataset] | of_batch[reference, ""]
             elif kind == "payload":
                 found.add(reference)
             elif kind == "run":

@@ -88,7 +88,8 @@ def lineage(database: Database, run_id: str) -> Lineage:
             sa.text(
                 f"{_RUNS_BELOW}, taken AS (SELECT DISTINCT i.run_id, p.batch_id, p.sha256 FROM below AS b "
                 "JOIN crfs.run_input AS i ON i.run_id = b.run_id AND i.kind = 'batch' "
-                "JOIN crfs.batch_payload AS p ON p.batch_id = CAST(i.reference AS bigint) UNION SELECT i.run_id, NULL, i.reference FROM below AS b "
+                "JOIN crfs.batch_payload AS p ON p.batch_id = CAST(i.reference AS bigint) AND p.dataset IN (i.dataset, '') "
+                "UNION SELECT i.run_id, NULL, i.reference FROM below AS b "
                 "JOIN crfs.run_input AS i ON i.run_id = b.run_id AND i.kind = 'payload'), checked AS (SELECT sha256, byte_count, "
                 "CASE WHEN body IS NULL THEN 'expired' WHEN encode(sha256(body), 'hex') = sha256 THEN 'ok' ELSE 'damaged' END AS state "
                 "FROM crfs.payload WHERE sha256 IN (SELECT sha256 FROM taken)) "
@@ -111,7 +112,8 @@ def runs_on_payloads(database: Database, hashes: Sequence[str]) -> dict[str, lis
     """For each payload the runs that rest on it, directly, through a batch, or through another run."""
     query = sa.text(
         "WITH RECURSIVE above (sha256, run_id) AS (SELECT p.sha256, i.run_id FROM crfs.batch_payload AS p "
-        "JOIN crfs.run_input AS i ON i.kind = 'batch' AND i.reference = CAST(p.batch_id AS text) WHERE p.sha256 = ANY(:hashes) "
+        "JOIN crfs.run_input AS i ON i.kind = 'batch' AND i.reference = CAST(p.batch_id AS text) AND p.dataset IN (i.dataset, '') "
+        "WHERE p.sha256 = ANY(:hashes) "
         "UNION SELECT i.reference, i.run_id FROM crfs.run_input AS i WHERE i.kind = 'payload' AND i.reference = ANY(:hashes) "
         "UNION SELECT a.sha256, i.run_id FROM above AS a JOIN crfs.run_input AS i ON i.kind = 'run' AND i.reference = a.run_id) "
         "SELECT DISTINCT sha256, run_id FROM above ORDER BY sha256, run_id"

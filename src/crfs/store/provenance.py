@@ -66,19 +66,20 @@ def fetches(database: Database, sha256: str) -> list[Fetch]:
     return [Fetch(**row._mapping) for row in found]
 
 
-def batch_origins(database: Database, batches: Sequence[int]) -> dict[int, BatchOrigin]:
-    """The batches of those ids, with their payloads."""
+def batch_origins(database: Database, batches: Sequence[int], *, dataset: str) -> dict[int, BatchOrigin]:
+    """The batches of those ids, with the payloads that a dataset's rows in them came from."""
     if not batches:
         return {}
     with database.reading() as connection:
         found = connection.execute(
             sa.text(
                 "SELECT b.batch_id, b.kind, b.source, b.recorded_at, b.reason, b.actor, "
-                "coalesce(array_agg(p.sha256 ORDER BY p.sha256) FILTER (WHERE p.sha256 IS NOT NULL), '{}') AS payloads "
-                "FROM crfs.batch AS b LEFT JOIN crfs.batch_payload AS p USING (batch_id) WHERE b.batch_id = ANY(:batches) "
+                "coalesce(array_agg(DISTINCT p.sha256 ORDER BY p.sha256) FILTER (WHERE p.sha256 IS NOT NULL), '{}') AS payloads "
+                "FROM crfs.batch AS b LEFT JOIN crfs.batch_payload AS p ON p.batch_id = b.batch_id AND p.dataset IN (:dataset, '') "
+                "WHERE b.batch_id = ANY(:batches) "
                 "GROUP BY b.batch_id"
             ),
-            {"batches": sorted(set(batches))},
+            {"batches": sorted(set(batches)), "dataset": dataset},
         ).all()
     return {row.batch_id: BatchOrigin(**row._mapping) for row in found}
 

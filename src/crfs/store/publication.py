@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,19 +43,30 @@ class Fence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchNote:
-    """What is told of a batch beside its rows."""
+    """What is told of a batch beside its rows.
+
+    ``payloads`` are the hashes of what it was made of; a mapping says for each the datasets whose rows came from it, so that the lineage of
+    one dataset does not lead to the payloads of another that arrived with it.
+    """
 
     kind: BatchKind
     at: datetime
     reason: str | None = None
     source: str | None = None
     parser_version: str | None = None
-    payloads: Sequence[str] = ()
+    payloads: Sequence[str] | Mapping[str, Sequence[str]] = ()
     fence: Fence | None = None
 
     def __post_init__(self) -> None:
         if self.kind.needs_reason and not (self.reason or "").strip():
             raise InvalidInput(f"a batch of kind {self.kind.value} amends history: give a reason")
+
+    @property
+    def origins(self) -> list[tuple[str, str]]:
+        """Payload and dataset, in order; the dataset is empty where it was not said."""
+        if isinstance(self.payloads, Mapping):
+            return sorted({(sha256, dataset) for sha256, datasets in self.payloads.items() for dataset in datasets or [""]})
+        return sorted({(sha256, "") for sha256 in self.payloads})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +114,8 @@ def publication(database: Database, note: BatchNote) -> Iterator[Publication]:
         )
         if note.payloads:
             connection.execute(
-                sa.text("INSERT INTO crfs.batch_payload (batch_id, sha256) VALUES (:batch_id, :sha256)"),
-                [{"batch_id": head.batch_id, "sha256": sha256} for sha256 in sorted(set(note.payloads))],
+                sa.text("INSERT INTO crfs.batch_payload (batch_id, sha256, dataset) VALUES (:batch_id, :sha256, :dataset)"),
+                [{"batch_id": head.batch_id, "sha256": sha256, "dataset": dataset} for sha256, dataset in note.origins],
             )
         yield Publication(connection=connection, batch_id=head.batch_id, recorded_at=head.recorded_at, previous=head.batch_id - 1)
 

@@ -84,9 +84,9 @@ def ingest(
             ahead(payloads) as coming,
             ahead(_parsed(session, source, coming, catalogue, report=report, job=job), depth=2) as parsed,
         ):
-            for group, deliveries in parsed:
+            for group, deliveries, origins in parsed:
                 if deliveries:
-                    _publish(session, source, group, deliveries, report=report, job=job)
+                    _publish(session, source, deliveries, origins, report=report, job=job)
                 job.progress(f"{source_name}: {group[-1].stream}", report.payloads, None)
         return report
 
@@ -171,21 +171,22 @@ def _land(session: Session, source: Source, payload: Payload, report: IngestRepo
 
 def _parsed(
     session: Session, source: Source, payloads: Iterable[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext
-) -> Iterator[tuple[list[Payload], list[Delivery]]]:
-    """Payloads a delivery, each landed and then parsed, with the rows that they bring."""
+) -> Iterator[tuple[list[Payload], list[Delivery], dict[str, list[str]]]]:
+    """Payloads a delivery, each landed and then parsed, with the rows that they bring and the datasets that each gave rows of."""
     for group in _deliveries(payloads):
-        yield group, _rows(session, source, group, catalogue, report=report, job=job)
+        yield group, *_rows(session, source, group, catalogue, report=report, job=job)
 
 
 def _rows(
     session: Session, source: Source, group: list[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext
-) -> list[Delivery]:
+) -> tuple[list[Delivery], dict[str, list[str]]]:
     import polars as pl
 
     from crfs.store.append import Delivery
     from crfs.store.payloads import keep_rejected
 
     tables: dict[str, list[pl.DataFrame]] = {}
+    origins: dict[str, list[str]] = {}
     for payload in group:
         classification = _land(session, source, payload, report, job)
         if classification in {"EMPTY", "RETRY", "QUOTA", "AUTH", "BAD_REQUEST"}:
@@ -196,14 +197,16 @@ def _rows(
         keep_rejected(session.database, payload.sha256, source.parser_version, parsed.rejected, job.fence.job_id)
         for dataset, table in parsed.tables.items():
             tables.setdefault(dataset, []).append(table)
-    return [
+            origins.setdefault(payload.sha256, []).append(dataset)
+    deliveries = [
         Delivery(definition=catalogue.dataset(dataset), rows=pl.concat(parts) if len(parts) > 1 else parts[0])
         for dataset, parts in tables.items()
     ]
+    return deliveries, origins
 
 
 def _publish(
-    session: Session, source: Source, group: list[Payload], deliveries: list[Delivery], *, report: IngestReport, job: JobContext
+    session: Session, source: Source, deliveries: list[Delivery], origins: dict[str, list[str]], *, report: IngestReport, job: JobContext
 ) -> None:
     from crfs.store.append import append
     from crfs.store.publication import BatchKind, BatchNote
@@ -216,7 +219,7 @@ def _publish(
             at=session.clock.now(),
             source=source.name,
             parser_version=source.parser_version,
-            payloads=[payload.sha256 for payload in group],
+            payloads=origins,
             fence=job.fence,
         ),
     )

@@ -128,7 +128,7 @@ def revisions(
         .sort("knowledge_time", "batch_id")
     )
     counting = {(row["knowledge_time"], row["batch_id"]) for row in rows_that_count(rows, missing_is_answer=True).to_dicts()}
-    origins = batch_origins(session.database, rows["batch_id"].unique().to_list())
+    origins = batch_origins(session.database, rows["batch_id"].unique().to_list(), dataset=factor.dataset)
     answer = []
     for row in rows.to_dicts():
         value, origin = row[factor.column], origins[row["batch_id"]]
@@ -150,8 +150,8 @@ def revisions(
     return answer
 
 
-def origins(session: Session, batches: list[int]) -> dict[int, dict[str, Any]]:
-    """For each batch: source, kind, when it was recorded, and the hashes of its payloads."""
+def origins(session: Session, mnemonic: str, batches: list[int]) -> dict[int, dict[str, Any]]:
+    """For each batch: source, kind, when it was recorded, and the hashes of the payloads that the factor's rows in it came from."""
     from crfs.store.provenance import batch_origins
 
     return {
@@ -163,7 +163,7 @@ def origins(session: Session, batches: list[int]) -> dict[int, dict[str, Any]]:
             "reason": origin.reason,
             "payloads": list(origin.payloads),
         }
-        for batch_id, origin in batch_origins(session.database, batches).items()
+        for batch_id, origin in batch_origins(session.database, batches, dataset=session.catalogue().factor(mnemonic).dataset).items()
     }
 
 

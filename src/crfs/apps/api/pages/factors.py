@@ -85,7 +85,7 @@ def one(
         "found": then,
         "is_now": is_now,
         "rows": rows,
-        "origins": origins(session, sorted({row["batch_id"] for row in rows})),
+        "origins": origins(session, mnemonic, sorted({row["batch_id"] for row in rows})),
         "total": then.table.height,
         "vintages": vintages.sort("knowledge_time", descending=True).head(ROWS).to_dicts(),
         "vintage_count": vintages.height,

@@ -65,8 +65,10 @@ ALTER TABLE crfs.payload ALTER COLUMN body SET STORAGE EXTENDED;
 CREATE TABLE crfs.batch_payload (
     batch_id bigint NOT NULL REFERENCES crfs.batch,
     sha256 text NOT NULL REFERENCES crfs.payload,
-    PRIMARY KEY (batch_id, sha256)
+    dataset text NOT NULL DEFAULT '',
+    PRIMARY KEY (batch_id, sha256, dataset)
 );
+COMMENT ON COLUMN crfs.batch_payload.dataset IS 'whose rows came from the payload; empty where nobody said, which means any of the batch';
 CREATE INDEX batch_payload_by_payload ON crfs.batch_payload (sha256);
 
 CREATE TABLE crfs.fetch (
