@@ -1,0 +1,241 @@
+"""Risk runs over HTTP: jobs, waiting, bad books, replays, lineage, payloads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import Any
+
+import pytest
+
+from crfs.workflows.overview import overview
+from crfs.workflows.session import Session
+from tests.apps.api.conftest import Client
+
+HEADER = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\n"
+GOOD = HEADER + "".join(f"F{i},O{i},{1000 + i},0.4,0.02,0.2,retail_pacific\n" for i in range(30))
+ASKED = {"max_scenarios": 4000, "seed": 7, "models": [], "confidences": [0.9, 0.99]}
+BAD = (
+    HEADER
+    + "F1,O1,100,0.4,1.5,0.2,retail_pacific\n"  # PD above 1
+    + "F2,O2,100,NaN,0.02,0.2,retail_pacific\n"
+    + "F3,O3,-5,0.4,0.02,0.2,retail_pacific\n"
+    + "F4,O4,100,0.4,0.02,0.2,retail_pacific\n"
+    + "F4,O5,100,0.4,0.02,0.2,retail_pacific\n"  # the same facility again
+    + "F6,O6,100,0.4,0.02,0.2,retail_moon\n"
+)
+
+
+def finished(client: Client, place: str) -> dict[str, Any]:
+    for _ in range(400):
+        job: dict[str, Any] = client.json(place)
+        if job["state"] not in {"queued", "running"}:
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"the job did not end: {job}")
+
+
+def held(session: Session) -> tuple[int, int]:
+    """How far the store is: its head, and how many risk runs it has."""
+    from crfs.workflows.run_documents import list_runs
+
+    return session.pin().batch_id, len(list_runs(session, kind="risk", limit=1000))
+
+
+@pytest.fixture(scope="module")
+def measured(client: Client) -> dict[str, Any]:
+    answer = client.post("/v1/risk-runs", json={"book": {"csv": GOOD}, **ASKED}, headers={"Prefer": "wait=30"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["preference-applied"] == "wait=30"
+    found: dict[str, Any] = answer.json()
+    assert answer.headers["content-location"] == f"/v1/risk-runs/{found['run_id']}"
+    return found
+
+
+def test_a_run_is_a_job_whose_result_has_a_url_of_its_own(client: Client, measured: dict[str, Any]) -> None:
+    answer = client.post("/v1/risk-runs", json={"book": {"csv": GOOD}, **ASKED})
+    assert answer.status_code == 202
+    assert answer.headers["retry-after"] == "1"
+    job = finished(client, answer.headers["location"])
+    assert job["state"] == "succeeded", job
+    result = client.get(job["result"])
+    # The same question of the same book has the same numbers.
+    assert result.json()["result_sha256"] == measured["result_sha256"]
+    assert "immutable" in result.headers["cache-control"]
+    assert client.get(job["result"], headers={"If-None-Match": result.headers["etag"]}).status_code == 304
+
+
+def test_the_measures_are_ordered_and_contributions_and_lineage_have_paths(client: Client, measured: dict[str, Any]) -> None:
+    assert measured["el"] == pytest.approx(sum((1000 + i) * 0.4 * 0.02 for i in range(30)))
+    first, second = measured["measures"]
+    assert first["var"] <= second["var"] <= second["es"]
+    place = f"/v1/risk-runs/{measured['run_id']}"
+    assert client.json(f"{place}/contributions")["contributions"] == measured["contributions"]
+    assert any(run["run_id"] == measured["run_id"] for run in client.json("/v1/risk-runs")["risk_runs"])
+    chain = client.json(f"{place}/lineage")
+    assert chain["sound"] is True
+    assert chain == client.json(f"/v1/runs/{measured['run_id']}/lineage")
+    sha256 = hashlib.sha256(GOOD.encode()).hexdigest()
+    assert [(p["sha256"], p["state"]) for p in chain["payloads"]] == [(sha256, "ok")]
+    payload = client.get(f"/v1/payloads/{sha256}")
+    assert payload.content == GOOD.encode()
+    assert payload.headers["content-disposition"].startswith("attachment")
+    assert client.json(f"/v1/runs/{measured['run_id']}")["replay"] == f"crfs replay {measured['run_id']}"
+
+
+def test_a_replay_in_a_fresh_process_matches(client: Client, measured: dict[str, Any]) -> None:
+    answer = client.post(f"/v1/risk-runs/{measured['run_id']}/replays")
+    assert answer.status_code == 202
+    job = finished(client, answer.headers["location"])
+    assert job["outcome"]["verdict"] == "MATCH", job
+    assert job["outcome"]["sha256"] == measured["result_sha256"]
+
+
+def test_a_book_is_loaded_under_a_name_and_measured_by_it(client: Client, measured: dict[str, Any]) -> None:
+    answer = client.put("/v1/portfolios/corner-shop", content=GOOD.encode(), headers={"Content-Type": "text/csv"})
+    assert (answer.status_code, answer.json()["facilities"]) == (201, 30)
+    assert client.json(answer.headers["location"])["sha256"] == hashlib.sha256(GOOD.encode()).hexdigest()
+    assert [p["portfolio"] for p in client.json("/v1/portfolios")["portfolios"]] == ["corner-shop"]
+    run = client.post("/v1/portfolios/corner-shop/risk-runs", json=ASKED, headers={"Prefer": "wait=30"})
+    assert run.status_code == 200, run.text
+    assert run.json()["measures"] == measured["measures"]
+    client.problem("POST", "/v1/portfolios/nosuch/risk-runs", 404, json=ASKED)
+    client.problem("GET", "/v1/portfolios/nosuch", 404)
+    # A name is never taken for a file of the machine.
+    client.problem("POST", "/v1/portfolios/..%2Fbook.csv/risk-runs", 404, json=ASKED)
+
+
+def test_rows_and_a_form_are_books_too(client: Client, measured: dict[str, Any]) -> None:
+    rows = [
+        {"facility_id": f"F{i}", "obligor_id": f"O{i}", "ead": 1000 + i, "lgd": 0.4, "pd_12m": 0.02, "r2": 0.2, "group": "retail_pacific"}
+        for i in range(30)
+    ]
+    by_rows = client.post("/v1/risk-runs", json={"book": {"rows": rows}, **ASKED}, headers={"Prefer": "wait=30"})
+    by_form = client.post(
+        "/v1/risk-runs", files={"book": ("book.csv", GOOD.encode())}, data={"question": json.dumps(ASKED)}, headers={"Prefer": "wait=30"}
+    )
+    assert by_rows.json()["measures"] == by_form.json()["measures"] == measured["measures"]
+
+
+def test_a_bad_book_is_refused_whole_with_every_wrong_place_and_nothing_is_written(client: Client, session: Session) -> None:
+    before = held(session)
+    found = client.problem("POST", "/v1/risk-runs", 422, json={"book": {"csv": BAD}, **ASKED})
+    assert {(e["row"], e["column"], e["code"]) for e in found["errors"]} == {
+        (1, "pd_12m", "out_of_range"),
+        (2, "lgd", "not_finite"),
+        (3, "ead", "out_of_range"),
+        (5, "facility_id", "duplicate"),
+        (6, "group", "unknown_group"),
+    }
+    assert "/rows/0/pd_12m" in [e["pointer"] for e in found["errors"]]
+    assert held(session) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "code"),
+    [
+        (BAD.encode(), "/rows/0/pd_12m", "out_of_range"),
+        (GOOD.replace("pd_12m", "pd12").encode(), "/columns/pd12", "unknown_column"),
+        (GOOD.replace("F3,", "F\xe9,").encode("latin-1"), "/rows/3/facility_id", "broken_encoding"),
+        (GOOD.encode("utf-16"), "", "broken_encoding"),
+        (b"", "", "empty"),
+        (HEADER.encode() + b"F1,O1,1\n", "/rows/0", "broken_row"),
+    ],
+)
+def test_a_bad_file_is_not_loaded(client: Client, session: Session, body: bytes, place: str, code: str) -> None:
+    before = held(session)
+    found = client.problem("PUT", "/v1/portfolios/bad", 422, content=body, headers={"Content-Type": "text/csv"})
+    assert (place, code) in [(e["pointer"], e["code"]) for e in found["errors"]], found
+    assert held(session) == before
+    client.problem("GET", "/v1/portfolios/bad", 404)
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ({"seeds": 1}, "/body/seeds"),
+        ({"seed": -1}, "/body/seed"),
+        ({"confidences": []}, "/body/confidences"),
+        ({"confidences": [1.5]}, None),
+        ({"method": "magic"}, None),
+        ({"copula": "clayton"}, None),
+        ({"factor_model": "../../secret"}, "/body/factor_model/constrained-str"),
+        ({"factor_model": {"factors": ["a"]}}, None),
+        ({"models": ["nosuch"]}, None),
+        ({"recorded_as_of": "yesterday"}, None),
+        ({"book": {"file": "/etc/passwd"}}, None),
+        ({"book": {"rows": [{"facility_id": ["F"]}]}}, None),
+    ],
+)
+def test_a_wrong_question_is_a_problem_and_leaves_no_job(
+    client: Client, session: Session, asked: dict[str, Any], place: str | None
+) -> None:
+    from crfs.workflows.ledger import list_jobs
+
+    before = len(list_jobs(session, limit=1000))
+    answer = client.request("POST", "/v1/risk-runs", json={"book": {"csv": GOOD}, **ASKED, **asked})
+    assert answer.status_code in {404, 422}, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    if place:
+        assert place in [e["pointer"] for e in answer.json()["errors"]]
+    assert len(list_jobs(session, limit=1000)) == before
+
+
+def test_what_http_itself_refuses_is_a_problem_too(client: Client) -> None:
+    assert client.problem("DELETE", "/v1/factors", 405)["type"] == "about:blank"
+    client.problem("POST", "/v1/risk-runs", 415, content=b"x", headers={"Content-Type": "text/html"})
+    client.problem("PUT", "/v1/portfolios/x", 415, content=b"x")
+    client.problem("POST", "/v1/risk-runs", 422, content=b"{", headers={"Content-Type": "application/json"})
+    big = b"x" * 10_000_001
+    client.problem("PUT", "/v1/portfolios/x", 413, content=big, headers={"Content-Type": "text/csv"})
+    client.problem("POST", "/v1/risk-runs", 413, content=iter_of(big), headers={"Content-Type": "application/json"})
+    client.problem("GET", "/v1/jobs/00000000-0000-0000-0000-000000000000", 404)
+    client.problem("GET", "/v1/jobs/seven", 422)
+    client.problem("GET", "/v1/risk-runs/risk-nosuch", 404)
+    client.problem("POST", "/v1/risk-runs/risk-nosuch/replays", 404)
+    client.problem("GET", f"/v1/payloads/{'0' * 64}", 404)
+    client.problem("GET", "/v1/payloads/short", 422)
+    client.problem("GET", "/v1/models/nosuch", 404)
+    client.problem("GET", "/v1/models/pd/versions/99", 404)
+
+
+async def iter_of(body: bytes) -> Any:
+    """A body without a Content-Length, in pieces."""
+    for start in range(0, len(body), 1_000_000):
+        yield body[start : start + 1_000_000]
+
+
+def test_a_model_run_is_no_risk_run(client: Client) -> None:
+    run_id = client.json("/v1/models/pd")["run_id"]
+    client.problem("GET", f"/v1/risk-runs/{run_id}", 404)
+
+
+def test_a_job_that_waits_is_cancelled_at_once(client: Client, session: Session) -> None:
+    from crfs.workflows.risk_jobs import submit_replay
+
+    run_id = client.json("/v1/models/pd")["run_id"]
+    job_id = submit_replay(session, run_id)
+    answer = client.request("DELETE", f"/v1/jobs/{job_id}")
+    assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
+    assert client.json(f"/v1/jobs/{job_id}")["finished_at"]
+
+
+def test_damaged_bytes_are_an_error_with_a_kind_of_its_own(client: Client, session: Session) -> None:
+    body = HEADER + "F1,O1,100,0.4,0.02,0.2,retail_pacific\n"
+    run = client.post("/v1/risk-runs", json={"book": {"csv": body}, **ASKED}, headers={"Prefer": "wait=30"}).json()
+    sha256 = hashlib.sha256(body.encode()).hexdigest()
+    with session.database.owning() as connection:
+        connection.exec_driver_sql("UPDATE crfs.payload SET body = 'other bytes' WHERE sha256 = %s", (sha256,))
+    try:
+        assert client.problem("GET", f"/v1/payloads/{sha256}", 500)["type"] == "/problems#verification-failed"
+        chain = client.json(f"/v1/risk-runs/{run['run_id']}/lineage")
+        assert (chain["sound"], chain["damaged"]) == (False, [sha256])
+        assert "Do not trust this number" in client.html(f"/lineage/{run['run_id']}")
+    finally:
+        with session.database.owning() as connection:
+            connection.exec_driver_sql("UPDATE crfs.payload SET body = %s WHERE sha256 = %s", (body.encode(), sha256))
+
+
+def test_the_overview_counts_what_was_stored(session: Session, measured: dict[str, Any]) -> None:
+    assert any(run["run_id"] == measured["run_id"] for run in overview(session, runs=100)["runs"])
