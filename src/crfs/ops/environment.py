@@ -72,15 +72,16 @@ def rebuild_hint(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _code_digest() -> str:
+    """Digest of every file that a number may depend on: all but the doors, which compute nothing."""
     digest = hashlib.sha256()
     pending, found = [(files("crfs"), "")], []
     while pending:
         folder, prefix = pending.pop()
         for item in folder.iterdir():
             if item.is_dir():
-                if item.name != "__pycache__":
+                if item.name != "__pycache__" and f"{prefix}{item.name}" != "apps":
                     pending.append((item, f"{prefix}{item.name}/"))
-            elif item.name.endswith((".py", ".toml", ".html", ".css", ".js", ".mako")):
+            elif item.name.endswith((".py", ".toml", ".json", ".mako")):
                 found.append((f"{prefix}{item.name}", item))
     for name, item in sorted(found, key=lambda pair: pair[0]):
         digest.update(name.encode() + b"\0" + hashlib.sha256(item.read_bytes()).digest())
