@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.observations import bound_entity, observations, recorded_state
 from crfs.workflows.session import Session
-from crfs.workflows.times import parse_day, parse_question
+from crfs.workflows.times import parse_day
 
 if TYPE_CHECKING:
     from datetime import date
@@ -158,28 +159,23 @@ def factor_history(
     """
     import polars as pl
 
-    from crfs.bitemporal.resolve import as_of as known_at
-
-    pin, factor, name, zone = _asked(session, mnemonic, entity, recorded_as_of)
-    moment = _moment(as_of, zone) or session.clock.now()
-    rows = session.reader(pin.batch_id).rows(factor.dataset, columns=[factor.column], entities=[name], known_by=moment)
-    known = known_at(rows, as_of=moment, missing_is_answer=factor.missing_is_answer)
+    _entity_of(session, mnemonic, entity, recorded_as_of)
+    known = observations(session, mnemonic, entity=entity, as_of=as_of, recorded_as_of=recorded_as_of)
+    table = known.table
     first, last = _days(start, end)
     if first is not None:
-        known = known.filter(pl.col("valid_time").dt.date() >= first)
+        table = table.filter(pl.col("valid_time").dt.date() >= first)
     if last is not None:
-        known = known.filter(pl.col("valid_time").dt.date() <= last)
-    value = pl.col(factor.column) * factor.scale if factor.scale != 1.0 else pl.col(factor.column)
-    table = known.sort("valid_time").select("valid_time", value.alias("value"), "knowledge_time", pl.col("knowledge_basis").cast(pl.String))
+        table = table.filter(pl.col("valid_time").dt.date() <= last)
     return FactorHistory(
-        mnemonic=factor.mnemonic,
-        title=factor.title,
-        unit=factor.unit,
-        entity=name,
-        as_of=moment,
-        recorded_as_of=pin.recorded_at,
-        batch_id=pin.batch_id,
-        table=table,
+        mnemonic=known.mnemonic,
+        title=known.title,
+        unit=known.unit,
+        entity=str(known.entity),
+        as_of=known.as_of,
+        recorded_as_of=known.recorded_as_of,
+        batch_id=known.batch_id,
+        table=table.select("valid_time", "value", "knowledge_time", "knowledge_basis"),
     )
 
 
@@ -191,7 +187,7 @@ def factor_vintages(
 
     from crfs.bitemporal.resolve import rows_that_count
 
-    pin, factor, name, _ = _asked(session, mnemonic, entity, recorded_as_of)
+    pin, factor, name = _entity_of(session, mnemonic, entity, recorded_as_of)
     rows = session.reader(pin.batch_id).rows(factor.dataset, columns=[factor.column], entities=[name])
     counted = rows_that_count(rows, missing_is_answer=factor.missing_is_answer)
     table = (
@@ -206,27 +202,18 @@ def factor_vintages(
     return FactorVintages(mnemonic=factor.mnemonic, entity=name, recorded_as_of=pin.recorded_at, batch_id=pin.batch_id, table=table)
 
 
-def _asked(
+def _entity_of(
     session: Session, mnemonic: str, entity: str | None, recorded_as_of: str | datetime | None
-) -> tuple[Pin, FactorDefinition, str, str]:
-    """The state, the factor, its entity and the publisher's zone of a question."""
-    pinned = parse_question(recorded_as_of, what="recorded_as_of") if isinstance(recorded_as_of, str) else recorded_as_of
-    pin = session.pin(pinned)
+) -> tuple[Pin, FactorDefinition, str]:
+    """The state, the factor, and the one entity that a question is about."""
+    pin = session.pin(recorded_state(recorded_as_of))
     catalogue = session.catalogue(pin.batch_id)
     factor = catalogue.factor(mnemonic)
-    dataset = catalogue.dataset(factor.dataset)
-    name = factor.entity or entity
+    name = bound_entity(factor, entity)
     if name is None:
-        raise InvalidInput(f"{mnemonic} is a factor of each {dataset.entity_kind}: name one with entity (--entity)")
-    if factor.entity is not None and entity not in (None, factor.entity):
-        raise InvalidInput(f"{mnemonic} is bound to {factor.entity}; it has no entity {entity!r}")
-    return pin, factor, name, factor.release_zone or dataset.zone
-
-
-def _moment(text: str | datetime | None, zone: str) -> datetime | None:
-    if isinstance(text, datetime) and text.tzinfo is None:
-        raise InvalidInput("as_of has no time zone")
-    return parse_question(text, what="as_of", zone=zone) if isinstance(text, str) else text
+        kind = catalogue.dataset(factor.dataset).entity_kind
+        raise InvalidInput(f"{mnemonic} is a factor of each {kind}: name one with entity (--entity)")
+    return pin, factor, name
 
 
 def _days(start: str | None, end: str | None) -> tuple[date | None, date | None]:
