@@ -151,3 +151,16 @@ def test_an_error_ends_a_job_as_failed_with_its_words(session: Session) -> None:
         run_job(session, "count", {}, work, job_id=job_id)
     ended = job(session.database, job_id)
     assert (ended.state, ended.error) == ("failed", f"Conflict: no luck in {job_id}")
+
+
+def test_work_that_is_done_here_and_now_is_never_left_waiting_in_the_queue(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by a kill between the writing of a job and its claim: both are one transaction."""
+    import crfs.store.jobs as ledger
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ledger, "_claim", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(session, "count", {}, count)
+    assert ledger.jobs(session.database) == []

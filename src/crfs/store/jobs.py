@@ -50,21 +50,39 @@ _COLUMNS = ", ".join(Job.__dataclass_fields__)
 def submit(database: Database, *, job_id: UUID, kind: str, specification: Mapping[str, Any], at: datetime) -> Job:
     """Write a queued job; the same id again is the same job."""
     with database.writing() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO crfs.job (job_id, kind, specification, state, actor, tenant_id, created_at) "
-                "VALUES (:job_id, :kind, CAST(:specification AS jsonb), 'queued', :actor, :tenant_id, :at) ON CONFLICT DO NOTHING"
-            ),
-            {
-                "job_id": job_id,
-                "kind": kind,
-                "specification": json.dumps(specification),
-                "actor": database.actor,
-                "tenant_id": database.tenant_id,
-                "at": at,
-            },
-        )
+        _submit(connection, database, job_id=job_id, kind=kind, specification=specification, at=at)
     return job(database, job_id)
+
+
+def begin(
+    database: Database, *, job_id: UUID, kind: str, specification: Mapping[str, Any], holder: str, at: datetime, lease: timedelta
+) -> Job | None:
+    """Write a job and take it in one transaction, for who does it here and now: a death in between leaves no job that waits for nobody.
+
+    None where the job of that id is being done elsewhere, or is done.
+    """
+    with database.writing() as connection:
+        _submit(connection, database, job_id=job_id, kind=kind, specification=specification, at=at)
+        return _claim(connection, holder=holder, at=at, lease=lease, job_id=job_id)
+
+
+def _submit(
+    connection: sa.Connection, database: Database, *, job_id: UUID, kind: str, specification: Mapping[str, Any], at: datetime
+) -> None:
+    connection.execute(
+        sa.text(
+            "INSERT INTO crfs.job (job_id, kind, specification, state, actor, tenant_id, created_at) "
+            "VALUES (:job_id, :kind, CAST(:specification AS jsonb), 'queued', :actor, :tenant_id, :at) ON CONFLICT DO NOTHING"
+        ),
+        {
+            "job_id": job_id,
+            "kind": kind,
+            "specification": json.dumps(specification),
+            "actor": database.actor,
+            "tenant_id": database.tenant_id,
+            "at": at,
+        },
+    )
 
 
 def claim(database: Database, *, holder: str, at: datetime, lease: timedelta, job_id: UUID | None = None) -> Job | None:
@@ -75,17 +93,22 @@ def claim(database: Database, *, holder: str, at: datetime, lease: timedelta, jo
     Every claim raises the fencing token, so that a worker that wakes after its lease has run out can publish nothing.
     """
     with database.writing() as connection:
-        row = connection.execute(
-            sa.text(
-                "UPDATE crfs.job SET state = 'running', fencing_token = fencing_token + 1, lease_holder = :holder, "
-                "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1, error = NULL, finished_at = NULL "
-                "WHERE job_id = (SELECT job_id FROM crfs.job WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) "
-                "AND (state = 'queued' OR (state = 'running' AND lease_until < :at) "
-                "OR (state = 'failed' AND job_id = :job_id)) "
-                f"ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}"
-            ),
-            {"holder": holder, "until": at + lease, "at": at, "job_id": job_id},
-        ).one_or_none()
+        return _claim(connection, holder=holder, at=at, lease=lease, job_id=job_id)
+
+
+def _claim(connection: sa.Connection, *, holder: str, at: datetime, lease: timedelta, job_id: UUID | None) -> Job | None:
+    row = connection.execute(
+        sa.text(
+            "UPDATE crfs.job SET state = 'running', fencing_token = fencing_token + 1, lease_holder = :holder, "
+            "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1, error = NULL, finished_at = NULL "
+            "WHERE job_id = (SELECT job_id FROM crfs.job WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) "
+            "AND (state = 'queued' OR (state = 'running' AND lease_until < :at) "
+            "OR (state = 'failed' AND job_id = :job_id)) "
+            f"ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}"
+        ),
+        {"holder": holder, "until": at + lease, "at": at, "job_id": job_id},
+    ).one_or_none()
+
     return None if row is None else Job(**row._mapping)
 
 

@@ -99,12 +99,14 @@ def run_job(
     job_id: UUID | None = None,
 ) -> _Outcome:
     """Write the job into the ledger, claim it, do it here and now, and write its end; an error ends it as failed and goes on to the caller."""
-    from crfs.store.jobs import claim, submit
+    from crfs.store.jobs import begin
 
-    job = submit(session.database, job_id=job_id or uuid4(), kind=kind, specification=specification, at=session.clock.now())
-    claimed = claim(session.database, holder=holder(), at=session.clock.now(), lease=LEASE, job_id=job.job_id)
+    job_id = job_id or uuid4()
+    claimed = begin(
+        session.database, job_id=job_id, kind=kind, specification=specification, holder=holder(), at=session.clock.now(), lease=LEASE
+    )
     if claimed is None:
-        raise Conflict(f"job {job.job_id} is being done elsewhere, or is done")
+        raise Conflict(f"job {job_id} is being done elsewhere, or is done")
     return do_job(session, claimed, work, progress=progress)
 
 
