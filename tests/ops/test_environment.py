@@ -19,7 +19,7 @@ def test_it_says_what_a_computation_rests_on() -> None:
     description = environment()
     assert set(description) == {"code", "constraints", "packages", "processor", "python"}
     assert description["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert {"crfs", "numpy", "polars", "scipy", "scikit-learn", "pyarrow"} <= set(description["packages"])
+    assert {"crfs", "numpy", "polars", "scipy", "arch", "pyarrow"} <= set(description["packages"])
     assert "pytest" not in description["packages"], "what only tests need is no part of it"
     assert len(description["code"]) == len(description["constraints"]) == 64
 
