@@ -110,14 +110,46 @@ def test_a_run_whose_result_has_another_hash_is_not_kept(module_database: Databa
         keep_run(connection, described(b"one"), b"other", RunInputs(batches={}), tenant_id=1)
 
 
-def test_expired_bytes_are_counted_and_are_no_damage(own_database: Database) -> None:
-    sha = landed(own_database, b"old")
-    top = kept(own_database, payloads=[sha])
+def test_bytes_may_expire_only_while_no_run_rests_on_them(own_database: Database) -> None:
+    free, needed = landed(own_database, b"old"), landed(own_database, b"needed")
+    top = kept(own_database, payloads=[needed])
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql("UPDATE crfs.payload SET body = NULL WHERE sha256 = %s", (free,))
+    found = verify_store(own_database)
+    assert (found.sound, found.expired_payloads) == (True, 1)
     with administering(own_database.url) as connection:
         connection.exec_driver_sql("UPDATE crfs.payload SET body = NULL")
     found = verify_store(own_database)
-    assert (found.sound, found.expired_payloads) == (True, 1)
+    assert (found.sound, found.expired_payloads, dict(found.damaged_payloads)) == (False, 1, {needed: [top]})
     assert [node.state for node in lineage(own_database, top).payloads] == ["expired"]
+
+
+def test_a_payload_that_is_gone_is_named_with_the_runs_that_rested_on_it(own_database: Database) -> None:
+    definition = dataset()
+    sha = landed(own_database, b"gone")
+    batch = write(own_database, definition, rows([1.0]), payloads=[sha]).batch_id
+    assert batch is not None
+    top = kept(own_database, batches={definition.name: [batch]})
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql("SET session_replication_role = replica")
+        connection.exec_driver_sql("DELETE FROM crfs.payload")
+    found = verify_store(own_database)
+    assert (found.sound, dict(found.damaged_payloads)) == (False, {sha: [top]})
+
+
+@pytest.mark.parametrize(
+    "change", ["value = value + 1", "valid_time = valid_time + interval '9 days'", "row_state = 2, value = NULL", "knowledge_basis = 3"]
+)
+def test_rows_that_were_altered_are_found_and_a_later_column_is_no_alteration(own_database: Database, change: str) -> None:
+    definition = dataset()
+    write(own_database, definition, rows([1.0, 2.0], valid=[0, 1]))
+    write(own_database, definition, rows([3.0], valid=2))
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql(f"ALTER TABLE data.{definition.name} ADD COLUMN later double precision")
+    assert verify_store(own_database).sound
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql(f"UPDATE data.{definition.name} SET {change} WHERE batch_id = 1 AND value = 2")
+    assert list(verify_store(own_database).book_errors) == [f"dataset {definition.name}: rows of batch 1 are not what it wrote"]
 
 
 def test_lineage_goes_through_runs_on_runs_to_bytes_and_no_edge_dangles(own_database: Database) -> None:

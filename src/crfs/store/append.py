@@ -16,7 +16,7 @@ from crfs.errors import Conflict, InvalidInput
 from crfs.store.database import Database, answering, unavailable
 from crfs.store.entities import entity_ids
 from crfs.store.publication import BatchKind, BatchNote, Publication, publication
-from crfs.store.relations import ensure_relation, relation
+from crfs.store.relations import content_of, ensure_relation, relation
 
 _KEY = ["entity", "valid_time", "knowledge_time"]
 _KINDS = (BatchKind.INGEST, BatchKind.CORRECTION, BatchKind.REPARSE, BatchKind.REDERIVE, BatchKind.ANNUL)
@@ -333,7 +333,8 @@ def _compare_again(batch: Publication, staged: list[tuple[DatasetDefinition, str
 
 
 def _insert(batch: Publication, definition: DatasetDefinition, table: str, count: int) -> None:
-    columns = ", ".join(f'"{column.name}"' for column in definition.columns)
+    names = [column.name for column in definition.columns]
+    columns = ", ".join(f'"{name}"' for name in names)
     fixed = "entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date"
     batch.connection.execute(
         sa.text(
@@ -343,8 +344,11 @@ def _insert(batch: Publication, definition: DatasetDefinition, table: str, count
         {"batch_id": batch.batch_id, "recorded_at": batch.recorded_at},
     )
     batch.connection.execute(
-        sa.text("INSERT INTO crfs.batch_dataset (batch_id, dataset, row_count) VALUES (:batch_id, :dataset, :row_count)"),
-        {"batch_id": batch.batch_id, "dataset": definition.name, "row_count": count},
+        sa.text(
+            "INSERT INTO crfs.batch_dataset (batch_id, dataset, row_count, columns, content) "
+            f"SELECT :batch_id, :dataset, :row_count, :columns, {content_of(names, 's')} FROM {table} AS s"
+        ),
+        {"batch_id": batch.batch_id, "dataset": definition.name, "row_count": count, "columns": names},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from crfs.credit.definitions import DatasetDefinition, Scope, digest
@@ -14,6 +16,17 @@ CLOCK_COLUMNS = ("entity_id", "valid_time", "knowledge_time", "batch_id", "recor
 def relation(dataset: str) -> str:
     """The qualified name of a dataset's relation; the definition has checked the name."""
     return f'data."{dataset}"'
+
+
+def content_of(columns: Sequence[str], rows: str) -> str:
+    """The SQL expression for the content of a batch's rows: a sum of their hashes, so that the order of rows does not matter.
+
+    ``rows`` is the alias of the rows, ``columns`` are the value columns that the batch wrote; one that a definition gained later is in no
+    older batch's content.
+    """
+    fixed = ("entity_id", "valid_time", "knowledge_time", "row_state", "knowledge_basis", "vintage_date")
+    listed = ", ".join(f'{rows}."{name}"' for name in (*fixed, *columns))
+    return f"coalesce(sum(hash_record_extended(ROW({listed}), 0)), 0)"
 
 
 def ensure_relation(database: Database, definition: DatasetDefinition) -> None:

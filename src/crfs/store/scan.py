@@ -34,8 +34,9 @@ class StoreReader:
         columns: Sequence[str] | None = None,
         entities: Sequence[str] | None = None,
         known_by: datetime | None = None,
+        vintage_dates: bool = False,
     ) -> pl.DataFrame:
-        """Rows up to this reader's batch; see :meth:`crfs.bitemporal.Reader.rows`."""
+        """Rows up to this reader's batch; see :meth:`crfs.bitemporal.Reader.rows`. ``vintage_dates`` adds the provider's ``vintage_date``."""
         definition = self.catalogue.dataset(dataset)
         ensure_relation(self._database, definition)
         wanted = list(definition.schema()) if columns is None else list(columns)
@@ -54,7 +55,8 @@ class StoreReader:
             )
         else:
             names = entity_names(self._database, definition)
-        selected = "".join(f', "{name}"' for name in wanted)
+        about = ["vintage_date"] if vintage_dates else []
+        selected = "".join(f', "{name}"' for name in [*about, *wanted])
         table = self._database.table(
             f"SELECT entity_id, valid_time, knowledge_time, batch_id, row_state, knowledge_basis{selected} FROM {relation(dataset)} WHERE {' AND '.join(where)}"
         )
@@ -66,5 +68,6 @@ class StoreReader:
             pl.col("batch_id").cast(pl.Int64),
             pl.col("row_state").replace_strict(dict(enumerate(ROW_STATES)), return_dtype=ROW_STATE),
             pl.col("knowledge_basis").replace_strict(dict(enumerate(KNOWLEDGE_BASES)), return_dtype=KNOWLEDGE_BASIS),
+            *(pl.col(name).cast(pl.Date) for name in about),
             *(pl.col(name).cast(schema[name]) for name in wanted),
         )

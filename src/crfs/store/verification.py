@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from crfs.store.database import Database
 from crfs.store.lineage import runs_on_payloads
-from crfs.store.relations import relation
+from crfs.store.relations import content_of, relation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +32,15 @@ class Verification:
 
 
 def verify_store(database: Database) -> Verification:
-    """Hash every payload and artefact anew (in the server, no bytes moved), and reconcile batches, head and row counts."""
+    """Hash every payload, artefact and batch of rows anew (in the server, no bytes moved), and reconcile the books.
+
+    A payload is damaged if its bytes have another hash, if it is gone while a batch, a run or a fetch names it, or if its body is gone
+    while a run rests on it: only one that no run rests on may expire.
+    """
     with database.reading() as connection:
-        payloads = connection.exec_driver_sql(
-            "SELECT count(*) AS n, count(*) FILTER (WHERE body IS NULL) AS expired FROM crfs.payload"
-        ).one()
-        damaged = (
-            connection.exec_driver_sql(
-                "SELECT sha256 FROM crfs.payload WHERE body IS NOT NULL AND (encode(sha256(body), 'hex') <> sha256 OR length(body) <> byte_count) "
-                "ORDER BY sha256"
-            )
-            .scalars()
-            .all()
-        )
+        payloads: int = connection.exec_driver_sql("SELECT count(*) FROM crfs.payload").scalar_one()
+        damaged = list(connection.exec_driver_sql(_DAMAGED).scalars())
+        without_body = list(connection.exec_driver_sql("SELECT sha256 FROM crfs.payload WHERE body IS NULL ORDER BY sha256").scalars())
         artefacts = connection.exec_driver_sql("SELECT count(*) FROM crfs.artefact").scalar_one()
         damaged_artefacts = (
             connection.exec_driver_sql("SELECT sha256 FROM crfs.artefact WHERE encode(sha256(body), 'hex') <> sha256 ORDER BY sha256")
@@ -52,11 +48,13 @@ def verify_store(database: Database) -> Verification:
             .all()
         )
         batches, errors = _books(connection)
-        rows, row_errors = _row_counts(connection)
+        errors += _dangling(connection)
+        rows, row_errors = _rows(connection)
+    needed = {sha256: runs for sha256, runs in runs_on_payloads(database, without_body).items() if runs}
     return Verification(
-        payloads=payloads.n,
-        expired_payloads=payloads.expired,
-        damaged_payloads=runs_on_payloads(database, damaged) if damaged else {},
+        payloads=payloads,
+        expired_payloads=len(without_body) - len(needed),
+        damaged_payloads=dict(sorted({**runs_on_payloads(database, damaged), **needed}.items())),
         artefacts=artefacts,
         damaged_artefacts=damaged_artefacts,
         batches=batches,
@@ -82,21 +80,39 @@ def _books(connection: sa.Connection) -> tuple[int, list[str]]:
     return book.n, errors
 
 
-def _row_counts(connection: sa.Connection) -> tuple[int, list[str]]:
-    """Rows that row-level security hides belong to other tenants: those batches are left to them."""
-    errors, total = [], 0
-    datasets = connection.exec_driver_sql("SELECT DISTINCT dataset FROM crfs.batch_dataset ORDER BY dataset").scalars().all()
-    for dataset in datasets:
+def _dangling(connection: sa.Connection) -> list[str]:
+    """Runs whose inputs are not there any more; payloads are told apart."""
+    lost = connection.exec_driver_sql(
+        "SELECT i.run_id, i.kind, i.reference FROM crfs.run_input AS i WHERE "
+        "(i.kind = 'batch' AND NOT EXISTS (SELECT 1 FROM crfs.batch AS b WHERE CAST(b.batch_id AS text) = i.reference)) OR "
+        "(i.kind = 'run' AND NOT EXISTS (SELECT 1 FROM crfs.run AS r WHERE r.run_id = i.reference)) ORDER BY 1, 2, 3"
+    )
+    return [f"run {row.run_id} rests on {row.kind} {row.reference}, which is gone" for row in lost]
+
+
+def _rows(connection: sa.Connection) -> tuple[int, list[str]]:
+    """Counts and contents by batch. Rows that row-level security hides belong to other tenants: those batches are left to them."""
+    errors: list[str] = []
+    total = 0
+    groups = connection.exec_driver_sql("SELECT DISTINCT dataset, columns FROM crfs.batch_dataset ORDER BY dataset, columns").all()
+    for group in groups:
         wrong = connection.execute(
             sa.text(
-                f"WITH found AS (SELECT batch_id, count(*) AS n FROM {relation(dataset)} GROUP BY batch_id) "
-                "SELECT b.batch_id, b.row_count, coalesce(f.n, 0) AS n FROM crfs.batch_dataset AS b JOIN crfs.batch AS t USING (batch_id) "
-                "LEFT JOIN found AS f USING (batch_id) WHERE b.dataset = :dataset AND b.row_count <> coalesce(f.n, 0) "
+                f"WITH found AS (SELECT d.batch_id, count(*) AS n, {content_of(group.columns, 'd')} AS content FROM {relation(group.dataset)} AS d "
+                "GROUP BY d.batch_id) SELECT b.batch_id, b.row_count, coalesce(f.n, 0) AS n FROM crfs.batch_dataset AS b "
+                "JOIN crfs.batch AS t USING (batch_id) LEFT JOIN found AS f USING (batch_id) WHERE b.dataset = :dataset AND b.columns = :columns "
+                "AND (b.row_count, b.content) IS DISTINCT FROM (f.n, f.content) "
                 "AND t.tenant_id = current_setting('crfs.tenant_id')::integer ORDER BY b.batch_id"
             ),
-            {"dataset": dataset},
+            {"dataset": group.dataset, "columns": group.columns},
         )
-        errors += [f"dataset {dataset}: batch {row.batch_id} wrote {row.row_count} rows, {row.n} are there" for row in wrong]
+        errors += [
+            f"dataset {group.dataset}: batch {row.batch_id} wrote {row.row_count} rows, {row.n} are there"
+            if row.n != row.row_count
+            else f"dataset {group.dataset}: rows of batch {row.batch_id} are not what it wrote"
+            for row in wrong
+        ]
+    for dataset in dict.fromkeys(group.dataset for group in groups):
         strange = connection.execute(
             sa.text(
                 f"SELECT DISTINCT batch_id FROM {relation(dataset)} AS d WHERE NOT EXISTS "
@@ -107,3 +123,11 @@ def _row_counts(connection: sa.Connection) -> tuple[int, list[str]]:
         errors += [f"dataset {dataset}: there are rows of batch {batch_id}, which wrote none" for batch_id in strange]
         total += connection.exec_driver_sql(f"SELECT count(*) FROM {relation(dataset)}").scalar_one()
     return total, errors
+
+
+_DAMAGED = (
+    "SELECT sha256 FROM crfs.payload WHERE body IS NOT NULL AND (encode(sha256(body), 'hex') <> sha256 OR length(body) <> byte_count) "
+    "UNION SELECT named.sha256 FROM (SELECT sha256 FROM crfs.batch_payload UNION SELECT sha256 FROM crfs.fetch "
+    "UNION SELECT reference FROM crfs.run_input WHERE kind = 'payload') AS named "
+    "WHERE NOT EXISTS (SELECT 1 FROM crfs.payload AS p WHERE p.sha256 = named.sha256) ORDER BY 1"
+)

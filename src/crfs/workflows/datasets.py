@@ -72,7 +72,10 @@ def show_dataset(session: Session, name: str) -> dict[str, Any]:
 
 
 def export_dataset(session: Session, name: str, out: Path, *, recorded_as_of: str | None = None) -> dict[str, Any]:
-    """Write all rows of a dataset, every revision with its clocks, as Parquet into a folder, with its definition and their hash beside."""
+    """Write all rows of a dataset, every revision with its clocks and the provider's vintage date, as Parquet into a folder.
+
+    Their definition and hash stand beside, in a manifest.
+    """
     import hashlib
 
     from crfs.credit.definitions import to_dict
@@ -81,7 +84,7 @@ def export_dataset(session: Session, name: str, out: Path, *, recorded_as_of: st
     pin = session.pin(parse_question(recorded_as_of, what="recorded_as_of") if recorded_as_of else None)
     reader = session.reader(pin.batch_id)
     definition = reader.catalogue.dataset(name)
-    rows = reader.rows(name).sort("entity", "valid_time", "knowledge_time", "batch_id")
+    rows = reader.rows(name, vintage_dates=True).sort("entity", "valid_time", "knowledge_time", "batch_id")
     body = canonical_parquet(rows)
     manifest = {
         "dataset": name,

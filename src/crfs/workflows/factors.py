@@ -189,9 +189,12 @@ def factor_vintages(
 
     pin, factor, name = _entity_of(session, mnemonic, entity, recorded_as_of)
     rows = session.reader(pin.batch_id).rows(factor.dataset, columns=[factor.column], entities=[name])
-    counted = rows_that_count(rows, missing_is_answer=factor.missing_is_answer)
+    counted = rows_that_count(rows, missing_is_answer=factor.missing_is_answer).sort("valid_time", "knowledge_time")
+    before = pl.col(factor.column).shift(1).over("valid_time")
+    first = pl.col("knowledge_time") == pl.col("knowledge_time").min().over("valid_time")
     table = (
-        counted.group_by("knowledge_time")
+        counted.filter(first | before.ne_missing(pl.col(factor.column)))
+        .group_by("knowledge_time")
         .agg(
             pl.len().cast(pl.Int64).alias("values"),
             pl.col("valid_time").min().alias("first_valid_time"),

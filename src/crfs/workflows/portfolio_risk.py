@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULTS: dict[str, Any] = {"confidences": [0.99, 0.999], "method": "auto", "rel_tol": 0.005, "seed": 1, "max_scenarios": 200_000}
 _MODELS = ("pd", "lgd", "ead")
+_FILLS = {"pd": "pd_12m_origin", "lgd": "lgd_origin", "ead": "ead_origin"}
 
 
 def compute(session: Session, specification: Mapping[str, Any], batch_id: int, progress: Progress) -> Computation:
@@ -40,10 +41,13 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
     factor_model = FactorModel.from_json(canonical_json(specification["factor_model"]))
     models = specification.get("models", {})
     origins: dict[str, dict[str, int]] = {}
+    used: dict[str, Mapping[str, Any]] = {}
     if models:
         progress("filling the book from the models", 1, 3)
         book = fill_book(session, reader, numeric_cells(book), models, at=parse_instant(specification.get("as_of") or "", what="as_of"))
         origins = {name: _counts(book[name]) for name in ORIGINS}
+        # A model that filled no cell is not what the numbers rest on.
+        used = {name: models[name] for name, origin in _FILLS.items() if name in models and set(origins[origin]) - {"given", "blank"}}
     checked = columns_of_a_book(book)
     progress("simulating losses", 2, 3)
     options = {name: specification.get(name, default) for name, default in DEFAULTS.items()}
@@ -53,7 +57,7 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         **result.to_dict(),
         "as_of": specification.get("as_of"),
         "origins": origins,
-        "models": {name: dict(reference) for name, reference in models.items()},
+        "models": {name: dict(reference) for name, reference in used.items()},
         "segments": _segments(checked),
     }
     payloads = [specification["book"]["sha256"]] if specification["book"].get("kind") == "payload" else []
@@ -62,7 +66,7 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         result=canonical_json(document),
         inputs=RunInputs(
             batches={name: sorted(batches) for name, batches in reader.batches_read.items()},
-            runs=model_runs(session, models),
+            runs=model_runs(session, used),
             payloads=payloads,
         ),
         facts={"document": document, "book": book, "summary": _summary(document)},

@@ -49,8 +49,11 @@ CREATE TABLE crfs.batch_dataset (
     batch_id bigint NOT NULL REFERENCES crfs.batch,
     dataset text NOT NULL,
     row_count bigint NOT NULL,
+    columns text[] NOT NULL,
+    content numeric NOT NULL,
     PRIMARY KEY (batch_id, dataset)
 );
+COMMENT ON COLUMN crfs.batch_dataset.content IS 'sum over the rows of PostgreSQL''s 64-bit hash of clocks, states and columns: finds accidents, no forger';
 CREATE INDEX batch_dataset_by_dataset ON crfs.batch_dataset (dataset, batch_id);
 
 CREATE TABLE crfs.payload (
