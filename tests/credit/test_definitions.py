@@ -149,7 +149,7 @@ def test_the_canonical_form_leaves_out_what_is_at_its_default_and_the_hash_moves
         ('max_age = "P6M"', "max_age = 6", "no ISO 8601 duration"),
         ('release_time = "08:30"', 'release_time = "8.30"', "release_time = '8.30'"),
         ('release_time = "08:30"', 'release_zone = "X"', "no time zone is called"),
-        ('unit = "index"\n', "", "unit"),
+        ('unit = "index"\n', "", "factor us.prices: it needs unit$"),
     ],
 )
 def test_what_is_no_definition_is_refused_and_says_where(old: str, new: str, message: str) -> None:
@@ -158,6 +158,20 @@ def test_what_is_no_definition_is_refused_and_says_where(old: str, new: str, mes
     with pytest.raises(InvalidInput, match=message) as raised:
         parse_definitions(text.replace(old, new, 1), where="x.toml")
     assert str(raised.value).startswith("x.toml: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[dataset]]\nname = "mine"\n', "dataset mine: it needs title, source, entity_kind, period, zone, columns"),
+        ('[[dataset]]\ntitle = "Mine"\n[[dataset.column]]\nname = "level"\n', "dataset ?: column level: it needs title"),
+        ('[[factor]]\nmnemonic = "my.index"\nunit = "index"\n', "factor my.index: it needs title, dataset, column, category"),
+    ],
+)
+def test_every_key_that_lacks_is_named_at_once(text: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        parse_definitions(text, where="x.toml")
+    assert str(raised.value) == f"x.toml: {message}"
 
 
 @pytest.mark.parametrize(

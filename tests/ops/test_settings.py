@@ -72,6 +72,16 @@ def test_a_value_that_cannot_be_read_is_an_error_that_names_its_variable(monkeyp
     with pytest.raises(InvalidInput, match=name) as raised:
         load_settings()
     assert [problem.column for problem in raised.value.problems] == [name]
+    assert str(raised.value).startswith(f"{name}: ")
+
+
+def test_every_wrong_value_is_named_with_what_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRFS_COMPUTE__WORKERS", "-1")
+    monkeypatch.setenv("CRFS_STORE__POOL_SIZE", "0")
+    with pytest.raises(InvalidInput) as raised:
+        load_settings()
+    wanted = "Input should be greater than or equal to 1"
+    assert str(raised.value) == f"CRFS_STORE__POOL_SIZE: {wanted}; CRFS_COMPUTE__WORKERS: {wanted}"
 
 
 def test_an_error_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import time
 from enum import Enum
 from types import UnionType
@@ -208,10 +208,10 @@ def dataset_from_dict(data: Mapping[str, Any]) -> DatasetDefinition:
     """A dataset's definition from its TOML or JSON form."""
     what = _what("dataset", data, "name")
     values = _known(DatasetDefinition, {"columns" if key == "column" else key: value for key, value in data.items()}, what)
-    columns = values.get("columns", [])
-    if not isinstance(columns, list):
-        raise InvalidInput(f"{what}: its columns are tables; write [[dataset.column]]")
-    values["columns"] = tuple(_column_from_dict(item, what) for item in columns)
+    if "columns" in values:
+        if not isinstance(values["columns"], list):
+            raise InvalidInput(f"{what}: its columns are tables; write [[dataset.column]]")
+        values["columns"] = tuple(_column_from_dict(item, what) for item in values["columns"])
     if "release" in values and values["release"] is not None:
         values["release"] = release_from_dict(values["release"], what)
     return _make(DatasetDefinition, values, what, period=Tenor.parse, scope=Scope, revision_policy=RevisionPolicy)
@@ -295,10 +295,10 @@ def _make(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) 
     for name, value in values.items():
         if not _fits(value, hints[name]):
             raise InvalidInput(f"{what}: {name} = {value!r}: {_spoken(hints[name])} is wanted")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise InvalidInput(f"{what}: {str(error).split('__init__() ')[-1]}") from None
+    missing = [field.name for field in fields(kind) if field.name not in values and field.default is MISSING]
+    if missing:
+        raise InvalidInput(f"{what}: it needs {', '.join(missing)}")
+    return kind(**values)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -89,7 +89,7 @@ def load_settings() -> Settings:
             Problem(row=None, column="CRFS_" + "__".join(str(part).upper() for part in item["loc"]), reason="setting", detail=item["msg"])
             for item in error.errors(include_url=False, include_input=False)
         )
-        raise InvalidInput("settings: " + "; ".join(str(problem) for problem in problems), problems=problems) from None
+        raise InvalidInput("; ".join(f"{problem.column}: {problem.detail}" for problem in problems), problems=problems) from None
     except SettingsError as error:  # a group was given a value of its own, as if it were a setting
         name = "CRFS_" + _quoted_field(str(error)).upper()
         raise InvalidInput(f"settings: {name} is a group of settings; write {name}__… (crfs config check lists them)") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 
 import click
@@ -12,6 +13,7 @@ from crfs import errors
 from crfs.apps.cli import program as entry
 from crfs.apps.cli.exits import EXIT_CODES, ExitCode, exit_code
 from crfs.apps.cli.lazily import command
+from crfs.apps.cli.termination import Terminated, terminable
 from crfs.errors import CrfsError, InvalidInput, Problem
 
 EXPECTED = {
@@ -74,6 +76,15 @@ def test_people_see_twenty_problems_and_a_count_and_programs_see_all(
     assert told.err.splitlines()[21:] == ["  … and 30 more"]
 
 
+def test_a_place_that_the_message_names_is_not_told_twice(
+    ends_with: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    problems = tuple(Problem(row=None, column=name, reason="setting", detail="a number is wanted") for name in ("CRFS_A", "CRFS_B"))
+    ends_with(InvalidInput("; ".join(f"{item.column}: {item.detail}" for item in problems), problems=problems))
+    assert entry.run(["status"]) == ExitCode.CALLERS_MISTAKE
+    assert capsys.readouterr().err == "Error: CRFS_A: a number is wanted; CRFS_B: a number is wanted\n"
+
+
 def test_a_fault_is_a_short_line_and_a_file_without_a_traceback_on_the_screen(
     ends_with: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str], tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +106,29 @@ def test_an_interrupted_command_ends_with_130(
     ends_with(end)
     assert entry.run(["status"]) == ExitCode.INTERRUPTED
     assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_a_terminated_command_ends_with_143(ends_with: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]) -> None:
+    ends_with(Terminated())
+    assert entry.run(["status"]) == ExitCode.TERMINATED == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "Terminated.\n"
+
+
+def test_only_the_first_sigterm_is_raised_and_what_was_there_before_comes_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    tidied = []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            tidied.append(True)
+
+    with pytest.raises(Terminated), terminable():
+        work()
+    assert tidied
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,44 @@ def test_history_is_answered_as_it_was_known(within: Crfs, history: dict[str, An
     assert early["as_of"] == "2008-10-16T04:00:00+00:00"
 
 
+def test_an_empty_answer_says_why(within: Crfs, history: dict[str, Any]) -> None:
+    assert history
+    factor = "us.unemployment_rate_quarterly"
+    first = within("factors", "vintages", factor, "--json").json["vintages"][0]["knowledge_time"]
+    before = within("factors", "get", factor, "--as-of", "1900-01-01", "--json")
+    assert (before.code, before.json["observations"]) == (0, [])
+    assert f"Nothing was known of {factor} of US then; it was first known {first[:10]}" in before.err
+    outside = within("factors", "get", factor, "--start", "1800-01-01", "--end", "1800-12-31", "--format", "csv")
+    assert (outside.code, len(outside.out.splitlines())) == (0, 1)
+    assert "no value in this window" in outside.err
+    answered = within("factors", "get", factor, "--start", "2008-01-01", "--end", "2008-12-31")
+    assert "first known" not in answered.err
+    assert "window" not in answered.err
+
+
+def test_an_export_has_every_revision_with_its_clocks_and_vintage_date(within: Crfs, history: dict[str, Any], tmp_path: Path) -> None:
+    import polars as pl
+
+    assert history
+    definition, rows = tmp_path / "exported.toml", tmp_path / "rows.csv"
+    definition.write_text(
+        '[[dataset]]\nname = "my_exported"\ntitle = "Mine"\nsource = "csv"\nentity_kind = "country"\nperiod = "P1M"\nzone = "UTC"\n'
+        'revision_policy = "vintaged"\n[[dataset.column]]\nname = "level"\ntitle = "Level"\n'
+    )
+    rows.write_text("entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,1.5\nUS,2020-01-01,2020-03-10T12:00:00Z,1.75\n")
+    assert within("datasets", "define", definition).code == 0
+    assert within("datasets", "append", "my_exported", rows).code == 0
+    done = within("datasets", "export", "my_exported", "--out", tmp_path / "out", "--json")
+    assert done.json["rows"] == 2
+    body = (tmp_path / "out" / "my_exported.parquet").read_bytes()
+    assert hashlib.sha256(body).hexdigest() == done.json["sha256"]
+    table = pl.read_parquet(tmp_path / "out" / "my_exported.parquet")
+    assert {"entity", "valid_time", "knowledge_time", "knowledge_basis", "vintage_date", "row_state", "batch_id"} <= set(table.columns)
+    assert table["level"].to_list() == [1.5, 1.75]
+    # A day was given for the first row, an instant for the second.
+    assert [str(day) for day in table["vintage_date"]] == ["2020-02-10", "None"]
+
+
 def test_a_table_leaves_as_bytes(history: dict[str, Any], tier: DataTier) -> None:
     import io
 
@@ -177,17 +215,20 @@ def test_a_flipped_byte_is_named_with_every_run_that_rests_on_it(
     assert within("verify").code == 0
 
 
-def test_an_interrupted_ingest_ends_cleanly_and_the_next_one_goes_on(within: Crfs, history: dict[str, Any], tier: DataTier) -> None:
+@pytest.mark.parametrize(("sent", "seed", "code"), [(signal.SIGINT, "7", 130), (signal.SIGTERM, "8", 143)], ids=["SIGINT", "SIGTERM"])
+def test_an_interrupted_ingest_ends_cleanly_and_the_next_one_goes_on(
+    within: Crfs, history: dict[str, Any], tier: DataTier, sent: signal.Signals, seed: str, code: int
+) -> None:
     assert history
-    words = ["ingest", "bureau", "--seed", "7", "--obligors", "4000", "--months", "24", "--data-dir", str(tier.data_dir)]
+    words = ["ingest", "bureau", "--seed", seed, "--obligors", "4000", "--months", "24", "--data-dir", str(tier.data_dir)]
     running = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     for _ in range(600):
         if within("jobs", "list", "--limit", "1", "--json").json[0]["state"] == "running":
             break
         time.sleep(0.1)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(sent)
     out, err = running.communicate(timeout=60)
-    assert running.returncode == 130, (out, err)
+    assert running.returncode == code, (out, err)
     assert (out, "Traceback" in err) == ("", False)
     newest = within("jobs", "list", "--limit", "1", "--json").json[0]
     assert newest["state"] == "cancelled", newest["error"]

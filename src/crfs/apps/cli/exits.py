@@ -25,6 +25,7 @@ class ExitCode(IntEnum):
     NO_SERVICE = 3
     DONE_IN_PART = 4
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 EXIT_CODES: dict[type[CrfsError], ExitCode] = {

@@ -20,7 +20,7 @@ def problem_list(error: CrfsError) -> list[dict[str, Any]]:
 
 def problem_lines(problems: Sequence[dict[str, Any]], *, said: str) -> Iterator[str]:
     """A line a place, at most :data:`SHOWN`; nothing where the message has said all there is."""
-    if len(problems) == 1 and str(problems[0]["detail"]) in said and problems[0]["row"] is None:
+    if all(item["row"] is None and str(item["column"] or "") in said and str(item["detail"]) in said for item in problems):
         return
     for item in problems[:SHOWN]:
         place = ", ".join(f"{name} {item[name]}" for name in ("row", "column") if item[name] is not None)

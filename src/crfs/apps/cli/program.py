@@ -10,6 +10,7 @@ import click
 
 from crfs.apps.cli.exits import ExitCode, exit_code
 from crfs.apps.cli.lazily import LazyGroup
+from crfs.apps.cli.termination import Terminated, terminable
 from crfs.errors import CrfsError
 
 _COMMANDS = "crfs.apps.cli.commands"
@@ -63,7 +64,8 @@ root = LazyGroup(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    code = run(words)
+    with terminable():
+        code = run(words)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -89,6 +91,9 @@ def run(words: list[str]) -> ExitCode | int:
         return _refuse("InvalidInput", f"{error.format_message()}\nSee {where} --help.", ExitCode.CALLERS_MISTAKE, in_json=in_json)
     except click.ClickException as error:
         return _refuse("InvalidInput", error.format_message(), ExitCode.CALLERS_MISTAKE, in_json=in_json)
+    except Terminated:
+        click.echo("Terminated.", err=True)
+        return ExitCode.TERMINATED
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return ExitCode.INTERRUPTED

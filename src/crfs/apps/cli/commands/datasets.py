@@ -90,7 +90,7 @@ def show(door: Door, name: str) -> None:
 @click.option("--recorded-as-of", metavar="TIME", help="As this store had it then.")
 @pass_door
 def export(door: Door, name: str, out: Path, recorded_as_of: str | None) -> None:
-    """Write all rows of a dataset, every revision with its clocks, as Parquet with a manifest."""
+    """Write all rows of a dataset, every revision with its clocks and vintage date, as Parquet with a manifest."""
     from crfs.workflows.datasets import export_dataset
 
     with door.session() as session:

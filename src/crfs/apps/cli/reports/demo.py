@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports import risk
 from crfs.apps.cli.screen import table
+from crfs.workflows.card_warnings import card_warnings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,6 +50,8 @@ def _show_model(screen: Console, name: str, model: Mapping[str, Any]) -> None:
             for item in segments
         ]
         screen.print(table(rows, ["segment", "count", "mean", "lower", "upper"]))
+    for warning in card_warnings(card):
+        screen.print(f"Warning: {warning}")
     screen.print(f"run {model['run_id']}  sha256={model['artefact_sha256']}  again: crfs replay {model['run_id']}")
 
 
