@@ -282,6 +282,10 @@ def _known(kind: type[Any], data: Mapping[str, Any], what: str) -> dict[str, Any
     return dict(data)
 
 
+def _missing(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
+    return [field.name for field in fields(kind) if field.name not in values and field.default is MISSING]
+
+
 def _make(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -> _Kind:
     for name, read in readers.items():
         if values.get(name) is not None:
@@ -295,7 +299,7 @@ def _make(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) 
     for name, value in values.items():
         if not _fits(value, hints[name]):
             raise InvalidInput(f"{what}: {name} = {value!r}: {_spoken(hints[name])} is wanted")
-    missing = [field.name for field in fields(kind) if field.name not in values and field.default is MISSING]
+    missing = _missing(kind, values)
     if missing:
         raise InvalidInput(f"{what}: it needs {', '.join(missing)}")
     return kind(**values)

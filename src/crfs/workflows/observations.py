@@ -71,14 +71,7 @@ def observations(
     rows = session.reader(pin.batch_id).rows(
         factor.dataset, columns=[factor.column], entities=None if name is None else [name], known_by=moment
     )
-    first, last = _instant(start, "start"), _instant(end, "end")
-    if first is not None and last is not None and last < first:
-        raise InvalidInput(f"end {end} lies before start {start}")
-    if first is not None:
-        rows = rows.filter(pl.col("valid_time") >= first)
-    if last is not None:
-        rows = rows.filter(pl.col("valid_time") < last)
-    known = known_at(rows, as_of=moment, missing_is_answer=factor.missing_is_answer)
+    known = known_at(_within(rows, start, end), as_of=moment, missing_is_answer=factor.missing_is_answer)
     value = pl.col(factor.column) * factor.scale if factor.scale != 1.0 else pl.col(factor.column)
     column = dataset.column(factor.column)
     return Observations(
@@ -102,6 +95,35 @@ def observations(
             pl.col("knowledge_basis", "row_state").cast(pl.String),
             "batch_id",
         ).sort("entity", "valid_time"),
+    )
+
+
+def first_known(
+    session: Session,
+    mnemonic: str,
+    *,
+    entity: str,
+    start: str | None = None,
+    end: str | None = None,
+    recorded_as_of: str | datetime | int | None = None,
+) -> pl.DataFrame:
+    """What was known first of each observation with ``start <= valid_time < end``: ``valid_time``, ``value``, ``knowledge_time``.
+
+    That is the row of the smallest knowledge time that the store has: the first release where it has all vintages, a later one where
+    it does not. The value is null where the first answer was that there is none.
+    """
+    import polars as pl
+
+    from crfs.bitemporal.resolve import rows_that_count
+
+    pin, factor, _ = _asked(session, mnemonic, recorded_as_of)
+    rows = session.reader(pin.batch_id).rows(factor.dataset, columns=[factor.column], entities=[bound_entity(factor, entity) or entity])
+    counted = rows_that_count(_within(rows, start, end), missing_is_answer=factor.missing_is_answer)
+    value = pl.col(factor.column) * factor.scale if factor.scale != 1.0 else pl.col(factor.column)
+    return (
+        counted.sort("valid_time", "knowledge_time")
+        .unique("valid_time", keep="first", maintain_order=True)
+        .select("valid_time", value.alias("value"), "knowledge_time")
     )
 
 
@@ -198,6 +220,20 @@ def recorded_state(recorded_as_of: str | datetime | int | None) -> datetime | in
     if recorded_as_of.isdecimal() and len(recorded_as_of) < 8:
         return int(recorded_as_of)
     return parse_question(recorded_as_of, what="recorded_as_of")
+
+
+def _within(rows: pl.DataFrame, start: str | None, end: str | None) -> pl.DataFrame:
+    """The rows with ``start <= valid_time < end``."""
+    import polars as pl
+
+    first, last = _instant(start, "start"), _instant(end, "end")
+    if first is not None and last is not None and last < first:
+        raise InvalidInput(f"end {end} lies before start {start}")
+    if first is not None:
+        rows = rows.filter(pl.col("valid_time") >= first)
+    if last is not None:
+        rows = rows.filter(pl.col("valid_time") < last)
+    return rows
 
 
 def _instant(text: str | None, what: str) -> datetime | None:

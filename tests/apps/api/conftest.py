@@ -19,6 +19,10 @@ from crfs.apps.api import create_app
 from crfs.workflows.session import Session, open_session
 
 FIRST = "entity,valid_time,knowledge_time,value\nA,2020-01-01,2020-02-01T09:00:00Z,1.5\nA,2020-02-01,2020-03-01T09:00:00Z,2.5\n"
+BEFORE = (
+    "entity,valid_time,knowledge_time,value\n"
+    "B,2020-01-01,2020-02-01T09:00:00Z,10\nB,2020-02-01,2020-03-01T09:00:00Z,11\nB,2020-01-01,2020-03-01T09:00:00Z,10.5\n"
+)
 REVISED = "entity,valid_time,knowledge_time,value\nA,2020-01-01,2020-04-01T09:00:00Z,1.75\n"
 DEFINITIONS = """
 [[dataset]]
@@ -38,6 +42,15 @@ title = "A gizmo's <script>alert(1)</script> & value"
 dataset = "gizmos"
 column = "value"
 entity = "A"
+unit = "index"
+category = "test"
+[[factor]]
+mnemonic = "test.revised"
+title = "A gizmo that was revised before anybody looked"
+dataset = "gizmos"
+column = "value"
+entity = "B"
+scale = 2
 unit = "index"
 category = "test"
 """
@@ -147,6 +160,7 @@ def session(folder: Path) -> Iterator[Session]:
         (folder / "gizmos.toml").write_text(DEFINITIONS, encoding="utf-8")
         define_datasets(opened, folder / "gizmos.toml")
         publish(opened, folder, FIRST)
+        publish(opened, folder, BEFORE)
         yield opened
 
 

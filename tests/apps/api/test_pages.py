@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from crfs.apps.api.pages.factors import OPEN_VINTAGES, ROWS
 from tests.apps.api.conftest import Client
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -52,7 +53,7 @@ def every_page(client: Client, demo_run: str) -> dict[str, str]:
         "/", f"/runs/{demo_run}", "/runs", "/runs?kind=model", "/models", "/models/pd/1", "/models/lgd/1", "/models/ead/1", "/factors",
         "/factors?q=unemployment&category=labour", "/factors/us.credit_spread_baa_aaa", "/factors/us.credit_spread_baa_aaa?as_of=2008-12-31&start=2000-01-01",
         "/factors/us.credit_spread_baa_aaa?period=2008-10-01", "/factors/bureau.obligor.score", "/factors/bureau.obligor.sector",
-        "/factors/us.unemployment_rate", "/factors/test.gizmo", f"/lineage/{demo_run}", f"/payloads/{payload}", "/problems",
+        "/factors/us.unemployment_rate", "/factors/test.gizmo", "/factors/test.revised", f"/lineage/{demo_run}", f"/payloads/{payload}", "/problems",
     ]  # fmt: skip
     return {url: client.html(url) for url in urls}
 
@@ -93,6 +94,26 @@ def test_the_factor_page_has_the_values_of_the_api_and_says_when_it_is_not_now(c
     assert "not now</span>" in every_page[then]
     assert "not now</span>" not in every_page[now]
     assert "Revisions of 2008-10-01" in every_page["/factors/us.credit_spread_baa_aaa?period=2008-10-01"]
+
+
+def test_a_newcomer_sees_that_a_factor_was_revised(every_page: dict[str, str]) -> None:
+    revised, unrevised = every_page["/factors/test.revised"], every_page["/factors/us.credit_spread_baa_aaa"]
+    assert (
+        "as known now: 2 values, 21 at 2020-01-01, 22 at 2020-02-01; as first known: 2 values, 20 at 2020-01-01, 22 at 2020-02-01"
+        in revised
+    )
+    assert "as first known" not in unrevised
+    assert "as first known" not in every_page["/factors/us.credit_spread_baa_aaa?as_of=2008-12-31&start=2000-01-01"]
+
+
+def test_revisions_and_vintages_stand_before_the_observations_and_older_vintages_are_folded(every_page: dict[str, str]) -> None:
+    page = every_page["/factors/us.credit_spread_baa_aaa?period=2008-10-01"]
+    places = [page.index(f">{title}") for title in ("Revisions of 2008-10-01", "Vintages", "Observations", "Definition")]
+    assert places == sorted(places)
+    vintages = page[places[1] : places[2]]
+    assert vintages[: vintages.index("<details>")].count("<tr><td>") == OPEN_VINTAGES
+    assert vintages.count("<tr><td>") == ROWS
+    assert "<details>" not in every_page["/factors/test.gizmo"]
 
 
 def test_nothing_on_any_page_is_from_elsewhere_or_inline(every_page: dict[str, str]) -> None:

@@ -15,6 +15,8 @@ from crfs.workflows.session import Session
 
 router = APIRouter()
 ROWS = 120
+OPEN_VINTAGES = 8
+"""How many vintages are seen at once; the others are folded, so that the observations are not far."""
 
 
 @router.get("/factors")
@@ -81,6 +83,7 @@ def one(
     rows = then.table.sort("valid_time", descending=True).head(ROWS).to_dicts()
     vintages = factor_vintages(session, mnemonic, entity=name, recorded_as_of=recorded_as_of or None).table
     is_now = not as_of and not recorded_as_of
+    lines = _lines(session, then, start=start, end=end, is_now=is_now)
     context |= {
         "found": then,
         "is_now": is_now,
@@ -89,23 +92,33 @@ def one(
         "total": then.table.height,
         "vintages": vintages.sort("knowledge_time", descending=True).head(ROWS).to_dicts(),
         "vintage_count": vintages.height,
+        "open_vintages": OPEN_VINTAGES,
         "revisions": revisions(session, mnemonic, valid_time=period, entity=name, recorded_as_of=recorded_as_of or None) if period else [],
-        "plot": _plot(session, then, factor, name, start=start, end=end, is_now=is_now),
+        "plot": history_plot(lines, name="history", title=f"{factor['title']}: {name}", unit=factor["unit"]) if lines else "",
+        "lines": [line.name for line in lines],
         "pinned": {"as_of": instant(then.as_of), "recorded_as_of": str(then.batch_id)},
     }
     return page(request, "factor.html", context, headers={"Cache-Control": "no-store"} if then.personal else None)
 
 
-def _plot(session: Session, then: Any, factor: dict[str, Any], entity: str, *, start: str, end: str, is_now: bool) -> str:
-    from crfs.workflows.observations import observations
+def _lines(session: Session, then: Any, *, start: str, end: str, is_now: bool) -> list[Series]:
+    """The answer, and beside it what shows that knowledge changes: today's values, or, where today is meant and differs, the first ones."""
+    from crfs.workflows.observations import first_known, observations
 
     if not then.table["value"].dtype.is_numeric():
-        return ""
-    lines = [Series(name="as known now" if is_now else "as known then", css="one" if is_now else "two", points=_points(then.table))]
+        return []
+    window = {"entity": then.entity, "start": start or None, "end": end or None}
     if not is_now:
-        now = observations(session, factor["mnemonic"], entity=entity, start=start or None, end=end or None)
-        lines.insert(0, Series(name="as known now", css="one", points=_points(now.table)))
-    return history_plot(lines, name="history", title=f"{factor['title']}: {entity}", unit=factor["unit"])
+        now = observations(session, then.mnemonic, **window)
+        return [
+            Series(name="as known now", css="one", points=_points(now.table)),
+            Series(name="as known then", css="two", points=_points(then.table)),
+        ]
+    lines = [Series(name="as known now", css="one", points=_points(then.table))]
+    first = _points(first_known(session, then.mnemonic, **window))
+    if first != lines[0].points:
+        lines.append(Series(name="as first known", css="two", points=first))
+    return lines
 
 
 def _points(table: Any) -> list[tuple[Any, float | None]]:

@@ -10,6 +10,8 @@ from crfs.apps.cli.door import Door, is_terminal, pass_door, write_bytes
 from crfs.apps.cli.lazily import group
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from crfs.workflows.factors import FactorHistory
     from crfs.workflows.session import Session
 
@@ -69,8 +71,7 @@ def get(door: Door, mnemonic: str, file_format: str, **question: str | None) -> 
         raise click.UsageError(f"{file_format} is not for a terminal; send the output to a file")
     with door.session() as session:
         history = factor_history(session, mnemonic, **question)
-        if history.table.is_empty():
-            door.note(_why_empty(session, history, recorded_as_of=question["recorded_as_of"]))
+        empty = _why_empty(session, history, recorded_as_of=question["recorded_as_of"]) if history.table.is_empty() else None
     if door.json or file_format in {"table", "json"}:
         door.json = door.json or file_format == "json"
         note = f"{history.entity}, {history.unit}, as of {cell(history.as_of)}, recorded as of {cell(history.recorded_as_of)} (batch {history.batch_id})"
@@ -78,6 +79,8 @@ def get(door: Door, mnemonic: str, file_format: str, **question: str | None) -> 
         door.answer(history.to_dict(), lambda screen: screen.print(table(history.table.to_dicts(), history.table.columns)))
     else:
         write_bytes(encoded(history.table, file_format))
+    if empty is not None:
+        door.note(empty)
 
 
 def _why_empty(session: Session, history: FactorHistory, *, recorded_as_of: str | None) -> str:
@@ -86,9 +89,9 @@ def _why_empty(session: Session, history: FactorHistory, *, recorded_as_of: str 
     from crfs.workflows.factors import factor_vintages
 
     known = factor_vintages(session, history.mnemonic, entity=history.entity, recorded_as_of=recorded_as_of).table
-    first = known["knowledge_time"].min()
-    if first is None:
+    if known.is_empty():
         return f"The store has no value of {history.mnemonic} of {history.entity}; crfs factors show {history.mnemonic} names its source."
+    first: datetime = known["knowledge_time"][0]
     if first > history.as_of:
         return f"Nothing was known of {history.mnemonic} of {history.entity} then; it was first known {cell(first)}."
     return "What was known then has no value in this window."

@@ -29,7 +29,7 @@ def show(screen: Console, report: Mapping[str, Any]) -> None:
     )
     for name, model in report["models"].items():
         screen.print()
-        _show_model(screen, name, model)
+        show_model(screen, name, model)
     screen.print()
     screen.print("Portfolio")
     risk.show(screen, report["risk"])
@@ -37,7 +37,8 @@ def show(screen: Console, report: Mapping[str, Any]) -> None:
     screen.print(f"report sha256={report['sha256']} (without ids and times: the same again on any number of cores)")
 
 
-def _show_model(screen: Console, name: str, model: Mapping[str, Any]) -> None:
+def show_model(screen: Console, name: str, model: Mapping[str, Any]) -> None:
+    """What a model is, how it did out of time, what to beware of, and its run."""
     card = model["card"]
     screen.print(f"Model {name}   {model['kind']}: {card['purpose']}")
     validation = card.get("validation")

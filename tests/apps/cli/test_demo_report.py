@@ -1,0 +1,49 @@
+"""The main job's report on the terminal says of each model what its page says."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from rich.console import Console
+
+from crfs.apps.cli.reports import demo
+from crfs.workflows.card_warnings import card_warnings
+
+
+def shown(card: dict[str, Any]) -> str:
+    out = io.StringIO()
+    model = {"kind": "scorecard", "run_id": "r1", "artefact_sha256": "00", "card": card}
+    demo.show_model(Console(file=out, width=400), "pd", model)
+    return out.getvalue()
+
+
+def card(*, level: float) -> dict[str, Any]:
+    def around(value: float) -> dict[str, float]:
+        return {"value": value, "lower": value - 0.05, "upper": value + 0.05}
+
+    validation = {
+        "rows": 1000, "obligors": 500, "defaults": 30, "first_observed_at": "2007-01-31", "last_observed_at": "2008-01-31",
+        "confidence": 0.95, "auc": around(0.8), "ks": 0.4, "brier": {"brier": 0.02}, "mean_pd": 0.01, "default_rate": 0.03, "psi": None,
+        "calibration": {"in_the_large": around(level), "slope": around(1.0)},
+    }  # fmt: skip
+    return {"purpose": "PD in 12 months", "validation": validation}
+
+
+def test_the_warnings_of_a_model_are_told_below_its_figures() -> None:
+    wrong = card(level=0.9)
+    warnings = card_warnings(wrong)
+    assert len(warnings) == 1
+    lines = shown(wrong).splitlines()
+    assert f"Warning: {warnings[0]}" in lines
+    assert lines[-1].startswith("run r1")
+
+
+def test_a_model_of_which_nothing_is_wrong_has_no_warning() -> None:
+    assert card_warnings(card(level=0.0)) == []
+    assert "Warning" not in shown(card(level=0.0))
+
+
+def test_a_model_that_was_not_validated_is_said_to_be_so() -> None:
+    segment = {"segment": "<all>", "count": 12, "mean": 0.4, "lower": 0.3, "upper": 0.5}
+    assert "Warning: It was not validated out of time." in shown({"purpose": "LGD", "validation": None, "segments": [segment]})
