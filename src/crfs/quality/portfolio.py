@@ -46,7 +46,7 @@ def validate_portfolio(
         raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))
     _require_columns_that_go_together(table.columns, factor_model)
     typed, faults = check_columns(table, PORTFOLIO, allow_blank=allow_blank)
-    typed = _with_ead(table, typed, faults, default_ccf)
+    typed = with_ead(table, typed, faults, default_ccf)
     _check_lgd_spread(typed, faults)
     _check_directions(table, typed, factor_model, faults)
     _check_obligors_agree(typed, faults)
@@ -86,7 +86,8 @@ def _require_columns_that_go_together(names: list[str], factor_model: FactorMode
         raise InvalidInput("; ".join(problem.detail for problem in problems), problems=tuple(problems))
 
 
-def _with_ead(table: pl.DataFrame, typed: pl.DataFrame, faults: Faults, default_ccf: float | None) -> pl.DataFrame:
+def with_ead(table: pl.DataFrame, typed: pl.DataFrame, faults: Faults, default_ccf: float | None) -> pl.DataFrame:
+    """``typed`` with ``ead = drawn + ccf · max(limit - drawn, 0)`` where the cell is blank in ``table``; what lacks for it goes to ``faults``."""
     blank = _blank(table, "ead")
     ead = typed["ead"] if "ead" in typed.columns else pl.repeat(None, typed.height, dtype=pl.Float64, eager=True).alias("ead")
     if not blank.any():

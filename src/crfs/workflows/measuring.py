@@ -86,14 +86,12 @@ def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[
     """How a book's exposure is spread over obligors and over the names in its sector, region, rating and group columns."""
     from crfs.credit.schemas import PORTFOLIO
     from crfs.quality.checks import check_columns
+    from crfs.quality.portfolio import with_ead
 
-    table = _book_table(session, str(book))
-    typed, faults = check_columns(
-        columns_of_a_book(table), PORTFOLIO, allow_blank=("pd_12m", "lgd", "r2", "group", *(() if "ead" in table.columns else ("ead",)))
-    )
+    table = columns_of_a_book(_book_table(session, str(book)))
+    typed, faults = check_columns(table, PORTFOLIO, allow_blank=("pd_12m", "lgd"))
+    typed = with_ead(table, typed, faults, None)
     _refuse(str(book), faults.table())
-    if "ead" not in typed.columns:
-        raise InvalidInput(f"{book} has no column ead; crfs portfolio risk fills it from drawn and limit")
     by = {name: _spread(typed, name, top) for name in ("obligor_id", "sector", "region", "rating", "group") if name in typed.columns}
     return {"portfolio": str(book), "facilities": typed.height, "total_ead": float(typed["ead"].sum()), "by": by}
 
