@@ -168,12 +168,15 @@ def rounds_of_killed_clients(told: Story, home: Path, *, seed: int, count: int) 
 
 
 def rounds_of_killed_postgres(told: Story, home: Path, *, seed: int, count: int) -> None:
-    """The client must end by itself, with an error that says what to do or with its work done."""
+    """The client must end by itself, with an error that says what to do or with its work done.
+
+    One blow falls in the midst of the work, where the client cannot but notice; the others fall anywhere.
+    """
     failed = 0
-    for share in shares(seed, count):
+    for place in [told.life.midst, *map(told.life.place, shares(seed, count - 1))]:
         folder = copied(told.template, home)
         child = Child(folder, told.work)
-        strike(child, told.life.place(share), lambda folder=folder: kill_server(datatier.status(folder).pids.get("postgres")))  # type: ignore[misc]
+        strike(child, place, lambda folder=folder: kill_server(datatier.status(folder).pids.get("postgres")))  # type: ignore[misc]
         status, error = child.end(), child.error()
         assert status in {0, 3}, (status, child.errors)
         if status == 3:
