@@ -61,9 +61,9 @@ def run() -> int:
 def fit(seed: int, *, obligors: int = OBLIGORS) -> dict[str, Any]:
     """One bureau: simulated, delivered, parsed, fitted, validated out of time."""
     from crfs.credit.catalogue import packaged_catalogue
-    from crfs.sources.bureau import BureauSpec
     from crfs.sources.core import Query
     from crfs.sources.core.recorded import NoTransport
+    from crfs.sources.providers.bureau import BureauSpec
     from crfs.workflows.bureau import economy_of
     from crfs.workflows.demo import FIRST_MONTH, MONTHS
     from crfs.workflows.packaged import packaged_model

@@ -8,12 +8,15 @@
     ├── NotYetKnown          the answer depends on something that is not published yet: ask later
     ├── SourceUnavailable    the provider does not answer: retry
     ├── SourceRejected       the provider refuses (key, quota, terms): do not retry as it is
+    │   └── QuotaExhausted   nothing more until its quota starts anew: ``until`` says when
     ├── Conflict             the write would rewrite history: say that it is a correction, with a reason
     ├── ServiceUnavailable   a server of ours is not there, full or of another version: the text says what to do
     └── VerificationFailed   bytes or numbers are not what was recorded: do not trust them
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class CrfsError(Exception):
@@ -63,6 +66,14 @@ class SourceUnavailable(CrfsError):
 
 class SourceRejected(CrfsError):
     """A provider refused: wrong key, exhausted quota, forbidden request. Trying again as it is changes nothing."""
+
+
+class QuotaExhausted(SourceRejected):
+    """A provider's quota is used up; ``until`` is when it starts anew (UTC), and what is asked waits until then."""
+
+    def __init__(self, message: str, *, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class Conflict(CrfsError):

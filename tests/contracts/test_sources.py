@@ -2,77 +2,31 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import random
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from importlib import import_module
 
 import polars as pl
 import pytest
 
 from crfs.bitemporal import RowState
 from crfs.credit.catalogue import packaged_catalogue
-from crfs.sources.core import SOURCES, Classification, Parsed, Payload, load_source
+from crfs.sources.core import Classification, Parsed, Payload, load_source, source_names
 from crfs.sources.core.contract import REJECTED_SCHEMA
 from crfs.sources.core.document import parse_to_json
 from crfs.sources.core.tables import ACCEPTED
+from tests.samples import sample
 
 CATALOGUE = packaged_catalogue()
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-NAMES = [name for name in SOURCES if name != "bureau"]  # simulates: its deliveries have tests of their own
-FUZZED_BODIES = int(os.environ.get("CRFS_TEST_FUZZED_BODIES", "100"))
-
-
-def sample(source: str, body: bytes, *, url: str = "", stream: str = "") -> Payload:
-    return Payload(source=source, stream=stream, body=body, url=url, status=200, headers={}, started_at=NOW, fetched_at=NOW)
-
-
-def _fred(output_type: int = 1) -> bytes:
-    rows = [
-        {
-            "realtime_start": f"2020-0{1 + i}-05",
-            "realtime_end": f"2020-0{2 + i}-04",
-            "date": "2019-12-01",
-            "value": ["1.5", ".", "2"][i % 3],
-        }
-        for i in range(6)
-    ]
-    window = {
-        "realtime_start": "2020-01-01",
-        "realtime_end": "2020-12-31",
-        "output_type": output_type,
-        "count": 6,
-        "offset": 0,
-        "limit": 100,
-    }
-    return json.dumps({**window, "observations": rows}).encode()
-
-
+NAMES = [name for name in source_names() if name != "bureau"]  # simulates: its deliveries have tests of their own
+SAMPLES: dict[str, list[Payload]] = {name: import_module(f"tests.samples.{name}").SAMPLES for name in NAMES}
 _URL = "https://api.stlouisfed.org/fred/series/observations?series_id=GDP"
-_XML = b"""<?xml version="1.0" encoding="utf-8" ?><observations realtime_start="2015-06-28" realtime_end="2015-06-28" units="lin"
-output_type="1" count="1" offset="0" limit="9"><observation realtime_start="2015-06-28" realtime_end="2015-06-28" date="2014-09-02"
-value="2002.28"/></observations>"""
-_VIX = b"Date,vix\n1/3/2014,13.76\n1/6/2014,.\n1/7/2014,12.92\n"
-_CSV = (
-    b"entity,valid_time,knowledge_time,close\nVIX,2020-01-02,2020-01-02T21:15:00Z,12.5\nVIX,2020-01-03,2020-01-03,14\nVIX,2020-01-06,,13\n"
-)
-SAMPLES: dict[str, list[Payload]] = {
-    "fred": [
-        sample("fred", _fred(), url=_URL, stream="GDP"),
-        sample("fred", _XML, url=_URL, stream="GDP"),
-        sample("fred", b"observation_date,GDP\n2020-01-01,1.5\n2020-04-01,.\n2020-07-01,\n", stream="GDP"),
-        sample("fred", b"DATE\tA\tB\n2020-01-01\t1.5\t.\n2021-01-01\t\t2\n", stream="list"),
-        sample("fred", b'{"date":"2020-01-01","observations":[{"date":"2020-01-01","GDP_20200105":"1"}],"output_type":2,'
-               b'"realtime_start":"2020-01-01","realtime_end":"2020-12-31"}', url=_URL, stream="GDP"),
-    ],
-    "packaged": [sample("packaged", gzip.compress(_VIX), stream="vix_daily"), sample("packaged", _VIX, stream="vix_daily")],
-    "nyfed": [sample("nyfed", b"Date,PAYEMS,GDPC1\n1/1/85,96373,\n3/1/16,143733,16514.6\n", stream="2016-06-29")],
-    "csv": [sample("csv", _CSV, stream="vix_daily")],
-}  # fmt: skip
+FUZZED_BODIES = int(os.environ.get("CRFS_TEST_FUZZED_BODIES", "100"))
 
 
 def check(parsed: Parsed) -> None:
@@ -185,7 +139,10 @@ def test_no_bytes_crash_a_parser(payload: Payload, pytestconfig: pytest.Config) 
 
 
 def test_importing_the_sources_imports_no_http_and_no_provider() -> None:
-    code = "import sys, crfs.sources.core; print([m for m in sys.modules if m in ('httpx', 'stamina', 'pandas') or m.startswith('crfs.sources.fred')])"
+    code = (
+        "import sys, crfs.sources.core; "
+        "print([m for m in sys.modules if m in ('httpx', 'stamina', 'pandas') or m.startswith('crfs.sources.providers')])"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
 

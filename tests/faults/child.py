@@ -33,8 +33,8 @@ def main(task: dict[str, Any]) -> int:
 
 
 def _work(session: Any, name: str, what: Any) -> Any:
-    from crfs.sources.bureau import BureauSpec
     from crfs.sources.core import Query
+    from crfs.sources.providers.bureau import BureauSpec
     from crfs.workflows.bureau import ingest_bureau
     from crfs.workflows.ingestion import ingest
 

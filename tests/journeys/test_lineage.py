@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from crfs.errors import VerificationFailed
-from crfs.sources.packaged import FILES, package_folder
+from crfs.sources.core.package_files import package_folder
+from crfs.sources.providers.packaged import FILES
 from crfs.workflows.lineage import trace
 from crfs.workflows.payload_bytes import payload_bytes
 from crfs.workflows.session import open_session

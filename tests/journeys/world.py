@@ -46,8 +46,8 @@ class World:
 
 def build(session: Session, folder: Path) -> dict[str, str]:
     """Make the world in an open store; its runs by name."""
-    from crfs.sources.bureau import BureauSpec
     from crfs.sources.core import Query
+    from crfs.sources.providers.bureau import BureauSpec
     from crfs.store.registry import promote
     from crfs.workflows.bureau import ingest_bureau
     from crfs.workflows.ingestion import ingest

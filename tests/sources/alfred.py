@@ -14,7 +14,7 @@ import polars as pl
 from crfs.bitemporal import as_of
 from crfs.errors import SourceRejected
 from crfs.sources.core import Classification, Parsed, Payload, Request
-from crfs.sources.fred import SOURCE
+from crfs.sources.providers.fred import SOURCE
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 EARLIEST, FOREVER = date(1776, 7, 4), date(9999, 12, 31)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
+from types import MappingProxyType
 from typing import TypeVar
 
+from crfs.bitemporal.release import ReleaseRule
 from crfs.bitemporal.tenor import Tenor
-from crfs.credit.definitions import ColumnType, DatasetDefinition, Definitions, FactorDefinition, parse_definitions
+from crfs.credit.definitions import ColumnType, DatasetDefinition, Definitions, FactorDefinition, Redistribution, parse_definitions
+from crfs.credit.streams import StreamDefinition
 from crfs.errors import InvalidInput, NotFound
 
 _Item = TypeVar("_Item")
@@ -17,17 +20,23 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Datasets by name and factors by mnemonic; every factor's dataset and column exist."""
+    """Datasets by name, factors by mnemonic and streams by id; every factor's dataset and column exist."""
 
     datasets: Mapping[str, DatasetDefinition]
     factors: Mapping[str, FactorDefinition]
+    streams: Mapping[str, StreamDefinition] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def of(cls, parts: Iterable[Definitions]) -> Catalogue:
         """One catalogue of many files; a name defined twice is an error."""
         datasets: dict[str, DatasetDefinition] = {}
         factors: dict[str, FactorDefinition] = {}
+        streams: dict[str, StreamDefinition] = {}
         for part in parts:
+            for stream in part.streams:
+                if stream.key in streams:
+                    raise InvalidInput(f"stream {stream.key} is defined twice")
+                streams[stream.key] = stream
             for dataset in part.datasets:
                 if dataset.name in datasets:
                     raise InvalidInput(f"dataset {dataset.name} is defined twice")
@@ -42,7 +51,7 @@ class Catalogue:
             column = datasets[factor.dataset].column(factor.column)
             if factor.scale != 1.0 and column.type not in {ColumnType.FLOAT8, ColumnType.INT8}:
                 raise InvalidInput(f"factor {factor.mnemonic}: column {column.name} is {column.type.value}, which cannot be scaled")
-        return cls(datasets=datasets, factors=factors)
+        return cls(datasets=datasets, factors=factors, streams=streams)
 
     def dataset(self, name: str) -> DatasetDefinition:
         """The dataset of that name; :class:`~crfs.errors.NotFound` names the nearest one."""
@@ -55,6 +64,18 @@ class Catalogue:
     def period(self, factor: FactorDefinition) -> Tenor:
         """The length of the period that a value of ``factor`` describes."""
         return factor.period or self.dataset(factor.dataset).period
+
+    def release(self, factor: FactorDefinition) -> ReleaseRule | None:
+        """The rule by which values of ``factor`` that carry no publication time were known."""
+        return factor.release or self.dataset(factor.dataset).release
+
+    def redistribution(self, factor: FactorDefinition) -> Redistribution:
+        """Whether the provider's terms let values of ``factor`` leave the store."""
+        return factor.redistribution or self.dataset(factor.dataset).redistribution
+
+    def of_entity(self, dataset: str, entity: str) -> list[FactorDefinition]:
+        """The factors that are columns of ``dataset`` for one fixed ``entity``."""
+        return [factor for factor in self.factors.values() if factor.dataset == dataset and factor.entity == entity]
 
 
 def packaged_definitions() -> list[Definitions]:

@@ -11,19 +11,19 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from datetime import time
+from dataclasses import dataclass, fields
+from datetime import date, time
 from enum import Enum
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import polars as pl
 
 from crfs.bitemporal.release import ReleaseCalendar, ReleaseLag, ReleaseRule, check_zone
 from crfs.bitemporal.tenor import Tenor
+from crfs.credit.reading import called, known, made
+from crfs.credit.streams import StreamDefinition, read_time, stream_from_dict
 from crfs.errors import InvalidInput
 
-_Kind = TypeVar("_Kind")
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
 _MNEMONIC = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")
 _RESERVED = {
@@ -72,6 +72,13 @@ class RevisionPolicy(Enum):
     FINAL = "final"
 
 
+class Redistribution(Enum):
+    """Whether the provider's terms let its values leave the store: an export of what is forbidden is refused."""
+
+    ALLOWED = "allowed"
+    FORBIDDEN = "forbidden"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnDefinition:
     """A typed value column of a dataset, as it comes from the source: ``minimum`` and ``maximum`` bound what is accepted (inclusive)."""
@@ -99,7 +106,8 @@ class DatasetDefinition:
     """One relation with typed value columns that arrive together.
 
     ``period`` is the length of the period that a row describes, from its valid_time; ``zone`` is the publisher's, in which a question
-    that is only a date ends; ``release`` gives the knowledge time where a delivery carries none.
+    that is only a date ends; ``release`` gives the knowledge time where a delivery carries none. ``rights`` says what the provider's
+    terms ask, ``redistribution`` whether they let values leave the store.
     """
 
     name: str
@@ -114,6 +122,7 @@ class DatasetDefinition:
     release: ReleaseRule | None = None
     synthetic: bool = False
     rights: str = ""
+    redistribution: Redistribution = Redistribution.ALLOWED
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):
@@ -143,6 +152,11 @@ class FactorDefinition:
 
     The factor's value is ``scale`` times the column's, so that percent in a delivery is a decimal in the engine. ``max_age`` is how
     long after its period (and lag) a value still answers; ``missing_is_answer`` makes the source's "none" blank an older value.
+
+    ``minimum`` and ``maximum`` bound the factor's value (inclusive, in its unit, after ``scale``): a cell outside is rejected. ``start``
+    is the first valid day that the provider has. ``release`` is the factor's own release rule, where its series keep to another one
+    than their dataset. ``formula`` says how the number is made of documents or of other numbers. ``redistribution`` and ``rights``
+    differ from the dataset's where they are given.
     """
 
     mnemonic: str
@@ -160,6 +174,13 @@ class FactorDefinition:
     release_time: time | None = None
     release_zone: str | None = None
     notes: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    start: date | None = None
+    release: ReleaseRule | None = None
+    formula: str = ""
+    rights: str = ""
+    redistribution: Redistribution | None = None
 
     def __post_init__(self) -> None:
         if not _MNEMONIC.match(self.mnemonic):
@@ -168,6 +189,8 @@ class FactorDefinition:
             raise InvalidInput(f"factor {self.mnemonic}: scale = {self.scale}: a finite number other than 0 is wanted")
         if self.release_zone is not None:
             check_zone(self.release_zone)
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise InvalidInput(f"factor {self.mnemonic}: its minimum {self.minimum:g} is above its maximum {self.maximum:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,59 +199,85 @@ class Definitions:
 
     datasets: tuple[DatasetDefinition, ...]
     factors: tuple[FactorDefinition, ...]
+    streams: tuple[StreamDefinition, ...] = ()
 
 
 def parse_definitions(text: str, *, where: str) -> Definitions:
-    """Read a catalogue file: ``[[dataset]]`` tables with ``[[dataset.column]]``, and ``[[factor]]`` tables.
+    """Read a catalogue file: ``[[dataset]]`` tables with ``[[dataset.column]]``, ``[[factor]]`` and ``[[stream]]`` tables.
 
-    A factor without ``dataset`` belongs to the file's only dataset. ``where`` names the file in errors.
+    ``[[factors]]`` is a family: what it says holds for every factor in its list ``each``, which says the rest. A factor without
+    ``dataset`` belongs to the file's only dataset. ``where`` names the file in errors.
     """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{where}: not TOML: {error}") from None
-    unknown = data.keys() - {"dataset", "factor"}
+    unknown = data.keys() - {"dataset", "factor", "factors", "stream"}
     if unknown:
-        raise InvalidInput(f"{where}: unknown key {min(unknown)!r}; a catalogue file has [[dataset]] and [[factor]]")
+        raise InvalidInput(
+            f"{where}: unknown key {min(unknown)!r}; a catalogue file has [[dataset]], [[factor]], [[factors]] and [[stream]]"
+        )
     try:
         for key, tables in data.items():
             if not isinstance(tables, list):
                 raise InvalidInput(f"{key} is no list of tables; write [[{key}]]")
         datasets = tuple(dataset_from_dict(item) for item in data.get("dataset", []))
         only = datasets[0].name if len(datasets) == 1 else None
-        factors = tuple(
-            factor_from_dict({"dataset": only, **item} if only and isinstance(item, dict) else item) for item in data.get("factor", [])
-        )
+        single = [*data.get("factor", []), *(item for family in data.get("factors", []) for item in _members(family))]
+        factors = tuple(factor_from_dict({"dataset": only, **item} if only and isinstance(item, dict) else item) for item in single)
+        streams = tuple(stream_from_dict(item) for item in data.get("stream", []))
     except InvalidInput as error:
         raise InvalidInput(f"{where}: {error}") from None
-    return Definitions(datasets=datasets, factors=factors)
+    return Definitions(datasets=datasets, factors=factors, streams=streams)
+
+
+def _members(family: Any) -> list[Any]:
+    """The factors of a family: what its members say goes before what the family says."""
+    if not isinstance(family, Mapping) or not isinstance(family.get("each"), list) or not family["each"]:
+        raise InvalidInput("factors: a family has a list of tables called each")
+    shared = {key: value for key, value in family.items() if key != "each"}
+    return [{**shared, **member} if isinstance(member, Mapping) else member for member in family["each"]]
 
 
 def dataset_from_dict(data: Mapping[str, Any]) -> DatasetDefinition:
     """A dataset's definition from its TOML or JSON form."""
-    what = _what("dataset", data, "name")
-    values = _known(DatasetDefinition, {"columns" if key == "column" else key: value for key, value in data.items()}, what)
+    what = called("dataset", data, "name")
+    values = known(DatasetDefinition, {"columns" if key == "column" else key: value for key, value in data.items()}, what)
     if "columns" in values:
         if not isinstance(values["columns"], list):
             raise InvalidInput(f"{what}: its columns are tables; write [[dataset.column]]")
         values["columns"] = tuple(_column_from_dict(item, what) for item in values["columns"])
     if "release" in values and values["release"] is not None:
         values["release"] = release_from_dict(values["release"], what)
-    return _make(DatasetDefinition, values, what, period=Tenor.parse, scope=Scope, revision_policy=RevisionPolicy)
+    return made(
+        DatasetDefinition, values, what, period=Tenor.parse, scope=Scope, revision_policy=RevisionPolicy, redistribution=Redistribution
+    )
 
 
 def factor_from_dict(data: Mapping[str, Any]) -> FactorDefinition:
     """A factor's definition from its TOML or JSON form."""
-    what = _what("factor", data, "mnemonic")
-    values = _known(FactorDefinition, data, what)
-    return _make(FactorDefinition, values, what, period=Tenor.parse, max_age=Tenor.parse, release_time=_time, scale=float)
+    what = called("factor", data, "mnemonic")
+    values = known(FactorDefinition, data, what)
+    if values.get("release") is not None:
+        values["release"] = release_from_dict(values["release"], what)
+    return made(
+        FactorDefinition,
+        values,
+        what,
+        period=Tenor.parse,
+        max_age=Tenor.parse,
+        release_time=read_time,
+        start=_date,
+        scale=float,
+        redistribution=Redistribution,
+    )
 
 
 def release_from_dict(data: Mapping[str, Any], what: str) -> ReleaseRule:
     """A release rule: a calendar (``name`` and a rule on business days) or a ``lag``."""
-    _what(f"{what}: release", data, "name")
+    called(f"{what}: release", data, "name")
     kind: type[ReleaseCalendar | ReleaseLag] = ReleaseLag if "lag" in data else ReleaseCalendar
-    return _make(kind, _known(kind, data, f"{what}: release"), f"{what}: release", lag=Tenor.parse, at=_time)
+    return made(kind, known(kind, data, f"{what}: release"), f"{what}: release", lag=Tenor.parse, at=read_time)
 
 
 def to_dict(definition: DatasetDefinition | FactorDefinition | ReleaseRule | ColumnDefinition) -> dict[str, Any]:
@@ -258,73 +307,16 @@ def _plain(value: Any) -> Any:
             return str(value)
         case time():
             return value.isoformat(timespec="minutes" if not value.second else "seconds")
+        case date():
+            return value.isoformat()
         case _:
             return value
 
 
-def _what(kind: str, data: Any, key: str) -> str:
-    """What errors call a definition: its kind and name; anything but a table is refused."""
-    if not isinstance(data, Mapping):
-        raise InvalidInput(f"{kind}: a table is wanted, got {data!r}")
-    return f"{kind} {data.get(key, '?')}"
-
-
 def _column_from_dict(data: Mapping[str, Any], what: str) -> ColumnDefinition:
-    what = _what(f"{what}: column", data, "name")
-    return _make(ColumnDefinition, _known(ColumnDefinition, data, what), what, type=ColumnType)
+    what = called(f"{what}: column", data, "name")
+    return made(ColumnDefinition, known(ColumnDefinition, data, what), what, type=ColumnType)
 
 
-def _known(kind: type[Any], data: Mapping[str, Any], what: str) -> dict[str, Any]:
-    names = {field.name for field in fields(kind)}
-    unknown = sorted(set(data) - names)
-    if unknown:
-        raise InvalidInput(f"{what}: unknown key {unknown[0]!r}; known are {', '.join(sorted(names))}")
-    return dict(data)
-
-
-def _missing(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
-    return [field.name for field in fields(kind) if field.name not in values and field.default is MISSING]
-
-
-def _make(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -> _Kind:
-    for name, read in readers.items():
-        if values.get(name) is not None:
-            try:
-                values[name] = read(values[name])
-            except InvalidInput:
-                raise
-            except (ValueError, TypeError) as error:
-                raise InvalidInput(f"{what}: {name} = {values[name]!r}: {error}") from None
-    hints = get_type_hints(kind)
-    for name, value in values.items():
-        if not _fits(value, hints[name]):
-            raise InvalidInput(f"{what}: {name} = {value!r}: {_spoken(hints[name])} is wanted")
-    missing = _missing(kind, values)
-    if missing:
-        raise InvalidInput(f"{what}: it needs {', '.join(missing)}")
-    return kind(**values)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value has the type that the definition declares; a whole number is a float too, a truth value is no number."""
-    origin = get_origin(hint)
-    if origin in {Union, UnionType}:
-        return any(_fits(value, part) for part in get_args(hint))
-    if origin is Literal:
-        return value in get_args(hint)
-    kind = origin or hint
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
-
-
-def _spoken(hint: Any) -> str:
-    names = {str: "a text", float: "a finite number", int: "a whole number", bool: "true or false"}
-    if get_origin(hint) is Literal:
-        return " or ".join(get_args(hint))
-    parts = [part for part in (get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)) if part is not type(None)]
-    return " or ".join(names.get(part, getattr(part, "__name__", str(part))) for part in parts)
-
-
-def _time(text: str | time) -> time:
-    return text if isinstance(text, time) else time.fromisoformat(text)
+def _date(text: str | date) -> date:
+    return text if isinstance(text, date) else date.fromisoformat(text)

@@ -1,1 +1,1 @@
-"""Where numbers come from: one module a provider, each in the shape that :mod:`crfs.sources.core` gives."""
+"""Where numbers come from: :mod:`crfs.sources.providers`, each in the shape that :mod:`crfs.sources.core` gives."""

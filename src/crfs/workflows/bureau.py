@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from crfs.bitemporal.reader import Reader
     from crfs.credit.catalogue import Catalogue
-    from crfs.sources.bureau import BureauSpec
+    from crfs.sources.providers.bureau import BureauSpec
 
 
 def economy_of(reader: Reader, catalogue: Catalogue) -> pl.DataFrame:

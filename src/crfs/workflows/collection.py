@@ -70,7 +70,7 @@ def is_partial(report: IngestReport) -> bool:
 
 
 def _bureau(session: Session, given: dict[str, Any], progress: Progress) -> IngestReport:
-    from crfs.sources.bureau import BureauSpec
+    from crfs.sources.providers.bureau import BureauSpec
     from crfs.workflows.bureau import ingest_bureau
 
     if "obligors" not in given:

@@ -37,7 +37,7 @@ def demo(session: Session, *, progress: Progress = no_progress) -> dict[str, Any
     """Run the main job and answer its report; what is in the store already is not done twice, and the numbers are the same each time."""
     from datetime import date
 
-    from crfs.sources.bureau import BureauSpec
+    from crfs.sources.providers.bureau import BureauSpec
     from crfs.workflows.bureau import ingest_bureau
 
     history = _history(session, progress)

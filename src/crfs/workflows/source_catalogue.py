@@ -12,14 +12,14 @@ def list_sources() -> list[dict[str, Any]]:
     """Every source: the hosts it may talk to, the datasets it fills, whether it takes a key and whether one is set."""
     from crfs.credit.catalogue import packaged_catalogue
     from crfs.ops.settings import load_settings
-    from crfs.sources.core.registry import SOURCES, load_source
+    from crfs.sources.core.registry import load_source, source_names
 
     settings = load_settings()
     catalogue = packaged_catalogue()
     found = []
-    for name in SOURCES:
+    for name in source_names():
         source = load_source(name)
-        takes_key = bool(source.provider.key_parameter or source.provider.key_header)
+        takes_key = source.provider.takes_key
         found.append(
             {
                 "source": name,

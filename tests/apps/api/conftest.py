@@ -142,8 +142,8 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def session(folder: Path) -> Iterator[Session]:
     """An open store: packaged history, a small bureau, champions, and the user's own dataset with a first delivery."""
-    from crfs.sources.bureau import BureauSpec
     from crfs.sources.core import Query
+    from crfs.sources.providers.bureau import BureauSpec
     from crfs.workflows.bureau import ingest_bureau
     from crfs.workflows.datasets import define_datasets
     from crfs.workflows.ingestion import ingest

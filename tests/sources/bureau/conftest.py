@@ -9,8 +9,8 @@ import pytest
 
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import parse_definitions
-from crfs.sources.bureau import BureauSpec, World, simulate
 from crfs.sources.core import Payload, Request
+from crfs.sources.providers.bureau import BureauSpec, World, simulate
 
 
 class NoTransport:

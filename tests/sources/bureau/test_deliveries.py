@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from crfs.sources.bureau import BureauSpec, Delivery, World, deliver, simulate_months
+from crfs.sources.providers.bureau import BureauSpec, Delivery, World, deliver, simulate_months
 
 KEYS = {
     "facility": ["facility_id", "month"],

@@ -15,9 +15,9 @@ from crfs.bitemporal import as_of
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import Scope
 from crfs.errors import InvalidInput
-from crfs.sources.bureau import SOURCE, BureauSpec, deliver, simulate_months
 from crfs.sources.core import Classification, Payload, Query, Transport, load_source
 from crfs.sources.core.tables import ACCEPTED
+from crfs.sources.providers.bureau import SOURCE, BureauSpec, deliver, simulate_months
 
 
 @pytest.fixture(scope="module")

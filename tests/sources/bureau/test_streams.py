@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crfs.sources.bureau.streams import BLOCK, Purpose, normals, uniforms
+from crfs.sources.providers.bureau.streams import BLOCK, Purpose, normals, uniforms
 
 SLOTS = st.integers(0, 2 * BLOCK + 100)
 

@@ -11,8 +11,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from crfs.errors import InvalidInput
-from crfs.sources.bureau import BureauSpec, World, simulate
-from crfs.sources.bureau.streams import BLOCK
+from crfs.sources.providers.bureau import BureauSpec, World, simulate
+from crfs.sources.providers.bureau.streams import BLOCK
 
 TABLES = ("obligor", "facility", "default", "recovery")
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,9 +16,9 @@ import pytest
 
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput, SourceRejected, SourceUnavailable
-from crfs.sources.core import Classification, Parsed, Payload, Provider, Query, Request, Transport
+from crfs.sources.core import Classification, Limit, Parsed, Payload, Provider, Query, Request, Transport
 from crfs.sources.core.http import HttpTransport, TokenBucket, retry_after, shared_bucket
-from crfs.sources.fred import SOURCE as FRED
+from crfs.sources.providers.fred import SOURCE as FRED
 
 KEY = "0123456789abcdef0123456789abcd+/"
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -99,14 +99,16 @@ class Local:
     parser_version: str = "1"
     hosts: tuple[str, ...] = ("127.0.0.1",)
     provider: Provider = Provider(  # noqa: RUF009 - frozen
-        requests_per_second=10_000,
-        burst=100,
+        limits=(Limit(10_000, 1.0),),
         key_parameter="api_key",
         attempts=3,
         retry_wait_seconds=0.01,
         read_seconds=0.3,
         max_bytes=5000,
     )
+
+    def probes(self, catalogue: Catalogue) -> Mapping[str, Query]:
+        return {}
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
         yield transport.send(Request(url=query.series[0], stream="X"))

@@ -22,21 +22,21 @@ def record(folder: Path, name: str, body: bytes, **about: object) -> None:
     (folder / f"{Path(name).stem}.meta.json").write_text(json.dumps(meta))
 
 
-def test_recordings_come_in_the_order_of_names_without_keys(tmp_path: Path) -> None:
+def test_recordings_come_in_the_order_of_capture_without_keys(tmp_path: Path) -> None:
     record(tmp_path, "b.json", b"{}", captured="2024-11-03T14:33:37+00:00")
     record(tmp_path, "a.csv", b"x", status=None, headers={"Date": "Sun, 03 Nov 2024 14:33:37 GMT"}, sha256=hashlib.sha256(b"x").hexdigest())
     record(tmp_path, "c.txt", b"y", url=None, commit_date_of_snapshot="2018-10-09")
     (tmp_path / "README.md").write_text("no recording")
     found = list(recorded_payloads(tmp_path, source="fred", now=NOW))
-    assert [item.path.name for item in found] == ["a.csv", "b.json", "c.txt"]
-    assert [item.payload.stream for item in found] == ["GDP", "GDP", "c"]
-    assert found[0].payload.url == "https://example.org/x?series_id=GDP&b=1#page=2"
+    assert [item.path.name for item in found] == ["c.txt", "a.csv", "b.json"]
+    assert [item.payload.stream for item in found] == ["c", "GDP", "GDP"]
+    assert found[1].payload.url == "https://example.org/x?series_id=GDP&b=1#page=2"
     assert [item.payload.fetched_at.isoformat() for item in found] == [
-        "2024-11-03T14:33:37+00:00",
-        "2024-11-03T14:33:37+00:00",
         "2018-10-10T00:00:00+00:00",
+        "2024-11-03T14:33:37+00:00",
+        "2024-11-03T14:33:37+00:00",
     ]
-    assert (found[0].payload.status, dict(found[1].payload.headers)) == (200, {"etag": "1"})
+    assert (found[1].payload.status, dict(found[2].payload.headers)) == (200, {"etag": "1"})
 
 
 def test_a_changed_body_is_not_replayed(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput, SourceRejected, SourceUnavailable
 from crfs.sources.core import Classification, Query, RejectReason
 from crfs.sources.core.recorded import RecordedTransport, recorded_payloads
-from crfs.sources.fred.source import SOURCE, Fred
+from crfs.sources.providers.fred.source import SOURCE, Fred
 from tests.sources.alfred import NOW, Archive, payload_of
 
 URL = "https://api.stlouisfed.org/fred/series/observations?series_id=GDP"

@@ -18,7 +18,7 @@ from crfs.credit.catalogue import Catalogue, packaged_catalogue
 from crfs.sources.core import Payload, Query
 from crfs.sources.core.recorded import recorded_payloads
 from crfs.sources.core.tables import settle_clipped
-from crfs.sources.fred.source import SOURCE, Fred
+from crfs.sources.providers.fred.source import SOURCE, Fred
 from tests.sources.alfred import (
     DAY,
     EARLIEST,

@@ -2,6 +2,7 @@
 
 from crfs.sources.core.contract import (
     Classification,
+    Limit,
     Parsed,
     Payload,
     Provider,
@@ -11,11 +12,11 @@ from crfs.sources.core.contract import (
     Source,
     Transport,
 )
-from crfs.sources.core.registry import SOURCES, load_source
+from crfs.sources.core.registry import load_source, source_names
 
 __all__ = [
-    "SOURCES",
     "Classification",
+    "Limit",
     "Parsed",
     "Payload",
     "Provider",
@@ -25,4 +26,5 @@ __all__ = [
     "Source",
     "Transport",
     "load_source",
+    "source_names",
 ]

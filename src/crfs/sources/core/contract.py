@@ -67,7 +67,8 @@ REJECTED_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
 class Request:
     """What a source asks for: ``url`` without its query, ``params`` in order, ``stream`` the stable id of what is asked (a series id).
 
-    ``fragment`` is never sent. It stays in the payload's url and tells the parser what the connector knew when it asked.
+    ``content`` is the body of a POST; None asks by GET. ``fragment`` is never sent. It stays in the payload's url and tells the parser what
+    the connector knew when it asked: for a POST, whose url says nothing, what was asked for.
 
     >>> Request(url="https://example.org/series", params=(("id", "GDP"),), stream="GDP").full_url
     'https://example.org/series?id=GDP'
@@ -78,6 +79,12 @@ class Request:
     params: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     fragment: str = ""
+    content: bytes | None = None
+
+    @property
+    def method(self) -> Literal["GET", "POST"]:
+        """POST where there is a body to send."""
+        return "GET" if self.content is None else "POST"
 
     @property
     def full_url(self) -> str:
@@ -139,24 +146,67 @@ class Query:
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """How to talk to a provider: request budget, where the key goes, patience.
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A provider's limit: at most ``requests`` in any ``seconds``, over all processes that share a store.
 
-    ``requests_per_second`` and ``burst`` are the token bucket's, shared by the whole process. ``key_parameter`` is the query parameter
-    that carries the key, ``key_header`` the header; neither means that no key exists.
+    >>> Limit(500, 86_400).seconds
+    86400
     """
 
-    requests_per_second: float = 2.0
-    burst: int = 1
+    requests: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if self.requests < 1 or self.seconds <= 0:
+            raise InvalidInput(f"a limit is at least one request in a positive time, got {self.requests} in {self.seconds:g} s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """How to talk to a provider: its limits, where the key goes, patience, and what its terms ask.
+
+    ``limits`` hold together; the one of a day is the quota, which starts anew at midnight in ``quota_zone``, and of which backfills take at
+    most ``backfill_share``. ``keyed_limits`` hold instead where a key is set. The key goes into the query (``key_parameter``), a header
+    (``key_header``, after ``key_prefix``) or a field of a JSON body (``key_field``); none of them means that no key exists, and
+    ``needs_key`` that nothing is answered without one. ``needs_contact`` says that the provider wants to know who asks, in the user agent.
+    ``switched_on`` is False where its terms make it the user's own decision to ask it. ``terms`` says what its terms ask, ``key_page``
+    where a key is had.
+
+    ``max_bytes`` bounds an answer once decompressed, ``max_ratio`` how much larger than the wire's bytes it may become.
+    """
+
+    title: str = ""
+    limits: tuple[Limit, ...] = (Limit(2, 1.0),)
+    keyed_limits: tuple[Limit, ...] = ()
+    quota_zone: str = "UTC"
+    backfill_share: float = 0.5
     key_parameter: str | None = None
     key_header: str | None = None
+    key_prefix: str = ""
+    key_field: str | None = None
+    needs_key: bool = False
+    needs_contact: bool = False
+    switched_on: bool = True
+    terms: str = ""
+    key_page: str = ""
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
     attempts: int = 5
     retry_wait_seconds: float = 1.0
     retry_total_seconds: float = 300.0
     max_bytes: int = 256 * 1024 * 1024
+    max_ratio: float = 200.0
+    max_redirects: int = 0
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether there is such a thing as a key."""
+        return bool(self.key_parameter or self.key_header or self.key_field)
+
+    def limits_with(self, *, key: bool) -> tuple[Limit, ...]:
+        """The limits that hold with or without a key."""
+        return self.keyed_limits if key and self.keyed_limits else self.limits
 
 
 class Transport(Protocol):
@@ -198,6 +248,10 @@ class Source(Protocol):
     @property
     def provider(self) -> Provider:
         """How to talk to it."""
+        ...
+
+    def probes(self, catalogue: Catalogue) -> Mapping[str, Query]:
+        """A small question for each kind of answer that the source has, by name: what ``crfs sources test`` asks. Empty: nothing to ask."""
         ...
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:

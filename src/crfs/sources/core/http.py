@@ -65,7 +65,7 @@ _buckets_lock = threading.Lock()
 def shared_bucket(name: str, provider: Provider) -> TokenBucket:
     """The one bucket of this process for a provider, whoever asks."""
     with _buckets_lock:
-        return _buckets.setdefault(name, TokenBucket(rate=provider.requests_per_second, burst=provider.burst))
+        return _buckets.setdefault(name, TokenBucket(rate=provider.limits[0].requests / provider.limits[0].seconds, burst=1))
 
 
 class _Scrubber(logging.Filter):

@@ -1,4 +1,4 @@
-"""Recorded payloads: a folder of bodies, each with a ``.meta.json`` beside it, in the order of their names."""
+"""Recorded payloads: a folder of bodies, each with a ``.meta.json`` beside it, in the order of their capture."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ class Recording:
 
 
 def recorded_payloads(folder: Path, *, source: str, now: datetime) -> Iterator[Recording]:
-    """The recordings of ``folder`` in the order of their file names; a body whose hash is not that of its ``.meta.json`` is an error.
+    """The recordings of ``folder`` in the order in which they were captured; a hash that is not that of the ``.meta.json`` is an error.
 
-    ``now`` is the fetch time of a recording that does not say when it was captured.
+    ``now`` is the fetch time of a recording that does not say when it was captured. Of those of one moment the file names decide.
     """
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is no folder of recordings")
     metas = sorted(path for path in folder.iterdir() if path.name.endswith(META))
     if not metas:
         raise InvalidInput(f"{folder} has no recordings: each body needs a {META} beside it")
-    for meta in metas:
+    # Bodies are read again when their turn comes, so that a folder need not fit into memory.
+    order = sorted((recording(_body_of(meta), meta, source=source, now=now).payload.fetched_at, meta.name, meta) for meta in metas)
+    for _, _, meta in order:
         yield recording(_body_of(meta), meta, source=source, now=now)
 
 

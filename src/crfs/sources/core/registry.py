@@ -1,34 +1,26 @@
-"""The sources that there are: name → loader; a source's module is imported when it is first asked for."""
+"""The sources that there are: every module of :mod:`crfs.sources.providers`, imported when it is first asked for."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
-from types import MappingProxyType
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import cast
 
 from crfs.errors import NotFound
 from crfs.sources.core.contract import Source
 
-
-def _lazily(module: str, attribute: str) -> Callable[[], Source]:
-    def load() -> Source:
-        return cast(Source, getattr(import_module(module), attribute))
-
-    return load
+_PROVIDERS = "crfs.sources.providers"
 
 
-SOURCES: Mapping[str, Callable[[], Source]] = MappingProxyType(
-    {
-        "bureau": _lazily("crfs.sources.bureau", "SOURCE"),
-        "csv": _lazily("crfs.sources.csv_file", "SOURCE"),
-        "fred": _lazily("crfs.sources.fred", "SOURCE"),
-        "nyfed": _lazily("crfs.sources.nyfed", "SOURCE"),
-        "packaged": _lazily("crfs.sources.packaged", "SOURCE"),
-    }
-)
-"""Every source by its name; each module has one constant ``SOURCE``."""
+@cache
+def source_names() -> tuple[str, ...]:
+    """The names of all sources, in the order of the alphabet; none of their modules is imported."""
+    spec = find_spec(_PROVIDERS)
+    places = spec.submodule_search_locations if spec is not None else None
+    return tuple(sorted(module.name for module in iter_modules(places)))
 
 
 def load_source(name: str) -> Source:
@@ -37,9 +29,8 @@ def load_source(name: str) -> Source:
     >>> load_source("fred").name
     'fred'
     """
-    try:
-        return SOURCES[name]()
-    except KeyError:
-        near = difflib.get_close_matches(name, SOURCES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(SOURCES)}"
-        raise NotFound(f"no source is called {name!r}{hint}") from None
+    if name not in source_names():
+        near = difflib.get_close_matches(name, source_names(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(source_names())}"
+        raise NotFound(f"no source is called {name!r}{hint}")
+    return cast(Source, import_module(f"{_PROVIDERS}.{name}").SOURCE)

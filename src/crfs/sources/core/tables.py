@@ -11,6 +11,7 @@ import polars as pl
 from crfs.bitemporal.release import ReleaseRule
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, KnowledgeBasis, RowState
 from crfs.bitemporal.tenor import Tenor
+from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType, DatasetDefinition
 from crfs.sources.core.contract import REJECTED_SCHEMA, Parsed, RejectReason
 
@@ -82,12 +83,36 @@ def known_from(valid_times: pl.Series, rule: ReleaseRule | None, period: Tenor, 
     )
 
 
-def accept(frame: pl.DataFrame, dataset: DatasetDefinition) -> tuple[pl.DataFrame, pl.DataFrame]:
+def known_by_entity(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue, fetched_at: datetime) -> pl.DataFrame:
+    """``frame`` (``entity``, ``valid_time``) with ``knowledge_time``, ``knowledge_basis`` and ``clipped``, for values that came without a time.
+
+    The rule is that of the factor whose fixed entity the row's is, else the dataset's; see :func:`known_from`. What is known from the fetch
+    may have been there before, so it is ``clipped``.
+    """
+    rules: dict[tuple[ReleaseRule | None, Tenor], list[str]] = {}
+    for name in frame["entity"].drop_nulls().unique(maintain_order=True):
+        factors = catalogue.of_entity(dataset.name, name)
+        rule = catalogue.release(factors[0]) if factors else dataset.release
+        rules.setdefault((rule, catalogue.period(factors[0]) if factors else dataset.period), []).append(name)
+    if not rules:
+        rules = {(None, dataset.period): []}
+    indexed = frame.with_row_index("_place")
+    parts = []
+    for (rule, period), names in rules.items():
+        part = indexed if len(rules) == 1 else indexed.filter(pl.col("entity").is_in(names))
+        parts.append(part.hstack(known_from(part["valid_time"], rule, period, fetched_at)))
+    known = pl.concat(parts).sort("_place").drop("_place")
+    return known.with_columns(clipped=pl.col("knowledge_basis") == KnowledgeBasis.OBSERVED.value)
+
+
+def accept(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Accepted and rejected rows of ``frame``: clocks that lie in time, finite values within the definition's bounds, no two answers.
 
     ``frame`` has ``row`` (of the body, from 1), ``entity``, ``valid_time``, ``knowledge_time``, ``knowledge_basis``, and may have
     ``vintage_date``, ``row_state``, ``clipped`` and value columns of the definition's types; what it has not is null, ``value`` and
     False. A row without any value is ``missing``. A repeated row is kept once; of two that differ at one key the first is kept.
+
+    With a ``catalogue``, the bounds of the factors that are fixed to an entity hold for its rows.
     """
     frame = _completed(frame, dataset)
     values = [column.name for column in dataset.columns]
@@ -115,6 +140,7 @@ def accept(frame: pl.DataFrame, dataset: DatasetDefinition) -> tuple[pl.DataFram
             checks.append(
                 (has_value & pl.col(column.name).is_null(), column.name, RejectReason.MISSING_FIELD, "a required value is missing")
             )
+    checks += _factor_bounds(dataset, catalogue) if catalogue is not None else []
     flags = frame.select(check.fill_null(False).alias(str(i)) for i, (check, _, _, _) in enumerate(checks))
     rejected: list[pl.DataFrame] = []
     for i, (_, name, reason, detail) in enumerate(checks):
@@ -130,6 +156,25 @@ def accept(frame: pl.DataFrame, dataset: DatasetDefinition) -> tuple[pl.DataFram
         good = good.filter(~second)
     accepted = good.select([*ACCEPTED, *values]).sort(_KEY)
     return accepted, pl.concat(rejected).sort("row", maintain_order=True) if rejected else rejected_table()
+
+
+def _factor_bounds(dataset: DatasetDefinition, catalogue: Catalogue) -> list[tuple[pl.Expr, str, RejectReason, str]]:
+    """A check for each distinct pair of bounds that factors of the dataset declare for a fixed entity; bounds in the column's unit."""
+    bounds: dict[tuple[str, float | None, float | None], list[str]] = {}
+    for factor in catalogue.factors.values():
+        if factor.dataset == dataset.name and factor.entity is not None and (factor.minimum is not None or factor.maximum is not None):
+            low, high = (None if bound is None else bound / factor.scale for bound in (factor.minimum, factor.maximum))
+            if factor.scale < 0:
+                low, high = high, low
+            bounds.setdefault((factor.column, low, high), []).append(factor.entity)
+    checks = []
+    for (column, low, high), entities in bounds.items():
+        cell, own = pl.col(column), pl.col("entity").is_in(entities)
+        if low is not None:
+            checks.append((own & (cell < low), column, RejectReason.OUT_OF_RANGE, f"below {low:g}, which the factor allows at least"))
+        if high is not None:
+            checks.append((own & (cell > high), column, RejectReason.OUT_OF_RANGE, f"above {high:g}, which the factor allows at most"))
+    return checks
 
 
 def _completed(frame: pl.DataFrame, dataset: DatasetDefinition) -> pl.DataFrame:

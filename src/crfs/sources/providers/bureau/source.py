@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,12 +13,12 @@ from crfs.bitemporal.rows import INSTANT, KnowledgeBasis
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
-from crfs.sources.bureau.deliveries import FILES, deliver
-from crfs.sources.bureau.spec import BureauSpec
-from crfs.sources.bureau.world import simulate_months
 from crfs.sources.core.contract import DELIVERY, Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
 from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, iso_instant, read_delimited
+from crfs.sources.providers.bureau.deliveries import FILES, deliver
+from crfs.sources.providers.bureau.spec import BureauSpec
+from crfs.sources.providers.bureau.world import simulate_months
 
 _NO_PROVIDER = Provider()
 DELIVERED = "delivered_at"
@@ -35,8 +35,8 @@ _KEYS = {
 class BureauSource:
     """A credit bureau that exists only as a seed.
 
-    ``fetch`` takes ``spec`` (a :class:`~crfs.sources.bureau.spec.BureauSpec`) and ``macro`` (a table of
-    :data:`~crfs.sources.bureau.spec.MACRO_COLUMNS`) from the query's options; ``since`` and ``until`` pick deliveries by the month that
+    ``fetch`` takes ``spec`` (a :class:`~crfs.sources.providers.bureau.spec.BureauSpec`) and ``macro`` (a table of
+    :data:`~crfs.sources.providers.bureau.spec.MACRO_COLUMNS`) from the query's options; ``since`` and ``until`` pick deliveries by the month that
     they report, ``series`` files by name. The seed is part of every url, stream and id, so two bureaus never meet in one store.
     """
 
@@ -44,6 +44,10 @@ class BureauSource:
     parser_version: str = "1"
     hosts: tuple[str, ...] = ()
     provider: Provider = _NO_PROVIDER
+
+    def probes(self, catalogue: Catalogue) -> Mapping[str, Query]:
+        """Nothing: it is asked with a size of the user's choice."""
+        return {}
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
         """The deliveries, a payload a file, in the order in which they came; memory does not grow with the months."""

@@ -9,16 +9,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
 
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnDefinition
-from crfs.errors import NotFound, SourceUnavailable
+from crfs.errors import NotFound
 from crfs.sources.core.contract import Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
+from crfs.sources.core.package_files import package_payload
 from crfs.sources.core.tables import accept, known_from, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import day_instant, read_delimited, typed
 
@@ -91,18 +90,6 @@ FILES: tuple[PackageFile, ...] = (
 """The files, in the order in which they are fetched."""
 
 
-def package_folder(package: str) -> tuple[Path, str]:
-    """Where an installed package lies, and its version; it is not imported."""
-    spec = find_spec(package)
-    places = spec.submodule_search_locations if spec is not None else None
-    if not places:
-        raise SourceUnavailable(f"the package {package} is not installed; install it to read the history that it ships")
-    try:
-        return Path(next(iter(places))), version(package)
-    except PackageNotFoundError:
-        return Path(next(iter(places))), "unknown"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packaged:
     """The source ``packaged``; the series of a query are names of its datasets (none: all)."""
@@ -111,6 +98,10 @@ class Packaged:
     parser_version: str = "1"
     hosts: tuple[str, ...] = ()
     provider: Provider = _PROVIDER
+
+    def probes(self, catalogue: Catalogue) -> Mapping[str, Query]:
+        """One of the files."""
+        return {"a file": Query(series=("vix_daily",))}
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
         """The files' bytes as they lie, each a payload; files are whole, so a query's dates play no part."""
@@ -121,22 +112,7 @@ class Packaged:
         for file in FILES:
             if query.series and file.dataset not in query.series:
                 continue
-            folder, release = package_folder(file.package)
-            started = transport.now
-            try:
-                body = (folder / file.path).read_bytes()
-            except OSError as error:
-                raise SourceUnavailable(f"packaged: {file.package} {release} has no readable {file.path}: {error.strerror}") from None
-            yield Payload(
-                source=self.name,
-                stream=file.dataset,
-                body=body,
-                url=f"package://{file.package}/{release}/{file.path}",
-                status=200,
-                headers={},
-                started_at=started,
-                fetched_at=transport.now,
-            )
+            yield package_payload(file.package, file.path, source=self.name, stream=file.dataset, transport=transport)
 
     def classify(self, payload: Payload) -> Classification:
         """OK for a file with the columns that we know, SCHEMA otherwise."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crfs.sources.bureau.spec import ENTRY_MONTHS, WARM_UP_MONTHS, BureauSpec
-from crfs.sources.bureau.streams import Flags, Floats, Ints, Purpose, uniforms
+from crfs.sources.providers.bureau.spec import ENTRY_MONTHS, WARM_UP_MONTHS, BureauSpec
+from crfs.sources.providers.bureau.streams import Flags, Floats, Ints, Purpose, uniforms
 
 SECTORS = ("construction", "energy", "manufacturing", "public", "retail_trade", "services", "technology", "transport")
 """The obligor's business, or that of the employer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput, SourceUnavailable
-from crfs.sources.core.contract import Classification, Parsed, Payload, Provider, Query, Request, Transport
-from crfs.sources.fred import answers, observations
-from crfs.sources.fred.periods import EARLIEST
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, Request, Transport
+from crfs.sources.providers.fred import answers, observations
+from crfs.sources.providers.fred.periods import EARLIEST
 
 API = "https://api.stlouisfed.org/fred/"
 GRAPH = "https://fred.stlouisfed.org/graph/fredgraph.csv"
@@ -20,7 +20,13 @@ MAX_VINTAGES = 2000
 MAX_ROWS = 100_000
 MAX_DATES = 10_000
 _FOREVER = "9999-12-31"
-_PROVIDER = Provider(requests_per_second=1.5, burst=1, key_parameter="api_key")
+_PROVIDER = Provider(
+    title="FRED and ALFRED, Federal Reserve Bank of St. Louis",
+    limits=(Limit(3, 2.0),),
+    key_parameter="api_key",
+    key_page="fred.stlouisfed.org/docs/api/api_key.html",
+    terms="Attribution, no implied endorsement; series of third parties have terms of their own.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +50,16 @@ class Fred:
             raise InvalidInput("slices overlap by one vintage, so they need at least 2; a page needs more rows than a slice has vintages")
 
     def classify(self, payload: Payload) -> Classification:
-        """What the answer is; see :func:`crfs.sources.fred.answers.classify`."""
+        """What the answer is; see :func:`crfs.sources.providers.fred.answers.classify`."""
         return answers.classify(payload)
 
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
-        """Rows of ``fred_series``; see :mod:`crfs.sources.fred.observations`."""
+        """Rows of ``fred_series``; see :mod:`crfs.sources.providers.fred.observations`."""
         return observations.parse(payload, catalogue)
+
+    def probes(self, catalogue: Catalogue) -> Mapping[str, Query]:
+        """The newest values of one series; its vintages need a key."""
+        return {"observations": Query(series=("UNRATE",), since=date(2020, 1, 1))}
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
         """Payloads of every series of ``query``, in order; a series that FRED does not have ends with the provider's words.

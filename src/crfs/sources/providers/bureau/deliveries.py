@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from crfs.sources.bureau.population import PLACES
-from crfs.sources.bureau.spec import BureauSpec
-from crfs.sources.bureau.streams import Floats, Purpose, generator, uniforms
-from crfs.sources.bureau.world import Month
+from crfs.sources.providers.bureau.population import PLACES
+from crfs.sources.providers.bureau.spec import BureauSpec
+from crfs.sources.providers.bureau.streams import Floats, Purpose, generator, uniforms
+from crfs.sources.providers.bureau.world import Month
 
 FILES = ("facility", "obligor", "default", "recovery")
 """The files of a delivery: ``facility.csv`` is for the dataset ``bureau_facility``, and so on."""

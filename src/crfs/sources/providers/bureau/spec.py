@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from crfs.errors import InvalidInput
-from crfs.sources.bureau.streams import Floats
+from crfs.sources.providers.bureau.streams import Floats
 
 MACRO_COLUMNS = {"month": pl.Date(), "unemployment_rate": pl.Float64(), "credit_spread": pl.Float64()}
 """The economy: a row a month (its first day), rates as decimals. ``credit_spread`` is the yield of Baa less that of Aaa bonds."""

@@ -6,7 +6,7 @@ day in the dataset's zone; where the column or the cell is empty, the dataset's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,10 @@ class CsvFile:
     parser_version: str = "1"
     hosts: tuple[str, ...] = ()
     provider: Provider = _PROVIDER
+
+    def probes(self, catalogue: Catalogue) -> Mapping[str, Query]:
+        """Nothing: the files are the user's."""
+        return {}
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
         """The file's bytes, for one dataset that the catalogue has."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time
+from collections.abc import Iterable, Mapping
+from datetime import date, time
 from itertools import groupby
 
 import polars as pl
 
 from crfs.bitemporal.release import vintage_instants
-from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS
-from crfs.bitemporal.tenor import Tenor
+from crfs.bitemporal.rows import KNOWLEDGE_BASIS
 from crfs.credit.catalogue import Catalogue
-from crfs.credit.definitions import ColumnType, DatasetDefinition, FactorDefinition
+from crfs.credit.definitions import ColumnType
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
-from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, known_from, reject_all, rejected_table, rejected_where
+from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
-from crfs.sources.fred.answers import Answer, Kind, as_int, hints, look, page, parameters
-from crfs.sources.fred.periods import EARLIEST, Window, revisions
+from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, look, page, parameters
+from crfs.sources.providers.fred.periods import EARLIEST, Window, revisions
 
 DATASET = "fred_series"
 _LATEST, _INITIAL = 1, 4
@@ -81,6 +80,7 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
             row_state=pl.col("state"),
         ),
         dataset,
+        catalogue,
     )
     whole = output_type != _INITIAL and start < end and not head_is_cut and not window.tail_is_cut
     return Parsed(
@@ -219,39 +219,18 @@ def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         valid_time=day_instant("_date"),
         row_state=pl.when("none").then(pl.lit("missing")).otherwise(pl.lit("value")),
     )
-    good = _known_by_poll(good, dataset, lambda name: _period(catalogue, name), payload.fetched_at)
-    accepted, refused = accept(good, dataset)
+    good = known_by_entity(good, dataset, catalogue, payload.fetched_at)
+    accepted, refused = accept(good, dataset, catalogue)
     return Parsed(
         tables={DATASET: accepted} if accepted.height else {},
         rejected=pl.concat([rejected_table(text.rejected), *rejected, refused]).sort("row", maintain_order=True),
     )
 
 
-def _known_by_poll(frame: pl.DataFrame, dataset: DatasetDefinition, period: Callable[[str], Tenor], fetched_at: datetime) -> pl.DataFrame:
-    """Knowledge times of values that came without: the dataset's release rule where it has one, else the fetch (an upper bound)."""
-    parts = []
-    for (name,), part in frame.group_by(["entity"], maintain_order=True):
-        known = known_from(part["valid_time"], dataset.release, period(str(name)), fetched_at)
-        parts.append(part.hstack(known))
-    if not parts:
-        empty = frame.with_columns(knowledge_time=pl.lit(None, dtype=INSTANT), knowledge_basis=pl.lit(None, dtype=KNOWLEDGE_BASIS))
-        return empty.with_columns(clipped=pl.lit(False))
-    return pl.concat(parts).with_columns(clipped=pl.col("knowledge_basis") == "observed")
-
-
-def _factors(catalogue: Catalogue, series: str) -> list[FactorDefinition]:
-    return [factor for factor in catalogue.factors.values() if factor.dataset == DATASET and factor.entity == series]
-
-
 def _release(catalogue: Catalogue, series: str) -> tuple[time | None, str | None]:
     """The local time at which new vintages of a series are out, where a factor names it."""
-    named = [factor for factor in _factors(catalogue, series) if factor.release_time is not None]
+    named = [factor for factor in catalogue.of_entity(DATASET, series) if factor.release_time is not None]
     return (named[0].release_time, named[0].release_zone) if named else (None, None)
-
-
-def _period(catalogue: Catalogue, series: str) -> Tenor:
-    named = _factors(catalogue, series)
-    return catalogue.period(named[0]) if named else catalogue.dataset(DATASET).period
 
 
 def _day(value: object) -> date | None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from crfs.sources.bureau.population import CARD, CREDIT_LINE, INSTALMENT, MORTGAGE, SECTORS, Obligors
-from crfs.sources.bureau.spec import WARM_UP_MONTHS, BureauSpec
-from crfs.sources.bureau.streams import Flags, Floats, Ints, Purpose, generator
+from crfs.sources.providers.bureau.population import CARD, CREDIT_LINE, INSTALMENT, MORTGAGE, SECTORS, Obligors
+from crfs.sources.providers.bureau.spec import WARM_UP_MONTHS, BureauSpec
+from crfs.sources.providers.bureau.streams import Flags, Floats, Ints, Purpose, generator
 
 FRAILTY_PERSISTENCE = 0.92
 FRAILTY_SD = 0.10

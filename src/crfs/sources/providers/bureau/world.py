@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from crfs.sources.bureau.population import (
+from crfs.sources.providers.bureau.population import (
     FACILITY_TYPES,
     MORTGAGE,
     PLACES,
@@ -25,9 +25,9 @@ from crfs.sources.bureau.population import (
     enter_facilities,
     enter_obligors,
 )
-from crfs.sources.bureau.spec import WARM_UP_MONTHS, BureauSpec, Economy
-from crfs.sources.bureau.streams import Flags, Floats, Ints, Purpose, normals, uniforms
-from crfs.sources.bureau.truth import (
+from crfs.sources.providers.bureau.spec import WARM_UP_MONTHS, BureauSpec, Economy
+from crfs.sources.providers.bureau.streams import Flags, Floats, Ints, Purpose, normals, uniforms
+from crfs.sources.providers.bureau.truth import (
     STAY_30,
     STAY_60,
     STRESS_PERSISTENCE,

@@ -7,12 +7,9 @@ series it does not say that there is no value. A quarterly value stands in the l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
 
 import polars as pl
 
@@ -21,6 +18,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import SourceUnavailable
 from crfs.sources.core.contract import Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
+from crfs.sources.core.package_files import package_folder, package_payload
 from crfs.sources.core.tables import accept, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import DelimitedText, cell, day_instant, read_delimited
 
@@ -39,12 +37,14 @@ class NyFed:
     hosts: tuple[str, ...] = ()
     provider: Provider = _PROVIDER
 
+    def probes(self, catalogue: Catalogue) -> Mapping[str, Query]:
+        """The vintages that lie in the package."""
+        return {"nowcast vintages": Query()}
+
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
         """The vintages in order of their dates; :class:`~crfs.errors.SourceUnavailable` where statsmodels is installed without its tests."""
-        spec = find_spec("statsmodels")
-        places = spec.submodule_search_locations if spec is not None else None
-        folder = Path(next(iter(places))) / FOLDER if places else None
-        files = sorted(folder.glob("????-??-??.csv")) if folder is not None and folder.is_dir() else []
+        folder = package_folder("statsmodels")[0] / FOLDER
+        files = sorted(folder.glob("????-??-??.csv")) if folder.is_dir() else []
         wanted = [file for file in files if not query.series or file.stem in query.series]
         if not wanted:
             raise SourceUnavailable(
@@ -52,18 +52,7 @@ class NyFed:
                 "save them as YYYY-MM-DD.csv and use --replay instead"
             )
         for file in wanted:
-            started = transport.now
-            body = file.read_bytes()
-            yield Payload(
-                source=self.name,
-                stream=file.stem,
-                body=body,
-                url=f"package://statsmodels/{version('statsmodels')}/{FOLDER}/{file.name}",
-                status=200,
-                headers={},
-                started_at=started,
-                fetched_at=transport.now,
-            )
+            yield package_payload("statsmodels", f"{FOLDER}/{file.name}", source=self.name, stream=file.stem, transport=transport)
 
     def classify(self, payload: Payload) -> Classification:
         """OK for a nowcast vintage, SCHEMA for any other file."""

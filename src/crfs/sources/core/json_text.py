@@ -1,0 +1,83 @@
+"""Bytes of JSON → values, and lists of objects → text cells; never raises, whatever the bytes are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import polars as pl
+
+from crfs.sources.core.contract import RejectReason
+from crfs.sources.core.tables import Rejection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonText:
+    """A body that was read: its ``value``, or the ``problem`` why there is none."""
+
+    value: Any = None
+    problem: str | None = None
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The object's fields; none where it is no object."""
+        return self.value if isinstance(self.value, dict) else {}
+
+
+def read_json(body: bytes) -> JsonText:
+    """The value of a JSON body in UTF-8 (a byte order mark is no matter). Nesting beyond 1,024 levels, NaN and infinity are not JSON.
+
+    >>> read_json(b'{"a": 1}').fields["a"]
+    1
+    >>> read_json(b"<html>").problem
+    'an HTML page'
+    """
+    start = body[:400].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"<"):
+        return JsonText(problem="an HTML page" if b"<html" in start or start.startswith(b"<!doctype html") else "XML or HTML")
+    if not start:
+        return JsonText(problem="an empty body")
+    try:
+        return JsonText(value=orjson.loads(body.removeprefix(b"\xef\xbb\xbf")))
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        return JsonText(problem=f"not JSON: {error}")
+
+
+def object_cells(
+    rows: Iterable[object], names: Sequence[str], *, optional: Sequence[str] = (), what: str = "a row"
+) -> tuple[pl.DataFrame, list[Rejection]]:
+    """The named fields of each object as text: ``row`` (from 1) and a String column for each name.
+
+    Null becomes an empty text, and so does an ``optional`` field that is absent; an object without one of ``names`` is rejected, and so is
+    what is no object. Numbers keep their shortest text; lists and objects are written as JSON.
+    """
+    columns: dict[str, list[str]] = {name: [] for name in (*names, *optional)}
+    numbers: list[int] = []
+    rejected: list[Rejection] = []
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            rejected.append((number, None, RejectReason.UNEXPECTED_SHAPE, f"{what} is an object"))
+            continue
+        absent = next((name for name in names if name not in row), None)
+        if absent is not None:
+            rejected.append((number, absent, RejectReason.MISSING_FIELD, f"{what} has no such field"))
+            continue
+        numbers.append(number)
+        for name, cells in columns.items():
+            cells.append(as_text(row.get(name)))
+    return pl.DataFrame({"row": numbers, **columns}, schema={"row": pl.Int64(), **dict.fromkeys(columns, pl.String())}), rejected
+
+
+def as_text(value: object) -> str:
+    """A cell as text that a table can hold; null is empty, true and false are as JSON writes them."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode("utf-8", "replace")
