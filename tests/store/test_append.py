@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from crfs.credit.definitions import ColumnType
 from crfs.errors import Conflict, InvalidInput
-from crfs.store.append import Delivery, _staged, append, sweep_staging
+from crfs.store.append import Delivery, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote
+from crfs.store.staging import staging_room, sweep_staging
 from tests.store.deliveries import NOW, dataset, day, rows, stored, write
 
 AMENDING = [BatchKind.CORRECTION, BatchKind.REPARSE, BatchKind.REDERIVE, BatchKind.ANNUL]
@@ -235,20 +236,12 @@ def test_instants_of_another_zone_are_the_same_instants(database: Database) -> N
 
 
 def test_staging_of_a_dead_writer_is_swept_and_that_of_a_living_one_is_not(database: Database) -> None:
-    definition = dataset()
     with database.writing() as connection:  # what a writer leaves behind that was killed while it copied
         connection.exec_driver_sql("CREATE UNLOGGED TABLE staging.s00000000deadbeef_0 (entity_id bigint)")
-    prepared = rows([1.0]).select(
-        pl.lit(1, pl.Int64).alias("entity_id"),
-        "valid_time",
-        "knowledge_time",
-        pl.lit(0, pl.Int16).alias("row_state"),
-        pl.lit(0, pl.Int16).alias("knowledge_basis"),
-        pl.lit(None, pl.Date).alias("vintage_date"),
-        pl.lit(value=False).alias("clipped"),
-        "value",
-    )
-    with _staged(database, [(definition, prepared)]):
+    prepared = pl.DataFrame({"entity_id": [1], "value": [1.0]})
+    with staging_room(database) as room:
+        with database.writing() as connection:
+            room.stage(connection, prepared)
         assert sweep_staging(database) == 1
         assert len(_staging(database)) == 1
         assert sweep_staging(database) == 0

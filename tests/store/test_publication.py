@@ -20,11 +20,12 @@ import sqlalchemy as sa
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import Definitions
 from crfs.errors import Conflict
-from crfs.store.append import Receipt, sweep_staging
+from crfs.store.append import Receipt
 from crfs.store.database import Database, ensure_schema
 from crfs.store.heads import pin
 from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.store.scan import StoreReader
+from crfs.store.staging import sweep_staging
 from tests.store.deliveries import NOW, dataset, rows, stored, write
 from tests.store.writer import SHARED, write_batches
 

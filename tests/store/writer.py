@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from crfs.store import append as appending
 from crfs.store.database import Database, ensure_schema
+from crfs.store.publication import BatchKind
 from tests.store.deliveries import NOW, dataset, rows, write
 
 SHARED = dataset(name="shared")
@@ -30,8 +31,9 @@ def main(url: str, name: str, count: int) -> None:
     if count:
         print(*write_batches(database, name, count), flush=True)  # noqa: T201
     else:
-        appending._compare = lambda *_, **__: wait()
-        write(database, SHARED, rows([1.0], entity=name))
+        # A correction is compared whatever the store has, so its rows are staged.
+        vars(appending)["publication"] = lambda *_, **__: wait()
+        write(database, SHARED, rows([1.0], entity=name), BatchKind.CORRECTION)
     database.close()
 
 

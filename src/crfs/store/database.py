@@ -54,7 +54,7 @@ class Database:
         self._bulk: queue.SimpleQueue[BulkConnection] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._relations: set[tuple[str, str]] = set()
-        self.entity_ids: dict[tuple[int, str], dict[str, int]] = {}
+        self.entity_ids: dict[tuple[int, str], pl.DataFrame] = {}
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -146,6 +146,12 @@ class Database:
         """Note that the relation of a definition is there."""
         with self._lock:
             self._relations.add((name, digest))
+
+    def remember_entities(self, owner: tuple[int, str], met: pl.DataFrame) -> None:
+        """Note numbers of entities (``natural_key``, ``entity_id``) that the store has given."""
+        with self._lock:
+            before = self.entity_ids.get(owner)
+            self.entity_ids[owner] = met if before is None else pl.concat([before, met]).unique("natural_key", keep="first")
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import polars as pl
 import sqlalchemy as sa
 
@@ -18,31 +16,44 @@ def tenant_of(database: Database, definition: DatasetDefinition) -> int:
     return database.tenant_id if definition.scope is Scope.TENANT else PUBLIC_TENANT
 
 
-def entity_ids(database: Database, definition: DatasetDefinition, keys: pl.Series) -> Mapping[str, int]:
-    """The numbers of entities by natural key; new ones are registered. Keys that this process has met are not asked for again."""
+def entity_ids(database: Database, definition: DatasetDefinition, keys: pl.Series) -> pl.Series:
+    """The numbers of entities, for each natural key of ``keys``; new ones are registered. Keys that this process has met are not asked for."""
     owner = (tenant_of(database, definition), definition.entity_kind)
-    known = database.entity_ids.setdefault(owner, {})
-    fresh = sorted(key for key in keys.to_list() if key not in known)
-    if fresh:
-        values = {"tenant_id": owner[0], "kind": owner[1], "keys": fresh}
-        # Durable before the number is remembered: a crash of the server would else give it to another entity, and this process go on using it.
-        with database.writing() as connection:
-            connection.execute(
-                sa.text(
-                    "INSERT INTO crfs.entity (tenant_id, kind, natural_key) SELECT :tenant_id, :kind, k FROM unnest(CAST(:keys AS text[])) AS k "
-                    "ON CONFLICT DO NOTHING"
-                ),
-                values,
-            )
-            found = connection.execute(
-                sa.text(
-                    "SELECT natural_key, entity_id FROM crfs.entity WHERE tenant_id = :tenant_id AND kind = :kind AND natural_key = ANY(:keys)"
-                ),
-                values,
-            )
-            fresh_ids = {row.natural_key: row.entity_id for row in found}
-        known.update(fresh_ids)
-    return known
+    wanted = pl.DataFrame({"natural_key": keys.cast(pl.String)})
+    found = _looked_up(database, owner, wanted)
+    if found.null_count():
+        fresh = wanted.filter(found.is_null())["natural_key"].unique().sort()
+        _register(database, owner, fresh.to_list())
+        found = _looked_up(database, owner, wanted)
+    return found
+
+
+def _looked_up(database: Database, owner: tuple[int, str], wanted: pl.DataFrame) -> pl.Series:
+    known = database.entity_ids.get(owner)
+    if known is None:
+        return pl.Series("entity_id", [None], dtype=pl.Int64).new_from_index(0, wanted.height)
+    return wanted.join(known, on="natural_key", how="left", maintain_order="left")["entity_id"]
+
+
+def _register(database: Database, owner: tuple[int, str], keys: list[str]) -> None:
+    values = {"tenant_id": owner[0], "kind": owner[1], "keys": keys}
+    # Durable before the number is remembered: a crash of the server would else give it to another entity, and this process go on using it.
+    with database.writing() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO crfs.entity (tenant_id, kind, natural_key) SELECT :tenant_id, :kind, k FROM unnest(CAST(:keys AS text[])) AS k "
+                "ON CONFLICT DO NOTHING"
+            ),
+            values,
+        )
+        rows = connection.execute(
+            sa.text(
+                "SELECT natural_key, entity_id FROM crfs.entity WHERE tenant_id = :tenant_id AND kind = :kind AND natural_key = ANY(:keys)"
+            ),
+            values,
+        ).all()
+    met = pl.DataFrame([tuple(row) for row in rows], schema={"natural_key": pl.String, "entity_id": pl.Int64}, orient="row")
+    database.remember_entities(owner, met)
 
 
 def entity_names(database: Database, definition: DatasetDefinition) -> pl.DataFrame:

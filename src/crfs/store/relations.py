@@ -32,8 +32,8 @@ def content_of(columns: Sequence[str], rows: str) -> str:
 def ensure_relation(database: Database, definition: DatasetDefinition) -> None:
     """Make the relation of ``definition``, or add the columns that it lacks; columns are never dropped and never change their type.
 
-    Its one index is the key, ordered so that the newest row of an entity is found first. Rows of a tenant's dataset carry the tenant,
-    and row-level security holds on them.
+    Its index is the key, ordered so that the newest row of an entity is found first; a small one finds the rows of a batch. Rows of a
+    tenant's dataset carry the tenant, and row-level security holds on them.
     """
     if database.knows_relation(definition.name, digest(definition)):
         return
@@ -82,6 +82,8 @@ def _statements(definition: DatasetDefinition, lacking: list[str] | None) -> lis
     statements = [
         f"CREATE TABLE {table} ({', '.join(parts)})",
         (f'CREATE UNIQUE INDEX "{definition.name}_key" ON {table} (entity_id, valid_time DESC, knowledge_time DESC, batch_id DESC)'),
+        # Rows of a batch lie together: this finds them at next to no cost.
+        f'CREATE INDEX "{definition.name}_batch" ON {table} USING brin (batch_id) WITH (pages_per_range = 32, autosummarize = on)',
         f"GRANT SELECT, INSERT ON {table} TO crfs_app",
     ]
     if tenant:

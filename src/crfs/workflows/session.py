@@ -110,10 +110,10 @@ def open_session(
     """
     from crfs.credit.catalogue import packaged_definitions
     from crfs.ops.settings import load_settings
-    from crfs.store.append import sweep_staging
     from crfs.store.database import Database, ensure_schema
     from crfs.store.definitions import define
     from crfs.store.jobs import retire_lapsed
+    from crfs.store.staging import sweep_staging
 
     settings = load_settings()
     given = url or (settings.store.url if data_dir is None else None)

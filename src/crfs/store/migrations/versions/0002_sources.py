@@ -126,6 +126,9 @@ CREATE TABLE crfs.alert_event (
 );
 CREATE INDEX alert_event_by_alert ON crfs.alert_event (alert_id, event_id);
 
+ALTER TABLE crfs.batch_dataset ADD COLUMN first_valid_time timestamptz, ADD COLUMN last_valid_time timestamptz;
+COMMENT ON COLUMN crfs.batch_dataset.first_valid_time IS 'the span of the rows'' valid times; null where an older crfs wrote the batch';
+
 ALTER TABLE crfs.job ADD COLUMN priority smallint NOT NULL DEFAULT 0, ADD COLUMN not_before timestamptz, ADD COLUMN live_key text;
 COMMENT ON COLUMN crfs.job.priority IS 'the greater goes first; backfills are below zero';
 COMMENT ON COLUMN crfs.job.not_before IS 'a queued job waits until then: it is parked';
@@ -138,6 +141,17 @@ GRANT SELECT, INSERT ON crfs.alert_event TO crfs_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA crfs TO crfs_app;
 """
 
+BATCH_INDEXES = """
+DO $$
+DECLARE name text;
+BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'data' LOOP
+        EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON data.%I USING brin (batch_id) WITH (pages_per_range = 32, autosummarize = on)',
+            name || '_batch', name);
+    END LOOP;
+END $$
+"""
+
 TENANT_TABLES = ("quarantine", "alert", "alert_event")
 
 
@@ -145,6 +159,7 @@ def upgrade() -> None:
     for statement in STATEMENTS.split(";\n"):
         if statement.strip():
             op.execute(statement)
+    op.execute(BATCH_INDEXES)
     for table in TENANT_TABLES:
         own = "tenant_id = current_setting('crfs.tenant_id')::integer"
         op.execute(f"ALTER TABLE crfs.{table} ENABLE ROW LEVEL SECURITY")
