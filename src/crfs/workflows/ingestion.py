@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class IngestReport:
     unchanged: dict[str, int] = field(default_factory=dict)
     rejected: list[dict[str, Any]] = field(default_factory=list)
     rejected_rows: int = 0
+    last_valid_day: date | None = None
     batches: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -45,6 +47,7 @@ class IngestReport:
             "unchanged": dict(sorted(self.unchanged.items())),
             "rejected_rows": self.rejected_rows,
             "rejected": self.rejected,
+            "last_valid_day": self.last_valid_day.isoformat() if self.last_valid_day else None,
             "batches": self.batches,
             "notes": self.notes,
         }
@@ -64,11 +67,9 @@ def ingest(
     """Bring what ``query`` asks of a source into the store; ``replay`` takes recorded answers from a folder instead of the network.
 
     Every payload is landed before it is parsed, and its rows are published in one batch of their own, so that an interrupted run leaves
-    whole payloads only and the next one goes on. The same bytes again add nothing.
+    whole payloads only and the next one goes on. The same bytes again add nothing, unless the parser has changed: then they are read
+    again, and their rows keep the times from which they were known first.
     """
-    from crfs.sources.core import load_source
-
-    source = load_source(source_name)
     specification = {
         "source": source_name,
         "series": list(query.series),
@@ -77,20 +78,75 @@ def ingest(
     }
 
     def work(job: JobContext) -> IngestReport:
-        report = IngestReport(source=source_name)
-        catalogue = session.catalogue()
-        with (
-            _payloads(session, source, query, replay, report=report, job=job) as payloads,
-            ahead(payloads) as coming,
-            ahead(_parsed(session, source, coming, catalogue, report=report, job=job), depth=2) as parsed,
-        ):
-            for group, deliveries, origins in parsed:
-                if deliveries:
-                    _publish(session, source, deliveries, origins, report=report, job=job)
-                job.progress(f"{source_name}: {group[-1].stream}", report.payloads, None)
-        return report
+        return ingest_in_job(session, source_name, query, job=job, replay=replay)
 
     return run_job(session, "ingest", specification, work, progress=progress)
+
+
+def ingest_in_job(session: Session, source_name: str, query: Query, *, job: JobContext, replay: Path | None = None) -> IngestReport:
+    """The same within a job that is under way."""
+    from crfs.sources.core import load_source
+
+    source = load_source(source_name)
+    report = IngestReport(source=source_name)
+    with _payloads(session, source, query, replay, report=report, job=job) as payloads:
+        _take_in(session, source, payloads, report=report, job=job)
+    return report
+
+
+def parse_again(session: Session, source_name: str, *, progress: Progress = no_progress) -> IngestReport:
+    """Read every landed payload of a source again that its present parser has not read: a mended parser mends history."""
+    from crfs.sources.core import load_source
+    from crfs.sources.core.contract import Payload
+    from crfs.store.reparsing import landed_payloads
+
+    source = load_source(source_name)
+
+    def landed() -> Iterator[Payload]:
+        for item in landed_payloads(session.database, source=source.name, unless_parsed_by=source.parser_version):
+            yield Payload(
+                source=source.name,
+                stream=item.stream,
+                body=session.landed(item.sha256),
+                url=item.url,
+                status=item.status,
+                headers=item.headers,
+                started_at=item.started_at,
+                fetched_at=item.fetched_at,
+            )
+
+    def work(job: JobContext) -> IngestReport:
+        report = IngestReport(source=source_name)
+        _take_in(session, source, landed(), report=report, job=job, landed=True)
+        return report
+
+    return run_job(session, "reparse", {"source": source_name, "parser_version": source.parser_version}, work, progress=progress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrival:
+    """Payloads that arrived together, the rows that they bring, and the datasets that each payload gave rows of."""
+
+    payloads: list[Payload]
+    deliveries: list[Delivery]
+    origins: dict[str, list[str]]
+
+
+def _take_in(
+    session: Session, source: Source, payloads: Iterable[Payload], *, report: IngestReport, job: JobContext, landed: bool = False
+) -> None:
+    """Land, parse and publish; payloads that were ``landed`` long ago are noted as read only when their rows are published."""
+    catalogue = session.catalogue()
+    with (
+        ahead(payloads) as coming,
+        ahead(_parsed(session, source, coming, catalogue, report=report, job=job, landed=landed), depth=2) as parsed,
+    ):
+        for arrival in parsed:
+            _publish(session, source, arrival, catalogue, report=report, job=job)
+            if landed:
+                for payload in arrival.payloads:
+                    _land(session, source, payload, report, job)
+            job.progress(f"{source.name}: {arrival.payloads[-1].stream}", report.payloads, None)
 
 
 @contextmanager
@@ -170,16 +226,23 @@ def _land(session: Session, source: Source, payload: Payload, report: IngestRepo
 
 
 def _parsed(
-    session: Session, source: Source, payloads: Iterable[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext
-) -> Iterator[tuple[list[Payload], list[Delivery], dict[str, list[str]]]]:
-    """Payloads a delivery, each landed and then parsed, with the rows that they bring and the datasets that each gave rows of."""
+    session: Session,
+    source: Source,
+    payloads: Iterable[Payload],
+    catalogue: Catalogue,
+    *,
+    report: IngestReport,
+    job: JobContext,
+    landed: bool,
+) -> Iterator[_Arrival]:
+    """Payloads a delivery, each landed and then parsed."""
     for group in _deliveries(payloads):
-        yield group, *_rows(session, source, group, catalogue, report=report, job=job)
+        yield _rows(session, source, group, catalogue, report=report, job=job, landed=landed)
 
 
 def _rows(
-    session: Session, source: Source, group: list[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext
-) -> tuple[list[Delivery], dict[str, list[str]]]:
+    session: Session, source: Source, group: list[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext, landed: bool
+) -> _Arrival:
     import polars as pl
 
     from crfs.store.append import Delivery
@@ -188,7 +251,7 @@ def _rows(
     tables: dict[str, list[pl.DataFrame]] = {}
     origins: dict[str, list[str]] = {}
     for payload in group:
-        classification = _land(session, source, payload, report, job)
+        classification = source.classify(payload).value if landed else _land(session, source, payload, report, job)
         if classification in {"EMPTY", "RETRY", "QUOTA", "AUTH", "BAD_REQUEST"}:
             report.notes.append(f"{payload.stream}: {classification}, nothing to store")
             continue
@@ -199,24 +262,41 @@ def _rows(
             tables.setdefault(dataset, []).append(table)
             origins.setdefault(payload.sha256, []).append(dataset)
     deliveries = [
-        Delivery(definition=catalogue.dataset(dataset), rows=pl.concat(parts) if len(parts) > 1 else parts[0])
+        Delivery(
+            definition=catalogue.dataset(dataset), rows=pl.concat(parts) if len(parts) > 1 else parts[0], fetched_at=group[-1].fetched_at
+        )
         for dataset, parts in tables.items()
     ]
-    return deliveries, origins
+    for delivery in deliveries:
+        last = delivery.rows["valid_time"].dt.date().max()
+        assert isinstance(last, date)
+        report.last_valid_day = max(report.last_valid_day or last, last)
+    return _Arrival(payloads=group, deliveries=deliveries, origins=origins)
 
 
-def _publish(
-    session: Session, source: Source, deliveries: list[Delivery], origins: dict[str, list[str]], *, report: IngestReport, job: JobContext
-) -> None:
+def _publish(session: Session, source: Source, arrival: _Arrival, catalogue: Catalogue, *, report: IngestReport, job: JobContext) -> None:
     from crfs.store.append import append
     from crfs.store.publication import BatchKind, BatchNote
+    from crfs.store.reparsing import earlier
 
+    group, deliveries, origins = arrival.payloads, arrival.deliveries, arrival.origins
+    before = earlier(session.database, [payload.sha256 for payload in group], source=source.name)
+    kind, reason = BatchKind.INGEST, None
+    if before is not None and before.parser_version != source.parser_version:
+        kind, reason = BatchKind.REPARSE, f"parser {source.parser_version} of {source.name} reads what {before.parser_version} read"
+        given = {delivery.definition.name for delivery in deliveries}
+        gone = [name for name in before.datasets if name not in given]
+        deliveries = [*deliveries, *(_nothing_of(catalogue, name, group[-1]) for name in gone)]
+        origins = {payload.sha256: sorted({*origins.get(payload.sha256, []), *gone}) for payload in group}
+    if not deliveries:
+        return
     receipt = append(
         session.database,
         deliveries,
         BatchNote(
-            kind=BatchKind.INGEST,
+            kind=kind,
             at=session.clock.now(),
+            reason=reason,
             source=source.name,
             parser_version=source.parser_version,
             payloads=origins,
@@ -227,6 +307,17 @@ def _publish(
     _add(report.unchanged, receipt.unchanged)
     if receipt.batch_id is not None:
         report.batches.append(receipt.batch_id)
+
+
+def _nothing_of(catalogue: Catalogue, dataset: str, payload: Payload) -> Delivery:
+    """A delivery without rows: a payload of which the mended parser makes nothing."""
+    import polars as pl
+
+    from crfs.sources.core.tables import ACCEPTED
+    from crfs.store.append import Delivery
+
+    definition = catalogue.dataset(dataset)
+    return Delivery(definition=definition, rows=pl.DataFrame(schema={**ACCEPTED, **definition.schema()}), fetched_at=payload.fetched_at)
 
 
 def _note_rejected(report: IngestReport, payload: Payload, rejected: pl.DataFrame) -> None:

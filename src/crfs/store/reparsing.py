@@ -1,0 +1,58 @@
+"""What earlier parsers made of payloads, and the payloads that a newer parser has not seen yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from crfs.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """The newest batch that payloads gave: its parser's version, and the datasets that any batch of theirs has rows of."""
+
+    parser_version: str
+    datasets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedPayload:
+    """A payload as its first fetch brought it."""
+
+    sha256: str
+    stream: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    started_at: datetime
+    fetched_at: datetime
+
+
+def earlier(database: Database, payloads: Sequence[str], *, source: str) -> Earlier | None:
+    """What the payloads gave before; None where no batch of the source rests on them."""
+    query = sa.text(
+        "SELECT b.parser_version, array(SELECT DISTINCT d.dataset FROM crfs.batch_payload AS q JOIN crfs.batch_dataset AS d USING (batch_id) "
+        "JOIN crfs.batch AS c USING (batch_id) WHERE q.sha256 = ANY(:payloads) AND c.source = :source AND q.dataset IN ('', d.dataset)) AS datasets "
+        "FROM crfs.batch_payload AS p JOIN crfs.batch AS b USING (batch_id) WHERE p.sha256 = ANY(:payloads) AND b.source = :source "
+        "ORDER BY b.batch_id DESC LIMIT 1"
+    )
+    with database.reading() as connection:
+        row = connection.execute(query, {"payloads": list(payloads), "source": source}).one_or_none()
+    return None if row is None else Earlier(parser_version=row.parser_version or "", datasets=tuple(sorted(row.datasets)))
+
+
+def landed_payloads(database: Database, *, source: str, unless_parsed_by: str) -> Iterator[LandedPayload]:
+    """The payloads of a source that its parser of the given version has not read, in the order in which they were first fetched."""
+    query = sa.text(
+        "SELECT sha256, stream, url, status, headers, started_at, fetched_at FROM ("
+        "SELECT DISTINCT ON (f.sha256) f.* FROM crfs.fetch AS f WHERE f.source = :source AND f.classification IN ('OK', 'SCHEMA') "
+        "AND NOT EXISTS (SELECT 1 FROM crfs.fetch AS g WHERE g.sha256 = f.sha256 AND g.source = :source AND g.parser_version = :version) "
+        "ORDER BY f.sha256, f.fetched_at, f.fetch_id) AS first ORDER BY fetched_at, sha256"
+    )
+    with database.reading() as connection:
+        rows = connection.execute(query, {"source": source, "version": unless_parsed_by}).all()
+    yield from (LandedPayload(**row._mapping) for row in rows)
