@@ -43,6 +43,17 @@ class ComputeSettings(_Group):
     scheduler: str | None = None
 
 
+class ScheduleSettings(_Group):
+    """What is asked of providers by itself: ids of streams or patterns, with commas (``fred/*,treasury/par_yields``); none means nothing."""
+
+    streams: str = ""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns, one by one."""
+        return tuple(part.strip() for part in self.streams.split(",") if part.strip())
+
+
 class SourceSettings(_Group):
     """What one provider needs."""
 
@@ -58,6 +69,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     broker: BrokerSettings = BrokerSettings()
     compute: ComputeSettings = ComputeSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     sources: dict[str, SourceSettings] = {}
     data_dir: Path | None = None
     actor: str | None = None

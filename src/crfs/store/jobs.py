@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,6 +37,9 @@ class Job:
     actor: str
     created_at: datetime
     finished_at: datetime | None
+    priority: int = 0
+    not_before: datetime | None = None
+    live_key: str | None = None
 
     @property
     def fence(self) -> Fence:
@@ -47,11 +50,35 @@ class Job:
 _COLUMNS = ", ".join(Job.__dataclass_fields__)
 
 
-def submit(database: Database, *, job_id: UUID, kind: str, specification: Mapping[str, Any], at: datetime) -> Job:
-    """Write a queued job; the same id again is the same job."""
+def submit(
+    database: Database,
+    *,
+    job_id: UUID,
+    kind: str,
+    specification: Mapping[str, Any],
+    at: datetime,
+    priority: int = 0,
+    not_before: datetime | None = None,
+    live_key: str | None = None,
+) -> Job:
+    """Write a queued job; the same id again is the same job.
+
+    Of jobs with one ``live_key`` only one is queued or running: where there is one, it is the answer. The greater ``priority`` goes first;
+    a job waits until ``not_before``.
+    """
     with database.writing() as connection:
-        _submit(connection, database, job_id=job_id, kind=kind, specification=specification, at=at)
-    return job(database, job_id)
+        _submit(
+            connection, database, job_id=job_id, kind=kind, specification=specification, at=at,
+            priority=priority, not_before=not_before, live_key=live_key,
+        )  # fmt: skip
+        found: UUID = connection.execute(
+            sa.text(
+                "SELECT job_id FROM crfs.job WHERE job_id = :job_id OR (live_key = :live_key AND state IN ('queued', 'running')) "
+                "ORDER BY (job_id = :job_id) DESC LIMIT 1"
+            ),
+            {"job_id": job_id, "live_key": live_key},
+        ).scalar_one()
+    return job(database, found)
 
 
 def begin(
@@ -67,12 +94,22 @@ def begin(
 
 
 def _submit(
-    connection: sa.Connection, database: Database, *, job_id: UUID, kind: str, specification: Mapping[str, Any], at: datetime
+    connection: sa.Connection,
+    database: Database,
+    *,
+    job_id: UUID,
+    kind: str,
+    specification: Mapping[str, Any],
+    at: datetime,
+    priority: int = 0,
+    not_before: datetime | None = None,
+    live_key: str | None = None,
 ) -> None:
     connection.execute(
         sa.text(
-            "INSERT INTO crfs.job (job_id, kind, specification, state, actor, tenant_id, created_at) "
-            "VALUES (:job_id, :kind, CAST(:specification AS jsonb), 'queued', :actor, :tenant_id, :at) ON CONFLICT DO NOTHING"
+            "INSERT INTO crfs.job (job_id, kind, specification, state, actor, tenant_id, created_at, priority, not_before, live_key) "
+            "VALUES (:job_id, :kind, CAST(:specification AS jsonb), 'queued', :actor, :tenant_id, :at, :priority, :not_before, :live_key) "
+            "ON CONFLICT DO NOTHING"
         ),
         {
             "job_id": job_id,
@@ -81,6 +118,9 @@ def _submit(
             "actor": database.actor,
             "tenant_id": database.tenant_id,
             "at": at,
+            "priority": priority,
+            "not_before": not_before,
+            "live_key": live_key,
         },
     )
 
@@ -102,9 +142,9 @@ def _claim(connection: sa.Connection, *, holder: str, at: datetime, lease: timed
             "UPDATE crfs.job SET state = 'running', fencing_token = fencing_token + 1, lease_holder = :holder, "
             "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1, error = NULL, finished_at = NULL "
             "WHERE job_id = (SELECT job_id FROM crfs.job WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) "
-            "AND (state = 'queued' OR (state = 'running' AND lease_until < :at) "
+            "AND ((state = 'queued' AND coalesce(not_before <= :at, true)) OR (state = 'running' AND lease_until < :at) "
             "OR (state = 'failed' AND job_id = :job_id)) "
-            f"ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}"
+            f"ORDER BY priority DESC, created_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}"
         ),
         {"holder": holder, "until": at + lease, "at": at, "job_id": job_id},
     ).one_or_none()
@@ -150,6 +190,33 @@ def finish(
         ).one_or_none()
     if row is None:
         raise Conflict(f"job {fence.job_id} has lost its lease to another worker; its outcome is not kept")
+
+
+def park(database: Database, fence: Fence, *, until: datetime, note: str) -> None:
+    """Give a running job back to the queue, where it waits until ``until``; only the holder of the present lease may."""
+    with database.writing() as connection:
+        row = connection.execute(
+            sa.text(
+                "UPDATE crfs.job SET state = 'queued', not_before = :until, lease_until = NULL, lease_holder = NULL, progress_note = :note "
+                "WHERE job_id = :job_id AND fencing_token = :token AND state = 'running' RETURNING job_id"
+            ),
+            {"until": until, "note": note[:2000], "job_id": fence.job_id, "token": fence.token},
+        ).one_or_none()
+    if row is None:
+        raise Conflict(f"job {fence.job_id} has lost its lease to another worker; it is not parked")
+
+
+def to_do(database: Database, *, kinds: Sequence[str], at: datetime, limit: int = 200) -> list[UUID]:
+    """Jobs of some kinds that may be claimed now: queued and due, or left by a worker whose lease ran out; in the order of their claims."""
+    with database.reading() as connection:
+        found = connection.execute(
+            sa.text(
+                "SELECT job_id FROM crfs.job WHERE kind = ANY(:kinds) AND ((state = 'queued' AND coalesce(not_before <= :at, true)) "
+                "OR (state = 'running' AND lease_until < :at)) ORDER BY priority DESC, created_at LIMIT :limit"
+            ),
+            {"kinds": list(kinds), "at": at, "limit": limit},
+        )
+        return list(found.scalars())
 
 
 def retire_lapsed(database: Database, *, at: datetime, grace: timedelta) -> int:

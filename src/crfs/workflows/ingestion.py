@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import CrfsError, InvalidInput, SourceRejected
+from crfs.errors import CrfsError, InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
 from crfs.workflows.ahead import ahead
 from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.session import Progress, Session, no_progress
@@ -83,14 +83,31 @@ def ingest(
     return run_job(session, "ingest", specification, work, progress=progress)
 
 
-def ingest_in_job(session: Session, source_name: str, query: Query, *, job: JobContext, replay: Path | None = None) -> IngestReport:
-    """The same within a job that is under way."""
+def ingest_in_job(
+    session: Session, source_name: str, query: Query, *, job: JobContext, replay: Path | None = None, backfill: bool = False
+) -> IngestReport:
+    """The same within a job that is under way; a ``backfill`` has a share of the provider's quota of its own.
+
+    What a provider that was really asked did is noted: its health is what scheduled streams go by.
+    """
     from crfs.sources.core import load_source
+    from crfs.store.source_states import park_source, source_failed, source_succeeded
 
     source = load_source(source_name)
     report = IngestReport(source=source_name)
-    with _payloads(session, source, query, replay, report=report, job=job) as payloads:
-        _take_in(session, source, payloads, report=report, job=job)
+    asked = replay is None and bool(source.hosts)
+    try:
+        with _payloads(session, source, query, replay, report=report, job=job, backfill=backfill) as payloads:
+            _take_in(session, source, payloads, report=report, job=job)
+    except QuotaExhausted as error:
+        park_source(session.database, source_name, until=error.until, reason=str(error))
+        raise
+    except (SourceUnavailable, SourceRejected) as error:
+        if asked:
+            source_failed(session.database, source_name, at=session.clock.now(), error=str(error))
+        raise
+    if asked:
+        source_succeeded(session.database, source_name, at=session.clock.now())
     return report
 
 
@@ -151,7 +168,7 @@ def _take_in(
 
 @contextmanager
 def _payloads(
-    session: Session, source: Source, query: Query, replay: Path | None, *, report: IngestReport, job: JobContext
+    session: Session, source: Source, query: Query, replay: Path | None, *, report: IngestReport, job: JobContext, backfill: bool
 ) -> Iterator[Iterable[Payload]]:
     catalogue = session.catalogue()
     if replay is not None:
@@ -159,12 +176,12 @@ def _payloads(
 
         yield (recording.payload for recording in recorded_payloads(replay, source=source.name, now=session.clock.now()))
         return
-    with _transport(session, source, report, job) as transport:
+    with _transport(session, source, report, job, backfill=backfill) as transport:
         yield source.fetch(query, transport, catalogue)
 
 
 @contextmanager
-def _transport(session: Session, source: Source, report: IngestReport, job: JobContext) -> Iterator[Transport]:
+def _transport(session: Session, source: Source, report: IngestReport, job: JobContext, *, backfill: bool) -> Iterator[Transport]:
     if not source.hosts:
         from crfs.sources.core.recorded import NoTransport
 

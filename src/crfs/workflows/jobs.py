@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from crfs.errors import Conflict, CrfsError
+from crfs.errors import Conflict, CrfsError, QuotaExhausted
 from crfs.workflows.session import Progress, Session, no_progress
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def run_job(
     *,
     progress: Progress = no_progress,
     job_id: UUID | None = None,
+    parks: bool = False,
 ) -> _Outcome:
     """Write the job into the ledger, claim it, do it here and now, and write its end; an error ends it as failed and goes on to the caller."""
     from crfs.store.jobs import begin
@@ -107,22 +108,27 @@ def run_job(
     )
     if claimed is None:
         raise Conflict(f"job {job_id} is being done elsewhere, or is done")
-    return do_job(session, claimed, work, progress=progress)
+    return do_job(session, claimed, work, progress=progress, parks=parks)
 
 
-def do_job(session: Session, job: Job, work: Callable[[JobContext], _Outcome], *, progress: Progress = no_progress) -> _Outcome:
-    """Do a claimed job and write its end."""
-    from crfs.store.jobs import finish
+def do_job(
+    session: Session, job: Job, work: Callable[[JobContext], _Outcome], *, progress: Progress = no_progress, parks: bool = False
+) -> _Outcome:
+    """Do a claimed job and write its end; with ``parks``, one that a quota stops is queued again until the quota starts anew."""
+    from crfs.store.jobs import finish, park
 
     context = JobContext(session, job.fence, progress)
     try:
         with context.beating():
             outcome = work(context)
     except BaseException as error:
-        state = "cancelled" if isinstance(error, Cancelled | KeyboardInterrupt) else "failed"
-        text = f"{type(error).__name__}: {error}"[:4000]
         try:
-            finish(session.database, job.fence, state=state, at=session.clock.now(), error=text)
+            if parks and isinstance(error, QuotaExhausted):
+                park(session.database, job.fence, until=error.until, note=str(error))
+            else:
+                state = "cancelled" if isinstance(error, Cancelled | KeyboardInterrupt) else "failed"
+                text = f"{type(error).__name__}: {error}"[:4000]
+                finish(session.database, job.fence, state=state, at=session.clock.now(), error=text)
         except (CrfsError, OSError) as second:
             error.add_note(f"the ledger could not be told: {second}")
         raise

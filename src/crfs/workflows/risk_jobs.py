@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from crfs.errors import InvalidInput
-from crfs.workflows.jobs import JobContext, run_job
-from crfs.workflows.session import Progress, Session, no_progress
+from crfs.workflows.jobs import JobContext
+from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
     import polars as pl
@@ -89,36 +88,6 @@ def submit_replay(session: Session, run_id: str, *, recorded_as_of: str | None =
     return submit(session.database, job_id=uuid4(), kind=REPLAY, specification=specification, at=session.clock.now()).job_id
 
 
-def work_on(session: Session, job_id: UUID, *, progress: Progress = no_progress) -> dict[str, Any]:
-    """Do a queued risk run or replay here and now; the answer is the outcome that the ledger keeps."""
-    from crfs.store.jobs import job as find
-
-    job = find(session.database, job_id)
-    work = _WORK.get(job.kind)
-    if work is None:
-        raise InvalidInput(f"job {job_id} is of the kind {job.kind}, which is not done here")
-    specification = job.specification
-
-    def do(context: JobContext) -> Measured | Replayed:
-        return work(session, specification, context)
-
-    outcome = run_job(session, job.kind, specification, do, progress=progress, job_id=job_id)
-    return outcome.to_dict()
-
-
-def unfinished(session: Session) -> list[UUID]:
-    """Risk runs and replays that are queued, or whose worker has died: what a service takes up when it starts."""
-    from crfs.store.jobs import jobs
-
-    now = session.clock.now()
-    return [
-        job.job_id
-        for job in reversed(jobs(session.database, limit=200))
-        if job.kind in _WORK
-        and (job.state == "queued" or (job.state == "running" and job.lease_until is not None and job.lease_until < now))
-    ]
-
-
 def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows of a book as the bytes of a CSV file, so that they can be landed; the columns are those of all rows, in the order they come.
 
@@ -172,7 +141,8 @@ def _one_name() -> pl.DataFrame:
     )
 
 
-def _measure(session: Session, specification: Mapping[str, Any], job: JobContext) -> Measured:
+def measure(session: Session, specification: Mapping[str, Any], job: JobContext) -> Measured:
+    """The work of a risk run."""
     from crfs.workflows.observations import recorded_state
     from crfs.workflows.portfolio_risk import measure_portfolio
 
@@ -191,11 +161,9 @@ def _measure(session: Session, specification: Mapping[str, Any], job: JobContext
     return Measured(run_id=run.run_id, result_sha256=run.result_sha256)
 
 
-def _replay(session: Session, specification: Mapping[str, Any], job: JobContext) -> Replayed:
+def replay(session: Session, specification: Mapping[str, Any], job: JobContext) -> Replayed:
+    """The work of a replay."""
     from crfs.workflows.fresh_process import replay_in_fresh_process
 
     job.progress("computing again in a process of its own", 0, 1)
     return Replayed(document=replay_in_fresh_process(session, specification["run_id"], recorded_as_of=specification["recorded_as_of"]))
-
-
-_WORK: dict[str, Callable[[Session, Mapping[str, Any], JobContext], Measured | Replayed]] = {KIND: _measure, REPLAY: _replay}

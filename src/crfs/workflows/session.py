@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from crfs.ops.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from crfs.credit.catalogue import Catalogue
+    from crfs.credit.streams import StreamDefinition
     from crfs.ops.datatier import DataTier
     from crfs.ops.settings import Settings
     from crfs.store.database import Database
@@ -52,6 +53,20 @@ class Session:
     def data_dir(self) -> Path | None:
         """The folder of the embedded data tier, None where the store is served from elsewhere."""
         return self._tier.data_dir if self._tier is not None else None
+
+    @cached_property
+    def streams(self) -> Mapping[str, StreamDefinition]:
+        """The streams of the catalogue that ships with crfs, by their ids."""
+        from crfs.credit.catalogue import packaged_catalogue
+
+        return packaged_catalogue().streams
+
+    @cached_property
+    def salt(self) -> str:
+        """What tells this installation from others, for times at which not everybody should ask at once."""
+        import platform
+
+        return f"{platform.node()}:{self.database.url.database}:{self.data_dir or ''}"
 
     def pin(self, recorded_as_of: datetime | int | None = None) -> Pin:
         """The state of the store at ``recorded_as_of``; the head where it is None."""

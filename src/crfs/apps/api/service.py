@@ -42,11 +42,11 @@ class Service:
 
     def open(self) -> None:
         """Open the store and take up the jobs that an earlier process left."""
-        from crfs.workflows.risk_jobs import unfinished
+        from crfs.workflows.job_kinds import ASKED_FOR, to_do
 
         if self._session is None:
             self._session = open_session(self._url, data_dir=self._data_dir)
-        for job_id in unfinished(self._session):
+        for job_id in to_do(self._session, ASKED_FOR):
             try:
                 self.do(job_id)
             except TooManyJobs:
@@ -67,7 +67,7 @@ class Service:
 
     def do(self, job_id: UUID) -> Outcome:
         """Do a queued job in the pool."""
-        from crfs.workflows.risk_jobs import work_on
+        from crfs.workflows.job_kinds import work_on
 
         if not self._places.acquire(blocking=False):
             raise TooManyJobs(f"job {job_id} is queued, and as many are waiting as this service takes; it is done when it starts again")

@@ -1,0 +1,106 @@
+"""Backfills: history in slices, each committed by itself, so that one that is interrupted goes on where it stood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.workflows.ingestion import ingest_in_job
+from crfs.workflows.jobs import JobContext
+from crfs.workflows.session import Session
+from crfs.workflows.streams import stream_of
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from crfs.credit.streams import StreamDefinition
+
+KIND = "backfill"
+PRIORITY = -10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfilled:
+    """How a backfill ended: slices that there are, done in this run, and failed."""
+
+    stream: str
+    slices: int
+    done: int
+    failed: int
+    appended: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, kept in the ledger."""
+        return {"stream": self.stream, "slices": self.slices, "done": self.done, "failed": self.failed, "appended": self.appended}
+
+
+def submit_backfill(session: Session, key: str) -> UUID:
+    """Queue the backfill of a stream, behind regular runs; one that is under way is the answer."""
+    from crfs.store.jobs import submit
+
+    _sliced(stream_of(session, key), session.clock.now().date())
+    job = submit(
+        session.database,
+        job_id=uuid4(),
+        kind=KIND,
+        specification={"stream": key},
+        at=session.clock.now(),
+        priority=PRIORITY,
+        live_key=f"{KIND}:{key}",
+    )
+    return job.job_id
+
+
+def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
+    """Ask for the slices that are not done yet, the oldest first. A slice that fails is noted and the next one is asked; a quota that is
+    used up, and a provider that does not answer, end the run, and the next one goes on from there.
+    """
+    from crfs.sources.core import Query
+    from crfs.store.source_states import end_slice, plan_slices, slices
+
+    stream = stream_of(session, key)
+    now = session.clock.now()
+    plan_slices(session.database, stream.source, stream.name, _sliced(stream, now.date()), at=now)
+    planned = slices(session.database, stream.source, stream.name)
+    left = [item for item in planned if item.state != "done"]
+    done = failed = appended = 0
+    for item in left:
+        job.progress(f"{key}: {item.slice_start} to {item.slice_end}", len(planned) - len(left) + done, len(planned))
+        query = Query(series=stream.series, since=item.slice_start, until=item.slice_end, vintages=stream.vintages)
+        error: str | None = None
+        try:
+            report = ingest_in_job(session, stream.source, query, job=job, backfill=True)
+            appended += sum(report.appended.values())
+        except (QuotaExhausted, SourceUnavailable):
+            raise
+        except SourceRejected as refusal:
+            error = str(refusal)
+        end_slice(
+            session.database,
+            stream.source,
+            stream.name,
+            item.slice_start,
+            at=session.clock.now(),
+            job_id=job.fence.job_id,
+            error=error,
+        )
+        done, failed = done + (error is None), failed + (error is not None)
+    return Backfilled(stream=key, slices=len(planned), done=done, failed=failed, appended=appended)
+
+
+def _sliced(stream: StreamDefinition, today: date) -> list[tuple[date, date]]:
+    """The slices from the stream's first day to today; the last one is cut at today, and grows on another day."""
+    if stream.backfill_since is None:
+        raise InvalidInput(f"stream {stream.key} says no backfill_since, so there is no history to fill in")
+    if stream.slice is None or stream.slice.is_zero:
+        return [(stream.backfill_since, today)]
+    found = []
+    start = stream.backfill_since
+    while start <= today:
+        following = stream.slice.after(datetime(start.year, start.month, start.day, tzinfo=UTC)).date()
+        found.append((start, min(following - timedelta(days=1), today)))
+        start = following
+    return found

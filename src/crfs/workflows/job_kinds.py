@@ -1,0 +1,59 @@
+"""What each kind of job does: the one table by which the ledger's jobs are worked on, inline or by a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from crfs.errors import InvalidInput, QuotaExhausted
+from crfs.workflows import backfills, risk_jobs, streams
+from crfs.workflows.jobs import JobContext, Outcome, run_job
+from crfs.workflows.session import Progress, Session, no_progress
+
+Work = Callable[[Session, Mapping[str, Any], JobContext], Outcome]
+
+WORK: Mapping[str, Work] = MappingProxyType(
+    {
+        risk_jobs.KIND: risk_jobs.measure,
+        risk_jobs.REPLAY: risk_jobs.replay,
+        streams.KIND: lambda session, specification, job: streams.run_stream(session, specification["stream"], job),
+        backfills.KIND: lambda session, specification, job: backfills.run_backfill(session, specification["stream"], job),
+    }
+)
+
+
+ASKED_FOR = (risk_jobs.KIND, risk_jobs.REPLAY)
+"""Kinds that somebody waits for: a service does these itself."""
+
+
+def to_do(session: Session, kinds: Iterable[str] = tuple(WORK)) -> list[UUID]:
+    """Jobs that may be claimed now: queued and due, or left by a worker that died; in the order in which they are to be done."""
+    from crfs.store.jobs import to_do as claimable
+
+    return claimable(session.database, kinds=list(kinds), at=session.clock.now())
+
+
+def work_on(session: Session, job_id: UUID, *, progress: Progress = no_progress, parks: bool = False) -> dict[str, Any]:
+    """Do a queued job here and now; the answer is the outcome that the ledger keeps.
+
+    With ``parks``, a job that a provider's quota stops goes back to the queue until the quota starts anew, and the answer says until when.
+    """
+    from crfs.store.jobs import job as find
+
+    job = find(session.database, job_id)
+    work = WORK.get(job.kind)
+    if work is None:
+        raise InvalidInput(f"job {job_id} is of the kind {job.kind}, which is not done here")
+    specification = job.specification
+
+    def do(context: JobContext) -> Outcome:
+        return work(session, specification, context)
+
+    try:
+        return run_job(session, job.kind, specification, do, progress=progress, job_id=job_id, parks=parks).to_dict()
+    except QuotaExhausted as error:
+        if not parks:
+            raise
+        return {"parked_until": error.until.isoformat(), "reason": str(error)}

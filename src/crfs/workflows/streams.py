@@ -1,0 +1,206 @@
+"""Streams at work: what is asked of a provider regularly, when it is due, and how it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from crfs.errors import InvalidInput, NotFound, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.workflows.ingestion import IngestReport, ingest_in_job
+from crfs.workflows.jobs import JobContext
+from crfs.workflows.session import Session
+
+if TYPE_CHECKING:
+    from crfs.credit.streams import StreamDefinition
+    from crfs.store.source_states import StreamState
+
+KIND = "stream"
+_FIRST_RETRY = timedelta(minutes=5)
+_LAST_RETRY = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRun:
+    """What a run of a stream did; ``asked_since`` is the first valid day that it asked for (None: everything)."""
+
+    stream: str
+    asked_since: date | None
+    report: IngestReport = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, kept in the ledger."""
+        return {
+            "stream": self.stream,
+            "asked_since": self.asked_since.isoformat() if self.asked_since else None,
+            "ingest": self.report.to_dict(),
+        }
+
+
+def stream_of(session: Session, key: str) -> StreamDefinition:
+    """The stream of that id; :class:`~crfs.errors.NotFound` names those of its source."""
+    streams = session.streams
+    if key not in streams:
+        near = sorted(name for name in streams if name.partition("/")[0] == key.partition("/")[0])
+        raise NotFound(f"no stream is called {key!r}; " + (f"there are {', '.join(near)}" if near else "crfs jobs schedule lists them"))
+    return streams[key]
+
+
+def scheduled(session: Session) -> list[StreamDefinition]:
+    """The streams that the user has switched on (``CRFS_SCHEDULE__STREAMS``, patterns like ``fred/*``): nothing is asked without that."""
+    patterns = session.settings.schedule.patterns
+    for pattern in patterns:
+        if not any(fnmatch(key, pattern) for key in session.streams):
+            raise InvalidInput(f"CRFS_SCHEDULE__STREAMS: no stream is called {pattern!r}; crfs jobs schedule --all lists them")
+    return [stream for key, stream in session.streams.items() if any(fnmatch(key, pattern) for pattern in patterns)]
+
+
+def submit_due(session: Session) -> list[UUID]:
+    """Queue a job for each scheduled stream that is due, at most one a stream; jobs that may be claimed now are the answer's business not."""
+    from crfs.credit.schedules import next_due
+    from crfs.store.jobs import submit
+    from crfs.store.source_states import schedule_stream, source_states, stream_states
+
+    now = session.clock.now()
+    states, sources = stream_states(session.database), source_states(session.database)
+    queued = []
+    for stream in scheduled(session):
+        state = states.get(stream.key)
+        if state is not None and state.next_due_at is not None and state.next_due_at > now:
+            continue
+        source = sources.get(stream.source)
+        pauses = (
+            [] if source is None else [pause for pause in (source.parked_until, source.open_until) if pause is not None and pause > now]
+        )
+        job = submit(
+            session.database,
+            job_id=uuid4(),
+            kind=KIND,
+            specification={"stream": stream.key},
+            at=now,
+            not_before=max(pauses, default=None),
+            live_key=f"{KIND}:{stream.key}",
+        )
+        queued.append(job.job_id)
+        due = next_due(stream, now, watermark=state.watermark if state else None, salt=session.salt)
+        schedule_stream(session.database, stream.source, stream.name, due_at=due)
+    return queued
+
+
+def seconds_until_due(session: Session, *, at_most: float) -> float:
+    """How long until the next scheduled stream is due."""
+    from crfs.store.source_states import stream_states
+
+    now, states = session.clock.now(), stream_states(session.database)
+    waits = [at_most]
+    for stream in scheduled(session):
+        due = states[stream.key].next_due_at if stream.key in states else None
+        waits.append(0.0 if due is None else max(0.0, (due - now).total_seconds()))
+    return min(waits)
+
+
+def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
+    """Ask a stream for what is new, overlap included; its watermark moves when all of it is stored.
+
+    A source whose circuit is open, or whose quota is used up, is :class:`~crfs.errors.QuotaExhausted` or
+    :class:`~crfs.errors.SourceUnavailable` at once; a failure is tried again sooner than the next regular time.
+    """
+    from crfs.credit.schedules import next_due
+    from crfs.sources.core import Query
+    from crfs.store.source_states import schedule_stream, stream_failed, stream_states, stream_succeeded
+
+    stream = stream_of(session, key)
+    state = stream_states(session.database).get(key)
+    _check_circuit(session, stream.source)
+    since = _since(stream, state)
+    try:
+        report = ingest_in_job(session, stream.source, Query(series=stream.series, since=since, vintages=stream.vintages), job=job)
+    except (SourceUnavailable, SourceRejected) as error:
+        now = session.clock.now()
+        stream_failed(session.database, stream.source, stream.name, at=now, error=str(error))
+        regular = next_due(stream, now, watermark=state.watermark if state else None, salt=session.salt)
+        retry = now + min(_FIRST_RETRY * 2 ** min(state.failures if state else 0, 10), _LAST_RETRY)
+        schedule_stream(session.database, stream.source, stream.name, due_at=min(regular, retry))
+        raise
+    now = session.clock.now()
+    last = min(report.last_valid_day, now.date()) if report.last_valid_day else None
+    stream_succeeded(
+        session.database, stream.source, stream.name, at=now, watermark=last, news=any(count for count in report.appended.values())
+    )
+    watermark = max(filter(None, (last, state.watermark if state else None)), default=None)
+    schedule_stream(session.database, stream.source, stream.name, due_at=next_due(stream, now, watermark=watermark, salt=session.salt))
+    return StreamRun(stream=key, asked_since=since, report=report)
+
+
+def _check_circuit(session: Session, source: str) -> None:
+    from crfs.store.source_states import source_state, take_probe
+
+    now, state = session.clock.now(), source_state(session.database, source)
+    if state.parked_until is not None and state.parked_until > now:
+        raise QuotaExhausted(
+            f"{source} is parked until {state.parked_until:%Y-%m-%d %H:%M}Z: {state.parked_reason}", until=state.parked_until
+        )
+    if state.open_until is None:
+        return
+    if state.open_until > now or not take_probe(session.database, source, at=now):
+        raise SourceUnavailable(
+            f"{source} has failed {state.failures} times in a row and rests until {state.open_until:%Y-%m-%d %H:%M}Z: {state.last_error}"
+        )
+
+
+def _since(stream: StreamDefinition, state: StreamState | None) -> date | None:
+    """The watermark less the overlap; None asks for everything."""
+    if state is None or state.watermark is None or stream.overlap is None:
+        return None
+    overlap = stream.overlap
+    months = state.watermark.year * 12 + state.watermark.month - 1 - overlap.months
+    first = date(months // 12, months % 12 + 1, 1) if overlap.months else state.watermark
+    return first - timedelta(days=overlap.days)
+
+
+def stale_streams(session: Session, *, at: datetime | None = None) -> list[str]:
+    """Ids of scheduled streams whose last success is longer ago than they allow; what they brought stays, and is marked."""
+    from crfs.store.source_states import stream_states
+
+    now, states = at or session.clock.now(), stream_states(session.database)
+    return [stream.key for stream in scheduled(session) if is_stale(stream, states.get(stream.key), now)]
+
+
+def is_stale(stream: StreamDefinition, state: StreamState | None, now: datetime) -> bool:
+    """Whether a stream's last success is longer ago than it allows."""
+    if stream.stale_after is None or state is None or state.last_success_at is None:
+        return False
+    return stream.stale_after.after(state.last_success_at) < now
+
+
+def schedule_table(session: Session, streams: Iterable[StreamDefinition]) -> list[dict[str, Any]]:
+    """When each of the streams is due, and how it does."""
+    from crfs.credit.schedules import next_due
+    from crfs.store.source_states import source_states, stream_states
+
+    now, states, sources = session.clock.now(), stream_states(session.database), source_states(session.database)
+    switched_on = {stream.key for stream in scheduled(session)}
+    rows = []
+    for stream in streams:
+        state, source = states.get(stream.key), sources.get(stream.source)
+        due = state.next_due_at if state and state.next_due_at else next_due(stream, now, salt=session.salt)
+        rows.append(
+            {
+                "stream": stream.key,
+                "title": stream.title,
+                "scheduled": stream.key in switched_on,
+                "next_due_at": due,
+                "watermark": state.watermark if state else None,
+                "last_success_at": state.last_success_at if state else None,
+                "last_news_at": state.last_news_at if state else None,
+                "failures": state.failures if state else 0,
+                "stale": is_stale(stream, state, now),
+                "circuit_open_until": source.open_until if source else None,
+                "parked_until": source.parked_until if source else None,
+                "last_error": state.last_error if state else None,
+            }
+        )
+    return rows
