@@ -25,8 +25,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-beat", action="store_true", help="do jobs only; another worker has the beat")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("celery").setLevel(logging.WARNING)
-    logging.getLogger("kombu").setLevel(logging.WARNING)
+    for chatty in ("alembic", "celery", "kombu", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         with open_session(data_dir=options.data_dir) as session:
             return _work(session, concurrency=options.concurrency, beats=not options.no_beat)

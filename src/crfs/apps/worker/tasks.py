@@ -23,7 +23,7 @@ WORK = "crfs.work"
 _log = logging.getLogger("crfs.worker")
 
 
-def application(broker_url: str, session: Callable[[], Session], *, ended: Callable[[], None] = lambda: None) -> Celery:
+def application(broker_url: str, session: Callable[[], Session], *, ended: Callable[[], object] = lambda: None) -> Celery:
     """An application on a broker, whose tasks work in the session that ``session`` hands out; ``ended`` is called after each job."""
     app = Celery("crfs", broker=broker_url, set_as_current=False)
     app.conf.update(
@@ -34,6 +34,7 @@ def application(broker_url: str, session: Callable[[], Session], *, ended: Calla
         accept_content=["json"],
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": 3600},
         task_default_queue="crfs",
