@@ -9,6 +9,7 @@
     ├── SourceUnavailable    the provider does not answer: retry
     ├── SourceRejected       the provider refuses (key, quota, terms): do not retry as it is
     │   └── QuotaExhausted   nothing more until its quota starts anew: ``until`` says when
+    ├── Forbidden            the provider's terms do not let it leave the store: look at it here, or ask the provider for the right
     ├── Conflict             the write would rewrite history: say that it is a correction, with a reason
     ├── ServiceUnavailable   a server of ours is not there, full or of another version: the text says what to do
     └── VerificationFailed   bytes or numbers are not what was recorded: do not trust them
@@ -74,6 +75,10 @@ class QuotaExhausted(SourceRejected):
     def __init__(self, message: str, *, until: datetime) -> None:
         super().__init__(message)
         self.until = until
+
+
+class Forbidden(CrfsError):
+    """What was asked for may not be handed out: the rights of its provider forbid it."""
 
 
 class Conflict(CrfsError):

@@ -64,6 +64,34 @@ def collect(
     return report
 
 
+def collect_stream(session: Session, key: str, *, progress: Progress = no_progress) -> IngestReport:
+    """Ask a stream for what is new, here and now, by the same code as a worker."""
+    from crfs.workflows.jobs import run_job
+    from crfs.workflows.streams import KIND, run_stream, stream_of
+
+    stream_of(session, key)
+    done = run_job(session, KIND, {"stream": key}, lambda job: run_stream(session, key, job), progress=progress)
+    _check_rejected(done.report)
+    return done.report
+
+
+def collect_history(session: Session, key: str, *, progress: Progress = no_progress) -> dict[str, Any]:
+    """Fill in a stream's history here and now, slice by slice; what is done already is not asked again."""
+    from crfs.workflows.backfills import KIND, run_backfill
+    from crfs.workflows.jobs import run_job
+    from crfs.workflows.streams import stream_of
+
+    stream_of(session, key)
+    return run_job(session, KIND, {"stream": key}, lambda job: run_backfill(session, key, job), progress=progress).to_dict()
+
+
+def collect_again(session: Session, source: str, *, progress: Progress = no_progress) -> IngestReport:
+    """Read landed answers of a source again with its present parser."""
+    from crfs.workflows.ingestion import parse_again
+
+    return parse_again(session, source, progress=progress)
+
+
 def is_partial(report: IngestReport) -> bool:
     """Whether some rows were rejected while others are in the store."""
     return report.rejected_rows > 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crfs.errors import InvalidInput
+from crfs.workflows.rights import forbidden_entities
 from crfs.workflows.session import Session
 from crfs.workflows.times import parse_question
 
@@ -74,9 +75,12 @@ def show_dataset(session: Session, name: str) -> dict[str, Any]:
 def export_dataset(session: Session, name: str, out: Path, *, recorded_as_of: str | None = None) -> dict[str, Any]:
     """Write all rows of a dataset, every revision with its clocks and the provider's vintage date, as Parquet into a folder.
 
-    Their definition and hash stand beside, in a manifest.
+    Their definition and hash stand beside, in a manifest. A dataset whose rights forbid it is :class:`~crfs.errors.Forbidden`; where
+    they forbid some series only, these are left out and the manifest names them.
     """
     import hashlib
+
+    import polars as pl
 
     from crfs.credit.definitions import to_dict
     from crfs.features.training_set import canonical_parquet
@@ -84,7 +88,9 @@ def export_dataset(session: Session, name: str, out: Path, *, recorded_as_of: st
     pin = session.pin(parse_question(recorded_as_of, what="recorded_as_of") if recorded_as_of else None)
     reader = session.reader(pin.batch_id)
     definition = reader.catalogue.dataset(name)
+    left_out = forbidden_entities(reader.catalogue, name)
     rows = reader.rows(name, vintage_dates=True).sort("entity", "valid_time", "knowledge_time", "batch_id")
+    rows = rows.filter(~pl.col("entity").is_in(left_out)) if left_out else rows
     body = canonical_parquet(rows)
     manifest = {
         "dataset": name,
@@ -93,6 +99,7 @@ def export_dataset(session: Session, name: str, out: Path, *, recorded_as_of: st
         "recorded_as_of": pin.recorded_at.isoformat(),
         "sha256": hashlib.sha256(body).hexdigest(),
         "definition": to_dict(definition),
+        **({"left_out": left_out} if left_out else {}),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -13,12 +13,13 @@ from crfs.errors import CrfsError, InvalidInput, QuotaExhausted, SourceRejected,
 from crfs.workflows.ahead import ahead
 from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.session import Progress, Session, no_progress
+from crfs.workflows.transports import transport_of
 
 if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.catalogue import Catalogue
-    from crfs.sources.core import Payload, Query, Source, Transport
+    from crfs.sources.core import Payload, Query, Source
     from crfs.store.append import Delivery
 
 
@@ -176,24 +177,12 @@ def _payloads(
 
         yield (recording.payload for recording in recorded_payloads(replay, source=source.name, now=session.clock.now()))
         return
-    with _transport(session, source, report, job, backfill=backfill) as transport:
-        yield source.fetch(query, transport, catalogue)
-
-
-@contextmanager
-def _transport(session: Session, source: Source, report: IngestReport, job: JobContext, *, backfill: bool) -> Iterator[Transport]:
-    if not source.hosts:
-        from crfs.sources.core.recorded import NoTransport
-
-        yield NoTransport(now=session.clock.now())
-        return
-    from crfs.sources.core.http import HttpTransport
 
     def land_error(payload: Payload) -> None:
         _land(session, source, payload, report, job)
 
-    with HttpTransport(source, clock=session.clock.now, key=session.settings.api_key(source.name), land_error=land_error) as transport:
-        yield transport
+    with transport_of(session, source, land_error=land_error, backfill=backfill) as transport:
+        yield source.fetch(query, transport, catalogue)
 
 
 def _deliveries(payloads: Iterable[Payload]) -> Iterator[list[Payload]]:

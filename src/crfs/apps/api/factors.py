@@ -112,6 +112,7 @@ def history(
     of at most 10,000; the others whole, unless a limit is given.
     """
     from crfs.workflows.observations import observations
+    from crfs.workflows.rights import require_export
 
     question = question_digest(mnemonic, entity, start, end, as_of, recorded_as_of)
     begin = read_cursor(cursor, question) if cursor else None
@@ -136,6 +137,7 @@ def history(
     headers |= _link(request, following)
     cache = NEVER if found.personal else FOR_EVER if found.pinned else ASK_AGAIN
     if table_format is not TableFormat.JSON:
+        require_export(session, mnemonic)
         body = table_bytes(table, table_format, facts)
         return respond_bytes(request, body, MEDIA_TYPES[table_format], cache=cache, headers=headers)
     rows = table.to_dicts()

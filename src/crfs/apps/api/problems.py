@@ -18,6 +18,7 @@ from starlette.responses import Response
 from crfs.errors import (
     Conflict,
     CrfsError,
+    Forbidden,
     InvalidInput,
     NotFound,
     NotYetKnown,
@@ -57,6 +58,7 @@ class ProblemType:
 TYPES: tuple[tuple[type[CrfsError], ProblemType], ...] = (
     (NotFound, ProblemType(name="not-found", title="No such thing in the store", status=404)),
     (InvalidInput, ProblemType(name="invalid-input", title="The input is wrong", status=422)),
+    (Forbidden, ProblemType(name="forbidden", title="Its provider's terms forbid it", status=403)),
     (NotYetKnown, ProblemType(name="not-yet-known", title="Not known yet: ask later", status=409)),
     (Conflict, ProblemType(name="conflict", title="This would rewrite history", status=409)),
     (SourceUnavailable, ProblemType(name="source-unavailable", title="A provider does not answer", status=503)),

@@ -7,6 +7,7 @@ from enum import IntEnum
 from crfs.errors import (
     Conflict,
     CrfsError,
+    Forbidden,
     InvalidInput,
     NotYetKnown,
     ServiceUnavailable,
@@ -31,6 +32,7 @@ class ExitCode(IntEnum):
 EXIT_CODES: dict[type[CrfsError], ExitCode] = {
     InvalidInput: ExitCode.CALLERS_MISTAKE,
     NotYetKnown: ExitCode.CALLERS_MISTAKE,
+    Forbidden: ExitCode.CALLERS_MISTAKE,
     SourceRejected: ExitCode.CALLERS_MISTAKE,
     Conflict: ExitCode.CALLERS_MISTAKE,
     VerificationFailed: ExitCode.VERIFICATION_FAILED,

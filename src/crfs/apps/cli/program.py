@@ -22,7 +22,7 @@ COMMANDS = {
     "up": (f"{_COMMANDS}.up:up", "Serve the pages and the API until you stop it."),
     "status": (f"{_COMMANDS}.status:status", "The servers, the store's head and the newest runs."),
     "config": (f"{_COMMANDS}.config:config", "Settings: what is set, and variables that nothing claims."),
-    "sources": (f"{_COMMANDS}.sources:sources", "Providers: list them, parse saved answers."),
+    "sources": (f"{_COMMANDS}.sources:sources", "Providers: list them, try them, parse saved answers, begin a new one."),
     "ingest": (f"{_COMMANDS}.ingest:ingest", "Bring a source's rows into the store."),
     "factors": (f"{_COMMANDS}.factors:factors", "Find factors; their values as known at any time; their vintages."),
     "datasets": (f"{_COMMANDS}.datasets:datasets", "Datasets: define, append, list, show, export."),

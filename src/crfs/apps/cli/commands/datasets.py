@@ -95,4 +95,7 @@ def export(door: Door, name: str, out: Path, recorded_as_of: str | None) -> None
 
     with door.session() as session:
         document = export_dataset(session, name, out, recorded_as_of=recorded_as_of)
-    door.lines(document, f"{out / name}.parquet: {document['rows']:,} rows, sha256={document['sha256']}")
+    lines = [f"{out / name}.parquet: {document['rows']:,} rows, sha256={document['sha256']}"]
+    if "left_out" in document:
+        lines.append(f"left out, since their rights forbid an export: {', '.join(document['left_out'])}")
+    door.lines(document, *lines)

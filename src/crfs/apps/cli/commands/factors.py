@@ -66,10 +66,13 @@ def get(door: Door, mnemonic: str, file_format: str, **question: str | None) -> 
     from crfs.apps.cli.screen import cell, table
     from crfs.workflows.factors import factor_history
     from crfs.workflows.formats import BINARY, encoded
+    from crfs.workflows.rights import require_export
 
     if file_format in BINARY and not door.json and is_terminal():
         raise click.UsageError(f"{file_format} is not for a terminal; send the output to a file")
     with door.session() as session:
+        if file_format not in {"table", "json"}:
+            require_export(session, mnemonic)
         history = factor_history(session, mnemonic, **question)
         empty = _why_empty(session, history, recorded_as_of=question["recorded_as_of"]) if history.table.is_empty() else None
     if door.json or file_format in {"table", "json"}:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 @click.option("--until", metavar="DAY", help="The last day wanted.")
 @click.option("--vintages", type=click.Choice(["all", "latest"]), default="latest", show_default=True, help="Which vintages.")
 @click.option("--replay", type=click.Path(path_type=Path), metavar="DIR", help="Recorded answers instead of the network.")
+@click.option("--stream", metavar="NAME", help="A stream of the catalogue, from where it stands (crfs jobs schedule --all).")
+@click.option("--backfill", is_flag=True, help="With --stream: its whole history, in slices; one that was interrupted goes on.")
+@click.option("--reparse", is_flag=True, help="Read every landed answer again that the present parser has not read.")
 @click.option("--dataset", help="csv: the dataset that the file has rows of.")
 @click.option("--file", type=click.Path(path_type=Path), help="csv: the file.")
 @click.option("--seed", type=int, help="bureau: the seed of the simulation (1).")
@@ -29,18 +32,46 @@ if TYPE_CHECKING:
 @click.option("--first-month", metavar="DAY", help="bureau: the first day of the first month (2004-10-01).")
 @click.option("--months", type=int, help="bureau: how many months (60).")
 @pass_door
-def ingest(door: Door, source: str, series: tuple[str, ...], dataset: str | None, **options: Any) -> ExitCode:
+def ingest(
+    door: Door,
+    source: str,
+    series: tuple[str, ...],
+    dataset: str | None,
+    stream: str | None,
+    *,
+    backfill: bool,
+    reparse: bool,
+    **options: Any,
+) -> ExitCode:
     """Bring SERIES of SOURCE into the store; the same bytes again add nothing.
 
     Exit code 4 says that some rows were rejected while the others were stored.
     """
-    from crfs.workflows.collection import collect, is_partial
+    from crfs.workflows.collection import collect, collect_again, collect_history, collect_stream, is_partial
 
+    if backfill and stream is None:
+        raise click.UsageError("--backfill is of a stream: name it with --stream")
     with door.session() as session:
         with door.progress() as progress:
-            report = collect(session, source, (*series, *([dataset] if dataset else [])), progress=progress, **options)
+            if backfill:
+                history = collect_history(session, f"{source}/{stream}", progress=progress)
+                return _history(door, history)
+            if stream is not None:
+                report = collect_stream(session, f"{source}/{stream}", progress=progress)
+            elif reparse:
+                report = collect_again(session, source, progress=progress)
+            else:
+                report = collect(session, source, (*series, *([dataset] if dataset else [])), progress=progress, **options)
         door.lines(report.to_dict(), *report_lines(report))
     return ExitCode.DONE_IN_PART if is_partial(report) else ExitCode.DONE
+
+
+def _history(door: Door, history: dict[str, Any]) -> ExitCode:
+    door.lines(
+        history,
+        f"{history['stream']}: {history['done']} slices done now, {history['failed']} failed, of {history['slices']}; {history['appended']:,} rows appended",
+    )
+    return ExitCode.DONE_IN_PART if history["failed"] else ExitCode.DONE
 
 
 def report_lines(report: IngestReport) -> list[str]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from crfs.apps.cli.door import Door, pass_door, write_json
+from crfs.apps.cli.exits import ExitCode
 from crfs.apps.cli.lazily import group
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @group("sources")
 def sources() -> None:
-    """Providers: list them, parse saved answers."""
+    """Providers: list them, try them, parse saved answers, begin a new one."""
 
 
 @sources.command("list")
@@ -35,3 +40,60 @@ def parse(source: str, file: Path, meta: Path | None) -> None:
     from crfs.workflows.source_catalogue import parse_saved
 
     write_json(parse_saved(source, file, meta))
+
+
+@sources.command("test")
+@click.argument("source")
+@pass_door
+def test(door: Door, source: str) -> ExitCode:
+    """Ask SOURCE a small question of each kind and show what works, with which key, and what is late. Stores nothing.
+
+    Exit code 3 says that something does not work.
+    """
+    from crfs.apps.cli.screen import cell, table
+    from crfs.workflows.source_testing import try_source
+
+    with door.session() as session, door.progress() as progress:
+        found = try_source(session, source, progress=progress)
+
+    def render(screen: Console) -> None:
+        key = (
+            "needs no key"
+            if not found["takes_key"]
+            else f"key set ({found['key_variable']})"
+            if found["key_set"]
+            else (f"no key: set {found['key_variable']}" + (f", had at {found['key_page']}" if found["key_page"] else ""))
+        )
+        screen.print(f"{found['title']}: {key}")
+        if found["terms"]:
+            screen.print(f"Terms: {found['terms']}")
+        if found["probes"]:
+            screen.print(table(found["probes"], ["name", "works", "answers", "classification", "accepted", "rejected", "newest"]))
+        else:
+            screen.print("There is nothing to ask: its files are the user's own.")
+        for probe in found["probes"]:
+            if probe["error"] or probe["first_rejection"]:
+                screen.print(f"{probe['name']}: {probe['error'] or 'rejected: ' + probe['first_rejection']}")
+        if found["streams"]:
+            screen.print(
+                table(found["streams"], ["stream", "scheduled", "next_due_at", "watermark", "last_success_at", "failures", "stale"])
+            )
+        screen.print(f"Late: {cell(', '.join(found['late'])) if found['late'] else 'nothing'}")
+
+    door.answer(found, render)
+    return ExitCode.DONE if found["works"] or not found["probes"] else ExitCode.NO_SERVICE
+
+
+@sources.command("new")
+@click.argument("name")
+@click.option("--template", type=click.Choice(["csv", "json"]), required=True, help="What the provider's answers look like.")
+@click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The checkout of crfs (here).")
+@pass_door
+def new(door: Door, name: str, template: str, into: Path) -> None:
+    """Write the module, the catalogue file, the samples and a test of a new source NAME from a template; nothing that is there is touched."""
+    from crfs.workflows.source_template import new_source
+
+    written = new_source(name, template, into)
+    door.lines(
+        {"written": [str(path) for path in written]}, *(f"written: {path}" for path in written), "next: say in them what the provider does"
+    )

@@ -1,0 +1,103 @@
+"""Trying a source: one small question of each kind, with the key that is set; nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import CrfsError
+from crfs.workflows.session import Progress, Session, no_progress
+
+if TYPE_CHECKING:
+    from crfs.credit.catalogue import Catalogue
+    from crfs.sources.core import Payload, Query, Source, Transport
+
+_MOST_ANSWERS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """How one question went: ``works``, what came (rows accepted and rejected, the newest valid day), or the error's words."""
+
+    name: str
+    works: bool
+    answers: int = 0
+    classification: str = ""
+    accepted: int = 0
+    rejected: int = 0
+    newest: str | None = None
+    first_rejection: str | None = None
+    error: str | None = None
+
+
+def try_source(session: Session, name: str, *, progress: Progress = no_progress) -> dict[str, Any]:
+    """What works of a source, with which key, and which of its streams are late. Really asks the provider, within its limits."""
+    from dataclasses import asdict
+
+    from crfs.sources.core import load_source
+    from crfs.workflows.streams import schedule_table
+    from crfs.workflows.transports import transport_of
+
+    source = load_source(name)
+    catalogue = session.catalogue()
+    probes: list[Probe] = []
+    questions = source.probes(catalogue)
+    for done, (what, query) in enumerate(questions.items()):
+        progress(f"{name}: {what}", done, len(questions))
+        try:
+            with transport_of(session, source) as transport:
+                probes.append(_probe(source, what, query, transport, catalogue))
+        except CrfsError as error:
+            probes.append(Probe(name=what, works=False, error=str(error)))
+    settings = session.settings
+    streams = schedule_table(session, [stream for stream in session.streams.values() if stream.source == name])
+    return {
+        "source": name,
+        "title": source.provider.title or name,
+        "takes_key": source.provider.takes_key,
+        "key_set": settings.api_key(name) is not None,
+        "key_variable": f"CRFS_SOURCES__{name.upper()}__API_KEY" if source.provider.takes_key else None,
+        "key_page": source.provider.key_page or None,
+        "terms": source.provider.terms,
+        "works": bool(probes) and all(probe.works for probe in probes),
+        "probes": [asdict(probe) for probe in probes],
+        "streams": streams,
+        "late": [row["stream"] for row in streams if row["stale"]],
+    }
+
+
+def _probe(source: Source, what: str, query: Query, transport: Transport, catalogue: Catalogue) -> Probe:
+    accepted = rejected = answers = 0
+    newest: str | None = None
+    first: str | None = None
+    classifications: list[str] = []
+    for payload in _answers(source, query, transport, catalogue):
+        answers += 1
+        classification = source.classify(payload)
+        classifications.append(classification.value)
+        if classification.value not in {"OK", "SCHEMA"}:
+            continue
+        parsed = source.parse(payload, catalogue)
+        accepted += sum(table.height for table in parsed.tables.values())
+        rejected += parsed.rejected.height
+        if first is None and parsed.rejected.height:
+            row = parsed.rejected.row(0, named=True)
+            first = f"row {row['row']}, column {row['column']}: {row['reason']}: {row['detail']}"
+        days = [str(table["valid_time"].dt.date().max()) for table in parsed.tables.values()]
+        newest = max([*days, *([newest] if newest else [])], default=None)
+    return Probe(
+        name=what,
+        works=accepted > 0,
+        answers=answers,
+        classification=", ".join(dict.fromkeys(classifications)),
+        accepted=accepted,
+        rejected=rejected,
+        newest=newest,
+        first_rejection=first,
+    )
+
+
+def _answers(source: Source, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
+    return islice(source.fetch(query, transport, catalogue), _MOST_ANSWERS)

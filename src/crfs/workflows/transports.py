@@ -1,0 +1,28 @@
+"""How a source reaches its provider: with the user's key, within limits that all processes share, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from crfs.workflows.session import Session
+
+if TYPE_CHECKING:
+    from crfs.sources.core import Payload, Source, Transport
+
+
+@contextmanager
+def transport_of(
+    session: Session, source: Source, *, land_error: Callable[[Payload], None] | None = None, backfill: bool = False
+) -> Iterator[Transport]:
+    """The transport of a source; one without hosts reads what is on this machine and sends nothing."""
+    if not source.hosts:
+        from crfs.sources.core.recorded import NoTransport
+
+        yield NoTransport(now=session.clock.now())
+        return
+    from crfs.sources.core.http import HttpTransport
+
+    with HttpTransport(source, clock=session.clock.now, key=session.settings.api_key(source.name), land_error=land_error) as transport:
+        yield transport

@@ -1,0 +1,68 @@
+"""A new source from a template is a whole one: it is found, passes the contract's suite, and lints, types and links as all code does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crfs.errors import Conflict, InvalidInput
+from crfs.workflows.source_template import new_source
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what a source needs to be built and tested in."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("samples", "contracts"):
+        shutil.copytree(ROOT / "tests" / name, folder / "tests" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tests" / "sources").mkdir()
+    for name in ("pyproject.toml", "tests/conftest.py", "tests/sources/conftest.py"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def run(checkout: Path, *words: str) -> str:
+    """A Python module of the environment, on the copy."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout / "src"), "CRFS_TEST_FUZZED_BODIES": "20"}
+    done = subprocess.run([sys.executable, "-m", *words], check=False, cwd=checkout, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("template", ["csv", "json"])
+def test_a_new_source_passes_what_every_source_passes(checkout: Path, template: str) -> None:
+    name = f"fresh_{template}"
+    written = new_source(name, template, checkout)
+    assert all(path.is_file() for path in written)
+    code = [str(path.relative_to(checkout)) for path in written if path.suffix == ".py"]
+    run(checkout, "ruff", "format", "--check", *code)
+    run(checkout, "ruff", "check", *code)
+    out = run(checkout, "pytest", "-q", "-p", "no:cacheprovider", "-k", name, "tests/contracts", f"tests/sources/{name}")
+    assert "passed" in out
+
+
+def test_nothing_that_is_there_is_touched(checkout: Path) -> None:
+    before = (checkout / "src/crfs/sources/providers/csv.py").read_bytes()
+    with pytest.raises(Conflict, match="there already"):
+        new_source("csv", "csv", checkout)
+    assert (checkout / "src/crfs/sources/providers/csv.py").read_bytes() == before
+    assert not (checkout / "tests/sources/csv").exists()
+
+
+@pytest.mark.parametrize("name", ["Upper", "a b", "1st", "../up"])
+def test_a_name_that_is_no_modules_name_is_refused(checkout: Path, name: str) -> None:
+    with pytest.raises(InvalidInput, match="lower case"):
+        new_source(name, "csv", checkout)
+
+
+def test_a_folder_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no checkout"):
+        new_source("fresh", "csv", tmp_path)
