@@ -84,6 +84,19 @@ def test(door: Door, source: str) -> ExitCode:
     return ExitCode.DONE if found["works"] or not found["probes"] else ExitCode.NO_SERVICE
 
 
+@sources.command("coverage")
+@click.option("--markdown", is_flag=True, help="As the page of the documentation.")
+@pass_door
+def coverage(door: Door, markdown: bool) -> None:
+    """How many factors the catalogue has by category and provider, and from when."""
+    from crfs.workflows.coverage import coverage, coverage_page
+
+    if markdown:
+        click.echo(coverage_page(), nl=False)
+    else:
+        door.table(coverage(), ["area", "category", "provider", "factors", "since"], empty="The catalogue has no factor.")
+
+
 @sources.command("new")
 @click.argument("name")
 @click.option("--template", type=click.Choice(["csv", "json"]), required=True, help="What the provider's answers look like.")

@@ -1,0 +1,51 @@
+"""What the catalogue covers: factors by category and provider, and from when; made from the definitions alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crfs.credit.catalogue import Catalogue, packaged_catalogue
+from crfs.credit.categories import CATEGORIES, Area
+
+
+def coverage(catalogue: Catalogue | None = None) -> list[dict[str, Any]]:
+    """A row a category and provider: area, category, provider, how many factors, and the first valid day that any of them is known to have.
+
+    ``since`` is null where the definitions do not say.
+    """
+    catalogue = catalogue or packaged_catalogue()
+    found: dict[tuple[str, str], list[Any]] = {}
+    for factor in catalogue.factors.values():
+        found.setdefault((factor.category, catalogue.dataset(factor.dataset).source), []).append(factor.start)
+    order = {area: number for number, area in enumerate(Area)}
+    rows = [
+        {
+            "area": CATEGORIES[category].value if category in CATEGORIES else "",
+            "category": category,
+            "provider": provider,
+            "factors": len(starts),
+            "since": min((start for start in starts if start is not None), default=None),
+        }
+        for (category, provider), starts in found.items()
+    ]
+    rows.sort(key=lambda row: (order.get(CATEGORIES.get(row["category"]), 99), row["category"], row["provider"]))
+    return rows
+
+
+def coverage_page(catalogue: Catalogue | None = None) -> str:
+    """The same as the page of the documentation (``docs/reference/coverage.md``), which a test holds to the catalogue."""
+    rows = coverage(catalogue)
+    lines = [
+        "# Coverage",
+        "",
+        "Made from the catalogue by `crfs sources coverage --markdown > docs/reference/coverage.md`; a test holds it to that.",
+        "",
+        f"{sum(row['factors'] for row in rows)} factors of {len({row['provider'] for row in rows})} providers.",
+        "",
+        "| area | category | provider | factors | from |",
+        "| --- | --- | --- | ---: | --- |",
+    ]
+    lines += [
+        f"| {row['area']} | {row['category']} | {row['provider']} | {row['factors']} | {row['since'] or 'not declared'} |" for row in rows
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,101 @@
+"""When streams are due: at the declared local time, on the declared days, later than asked and never far off."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crfs.bitemporal.release import ReleaseCalendar
+from crfs.bitemporal.tenor import Tenor
+from crfs.credit.catalogue import packaged_catalogue
+from crfs.credit.schedules import next_due
+from crfs.credit.streams import StreamDefinition, stream_from_dict
+from crfs.errors import InvalidInput
+
+NEW_YORK = ZoneInfo("America/New_York")
+CPI = ReleaseCalendar(name="cpi", day=10, months=0, business_days=0, at=time(8, 30), zone="America/New_York")
+_INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001 (zone after)
+
+
+def daily(**more: object) -> StreamDefinition:
+    return StreamDefinition(**{"source": "fred", "name": "rates", "at": time(8, 30), "zone": "America/New_York", **more})  # type: ignore[arg-type]
+
+
+@given(after=_INSTANTS, jitter=st.floats(0, 600), salt=st.text(max_size=5))
+def test_a_daily_stream_is_due_after_its_local_time_on_a_business_day(after: datetime, jitter: float, salt: str) -> None:
+    due = next_due(daily(jitter_seconds=jitter), after, salt=salt)
+    assert due > after
+    local = due.astimezone(NEW_YORK)
+    assert local.weekday() < 5
+    late = (local.replace(tzinfo=None) - datetime.combine(local.date(), time(8, 30))).total_seconds()
+    assert 0 <= late <= jitter
+    assert due - after < timedelta(days=6)
+
+
+@given(after=_INSTANTS)
+def test_asked_again_at_once_it_is_the_same_and_asked_then_it_is_the_next(after: datetime) -> None:
+    stream = daily()
+    due = next_due(stream, after)
+    assert next_due(stream, after) == due
+    assert next_due(stream, due - timedelta(microseconds=1)) == due
+    assert next_due(stream, due) > due
+
+
+def test_half_past_eight_is_half_past_eight_in_summer_and_in_winter() -> None:
+    dues = [next_due(daily(jitter_seconds=0), datetime(2024, month, 5, tzinfo=UTC)) for month in (2, 6)]
+    assert [due.hour for due in dues] == [13, 12]
+
+
+def test_installations_do_not_ask_in_the_same_second() -> None:
+    after = datetime(2024, 5, 6, tzinfo=UTC)
+    dues = {next_due(daily(jitter_seconds=300), after, salt=str(number)) for number in range(200)}
+    assert len(dues) == 200
+    assert max(dues) - min(dues) > timedelta(seconds=250)
+
+
+def test_with_a_calendar_the_stream_is_due_when_the_next_period_is_published() -> None:
+    stream = daily(calendar=CPI, period=Tenor.parse("P1M"), jitter_seconds=0)
+    # March has come; April's value is published on the 10th of May at 08:30 in New York.
+    due = next_due(stream, datetime(2024, 4, 12, tzinfo=UTC), watermark=date(2024, 3, 1))
+    assert due == datetime(2024, 5, 10, 12, 30, tzinfo=UTC)
+
+
+def test_what_has_not_come_on_its_day_is_asked_on_every_business_day_after() -> None:
+    stream = daily(calendar=CPI, period=Tenor.parse("P1M"), jitter_seconds=0)
+    due = next_due(stream, datetime(2024, 5, 10, 13, tzinfo=UTC), watermark=date(2024, 3, 1))
+    assert due == datetime(2024, 5, 13, 12, 30, tzinfo=UTC)
+
+
+def test_a_polled_stream_is_due_so_many_minutes_later() -> None:
+    after = datetime(2024, 5, 6, tzinfo=UTC)
+    stream = StreamDefinition(source="rss", name="feeds", every_minutes=15, jitter_seconds=30)
+    assert timedelta(minutes=15) <= next_due(stream, after) - after < timedelta(minutes=15, seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({}, "either at"),
+        ({"at": "08:30", "every_minutes": 5}, "either at"),
+        ({"every_minutes": 0}, "at least 1"),
+        ({"at": "08:30", "slice": "P1Y"}, "backfill_since"),
+        ({"at": "08:30", "zone": "Mars"}, "time zone"),
+        ({"at": "08:30", "colour": "red"}, "unknown key"),
+        ({"at": "08:30", "calendar": {"name": "x", "at": "08:30", "zone": "UTC"}}, "needs at and period"),
+    ],
+)
+def test_a_stream_that_does_not_fit_is_refused_by_name(wrong: dict[str, object], words: str) -> None:
+    with pytest.raises(InvalidInput, match=words) as caught:
+        stream_from_dict({"source": "fred", "name": "rates", **wrong})
+    assert "rates" in str(caught.value) or "zone" in str(caught.value)
+
+
+def test_every_stream_of_the_catalogue_has_a_next_time() -> None:
+    now = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    for stream in packaged_catalogue().streams.values():
+        for watermark in (None, date(2026, 9, 1)):
+            assert now < next_due(stream, now, watermark=watermark) < now + timedelta(days=400), stream.key

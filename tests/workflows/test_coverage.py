@@ -1,0 +1,41 @@
+"""The coverage page says what the catalogue has, and the catalogue keeps to its own words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crfs.credit.catalogue import packaged_catalogue
+from crfs.credit.categories import CATEGORIES
+from crfs.sources.core import load_source, source_names
+from crfs.workflows.coverage import coverage, coverage_page
+
+ROOT = Path(__file__).parents[2]
+CATALOGUE = packaged_catalogue()
+OF_THE_USER = {"csv"}
+
+
+def test_the_page_is_what_the_catalogue_gives() -> None:
+    """Where this fails: ``crfs sources coverage --markdown > docs/reference/coverage.md``."""
+    assert (ROOT / "docs/reference/coverage.md").read_text(encoding="utf-8") == coverage_page(CATALOGUE)
+
+
+def test_every_factor_is_counted_once_and_every_category_is_one_of_the_list() -> None:
+    rows = coverage(CATALOGUE)
+    assert sum(row["factors"] for row in rows) == len(CATALOGUE.factors)
+    assert {factor.category for factor in CATALOGUE.factors.values()} <= set(CATEGORIES)
+
+
+def test_every_dataset_has_a_source_that_there_is_and_says_its_rights() -> None:
+    there = {*source_names(), "crfs", "portfolio"}
+    for dataset in CATALOGUE.datasets.values():
+        assert dataset.source in there, dataset.name
+        assert dataset.rights or dataset.synthetic or dataset.source in {"crfs", "portfolio"}, dataset.name
+
+
+def test_every_source_has_a_page_and_its_streams_name_it() -> None:
+    for name in source_names():
+        assert (ROOT / "docs/sources" / f"{name}.md").is_file(), name
+        assert load_source(name).provider.title or name in OF_THE_USER, name
+    for stream in CATALOGUE.streams.values():
+        assert stream.source in source_names(), stream.key
+        assert stream.title, stream.key
