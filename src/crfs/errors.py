@@ -11,6 +11,7 @@
     │   └── QuotaExhausted   nothing more until its quota starts anew: ``until`` says when
     ├── Forbidden            the provider's terms do not let it leave the store: look at it here, or ask the provider for the right
     ├── Conflict             the write would rewrite history: say that it is a correction, with a reason
+    ├── Quarantined          an answer looks wrong as a whole and is held back: look at it, release it with a reason, or mend the parser
     ├── ServiceUnavailable   a server of ours is not there, full or of another version: the text says what to do
     └── VerificationFailed   bytes or numbers are not what was recorded: do not trust them
 """
@@ -83,6 +84,10 @@ class Forbidden(CrfsError):
 
 class Conflict(CrfsError):
     """An ingest would give another value for a key that already has one; write it as a correction with a reason."""
+
+
+class Quarantined(CrfsError):
+    """A provider's answer breaks a threshold and is held back; ``crfs quarantine list`` shows it, with its reason and its bytes."""
 
 
 class ServiceUnavailable(CrfsError):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from crfs.errors import NotFound
 from crfs.store.database import Database
 
 
@@ -43,6 +44,19 @@ def earlier(database: Database, payloads: Sequence[str], *, source: str) -> Earl
     with database.reading() as connection:
         row = connection.execute(query, {"payloads": list(payloads), "source": source}).one_or_none()
     return None if row is None else Earlier(parser_version=row.parser_version or "", datasets=tuple(sorted(row.datasets)))
+
+
+def landed_payload(database: Database, sha256: str, *, source: str) -> LandedPayload:
+    """A payload as a source's first fetch brought it."""
+    query = sa.text(
+        "SELECT sha256, stream, url, status, headers, started_at, fetched_at FROM crfs.fetch WHERE sha256 = :sha256 AND source = :source "
+        "ORDER BY fetched_at, fetch_id LIMIT 1"
+    )
+    with database.reading() as connection:
+        row = connection.execute(query, {"sha256": sha256, "source": source}).one_or_none()
+    if row is None:
+        raise NotFound(f"{source} has brought no payload {sha256}")
+    return LandedPayload(**row._mapping)
 
 
 def landed_payloads(database: Database, *, source: str, unless_parsed_by: str) -> Iterator[LandedPayload]:

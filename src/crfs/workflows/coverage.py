@@ -17,8 +17,8 @@ def coverage(catalogue: Catalogue | None = None) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[Any]] = {}
     for factor in catalogue.factors.values():
         found.setdefault((factor.category, catalogue.dataset(factor.dataset).source), []).append(factor.start)
-    order = {area: number for number, area in enumerate(Area)}
-    rows = [
+    areas = [area.value for area in Area]
+    rows: list[dict[str, Any]] = [
         {
             "area": CATEGORIES[category].value if category in CATEGORIES else "",
             "category": category,
@@ -28,7 +28,7 @@ def coverage(catalogue: Catalogue | None = None) -> list[dict[str, Any]]:
         }
         for (category, provider), starts in found.items()
     ]
-    rows.sort(key=lambda row: (order.get(CATEGORIES.get(row["category"]), 99), row["category"], row["provider"]))
+    rows.sort(key=lambda row: (areas.index(row["area"]) if row["area"] in areas else len(areas), row["category"], row["provider"]))
     return rows
 
 

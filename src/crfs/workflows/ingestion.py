@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import CrfsError, InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
 from crfs.workflows.ahead import ahead
 from crfs.workflows.jobs import JobContext, run_job
+from crfs.workflows.quarantine import hold_rejected, keep_shapes, require_trust
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.transports import transport_of
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.catalogue import Catalogue
+    from crfs.quality.thresholds import Shape
     from crfs.sources.core import Payload, Query, Source
     from crfs.store.append import Delivery
+    from crfs.store.reparsing import LandedPayload
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,23 +118,13 @@ def ingest_in_job(
 def parse_again(session: Session, source_name: str, *, progress: Progress = no_progress) -> IngestReport:
     """Read every landed payload of a source again that its present parser has not read: a mended parser mends history."""
     from crfs.sources.core import load_source
-    from crfs.sources.core.contract import Payload
     from crfs.store.reparsing import landed_payloads
 
     source = load_source(source_name)
 
     def landed() -> Iterator[Payload]:
         for item in landed_payloads(session.database, source=source.name, unless_parsed_by=source.parser_version):
-            yield Payload(
-                source=source.name,
-                stream=item.stream,
-                body=session.landed(item.sha256),
-                url=item.url,
-                status=item.status,
-                headers=item.headers,
-                started_at=item.started_at,
-                fetched_at=item.fetched_at,
-            )
+            yield _payload(session, source.name, item)
 
     def work(job: JobContext) -> IngestReport:
         report = IngestReport(source=source_name)
@@ -148,12 +141,42 @@ class _Arrival:
     payloads: list[Payload]
     deliveries: list[Delivery]
     origins: dict[str, list[str]]
+    shapes: list[tuple[Payload, Shape]]
+
+
+def take_in_landed(session: Session, source_name: str, sha256: str, *, job: JobContext) -> IngestReport:
+    """Parse and publish one landed payload, whatever it looks like: somebody has looked at it."""
+    from crfs.sources.core import load_source
+    from crfs.store.reparsing import landed_payload
+
+    source, report = load_source(source_name), IngestReport(source=source_name)
+    payload = _payload(session, source_name, landed_payload(session.database, sha256, source=source_name))
+    _take_in(session, source, [payload], report=report, job=job, landed=True)
+    return report
+
+
+def _payload(session: Session, source: str, item: LandedPayload) -> Payload:
+    from crfs.sources.core.contract import Payload
+
+    return Payload(
+        source=source,
+        stream=item.stream,
+        body=session.landed(item.sha256),
+        url=item.url,
+        status=item.status,
+        headers=item.headers,
+        started_at=item.started_at,
+        fetched_at=item.fetched_at,
+    )
 
 
 def _take_in(
     session: Session, source: Source, payloads: Iterable[Payload], *, report: IngestReport, job: JobContext, landed: bool = False
 ) -> None:
-    """Land, parse and publish; payloads that were ``landed`` long ago are noted as read only when their rows are published."""
+    """Land, parse, look at and publish.
+
+    Payloads that were ``landed`` long ago are noted as read only when their rows are published, and what they look like is no news.
+    """
     catalogue = session.catalogue()
     with (
         ahead(payloads) as coming,
@@ -164,6 +187,7 @@ def _take_in(
             if landed:
                 for payload in arrival.payloads:
                     _land(session, source, payload, report, job)
+            keep_shapes(session, source, arrival.shapes)
             job.progress(f"{source.name}: {arrival.payloads[-1].stream}", report.payloads, None)
 
 
@@ -256,6 +280,7 @@ def _rows(
 
     tables: dict[str, list[pl.DataFrame]] = {}
     origins: dict[str, list[str]] = {}
+    shapes: list[tuple[Payload, Shape]] = []
     for payload in group:
         classification = source.classify(payload).value if landed else _land(session, source, payload, report, job)
         if classification in {"EMPTY", "RETRY", "QUOTA", "AUTH", "BAD_REQUEST"}:
@@ -264,6 +289,11 @@ def _rows(
         parsed = source.parse(payload, catalogue)
         _note_rejected(report, payload, parsed.rejected)
         keep_rejected(session.database, payload.sha256, source.parser_version, parsed.rejected, job.fence.job_id)
+        if parsed.rejected.height:
+            hold_rejected(session, source, payload, parsed.rejected, job_id=job.fence.job_id)
+        if source.hosts and not landed:
+            shape = require_trust(session, source, payload, parsed, job_id=job.fence.job_id)
+            shapes.append((payload, shape))
         for dataset, table in parsed.tables.items():
             tables.setdefault(dataset, []).append(table)
             origins.setdefault(payload.sha256, []).append(dataset)
@@ -277,7 +307,7 @@ def _rows(
         last = delivery.rows["valid_time"].dt.date().max()
         assert isinstance(last, date)
         report.last_valid_day = max(report.last_valid_day or last, last)
-    return _Arrival(payloads=group, deliveries=deliveries, origins=origins)
+    return _Arrival(payloads=group, deliveries=deliveries, origins=origins, shapes=shapes)
 
 
 def _publish(session: Session, source: Source, arrival: _Arrival, catalogue: Catalogue, *, report: IngestReport, job: JobContext) -> None:

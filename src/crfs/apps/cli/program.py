@@ -33,7 +33,9 @@ COMMANDS = {
     "replay": (f"{_COMMANDS}.replay:replay", "Compute a result again and compare it to the byte."),
     "verify": (f"{_COMMANDS}.verify:verify", "Whether every byte and every book of the store is what it was."),
     "payloads": (f"{_COMMANDS}.payloads:payloads", "The raw bytes behind a number."),
-    "jobs": (f"{_COMMANDS}.jobs:jobs", "The ledger of long work."),
+    "jobs": (f"{_COMMANDS}.jobs:jobs", "The ledger of long work, and when streams are due."),
+    "quarantine": (f"{_COMMANDS}.quarantine:quarantine", "Answers that were held back, and rows that were refused."),
+    "alerts": (f"{_COMMANDS}.alerts:alerts", "What needs somebody's attention, from opened to closed."),
 }
 """Every command: where it is, and what it says of itself."""
 

@@ -10,12 +10,15 @@ from celery.beat import Scheduler
 
 from crfs.apps.worker.tasks import WORK
 from crfs.errors import CrfsError
+from crfs.workflows.alerts import watch_sources
 from crfs.workflows.job_kinds import to_do
 from crfs.workflows.session import Session
 from crfs.workflows.streams import seconds_until_due, submit_due
 
 _log = logging.getLogger("crfs.beat")
 AT_MOST_SECONDS = 5.0
+_WATCH_EVERY = 6
+"""So many beats apart the rules of source health are evaluated."""
 _SENT_AGAIN_AFTER = 12
 """So many beats after it was sent, the id of a job that nobody has claimed is sent again: its message may be lost."""
 
@@ -37,6 +40,8 @@ def scheduler_of(session: Session) -> type[Scheduler]:
             self._beats += 1
             try:
                 submit_due(session)
+                if self._beats % _WATCH_EVERY == 1:
+                    watch_sources(session)
                 waiting = [str(job_id) for job_id in to_do(session)]
                 for job_id in waiting:
                     if self._beats - self._sent.get(job_id, -_SENT_AGAIN_AFTER) >= _SENT_AGAIN_AFTER:

@@ -1,0 +1,88 @@
+"""``crfs alerts``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from crfs.apps.cli.door import Door, pass_door
+from crfs.apps.cli.lazily import group
+
+
+@group("alerts")
+def alerts() -> None:
+    """What needs somebody's attention, from opened to closed."""
+
+
+@alerts.command("list")
+@click.option("--all", "every", is_flag=True, help="Closed ones too.")
+@pass_door
+def list_(door: Door, every: bool) -> None:
+    """Alerts as they stand now, the newest first; the rules are evaluated first."""
+    from crfs.workflows.alerts import list_alerts, watch_sources
+
+    with door.session() as session:
+        watch_sources(session)
+        found = list_alerts(session, live_only=not every)
+    door.table(found, ["alert_id", "severity", "state", "title", "opened_at", "last_seen_at", "occurrences"], empty="There is no alert.")
+
+
+@alerts.command("show")
+@click.argument("alert", type=int)
+@pass_door
+def show(door: Door, alert: int) -> None:
+    """One alert: its evidence, and who did what to it when."""
+    from crfs.workflows.alerts import show_alert
+
+    with door.session() as session:
+        document = show_alert(session, alert)
+    _write(door, document)
+
+
+@alerts.command("ack")
+@click.argument("alert", type=int)
+@click.option("--note", help="Kept in its history.")
+@pass_door
+def ack(door: Door, alert: int, note: str | None) -> None:
+    """Say that somebody is on it."""
+    _act(door, alert, "acknowledge", note=note)
+
+
+@alerts.command("silence")
+@click.argument("alert", type=int)
+@click.option("--until", required=True, metavar="TIME", help="Open it again after this time, if its condition is still there.")
+@click.option("--note", help="Kept in its history.")
+@pass_door
+def silence(door: Door, alert: int, until: str, note: str | None) -> None:
+    """Say that nobody wants to hear of it until a time."""
+    _act(door, alert, "silence", note=note, until=until)
+
+
+@alerts.command("close")
+@click.argument("alert", type=int)
+@click.option("--note", help="Kept in its history.")
+@pass_door
+def close(door: Door, alert: int, note: str | None) -> None:
+    """Close it; if its condition is still there, the rules open a new one."""
+    _act(door, alert, "close", note=note)
+
+
+def _act(door: Door, alert: int, act: str, **options: Any) -> None:
+    from crfs.workflows.alerts import act_on_alert
+
+    with door.session() as session:
+        document = act_on_alert(session, alert, act, **options)
+    _write(door, document)
+
+
+def _write(door: Door, document: dict[str, Any]) -> None:
+    from crfs.apps.cli.screen import cell
+
+    lines = [f"{name:20} {cell(value)}" for name, value in document.items() if name != "events"]
+    lines += [
+        f"{cell(event['at'])}  {event['from_state'] or '':12} → {event['to_state']:12} {event['actor']}"
+        + (f": {event['note']}" if event["note"] else "")
+        for event in document["events"]
+    ]
+    door.lines(document, *lines)

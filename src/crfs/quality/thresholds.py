@@ -1,0 +1,166 @@
+"""Whether an answer as a whole looks like the ones before it: shares of bad rows, lost rows, other headers, other units, other scales.
+
+A bad cell is rejected alone. When many are bad, or everything is a hundred times larger than yesterday, the answer is not to be trusted at
+all: it is held back, and a person looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+
+class Threshold(StrEnum):
+    """What an answer may break; each fails the run that brought it."""
+
+    REJECTED_SHARE = "rejected_share"
+    ROW_COUNT_DROP = "row_count_drop"
+    STALENESS = "staleness"
+    HEADER_CHANGE = "header_change"
+    UNIT_CHANGE = "unit_change"
+    SCALE_JUMP = "scale_jump"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much is too much.
+
+    ``rejected_share`` of the rows, where at least ``rejected_rows`` are bad; ``row_count_drop`` is the share of rows that may be lost between
+    two answers to the same question of at least ``least_rows``; ``scale_jump`` is how many times larger or smaller the typical size of a
+    series may be than in the answer before.
+    """
+
+    rejected_share: float = 0.2
+    rejected_rows: int = 10
+    row_count_drop: float = 0.5
+    least_rows: int = 20
+    scale_jump: float = 50.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What an answer looks like: rows accepted, names of its fields, units that it states, typical sizes by series, newest valid day.
+
+    ``sizes`` are medians of absolute values other than zero. ``question`` tells which answers may be compared row by row: those to the same
+    question.
+    """
+
+    question: str
+    row_count: int
+    header: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    newest: date | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "question": self.question,
+            "row_count": self.row_count,
+            "header": list(self.header),
+            "units": dict(self.units),
+            "sizes": dict(self.sizes),
+            "newest": self.newest.isoformat() if self.newest else None,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Shape:
+        """A shape from its JSON form."""
+        return cls(
+            question=data["question"],
+            row_count=data["row_count"],
+            header=tuple(data["header"]),
+            units=data["units"],
+            sizes=data["sizes"],
+            newest=date.fromisoformat(data["newest"]) if data["newest"] else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A threshold that an answer breaks, in words and in numbers."""
+
+    threshold: Threshold
+    detail: str
+    evidence: Mapping[str, Any]
+
+
+def breaches(before: Shape | None, now: Shape, *, rejected_rows: int, bounds: Bounds | None = None) -> list[Breach]:
+    """The thresholds that an answer breaks against the answer ``before`` it (None: it is the first of its kind).
+
+    >>> yesterday = Shape(question="all", row_count=100, sizes={"UNRATE": 4.1})
+    >>> today = Shape(question="all", row_count=40, sizes={"UNRATE": 0.041})
+    >>> [str(breach.threshold) for breach in breaches(yesterday, today, rejected_rows=0)]
+    ['row_count_drop', 'scale_jump']
+    """
+    bounds = bounds or Bounds()
+    found: list[Breach] = []
+    total = now.row_count + rejected_rows
+    if rejected_rows >= bounds.rejected_rows and rejected_rows > bounds.rejected_share * total:
+        found.append(
+            Breach(
+                threshold=Threshold.REJECTED_SHARE,
+                detail=f"{rejected_rows} of {total} rows are bad, more than {bounds.rejected_share:.0%}",
+                evidence={"rejected": rejected_rows, "rows": total, "bound": bounds.rejected_share},
+            )
+        )
+    if before is None:
+        return found
+    if before.question == now.question:
+        found += _same_question(before, now, bounds)
+    lost = [name for name in before.header if name not in set(now.header)] if now.header else []
+    if lost:
+        found.append(
+            Breach(
+                threshold=Threshold.HEADER_CHANGE,
+                detail=f"the answer no longer has {', '.join(lost[:5])}" + (f" and {len(lost) - 5} more" if len(lost) > 5 else ""),
+                evidence={"lost": lost, "new": [name for name in now.header if name not in set(before.header)]},
+            )
+        )
+    changed = {name: (unit, now.units[name]) for name, unit in before.units.items() if name in now.units and now.units[name] != unit}
+    if changed:
+        name, (old, new) = next(iter(changed.items()))
+        found.append(
+            Breach(
+                threshold=Threshold.UNIT_CHANGE,
+                detail=f"the unit of {name} was {old!r} and is {new!r}" + (f", and {len(changed) - 1} more" if len(changed) > 1 else ""),
+                evidence={"changed": {key: list(pair) for key, pair in changed.items()}},
+            )
+        )
+    jumps = {name: now.sizes[name] / size for name, size in before.sizes.items() if size > 0 and now.sizes.get(name, 0) > 0}
+    far = {name: ratio for name, ratio in jumps.items() if ratio >= bounds.scale_jump or ratio <= 1 / bounds.scale_jump}
+    if far:
+        name, ratio = max(far.items(), key=lambda item: abs(item[1]))
+        found.append(
+            Breach(
+                threshold=Threshold.SCALE_JUMP,
+                detail=f"values of {name} are typically {ratio:.4g} times what they were"
+                + (f"; so {len(far) - 1} more" if len(far) > 1 else ""),
+                evidence={"ratios": far, "bound": bounds.scale_jump},
+            )
+        )
+    return found
+
+
+def _same_question(before: Shape, now: Shape, bounds: Bounds) -> list[Breach]:
+    found = []
+    if before.row_count >= bounds.least_rows and now.row_count < (1 - bounds.row_count_drop) * before.row_count:
+        found.append(
+            Breach(
+                threshold=Threshold.ROW_COUNT_DROP,
+                detail=f"{now.row_count} rows came, {before.row_count} the time before to the same question",
+                evidence={"rows": now.row_count, "before": before.row_count, "bound": bounds.row_count_drop},
+            )
+        )
+    if before.newest is not None and now.newest is not None and now.newest < before.newest:
+        found.append(
+            Breach(
+                threshold=Threshold.STALENESS,
+                detail=f"the newest value is of {now.newest}, that of the time before was of {before.newest}: an older answer is served again",
+                evidence={"newest": now.newest.isoformat(), "before": before.newest.isoformat()},
+            )
+        )
+    return found

@@ -1,0 +1,170 @@
+"""Quarantine: answers that were held back, and rows that were refused, each with its reason and the payload that it points into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from crfs.errors import NotFound
+from crfs.store.database import Database
+
+REJECTED_ROWS = "rejected_rows"
+"""The rule of an item whose bad rows were left out while the others were published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineItem:
+    """A payload in quarantine: ``rule`` is the threshold that held it back, or ``rejected_rows``."""
+
+    quarantine_id: int
+    source: str
+    stream: str
+    sha256: str
+    parser_version: str
+    rule: str
+    detail: str
+    evidence: Mapping[str, Any]
+    state: str
+    opened_at: datetime
+    job_id: UUID | None
+    released_at: datetime | None
+    released_by: str | None
+    release_reason: str | None
+    batch_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedRow:
+    """A place in a payload that was refused; ``row`` counts its data rows from 1, and is None where the whole body is meant."""
+
+    row: int | None
+    column: str | None
+    reason: str
+    detail: str
+
+
+_COLUMNS = ", ".join(QuarantineItem.__dataclass_fields__)
+
+
+def hold(
+    database: Database,
+    *,
+    source: str,
+    stream: str,
+    sha256: str,
+    parser_version: str,
+    rule: str,
+    detail: str,
+    evidence: Mapping[str, Any],
+    at: datetime,
+    job_id: UUID | None,
+) -> int:
+    """Put a payload into quarantine; the same payload, parser and rule again is the same item."""
+    values = {
+        "source": source, "stream": stream, "sha256": sha256, "parser_version": parser_version, "rule": rule, "detail": detail[:2000],
+        "evidence": json.dumps(evidence), "at": at, "job_id": job_id, "tenant_id": database.tenant_id,
+    }  # fmt: skip
+    with database.writing() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO crfs.quarantine (source, stream, sha256, parser_version, rule, detail, evidence, state, opened_at, job_id, tenant_id) "
+                "VALUES (:source, :stream, :sha256, :parser_version, :rule, :detail, CAST(:evidence AS jsonb), 'held', :at, :job_id, :tenant_id) "
+                "ON CONFLICT DO NOTHING"
+            ),
+            values,
+        )
+        found: int = connection.execute(
+            sa.text(
+                "SELECT quarantine_id FROM crfs.quarantine WHERE sha256 = :sha256 AND parser_version = :parser_version AND rule = :rule"
+            ),
+            values,
+        ).scalar_one()
+    return found
+
+
+def items(database: Database, *, state: str | None = None, source: str | None = None, limit: int = 200) -> list[QuarantineItem]:
+    """Items of quarantine, the newest first."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            sa.text(
+                f"SELECT {_COLUMNS} FROM crfs.quarantine WHERE (CAST(:state AS text) IS NULL OR state = :state) "
+                "AND (CAST(:source AS text) IS NULL OR source = :source) ORDER BY quarantine_id DESC LIMIT :limit"
+            ),
+            {"state": state, "source": source, "limit": limit},
+        ).all()
+    return [QuarantineItem(**row._mapping) for row in rows]
+
+
+def item(database: Database, quarantine_id: int) -> QuarantineItem:
+    """One item."""
+    with database.reading() as connection:
+        row = connection.execute(
+            sa.text(f"SELECT {_COLUMNS} FROM crfs.quarantine WHERE quarantine_id = :id"), {"id": quarantine_id}
+        ).one_or_none()
+    if row is None:
+        raise NotFound(f"nothing in quarantine has the number {quarantine_id}; crfs quarantine list shows what there is")
+    return QuarantineItem(**row._mapping)
+
+
+def is_released(database: Database, sha256: str) -> bool:
+    """Whether somebody has released this very payload: what it was held back for is then known and accepted."""
+    with database.reading() as connection:
+        found = connection.execute(
+            sa.text("SELECT 1 FROM crfs.quarantine WHERE sha256 = :sha256 AND state = 'released' AND rule <> :rows LIMIT 1"),
+            {"sha256": sha256, "rows": REJECTED_ROWS},
+        ).scalar()
+    return found is not None
+
+
+def rejected_rows(database: Database, sha256: str, parser_version: str, *, limit: int = 1000) -> list[RejectedRow]:
+    """The rows of a payload that a parser refused."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            sa.text(
+                "SELECT row_number, column_name, reason, detail FROM crfs.rejected_row WHERE sha256 = :sha256 AND parser_version = :version "
+                "ORDER BY rejected_id LIMIT :limit"
+            ),
+            {"sha256": sha256, "version": parser_version, "limit": limit},
+        ).all()
+    return [RejectedRow(row=row.row_number, column=row.column_name, reason=row.reason, detail=row.detail) for row in rows]
+
+
+def release(database: Database, quarantine_id: int, *, at: datetime, reason: str, batch_id: int | None) -> None:
+    """Mark an item as released, by whom and why."""
+    with database.writing() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE crfs.quarantine SET state = 'released', released_at = :at, released_by = :actor, release_reason = :reason, "
+                "batch_id = :batch_id WHERE quarantine_id = :id AND state = 'held'"
+            ),
+            {"at": at, "actor": database.actor, "reason": reason, "batch_id": batch_id, "id": quarantine_id},
+        )
+
+
+def last_shape(database: Database, source: str, kind: str) -> Mapping[str, Any] | None:
+    """What the last accepted answer of a kind looked like."""
+    with database.reading() as connection:
+        shape: Mapping[str, Any] | None = connection.execute(
+            sa.text("SELECT shape FROM crfs.payload_shape WHERE source = :source AND shape_of = :kind"), {"source": source, "kind": kind}
+        ).scalar()
+    return shape
+
+
+def keep_shape(database: Database, source: str, kind: str, *, sha256: str, row_count: int, shape: Mapping[str, Any], at: datetime) -> None:
+    """Keep what an accepted answer looks like, for the next one of its kind; an older answer does not replace a newer one."""
+    with database.writing(durable=False) as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO crfs.payload_shape (source, shape_of, sha256, observed_at, row_count, shape) "
+                "VALUES (:source, :kind, :sha256, :at, :row_count, CAST(:shape AS jsonb)) ON CONFLICT (source, shape_of) DO UPDATE SET "
+                "sha256 = :sha256, observed_at = :at, row_count = :row_count, shape = CAST(:shape AS jsonb) "
+                "WHERE payload_shape.observed_at <= :at"
+            ),
+            {"source": source, "kind": kind, "sha256": sha256, "at": at, "row_count": row_count, "shape": json.dumps(shape)},
+        )

@@ -1,0 +1,128 @@
+"""Alerts at work: rules look at what is known, conditions open and close alerts, people acknowledge, silence and close them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import Conflict, InvalidInput
+from crfs.workflows.session import Session
+from crfs.workflows.times import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crfs.monitoring.alert_states import Act, Condition
+
+
+def watch_sources(session: Session) -> list[int]:
+    """Evaluate the rules of source health and bring the alerts up to date; the numbers of those that opened now."""
+    from crfs.monitoring.source_health import RULES, SourceHealth, StreamHealth, conditions
+    from crfs.store.quarantine import REJECTED_ROWS, items
+    from crfs.store.source_states import source_states, stream_states
+    from crfs.workflows.streams import scheduled
+
+    now = session.clock.now()
+    held: dict[str, int] = {}
+    for item in items(session.database, state="held", limit=10_000):
+        if item.rule != REJECTED_ROWS:
+            held[item.source] = held.get(item.source, 0) + 1
+    states = source_states(session.database)
+    sources = [
+        SourceHealth(
+            source=name,
+            failures=state.failures,
+            open_until=state.open_until,
+            parked_until=state.parked_until,
+            last_success_at=state.last_success_at,
+            last_error=state.last_error,
+            held=held.pop(name, 0),
+        )
+        for name, state in states.items()
+    ]
+    sources += [SourceHealth(source=name, held=count) for name, count in held.items()]
+    kept = stream_states(session.database)
+    streams = []
+    for stream in scheduled(session):
+        state = kept.get(stream.key)
+        if state is None:
+            continue
+        too_old = stream.stale_after.after(state.last_success_at) if stream.stale_after and state.last_success_at else None
+        streams.append(
+            StreamHealth(
+                stream=stream.key,
+                failures=state.failures,
+                last_success_at=state.last_success_at,
+                last_error=state.last_error,
+                stale_since=too_old if too_old is not None and too_old <= now else None,
+            )
+        )
+    return settle(session, RULES, conditions(sources, streams, now=now))
+
+
+def settle(session: Session, rules: Sequence[str], seen: Sequence[Condition]) -> list[int]:
+    """Bring the alerts of some rules up to date with what the rules see now; the numbers of alerts that opened."""
+    from crfs.monitoring.alert_states import AlertState, Severity, Standing, after_sighting
+    from crfs.store.alerts import alerts, change, open_alert, see_again
+
+    now = session.clock.now()
+    live = {(alert.rule, alert.subject): alert for alert in alerts(session.database, rules=rules, limit=100_000)}
+    opened = []
+    for condition in seen:
+        alert = live.pop((condition.rule, condition.subject), None)
+        standing = (
+            None
+            if alert is None
+            else Standing(state=AlertState(alert.state), severity=Severity(alert.severity), silenced_until=alert.silenced_until)
+        )
+        state = after_sighting(standing, condition, now)
+        assert state is not None
+        facts: dict[str, Any] = {
+            "severity": condition.severity.value, "title": condition.title, "evidence": condition.evidence, "at": now,
+        }  # fmt: skip
+        if alert is None:
+            number = open_alert(session.database, rule=condition.rule, subject=condition.subject, **facts)
+            if number is not None:
+                opened.append(number)
+        else:
+            see_again(session.database, alert.alert_id, state=state.value, **facts)
+    for alert in live.values():
+        change(session.database, alert.alert_id, expected=alert.state, state=AlertState.CLOSED.value, at=now, note="its condition has gone")
+    return opened
+
+
+def list_alerts(session: Session, *, live_only: bool = True) -> list[dict[str, Any]]:
+    """Alerts, the newest first; those that are not closed, if ``live_only``."""
+    from crfs.store.alerts import alerts
+
+    return [asdict(alert) for alert in alerts(session.database, live_only=live_only)]
+
+
+def show_alert(session: Session, alert_id: int) -> dict[str, Any]:
+    """One alert with its history."""
+    from crfs.store.alerts import alert
+
+    found, events = alert(session.database, alert_id)
+    return {**asdict(found), "events": [asdict(event) for event in events]}
+
+
+def act_on_alert(session: Session, alert_id: int, act: Act | str, *, note: str | None = None, until: str | None = None) -> dict[str, Any]:
+    """Acknowledge, silence (``until`` a time) or close an alert, with a note that is kept."""
+    from crfs.monitoring.alert_states import Act, AlertState, after_act
+    from crfs.store.alerts import alert, change
+
+    wanted = Act(act)
+    now = session.clock.now()
+    end: datetime | None = None
+    if wanted is Act.SILENCE:
+        if until is None:
+            raise InvalidInput("say until when it is silent: --until TIME")
+        end = parse_instant(until, what="until")
+        if end <= now:
+            raise InvalidInput(f"until {until} lies in the past")
+    found, _ = alert(session.database, alert_id)
+    state = after_act(AlertState(found.state), wanted)
+    if not change(session.database, alert_id, expected=found.state, state=state.value, at=now, note=note, silenced_until=end):
+        raise Conflict(f"alert {alert_id} has just been changed by somebody else; look at it again")
+    return show_alert(session, alert_id)

@@ -1,0 +1,105 @@
+"""Quarantine at work: answers are compared with the ones before them, and what is not to be trusted is held back with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from crfs.errors import Quarantined
+from crfs.workflows.session import Session
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.quality.thresholds import Shape
+    from crfs.sources.core import Parsed, Payload, Source
+
+
+def require_trust(session: Session, source: Source, payload: Payload, parsed: Parsed, *, job_id: UUID | None) -> Shape:
+    """The shape of an answer, if it breaks no threshold; else it is held, and :class:`~crfs.errors.Quarantined` says why.
+
+    A payload that somebody has released is trusted.
+    """
+    from crfs.quality.thresholds import Shape, breaches
+    from crfs.sources.core.shapes import kind_of_answer, shape_of
+    from crfs.store.quarantine import hold, is_released, last_shape
+
+    shape = shape_of(payload, parsed.tables)
+    kept = last_shape(session.database, source.name, kind_of_answer(payload))
+    before = None if kept is None else Shape.from_dict(kept)
+    broken = breaches(before, shape, rejected_rows=parsed.rejected["row"].drop_nulls().n_unique())
+    if not broken or is_released(session.database, payload.sha256):
+        return shape
+    numbers = [
+        hold(
+            session.database,
+            source=source.name,
+            stream=payload.stream,
+            sha256=payload.sha256,
+            parser_version=source.parser_version,
+            rule=breach.threshold.value,
+            detail=breach.detail,
+            evidence=breach.evidence,
+            at=session.clock.now(),
+            job_id=job_id,
+        )
+        for breach in broken
+    ]
+    raise Quarantined(
+        f"{source.name}: {payload.stream}: {'; '.join(breach.detail for breach in broken)}. The answer is held back: look at it "
+        f"(crfs quarantine show {numbers[0]}), and release it with a reason if it is right (crfs quarantine release {numbers[0]})"
+    )
+
+
+def keep_shapes(session: Session, source: Source, shapes: Iterable[tuple[Payload, Shape]]) -> None:
+    """Note what accepted answers look like, for the next ones."""
+    from crfs.sources.core.shapes import kind_of_answer
+    from crfs.store.quarantine import keep_shape
+
+    for payload, shape in shapes:
+        keep_shape(
+            session.database,
+            source.name,
+            kind_of_answer(payload),
+            sha256=payload.sha256,
+            row_count=shape.row_count,
+            shape=shape.to_dict(),
+            at=payload.fetched_at,
+        )
+
+
+def hold_rejected(session: Session, source: Source, payload: Payload, rejected: pl.DataFrame, *, job_id: UUID | None) -> None:
+    """Note that some rows of a payload were refused; the others are published."""
+    from crfs.store.quarantine import REJECTED_ROWS, hold
+
+    counts = {str(reason): count for reason, count in rejected.group_by("reason").len().sort("reason").rows()}
+    first = rejected.row(0, named=True)
+    hold(
+        session.database,
+        source=source.name,
+        stream=payload.stream,
+        sha256=payload.sha256,
+        parser_version=source.parser_version,
+        rule=REJECTED_ROWS,
+        detail=f"{rejected.height} cells or rows refused, the first: row {first['row']}, column {first['column']}: {first['detail']}",
+        evidence={"reasons": counts},
+        at=session.clock.now(),
+        job_id=job_id,
+    )
+
+
+def list_quarantine(session: Session, *, held_only: bool = True, source: str | None = None) -> list[dict[str, Any]]:
+    """What is in quarantine, the newest first."""
+    from crfs.store.quarantine import items
+
+    return [asdict(item) for item in items(session.database, state="held" if held_only else None, source=source)]
+
+
+def show_quarantine(session: Session, quarantine_id: int) -> dict[str, Any]:
+    """One item, with the places in its payload that were refused."""
+    from crfs.store.quarantine import item, rejected_rows
+
+    found = item(session.database, quarantine_id)
+    return {**asdict(found), "rejected": [asdict(row) for row in rejected_rows(session.database, found.sha256, found.parser_version)]}

@@ -1,0 +1,40 @@
+"""Releasing from quarantine: what was held is published, with the reason that somebody gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crfs.errors import InvalidInput
+from crfs.workflows.ingestion import take_in_landed
+from crfs.workflows.jobs import run_job
+from crfs.workflows.session import Progress, Session, no_progress
+
+
+def release_quarantine(session: Session, quarantine_id: int, *, reason: str, progress: Progress = no_progress) -> dict[str, Any]:
+    """Publish what an item holds, as the present parser and catalogue read it: a changed rule is how refused rows come in.
+
+    An answer that was held back is published whole; of refused rows those come in that are no longer refused, and the item stays where
+    some still are.
+    """
+    from crfs.store.quarantine import REJECTED_ROWS, item, release
+
+    if not reason.strip():
+        raise InvalidInput("say why it is released: a reason is kept with it (--reason)")
+    found = item(session.database, quarantine_id)
+    if found.state != "held":
+        raise InvalidInput(f"item {quarantine_id} was released already, by {found.released_by}: {found.release_reason}")
+    specification = {"quarantine_id": quarantine_id, "reason": reason}
+    report = run_job(
+        session, "release", specification, lambda job: take_in_landed(session, found.source, found.sha256, job=job), progress=progress
+    )
+    still = report.rejected_rows
+    released = found.rule != REJECTED_ROWS or not still
+    if released:
+        release(
+            session.database,
+            quarantine_id,
+            at=session.clock.now(),
+            reason=reason,
+            batch_id=report.batches[-1] if report.batches else None,
+        )
+    return {"quarantine_id": quarantine_id, "released": released, "still_rejected": still, "ingest": report.to_dict()}
