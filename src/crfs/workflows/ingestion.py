@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ def ingest_in_job(
     asked = replay is None and bool(source.hosts)
     try:
         with _payloads(session, source, query, replay, report=report, job=job, backfill=backfill) as payloads:
-            _take_in(session, source, payloads, report=report, job=job)
+            _take_in(session, source, payloads, report=report, job=job, origin=_Origin.PROVIDER if asked else _Origin.FILES)
     except QuotaExhausted as error:
         park_source(session.database, source_name, until=error.until, reason=str(error))
         raise
@@ -128,10 +129,20 @@ def parse_again(session: Session, source_name: str, *, progress: Progress = no_p
 
     def work(job: JobContext) -> IngestReport:
         report = IngestReport(source=source_name)
-        _take_in(session, source, landed(), report=report, job=job, landed=True)
+        _take_in(session, source, landed(), report=report, job=job, origin=_Origin.LANDED)
         return report
 
     return run_job(session, "reparse", {"source": source_name, "parser_version": source.parser_version}, work, progress=progress)
+
+
+class _Origin(Enum):
+    """Where payloads come from: a provider just now, whose answers are compared with the ones before; files that somebody chose; or the
+    landing zone, where they have been landed long ago.
+    """
+
+    PROVIDER = "provider"
+    FILES = "files"
+    LANDED = "landed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +162,7 @@ def take_in_landed(session: Session, source_name: str, sha256: str, *, job: JobC
 
     source, report = load_source(source_name), IngestReport(source=source_name)
     payload = _payload(session, source_name, landed_payload(session.database, sha256, source=source_name))
-    _take_in(session, source, [payload], report=report, job=job, landed=True)
+    _take_in(session, source, [payload], report=report, job=job, origin=_Origin.LANDED)
     return report
 
 
@@ -171,20 +182,17 @@ def _payload(session: Session, source: str, item: LandedPayload) -> Payload:
 
 
 def _take_in(
-    session: Session, source: Source, payloads: Iterable[Payload], *, report: IngestReport, job: JobContext, landed: bool = False
+    session: Session, source: Source, payloads: Iterable[Payload], *, report: IngestReport, job: JobContext, origin: _Origin
 ) -> None:
-    """Land, parse, look at and publish.
-
-    Payloads that were ``landed`` long ago are noted as read only when their rows are published, and what they look like is no news.
-    """
+    """Land, parse, look at and publish; landed payloads are noted as read only when their rows are published."""
     catalogue = session.catalogue()
     with (
         ahead(payloads) as coming,
-        ahead(_parsed(session, source, coming, catalogue, report=report, job=job, landed=landed), depth=2) as parsed,
+        ahead(_parsed(session, source, coming, catalogue, report=report, job=job, origin=origin), depth=2) as parsed,
     ):
         for arrival in parsed:
             _publish(session, source, arrival, catalogue, report=report, job=job)
-            if landed:
+            if origin is _Origin.LANDED:
                 for payload in arrival.payloads:
                     _land(session, source, payload, report, job)
             keep_shapes(session, source, arrival.shapes)
@@ -263,15 +271,15 @@ def _parsed(
     *,
     report: IngestReport,
     job: JobContext,
-    landed: bool,
+    origin: _Origin,
 ) -> Iterator[_Arrival]:
     """Payloads a delivery, each landed and then parsed."""
     for group in _deliveries(payloads):
-        yield _rows(session, source, group, catalogue, report=report, job=job, landed=landed)
+        yield _rows(session, source, group, catalogue, report=report, job=job, origin=origin)
 
 
 def _rows(
-    session: Session, source: Source, group: list[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext, landed: bool
+    session: Session, source: Source, group: list[Payload], catalogue: Catalogue, *, report: IngestReport, job: JobContext, origin: _Origin
 ) -> _Arrival:
     import polars as pl
 
@@ -282,7 +290,7 @@ def _rows(
     origins: dict[str, list[str]] = {}
     shapes: list[tuple[Payload, Shape]] = []
     for payload in group:
-        classification = source.classify(payload).value if landed else _land(session, source, payload, report, job)
+        classification = source.classify(payload).value if origin is _Origin.LANDED else _land(session, source, payload, report, job)
         if classification in {"EMPTY", "RETRY", "QUOTA", "AUTH", "BAD_REQUEST"}:
             report.notes.append(f"{payload.stream}: {classification}, nothing to store")
             continue
@@ -291,7 +299,7 @@ def _rows(
         keep_rejected(session.database, payload.sha256, source.parser_version, parsed.rejected, job.fence.job_id)
         if parsed.rejected.height:
             hold_rejected(session, source, payload, parsed.rejected, job_id=job.fence.job_id)
-        if source.hosts and not landed:
+        if origin is _Origin.PROVIDER:
             shape = require_trust(session, source, payload, parsed, job_id=job.fence.job_id)
             shapes.append((payload, shape))
         for dataset, table in parsed.tables.items():
