@@ -87,7 +87,7 @@ def made() -> bytes:
 
 def _reports() -> list[dict[str, Any]]:
     """Filings in order: three 10-Q and a 10-K a year."""
-    reports = []
+    reports: list[dict[str, Any]] = []
     for year in range(2009, 2026):
         for quarter, end in enumerate((date(year, 3, 31), date(year, 6, 30), date(year, 9, 30), date(year, 12, 31)), start=1):
             form = "10-K" if quarter == 4 else "10-Q"

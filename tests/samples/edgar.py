@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.samples import sample
 
@@ -45,7 +46,7 @@ STATEMENTS = {
     "DepreciationDepletionAndAmortization": [fact(30, start="2024-01-01")],
     "NetIncomeLoss": [fact(70, start="2024-01-01")],
 }
-COLUMNS = {
+COLUMNS: dict[str, list[Any]] = {
     "accessionNumber": ["0000000001-25-000003", "0000000001-25-000002", "0000000001-25-000001"],
     "filingDate": ["2025-03-05", "2025-03-04", "2025-02-20"],
     "reportDate": ["2025-03-01", "", "2024-12-31"],
@@ -74,4 +75,53 @@ SAMPLES = [
     sample("edgar", json.dumps(COLUMNS).encode(), url=DATA + "submissions/CIK0001234567-submissions-001.json"),
     sample("edgar", json.dumps(TICKERS).encode(), url="https://www.sec.gov/files/company_tickers.json"),
     sample("edgar", FEED, url="https://www.sec.gov/cgi-bin/browse-edgar?action=getcurrent&output=atom"),
+]
+HEADER = """<SEC-DOCUMENT>0000000001-25-000003.txt : 20250305
+<SEC-HEADER>0000000001-25-000003.hdr.sgml : 20250305
+<ACCEPTANCE-DATETIME>20250305160509
+ACCESSION NUMBER:\t\t0000000001-25-000003
+CONFORMED SUBMISSION TYPE:\t8-K
+PUBLIC DOCUMENT COUNT:\t\t2
+CONFORMED PERIOD OF REPORT:\t20250301
+ITEM INFORMATION:\t\tResults of Operations and Financial Condition
+ITEM INFORMATION:\t\tFinancial Statements and Exhibits
+FILED AS OF DATE:\t\t20250305
+
+FILER:
+
+\tCOMPANY DATA:\t
+\t\tCOMPANY CONFORMED NAME:\t\t\tExample Corp
+\t\tCENTRAL INDEX KEY:\t\t\t0001234567
+</SEC-HEADER>
+"""
+RELEASE = """<TYPE>EX-99.1
+<TEXT><html><body><p>Exhibit 99.1</p><p>Example Corp (NYSE: EXM) today reported results for the quarter ended December 31, 2024.</p>
+<p>Total debt was $310.5 million. For the first quarter, the company expects net sales of $500 million to $520 million and diluted earnings
+per share of $1.10 to $1.20.</p>
+<p>CONSOLIDATED STATEMENTS OF INCOME (in millions, except per share amounts)</p>
+<table><tr><td></td><td colspan="2">Three Months Ended</td></tr>
+<tr><td></td><td>December 31, 2024</td><td>December 31, 2023</td></tr>
+<tr><td>Net sales</td><td>$</td><td>480.5</td><td>$</td><td>450.1</td></tr>
+<tr><td>Net loss</td><td>(</td><td>(12.0</td><td>)</td><td>3.0</td></tr>
+<tr><td>Diluted earnings (loss) per share</td><td>$</td><td>(0.12</td><td>)</td><td>0.03</td></tr></table></body></html></TEXT>
+"""
+SUBMISSION = f"{HEADER}<DOCUMENT>\n<TYPE>8-K\n<TEXT><p>FORM 8-K</p></TEXT>\n</DOCUMENT>\n<DOCUMENT>\n{RELEASE}</DOCUMENT>\n"
+REPORT = """<html><body><p>UNITED STATES</p><p>FORM&nbsp;8-K</p><p>Date of Report (Date of earliest event reported): March 1, 2025</p>
+<table><tr><td>Delaware</td><td>001-12345</td></tr><tr><td>(State)</td><td>(Commission File Number)</td></tr></table>
+<p><b>Item 2.04.</b> Triggering Events That Accelerate a Direct Financial Obligation</p><p>As Item 9.01 says below.</p>
+<div>Item&#160;9.01 Exhibits</div></body></html>"""
+OWNERSHIP = """<?xml version="1.0"?><ownershipDocument><documentType>4</documentType><issuer><issuerCik>0001234567</issuerCik></issuer>
+<reportingOwner><reportingOwnerId><rptOwnerCik>0000000009</rptOwnerCik><rptOwnerName>Doe Jane</rptOwnerName></reportingOwnerId>
+<reportingOwnerRelationship><isDirector>true</isDirector></reportingOwnerRelationship></reportingOwner>
+<nonDerivativeTable><nonDerivativeTransaction><securityTitle><value>Common Stock</value></securityTitle>
+<transactionDate><value>2025-03-03</value></transactionDate><transactionCoding><transactionCode>P</transactionCode></transactionCoding>
+<transactionAmounts><transactionShares><value>100</value></transactionShares><transactionPricePerShare><value>9.5</value>
+</transactionPricePerShare><transactionAcquiredDisposedCode><value>A</value></transactionAcquiredDisposedCode></transactionAmounts>
+</nonDerivativeTransaction></nonDerivativeTable></ownershipDocument>"""
+ARCHIVE = "https://www.sec.gov/Archives/edgar/data/1234567/"
+SAMPLES += [
+    sample("edgar", SUBMISSION.encode(), url=ARCHIVE + "0000000001-25-000003.txt"),
+    sample("edgar", RELEASE.encode(), url=ARCHIVE + "000000000125000003/ex991.htm"),
+    sample("edgar", REPORT.encode(), url=ARCHIVE + "000000000125000003/report.htm"),
+    sample("edgar", OWNERSHIP.encode(), url=ARCHIVE + "000000000125000003/form4.xml"),
 ]

@@ -13,7 +13,7 @@ from crfs.errors import InvalidInput, SourceUnavailable
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
 from crfs.sources.core.pages import pages, with_params
 from crfs.sources.core.tables import reject_all
-from crfs.sources.providers.edgar import answers, facts, filings, issuers
+from crfs.sources.providers.edgar import answers, documents, facts, filings, issuers, ownership
 from crfs.sources.providers.edgar.answers import Kind
 
 DATA, SITE = "https://data.sec.gov/", "https://www.sec.gov/"
@@ -74,6 +74,14 @@ class Edgar:
                 return issuers.parse_tickers(answer.fields, payload, catalogue)
             case Kind.FEED:
                 return filings.parse_feed(payload, catalogue)
+            case Kind.SUBMISSION:
+                return documents.parse_submission(payload, catalogue)
+            case Kind.REPORT:
+                return documents.parse_report(payload, catalogue)
+            case Kind.RELEASE:
+                return documents.parse_release(payload, catalogue)
+            case Kind.OWNERSHIP:
+                return ownership.parse(payload.body, catalogue, known=payload.fetched_at, clipped=True)
         return reject_all(RejectReason.UNEXPECTED_SHAPE, answer.words or f"a document of kind {answer.kind.value} has no rows")
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
