@@ -1,0 +1,325 @@
+"""``companyfacts``: every number that an issuer tagged in XBRL, once for each filing that says it.
+
+A fact is keyed on tag, unit, period and filing (accession number). ``fy`` and ``fp`` are the *filing's* fiscal year and period, not the
+fact's: a balance of January 2021 comes with fy 2022 in the reports of the year after; so they are not kept. ``frame`` is not kept either:
+it marks the newest filing of a fact, and so it moves when the next one arrives.
+
+The entity is ``CIK0000320193/us-gaap/Assets/USD`` for instants and ``…/us-gaap/NetIncomeLoss/USD/P12M`` for durations, since a report has
+three months and nine months of one tag side by side. Valid time is the instant, or the first day of the period. A fact is known from the end of the day
+on which it was filed, in New York, or from the fetch if that was on the same day (so rows are ``clipped``: the acceptance was earlier); the
+same period's value in a later filing is a revision, known from that filing.
+
+Speed is part of the contract here (three times the time of reading the JSON): a body that is as it should be goes through as
+columns, without a Python object per fact; only where something is wrong are facts looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from crfs.bitemporal.release import end_of_day
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS
+from crfs.credit.catalogue import Catalogue
+from crfs.sources.core.contract import Parsed, Payload, RejectReason
+from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_table
+from crfs.sources.providers.edgar import ratios
+from crfs.sources.providers.edgar.answers import bounded, cik_of, entity
+
+DATASET = "edgar_facts"
+ZONE = "America/New_York"
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAY = 86_400_000_000
+_FIELDS = tuple(itemgetter(name) for name in ("val", "end", "accn", "filed", "form"))
+_DAYS_PER_MONTH = 30.4375
+_TOLERANCE = 8
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Facts as columns, in the order of the body: ``group`` and ``filing`` are places in ``groups`` and ``filings``.
+
+    Days count from 1970-01-01. ``length`` is the period's days, 0 for an instant, whose ``start`` is its ``end``.
+    """
+
+    groups: Sequence[tuple[str, str, str]]
+    filings: Sequence[tuple[str, int, str | None]]
+    row: Ints
+    group: Ints
+    filing: Ints
+    start: Ints
+    end: Ints
+    length: Ints
+    value: npt.NDArray[np.float64]
+
+
+def parse(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> Parsed:
+    """Rows of ``edgar_facts`` and of the ratios that follow from one filing's facts."""
+    issuer = entity(fields.get("cik")) or cik_of(payload)
+    if issuer is None:
+        return reject_all(RejectReason.MISSING_FIELD, "neither the body nor the url names the issuer's CIK")
+    groups, lists, rejected = _groups(fields["facts"])
+    counts = np.fromiter(map(len, lists), np.int64, len(lists))
+    facts = list(chain.from_iterable(lists))
+    group = np.repeat(np.arange(len(lists)), counts)
+    columns = _columns(groups, facts, group, np.arange(1, len(facts) + 1))
+    if columns is None:
+        sound, more = _sound(facts)
+        rejected += more
+        columns = _columns(groups, [facts[place] for place in sound], group[sound], np.array(sound, np.int64) + 1)
+    if columns is None or not columns.row.size:
+        return Parsed(tables={}, rejected=rejected_table(bounded(rejected)))
+    known = _known(columns, payload)
+    frame, more = _frame(issuer, columns, known)
+    accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue)
+    tables = {DATASET: accepted} if accepted.height else {}
+    tables |= ratios.derive(issuer, columns, known, catalogue)
+    if rejected or more:
+        refused = pl.concat([rejected_table(bounded(rejected + more)), refused]).sort("row", maintain_order=True)
+    return Parsed(tables=tables, rejected=refused)
+
+
+def _groups(facts: Mapping[str, Any]) -> tuple[list[tuple[str, str, str]], list[list[Any]], list[Rejection]]:
+    """(taxonomy, tag, unit) and its list of facts, in the order of the body; what has another shape is rejected by its name."""
+    groups: list[tuple[str, str, str]] = []
+    lists: list[list[Any]] = []
+    rejected: list[Rejection] = []
+    for taxonomy, tags in facts.items():
+        if not isinstance(tags, dict):
+            rejected.append((None, taxonomy, RejectReason.UNEXPECTED_SHAPE, "a taxonomy is an object of tags"))
+            continue
+        for tag, about in tags.items():
+            units = about.get("units") if isinstance(about, dict) else None
+            if not isinstance(units, dict):
+                rejected.append((None, f"{taxonomy}/{tag}", RejectReason.UNEXPECTED_SHAPE, "a tag has an object of units"))
+                continue
+            for unit, items in units.items():
+                if isinstance(items, list):
+                    groups.append((taxonomy, tag, unit))
+                    lists.append(items)
+                else:
+                    rejected.append((None, f"{taxonomy}/{tag}/{unit}", RejectReason.UNEXPECTED_SHAPE, "a unit has a list of facts"))
+    return groups, lists, rejected
+
+
+def _columns(groups: Sequence[tuple[str, str, str]], facts: list[Any], group: Ints, row: Ints) -> Facts | None:
+    """The facts as columns; None where at least one of them is not as it should be."""
+    count = len(facts)
+    try:
+        values, ends, accessions, filed, forms = (list(map(field, facts)) for field in _FIELDS)
+        starts = [fact.get("start") for fact in facts]
+        if not (set(map(type, values)) <= {int, float} and set(map(type, accessions)) == {str} and set(map(type, forms)) <= _TEXT):
+            return None
+        value = np.fromiter(values, np.float64, count)
+        days: dict[str | None, int] = {text: _day(text) for text in {*ends, *starts, *filed} if text is not None}
+        end, day = _looked_up(days, ends), _looked_up(days, filed)
+        begun = _looked_up({**days, None: _NO_START}, starts)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        return None
+    instant = begun == _NO_START
+    start = np.where(instant, end, begun)
+    length = np.where(instant, 0, end - start + 1)
+    if not (instant | (length > 0)).all() or "" in accessions:
+        return None
+    filings, filing = _filings(accessions, day, forms)
+    return Facts(groups=groups, filings=filings, row=row, group=group, filing=filing, start=start, end=end, length=length, value=value)
+
+
+def _filings(accessions: list[str], filed: Ints, forms: list[str | None]) -> tuple[list[tuple[str, int, str | None]], Ints]:
+    """The filings in the order of their days and accession numbers, and for each fact the place of its own."""
+    names, kinds = sorted(set(accessions)), sorted(set(forms), key=str)
+    days, day = _distinct(filed - filed.min())
+    number = _looked_up({name: place for place, name in enumerate(names)}, accessions)
+    kind = _looked_up({name: place for place, name in enumerate(kinds)}, forms)
+    keys, place = _distinct((day * len(names) + number) * len(kinds) + kind)
+    rest, form = np.divmod(keys, len(kinds))
+    of_day, name = np.divmod(rest, len(names))
+    first = int(filed.min())
+    return [
+        (names[n], first + int(days[d]), kinds[f]) for n, d, f in zip(name.tolist(), of_day.tolist(), form.tolist(), strict=True)
+    ], place
+
+
+def _looked_up(places: Mapping[Any, int], keys: list[Any]) -> Ints:
+    return np.fromiter(map(places.__getitem__, keys), np.int64, len(keys))
+
+
+_TEXT = {str, type(None)}
+_NO_START = -(10**9)
+
+
+def _day(text: object) -> int:
+    """Days since 1970 of a date written like 2020-01-31; ValueError for anything else."""
+    if not isinstance(text, str) or len(text) != 10 or text[4] != "-" or text[7] != "-":
+        raise ValueError("not a date")
+    return date.fromisoformat(text).toordinal() - _EPOCH
+
+
+def _sound(facts: list[Any]) -> tuple[list[int], list[Rejection]]:
+    """The places of the facts that can be read, and what is wrong with each of the others."""
+    sound: list[int] = []
+    rejected: list[Rejection] = []
+    for place, fact in enumerate(facts):
+        problem = _problem(fact)
+        if problem is None:
+            sound.append(place)
+        else:
+            rejected.append((place + 1, *problem))
+    return sound, rejected
+
+
+def _problem(fact: object) -> tuple[str | None, RejectReason, str] | None:
+    if not isinstance(fact, dict):
+        return None, RejectReason.UNEXPECTED_SHAPE, "a fact is an object"
+    for name in ("end", "val", "accn", "filed", "form"):
+        if name not in fact:
+            return name, RejectReason.MISSING_FIELD, "a fact has this field"
+    for name in ("start", "end", "filed"):
+        text = fact.get(name)
+        if name == "start" and text is None:
+            continue
+        try:
+            _day(text)
+        except ValueError:
+            return name, RejectReason.NOT_A_DATE, f"not a date like 2020-01-31: {str(text)[:80]!r}"
+    if type(fact["val"]) not in (int, float):
+        return "val", RejectReason.NOT_A_NUMBER, f"not a number: {str(fact['val'])[:80]!r}"
+    if not isinstance(fact["accn"], str) or not fact["accn"]:
+        return "accn", RejectReason.WRONG_TYPE, "an accession number is a text"
+    if fact["form"] is not None and not isinstance(fact["form"], str):
+        return "form", RejectReason.WRONG_TYPE, "a form is a text"
+    if fact.get("start") is not None and fact["start"] > fact["end"]:
+        return "start", RejectReason.CONTRADICTION, f"the period ends ({fact['end']}) before it starts ({fact['start']})"
+    return None
+
+
+def _known(facts: Facts, payload: Payload) -> Ints:
+    """From when each filing was known, in microseconds since 1970: the end of its day in New York; or the fetch, if it was on that day."""
+    ends = end_of_day(_dates(np.array([day for _, day, _ in facts.filings], np.int64)), ZONE).cast(pl.Int64).to_numpy()
+    fetch = round(payload.fetched_at.timestamp() * 1_000_000)
+    return np.where((ends > fetch) & (ends - _DAY <= fetch), fetch, ends)
+
+
+def duration(days: int) -> str:
+    """The name of a period's length: months where it is a whole number of quarters give or take eight days, else days.
+
+    >>> duration(91), duration(98), duration(364), duration(371), duration(45), duration(0)
+    ('/P3M', '/P3M', '/P12M', '/P12M', '/P45D', '')
+    """
+    if days == 0:
+        return ""
+    months = 3 * round(days / _DAYS_PER_MONTH / 3)
+    return f"/P{months}M" if months and abs(days - months * _DAYS_PER_MONTH) <= _TOLERANCE else f"/P{days}D"
+
+
+def _entities(issuer: str, facts: Facts) -> tuple[list[str], Ints]:
+    """The entities' names in order, and for each fact the place of its own."""
+    lengths, length = _distinct(facts.length)
+    labels = [duration(int(days)) for days in lengths]
+    keys, key = _distinct(facts.group * len(labels) + length)
+    prefixes = [f"{issuer}/{taxonomy}/{tag}/{unit}" for taxonomy, tag, unit in facts.groups]
+    named = [prefixes[item // len(labels)] + labels[item % len(labels)] for item in keys.tolist()]
+    names = sorted(set(named))
+    place = {name: i for i, name in enumerate(names)}
+    return names, np.fromiter((place[name] for name in named), np.int64, len(named))[key]
+
+
+def _distinct(numbers: Ints) -> tuple[Ints, Ints]:
+    """The distinct numbers (not negative) in order, and the place of each number among them; without a sort where they are small."""
+    most = int(numbers.max())
+    if most > 4_000_000:
+        distinct, inverse = np.unique(numbers, return_inverse=True)
+        return distinct, inverse.astype(np.int64)
+    seen = np.zeros(most + 1, bool)
+    seen[numbers] = True
+    distinct = np.flatnonzero(seen)
+    place = np.zeros(most + 1, np.int64)
+    place[distinct] = np.arange(distinct.size)
+    return distinct, place[numbers]
+
+
+def _frame(issuer: str, facts: Facts, known: Ints) -> tuple[pl.DataFrame, list[Rejection]]:
+    """The facts in the order of their keys, ready for the checks that every source's rows pass."""
+    names, name = _entities(issuer, facts)
+    first = int(facts.start.min())
+    span = int(facts.start.max()) - first + 1
+    if len(names) * span * len(facts.filings) < 2**62:
+        order = np.argsort((name * span + (facts.start - first)) * len(facts.filings) + facts.filing, kind="stable")
+    else:
+        order = np.lexsort((facts.filing, facts.start, name))
+    name, start, filing = name[order], facts.start[order], facts.filing[order]
+    end, value, row, knowledge = facts.end[order], facts.value[order], facts.row[order], known[filing]
+    instant = facts.length[order] == 0
+    rejected: list[Rejection] = []
+    same = (name[1:] == name[:-1]) & (start[1:] == start[:-1]) & (knowledge[1:] == knowledge[:-1])
+    if same.any():
+        keep, later, rejected = _one_day(same, filing, end, value, row)
+        name, start, filing, end, value, row = name[keep], start[keep], filing[keep], end[keep], value[keep], row[keep]
+        knowledge, instant = (knowledge + later)[keep], instant[keep]
+    filings = pl.DataFrame(facts.filings, schema={"accession": pl.String, "filed": pl.Int32, "form": pl.String}, orient="row")
+    of_fact = filings.with_columns(pl.col("filed").cast(pl.Date))[pl.Series(filing)]
+    frame = pl.DataFrame(
+        {
+            "row": row,
+            "entity": pl.Series(names, dtype=pl.String).gather(pl.Series(name)),
+            "valid_time": _instants(start * _DAY),
+            "knowledge_time": _instants(knowledge),
+            "knowledge_basis": pl.Series(["observed"], dtype=KNOWLEDGE_BASIS).new_from_index(0, row.size),
+            "vintage_date": of_fact["filed"],
+            "clipped": pl.Series([True], dtype=pl.Boolean).new_from_index(0, row.size),
+            "value": value,
+            "period_start": _dates(start),
+            "period_end": _dates(end),
+            "accession": of_fact["accession"],
+            "form": of_fact["form"],
+            "filed": of_fact["filed"],
+        }
+    )
+    if instant.any():
+        frame = frame.with_columns(period_start=pl.when(pl.Series(~instant)).then("period_start"))
+    return frame, rejected
+
+
+def _dates(days: Ints) -> pl.Series:
+    return pl.Series(days).cast(pl.Int32).cast(pl.Date)
+
+
+def _instants(microseconds: Ints) -> pl.Series:
+    return pl.Series(microseconds).cast(INSTANT)
+
+
+def _one_day(
+    same: npt.NDArray[np.bool_], filing: Ints, end: Ints, value: npt.NDArray[np.float64], row: Ints
+) -> tuple[npt.NDArray[np.bool_], Ints, list[Rejection]]:
+    """Facts of one entity, period and day of filing: which to keep, by how many microseconds each is later than the day's end.
+
+    Two filings of one day say the same fact (a report and its amendment): the one with the later accession number is known a
+    microsecond later, so that both are kept and the later one counts. A fact that one filing repeats is kept once; of two that differ
+    the first is kept.
+    """
+    keep = np.ones(row.size, bool)
+    later = np.zeros(row.size, np.int64)
+    rejected: list[Rejection] = []
+    said: dict[tuple[int, int], float] = {}
+    for place in (np.flatnonzero(same) + 1).tolist():
+        if place == 1 or not same[place - 2]:  # the row before begins a run
+            said = {(int(filing[place - 1]), int(end[place - 1])): float(value[place - 1])}
+        key, number = (int(filing[place]), int(end[place])), float(value[place])
+        if key not in said:
+            later[place] = len(said)
+            said[key] = number
+            continue
+        keep[place] = False
+        if said[key] != number:
+            detail = f"another value ({said[key]:g}) was given for the same tag, unit, period and filing"
+            rejected.append((int(row[place]), "val", RejectReason.CONTRADICTION, detail))
+    return keep, later, rejected

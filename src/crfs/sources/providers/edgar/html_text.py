@@ -1,0 +1,116 @@
+"""HTML of filings as lines: a paragraph is a line of one cell, a table's row a line of its cells; with a bound on depth and size."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_BYTES = 20_000_000
+MOST_DEPTH = 4_000
+MOST_LINES = 10_000
+# Tags that end by themselves, or have no content, make no depth.
+_FLAT = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|dd|dt|td|th|tr|tbody|thead|tfoot|option|colgroup"
+_TAG = re.compile(rf"<(/?)(?!(?:{_FLAT})\b)[A-Za-z]".encode(), re.IGNORECASE)
+_SKIPPED = {"script", "style", "head", "title", "ix:header", "noscript", "template", "svg"}
+_BLOCKS = {
+    "p", "div", "li", "h1", "h2", "h3", "h4", "h5", "h6", "br", "hr", "ul", "ol", "dl", "dd", "dt", "center", "blockquote", "section",
+    "article", "pre", "table", "body",
+}  # fmt: skip
+_SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text; ``table`` counts the tables of the document from 1, 0 outside of them."""
+
+    cells: tuple[str, ...]
+    table: int = 0
+
+    @property
+    def text(self) -> str:
+        """The cells with blanks between."""
+        return " ".join(cell for cell in self.cells if cell)
+
+
+def too_deep(body: bytes) -> bool:
+    """Whether elements are nested deeper than any filing's: a parser's time grows with the square of the depth."""
+    if len(body) > MOST_BYTES:
+        return True
+    depth = 0
+    for closing in _TAG.findall(body):
+        depth = depth - 1 if closing else depth + 1
+        if depth > MOST_DEPTH:
+            return True
+        depth = max(depth, 0)
+    return False
+
+
+def lines(body: bytes) -> list[Line]:
+    """The first lines of a document, in order, blank ones left out; nothing where it is nested too deep."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    if too_deep(body):
+        return []
+    root = LexborHTMLParser(body.decode("utf-8", "replace").replace("\x00", " ")).body
+    found = (line for line in _walk(root) if any(line.cells)) if root is not None else iter(())
+    return list(islice(found, MOST_LINES))
+
+
+def _walk(root: Any) -> Iterator[Line]:
+    """Depth first, without recursion: a node is opened, its children follow, and it is closed."""
+    text: list[str] = []
+    cells: list[str] | None = None
+    tables = 0
+    open_tables: list[int] = []
+    stack: list[tuple[Any, bool]] = [(root, True)]
+    while stack:
+        node, opening = stack.pop()
+        tag = node.tag
+        is_leaf = opening and (tag in _SKIPPED or tag.startswith(("-", "!")))
+        if is_leaf or not opening:  # a node is left: its sibling is next
+            following = node.next if stack else None
+            if following is not None:
+                stack.append((following, True))
+        if is_leaf:
+            if tag == "-text":
+                text.append(node.text_content or "")
+            continue
+        if tag == "tr":
+            if not opening:
+                yield Line(tuple(cells or [_clean(text)]), open_tables[-1] if open_tables else 0)
+            elif _clean(text):
+                yield Line((_clean(text),), open_tables[-1] if open_tables else 0)
+            text, cells = [], [] if opening else None
+        elif tag in ("td", "th"):
+            if not opening and cells is not None:
+                cells.append(_clean(text))
+                text = []
+        elif tag in _BLOCKS and cells is None:
+            if _clean(text):
+                yield Line((_clean(text),), open_tables[-1] if open_tables else 0)
+            text = []
+        elif tag in _BLOCKS:
+            text.append(" ")
+        if tag == "table":
+            if opening:
+                tables += 1
+                open_tables.append(tables)
+                cells = None  # a table within a cell lays the page out: its rows are lines of their own
+            elif open_tables:
+                open_tables.pop()
+        if opening:
+            stack.append((node, False))
+            child = node.first_child
+            if child is not None:
+                stack.append((child, True))
+    if _clean(text):
+        yield Line((_clean(text),))
+
+
+def _clean(text: list[str]) -> str:
+    return _SPACE.sub(" ", "".join(text)).strip() if text else ""
