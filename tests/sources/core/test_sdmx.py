@@ -43,6 +43,23 @@ def test_every_form_of_a_message_gives_the_same_rows(seed: int) -> None:
     assert read_sdmx(bodies[0]).prepared == datetime(2024, 3, 1, 10, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"KEY,TIME_PERIOD,OBS_VALUE,OBS_STATUS\nUSA.M.LI,2024-01,99.5,A\n",
+        b"DATAFLOW,REF_AREA,FREQ,MEASURE,TIME_PERIOD,OBS_VALUE,OBS_STATUS\nOECD.SDD:DSD_A@DF_B(4.1),USA,M,LI,2024-01,99.5,A\n",
+        b"STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION,REF_AREA,Reference area,FREQ,Frequency,MEASURE,Measure,TIME_PERIOD,Time period,"
+        b"OBS_VALUE,Value,OBS_STATUS\nDATAFLOW,OECD.SDD:DSD_A@DF_B(4.1),Name,I,USA,United States,M,Monthly,LI,Leading,2024-01,,99.5,,A\n",
+        b"DATAFLOW,REF_AREA: Area,FREQ: Frequency,MEASURE: Measure,TIME_PERIOD: Time,OBS_VALUE,OBS_STATUS: Status\n"
+        b"OECD.SDD:DSD_A@DF_B(4.1): Name,USA: United States,M: Monthly,LI: Leading,2024-01,99.5,A: Normal\n",
+    ],
+)
+def test_csv_has_the_same_key_with_labels_and_without(body: bytes) -> None:
+    message = read_sdmx(body)
+    assert message.table.select("key", "period", "text").rows() == [("USA.M.LI", "2024-01", "99.5")]
+    assert message.flow == (None if body.startswith(b"KEY") else "DSD_A@DF_B")
+
+
 def test_the_key_follows_the_positions_not_the_order_of_the_dimensions() -> None:
     document = json.loads(json_message(DIMENSIONS[:2], [(("AUT", "P3"), "2009-Q1", 1.5)]))
     series = document["structure"]["dimensions"]["series"]

@@ -1,4 +1,4 @@
-"""SDMX data messages → observations in long form: JSON 1.0 and 2.0, generic XML 2.0 and 2.1, CSV with a KEY; never raises.
+"""SDMX data messages → observations in long form: JSON 1.0 and 2.0, generic XML 2.0 and 2.1, CSV; never raises.
 
 An observation has its series' key (the codes of its dimensions but time, in the order of their positions, joined by dots), its period
 as the provider writes it, and its value as text. What a message about structures holds is no data: it gives no observations.
@@ -389,15 +389,41 @@ def _local(element: Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
+_CSV_FRAME = ("DATAFLOW", "STRUCTURE", "STRUCTURE_ID", "STRUCTURE_NAME", "ACTION")
+_CODE = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
+
+
 def _of_csv(body: bytes) -> SdmxMessage:
+    """CSV: with a column ``KEY`` (the ECB's), else as the standard has it, the dimensions standing between the dataflow and TIME_PERIOD.
+
+    Columns of labels (``Reference area``), and labels behind a code (``USA: United States``), are left out.
+    """
     text = read_delimited(body)
     if text.problem is not None:
         return _problem(text.problem[1], text.problem[0])
-    lacking = [name for name in ("KEY", "TIME_PERIOD", "OBS_VALUE") if name not in text.header]
+    names = {name: name.partition(":")[0].strip() for name in text.header}
+    found = {code: name for name, code in reversed(names.items())}
+    lacking = [code for code in ("TIME_PERIOD", "OBS_VALUE") if code not in found]
     if lacking:
         return _problem(f"CSV without a column called {lacking[0]}")
-    table = text.table.select("row", key="KEY", period="TIME_PERIOD", text="OBS_VALUE")
-    return SdmxMessage(table=table, rejected=text.rejected)
+    before = list(names)[: list(names).index(found["TIME_PERIOD"])]
+    key = ["KEY"] if "KEY" in found else [names[name] for name in before if _CODE.fullmatch(names[name]) and names[name] not in _CSV_FRAME]
+    if not key:
+        return _problem("CSV without a KEY, and without dimensions before TIME_PERIOD")
+    codes = [pl.col(found[code]).str.split(": ").list.first().str.strip_chars() for code in key]
+    place = pl.col(found["TIME_PERIOD"]).str.split(": ").list.first()
+    table = text.table.select(
+        "row", pl.concat_str(codes, separator=".").alias("key"), place.alias("period"), pl.col(found["OBS_VALUE"]).alias("text")
+    )
+    flow = next(
+        (_flow_of_cell(text.table[found[name]][0]) for name in ("DATAFLOW", "STRUCTURE_ID") if name in found and table.height), None
+    )
+    return SdmxMessage(table=table, rejected=text.rejected, flow=flow)
+
+
+def _flow_of_cell(cell_text: str) -> str | None:
+    """``OECD.SDD.STES:DSD_STES@DF_CLI(4.1)`` names the dataflow behind its agency."""
+    return cell_text.partition("(")[0].rpartition(":")[2].strip() or None
 
 
 def _instant(value: object) -> datetime | None:
