@@ -150,7 +150,7 @@ def _of_xml(body: bytes) -> _Quotes:
     rejected: list[Rejection] = []
     days = number = 0
     for cube in read.root.iter():
-        if _local(cube) != "Cube" or "time" not in cube.attrib:
+        if "time" not in cube.attrib or _local(cube) != "Cube":
             continue
         days += 1
         for quote in cube:

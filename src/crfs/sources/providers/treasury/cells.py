@@ -24,6 +24,7 @@ CELLS = {
 """``row`` counts days (entries of the feed, lines of the CSV) from 1; ``field`` is the provider's name for the cell."""
 
 _DATE_FIELDS = ("NEW_DATE", "INDEX_DATE", "QUOTE_DATE")
+_NOTHING = ("", "N/A", "n/a")
 _NAMED = {name: kind.name for kind in KINDS for name in (kind.name, kind.short)}
 
 
@@ -56,19 +57,18 @@ def _of_feed(body: bytes) -> Cells:
         return _problem(RejectReason.UNEXPECTED_SHAPE, f"the root is {_local(read.root.tag)[:60]}, not an Atom feed")
     rows: list[tuple[object, ...]] = []
     rejected: list[Rejection] = []
-    unknown: set[str] = set()
+    series_of: dict[str, Series | None] = {}
     days = 0
     for entry in read.root.iter():
-        if _local(entry.tag) != "properties":
+        if not entry.tag.endswith("properties") or _local(entry.tag) != "properties":
             continue
         days += 1
-        fields = {_local(field.tag): _text(field) for field in entry}
+        fields = {field.tag.rpartition("}")[2]: _text(field) for field in entry}
         date_field = next((name for name in _DATE_FIELDS if fields.get(name)), None)
         if date_field is None:
             rejected.append((days, _DATE_FIELDS[0], RejectReason.MISSING_FIELD, "the entry has no date"))
             continue
         date = fields[date_field]
-        unknown.update(name for name in fields if is_unknown_tenor(name))
         rate_type, rate = fields.get("RATE_TYPE"), fields.get("RATE")
         if rate_type and rate_type.lower() not in RATE_TYPES:
             rejected.append((days, "RATE_TYPE", RejectReason.UNKNOWN_SERIES, f"no such rate is known: {rate_type[:80]}"))
@@ -76,10 +76,13 @@ def _of_feed(body: bytes) -> Cells:
             series = RATE_TYPES[rate_type.lower()] if rate_type else REAL_LONG_TERM
             rows.append((days, date, date_field, series.dataset, series.entity, series.column, "RATE", rate))
         for name, text in fields.items():
-            found = of_field(name) if text else None
-            if found is not None:
+            if name not in series_of:
+                series_of[name] = of_field(name)
+            found = series_of[name]
+            if found is not None and text:
                 rows.append((days, date, date_field, found.dataset, found.entity, found.column, name, text))
-    rejected += [(None, name[:80], RejectReason.UNKNOWN_COLUMN, "no tenor can be read from this name") for name in sorted(unknown)]
+    unknown = sorted(name for name in series_of if is_unknown_tenor(name))
+    rejected += [(None, name[:80], RejectReason.UNKNOWN_COLUMN, "no tenor can be read from this name") for name in unknown]
     return Cells(table=pl.DataFrame(rows, schema=CELLS, orient="row"), rejected=tuple(rejected), days=days)
 
 
@@ -98,7 +101,7 @@ def _of_csv(payload: Payload) -> Cells:
     cells = text.table.unpivot(on=list(series), index=["row", day], variable_name="field", value_name="text").rename({day: "date"})
     told = pl.DataFrame([(name, *_place(found)) for name, found in series.items()], schema=_PLACE, orient="row")
     table = (
-        cells.filter(~pl.col("text").str.to_lowercase().is_in(["", "n/a"]))
+        cells.filter(~pl.col("text").is_in(list(_NOTHING)))
         .with_columns(date_field=pl.lit(day))
         .join(told, on="field", how="left", maintain_order="left")
     )
@@ -138,7 +141,7 @@ def _local(tag: str) -> str:
 
 def _text(field: Element) -> str:
     """The text of a field; empty where it is null (``m:null="true"``)."""
-    if any(_local(name) == "null" and value.lower() == "true" for name, value in field.attrib.items()):
-        return ""
     text = (field.text or "").strip()
-    return "" if text.lower() == "n/a" else text
+    if text in _NOTHING or any(value.lower() == "true" and _local(name) == "null" for name, value in field.attrib.items()):
+        return ""
+    return text
