@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from crfs.bitemporal import KnowledgeBasis, ReleaseCalendar, ReleaseLag, Tenor
-from crfs.bitemporal.release import end_of_day, local_instants, us_federal_holidays, vintage_instants
+from crfs.bitemporal.release import easter_sunday, end_of_day, local_instants, target_holidays, us_federal_holidays, vintage_instants
 from crfs.errors import InvalidInput
 
 NEW_YORK = "America/New_York"
@@ -75,12 +75,50 @@ def test_federal_holidays_of_2021_and_2022() -> None:
     assert {str(day) for day in us_federal_holidays() if str(day)[:4] in {"2021", "2022"}} == expected
 
 
+def test_easter_of_the_years_that_are_hard_and_of_those_around_now() -> None:
+    """The earliest and latest days there are, and a run of years, as the almanacs have them."""
+    published = [
+        "1818-03-22",
+        "1943-04-25",
+        "1954-04-18",
+        "1999-04-04",
+        "2000-04-23",
+        "2008-03-23",
+        "2011-04-24",
+        "2019-04-21",
+        "2021-04-04",
+    ]
+    published += ["2022-04-17", "2023-04-09", "2024-03-31", "2025-04-20", "2026-04-05", "2027-03-28", "2038-04-25"]
+    assert [str(easter_sunday(int(day[:4]))) for day in published] == published
+
+
+def test_target_is_closed_on_the_days_that_the_ecb_published() -> None:
+    """1999 and 2001 with their 31 December; holidays at a weekend move no other day."""
+    closed = {year: [str(day)[5:] for day in target_holidays() if str(day)[:4] == str(year)] for year in (2001, 2021, 2022, 2024)}
+    assert closed == {
+        2001: ["01-01", "04-13", "04-16", "05-01", "12-25", "12-26", "12-31"],
+        2021: ["01-01", "04-02", "04-05"],
+        2022: ["04-15", "04-18", "12-26"],
+        2024: ["01-01", "03-29", "04-01", "05-01", "12-25", "12-26"],
+    }
+    assert "1999-12-31" in {str(day) for day in target_holidays()}
+
+
+def test_a_release_on_target_days_skips_its_holidays_in_local_time() -> None:
+    rule = ReleaseCalendar(name="reference", anchor="period_start", at=time(16), zone="Europe/Berlin", holidays="target")
+    got = rule.knowledge_times(starts(date(2024, 3, 28), date(2024, 3, 29), date(2024, 5, 1)), Tenor.parse("P1D"))
+    assert got.to_list() == [
+        datetime(2024, 3, 28, 15, tzinfo=UTC), datetime(2024, 4, 2, 14, tzinfo=UTC), datetime(2024, 5, 2, 14, tzinfo=UTC),
+    ]  # fmt: skip
+
+
 def test_rules_that_make_no_sense_are_refused() -> None:
     faults: list[tuple[dict[str, Any], str]] = [
         ({"zone": "Mars/Olympus"}, "no time zone is called"),
         ({"business_day": 1, "day": 1}, "not both"),
         ({"months": -1}, "count forward"),
         ({"day": 32}, "count forward"),
+        ({"holidays": "mars"}, "holidays is one of none, us_federal, target"),
     ]
     for fault, message in faults:
         with pytest.raises(InvalidInput, match=message):

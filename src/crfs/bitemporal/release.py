@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -17,6 +17,7 @@ from crfs.bitemporal.tenor import Tenor
 from crfs.errors import InvalidInput
 
 Anchor = Literal["period_start", "period_end"]
+Holidays = Literal["none", "us_federal", "target"]
 _FIRST_YEAR, _LAST_YEAR = 1870, 2200
 
 
@@ -37,7 +38,8 @@ class ReleaseCalendar:
     ``business_day``-th business day of the month, or the ``day``-th day (rolled to the next business day), or the anchor's own day
     where neither is given; then ``business_days`` business days more. Published at the local ``at`` in ``zone``.
 
-    Holidays are those of the United States federal government where ``holidays`` is ``us_federal``.
+    Holidays are those of the United States federal government where ``holidays`` is ``us_federal``, those of the euro's settlement
+    system where it is ``target``.
     """
 
     name: str
@@ -48,12 +50,14 @@ class ReleaseCalendar:
     business_days: int = 0
     at: time
     zone: str
-    holidays: Literal["none", "us_federal"] = "us_federal"
+    holidays: Holidays = "us_federal"
 
     def __post_init__(self) -> None:
         check_zone(self.zone)
         if self.business_day is not None and self.day is not None:
             raise InvalidInput(f"release calendar {self.name}: give business_day or day, not both")
+        if self.holidays not in get_args(Holidays):
+            raise InvalidInput(f"release calendar {self.name}: holidays is one of {', '.join(get_args(Holidays))}, not {self.holidays!r}")
         if self.months < 0 or self.business_days < 0 or (self.business_day or 1) < 1 or not 1 <= (self.day or 1) <= 31:
             raise InvalidInput(f"release calendar {self.name}: months, business_days, business_day and day count forward from the anchor")
 
@@ -66,7 +70,7 @@ class ReleaseCalendar:
         """The instants at which the values of the periods that start at ``valid_times`` were published."""
         anchor = valid_times if self.anchor == "period_start" else valid_times.dt.offset_by(period.polars_offset())
         days = anchor.dt.date().to_numpy().astype("datetime64[D]")
-        holidays = us_federal_holidays() if self.holidays == "us_federal" else np.array([], dtype="datetime64[D]")
+        holidays = _holidays(self.holidays)
         if self.business_day is not None or self.day is not None:
             month = days.astype("datetime64[M]") + np.timedelta64(self.months, "M")
             first = month.astype("datetime64[D]")
@@ -128,6 +132,16 @@ def vintage_instants(vintage_dates: pl.Series, zone: str, release_time: time | N
     return local_instants(vintage_dates, release_time, release_zone or zone)
 
 
+def _holidays(name: Holidays) -> npt.NDArray[np.datetime64]:
+    match name:
+        case "us_federal":
+            return us_federal_holidays()
+        case "target":
+            return target_holidays()
+        case "none":
+            return np.array([], dtype="datetime64[D]")
+
+
 @cache
 def us_federal_holidays() -> npt.NDArray[np.datetime64]:
     """Days on which United States federal offices were closed by today's rules (a superset of the past's, as is safe for a release).
@@ -153,3 +167,35 @@ def us_federal_holidays() -> npt.NDArray[np.datetime64]:
 def _nth_monday(year: int, month: int, n: int) -> date:
     first = date(year, month, 1)
     return first + timedelta(days=(-first.weekday()) % 7 + 7 * (n - 1))
+
+
+@cache
+def target_holidays() -> npt.NDArray[np.datetime64]:
+    """Weekdays on which TARGET, the euro's settlement system, is closed: the ECB publishes no reference rates on them.
+
+    New Year, Good Friday, Easter Monday, 1 May, 25 and 26 December (by the long-term calendar of 2000, taken for every year, as is safe
+    for a release), and 31 December in 1999 and 2001. A holiday on a Saturday or Sunday moves no other day.
+    """
+    days = [date(1999, 12, 31), date(2001, 12, 31)]
+    for year in range(_FIRST_YEAR, _LAST_YEAR + 1):
+        easter = easter_sunday(year)
+        days += [date(year, 1, 1), date(year, 5, 1), date(year, 12, 25), date(year, 12, 26)]
+        days += [easter - timedelta(days=2), easter + timedelta(days=1)]
+    return np.array(sorted(day for day in days if day.weekday() < 5), dtype="datetime64[D]")
+
+
+def easter_sunday(year: int) -> date:
+    """Easter in the Gregorian calendar, by the anonymous rule of 1876 (Meeus, Astronomical Algorithms, chapter 8).
+
+    >>> str(easter_sunday(2024)), str(easter_sunday(2038))
+    ('2024-03-31', '2038-04-25')
+    """
+    a, (b, c) = year % 19, divmod(year, 100)
+    d, e = divmod(b, 4)
+    g = (8 * b + 13) // 25
+    h = (19 * a + b - d - g + 15) % 30
+    i, k = divmod(c, 4)
+    m = (a + 11 * h) // 319
+    r = (2 * e + 2 * i - k - h + m + 32) % 7
+    month = (h - m + r + 90) // 25
+    return date(year, month, (h - m + r + month + 19) % 32)

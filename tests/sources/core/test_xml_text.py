@@ -1,0 +1,63 @@
+"""XML is read without document types, entities, and without bounds on depth or size being crossed; never an exception."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from crfs.sources.core.xml_text import MOST_DEPTH, MOST_ELEMENTS, read_xml
+
+LAUGHS = (
+    b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">'
+    b'<!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;"><!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;">]><a>&e;</a>'
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LAUGHS,
+        b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
+        b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
+        b"<!DOCTYPE html><html/>",
+        LAUGHS.decode().encode("utf-16"),
+        b'<?xml version="1.0" encoding="cp037"?>'.decode().encode("cp037") + "<!DOCTYPE a><a/>".encode("cp037"),
+    ],
+)
+def test_a_document_type_is_never_read(body: bytes) -> None:
+    read = read_xml(body)
+    assert read.root is None
+    assert read.problem is not None
+
+
+def test_depth_and_size_are_bounded() -> None:
+    nested = b"<a>" * MOST_DEPTH + b"</a>" * MOST_DEPTH
+    assert read_xml(nested).root is not None
+    assert "deeper" in str(read_xml(b"<a>" + nested + b"</a>").problem)
+    assert "deeper" in str(read_xml(b"<a>" * 500_000 + b"</a>" * 500_000).problem)
+    assert "elements" in str(read_xml(b"<a>" + b"<b/>" * (MOST_ELEMENTS + 1) + b"</a>").problem)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"  ", b"text", b"<a>", b"<a></b>", b"<a>&x;</a>", b"<a/><a/>", b"\xff\xfe<", b'<?xml version="1.0" encoding="nope"?><a/>'],
+)
+def test_what_is_no_xml_has_a_problem(body: bytes) -> None:
+    assert read_xml(body).problem is not None
+
+
+def test_text_tails_attributes_and_namespaces_are_kept() -> None:
+    root = read_xml("<a xmlns='u' x='1'>é<b>2</b>3<!-- no --><?no no?></a>".encode()).root
+    assert root is not None
+    assert (root.tag, root.get("x"), root.text, root[0].text, root[0].tail, len(root)) == ("{u}a", "1", "é", "2", "3", 1)
+
+
+def test_no_bytes_make_it_raise(seed: int) -> None:
+    draw = random.Random(seed)
+    for _ in range(2000):
+        body = bytearray(draw.choice([LAUGHS, b"<a><b c='d'>e</b></a>", b'<?xml version="1.0" encoding="latin-1"?><a>\xe9</a>']))
+        for _ in range(draw.randint(1, 5)):
+            body[draw.randrange(len(body))] = draw.randrange(256)
+        read = read_xml(bytes(body))
+        assert (read.root is None) != (read.problem is None)
