@@ -55,12 +55,10 @@ def vintage_of(payload: Payload, zone: str) -> Vintage:
     """The vintage by the file's name in the url, else by the stream; without one there, the fetch's."""
     local = payload.fetched_at.astimezone(ZoneInfo(zone)).date()
     for name in (payload.url.partition("?")[0].partition("#")[0].rpartition("/")[2], payload.stream):
-        found = None
-        for found in _NAMED.finditer(name[-200:]):
-            pass  # the last one counts: what is before it is the path of whoever saved the file
-        if found is None:
+        found = list(_NAMED.finditer(name[-200:]))
+        if not found:
             continue
-        year, month, day = found.groups()
+        year, month, day = found[-1].groups()  # what stands before the last one is the word of whoever saved the file
         last = _last_day(int(year), int(month)) if day is None else _date(int(year), int(month), int(day))
         if last is None or last.replace(day=1) > local:
             continue
