@@ -116,6 +116,9 @@ def _timeline(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
             return reject_all(*text.problem)
         rejections += text.rejected
         by_name = {name.lower(): name for name in text.header}
+        missing = next((name for name in ("date", "series", "value") if name not in by_name), None)
+        if missing is not None:
+            return reject_all(RejectReason.MISSING_FIELD, f"the table has no column {missing}")
         parts.append(text.table.select("row", **{name: pl.col(by_name[name]) for name in ("date", "series", "value")}))
     else:
         offset = 0
