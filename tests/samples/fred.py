@@ -37,6 +37,7 @@ SAMPLES = [
     sample("fred", _XML, url=_URL, stream="GDP"),
     sample("fred", b"observation_date,GDP\n2020-01-01,1.5\n2020-04-01,.\n2020-07-01,\n", stream="GDP"),
     sample("fred", b"DATE\tA\tB\n2020-01-01\t1.5\t.\n2021-01-01\t\t2\n", stream="list"),
+    sample("fred", b"sasdate,RPI,S&P 500\nTransform:,5,5\n1/1/1959,2437.296,\n2/1/1959,2446.902,54.77\n,,\n", stream="2015-01"),
     sample(
         "fred",
         b'{"date":"2020-01-01","observations":[{"date":"2020-01-01","GDP_20200105":"1"}],"output_type":2,'

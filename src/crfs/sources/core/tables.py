@@ -62,6 +62,16 @@ def rejected_where(
     )
 
 
+def rejected_cells(frame: pl.DataFrame, bad: pl.Expr, reason: RejectReason, detail: str) -> pl.DataFrame:
+    """The rejected cells of a wide table in its long form: ``entity`` is the column's name, ``text`` what stood there."""
+    return frame.filter(bad.fill_null(False)).select(
+        row=pl.col("row").cast(pl.Int64),
+        column=pl.col("entity"),
+        reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]),
+        detail=pl.lit(f"{detail}: ") + pl.col("text").fill_null("").str.slice(0, 80),
+    )
+
+
 def known_from(valid_times: pl.Series, rule: ReleaseRule | None, period: Tenor, fetched_at: datetime) -> pl.DataFrame:
     """From when values without a publication time were known: columns ``knowledge_time`` and ``knowledge_basis``.
 

@@ -19,6 +19,7 @@ class Kind(Enum):
     OBSERVATIONS = "observations"
     METADATA = "metadata"
     TABLE = "table"
+    PANEL = "panel"
     ERROR = "error"
     HTML = "html"
     NOTHING = "nothing"
@@ -39,6 +40,7 @@ class Answer:
 
 METADATA_KEYS = ("seriess", "releases", "release_dates", "vintage_dates", "categories", "tags", "sources", "elements")
 _TABLE_HEADERS = ("date", "observation_date")
+_PANEL_HEADER = b"sasdate"
 
 
 def look(payload: Payload) -> Answer:
@@ -57,6 +59,8 @@ def look(payload: Payload) -> Answer:
     first = header.replace(b"\t", b",").split(b",", 1)[0].strip().strip(b'"').lower()
     if first in (name.encode() for name in _TABLE_HEADERS):
         return Answer(kind=Kind.TABLE, delimiter="\t" if b"\t" in header else ",")
+    if any(name.strip().strip(b'"').lower() == _PANEL_HEADER for name in header.split(b",")):
+        return Answer(kind=Kind.PANEL)
     return Answer(kind=Kind.UNKNOWN, words=start[:120].decode("utf-8", "replace"))
 
 
@@ -104,7 +108,7 @@ def classify(payload: Payload) -> Classification:
             return Classification.RETRY
         case Kind.OBSERVATIONS:
             return _observations(answer, payload)
-        case Kind.METADATA | Kind.TABLE:
+        case Kind.METADATA | Kind.TABLE | Kind.PANEL:
             return Classification.OK
         case _:
             return Classification.SCHEMA

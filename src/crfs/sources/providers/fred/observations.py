@@ -1,4 +1,7 @@
-"""FRED's observations → rows of ``fred_series``: JSON and XML with vintages, keyless tables without."""
+"""FRED's observations → rows of ``fred_series``: JSON and XML with vintages, keyless tables without.
+
+Panels of FRED-MD go to :mod:`crfs.sources.providers.fred.panel`.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,19 @@ from crfs.bitemporal.rows import KNOWLEDGE_BASIS
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
-from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
+from crfs.sources.core.tables import (
+    FIRST_DAY,
+    LAST_DAY,
+    Rejection,
+    accept,
+    known_by_entity,
+    reject_all,
+    rejected_cells,
+    rejected_table,
+    rejected_where,
+)
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
+from crfs.sources.providers.fred import panel
 from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, look, page, parameters
 from crfs.sources.providers.fred.periods import EARLIEST, Window, revisions
 
@@ -34,6 +48,8 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
             return _with_vintages(answer, payload, catalogue)
         case Kind.TABLE:
             return _table(answer, payload, catalogue)
+        case Kind.PANEL:
+            return panel.parse(payload, catalogue)
         case Kind.METADATA:
             return Parsed(tables={}, rejected=rejected_table())
         case Kind.ERROR:
@@ -208,12 +224,7 @@ def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
     rejected = [
         rejected_where(typed, pl.col("_date").is_null(), day, RejectReason.NOT_A_DATE, "not a date like 2020-01-31", shown="date"),
         rejected_where(typed, outside, day, RejectReason.OUT_OF_RANGE, "not within 1600 to 2199", shown="date"),
-        *(
-            rejected_where(
-                typed.filter(pl.col("entity") == name), not_number, name, RejectReason.NOT_A_NUMBER, "not a number", shown="text"
-            )
-            for name in series
-        ),
+        rejected_cells(typed, not_number, RejectReason.NOT_A_NUMBER, "not a number"),
     ]
     good = typed.filter(~(pl.col("_date").is_null() | outside | not_number)).with_columns(
         valid_time=day_instant("_date"),

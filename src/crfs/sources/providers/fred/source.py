@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,10 +17,13 @@ from crfs.sources.providers.fred.periods import EARLIEST
 
 API = "https://api.stlouisfed.org/fred/"
 GRAPH = "https://fred.stlouisfed.org/graph/fredgraph.csv"
+PANEL = "https://www.stlouisfed.org/-/media/project/frbstl/stlouisfed/research/fred-md/monthly/"
+PANEL_SERIES = "fred_md"
 MAX_VINTAGES = 2000
 MAX_ROWS = 100_000
 MAX_DATES = 10_000
 _FOREVER = "9999-12-31"
+_PANEL_FILE = re.compile(r"^[0-9A-Za-z_-]{1,40}$")
 _PROVIDER = Provider(
     title="FRED and ALFRED, Federal Reserve Bank of St. Louis",
     limits=(Limit(3, 2.0),),
@@ -33,6 +37,7 @@ _PROVIDER = Provider(
 class Fred:
     """The source ``fred``. The three limits are FRED's own; smaller ones only make more requests.
 
+    A series of a query is FRED's id; ``fred_md`` is the newest panel of FRED-MD, ``fred_md/2015-01`` the file of that name.
     Options of a query: ``vintages_since`` and ``vintages_until`` (dates) bound the vintages that are fetched.
     """
 
@@ -41,7 +46,7 @@ class Fred:
     max_dates: int = MAX_DATES
     name: str = "fred"
     parser_version: str = "1"
-    hosts: tuple[str, ...] = ("api.stlouisfed.org", "fred.stlouisfed.org")
+    hosts: tuple[str, ...] = ("api.stlouisfed.org", "fred.stlouisfed.org", "www.stlouisfed.org")
     provider: Provider = _PROVIDER
 
     def __post_init__(self) -> None:
@@ -54,12 +59,12 @@ class Fred:
         return answers.classify(payload)
 
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
-        """Rows of ``fred_series``; see :mod:`crfs.sources.providers.fred.observations`."""
+        """Rows of ``fred_series`` or ``fred_md_panel``; see :mod:`crfs.sources.providers.fred.observations`."""
         return observations.parse(payload, catalogue)
 
     def probes(self, catalogue: Catalogue) -> Mapping[str, Query]:
-        """The newest values of one series; its vintages need a key."""
-        return {"observations": Query(series=("UNRATE",), since=date(2020, 1, 1))}
+        """The newest values of one series (its vintages need a key), and the newest panel of FRED-MD."""
+        return {"observations": Query(series=("UNRATE",), since=date(2020, 1, 1)), "panel": Query(series=(PANEL_SERIES,))}
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
         """Payloads of every series of ``query``, in order; a series that FRED does not have ends with the provider's words.
@@ -70,15 +75,24 @@ class Fred:
         """
         if not query.series:
             raise InvalidInput("fred: name at least one series, like UNRATE")
-        if not transport.has_key and query.vintages == "all":
+        panels = [series for series in query.series if series.partition("/")[0].lower().replace("-", "_") == PANEL_SERIES]
+        if not transport.has_key and query.vintages == "all" and len(panels) < len(query.series):
             raise InvalidInput("fred: vintages need a key; set CRFS_SOURCES__FRED__API_KEY or ask for the latest (--vintages latest)")
         for series in query.series:
-            if not transport.has_key:
+            if series in panels:
+                yield self._panel(series, transport)
+            elif not transport.has_key:
                 yield from self._graph(series, query, transport)
             elif query.vintages == "latest":
                 yield from self._latest(series, query, transport)
             else:
                 yield from self._vintages(series, query, transport)
+
+    def _panel(self, series: str, transport: Transport) -> Payload:
+        file = series.partition("/")[2].removesuffix(".csv") or "current"
+        if not _PANEL_FILE.match(file):
+            raise InvalidInput(f"fred: {series}: a panel's file is called like fred_md/2015-01")
+        return transport.send(Request(url=f"{PANEL}{file}.csv", stream=f"{PANEL_SERIES}/{file}"))
 
     def _graph(self, series: str, query: Query, transport: Transport) -> Iterator[Payload]:
         params = [("id", series)]
