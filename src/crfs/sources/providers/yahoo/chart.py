@@ -25,12 +25,15 @@ from crfs.sources.core.text import day_instant
 
 DAILY, DIVIDENDS, SPLITS = "yahoo_daily", "yahoo_dividends", "yahoo_splits"
 FIELDS = ("open", "high", "low", "close", "volume")
+MOST_RESULTS = 500
 _EARLIEST, _LATEST = -11_644_473_600, 7_258_118_400  # 1601 and 2200
 _Part = tuple[pl.DataFrame, list[pl.DataFrame]]
 
 
 def parse_chart(results: Sequence[Any], payload: Payload, catalogue: Catalogue) -> Parsed:
     """Rows of every result of a chart answer."""
+    if len(results) > MOST_RESULTS:
+        return reject_all(RejectReason.UNEXPECTED_SHAPE, f"{len(results)} results in one chart; Yahoo gives one for each symbol asked")
     found: dict[str, list[pl.DataFrame]] = {DAILY: [], DIVIDENDS: [], SPLITS: []}
     rejected: list[pl.DataFrame] = []
     for result in results:
@@ -178,14 +181,13 @@ def _dated(stamps: Sequence[Any], about: Mapping[str, Any], columns: Mapping[str
     seconds = [_seconds(stamp) for stamp in stamps]
     schema = {"row": pl.Int64(), "stamp": pl.Int64(), **dict.fromkeys(columns, pl.Float64())}
     frame = pl.DataFrame({"row": range(1, len(stamps) + 1), "stamp": seconds, **columns}, schema=schema, strict=False)
-    shown = [
-        (row, "timestamp", RejectReason.NOT_A_DATE, f"no time between 1601 and 2200 in seconds since 1970: {as_text(stamp)[:80]}")
-        for row, (stamp, read) in enumerate(zip(stamps, seconds, strict=True), start=1)
-        if read is None
-    ]
+    texts = ["" if read is not None else as_text(stamp)[:80] for stamp, read in zip(stamps, seconds, strict=True)]
+    detail = "no time between 1601 and 2200 in seconds since 1970"
+    untimed = frame.with_columns(timestamp=pl.Series(texts, dtype=pl.String()))
+    refused = rejected_where(untimed, pl.col("stamp").is_null(), "timestamp", RejectReason.NOT_A_DATE, detail)
     instant = (pl.col("stamp") * 1_000_000).cast(INSTANT)
     good = frame.filter(pl.col("stamp").is_not_null()).with_columns(session=instant.dt.convert_time_zone(about["zone"]).dt.date())
-    return good, rejected_table(shown)
+    return good, refused
 
 
 def _nothing(*rejections: Rejection) -> _Part:
