@@ -130,12 +130,15 @@ def _from_activity(activity: object) -> object:
 
 def _post(fields: Mapping[str, Any], number: str, moment: str, symbols: object, sentiment: object) -> dict[str, Any]:
     """The same fields for both forms; what is absent stays so."""
+    there = {ours: fields[theirs] for ours, theirs in (("body", "body"), ("time", moment)) if theirs in fields}
+    if len(there) < 2:
+        return there
     found = _NUMBER.search(as_text(fields.get(number)))
     named = [item.get("symbol") for item in symbols if isinstance(item, dict)] if isinstance(symbols, list) else []
     label = as_text(sentiment.get("basic")) if isinstance(sentiment, dict) else ""
     return {
         "id": found.group(1) if found else None,
-        **{ours: fields[theirs] for ours, theirs in (("body", "body"), ("time", moment)) if theirs in fields},
+        **there,
         "tickers": tickers(named),
         "label": label.strip().lower(),
     }

@@ -140,22 +140,18 @@ def parse_estimates(fields: Mapping[str, Any], payload: Payload, catalogue: Cata
     symbol = _company(fields, payload)
     if not symbol:
         return reject_all(RejectReason.MISSING_FIELD, "the estimates do not say whose they are")
-    estimates = fields["estimates"]
-    parts = []
-    for name, unit, months in ((ESTIMATES, "quarter", 3), (ANNUAL_ESTIMATES, "year", 12)):
-        dataset = catalogue.dataset(name)
-        wanted = {column: column for column in dataset.schema()}
-        frame, rejected = records(estimates, dataset, wanted, needed=("date", "horizon"), what="an estimate")
-        own = pl.col("horizon").str.to_lowercase().str.contains(unit, literal=True)
-        if unit == "quarter":
-            other = ~(own | pl.col("horizon").str.to_lowercase().str.contains("year", literal=True))
-            rejected.append(rejected_where(frame, other, "horizon", RejectReason.UNSUPPORTED, "neither a quarter nor a year"))
-            frame = frame.filter(own)
-        else:
-            rejected = []  # what is no object, or cannot be read, was said with the quarters
-            frame = frame.filter(own & ~pl.col("horizon").str.to_lowercase().str.contains("quarter", literal=True))
-        frame = dated(frame, "date", rejected, months=months).with_columns(entity=pl.lit(symbol))
-        parts.append(finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected))
+    dataset = catalogue.dataset(ESTIMATES)
+    wanted = {column: column for column in dataset.schema()}
+    read, rejected = records(fields["estimates"], dataset, wanted, needed=("date", "horizon"), what="an estimate")
+    horizon = pl.col("horizon").str.to_lowercase()
+    is_quarter = horizon.str.contains("quarter", literal=True)
+    is_year = ~is_quarter & horizon.str.contains("year", literal=True)
+    unknown = rejected_where(read, ~is_quarter & ~is_year, "horizon", RejectReason.UNSUPPORTED, "neither a quarter nor a year")
+    parts = [Parsed(tables={}, rejected=pl.concat([*rejected, unknown]))]
+    for name, own, months in ((ESTIMATES, is_quarter, 3), (ANNUAL_ESTIMATES, is_year, 12)):
+        refused: list[pl.DataFrame] = []
+        frame = dated(read.filter(own), "date", refused, months=months).with_columns(entity=pl.lit(symbol))
+        parts.append(finished(known(frame, catalogue.dataset(name), payload.fetched_at), catalogue.dataset(name), catalogue, refused))
     return together(parts)
 
 
