@@ -122,8 +122,9 @@ def _from_message(message: object) -> object:
 def _from_activity(activity: object) -> object:
     if not isinstance(activity, dict):
         return activity
-    about, entities = activity.get("object"), activity.get("entities")
-    inner = about if isinstance(about, dict) else {}
+    inner, entities = activity.get("object"), activity.get("entities")
+    if not isinstance(inner, dict):
+        return {}
     entities = entities if isinstance(entities, dict) else {}
     return _post({**inner, "body": activity.get("body")}, "id", "postedTime", entities.get("symbols"), entities.get("sentiment"))
 
