@@ -56,13 +56,14 @@ def object_cells(
     columns: dict[str, list[str]] = {name: [] for name in (*names, *optional)}
     numbers: list[int] = []
     rejected: list[Rejection] = []
+    needed, no_object, no_field = frozenset(names), f"{what} is an object", f"{what} has no such field"
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            rejected.append((number, None, RejectReason.UNEXPECTED_SHAPE, f"{what} is an object"))
+            rejected.append((number, None, RejectReason.UNEXPECTED_SHAPE, no_object))
             continue
-        absent = next((name for name in names if name not in row), None)
-        if absent is not None:
-            rejected.append((number, absent, RejectReason.MISSING_FIELD, f"{what} has no such field"))
+        if not needed <= row.keys():
+            absent = next(name for name in names if name not in row)
+            rejected.append((number, absent, RejectReason.MISSING_FIELD, no_field))
             continue
         numbers.append(number)
         for name, cells in columns.items():

@@ -40,8 +40,9 @@ Rejection = tuple[int | None, str | None, RejectReason, str]
 
 def rejected_table(rows: Iterable[Rejection] = ()) -> pl.DataFrame:
     """A rejected table of (row, column, reason, detail)."""
-    data = [(row, column, reason.value, detail[:500]) for row, column, reason, detail in rows]
-    return pl.DataFrame(data, schema=dict(REJECTED_SCHEMA), orient="row")
+    numbers, columns, reasons, details = map(list, zip(*rows, strict=True)) if (rows := list(rows)) else ([], [], [], [])
+    data = {"row": numbers, "column": columns, "reason": [reason.value for reason in reasons], "detail": [text[:500] for text in details]}
+    return pl.DataFrame(data, schema=dict(REJECTED_SCHEMA))
 
 
 def reject_all(reason: RejectReason, detail: str) -> Parsed:
