@@ -39,8 +39,15 @@ Rejection = tuple[int | None, str | None, RejectReason, str]
 
 def rejected_table(rows: Iterable[Rejection] = ()) -> pl.DataFrame:
     """A rejected table of (row, column, reason, detail)."""
-    data = [(row, column, reason.value, detail[:500]) for row, column, reason, detail in rows]
-    return pl.DataFrame(data, schema=dict(REJECTED_SCHEMA), orient="row")
+    listed = list(rows)
+    columns = {
+        "row": [row for row, _, _, _ in listed],
+        "column": [column for _, column, _, _ in listed],
+        "reason": [reason.value for _, _, reason, _ in listed],
+        "detail": [detail[:500] for _, _, _, detail in listed],
+    }
+    # By columns: a hostile body may have a million bad rows, and building from rows takes twenty times as long.
+    return pl.DataFrame(columns, schema=dict(REJECTED_SCHEMA))
 
 
 def reject_all(reason: RejectReason, detail: str) -> Parsed:
