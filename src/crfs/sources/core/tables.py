@@ -60,11 +60,16 @@ def rejected_where(
 ) -> pl.DataFrame:
     """The rejected rows of ``frame`` where ``bad`` holds; ``detail`` is followed by the cell (of ``shown``, else of ``column``)."""
     cell = pl.col(shown or column).cast(pl.String).fill_null("").str.slice(0, 80)
-    return frame.filter(bad.fill_null(False)).select(
-        row=pl.col("row").cast(pl.Int64),
-        column=pl.lit(column),
-        reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]),
-        detail=pl.lit(f"{detail}: ") + cell,
+    # As a column: polars does not broadcast a literal predicate over a frame that it filters in parts.
+    return (
+        frame.with_columns(_bad=bad.fill_null(False))
+        .filter(pl.col("_bad"))
+        .select(
+            row=pl.col("row").cast(pl.Int64),
+            column=pl.lit(column),
+            reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]),
+            detail=pl.lit(f"{detail}: ") + cell,
+        )
     )
 
 
