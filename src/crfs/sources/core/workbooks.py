@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BIFF_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MOST_BYTES = 16 * 1024 * 1024
 _MOST_BIFF_BYTES = 4 * 1024 * 1024
-_MOST_TAGS = 1_000_000
+_MOST_TAGS = 400_000
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
 _EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a spreadsheet's dates have no zone
 _REFERENCE = re.compile(r"^([A-Z]{1,3})([1-9]\d{0,6})$")

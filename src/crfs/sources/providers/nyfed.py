@@ -255,7 +255,7 @@ def _shown(value: Cell | None) -> str:
 
 
 def _panel(header: tuple[str, ...], table: pl.DataFrame, rejected: tuple[Rejection, ...], payload: Payload) -> Panel | Parsed:
-    if header[0] != "Date" or len(header) < 2 or "" in header:
+    if header[0] != "Date" or not 2 <= len(header) <= _MOST_SERIES or "" in header:
         return reject_all(RejectReason.UNEXPECTED_SHAPE, "a nowcast vintage begins with Date and then names its series")
     vintage = _vintage(payload.url.rpartition("/")[2]) or _vintage(payload.stream)
     if vintage is None:
