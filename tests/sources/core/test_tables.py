@@ -10,7 +10,8 @@ import pytest
 from crfs.bitemporal.release import ReleaseLag
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core.tables import accept, known_from, settle_clipped
+from crfs.sources.core.contract import RejectReason
+from crfs.sources.core.tables import accept, known_from, rejected_where, settle_clipped
 from crfs.sources.core.text import iso_date, iso_instant, read_delimited
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
@@ -87,3 +88,8 @@ def test_settled_rows_stay_settled(catalogue: Catalogue) -> None:
         (6, "value"),
     ]
     assert settle_clipped(settled).equals(settled)
+
+
+def test_a_million_rows_may_be_rejected_for_one_reason() -> None:
+    frame = pl.DataFrame({"row": pl.int_range(1, 1_000_001, eager=True)}).with_columns(value=pl.lit("x"))
+    assert rejected_where(frame, pl.lit(True), "value", RejectReason.NOT_A_NUMBER, "not a number").height == 1_000_000

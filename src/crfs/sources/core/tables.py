@@ -40,9 +40,15 @@ Rejection = tuple[int | None, str | None, RejectReason, str]
 
 def rejected_table(rows: Iterable[Rejection] = ()) -> pl.DataFrame:
     """A rejected table of (row, column, reason, detail)."""
-    numbers, columns, reasons, details = map(list, zip(*rows, strict=True)) if (rows := list(rows)) else ([], [], [], [])
-    data = {"row": numbers, "column": columns, "reason": [reason.value for reason in reasons], "detail": [text[:500] for text in details]}
-    return pl.DataFrame(data, schema=dict(REJECTED_SCHEMA))
+    listed = list(rows)
+    columns = {
+        "row": [row for row, _, _, _ in listed],
+        "column": [column for _, column, _, _ in listed],
+        "reason": [reason.value for _, _, reason, _ in listed],
+        "detail": [detail[:500] for _, _, _, detail in listed],
+    }
+    # By columns: a hostile body may have a million bad rows, and building from rows takes twenty times as long.
+    return pl.DataFrame(columns, schema=dict(REJECTED_SCHEMA))
 
 
 def reject_all(reason: RejectReason, detail: str) -> Parsed:
@@ -55,11 +61,16 @@ def rejected_where(
 ) -> pl.DataFrame:
     """The rejected rows of ``frame`` where ``bad`` holds; ``detail`` is followed by the cell (of ``shown``, else of ``column``)."""
     cell = pl.col(shown or column).cast(pl.String).fill_null("").str.slice(0, 80)
-    return frame.filter(bad.fill_null(False)).select(
-        row=pl.col("row").cast(pl.Int64),
-        column=pl.lit(column),
-        reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]),
-        detail=pl.lit(f"{detail}: ") + cell,
+    # As a column: polars does not broadcast a literal predicate over a frame that it filters in parts.
+    return (
+        frame.with_columns(_bad=bad.fill_null(False))
+        .filter(pl.col("_bad"))
+        .select(
+            row=pl.col("row").cast(pl.Int64),
+            column=pl.lit(column),
+            reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]),
+            detail=pl.lit(f"{detail}: ") + cell,
+        )
     )
 
 
