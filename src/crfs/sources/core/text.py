@@ -76,7 +76,7 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
 
 
 def _is_text(cell: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in cell)
+    return cell.isascii() or not any("\ud800" <= char <= "\udfff" for char in cell)
 
 
 def _unreadable(reason: RejectReason, detail: str) -> DelimitedText:
