@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.samples import sample
 
-ROWS = b'''"Descriptions:","Unit:","Multiplier:","Currency:","Unique Identifier:","Series Name:",2019-12,2020-01,2020-02,2020-03
+ROWS = b""""Descriptions:","Unit:","Multiplier:","Currency:","Unique Identifier:","Series Name:",2019-12,2020-01,2020-02,2020-03
 "Total index; s.a. IP","Index:_2017_100","1","NA",G17/IP_MARKET_GROUPS/IP.B50001.S,IP.B50001.S,,101.5,ND,97.2
 "Total index; s.a. CAPUTL","Percentage","1","NA",G17/CAPUTL/CAPUTL.B50001.S,CAPUTL.B50001.S,77.1,76.9,76.8,
-'''
-COLUMNS = b'''"Series Description","Market yield at 10 years, inflation-indexed","Market yield at 5 years, inflation-indexed"
+"""
+COLUMNS = b""""Series Description","Market yield at 10 years, inflation-indexed","Market yield at 5 years, inflation-indexed"
 "Unit:","Percent:_Per_Year","Percent:_Per_Year"
 "Multiplier:","1","1"
 "Currency:","NA","NA"
@@ -17,7 +17,7 @@ COLUMNS = b'''"Series Description","Market yield at 10 years, inflation-indexed"
 2024-12-24,2.26,2.20
 2024-12-25,ND,ND
 2024-12-26,2.24,2.19
-'''
+"""
 DOMESTIC = b"""Scenario Name,Date,Real GDP growth,Nominal GDP growth,Real disposable income growth,Nominal disposable income growth,\
 Unemployment rate,CPI inflation rate,3-month Treasury rate,5-year Treasury yield,10-year Treasury yield,BBB corporate yield,Mortgage rate,\
 Prime rate,Dow Jones Total Stock Market Index (Level),House Price Index (Level),Commercial Real Estate Price Index (Level),\

@@ -155,9 +155,8 @@ def _typed(cells: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
         none=pl.col("text").is_in(_NONE), value=cell("text", ColumnType.FLOAT8)
     )
     blank = pl.col("text") == ""
-    position = pl.int_range(pl.len()).over("series", "identifier")
-    said = pl.when(~blank).then(position)
-    inside = position.is_between(said.min().over("series", "identifier"), said.max().over("series", "identifier"))
+    said, group = pl.when(~blank).then(pl.col("day")), ("series", "identifier")
+    inside = pl.col("day").is_between(said.min().over(group), said.max().over(group))
     typed = typed.filter(~blank | inside)
     no_series, no_day = pl.col("series") == "", pl.col("day").is_null()
     outside = ~pl.col("day").is_between(FIRST_DAY, LAST_DAY)

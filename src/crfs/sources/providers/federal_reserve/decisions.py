@@ -184,7 +184,7 @@ def _sentence(text: str, start: int) -> str:
 
 def _names(text: str) -> int:
     """How many different people are named; offices and the Committee's own name are nobody."""
-    cut = re.split(r"\bVoting against\b", text)[0]
+    cut = re.split(r"\b(?:Voting against|Absent|Not voting|(?:Ms|Mrs|Mr|Dr)\.)", text)[0]
     return len({name for name in _NAME.findall(cut) if name.split()[0] not in _NO_NAMES})
 
 
