@@ -12,7 +12,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.sources.core import Classification, Parsed, Payload
 from crfs.sources.core.recorded import recorded_payloads
 from crfs.sources.providers.federal_reserve import SOURCE
-from crfs.sources.providers.federal_reserve.decisions import Decision, read_decision
+from crfs.sources.providers.federal_reserve.decisions import Decision, Implementation, read_decision, read_implementation
 from crfs.sources.providers.federal_reserve.release_times import minutes_time, statement_time
 from tests.samples import sample
 from tests.samples.federal_reserve import NOTE, PAGE, SENTENCES, STATEMENT
@@ -148,6 +148,17 @@ def test_every_recorded_text_is_a_document_with_its_words(recordings: Path, cata
             -25,
             "lower",
         ),
+        ("A 25 basis point decline in the federal funds rate from about 6 percent to about 5-3/4 percent.", 5.75, 5.75, -25, "lower"),
+        (
+            "a reduction in the federal funds rate of 25 basis points, from about 5-1/2 percent to about 5-1/4 percent.",
+            5.25,
+            5.25,
+            -25,
+            "lower",
+        ),
+        ("today voted to raise its target for the federal funds rate 25 basis points to 5 percent.", 5.0, 5.0, 25, "raise"),
+        ("decided today to leave its target for the federal funds rate unchanged.", None, None, 0, "maintain"),
+        ("did not take action today to alter the stance of monetary policy.", None, None, None, None),
         ("The Federal Reserve made no change today in its target for the federal funds rate.", None, None, 0, "maintain"),
         ("low levels of the federal funds rate are consistent with a return to 2 percent inflation.", None, None, None, None),
         ("The federal funds rate is likely to remain below levels that prevail in the longer run.", None, None, None, None),
@@ -175,6 +186,26 @@ def test_a_target_is_read_in_every_wording(
             "federal funds rate to 1-1/2 to 1-3/4 percent; and Esther L. Three and Eric S. Four, who preferred to maintain the target range.",
             (1, 3),
         ),
+        (
+            "Voting for the FOMC monetary policy action were Alan One, Chairman; Ben S. Two; and Jamie B. Three, Jr.\n\nVoting against the action "
+            "was Robert T. Four. President Four preferred a 50 basis point reduction.\n\nThe Board approved requests of Boston and New York.",
+            (3, 1),
+        ),
+        (
+            "Voting for the action were Alan One and Jamie B. Three, Jr.\n\nIn taking the action, the Board of New York, Saint Louis agreed.",
+            (2, 0),
+        ),
+        ("Voting in favor of the policy announcement were: Ben S. One, Chairman; William Two; and Eric\nThree.", (3, 0)),
+        (
+            "Voting for the action was Ada One. Voting against the action was James Two, who believed that the Committee should signal more "
+            "strongly, and Esther L. Three, who was concerned that the high level of accommodation of the Federal Reserve increased risks.",
+            (1, 2),
+        ),
+        (
+            "Voting for the action was Ada One.\n\nVoting against the action were: Richard W. Two, Narayana Three, and Charles I. Four, who would "
+            "have preferred to continue to describe economic conditions as they were.",
+            (1, 3),
+        ),
         ("Economic activity expanded.", (None, None)),
     ],
 )
@@ -182,6 +213,20 @@ def test_votes_are_counted_by_the_people_named(text: str, votes: tuple[int | Non
     decision = read_decision(text)
     assert (decision.votes_for, decision.votes_against) == votes
     assert decision.target_upper is None, "what dissenters preferred is no target"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("approved an increase in the discount rate from 3 1/2 percent to 4 percent, effective immediately.", (4.0, 50.0)),
+        ("approved a 25 basis point reduction in the discount rate to 2 percent.", (2.0, -25.0)),
+        ("approve a 1/4 percentage point increase in the discount rate (the primary credit rate) to 1.00 percent", (1.0, 25.0)),
+        ("stands ready to approve a further reduction of 25 basis points in the discount rate to 5-1/2 percent", (None, None)),
+    ],
+)
+def test_a_discount_rate_is_what_was_approved(text: str, expected: tuple[float | None, float | None]) -> None:
+    decision = read_decision(f"The Board of Governors {text}.")
+    assert (decision.discount_rate, decision.discount_rate_change_bp) == expected
 
 
 def test_nothing_said_is_nothing_known() -> None:
@@ -226,6 +271,30 @@ def test_minutes_are_of_the_last_day_that_they_name(catalogue: Catalogue) -> Non
 
 def test_an_implementation_note_tells_its_day_itself(catalogue: Catalogue) -> None:
     assert parse(NOTE, catalogue).tables["policy_document"]["entity"].to_list() == ["fomc_implementation_note/2015-12-16"]
+
+
+def test_the_recorded_note_says_the_rates_of_december_2015(recordings: Path, catalogue: Catalogue) -> None:
+    (row,) = (
+        SOURCE.parse(recorded(recordings)["implementation_note_20151216"], catalogue).tables["fomc_implementation"].iter_rows(named=True)
+    )
+    assert (row["interest_on_reserves"], row["reverse_repo_rate"], row["primary_credit_rate"]) == (0.5, 0.25, 1.0)
+    assert row["knowledge_time"] == datetime(2015, 12, 16, 19, 0, tzinfo=UTC)
+
+
+def test_a_note_of_today_and_one_that_leaves_all_as_it_is_are_read() -> None:
+    later = (
+        "The Board of Governors voted unanimously to lower the interest rate paid on reserve balances to 3.65 percent, effective December 11."
+        "\n\nConduct standing overnight repurchase agreement operations at a rate of 3.75 percent.\n\nConduct standing overnight reverse "
+        "repurchase agreement operations at an offering rate of 3.50 percent.\n\nThe Board voted to approve a 1/4 percentage point decrease "
+        "in the primary credit rate to 3.75 percent, effective December 11."
+    )
+    assert read_implementation(later) == Implementation(interest_on_reserves=3.65, reverse_repo_rate=3.5, primary_credit_rate=3.75)
+    same = (
+        "The Board voted to leave the interest rates paid on required and excess reserve balances unchanged at 0.50 percent.\n\nThe Board "
+        "approved the establishment of the primary credit rate at the existing level of 1.00 percent."
+    )
+    assert read_implementation(same) == Implementation(interest_on_reserves=0.5, primary_credit_rate=1.0)
+    assert read_implementation("Nothing was said of rates.") == Implementation()
 
 
 def test_sentences_need_a_name_that_says_what_they_are_of(catalogue: Catalogue) -> None:

@@ -139,6 +139,15 @@ def test_columns_may_come_in_any_order_with_others_between_and_some_absent(catal
     assert sorted(rejected.select("column", "reason").rows()) == [("Oil price", "unknown_column"), ("prime_rate", "missing_field")]
 
 
+@pytest.mark.parametrize("name", ["quarter", "set", "entity", "knowledge_time", "_quarter", "^.*$", "House price index"])
+def test_a_column_with_an_awkward_name_is_noted_and_changes_nothing(catalogue: Catalogue, name: str) -> None:
+    lines = DOMESTIC.decode().splitlines()
+    body = "\n".join([f"{lines[0]},{name}", *(f"{line},7" for line in lines[1:])]).encode()
+    table, rejected = parse(body, catalogue)
+    assert table.equals(parse(DOMESTIC, catalogue)[0])
+    assert rejected.select("column", "reason").rows() == [(name, "unknown_column")]
+
+
 def test_a_bad_cell_rejects_its_quarter_and_no_other(catalogue: Catalogue) -> None:
     table, rejected = parse(DOMESTIC.replace(b"-8.9", b"deep"), catalogue)
     assert table["valid_time"].to_list() == [datetime(2025, 4, 1, tzinfo=UTC)]

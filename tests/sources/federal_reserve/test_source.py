@@ -13,6 +13,7 @@ from crfs.sources.core import Classification, Payload, Query
 from crfs.sources.core.recorded import RecordedTransport
 from crfs.sources.providers.federal_reserve import SOURCE
 from crfs.sources.providers.federal_reserve.source import CALENDAR, FEED, calendar_urls, feed_statements, scenario_urls
+from crfs.sources.providers.federal_reserve.texts import links
 from tests.samples import sample
 from tests.samples.federal_reserve import COLUMNS, DOMESTIC, PAGE, ROWS, SAMPLES, STATEMENT
 
@@ -32,7 +33,7 @@ MEETINGS = (
     "<!DOCTYPE html><html><body><div id='article'><h3>Meeting calendars, statements, and minutes of the Federal Open Market Committee</h3>"
     + "".join(
         f"<p><a href='/newsevents/pressreleases/monetary{day}a.htm'>HTML</a> <a href='/newsevents/pressreleases/monetary{day}a1.htm'>"
-        f"Implementation Note</a> <a href='/monetarypolicy/fomcminutes{day}.htm'>Minutes</a></p>"
+        f"Implementation Note</a>{'' if day == '20260729' else f' <a href=/monetarypolicy/fomcminutes{day}.htm>Minutes</a>'}</p>"
         for day in ("20260128", "20260318", "20260429", "20260617", "20260729")
     )
     + "</div></body></html>"
@@ -79,9 +80,11 @@ def test_statements_come_from_the_feed_or_with_since_from_the_calendar_oldest_fi
 
 
 def test_minutes_and_notes_are_asked_for_by_the_day_of_their_meeting(catalogue: Catalogue) -> None:
-    since = date(2026, 7, 1)
-    assert asked(Query(series=("fomc_minutes",), since=since), catalogue)[1:] == [f"{SITE}/monetarypolicy/fomcminutes20260729.htm"]
-    assert asked(Query(series=("fomc_implementation_notes",), since=since), catalogue)[1:] == [f"{PRESS}/monetary20260729a1.htm"]
+    since = date(2026, 6, 1)
+    assert asked(Query(series=("fomc_minutes",), since=since), catalogue)[1:] == [f"{SITE}/monetarypolicy/fomcminutes20260617.htm"], (
+        "those of July are not out yet"
+    )
+    assert asked(Query(series=("fomc_implementation_notes",), since=since), catalogue)[-1] == f"{PRESS}/monetary20260729a1.htm"
     assert asked(Query(series=("fomc_statement/2015-12-16",)), catalogue) == [f"{PRESS}/monetary20151216a.htm"]
 
 
@@ -125,8 +128,22 @@ def test_every_stream_and_probe_asks_for_what_there_is(catalogue: Catalogue) -> 
         assert asked(query, catalogue)
 
 
+def test_links_of_older_pages_are_known_by_their_day() -> None:
+    page = (
+        b"<html><a href='http://www.federalreserve.gov/newsevents/pressreleases/monetary20080122b.htm?x=1'>Statement</a>"
+        b"<a href='/boarddocs/press/monetary/2001/20010103/default.htm'>S</a>"
+        b"<a href='/fomc/minutes/20050322.htm'>M</a><a href='/newsevents/pressreleases/bcreg20080122a.htm'>x</a><a href='/x/20089999a.htm'>"
+    )
+    assert links(page, "fomc_statement") == {
+        date(2008, 1, 22): "/newsevents/pressreleases/monetary20080122b.htm",
+        date(2001, 1, 3): "/boarddocs/press/monetary/2001/20010103/default.htm",
+    }
+    assert sorted(links(page, "fomc_minutes")) == [date(2005, 3, 22)]
+    assert links(page, "fomc_implementation_note") == {}
+
+
 def test_a_broken_feed_gives_what_can_be_read_of_it() -> None:
-    assert feed_statements(RSS[: RSS.index(b"monetary20260617a")]) == {date(2026, 7, 29): f"{PRESS}/monetary20260729a.htm"}
+    assert feed_statements(RSS[: RSS.index(b"monetary20260617a")]) == {date(2026, 7, 29): "/newsevents/pressreleases/monetary20260729a.htm"}
     assert feed_statements(b"\x00\xff<") == {}
 
 
@@ -156,6 +173,7 @@ def test_lists_of_texts_are_good_answers_without_rows(catalogue: Catalogue, body
         (b"<html><body>The Federal Reserve is being maintained</body></html>", 200, "SCHEMA"),
         (b'{"error": "no"}', 200, "SCHEMA"),
         (b"date,value\n2020-01-01,1\n", 200, "SCHEMA"),
+        (DOMESTIC.replace(b"Scenario Name", b"Story"), 200, "SCHEMA"),
         (b"<rss><channel>", 200, "SCHEMA"),
         (STATEMENT.encode(), 200, "SCHEMA"),
     ],

@@ -14,7 +14,7 @@ _RATE = r"(?:\d{1,2}-\d{1,2}/\d{1,2}|\d{1,2} and \d{1,2}/\d{1,2}|\d{1,2} \d/\d{1
 _PERCENT = r"\s?(?:percent|per cent|%)"
 _STEP = rf"(?P<size>{_RATE}|\d{{1,3}})[- ](?P<unit>basis[- ]points?|(?:of a )?percentage[- ]points?|percent)"
 _AROUND = r"(?:around |about |approximately )?"
-_IN = r"(?:at|to|of|in|from)"
+_IN = r"(?:at|to|of|in)"
 # The grammar between "federal funds rate" and the number, so that another number of the sentence is never taken for it.
 _GAP = rf"(?: to (?:rise|fall|decline|increase|decrease))?(?:,? unchanged)?(?:,? (?:by )?(?:an? )?(?:additional |further |about )?{_STEP})?,?(?: unchanged)?"
 _RANGE_AFTER = re.compile(
@@ -22,7 +22,14 @@ _RANGE_AFTER = re.compile(
 )
 _RANGE_BEFORE = re.compile(rf"(?P<low>{_RATE}) to (?P<high>{_RATE}){_PERCENT} target range for the federal funds rate", re.I)
 _SINGLE = re.compile(rf"federal funds rate{_GAP} {_IN} {_AROUND}(?P<high>{_RATE}){_PERCENT}(?! inflation)", re.I)
-_NO_CHANGE = re.compile(r"\b(?:made no change|no change)\b[^.]{0,80}? target for the federal funds rate", re.I)
+_MOVE = re.compile(
+    rf"federal funds rate(?: of [^.]{{0,40}}?)?,? from {_AROUND}(?P<old>{_RATE}){_PERCENT},? to {_AROUND}(?P<high>{_RATE}){_PERCENT}", re.I
+)
+_NO_CHANGE = re.compile(
+    r"\b(?:no change\b[^.]{0,80}? target for the federal funds rate"
+    r"|(?:leav|keep|maintain)(?:e|ing)? (?:its|the) target (?:range )?for the federal funds rate\b)",
+    re.I,
+)
 _UP = r"rais(?:e[sd]?|ing)|increas(?:e[sd]?|ing)|rise|tighten(?:ing)?"
 _DOWN = r"lower(?:s|ed|ing)?|reduc(?:e[sd]?|ing)|decreas(?:e[sd]?|ing)|decline|fall|cut(?:s|ting)?|eas(?:e[sd]?|ing)"
 _SAME = (
@@ -31,13 +38,15 @@ _SAME = (
 _VERB = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<same>{_SAME}))\b", re.I)
 _VOTE = re.compile(r"\bby an? (\d{1,2}) ?(?:-|to) ?(\d{1,2}) vote\b", re.I)
 _VOTING_FOR = re.compile(
-    r"\bVoting for (?:the |this )?(?:FOMC )?(?:monetary policy )?(?:action|decision|statement)?s? ?(?:was|were)?:? ?", re.I
+    r"\bVoting (?:for|in favor of) (?:the |this |these )?(?:(?:FOMC|monetary|policy) )*(?:action|decision|statement|announcement)s? ?"
+    r"(?:was|were)?:? ?",
+    re.I,
 )
 _VOTING_AGAINST = re.compile(
     r"\bVoting against(?: (?:the|this|these))?(?: (?:FOMC|monetary|policy|action|actions|decision))* ?(?:was|were)?:? ?"
 )
-# A sentence ends at a full stop that stands neither after an initial nor after Jr. or Sr.
-_SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bJr)(?<!\bSr)\.(?=\s|$)")
+# A sentence ends with its paragraph, and at a full stop that stands neither after an initial nor after Jr. or Sr.
+_SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bJr)(?<!\bSr)\.(?=\s|$)|\n")
 _NAME = re.compile(r"\b[A-Z][A-Za-z'’-]+(?: [A-Z]\.)*(?: [A-Z][A-Za-z'’-]+){1,3}")
 _NO_NAMES = ("Federal", "Open", "Market", "New", "United", "Board", "Committee", "Treasury", "Vice", "Reserve", "Chairman", "Chair")
 _WHO = re.compile(r",? ?\bwho\b.*?(?=(?:;|,) ?(?:and )?[A-Z][A-Za-z'’-]+ (?:[A-Z]\. )?[A-Z]|$)")
@@ -46,9 +55,19 @@ _DISCOUNT = re.compile(
     rf"(?: \([^)]{{0,40}}\))?,? (?:from {_RATE}{_PERCENT} )?to (?P<rate>{_RATE}){_PERCENT}",
     re.I,
 )
+_DISCOUNT_MOVE = re.compile(
+    rf"\bapprov\w+ an? (?:increase|decrease|reduction) in the discount rate,? from (?P<old>{_RATE}){_PERCENT},? to (?P<rate>{_RATE}){_PERCENT}",
+    re.I,
+)
 _DISCOUNT_SAME = re.compile(
     rf"\bno change was made in the (?:federal reserve )?discount rate, which remains at (?P<rate>{_RATE}){_PERCENT}", re.I
 )
+_RESERVES = re.compile(
+    rf"interest rates? paid on (?:required and excess |required |excess )?reserve balances(?: unchanged)?,? (?:at|to) (?P<rate>{_RATE}){_PERCENT}",
+    re.I,
+)
+_REVERSE_REPO = re.compile(rf"reverse repurchase (?:(?!\. )[^\n]){{0,500}}?at an offering rate of (?P<rate>{_RATE}){_PERCENT}", re.I)
+_PRIMARY_CREDIT = re.compile(rf"primary credit rate\)?,? (?:at the existing level of|at|to) (?P<rate>{_RATE}){_PERCENT}", re.I)
 _FRACTIONS = {"¼": "1/4", "½": "1/2", "¾": "3/4", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8"}
 _MOST_CHARACTERS = 200_000
 _LOOK_BACK = 250
@@ -66,6 +85,27 @@ class Decision:
     votes_against: int | None = None
     discount_rate: float | None = None
     discount_rate_change_bp: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Implementation:
+    """The administered rates of one implementation note, in percent; None is not said."""
+
+    interest_on_reserves: float | None = None
+    reverse_repo_rate: float | None = None
+    primary_credit_rate: float | None = None
+
+
+def read_implementation(text: str) -> Implementation:
+    """The rates that an implementation note says.
+
+    >>> read_implementation("voted to lower the interest rate paid on reserve balances to 3.65 percent").interest_on_reserves
+    3.65
+    """
+    plain = plainly(text[:_MOST_CHARACTERS])
+    found = [pattern.search(plain) for pattern in (_RESERVES, _REVERSE_REPO, _PRIMARY_CREDIT)]
+    reserves, reverse_repo, primary_credit = (rate(match["rate"]) if match else None for match in found)
+    return Implementation(interest_on_reserves=reserves, reverse_repo_rate=reverse_repo, primary_credit_rate=primary_credit)
 
 
 def read_decision(text: str) -> Decision:
@@ -97,7 +137,7 @@ def read_decision(text: str) -> Decision:
 
 
 def plainly(text: str) -> str:
-    """Text on one line, with plain hyphens and blanks, and fractions written out.
+    """Text with a paragraph a line, with plain hyphens and blanks, and fractions written out.
 
     >>> plainly("5¼ to 5\\u2011½ percent\\n(5 1\\u20444)")
     '5-1/4 to 5-1/2 percent (5 1/4)'
@@ -105,7 +145,7 @@ def plainly(text: str) -> str:
     for sign, written in _FRACTIONS.items():
         text = re.sub(rf"(?<=\d){sign}", f"-{written}", text).replace(sign, written)
     text = re.sub("[\u2010\u2011\u2012\u2013\u2014\u2212]", "-", text).replace("\u2044", "/")
-    return " ".join(text.split())
+    return "\n".join(paragraph for block in re.split(r"\n[ \t\r]*\n", text) if (paragraph := " ".join(block.split())))
 
 
 def rate(text: str) -> float | None:
@@ -122,6 +162,9 @@ def rate(text: str) -> float | None:
 
 def _target(text: str) -> tuple[float | None, float | None, float | None, str | None]:
     found = next((match for pattern in (_RANGE_AFTER, _RANGE_BEFORE, _SINGLE) if (match := pattern.search(text))), None)
+    moved = _MOVE.search(text) if found is None else None
+    if moved is not None:
+        return _moved(rate(moved["old"]), rate(moved["high"]))
     if found is None:
         unchanged = _NO_CHANGE.search(text)
         return (None, None, 0.0, "maintain") if unchanged else (None, None, None, None)
@@ -137,6 +180,13 @@ def _target(text: str) -> tuple[float | None, float | None, float | None, str | 
     if size is None or direction is None:
         return low, high, None, direction
     return low, high, size if direction == "raise" else -size, direction
+
+
+def _moved(old: float | None, new: float | None) -> tuple[float | None, float | None, float | None, str | None]:
+    """A target that the text says with the one before it."""
+    if old is None or new is None:
+        return None, None, None, None
+    return new, new, (new - old) * 100.0, "raise" if new > old else "lower" if new < old else "maintain"
 
 
 def _direction(text: str, found: re.Match[str]) -> str | None:
@@ -192,6 +242,10 @@ def _discount(text: str) -> tuple[float | None, float | None]:
     same = _DISCOUNT_SAME.search(text)
     if same:
         return rate(same["rate"]), 0.0
+    moved = _DISCOUNT_MOVE.search(text)
+    if moved:
+        _, new, change, _ = _moved(rate(moved["old"]), rate(moved["rate"]))
+        return new, change
     found = _DISCOUNT.search(text)
     if found is None:
         return None, None

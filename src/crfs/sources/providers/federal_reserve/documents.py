@@ -11,11 +11,11 @@ from crfs.credit.catalogue import Catalogue
 from crfs.sources.core.contract import Parsed, Payload
 from crfs.sources.core.tables import accept, reject_all, rejected_table
 from crfs.sources.core.text import day_instant
-from crfs.sources.providers.federal_reserve.decisions import read_decision
+from crfs.sources.providers.federal_reserve.decisions import read_decision, read_implementation
 from crfs.sources.providers.federal_reserve.release_times import at, minutes_time, statement_time
-from crfs.sources.providers.federal_reserve.texts import CONFERENCE, MINUTES, STATEMENT, PolicyText, read_text
+from crfs.sources.providers.federal_reserve.texts import CONFERENCE, MINUTES, NOTE, STATEMENT, PolicyText, read_text
 
-DOCUMENTS, STATEMENTS = "policy_document", "fomc_statement"
+DOCUMENTS, STATEMENTS, IMPLEMENTATION = "policy_document", "fomc_statement", "fomc_implementation"
 TARGET, ANNOUNCEMENT = "fomc", "fomc/announcement"
 """The entities of statements: those that say a target for the federal funds rate, and those that do not."""
 
@@ -51,6 +51,10 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
             published=pl.lit(document.day),
             words=pl.lit(document.words),
         )
+    said = asdict(read_implementation(document.text)) if document.kind == NOTE else {}
+    if any(value is not None for value in said.values()):
+        rates = {name: pl.lit(value, dtype=pl.Float64()) for name, value in said.items()}
+        frames[IMPLEMENTATION] = base.with_columns(entity=pl.lit(TARGET), published=pl.lit(document.day), **rates)
     tables, rejected = {}, [rejected_table(document.rejected)]
     for name, frame in frames.items():
         accepted, refused = accept(frame, catalogue.dataset(name), catalogue)

@@ -100,12 +100,17 @@ _SCENARIOS = {"actual": "historic", "historical": "historic", "history": "histor
 
 def is_scenarios(body: bytes) -> bool:
     """Whether a body's first line is the header of a scenario table: a date, and variables that the sets have."""
+    names = header(body)
+    return "date" in names and ("scenario name" in names or any(variable(name) for name in names))
+
+
+def header(body: bytes) -> list[str]:
+    """The names in a body's first line, in lower case."""
     line = body[:20_000].decode("utf-8-sig", errors="replace").lstrip().partition("\n")[0]
     try:
-        names = [name.strip().lower() for name in next(csv.reader([line]), [])]
+        return [name.strip().lower() for name in next(csv.reader([line]), [])]
     except csv.Error:
-        return False
-    return "date" in names and ("scenario name" in names or any(variable(name) for name in names))
+        return []
 
 
 def variable(header: str) -> tuple[str, str] | None:
@@ -133,13 +138,18 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
     text = read_delimited(payload.body)
     if text.problem is not None:
         return reject_all(*text.problem)
-    columns = {name: found for name in text.header if (found := variable(name)) is not None}
+    columns: dict[str, tuple[str, str]] = {}
+    for name in text.header:
+        found = variable(name)
+        # Of two headers for one variable the first stands; the other is noted as unknown.
+        if found is not None and found not in columns.values():
+            columns[name] = found
     by_label = {name.lower(): name for name in text.header}
     if "date" not in by_label or not columns:
         return reject_all(RejectReason.UNEXPECTED_SHAPE, "a scenario table has a Date and the variables of the supervisory scenarios")
     if "scenario name" not in by_label:
         return reject_all(RejectReason.MISSING_FIELD, "a scenario table has a column Scenario Name")
-    quarters, rejected = _quarters(text, scenario=by_label["scenario name"], day=by_label["date"])
+    quarters, rejected = _quarters(text, list(columns), scenario=by_label["scenario name"], day=by_label["date"])
     known = _with_knowledge(quarters, payload, catalogue.dataset(DOMESTIC).zone)
     rejected.append(rejected_table(_header_notes(text, columns)))
     tables: dict[str, pl.DataFrame] = {}
@@ -192,7 +202,7 @@ def _header_notes(text: DelimitedText, columns: Mapping[str, tuple[str, str]]) -
     return notes
 
 
-def _quarters(text: DelimitedText, *, scenario: str, day: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+def _quarters(text: DelimitedText, variables: list[str], *, scenario: str, day: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Rows with ``quarter`` (its first day) and ``scenario`` (``baseline``, ``severely_adverse``, ``historic`` …)."""
     year = pl.coalesce(
         pl.col(day).str.extract(r"^\s*(\d{4})\s*[-:]?\s*[Qq][1-4]\s*$"), pl.col(day).str.extract(r"^\s*[Qq][1-4]\s*[-:]?\s*(\d{4})\s*$")
@@ -221,8 +231,7 @@ def _quarters(text: DelimitedText, *, scenario: str, day: str) -> tuple[pl.DataF
         rejected_where(read, no_name, "scenario name", RejectReason.MISSING_FIELD, "no scenario's name", shown=scenario),
     ]
     good = read.filter(~(no_quarter | no_name | outside.fill_null(True)))
-    rest = [column for column in good.columns if column not in (scenario, day, "_quarter", "_scenario")]
-    return good.select(*rest, quarter="_quarter", scenario="_scenario", valid_time=day_instant("_quarter")), rejected
+    return good.select("row", *variables, quarter="_quarter", scenario="_scenario", valid_time=day_instant("_quarter")), rejected
 
 
 def _with_knowledge(rows: pl.DataFrame, payload: Payload, zone: str) -> pl.DataFrame:

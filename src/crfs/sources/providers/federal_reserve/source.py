@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from urllib.parse import urljoin, urlsplit
 
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
@@ -103,8 +102,9 @@ class FederalReserve:
                     return Classification.SCHEMA
                 return Classification.OK if grid.cells.height or grid.rejected else Classification.EMPTY
             case Body.SCENARIOS:
-                lines = payload.body.strip().count(b"\n")
-                return Classification.OK if lines else Classification.EMPTY
+                if "scenario name" not in scenarios.header(payload.body):
+                    return Classification.SCHEMA
+                return Classification.OK if b"\n" in payload.body.strip() else Classification.EMPTY
             case Body.TEXT:
                 readable = isinstance(texts.read_text(payload), texts.PolicyText)
                 return Classification.OK if readable else Classification.SCHEMA
@@ -134,23 +134,21 @@ class FederalReserve:
             yield transport.send(Request(url=address, stream=f"scenarios/{which}/{address.rpartition('/')[2]}"))
 
     def _policy(self, series: str, query: Query, transport: Transport) -> Iterator[Payload]:
-        """What lists the texts, then the texts of the days asked for, oldest first."""
-        if query.since is None and series == _STATEMENTS:
-            listed = [transport.send(Request(url=FEED, stream="press_all"))]
-            found = feed_statements(listed[0].body)
-            yield listed[0]
+        """What lists the texts, then the texts of the days asked for, oldest first. What is not out yet has no link there."""
+        kind = {_STATEMENTS: texts.STATEMENT, _MINUTES: texts.MINUTES, _NOTES: texts.NOTE}[series]
+        found: dict[date, str] = {}
+        if query.since is None and kind == texts.STATEMENT:
+            feed = transport.send(Request(url=FEED, stream="press_all"))
+            yield feed
+            found = feed_statements(feed.body)
         else:
-            found = {}
             for url in calendar_urls(query.since, query.until, today=transport.now.date()):
                 page = transport.send(Request(url=url, stream=url.rpartition("/")[2].removesuffix(".htm")))
                 yield page
-                found |= texts.statement_links(page.body)
+                found |= texts.links(page.body, kind)
         first, last = query.since or date.min, query.until or date.max
-        kind = {_STATEMENTS: texts.STATEMENT, _MINUTES: texts.MINUTES, _NOTES: texts.NOTE}[series]
         for day in sorted(day for day in found if first <= day <= last):
-            # A list of statements is a list of meetings: minutes and notes have addresses made of the same day.
-            url = urljoin(SITE, found[day]) if kind == texts.STATEMENT else policy_url(kind, day)
-            yield transport.send(Request(url=url, stream=f"{kind}/{day}"))
+            yield transport.send(Request(url=SITE + found[day], stream=f"{kind}/{day}"))
 
 
 def look(body: bytes) -> Body:
@@ -242,16 +240,15 @@ def calendar_urls(since: date | None, until: date | None, *, today: date) -> lis
 
 
 def feed_statements(body: bytes) -> dict[date, str]:
-    """Addresses of the statements that a feed of press releases lists, by day; a broken feed gives what can be read of it."""
+    """Paths of the statements that a feed of press releases lists, by day; a broken feed gives what can be read of it."""
     import feedparser
 
     found: dict[date, str] = {}
     for entry in feedparser.parse(body).entries:
-        link = str(entry.get("link") or "")
-        match = re.search(r"/newsevents/pressreleases/monetary(\d{8})a\.htm$", urlsplit(link).path)
+        match = re.search(r"/newsevents/pressreleases/monetary(\d{8})a\.htm$", str(entry.get("link") or ""))
         if match and "statement" in str(entry.get("title") or "").lower():
             try:
-                found.setdefault(date.fromisoformat(match[1]), link)
+                found.setdefault(date.fromisoformat(match[1]), match[0])
             except ValueError:
                 continue
     return found

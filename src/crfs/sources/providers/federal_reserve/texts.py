@@ -43,9 +43,14 @@ _BOILERPLATE = re.compile(
     r"\d{4} monetary policy|home \||accessibility|to comment on this site)",
     re.I,
 )
-_STATEMENT_LINK = re.compile(
-    r"/(?:newsevents/press(?:releases)?|boarddocs/press)/(?:general/|monetary/?)(?:\d{4}/)?(\d{8})a?(?:\.htm|/)", re.I
-)
+_LINKS = {
+    # The letter after the day is not always an a: the statement of 2008-01-22 is b.
+    STATEMENT: re.compile(
+        r"/(?:newsevents/press(?:releases)?|boarddocs/press)/(?:general/|monetary/?)(?:\d{4}/)?(\d{8})(?:[a-z]?\.htm|/)", re.I
+    ),
+    NOTE: re.compile(r"/newsevents/press(?:releases)?/monetary/?(\d{8})a1\.htm", re.I),
+    MINUTES: re.compile(r"/(?:monetarypolicy/fomcminutes|fomc/minutes/)(\d{8})\.htm", re.I),
+}
 _BLOCK_TAG = re.compile(r"</?(?:p|div|li|[uo]l|h[1-6]|t[rdh]|table|section|article|blockquote|hr|title)\b[^<>]*>", re.I)
 _BREAKS = re.compile(r"<br\b[^<>]*>\s*<br\b[^<>]*>", re.I)
 _TAG = re.compile(r"<[^<>]*>")
@@ -103,24 +108,25 @@ def is_policy(body: bytes) -> bool:
     return _POLICY.search(body[:400_000].decode("utf-8", errors="replace")) is not None
 
 
-def statement_links(body: bytes) -> dict[date, str]:
-    """Addresses of statements on a page (the Committee's calendar, a year of its history), by their day; the first of a day counts."""
+def links(body: bytes, kind: str) -> dict[date, str]:
+    """Paths of texts of a ``kind`` on a page (the Committee's calendar, a year of its history), by day; the first of a day counts."""
     found: dict[date, str] = {}
     decoded = _decoded(body, "")
     tree = _tree(decoded) if decoded is not None else None
     for node in tree.css("a[href]") if tree is not None else []:
         target = node.attributes.get("href") or ""
-        match = _STATEMENT_LINK.search(target)
+        match = _LINKS[kind].search(target)
         day = _date(match[1][:4], match[1][4:6], match[1][6:]) if match else None
-        if day is not None:
-            found.setdefault(day, target)
+        if match is not None and day is not None:
+            # Without scheme and host: old pages say http.
+            found.setdefault(day, target[match.start() :].partition("?")[0].partition("#")[0])
     return found
 
 
 def is_index(body: bytes) -> bool:
     """Whether a page lists statements rather than being one."""
-    mentioned = {found[1] for found in _STATEMENT_LINK.finditer(body.decode("latin-1"))}
-    return len(mentioned) > _MOST_LINKS_OF_A_TEXT and len(statement_links(body)) > _MOST_LINKS_OF_A_TEXT
+    mentioned = {found[1] for found in _LINKS[STATEMENT].finditer(body.decode("latin-1"))}
+    return len(mentioned) > _MOST_LINKS_OF_A_TEXT and len(links(body, STATEMENT)) > _MOST_LINKS_OF_A_TEXT
 
 
 def read_text(payload: Payload) -> PolicyText | Problem:
