@@ -6,8 +6,9 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from crfs.errors import InvalidInput, Problem
@@ -44,9 +45,41 @@ class ComputeSettings(_Group):
 
 
 class SourceSettings(_Group):
-    """What one provider needs."""
+    """What one provider needs: the user's key, who asks (``contact``), whether it may be asked at all (``enabled``; none means as its terms
+    have it), and a gateway of the user's own that is asked instead (``mirror``)."""
 
     api_key: SecretStr | None = None
+    contact: str | None = None
+    enabled: bool | None = None
+    mirror: str | None = None
+
+    @field_validator("contact")
+    @classmethod
+    def _one_line(cls, text: str | None) -> str | None:
+        if text is not None and not (text.isascii() and text.isprintable()):
+            raise ValueError("a contact is one line of plain letters (ASCII), such as Example Bank jane@example.com")
+        return text
+
+    @field_validator("mirror")
+    @classmethod
+    def _address(cls, text: str | None) -> str | None:
+        if text is not None and not _is_address(text, plain=True):
+            raise ValueError("a mirror is an address like http://127.0.0.1:8080, without a query and without a password")
+        return text
+
+
+def _is_address(text: str, *, plain: bool) -> bool:
+    """Whether a text is an http or https address; a ``plain`` one has neither a query nor a password."""
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not (plain and (parts.query or parts.fragment or parts.username is not None))
+        )
+    except ValueError:
+        return False
 
 
 class Settings(BaseSettings):
@@ -61,11 +94,23 @@ class Settings(BaseSettings):
     sources: dict[str, SourceSettings] = {}
     data_dir: Path | None = None
     actor: str | None = None
+    proxy: SecretStr | None = None
+
+    @field_validator("proxy")
+    @classmethod
+    def _way_out(cls, address: SecretStr | None) -> SecretStr | None:
+        if address is not None and not _is_address(address.get_secret_value(), plain=False):
+            raise ValueError("a proxy is an address like http://proxy.example:3128")
+        return address
+
+    def source(self, name: str) -> SourceSettings:
+        """What is set for a provider; nothing, where nothing is."""
+        return self.sources.get(name, SourceSettings())
 
     def api_key(self, source: str) -> str | None:
         """The key for a provider, if one is set (``CRFS_SOURCES__FRED__API_KEY``)."""
-        entry = self.sources.get(source)
-        return entry.api_key.get_secret_value() if entry is not None and entry.api_key is not None else None
+        key = self.source(source).api_key
+        return key.get_secret_value() if key is not None else None
 
     @property
     def actor_name(self) -> str:

@@ -115,11 +115,23 @@ def _transport(session: Session, source: Source, report: IngestReport, job: JobC
         yield NoTransport(now=session.clock.now())
         return
     from crfs.sources.core.http import HttpTransport
+    from crfs.store.rate_limits import StoredBudget
 
     def land_error(payload: Payload) -> None:
         _land(session, source, payload, report, job)
 
-    with HttpTransport(source, clock=session.clock.now, key=session.settings.api_key(source.name), land_error=land_error) as transport:
+    own, proxy = session.settings.source(source.name), session.settings.proxy
+    with HttpTransport(
+        source,
+        clock=session.clock.now,
+        key=session.settings.api_key(source.name),
+        contact=own.contact,
+        enabled=own.enabled,
+        mirror=own.mirror,
+        proxy=proxy.get_secret_value() if proxy is not None else None,
+        budget=StoredBudget(session.database),
+        land_error=land_error,
+    ) as transport:
         yield transport
 
 
