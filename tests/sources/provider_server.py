@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -40,12 +41,14 @@ class Asked:
 
 @dataclass(kw_only=True)
 class ProviderServer:
-    """The server: ``answers`` in turn, the last one for ever; ``asked`` so far; ``names`` of the servers that TLS clients asked for."""
+    """The server: ``answers`` in turn, the last one for ever; ``asked`` so far; ``names`` of the servers that TLS clients asked for;
+    ``numbers`` of the pages that :func:`quick_pages` gave."""
 
     address: str
     answers: list[Answer] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -78,6 +81,7 @@ def provider_server(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iter
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer waits for the client's delayed acknowledgement
 
         def do_GET(self) -> None:
             at = time.monotonic()
@@ -108,6 +112,34 @@ def provider_server(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iter
         finally:
             http.shutdown()
             thread.join()
+
+
+@contextmanager
+def quick_pages(count: int) -> Iterator[ProviderServer]:
+    """Pages as :func:`pages_of` gives them, from a server of one client that reads no more of a request than its page: it is quick."""
+    state = ProviderServer(address="")
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            waiting = b""
+            while received := connection.recv(65_536):
+                waiting += received
+                if not waiting.endswith(b"\r\n\r\n"):
+                    continue
+                number = int(waiting.partition(b"page=")[2].partition(b" ")[0])
+                state.numbers.append(number)
+                body = json.dumps({"page": number, "next": number + 1 if number < count else None}).encode()
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+                waiting = b""
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        state.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield state
+        thread.join()
 
 
 def reply(status: int, body: bytes = b"", **headers: str) -> Answer:
