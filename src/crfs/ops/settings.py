@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -145,20 +145,20 @@ def _quoted_field(message: str) -> str:
     return found.group(1) if found else "…"
 
 
-def unclaimed_variables(environment: Mapping[str, str] | None = None) -> list[str]:
-    """``CRFS_*`` variables that no setting claims: misspelt ones, mostly."""
+def unclaimed_variables(environment: Mapping[str, str] | None = None, *, sources: Collection[str] | None = None) -> list[str]:
+    """``CRFS_*`` variables that no setting claims: misspelt ones, mostly. ``sources`` are the names that a source may have (None: any)."""
     names = [name for name in (os.environ if environment is None else environment) if name.upper().startswith("CRFS_")]
-    return sorted(name for name in names if not _claimed(name.upper().removeprefix("CRFS_").lower().split("__")))
+    return sorted(name for name in names if not _claimed(name.upper().removeprefix("CRFS_").lower().split("__"), sources))
 
 
-def _claimed(path: list[str]) -> bool:
+def _claimed(path: list[str], sources: Collection[str] | None) -> bool:
     if path in (["shared"],):
         return True
     field = Settings.model_fields.get(path[0])
     if field is None:
         return False
     if path[0] == "sources":
-        return len(path) == 3 and path[2] in SourceSettings.model_fields
+        return len(path) == 3 and path[2] in SourceSettings.model_fields and (sources is None or path[1] in sources)
     group = field.annotation
     if isinstance(group, type) and issubclass(group, BaseModel):
         return len(path) == 2 and path[1] in group.model_fields
