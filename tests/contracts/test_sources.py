@@ -141,7 +141,7 @@ def test_no_bytes_crash_a_parser(payload: Payload, pytestconfig: pytest.Config) 
 def test_importing_the_sources_imports_no_http_and_no_provider() -> None:
     code = (
         "import sys, crfs.sources.core; "
-        "print([m for m in sys.modules if m in ('httpx', 'stamina', 'pandas') or m.startswith('crfs.sources.providers')])"
+        "print([m for m in sys.modules if m in ('httpx', 'httpcore', 'stamina', 'pandas') or m.startswith('crfs.sources.providers')])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

@@ -49,6 +49,25 @@ def test_variables_reach_their_place_in_the_tree(monkeypatch: pytest.MonkeyPatch
     assert unclaimed_variables() == []
 
 
+def test_what_is_set_for_a_provider_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "CRFS_SOURCES__EDGAR__CONTACT": "Example Bank jane@example.com",
+        "CRFS_SOURCES__YAHOO__ENABLED": "true",
+        "CRFS_SOURCES__FRED__ENABLED": "false",
+        "CRFS_SOURCES__FRED__MIRROR": "http://127.0.0.1:8080/fred",
+        "CRFS_PROXY": "http://bob:secret-word@proxy.example:3128",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.source("edgar").contact == "Example Bank jane@example.com"
+    assert (settings.source("yahoo").enabled, settings.source("fred").enabled, settings.source("bls").enabled) == (True, False, None)
+    assert (settings.source("fred").mirror, settings.source("bls").mirror) == ("http://127.0.0.1:8080/fred", None)
+    assert settings.proxy is not None
+    assert settings.proxy.get_secret_value() == "http://bob:secret-word@proxy.example:3128"
+    assert "secret-word" not in settings.model_dump_json() + repr(settings)
+    assert unclaimed_variables() == []
+
+
 def test_settings_do_not_change_once_read() -> None:
     settings = load_settings()
     with pytest.raises(ValidationError, match="frozen"):
@@ -65,6 +84,12 @@ def test_settings_do_not_change_once_read() -> None:
         ("CRFS_COMPUTE__WORKERS", "-1"),
         ("CRFS_STORE__UNKNOWN", "1"),
         ("CRFS_SOURCES__FRED__KEY", "1"),
+        ("CRFS_SOURCES__YAHOO__ENABLED", "perhaps"),
+        ("CRFS_SOURCES__FRED__MIRROR", "gateway:8080"),
+        ("CRFS_SOURCES__FRED__MIRROR", "http://me:pw@gateway"),
+        ("CRFS_SOURCES__FRED__MIRROR", "http://gateway/?x=1"),
+        ("CRFS_SOURCES__EDGAR__CONTACT", "Bank\nX-Evil: 1"),
+        ("CRFS_PROXY", "proxy:3128"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_an_error_that_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -113,6 +138,11 @@ def test_variables_that_no_setting_claims_are_named() -> None:
     )
 
 
+def test_a_variable_of_a_source_that_does_not_exist_is_named() -> None:
+    environment = dict.fromkeys(["CRFS_SOURCES__FRED__API_KEY", "CRFS_SOURCES__FREDD__API_KEY", "CRFS_SOURCES__FRED__ENABELD"], "x")
+    assert unclaimed_variables(environment, sources=("fred",)) == ["CRFS_SOURCES__FREDD__API_KEY", "CRFS_SOURCES__FRED__ENABELD"]
+
+
 def test_the_tree_is_what_the_documented_variables_say() -> None:
-    documented = {"store", "redis", "broker", "compute", "sources", "data_dir", "actor"}
+    documented = {"store", "redis", "broker", "compute", "sources", "data_dir", "actor", "proxy"}
     assert documented <= set(Settings.model_fields)

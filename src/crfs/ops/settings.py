@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from crfs.errors import InvalidInput, Problem
@@ -55,9 +56,41 @@ class ScheduleSettings(_Group):
 
 
 class SourceSettings(_Group):
-    """What one provider needs."""
+    """What one provider needs: the user's key, who asks (``contact``), whether it may be asked at all (``enabled``; none means as its terms
+    have it), and a gateway of the user's own that is asked instead (``mirror``)."""
 
     api_key: SecretStr | None = None
+    contact: str | None = None
+    enabled: bool | None = None
+    mirror: str | None = None
+
+    @field_validator("contact")
+    @classmethod
+    def _one_line(cls, text: str | None) -> str | None:
+        if text is not None and not (text.isascii() and text.isprintable()):
+            raise ValueError("a contact is one line of plain letters (ASCII), such as Example Bank jane@example.com")
+        return text
+
+    @field_validator("mirror")
+    @classmethod
+    def _address(cls, text: str | None) -> str | None:
+        if text is not None and not _is_address(text, plain=True):
+            raise ValueError("a mirror is an address like http://127.0.0.1:8080, without a query and without a password")
+        return text
+
+
+def _is_address(text: str, *, plain: bool) -> bool:
+    """Whether a text is an http or https address; a ``plain`` one has neither a query nor a password."""
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not (plain and (parts.query or parts.fragment or parts.username is not None))
+        )
+    except ValueError:
+        return False
 
 
 class Settings(BaseSettings):
@@ -73,11 +106,23 @@ class Settings(BaseSettings):
     sources: dict[str, SourceSettings] = {}
     data_dir: Path | None = None
     actor: str | None = None
+    proxy: SecretStr | None = None
+
+    @field_validator("proxy")
+    @classmethod
+    def _way_out(cls, address: SecretStr | None) -> SecretStr | None:
+        if address is not None and not _is_address(address.get_secret_value(), plain=False):
+            raise ValueError("a proxy is an address like http://proxy.example:3128")
+        return address
+
+    def source(self, name: str) -> SourceSettings:
+        """What is set for a provider; nothing, where nothing is."""
+        return self.sources.get(name, SourceSettings())
 
     def api_key(self, source: str) -> str | None:
         """The key for a provider, if one is set (``CRFS_SOURCES__FRED__API_KEY``)."""
-        entry = self.sources.get(source)
-        return entry.api_key.get_secret_value() if entry is not None and entry.api_key is not None else None
+        key = self.source(source).api_key
+        return key.get_secret_value() if key is not None else None
 
     @property
     def actor_name(self) -> str:
@@ -112,20 +157,20 @@ def _quoted_field(message: str) -> str:
     return found.group(1) if found else "…"
 
 
-def unclaimed_variables(environment: Mapping[str, str] | None = None) -> list[str]:
-    """``CRFS_*`` variables that no setting claims: misspelt ones, mostly."""
+def unclaimed_variables(environment: Mapping[str, str] | None = None, *, sources: Collection[str] | None = None) -> list[str]:
+    """``CRFS_*`` variables that no setting claims: misspelt ones, mostly. ``sources`` are the names that a source may have (None: any)."""
     names = [name for name in (os.environ if environment is None else environment) if name.upper().startswith("CRFS_")]
-    return sorted(name for name in names if not _claimed(name.upper().removeprefix("CRFS_").lower().split("__")))
+    return sorted(name for name in names if not _claimed(name.upper().removeprefix("CRFS_").lower().split("__"), sources))
 
 
-def _claimed(path: list[str]) -> bool:
+def _claimed(path: list[str], sources: Collection[str] | None) -> bool:
     if path in (["shared"],):
         return True
     field = Settings.model_fields.get(path[0])
     if field is None:
         return False
     if path[0] == "sources":
-        return len(path) == 3 and path[2] in SourceSettings.model_fields
+        return len(path) == 3 and path[2] in SourceSettings.model_fields and (sources is None or path[1] in sources)
     group = field.annotation
     if isinstance(group, type) and issubclass(group, BaseModel):
         return len(path) == 2 and path[1] in group.model_fields

@@ -8,10 +8,14 @@ from crfs.errors import InvalidInput
 
 
 def check_configuration() -> dict[str, Any]:
-    """Read the environment; ``sound`` says that every ``CRFS_*`` variable is claimed and can be read. Keys are never shown."""
-    from crfs.ops.settings import load_settings, unclaimed_variables
+    """Read the environment; ``sound`` says that every ``CRFS_*`` variable is claimed and can be read. Keys are never shown.
 
-    unclaimed = unclaimed_variables()
+    A variable for a source that does not exist is claimed by nobody.
+    """
+    from crfs.ops.settings import load_settings, unclaimed_variables
+    from crfs.sources.core.registry import source_names
+
+    unclaimed = unclaimed_variables(sources=source_names())
     settings: dict[str, Any] | None = None
     problems: list[dict[str, Any]] = []
     try:

@@ -23,6 +23,19 @@ def transport_of(
         yield NoTransport(now=session.clock.now())
         return
     from crfs.sources.core.http import HttpTransport
+    from crfs.store.rate_limits import StoredBudget
 
-    with HttpTransport(source, clock=session.clock.now, key=session.settings.api_key(source.name), land_error=land_error) as transport:
+    own, proxy = session.settings.source(source.name), session.settings.proxy
+    with HttpTransport(
+        source,
+        clock=session.clock.now,
+        key=session.settings.api_key(source.name),
+        contact=own.contact,
+        enabled=own.enabled,
+        mirror=own.mirror,
+        proxy=proxy.get_secret_value() if proxy is not None else None,
+        budget=StoredBudget(session.database),
+        backfill=backfill,
+        land_error=land_error,
+    ) as transport:
         yield transport

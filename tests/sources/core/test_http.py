@@ -2,136 +2,85 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import logging
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
-import httpx
 import pytest
 
-from crfs.credit.catalogue import Catalogue
-from crfs.errors import InvalidInput, SourceRejected, SourceUnavailable
-from crfs.sources.core import Classification, Limit, Parsed, Payload, Provider, Query, Request, Transport
-from crfs.sources.core.http import HttpTransport, TokenBucket, retry_after, shared_bucket
+from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.sources.core import Classification, Limit, Payload, Request
+from crfs.sources.core.budget import LocalBudget
+from crfs.sources.core.headers import retry_after, until_reset
+from crfs.sources.core.http import HttpTransport
 from crfs.sources.providers.fred import SOURCE as FRED
+from tests.sources.provider_server import (
+    GOOD,
+    Answer,
+    Local,
+    ProviderServer,
+    bad_chunks,
+    chunks,
+    cut_chunks,
+    cut_short,
+    drip,
+    drip_headers,
+    hang_up,
+    late,
+    provider_server,
+    reply,
+    zeros,
+)
 
 KEY = "0123456789abcdef0123456789abcd+/"
-Answer = Callable[[BaseHTTPRequestHandler], None]
-GOOD = b'{"observations": [{"realtime_start": "2020-01-01", "realtime_end": "2020-01-01", "date": "2019-12-01", "value": "1"}]}'
-
-
-def reply(status: int, body: bytes = b"", **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
-def cut_short(handler: BaseHTTPRequestHandler) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000")
-    handler.end_headers()
-    handler.wfile.write(b'{"observations": [')
-    handler.close_connection = True
-
-
-def slow(handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(0.6)
-    reply(200, GOOD)(handler)
-
-
-def echo(handler: BaseHTTPRequestHandler) -> None:
-    """A provider that tells everybody what it was asked, key and all."""
-    reply(400, f'{{"error_code":400,"error_message":"you asked {handler.path} with {KEY}"}}'.encode(), Location=handler.path)(handler)
-
-
-@dataclass
-class Server:
-    """Answers in turn, the last one for ever; remembers what it was asked."""
-
-    address: str
-    answers: list[Answer] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-
-
-class Quiet(ThreadingHTTPServer):
-    """A client that hangs up, as one with a short patience does, is no news."""
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass
+Make = Callable[..., HttpTransport]
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.paths.append(self.path)
-            state.answers[min(len(state.paths), len(state.answers)) - 1](self)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with Quiet(("127.0.0.1", 0), Handler) as http:
-        http.daemon_threads = True
-        state = Server(address=f"http://127.0.0.1:{http.server_address[1]}")
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield state
-        http.shutdown()
-        thread.join()
+def server() -> Iterator[ProviderServer]:
+    with provider_server() as server:
+        yield server
 
 
-@dataclass(frozen=True, kw_only=True)
-class Local:
-    """FRED's classifier over the local server."""
-
-    name: str = "local"
-    parser_version: str = "1"
-    hosts: tuple[str, ...] = ("127.0.0.1",)
-    provider: Provider = Provider(  # noqa: RUF009 - frozen
-        limits=(Limit(10_000, 1.0),),
-        key_parameter="api_key",
-        attempts=3,
-        retry_wait_seconds=0.01,
-        read_seconds=0.3,
-        max_bytes=5000,
-    )
-
-    def probes(self, catalogue: Catalogue) -> Mapping[str, Query]:
-        return {}
-
-    def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
-        yield transport.send(Request(url=query.series[0], stream="X"))
+class Judge(Local):
+    """A source whose provider says in one word what its answer is."""
 
     def classify(self, payload: Payload) -> Classification:
-        return FRED.classify(payload)
-
-    def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
-        return FRED.parse(payload, catalogue)
+        word = payload.body.partition(b":")[0].decode("latin-1")
+        return Classification(word) if word in Classification.__members__ else Classification.OK
 
 
-def transport(landed: list[Payload] | None = None, *, key: str | None = KEY) -> HttpTransport:
-    client = httpx.Client(trust_env=False)
-    return HttpTransport(
-        Local(), clock=lambda: datetime.now(UTC), key=key, client=client, land_error=landed.append if landed is not None else None
-    )
+@pytest.fixture
+def transport() -> Iterator[Make]:
+    """Makes transports of a budget of their own, with a key, and closes them."""
+    with ExitStack() as stack:
+
+        def made(landed: list[Payload] | None = None, *, source: Local | None = None, key: str | None = KEY, **more: Any) -> HttpTransport:
+            given = {"clock": lambda: datetime.now(UTC), "budget": LocalBudget(), **more}
+            land = landed.append if landed is not None else None
+            return stack.enter_context(HttpTransport(source or Local(), key=key, land_error=land, **given))
+
+        yield made
 
 
-def ask(server: Server, path: str = "/fred/series/observations") -> Request:
-    return Request(url=server.address + path, params=(("series_id", "X"),), stream="X")
+def with_provider(**changes: Any) -> Local:
+    return Local(provider=replace(Local().provider, **changes))
 
 
-def test_an_answer_is_a_payload_without_the_key(server: Server) -> None:
+def ask(server: ProviderServer, path: str = "/fred/series/observations", **more: Any) -> Request:
+    return Request(url=server.address + path, params=(("series_id", "X"),), stream="X", **more)
+
+
+def test_an_answer_is_a_payload_without_the_key(transport: Make, server: ProviderServer) -> None:
     server.answers = [reply(200, GOOD, ETag="abc", Set_Cookie="secret=1")]
     payload = transport().send(ask(server))
     assert "api_key=" in server.paths[0]
@@ -142,115 +91,344 @@ def test_an_answer_is_a_payload_without_the_key(server: Server) -> None:
     assert payload.started_at <= payload.fetched_at
 
 
-@pytest.mark.parametrize(("headers", "at_least"), [({}, 0.0), ({"Retry_After": "1"}, 1.0)])
-def test_too_many_requests_is_tried_again_when_the_provider_says(server: Server, headers: dict[str, str], at_least: float) -> None:
+# ------------------------------------------------------------------------------------------------------------------ patience
+
+
+@pytest.mark.parametrize("after", [None, "seconds", "date"])
+def test_too_many_requests_is_tried_again_when_the_provider_says(transport: Make, server: ProviderServer, after: str | None) -> None:
+    moment = datetime.now(UTC) + timedelta(seconds=2)  # an HTTP date has whole seconds, so that between one and two are left
+    headers = {None: {}, "seconds": {"Retry_After": "1"}, "date": {"Retry_After": format_datetime(moment, usegmt=True)}}[after]
     server.answers = [reply(429, b"Too Many Requests", **headers), reply(200, GOOD)]
     landed: list[Payload] = []
     start = time.monotonic()
     assert transport(landed).send(ask(server)).body == GOOD
-    assert at_least <= time.monotonic() - start < at_least + 1.0
+    at_least = 0.0 if after is None else 0.9
+    assert at_least <= time.monotonic() - start < at_least + 1.5
     assert [payload.status for payload in landed] == [429]
 
 
-def test_a_broken_server_is_unavailable_after_the_attempts_and_every_answer_is_landed(server: Server) -> None:
-    server.answers = [reply(500, b"out of order")]
+def test_what_one_transport_is_told_to_wait_holds_for_all_that_share_the_budget(transport: Make, server: ProviderServer) -> None:
+    budget = LocalBudget()
+    slept: list[float] = []
+    server.answers = [reply(429, b"slow down", Retry_After="1"), reply(200, GOOD)]
+    with pytest.raises(SourceUnavailable):
+        transport(source=with_provider(attempts=1), budget=budget).send(ask(server))
+    transport(budget=budget, sleep=slept.append).send(ask(server))
+    assert 0.5 < slept[0] <= 1.0
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(429, 2700), (503, 600)])
+def test_a_provider_that_asks_for_more_patience_than_there_is_is_left_alone_until_then(
+    transport: Make, server: ProviderServer, status: int, seconds: int
+) -> None:
+    server.answers = [reply(status, b"rate limit", Retry_After=str(seconds))]
+    budget, landed = LocalBudget(), list[Payload]()
+    with pytest.raises(QuotaExhausted) as caught:
+        transport(landed, budget=budget).send(ask(server))
+    assert abs((caught.value.until - datetime.now(UTC)).total_seconds() - seconds) < 5
+    with pytest.raises(QuotaExhausted):
+        transport(budget=budget).send(ask(server))
+    assert (len(server.asked), [payload.status for payload in landed]) == (1, [status])
+
+
+def test_a_broken_server_is_unavailable_after_the_attempts_and_every_answer_is_landed(transport: Make, server: ProviderServer) -> None:
+    server.answers = [reply(500, b"out of order", Server="broken/1")]
     landed: list[Payload] = []
     with pytest.raises(SourceUnavailable, match=r"HTTP 500.*out of order"):
         transport(landed).send(ask(server))
-    assert len(server.paths) == len(landed) == 3
+    assert len(server.asked) == len(landed) == 3
+    assert {(payload.status, payload.body, payload.headers["content-length"]) for payload in landed} == {(500, b"out of order", "12")}
 
 
-@pytest.mark.parametrize("answer", [cut_short, slow], ids=["cut short", "too slow"])
-def test_half_an_answer_is_none(server: Server, answer: Answer) -> None:
+HALVES = {
+    "cut short": cut_short,
+    "too slow": late(0.6),
+    "cut in a chunk": cut_chunks,
+    "no chunk": bad_chunks,
+    "no answer": hang_up,
+    "half a gzip": reply(200, gzip.compress(GOOD)[:-12], Content_Encoding="gzip"),
+    "half a gzip in whole chunks": chunks(gzip.compress(GOOD * 9)[:40], Content_Encoding="gzip"),
+    "no gzip": reply(200, GOOD, Content_Encoding="gzip"),
+    "a damaged gzip": reply(200, gzip.compress(GOOD)[:-6] + b"xxxxxx", Content_Encoding="gzip"),
+}
+
+
+@pytest.mark.parametrize("answer", HALVES.values(), ids=list(HALVES))
+def test_half_an_answer_is_none_and_is_tried_again(transport: Make, server: ProviderServer, answer: Answer) -> None:
     server.answers = [answer]
     with pytest.raises(SourceUnavailable, match="no whole answer"):
         transport().send(ask(server))
-    assert len(server.paths) == 3
+    assert len(server.asked) == 3
+    server.answers = [answer, reply(200, GOOD)]
+    server.asked.clear()
+    assert transport().send(ask(server)).body == GOOD
 
 
-def test_a_short_page_is_tried_again(server: Server) -> None:
+@pytest.mark.parametrize("answer", [drip, drip_headers], ids=["body", "headers"])
+def test_an_answer_that_drips_ends(transport: Make, server: ProviderServer, answer: Answer) -> None:
+    """No single read is too slow, the whole is."""
+    server.answers = [answer]
+    start = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="the whole answer takes too long"):
+        transport(source=with_provider(answer_seconds=0.4, attempts=2)).send(ask(server))
+    assert 0.8 <= time.monotonic() - start < 3
+    assert len(server.asked) == 2
+
+
+def test_a_server_that_is_not_there_is_unavailable(transport: Make) -> None:
+    with provider_server() as server:
+        gone = ask(server)
+    with pytest.raises(SourceUnavailable, match="no whole answer: ConnectError"):
+        transport().send(gone)
+
+
+def test_a_short_page_is_tried_again(transport: Make, server: ProviderServer) -> None:
     short = GOOD.replace(b'{"observations"', b'{"count": 7, "observations"')
     server.answers = [reply(200, short), reply(200, GOOD)]
     assert transport().send(ask(server)).body == GOOD
 
 
-def test_a_page_of_html_is_handed_on_as_another_shape(server: Server) -> None:
-    server.answers = [reply(200, b"<!DOCTYPE html><html>maintenance</html>")]
-    assert FRED.classify(transport().send(ask(server))) is Classification.SCHEMA
+@pytest.mark.parametrize("body", [b"<!DOCTYPE html><html>maintenance</html>", b'{"observation_list": []}'], ids=["html", "renamed"])
+def test_an_answer_of_another_shape_is_handed_on_as_such(transport: Make, server: ProviderServer, body: bytes) -> None:
+    server.answers = [reply(200, body)]
+    payload = transport().send(ask(server))
+    assert (payload.body, FRED.classify(payload)) == (body, Classification.SCHEMA)
 
 
-def test_a_refusal_is_not_tried_again(server: Server) -> None:
+def test_a_connection_that_the_server_closed_is_opened_anew(transport: Make, server: ProviderServer) -> None:
+    def last(handler: BaseHTTPRequestHandler) -> None:
+        reply(200, GOOD)(handler)
+        handler.close_connection = True
+
+    server.answers = [last]
+    sending = transport()
+    for _ in range(3):
+        assert sending.send(ask(server)).body == GOOD
+
+
+# ------------------------------------------------------------------------------------------------------------------ refusals
+
+
+def test_a_refusal_is_not_tried_again(transport: Make, server: ProviderServer) -> None:
     server.answers = [reply(400, b'{"error_code":400,"error_message":"Bad Request.  The value for variable api_key is not registered."}')]
+    landed: list[Payload] = []
     with pytest.raises(SourceRejected, match=r"is not registered.*CRFS_SOURCES__LOCAL__API_KEY"):
-        transport().send(ask(server))
-    assert len(server.paths) == 1
+        transport(landed).send(ask(server))
+    assert len(server.asked) == len(landed) == 1
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.2/x", "https://evil.example/x", "https://127.0.0.1@evil.example/x", "http://x@127.0.0.1/"])
-def test_only_the_providers_hosts_are_asked(url: str) -> None:
-    with pytest.raises(InvalidInput, match="may talk to"):
-        transport().send(Request(url=url, stream="X"))
+@pytest.mark.parametrize(
+    ("headers", "zone", "until"),
+    [
+        ({"Retry_After": "7200"}, "UTC", datetime(2026, 3, 8, 14, 0, tzinfo=UTC)),
+        ({}, "UTC", datetime(2026, 3, 9, tzinfo=UTC)),
+        ({}, "America/New_York", datetime(2026, 3, 9, 4, tzinfo=UTC)),  # the clocks went forward that day
+        ({"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": "60"}, "UTC", datetime(2026, 3, 8, 12, 1, tzinfo=UTC)),
+    ],
+    ids=["retry-after", "midnight", "midnight there", "reset"],
+)
+def test_a_quota_is_used_up_until_the_provider_says_or_its_next_midnight(
+    transport: Make, server: ProviderServer, headers: dict[str, str], zone: str, until: datetime
+) -> None:
+    server.answers = [reply(200, b"QUOTA: 25 requests a day", **headers)]
+    source = Judge(provider=replace(Local().provider, quota_zone=zone))
+    landed: list[Payload] = []
+    with pytest.raises(QuotaExhausted, match="25 requests a day") as caught:
+        transport(landed, source=source, clock=lambda: datetime(2026, 3, 8, 12, tzinfo=UTC)).send(ask(server))
+    assert caught.value.until == until
+    assert len(server.asked) == len(landed) == 1
 
 
-def test_plain_http_to_another_machine_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="only https"):
-        HttpTransport(FRED, clock=lambda: datetime.now(UTC)).send(Request(url="http://api.stlouisfed.org/fred/", stream="X"))
+def test_after_a_quota_nothing_is_asked_until_it_starts_anew(transport: Make, server: ProviderServer) -> None:
+    now = [datetime(2026, 3, 8, 12, tzinfo=UTC)]
+
+    def seconds() -> float:
+        return now[0].timestamp()
+
+    budget = LocalBudget(now=lambda: now[0], monotonic=seconds)
+    server.answers = [reply(200, b"QUOTA: used up"), reply(200, GOOD)]
+    sending = transport(source=Judge(), budget=budget, clock=lambda: now[0])
+    for _ in range(3):
+        with pytest.raises(QuotaExhausted) as caught:
+            sending.send(ask(server))
+        assert caught.value.until == datetime(2026, 3, 9, tzinfo=UTC)
+    assert len(server.asked) == 1
+    now[0] = datetime(2026, 3, 9, tzinfo=UTC)
+    assert sending.send(ask(server)).body == GOOD
 
 
-def test_a_redirect_is_refused_and_not_followed(server: Server) -> None:
-    server.answers = [reply(302, GOOD, Location=f"{server.address}/elsewhere")]
+def test_who_says_that_no_request_remains_is_not_asked_before_the_reset(transport: Make, server: ProviderServer) -> None:
+    server.answers = [reply(200, GOOD, X_RateLimit_Remaining="0", X_RateLimit_Reset="30")]
+    slept: list[float] = []
+    sending = transport(sleep=slept.append)
+    sending.send(ask(server))
+    assert slept == []
+    sending.send(ask(server))
+    assert 29 < slept[0] <= 30
+
+
+def test_the_day_count_is_kept_and_a_backfill_has_its_share_of_it(transport: Make, server: ProviderServer) -> None:
+    server.answers = [reply(200, GOOD)]
+    source = with_provider(limits=(Limit(10_000, 1.0), Limit(10, 86_400.0)), backfill_share=0.3)
+    now = datetime(2026, 3, 8, 12, tzinfo=UTC)
+    budget = LocalBudget(now=lambda: now)
+    backfill, ordinary = (transport(source=source, budget=budget, backfill=kind) for kind in (True, False))
+    for _ in range(3):
+        backfill.send(ask(server))
+    with pytest.raises(QuotaExhausted, match="the 3 of a day's 10 requests that backfills may use"):
+        backfill.send(ask(server))
+    for _ in range(7):
+        ordinary.send(ask(server))
+    with pytest.raises(QuotaExhausted, match="the day's 10 requests"):
+        ordinary.send(ask(server))
+    assert len(server.asked) == 10
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_is_refused_and_not_followed_where_the_provider_has_none(transport: Make, server: ProviderServer, status: int) -> None:
+    server.answers = [reply(status, GOOD, Location=f"{server.address}/elsewhere")]
     landed: list[Payload] = []
     with pytest.raises(SourceRejected, match="redirects to 127"):
         transport(landed).send(ask(server))
-    assert len(server.paths) == len(landed) == 1
+    assert len(server.asked) == len(landed) == 1
 
 
-def test_an_answer_that_is_too_large_is_dropped(server: Server) -> None:
+def test_an_unchanged_answer_is_handed_on_to_who_asked_for_changes_alone(transport: Make, server: ProviderServer) -> None:
+    server.answers = [reply(304, ETag="abc")]
+    landed: list[Payload] = []
+    payload = transport(landed).send(ask(server, headers=(("If-None-Match", "abc"),)))
+    assert (payload.status, payload.body, landed) == (304, b"", [])
+    assert server.asked[0].headers["if-none-match"] == "abc"
+
+
+# -------------------------------------------------------------------------------------------------------------------- bounds
+
+
+def test_an_answer_that_is_too_large_is_dropped(transport: Make, server: ProviderServer) -> None:
     server.answers = [reply(200, b"x" * 6000)]
     with pytest.raises(SourceUnavailable, match="larger than 5000 bytes"):
         transport().send(ask(server))
-    assert len(server.paths) == 1
+    assert len(server.asked) == 1
 
 
-def test_no_trusted_tls_is_no_answer_and_not_tried_again(server: Server) -> None:
-    server.answers = [reply(200, GOOD)]
-    with pytest.raises(SourceUnavailable, match="no trusted TLS"):
-        transport().send(Request(url=server.address.replace("http:", "https:"), stream="X"))
+@pytest.mark.parametrize("kind", [31, 15, -15], ids=["gzip", "zlib", "deflate"])
+def test_a_bomb_does_not_go_off(transport: Make, server: ProviderServer, kind: int) -> None:
+    """A hundredth of a gigabyte of zeros in ten kilobytes, and a thousand times as much, if anybody went on."""
+    bomb = zeros(64 << 20, kind)
+    server.answers = [reply(200, bomb, Content_Encoding="gzip" if kind == 31 else "deflate")]
+    start = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="grows more than 200-fold"):
+        transport(source=with_provider(max_bytes=1 << 30)).send(ask(server))
+    with pytest.raises(SourceUnavailable, match="larger than 5000 bytes"):
+        transport().send(ask(server))
+    assert time.monotonic() - start < 2
+    assert len(server.asked) == 2
 
 
-@pytest.mark.parametrize("answer", [echo, reply(500, KEY.encode()), cut_short], ids=["echo", "broken", "cut short"])
-def test_the_key_is_nowhere_to_be_found(server: Server, answer: Answer, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "compress"])
+def test_an_encoding_that_was_not_asked_for_is_no_answer(transport: Make, server: ProviderServer, encoding: str) -> None:
+    server.answers = [reply(200, GOOD, Content_Encoding=encoding)]
+    with pytest.raises(SourceUnavailable, match="not asked for"):
+        transport().send(ask(server))
+    assert server.asked[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+# ---------------------------------------------------------------------------------------------------------------------- hosts
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.2/x", "https://evil.example/x", "https://127.0.0.1@evil.example/x", "http://x@127.0.0.1/", "http://2130706433/",
+        "http://[::ffff:127.0.0.1]/", "http://127.0.0.1\\@evil.example/", "ftp://127.0.0.1/", "http://127.0.0.1:99999/", "http://[/",
+    ],
+)  # fmt: skip
+def test_only_the_providers_hosts_are_asked(transport: Make, url: str) -> None:
+    with pytest.raises(InvalidInput, match=r"may talk to|may not talk to|speaks only"):
+        transport().send(Request(url=url, stream="X"))
+
+
+@pytest.mark.parametrize("url", ["http://api.stlouisfed.org/fred/", "ftp://api.stlouisfed.org/fred/"])
+def test_plain_http_to_another_machine_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match="only https"):
+        HttpTransport(FRED, clock=lambda: datetime.now(UTC)).send(Request(url=url, stream="X"))
+
+
+def test_no_other_port_of_a_provider_is_asked() -> None:
+    with pytest.raises(InvalidInput, match="not at port 22"):
+        HttpTransport(FRED, clock=lambda: datetime.now(UTC)).send(Request(url="https://api.stlouisfed.org:22/", stream="X"))
+
+
+# -------------------------------------------------------------------------------------------------------------------- the key
+
+
+def echo(handler: BaseHTTPRequestHandler) -> None:
+    """A provider that tells everybody what it was asked, key and all, in every form."""
+    words = {"error_code": 400, "error_message": f"you asked {handler.path} with {KEY}, <{KEY.upper()}>; API key as {KEY}"}
+    body = json.dumps(words).replace("/", "\\/").encode() + handler.path.lower().encode()
+    reply(400, body, Location=handler.path)(handler)
+
+
+ECHOES = {
+    "echo": echo,
+    "broken": reply(500, KEY.encode()),
+    "cut short": cut_short,
+    "elsewhere": reply(302, Location=f"https://evil.example/{KEY}"),
+}
+
+
+@pytest.mark.parametrize("place", ["parameter", "header", "field"])
+@pytest.mark.parametrize("answer", ECHOES.values(), ids=list(ECHOES))
+def test_the_key_is_nowhere_to_be_found(
+    transport: Make, server: ProviderServer, answer: Answer, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Not in payloads, messages, causes, tracebacks with local variables, nor in the logs of the libraries."""
     server.answers = [answer]
     landed: list[Payload] = []
+    keys: dict[str, Any] = {"key_parameter": None, f"key_{place}": "api_key", "key_prefix": "Bearer "}
+    request = ask(server, content=b'{"series": ["X"]}' if place == "field" else None)
     with caplog.at_level(logging.DEBUG), pytest.raises((SourceRejected, SourceUnavailable)) as caught:
-        transport(landed).send(ask(server))
-    assert KEY[:32] in server.paths[0] or "api_key=0123456789abcdef" in server.paths[0]
+        transport(landed, source=with_provider(**keys)).send(request)
+    asked = server.asked[0]
+    sent = {
+        "parameter": "api_key=0123456789abcdef0123456789abcd%2B%2F" in asked.path,
+        "header": asked.headers["api_key"] == f"Bearer {KEY}",
+        "field": json.loads(asked.body or b"{}").get("api_key") == KEY,
+    }
+    assert sent == {name: name == place for name in sent}
     trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    said = ["".join(trace.format()), caplog.text, *(str(record.args) for record in caplog.records)]
+    own = [part for part in trace.format() if "test_http.py" not in part]
+    said = [*own, caplog.text, *(str(record.args) for record in caplog.records)]
     said += [str((payload.body, payload.url, dict(payload.headers))) for payload in landed]
+    assert own
     for text in said:
-        assert "0123456789abcdef0123456789abcd" not in text.partition("caplog =")[0]
+        assert "0123456789abcdef0123456789abcd" not in text.lower()
 
 
-def test_the_budget_lets_requests_through_at_its_rate() -> None:
-    now, slept = [0.0], []
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        now[0] += seconds
-
-    bucket = TokenBucket(rate=2.0, burst=2, monotonic=lambda: now[0], sleep=sleep)
-    for _ in range(6):
-        bucket.take()
-    assert slept == [0.5] * 4
-    assert now[0] == 2.0
-
-
-def test_the_whole_process_shares_one_budget() -> None:
-    assert shared_bucket("fred", FRED.provider) is shared_bucket("fred", FRED.provider)
+# ------------------------------------------------------------------------------------------------------------------- headers
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-3", "²", "Mon, 99 Jan"])
 def test_a_retry_after_that_cannot_be_read_is_none(text: str) -> None:
     assert retry_after({"retry-after": text}, datetime.now(UTC)) is None
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset", "seconds"),
+    [
+        ("0", "1704067260", 60.0),
+        ("0", "1704067260000", 60.0),
+        ("0.0", "90", 90.0),
+        ("0", "1600000000", 0.0),
+        ("0", "99999999999", 86_400.0),
+        ("1", "60", None),
+        ("0", None, None),
+        ("0", "soon", None),
+        ("0", "9" * 400, None),
+        (None, "60", None),
+    ],
+)
+def test_a_reset_is_read_as_seconds_or_as_an_instant(remaining: str | None, reset: str | None, seconds: float | None) -> None:
+    found = {"x-ratelimit-remaining": remaining, "x-ratelimit-reset": reset}
+    headers = {name: text for name, text in found.items() if text is not None}
+    assert until_reset(headers, datetime(2024, 1, 1, tzinfo=UTC)) == seconds

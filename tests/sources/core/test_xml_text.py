@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from crfs.sources.core.xml_text import MOST_DEPTH, MOST_ELEMENTS, read_xml
+from crfs.sources.core.xml_text import MOST_DEPTH, MOST_TAGS, read_xml
 
 LAUGHS = (
     b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">'
@@ -36,7 +36,7 @@ def test_depth_and_size_are_bounded() -> None:
     assert read_xml(nested).root is not None
     assert "deeper" in str(read_xml(b"<a>" + nested + b"</a>").problem)
     assert "deeper" in str(read_xml(b"<a>" * 500_000 + b"</a>" * 500_000).problem)
-    assert "elements" in str(read_xml(b"<a>" + b"<b/>" * (MOST_ELEMENTS + 1) + b"</a>").problem)
+    assert "tags" in str(read_xml(b"<a>" + b"<b/>" * (MOST_TAGS + 1) + b"</a>").problem)
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,7 @@ class Provider:
     ``switched_on`` is False where its terms make it the user's own decision to ask it. ``terms`` says what its terms ask, ``key_page``
     where a key is had.
 
+    ``read_seconds`` is how long the next bytes may take, ``answer_seconds`` the whole answer, so that one which drips ends too.
     ``max_bytes`` bounds an answer once decompressed, ``max_ratio`` how much larger than the wire's bytes it may become.
     """
 
@@ -192,6 +193,7 @@ class Provider:
     key_page: str = ""
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
+    answer_seconds: float = 300.0
     attempts: int = 5
     retry_wait_seconds: float = 1.0
     retry_total_seconds: float = 300.0

@@ -1,115 +1,36 @@
-"""Talking to a provider over HTTPS: allowed hosts only, a process-wide request budget, retries that listen, and no key anywhere.
+"""Talking to a provider over HTTPS: allowed hosts at public addresses only, within its limits, patiently, and with no key left anywhere.
 
 What a provider answers is judged by its source's classifier, never by the HTTP status alone.
 """
 
 from __future__ import annotations
 
-import logging
 import ssl
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from importlib.metadata import version
 from typing import Self
-from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
+from urllib.parse import urlsplit
 
-import httpx
+import httpcore
 import stamina
 
-from crfs.errors import InvalidInput, SourceRejected, SourceUnavailable
+from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.sources.core import budget as budgets
+from crfs.sources.core.budget import Budget
+from crfs.sources.core.connection import CheckedBackend, Deadline, ForbiddenAddress, Resolver, system_resolver, trusted_certificates
 from crfs.sources.core.contract import Classification, Payload, Provider, Request, Source
+from crfs.sources.core.decoding import Broken, Decoder, TooLarge, UnknownEncoding
+from crfs.sources.core.headers import KEPT, retry_after, until_reset
+from crfs.sources.core.scrubbing import OF_THIS_PROCESS as SCRUBBER
+from crfs.sources.core.scrubbing import Secret
+from crfs.sources.core.wire import LOOPBACK, Hop, Mirror, followed, proxy_of, user_agent
 
-_REDACTED = "REDACTED"
-_LONGEST_WAIT_SECONDS = 3600.0
-_KEPT_HEADERS = (
-    "content-type", "content-length", "content-encoding", "date", "last-modified", "etag", "expires", "cache-control", "retry-after",
-    "location", "server", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
-)  # fmt: skip
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-
-
-class TokenBucket:
-    """A request budget: ``rate`` tokens a second up to ``burst``; :meth:`take` waits for one. Safe between threads."""
-
-    def __init__(
-        self, *, rate: float, burst: int, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
-    ):
-        if rate <= 0 or burst < 1:
-            raise InvalidInput(f"a request budget needs a positive rate and a burst of at least 1, got {rate} and {burst}")
-        self._rate, self._burst = rate, burst
-        self._monotonic, self._sleep = monotonic, sleep
-        self._tokens, self._filled = float(burst), monotonic()
-        self._lock = threading.Lock()
-
-    def take(self) -> float:
-        """Wait for a token; returns the seconds waited. Those who wait are served in turn, each with its own token."""
-        with self._lock:
-            now = self._monotonic()
-            self._tokens = min(float(self._burst), self._tokens + (now - self._filled) * self._rate)
-            self._filled = now
-            self._tokens -= 1.0
-            wait = max(0.0, -self._tokens / self._rate)
-        if wait:
-            self._sleep(wait)
-        return wait
-
-
-_buckets: dict[str, TokenBucket] = {}
-_buckets_lock = threading.Lock()
-
-
-def shared_bucket(name: str, provider: Provider) -> TokenBucket:
-    """The one bucket of this process for a provider, whoever asks."""
-    with _buckets_lock:
-        return _buckets.setdefault(name, TokenBucket(rate=provider.limits[0].requests / provider.limits[0].seconds, burst=1))
-
-
-class _Scrubber(logging.Filter):
-    """Removes secrets from text, bytes and log records, in the plain form and as a query writes them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._secrets: frozenset[str] = frozenset()
-
-    def add(self, secret: str) -> None:
-        if secret:
-            forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
-            self._secrets = self._secrets | forms
-
-    def text(self, text: str) -> str:
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, _REDACTED)
-        return text
-
-    def body(self, body: bytes) -> bytes:
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            body = body.replace(secret.encode(), _REDACTED.encode())
-        return body
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Log records of the HTTP library are rewritten, not dropped."""
-        message = record.getMessage()
-        clean = self.text(message)
-        if clean != message:
-            record.msg, record.args = clean, None
-        return True
-
-
-_scrubber = _Scrubber()
-for _name in ("httpx", "httpcore", "httpcore.http11", "httpcore.connection", "httpcore.proxy"):
-    logging.getLogger(_name).addFilter(_scrubber)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Secret:
-    value: str
-
-    def __repr__(self) -> str:
-        return "<secret>"
+_ANSWERS = (Classification.OK, Classification.EMPTY, Classification.SCHEMA)
+_NOT_MODIFIED = 304
+_LATE_SECONDS = 0.1
+_TURNS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +38,8 @@ class _Failed:
     """An exchange that gave no answer to judge; ``text`` has no secret."""
 
     text: str
-    retry: bool
+    retry: bool = False
+    refused: bool = False
 
 
 class _Busy(SourceUnavailable):
@@ -131,8 +53,13 @@ class _Busy(SourceUnavailable):
 class HttpTransport:
     """Sends a source's requests; see the module's first lines.
 
-    ``key`` is the user's key for the provider (None: go without), ``clock`` says what time it is in UTC, ``client`` is an httpx client
-    to use instead of an own one, ``land_error`` gets every answer that is an error, scrubbed, before anything is raised or tried again.
+    What the user set for the provider: ``key`` (None: go without), ``contact`` (who asks, in the user agent), ``enabled`` (None: as the
+    provider's terms have it), ``mirror`` (a gateway of the user's own that is asked instead), ``proxy`` (the way out of the user's network;
+    names are then resolved there, and no address can be checked here).
+
+    ``clock`` says what time it is in UTC. ``budget`` hands out the slots of the provider's limits (None: the one of this process), and
+    ``backfill`` says that these requests count as a backfill's. ``land_error`` gets every answer that is an error or a redirect, scrubbed,
+    before anything is raised or tried again. ``tls``, ``resolve`` and ``sleep`` replace what the machine has.
     """
 
     def __init__(
@@ -141,16 +68,41 @@ class HttpTransport:
         *,
         clock: Callable[[], datetime],
         key: str | None = None,
-        client: httpx.Client | None = None,
+        contact: str | None = None,
+        enabled: bool | None = None,
+        mirror: str | None = None,
+        proxy: str | None = None,
+        budget: Budget | None = None,
+        backfill: bool = False,
         land_error: Callable[[Payload], None] | None = None,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolver = system_resolver,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._source, self._clock, self._land_error = source, clock, land_error
-        self._key = _Secret(key) if key else None
-        if key:
-            _scrubber.add(key)
-        self._own = client is None
-        self._client = client or httpx.Client(http2=False, follow_redirects=False)
-        self._bucket = shared_bucket(source.name, source.provider)
+        self._source, self._clock, self._land_error, self._sleep = source, clock, land_error, sleep
+        self._key = Secret(key) if key and source.provider.takes_key else None
+        for secret in (key, urlsplit(proxy or "").password):
+            if secret:
+                SCRUBBER.add(secret)
+        self._contact, self._enabled = contact, enabled
+        self._mirror = Mirror.read(mirror) if mirror else None
+        self._budget, self._backfill = budget or budgets.OF_THIS_PROCESS, backfill
+        limits = source.provider.limits_with(key=self._key is not None)
+        self._spacing, self._a_day = budgets.spacing(limits), budgets.a_day(limits)
+        trusted = {host for host in source.hosts if host in LOOPBACK}
+        if self._mirror is not None:
+            trusted, proxy = {self._mirror.host}, None
+        outside = proxy_of(proxy) if proxy else None
+        self._deadline = Deadline()
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=tls or trusted_certificates(),
+            proxy=outside,
+            max_connections=8,
+            keepalive_expiry=30.0,
+            network_backend=CheckedBackend(
+                trusted={*trusted, outside.url.host.decode()} if outside else trusted, resolve=resolve, deadline=self._deadline
+            ),
+        )
 
     @property
     def has_key(self) -> bool:
@@ -163,9 +115,8 @@ class HttpTransport:
         return self._clock().astimezone(UTC)
 
     def close(self) -> None:
-        """Close the connections, if the client is this transport's own."""
-        if self._own:
-            self._client.close()
+        """Close the connections."""
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -175,8 +126,9 @@ class HttpTransport:
 
     def send(self, request: Request) -> Payload:
         """The answer, if its classification is OK, EMPTY or SCHEMA; otherwise an error with the provider's words."""
-        self._check_host(request)
+        self._check_permission()
         provider = self._source.provider
+        first = Hop.first(request, self._source, self._key)
         attempts = stamina.retry_context(
             on=_wait_for,
             attempts=provider.attempts,
@@ -187,102 +139,184 @@ class HttpTransport:
         )
         for attempt in attempts:
             with attempt:
-                return self._once(request)
+                return self._once(request, first)
         raise AssertionError("stamina ends with an answer or an error")
 
-    def _once(self, request: Request) -> Payload:
-        name = self._source.name
-        self._bucket.take()
-        # _exchange returns its failure, so that no exception here has one in its context whose request carries the key.
-        outcome = self._exchange(request)
-        if isinstance(outcome, _Failed):
-            text = f"{name}: {outcome.text}"
-            if outcome.retry:
-                raise _Busy(text)
-            raise SourceUnavailable(text)
-        classification = self._source.classify(outcome)
-        redirected = 300 <= outcome.status < 400
-        if classification in (Classification.OK, Classification.EMPTY, Classification.SCHEMA) and not redirected:
-            return outcome
-        if self._land_error is not None:
-            self._land_error(outcome)
-        words = _words(outcome.body)
-        if classification is Classification.RETRY and not redirected:
-            raise _Busy(
-                f"{name} is busy or broken (HTTP {outcome.status}): {words}; try again later", retry_after(outcome.headers, self.now)
+    def _check_permission(self) -> None:
+        """The provider's terms, and what it wants to know before it is asked at all."""
+        name, provider = self._source.name, self._source.provider
+        if self._enabled is False:
+            raise SourceRejected(f"{name} is switched off ({_variable(name, 'ENABLED')}=false)")
+        if self._enabled is None and not provider.switched_on:
+            raise SourceRejected(
+                f"{name} is not asked unless you say so, because of its terms: {provider.terms or 'see its pages'} "
+                f"If you may use it so, set {_variable(name, 'ENABLED')}=true"
             )
-        if redirected and classification not in (Classification.AUTH, Classification.QUOTA, Classification.BAD_REQUEST):
-            target = urlsplit(outcome.headers.get("location", "")).hostname or "another address"
-            raise SourceRejected(f"{name} redirects to {target} (HTTP {outcome.status}); redirects are not followed")
-        advice = {
-            Classification.AUTH: f"check the key (CRFS_SOURCES__{name.upper()}__API_KEY)",
-            Classification.QUOTA: "the quota is used up; wait until it is reset",
-        }.get(classification, "the request is wrong for this provider")
-        raise SourceRejected(f"{name} refuses (HTTP {outcome.status}): {words}; {advice}")
+        if provider.needs_contact and not (self._contact or "").strip():
+            raise InvalidInput(
+                f"{provider.title or name} wants to know who asks: set {_variable(name, 'CONTACT')}, such as 'Example Bank jane@example.com'"
+            )
+        if provider.needs_key and self._key is None:
+            where = f"; a key is had at {provider.key_page}" if provider.key_page else ""
+            raise SourceRejected(f"{provider.title or name} answers nothing without a key: set {_variable(name, 'API_KEY')}{where}")
 
-    def _exchange(self, request: Request) -> Payload | _Failed:
+    def _once(self, request: Request, first: Hop) -> Payload:
+        """One answer, after as many redirects as the provider may have; it keeps the url of what was asked."""
+        name, provider, hop = self._source.name, self._source.provider, first
+        for left in range(provider.max_redirects, -1, -1):
+            answer = self._answered(request, hop)
+            location = answer.headers.get("location", "")
+            if not hop.is_redirect(answer.status) or not location or not provider.max_redirects:
+                return self._judged(request, replace(answer, url=SCRUBBER.text(first.shown)))
+            self._land(answer)
+            if left:
+                hop = followed(hop, answer.status, location, self._source, self._mirror)
+        raise SourceRejected(f"{name} redirects more than {provider.max_redirects} times; the last target is {_host(location)}")
+
+    def _answered(self, request: Request, hop: Hop) -> Payload:
+        """What comes back, in its turn."""
+        self._wait_for_turn()
+        # _exchange returns its failure, so that no exception here has one in its context whose request carries the key.
+        outcome = self._exchange(request, hop)
+        if not isinstance(outcome, _Failed):
+            return outcome
+        text = f"{self._source.name}: {outcome.text}"
+        if outcome.refused:
+            raise SourceRejected(text)
+        raise _Busy(text) if outcome.retry else SourceUnavailable(text)
+
+    def _judged(self, request: Request, answer: Payload) -> Payload:
+        """The answer, or what follows from its being none."""
+        name = self._source.name
+        reset, after = until_reset(answer.headers, self.now), retry_after(answer.headers, self.now)
+        if reset:
+            self._budget.hold(name, reset)
+        if answer.status == _NOT_MODIFIED and any(header.lower().startswith("if-") for header, _ in request.headers):
+            return answer
+        classification = self._source.classify(answer)
+        redirected = Hop.is_redirect(answer.status)
+        if classification in _ANSWERS and not redirected:
+            return answer
+        self._land(answer)
+        words = f"(HTTP {answer.status}): {_words(answer.body)}"
+        if classification is Classification.RETRY and not redirected:
+            raise self._busy(f"{name} is busy or broken {words}", after if after is not None else reset)
+        if classification is Classification.QUOTA:
+            raise self._exhausted(f"{name}: the quota is used up {words}", after if after is not None else reset)
+        if redirected and classification not in (Classification.AUTH, Classification.BAD_REQUEST):
+            target = _host(answer.headers.get("location", ""))
+            raise SourceRejected(f"{name} redirects to {target} (HTTP {answer.status}); redirects are not followed")
+        advice = f"check the key ({_variable(name, 'API_KEY')})" if classification is Classification.AUTH else "the request is wrong for it"
+        raise SourceRejected(f"{name} refuses {words}; {advice}")
+
+    def _busy(self, text: str, after: float | None) -> SourceUnavailable | QuotaExhausted:
+        """The error of a busy provider: one that asks for more patience than there is counts as exhausted until then."""
+        if after is None:
+            return _Busy(f"{text}; try again later")
+        if after > self._source.provider.retry_total_seconds:
+            return self._exhausted(text, after)
+        self._budget.hold(self._source.name, after)
+        return _Busy(f"{text}; try again later", after)
+
+    def _exhausted(self, text: str, seconds: float | None) -> QuotaExhausted:
+        """The error of a quota that is used up, until the provider's own time for that or else the next midnight where it counts."""
+        now = self.now
+        until = now + timedelta(seconds=seconds) if seconds else budgets.next_midnight(now, self._source.provider.quota_zone)
+        self._budget.hold(self._source.name, (until - now).total_seconds())
+        return QuotaExhausted(f"{text}; more from {until:%Y-%m-%d %H:%M:%S} UTC", until=until)
+
+    def _wait_for_turn(self) -> None:
+        """Take a slot and wait for it. Who wakes late (a machine that slept) takes another, or all would go at once."""
         provider = self._source.provider
-        params, headers = list(request.params), {"user-agent": f"crfs/{version('crfs')}", **dict(request.headers)}
-        if self._key is not None and provider.key_parameter:
-            params.append((provider.key_parameter, self._key.value))
-        if self._key is not None and provider.key_header:
-            headers[provider.key_header] = self._key.value
-        timeout = httpx.Timeout(provider.read_seconds, connect=provider.connect_seconds)
+        counted = self._a_day
+        for _ in range(_TURNS):
+            wait = self._budget.take(
+                self._source.name,
+                spacing=self._spacing,
+                a_day=counted,
+                for_backfills=None if counted is None else int(counted * provider.backfill_share),
+                zone=provider.quota_zone,
+                backfill=self._backfill,
+                patience=provider.retry_total_seconds,
+            )
+            if wait <= 0:
+                return
+            due = time.monotonic() + wait
+            self._sleep(wait)
+            if time.monotonic() - due <= _LATE_SECONDS:
+                return
+            counted = None  # it is one request all the same
+
+    def _land(self, answer: Payload) -> None:
+        if self._land_error is not None:
+            self._land_error(answer)
+
+    def _exchange(self, request: Request, hop: Hop) -> Payload | _Failed:
+        """Send, and read the whole answer within the provider's bounds."""
+        provider = self._source.provider
         started = self.now
-        body = bytearray()
+        headers = {**hop.headers(self._key), "user-agent": user_agent(self._contact)}
+        url, more = self._mirror.instead_of(hop.url(self._key)) if self._mirror else (hop.url(self._key), {})
         try:
-            with self._client.stream(
-                "GET", request.url, params=httpx.QueryParams(tuple(params)), headers=headers, timeout=timeout, follow_redirects=False
-            ) as response:
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > provider.max_bytes:
-                        return _Failed(text=f"the answer is larger than {provider.max_bytes} bytes; ask for less at a time", retry=False)
-                status, received = response.status_code, response.headers
-        except httpx.HTTPError as error:
+            with (
+                self._deadline.within(provider.answer_seconds),
+                self._pool.stream(
+                    hop.method,
+                    url,
+                    headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in {**headers, **more}.items()],
+                    content=hop.content(self._key),
+                    extensions={"timeout": _timeouts(provider)},
+                ) as response,
+            ):
+                received = _headers(response)
+                decoder = Decoder(received.get("content-encoding", ""), max_bytes=provider.max_bytes, max_ratio=provider.max_ratio)
+                for chunk in response.iter_stream():
+                    decoder.feed(chunk)
+                body, status = decoder.finish(), response.status
+        except ForbiddenAddress as error:
+            return _Failed(text=f"{error}; a gateway of your own is named with {_variable(self._source.name, 'MIRROR')}", refused=True)
+        except (TooLarge, UnknownEncoding) as error:
+            return _Failed(text=str(error))
+        except (Broken, httpcore.NetworkError, httpcore.TimeoutException, httpcore.RemoteProtocolError, httpcore.ProxyError) as error:
             tls = _is_tls(error)
             what = "no trusted TLS connection" if tls else "no whole answer"
-            return _Failed(text=_scrubber.text(f"{what}: {type(error).__name__}: {error}"), retry=not tls)
-        except (httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-            return _Failed(text=_scrubber.text(f"the request cannot be sent: {type(error).__name__}: {error}"), retry=False)
-        kept = {name: _scrubber.text(received[name]) for name in _KEPT_HEADERS if name in received}
+            return _Failed(text=SCRUBBER.text(f"{what}: {type(error).__name__}: {error}"), retry=not tls)
+        except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, UnicodeError) as error:
+            return _Failed(text=SCRUBBER.text(f"the request cannot be sent: {type(error).__name__}: {error}"))
         return Payload(
             source=self._source.name,
             stream=request.stream,
-            body=_scrubber.body(bytes(body)),
-            url=_scrubber.text(_without_key(request, provider)),
+            body=SCRUBBER.body(body),
+            url=SCRUBBER.text(hop.shown),
             status=status,
-            headers=kept,
+            headers={name: SCRUBBER.text(received[name]) for name in KEPT if name in received},
             started_at=started,
             fetched_at=self.now,
         )
 
-    def _check_host(self, request: Request) -> None:
-        parts = urlsplit(request.url)
-        if parts.hostname not in self._source.hosts or parts.username is not None:
-            allowed = ", ".join(self._source.hosts) or "no host at all"
-            raise InvalidInput(f"{self._source.name} may talk to {allowed}, not to {parts.hostname!r}")
-        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-            raise InvalidInput(f"{self._source.name}: only https is spoken, not {parts.scheme!r}")
+
+def _timeouts(provider: Provider) -> dict[str, float]:
+    seconds = provider.read_seconds
+    return {"connect": provider.connect_seconds, "read": seconds, "write": seconds, "pool": provider.answer_seconds}
 
 
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for (a number or an HTTP date), at most an hour; None without one that can be read.
+def _headers(response: httpcore.Response) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in response.headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
-    >>> retry_after({"retry-after": "12"}, datetime(2024, 1, 1, tzinfo=UTC))
-    12.0
-    >>> retry_after({"retry-after": "Mon, 01 Jan 2024 00:00:30 GMT"}, datetime(2024, 1, 1, tzinfo=UTC))
-    30.0
-    """
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), _LONGEST_WAIT_SECONDS)
+
+def _variable(source: str, setting: str) -> str:
+    return f"CRFS_SOURCES__{source.upper()}__{setting}"
+
+
+def _host(location: str) -> str:
     try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - now).total_seconds()), _LONGEST_WAIT_SECONDS)
+        return urlsplit(location).hostname or "another address"
+    except ValueError:
+        return "another address"
 
 
 def _wait_for(error: Exception) -> bool | timedelta:
@@ -292,13 +326,6 @@ def _wait_for(error: Exception) -> bool | timedelta:
     return True if error.after is None else timedelta(seconds=error.after)
 
 
-def _without_key(request: Request, provider: Provider) -> str:
-    url, _, fragment = request.full_url.partition("#")
-    base, _, query = url.partition("?")
-    params = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != provider.key_parameter]
-    return base + (f"?{urlencode(params)}" if params else "") + (f"#{fragment}" if fragment else "")
-
-
 def _words(body: bytes) -> str:
     """The provider's own words, on one line: what a person reads first."""
     text = " ".join(body[:2000].decode("utf-8", "replace").split())
@@ -306,8 +333,12 @@ def _words(body: bytes) -> str:
 
 
 def _is_tls(error: BaseException | None) -> bool:
+    """Whether the other side could not be trusted, which another try does not change; a connection that ended is no such thing."""
+    connecting = isinstance(error, httpcore.ConnectError)
     while error is not None:
-        if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        if connecting and isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MOST_DEPTH = 100
-MOST_ELEMENTS = 2_000_000
-_PIECE = 64 * 1024
+MOST_TAGS = 700_000
+"""Of start and end tags, comments and the like together: what is read in less than a second and a quarter of a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,42 +29,52 @@ def read_xml(body: bytes, *, most_depth: int = MOST_DEPTH) -> XmlText:
     >>> read_xml(b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>').problem
     'not XML: document types and entities are not read'
     """
-    from xml.etree.ElementTree import ParseError, TreeBuilder, XMLParser
-
-    class NoDoctype(TreeBuilder):
-        """A tree builder, in C but for the one event that ends the reading before an entity could be declared."""
-
-        def doctype(self, _name: str, _pubid: str | None, _system: str | None) -> None:
-            raise _DocumentType
+    from xml.etree.ElementTree import ParseError, XMLParser
+    from xml.parsers.expat import ExpatError
 
     if not body.strip():
         return XmlText(problem="an empty body")
-    # No more elements than there are tags that open, whatever the encoding; so a body that has too many is never built.
-    if body.count(b"<") - body.count(b"</") > MOST_ELEMENTS:
-        return XmlText(problem=f"not XML: more than {MOST_ELEMENTS} elements")
-    parser = XMLParser(target=NoDoctype())
+    if body.count(b"<") > MOST_TAGS:
+        return XmlText(problem=f"not XML that is read: more than {MOST_TAGS} tags")
     try:
-        for start in range(0, len(body), _PIECE):
-            parser.feed(body[start : start + _PIECE])
-        root = parser.close()
-    except _DocumentType:
-        return XmlText(problem="not XML: document types and entities are not read")
-    except (ParseError, ValueError, LookupError, AssertionError, TypeError) as error:
+        problem = _problem(body, most_depth)
+        if problem is not None:
+            return XmlText(problem=problem)
+        parser = XMLParser()
+        parser.feed(body)
+        return XmlText(root=parser.close())
+    except (ParseError, ExpatError, ValueError, LookupError, AssertionError, TypeError) as error:
         return XmlText(problem=f"not XML: {error}")
-    if _is_deeper(root, most_depth):
-        return XmlText(problem=f"not XML: deeper than {most_depth} levels")
-    return XmlText(root=root)
 
 
-class _DocumentType(Exception):
-    """The body declares a document type."""
+def _problem(body: bytes, most_depth: int) -> str | None:
+    """What forbids to build the tree, found without one: a document type (the only place of entities), too many levels."""
+    from xml.parsers.expat import ParserCreate
+
+    depth = 0
+
+    def start(_name: str, _attributes: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > most_depth:
+            raise _Refused(f"not XML that is read: deeper than {most_depth} levels")
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def document_type(*_: object) -> None:
+        raise _Refused("not XML: document types and entities are not read")
+
+    parser = ParserCreate()
+    parser.ordered_attributes = True
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler, parser.EndElementHandler = document_type, start, end
+    try:
+        parser.Parse(body, True)
+    except _Refused as refused:
+        return str(refused)
+    return None
 
 
-def _is_deeper(root: Element, most: int) -> bool:
-    """Whether elements lie deeper than ``most`` levels, the root being the first; level by level, so that no tree is too deep to ask."""
-    level = [root]
-    for _ in range(most):
-        level = [child for element in level for child in element]
-        if not level:
-            return False
-    return True
+class _Refused(Exception):
+    """Ends the first reading."""

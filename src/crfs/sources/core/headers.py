@@ -1,0 +1,61 @@
+"""What the headers of an answer say about asking again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+LONGEST_WAIT_SECONDS = 86_400.0
+_SURELY_AN_INSTANT = 1e9
+_SURELY_MILLISECONDS = 1e11
+KEPT = (
+    "content-type", "content-length", "content-encoding", "content-disposition", "date", "last-modified", "etag", "expires",
+    "cache-control", "retry-after", "location", "server", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
+    "x-ratelimit-used", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset",
+)  # fmt: skip
+"""The headers that are kept with a payload."""
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for (a number or an HTTP date), at most a day; None without one that can be read.
+
+    >>> retry_after({"retry-after": "12"}, datetime(2024, 1, 1, tzinfo=UTC))
+    12.0
+    >>> retry_after({"retry-after": "Mon, 01 Jan 2024 00:00:30 GMT"}, datetime(2024, 1, 1, tzinfo=UTC))
+    30.0
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), LONGEST_WAIT_SECONDS)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return min(max(0.0, (moment - now).total_seconds()), LONGEST_WAIT_SECONDS)
+
+
+def until_reset(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds until a provider answers again that says "0 requests remain", at most a day; None where it says no such thing.
+
+    Some write the reset as seconds from now, some as seconds (or milliseconds) since 1970.
+
+    >>> until_reset({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "40"}, datetime(2024, 1, 1, tzinfo=UTC))
+    40.0
+    """
+    for prefix in ("x-ratelimit-", "ratelimit-"):
+        remaining, reset = _number(headers.get(prefix + "remaining")), _number(headers.get(prefix + "reset"))
+        if remaining is None or reset is None or remaining >= 1:
+            continue
+        if reset > _SURELY_MILLISECONDS:
+            reset /= 1000
+        seconds = reset - now.timestamp() if reset > _SURELY_AN_INSTANT else reset
+        return min(max(0.0, seconds), LONGEST_WAIT_SECONDS)
+    return None
+
+
+def _number(text: str | None) -> float | None:
+    if text is None or len(text) > 20 or not text.strip().replace(".", "", 1).isdecimal() or not text.isascii():
+        return None
+    return float(text)
