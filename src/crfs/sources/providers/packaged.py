@@ -22,7 +22,7 @@ from crfs.sources.core.tables import accept, known_from, reject_all, rejected_ta
 from crfs.sources.core.text import day_instant, read_delimited, typed
 
 _MOST_BYTES = 64 * 1024 * 1024
-_PROVIDER = Provider()
+_PROVIDER = Provider(title="History that installed packages ship", terms="Each package has its own licence; nothing is asked of anybody.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

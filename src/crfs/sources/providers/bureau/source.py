@@ -20,7 +20,7 @@ from crfs.sources.providers.bureau.deliveries import FILES, deliver
 from crfs.sources.providers.bureau.spec import BureauSpec
 from crfs.sources.providers.bureau.world import simulate_months
 
-_NO_PROVIDER = Provider()
+_NO_PROVIDER = Provider(title="A simulated credit bureau", terms="Synthetic: it says nothing about real people.")
 DELIVERED = "delivered_at"
 _KEYS = {
     "facility": ("facility_id", "month"),
