@@ -156,6 +156,30 @@ def test_every_recorded_text_is_a_document_with_its_words(recordings: Path, cata
             -25,
             "lower",
         ),
+        (
+            "says: The federal funds rate is expected to fall 25 basis points from around 5 percent to around 4-3/4 percent.",
+            4.75,
+            4.75,
+            -25,
+            "lower",
+        ),
+        (
+            "says that a decline in the federal funds rate of 25 basis points, from about 5 3/4 percent to about 5 1/2 percent.",
+            5.5,
+            5.5,
+            -25,
+            "lower",
+        ),
+        ("says that the funds rate stays near the target rate of 5-1/4 percent.", None, None, None, None),
+        ("decided today to lower its target for the federal funds rate by 50 basis points to 1 1/4 percent.", 1.25, 1.25, -50, "lower"),
+        (
+            "decided to lower the target range for the federal funds rate by 1/2 percentage point, to 1 to 1\u20111/4 percent.",
+            1.0,
+            1.25,
+            -50,
+            "lower",
+        ),
+        ("decided to lower the target range for the federal funds rate to 0 to 1/4 percent.", 0.0, 0.25, None, "lower"),
         ("today voted to raise its target for the federal funds rate 25 basis points to 5 percent.", 5.0, 5.0, 25, "raise"),
         ("decided today to leave its target for the federal funds rate unchanged.", None, None, 0, "maintain"),
         ("did not take action today to alter the stance of monetary policy.", None, None, None, None),
@@ -206,6 +230,11 @@ def test_a_target_is_read_in_every_wording(
             "have preferred to continue to describe economic conditions as they were.",
             (1, 3),
         ),
+        (
+            "Voting for the action was Ada One. Voting against the action were: Esther L. Two, Loretta J. Three, and Eric Four, each of whom "
+            "preferred at this meeting to raise the target range for the federal funds rate to 1/2 to 3/4 percent.",
+            (1, 3),
+        ),
         ("Economic activity expanded.", (None, None)),
     ],
 )
@@ -220,6 +249,8 @@ def test_votes_are_counted_by_the_people_named(text: str, votes: tuple[int | Non
     [
         ("approved an increase in the discount rate from 3 1/2 percent to 4 percent, effective immediately.", (4.0, 50.0)),
         ("approved a 25 basis point reduction in the discount rate to 2 percent.", (2.0, -25.0)),
+        ("approved a reduction in the discount rate by 25 basis points from 4-3/4 percent to 4-1/2 percent.", (4.5, -25.0)),
+        ("says: The discount rate remains unchanged at 5 percent.", (5.0, 0.0)),
         ("approve a 1/4 percentage point increase in the discount rate (the primary credit rate) to 1.00 percent", (1.0, 25.0)),
         ("stands ready to approve a further reduction of 25 basis points in the discount rate to 5-1/2 percent", (None, None)),
     ],
@@ -290,10 +321,12 @@ def test_a_note_of_today_and_one_that_leaves_all_as_it_is_are_read() -> None:
     )
     assert read_implementation(later) == Implementation(interest_on_reserves=3.65, reverse_repo_rate=3.5, primary_credit_rate=3.75)
     same = (
-        "The Board voted to leave the interest rates paid on required and excess reserve balances unchanged at 0.50 percent.\n\nThe Board "
+        "The Board left unchanged the interest rate paid on required and excess reserve balances at 0.50 percent.\n\nThe Board "
         "approved the establishment of the primary credit rate at the existing level of 1.00 percent."
     )
     assert read_implementation(same) == Implementation(interest_on_reserves=0.5, primary_credit_rate=1.0)
+    kept = "The Board took no action to change the discount rate (the primary credit rate), which remains at 1.00 percent."
+    assert read_implementation(kept) == Implementation(primary_credit_rate=1.0)
     assert read_implementation("Nothing was said of rates.") == Implementation()
 
 

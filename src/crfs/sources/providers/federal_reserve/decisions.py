@@ -23,7 +23,8 @@ _RANGE_AFTER = re.compile(
 _RANGE_BEFORE = re.compile(rf"(?P<low>{_RATE}) to (?P<high>{_RATE}){_PERCENT} target range for the federal funds rate", re.I)
 _SINGLE = re.compile(rf"federal funds rate{_GAP} {_IN} {_AROUND}(?P<high>{_RATE}){_PERCENT}(?! inflation)", re.I)
 _MOVE = re.compile(
-    rf"federal funds rate(?: of [^.]{{0,40}}?)?,? from {_AROUND}(?P<old>{_RATE}){_PERCENT},? to {_AROUND}(?P<high>{_RATE}){_PERCENT}", re.I
+    rf"federal funds rate(?: of| is| will)?[^.\n]{{0,60}}? from {_AROUND}(?P<old>{_RATE}){_PERCENT},? to {_AROUND}(?P<high>{_RATE}){_PERCENT}",
+    re.I,
 )
 _NO_CHANGE = re.compile(
     r"\b(?:no change\b[^.]{0,80}? target for the federal funds rate"
@@ -56,20 +57,24 @@ _DISCOUNT = re.compile(
     re.I,
 )
 _DISCOUNT_MOVE = re.compile(
-    rf"\bapprov\w+ an? (?:increase|decrease|reduction) in the discount rate,? from (?P<old>{_RATE}){_PERCENT},? to (?P<rate>{_RATE}){_PERCENT}",
+    rf"\bapprov\w+ an? (?:increase|decrease|reduction) in the discount rate(?: (?:by|of) {_STEP})?,?"
+    rf" from (?P<old>{_RATE}){_PERCENT},? to (?P<rate>{_RATE}){_PERCENT}",
     re.I,
 )
 _DISCOUNT_SAME = re.compile(
-    rf"\bno change was made in the (?:federal reserve )?discount rate, which remains at (?P<rate>{_RATE}){_PERCENT}", re.I
+    rf"\b(?:no change was made in the (?:federal reserve )?discount rate, which remains|discount rate remains unchanged) at (?P<rate>{_RATE}){_PERCENT}",
+    re.I,
 )
 _RESERVES = re.compile(
     rf"interest rates? paid on (?:required and excess |required |excess )?reserve balances(?: unchanged)?,? (?:at|to) (?P<rate>{_RATE}){_PERCENT}",
     re.I,
 )
 _REVERSE_REPO = re.compile(rf"reverse repurchase (?:(?!\. )[^\n]){{0,500}}?at an offering rate of (?P<rate>{_RATE}){_PERCENT}", re.I)
-_PRIMARY_CREDIT = re.compile(rf"primary credit rate\)?,? (?:at the existing level of|at|to) (?P<rate>{_RATE}){_PERCENT}", re.I)
+_PRIMARY_CREDIT = re.compile(
+    rf"primary credit rate\)?,? (?:at the existing level of|which remains at|at|to) (?P<rate>{_RATE}){_PERCENT}", re.I
+)
 _FRACTIONS = {"¼": "1/4", "½": "1/2", "¾": "3/4", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8"}
-_MOST_CHARACTERS = 200_000
+_MOST_CHARACTERS = 100_000
 _LOOK_BACK = 250
 
 
