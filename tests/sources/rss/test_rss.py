@@ -147,9 +147,9 @@ def test_an_answer_is_told_by_its_body_and_its_status(payload: Payload, expected
     ],
 )
 def test_hostile_feeds_take_no_time(catalogue: Catalogue, data: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     SOURCE.parse(body(data), catalogue)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_a_body_that_reads_like_an_address_or_a_path_is_not_opened(catalogue: Catalogue, tmp_path: Path) -> None:

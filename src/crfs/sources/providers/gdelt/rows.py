@@ -19,6 +19,8 @@ from crfs.sources.providers.gdelt.answers import Answer, Kind, look
 from crfs.sources.providers.gdelt.queries import NAMES
 
 ARTICLES, MENTIONS, EVENTS, TIMELINES = "gdelt_articles", "gdelt_mentions", "gdelt_events", "gdelt_timelines"
+MOST_SERIES = 1000
+"""A timeline has one series, or one a language or a country."""
 _SERIES = {
     "volume intensity": "volume",
     "average tone": "tone",
@@ -121,6 +123,8 @@ def _timeline(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
             return reject_all(RejectReason.MISSING_FIELD, f"the table has no column {missing}")
         parts.append(text.table.select("row", **{name: pl.col(by_name[name]) for name in ("date", "series", "value")}))
     else:
+        if len(answer.fields["timeline"]) > MOST_SERIES:
+            return reject_all(RejectReason.UNEXPECTED_SHAPE, f"more than {MOST_SERIES} series in one timeline")
         offset = 0
         for place, line in enumerate(answer.fields["timeline"], start=1):
             data = line.get("data") if isinstance(line, dict) else None
