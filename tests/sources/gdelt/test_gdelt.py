@@ -99,9 +99,9 @@ def test_an_article_is_known_from_when_it_was_first_seen(catalogue: Catalogue) -
     late = article(url="https://e.org/2", seendate="20270101T000000Z")
     table = only(SOURCE.parse(body({"articles": [article(), late]}), catalogue), "gdelt_articles").sort("valid_time")
     assert table["entity"].to_list() == [text_id("https://e.org/1"), text_id("https://e.org/2")]
-    assert table.select("valid_time", "knowledge_time").rows() == [
-        (datetime(2025, 12, 24, 18, 15, tzinfo=UTC), datetime(2025, 12, 24, 18, 15, tzinfo=UTC)),
-        (datetime(2027, 1, 1, tzinfo=UTC), NOW),
+    assert table.select("valid_time", "knowledge_time", "clipped").rows() == [
+        (datetime(2025, 12, 24, 18, 15, tzinfo=UTC), datetime(2025, 12, 24, 18, 15, tzinfo=UTC), False),
+        (datetime(2027, 1, 1, tzinfo=UTC), NOW, True),
     ]
 
 

@@ -103,7 +103,10 @@ def _articles(cells: pl.DataFrame, rejected: Sequence[Rejection], payload: Paylo
 def _seen_at(frame: pl.DataFrame, payload: Payload) -> pl.DataFrame:
     fetched = pl.lit(payload.fetched_at).cast(INSTANT)
     return frame.with_columns(
-        valid_time=pl.col("_seen"), knowledge_time=pl.min_horizontal("_seen", fetched), knowledge_basis=pl.lit("observed")
+        valid_time=pl.col("_seen"),
+        knowledge_time=pl.min_horizontal("_seen", fetched),
+        knowledge_basis=pl.lit("observed"),
+        clipped=pl.col("_seen") > fetched,
     )
 
 
@@ -227,6 +230,7 @@ def _events(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         "entity",
         valid_time=day_instant("_day"),
         knowledge_time=pl.min_horizontal(known, fetched),
+        clipped=known > fetched,
         knowledge_basis=pl.when(pl.col("_added").is_not_null() | (known > fetched)).then(pl.lit("observed")).otherwise(pl.lit("calendar")),
         actor1=filled("actor1name"),
         actor1_country=filled("actor1countrycode"),
