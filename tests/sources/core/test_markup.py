@@ -44,6 +44,6 @@ def test_random_markup_never_raises_and_is_one_line(seed: int) -> None:
 
 @pytest.mark.parametrize("unit", ["<", "<script>", "<!--", "&#x", "<a b='", "\n", "&lt"])
 def test_hostile_markup_takes_no_time(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(plain_text(unit * 400_000)) <= LONGEST
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5

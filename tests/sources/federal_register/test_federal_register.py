@@ -59,7 +59,7 @@ def rows(result: Parsed, name: str = "federal_register_documents") -> pl.DataFra
 )
 def test_a_document_is_known_from_public_inspection_else_from_its_issue(changes: dict[str, object], known: datetime, basis: str) -> None:
     table = rows(parsed(document(**changes)))
-    assert table.select("knowledge_time", "knowledge_basis").rows() == [(known, basis)]
+    assert table.select("knowledge_time", "knowledge_basis", "clipped").rows() == [(known, basis, known == NOW)]
 
 
 def test_a_filed_document_without_a_day_of_publication_is_true_on_its_day_of_filing() -> None:

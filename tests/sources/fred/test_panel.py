@@ -147,3 +147,11 @@ def test_two_recorded_files_are_two_vintages_of_the_panel(recorded: list[Payload
     assert as_of(both, as_of=datetime(2019, 11, 1, tzinfo=UTC)).is_empty()
     claims = first.filter(month & (pl.col("entity") == "CLAIMSx"))
     assert claims.select("value", "transform_code").rows() == [(215600.0, 5)]
+
+
+@pytest.mark.parametrize("first", ["sasdate", "DATE"])
+def test_a_table_of_more_series_than_any_has_is_refused_at_once(catalogue: Catalogue, first: str) -> None:
+    wide = f"{first},{','.join(f'S{i}' for i in range(100_000))}\n1/1/2014{',1' * 100_000}\n".encode()
+    parsed = SOURCE.parse(panel(wide), catalogue)
+    assert not parsed.tables
+    assert parsed.rejected.select("row", "reason").rows() == [(None, "unexpected_shape")]

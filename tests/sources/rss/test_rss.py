@@ -60,7 +60,7 @@ def test_an_article_is_known_from_its_publication_if_that_has_a_zone(
 ) -> None:
     parsed = SOURCE.parse(feed(f"<item><title>t</title><guid>1</guid><pubDate>{date}</pubDate></item>"), catalogue)
     assert parsed.rejected.is_empty()
-    assert rows(parsed).select("valid_time", "knowledge_time", "clipped").rows() == [(valid, known, known == NOW and valid < NOW)]
+    assert rows(parsed).select("valid_time", "knowledge_time", "clipped").rows() == [(valid, known, known == NOW)]
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Mardi, 22 déc. 2025", "Mon, 99 Dec 2025 14:00:00 GMT", "0000-00-00"])
@@ -147,9 +147,9 @@ def test_an_answer_is_told_by_its_body_and_its_status(payload: Payload, expected
     ],
 )
 def test_hostile_feeds_take_no_time(catalogue: Catalogue, data: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     SOURCE.parse(body(data), catalogue)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_a_body_that_reads_like_an_address_or_a_path_is_not_opened(catalogue: Catalogue, tmp_path: Path) -> None:

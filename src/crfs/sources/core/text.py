@@ -35,8 +35,8 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _unreadable(RejectReason.BROKEN_ENCODING, "the text is UTF-16; save it as UTF-8")
     text = body.decode("utf-8-sig", errors="surrogateescape").replace("\x00", "\ufffd")
-    clean = text.isascii() or _is_text(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    whole = _is_text(text)  # mostly so: then no cell needs a look of its own
     header: list[str] = []
     rows: list[list[str]] = []
     numbers: list[int] = []
@@ -50,7 +50,7 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
                 header = [cell.strip() for cell in cells]
                 continue
             number += 1
-            broken = None if clean else next((i for i, cell in enumerate(cells) if not _is_text(cell)), None)
+            broken = None if whole else next((i for i, cell in enumerate(cells) if not _is_text(cell)), None)
             if broken is not None:
                 name = header[broken] if broken < len(header) else None
                 shown = cells[broken].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -79,7 +79,7 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
 def _is_text(cell: str) -> bool:
     try:
         cell.encode()
-    except UnicodeEncodeError:
+    except UnicodeEncodeError:  # a byte that was not UTF-8 stands in it as half of a pair
         return False
     return True
 

@@ -75,11 +75,14 @@ def _documents(documents: Sequence[object], payload: Payload, catalogue: Catalog
     )
     earlier = pl.col("_stamp").is_between(pl.col("_at").dt.offset_by("-90d"), pl.col("_at"))
     inspected = pl.coalesce("_filed", pl.when(earlier).then("_stamp"))
-    known = pl.min_horizontal(inspected, "_at", pl.lit(payload.fetched_at).cast(INSTANT))
+    fetched = pl.lit(payload.fetched_at).cast(INSTANT)
+    out = pl.min_horizontal(inspected, "_at")
+    known = pl.min_horizontal(out, fetched)
     frame = good.with_columns(
         valid_time=day_instant("_day"),
         knowledge_time=known,
         knowledge_basis=pl.when(known == pl.col("_at")).then(pl.lit("calendar")).otherwise(pl.lit("observed")),
+        clipped=out > fetched,
         significant=pl.when(pl.col("significant") != "").then(pl.col("significant") == "true"),
         document_number=pl.col("entity"),
         **{name: filled(name) for name in ("type", "title", "abstract", "action", "agencies", *_LISTS, "citation", "html_url")},

@@ -33,6 +33,8 @@ from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, loo
 from crfs.sources.providers.fred.periods import EARLIEST, Window, revisions
 
 DATASET = "fred_series"
+MOST_SERIES = 2000
+"""A data list has at most some hundred series."""
 _LATEST, _INITIAL = 1, 4
 _WIDE = (2, 3)
 _CELLS = {"row": pl.Int64(), "realtime_start": pl.String(), "realtime_end": pl.String(), "date": pl.String(), "value": pl.String()}
@@ -204,6 +206,8 @@ def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
     changed = [name for name in _CHANGED_BY if parameters(payload).get(name, "lin").lower() not in ("lin", "")]
     if changed:
         return reject_all(RejectReason.UNSUPPORTED, f"{', '.join(changed)} made FRED change the series; ask for it as it is")
+    if payload.body.split(b"\n", 1)[0].count(answer.delimiter.encode()) > MOST_SERIES:
+        return reject_all(RejectReason.UNEXPECTED_SHAPE, f"more than {MOST_SERIES} series in one table")
     text = read_delimited(payload.body, delimiter=answer.delimiter)
     if text.problem is not None:
         return reject_all(*text.problem)

@@ -71,6 +71,8 @@ def vintage_of(payload: Payload, zone: str) -> Vintage:
 
 def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
     """Rows of one vintage. What was known before it looks new in it, so each row is ``clipped``: load vintages in their order."""
+    if payload.body.split(b"\n", 1)[0].count(b",") > MOST_SERIES:
+        return reject_all(RejectReason.UNEXPECTED_SHAPE, f"more than {MOST_SERIES} series in one panel")
     text = read_delimited(payload.body)
     if text.problem is not None:
         return reject_all(*text.problem)

@@ -19,6 +19,8 @@ from crfs.sources.providers.gdelt.answers import Answer, Kind, look
 from crfs.sources.providers.gdelt.queries import NAMES
 
 ARTICLES, MENTIONS, EVENTS, TIMELINES = "gdelt_articles", "gdelt_mentions", "gdelt_events", "gdelt_timelines"
+MOST_SERIES = 1000
+"""A timeline has one series, or one a language or a country."""
 _SERIES = {
     "volume intensity": "volume",
     "average tone": "tone",
@@ -101,7 +103,10 @@ def _articles(cells: pl.DataFrame, rejected: Sequence[Rejection], payload: Paylo
 def _seen_at(frame: pl.DataFrame, payload: Payload) -> pl.DataFrame:
     fetched = pl.lit(payload.fetched_at).cast(INSTANT)
     return frame.with_columns(
-        valid_time=pl.col("_seen"), knowledge_time=pl.min_horizontal("_seen", fetched), knowledge_basis=pl.lit("observed")
+        valid_time=pl.col("_seen"),
+        knowledge_time=pl.min_horizontal("_seen", fetched),
+        knowledge_basis=pl.lit("observed"),
+        clipped=pl.col("_seen") > fetched,
     )
 
 
@@ -121,6 +126,8 @@ def _timeline(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
             return reject_all(RejectReason.MISSING_FIELD, f"the table has no column {missing}")
         parts.append(text.table.select("row", **{name: pl.col(by_name[name]) for name in ("date", "series", "value")}))
     else:
+        if len(answer.fields["timeline"]) > MOST_SERIES:
+            return reject_all(RejectReason.UNEXPECTED_SHAPE, f"more than {MOST_SERIES} series in one timeline")
         offset = 0
         for place, line in enumerate(answer.fields["timeline"], start=1):
             data = line.get("data") if isinstance(line, dict) else None
@@ -223,6 +230,7 @@ def _events(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         "entity",
         valid_time=day_instant("_day"),
         knowledge_time=pl.min_horizontal(known, fetched),
+        clipped=known > fetched,
         knowledge_basis=pl.when(pl.col("_added").is_not_null() | (known > fetched)).then(pl.lit("observed")).otherwise(pl.lit("calendar")),
         actor1=filled("actor1name"),
         actor1_country=filled("actor1countrycode"),

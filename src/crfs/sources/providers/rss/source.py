@@ -155,7 +155,8 @@ def _clocks(dates: tuple[Moment | None, Moment | None], fetched: datetime) -> tu
         day = published.day or today
         return (day if FIRST_DAY <= day.date() <= LAST_DAY else today), fetched, True
     changed = updated.instant if updated is not None and updated.instant is not None else published.instant
-    return published.instant, min(max(published.instant, changed), fetched), False
+    known = max(published.instant, changed)
+    return published.instant, min(known, fetched), known > fetched
 
 
 def _entity(entry: Mapping[str, Any], url: str | None, words: str) -> str | None:
