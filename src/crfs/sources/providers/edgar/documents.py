@@ -63,7 +63,7 @@ class Header:
 
 def parse_submission(payload: Payload, catalogue: Catalogue) -> Parsed:
     """The header's rows (one a party), and the rows of the earnings release or the ownership form that the submission has."""
-    header = read_header(payload.body[:_MOST_HEADER].decode("utf-8", "replace"))
+    header = read_header(payload.body[:_MOST_HEADER].decode("utf-8", "replace").replace("\x00", "\ufffd"))
     if isinstance(header, str):
         return reject_all(RejectReason.MISSING_FIELD, header)
     numbers = items.numbers(list(header.titles))
