@@ -194,6 +194,8 @@ def _release(
     release = releases.read(read)
     values = {field.name: getattr(release, field.name) for field in fields(release)}
     end = values.pop("period_end")
+    if release.months is None:  # a sentence's number may be the quarter's or the year's
+        values |= {"revenue": None, "diluted_eps": None}
     who = issuer or release.ticker
     stated = [values[name] for name in ("revenue", "diluted_eps", "revenue_low", "eps_low", "total_debt")]
     if end is None or who is None or all(value is None for value in stated):
