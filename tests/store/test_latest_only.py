@@ -97,3 +97,18 @@ def test_a_mended_parser_that_makes_nothing_of_a_payload_annuls_all_of_it(module
     polled(module_database, definition, [1.0], day(100), sha=sha)
     polled(module_database, definition, [], day(100), kind=BatchKind.REPARSE, sha=sha)
     assert [row[0] for row in stored(module_database, definition, columns="row_state")] == [0, 3]
+
+
+def test_an_edited_text_keeps_the_time_of_its_first_version_and_the_edit_is_known_from_its_fetch(module_database: Database) -> None:
+    definition = dataset()
+
+    def seen(value: float, fetched: datetime) -> Receipt:
+        return append(
+            module_database,
+            [Delivery(definition=definition, rows=rows([value], known=5), fetched_at=fetched)],
+            BatchNote(kind=BatchKind.INGEST, at=NOW),
+        )
+
+    for value, fetched in ((1.0, 10), (1.0, 11), (2.0, 12), (2.0, 13), (1.0, 14)):
+        seen(value, day(fetched))
+    assert told(module_database, definition) == [(0, 5, 1.0), (0, 12, 2.0), (0, 14, 1.0)]

@@ -118,9 +118,12 @@ def _last_batch(data: str, row: str) -> str:
 
 
 def _know_revisions_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
-    """A rule says when a period was first published, not when its value was changed: where the store has the period already, a row that is
-    dated by a rule was seen at the fetch. It stays only if it says something new (it is ``clipped``). A payload that is parsed again keeps
-    the times that it was given first.
+    """A provider that shows only the latest values does not say when one was changed, so a change is known from the fetch that saw it.
+
+    That holds for a row that a rule dates where the store has its period already, since the rule says when the period was first published;
+    and for one with a publication time where the store has its very key, since an edited text keeps the time of the first one. Such a row
+    stays only if it says something else than what was known before the fetch (it is ``clipped``). A payload that is parsed again keeps the
+    times that it was given first.
     """
     data = relation(definition.name)
     own = (
@@ -129,12 +132,13 @@ def _know_revisions_from_the_fetch(connection: sa.Connection, definition: Datase
         if how.kind is BatchKind.REPARSE
         else ""
     )
+    ruled = f"s.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code})"
     connection.execute(
         sa.text(
             f"UPDATE {table} AS s SET knowledge_time = :fetched_at, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
-            f"WHERE s.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code}) AND s.knowledge_time < :fetched_at "
-            f"AND EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-            f"AND x.row_state <> {RowState.ANNULLED.code}){own}"
+            f"WHERE s.knowledge_time < :fetched_at AND EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = s.entity_id "
+            f"AND x.valid_time = s.valid_time AND x.row_state <> {RowState.ANNULLED.code} "
+            f"AND ({ruled} OR x.knowledge_time = s.knowledge_time)){own}"
         ),
         {"fetched_at": how.fetched_at, "payloads": list(how.payloads), "dataset": definition.name},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -307,7 +307,9 @@ def _rows(
             origins.setdefault(payload.sha256, []).append(dataset)
     deliveries = [
         Delivery(
-            definition=catalogue.dataset(dataset), rows=pl.concat(parts) if len(parts) > 1 else parts[0], fetched_at=group[-1].fetched_at
+            definition=catalogue.dataset(dataset),
+            rows=pl.concat(parts) if len(parts) > 1 else parts[0],
+            fetched_at=_fetched_at(source, group),
         )
         for dataset, parts in tables.items()
     ]
@@ -330,7 +332,7 @@ def _publish(session: Session, source: Source, arrival: _Arrival, catalogue: Cat
         kind, reason = BatchKind.REPARSE, f"parser {source.parser_version} of {source.name} reads what {before.parser_version} read"
         given = {delivery.definition.name for delivery in deliveries}
         gone = [name for name in before.datasets if name not in given]
-        deliveries = [*deliveries, *(_nothing_of(catalogue, name, group[-1]) for name in gone)]
+        deliveries = [*deliveries, *(_nothing_of(catalogue, name, _fetched_at(source, group)) for name in gone)]
         origins = {payload.sha256: sorted({*origins.get(payload.sha256, []), *gone}) for payload in group}
     if not deliveries:
         return
@@ -353,7 +355,12 @@ def _publish(session: Session, source: Source, arrival: _Arrival, catalogue: Cat
         report.batches.append(receipt.batch_id)
 
 
-def _nothing_of(catalogue: Catalogue, dataset: str, payload: Payload) -> Delivery:
+def _fetched_at(source: Source, group: list[Payload]) -> datetime | None:
+    """When a provider's answers were seen, so that what they changed is known from then; None for files, which say their own times."""
+    return group[-1].fetched_at if source.hosts else None
+
+
+def _nothing_of(catalogue: Catalogue, dataset: str, fetched_at: datetime | None) -> Delivery:
     """A delivery without rows: a payload of which the mended parser makes nothing."""
     import polars as pl
 
@@ -361,7 +368,7 @@ def _nothing_of(catalogue: Catalogue, dataset: str, payload: Payload) -> Deliver
     from crfs.store.append import Delivery
 
     definition = catalogue.dataset(dataset)
-    return Delivery(definition=definition, rows=pl.DataFrame(schema={**ACCEPTED, **definition.schema()}), fetched_at=payload.fetched_at)
+    return Delivery(definition=definition, rows=pl.DataFrame(schema={**ACCEPTED, **definition.schema()}), fetched_at=fetched_at)
 
 
 def _note_rejected(report: IngestReport, payload: Payload, rejected: pl.DataFrame) -> None:

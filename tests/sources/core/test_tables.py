@@ -10,7 +10,7 @@ import pytest
 from crfs.bitemporal.release import ReleaseLag
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core.contract import RejectReason
+from crfs.sources.core.contract import REJECTED_SCHEMA, RejectReason
 from crfs.sources.core.tables import accept, known_from, rejected_where, settle_clipped
 from crfs.sources.core.text import iso_date, iso_instant, read_delimited
 
@@ -93,3 +93,59 @@ def test_settled_rows_stay_settled(catalogue: Catalogue) -> None:
 def test_a_million_rows_may_be_rejected_for_one_reason() -> None:
     frame = pl.DataFrame({"row": pl.int_range(1, 1_000_001, eager=True)}).with_columns(value=pl.lit("x"))
     assert rejected_where(frame, pl.lit(True), "value", RejectReason.NOT_A_NUMBER, "not a number").height == 1_000_000
+
+
+def _prices(*rows: tuple[str, datetime, float | None]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "row": range(1, len(rows) + 1),
+            "entity": [entity for entity, _, _ in rows],
+            "valid_time": [valid for _, valid, _ in rows],
+            "knowledge_time": NOON,
+            "knowledge_basis": "observed",
+            "value": [value for _, _, value in rows],
+        },
+        schema_overrides={"value": pl.Float64(), "entity": pl.String()},
+    )
+
+
+def test_rows_come_out_the_same_in_order_or_not(catalogue: Catalogue) -> None:
+    days = [datetime(2020, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
+    ordered = _prices(*((entity, day, 1.5) for entity in ("A", "B") for day in days))
+    dataset = catalogue.dataset("fred_series")
+    accepted, rejected = accept(ordered, dataset)
+    assert rejected.is_empty()
+    assert dict(rejected.schema) == dict(REJECTED_SCHEMA)
+    for seed in range(5):
+        assert accept(ordered.sample(fraction=1, shuffle=True, seed=seed), dataset)[0].equals(accepted)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (("", NOON, 1.0), "missing_field"),
+        (("C", datetime(1599, 12, 31, tzinfo=UTC), 1.0), "out_of_range"),
+        (("C", NOON, float("nan")), "not_finite"),
+        (("C", NOON, float("-inf")), "not_finite"),
+        (("B", NOON, 2.0), "contradiction"),
+    ],
+)
+def test_one_wrong_row_among_rows_in_order_is_found(wrong: tuple[str, datetime, float], reason: str, catalogue: Catalogue) -> None:
+    accepted, rejected = accept(_prices(("A", NOON, 1.0), ("B", NOON, 1.0), wrong), catalogue.dataset("fred_series"))
+    assert accepted["value"].to_list() == [1.0, 1.0]
+    assert rejected.select("row", "reason").rows() == [(3, reason)]
+
+
+def test_a_row_without_a_value_is_missing_and_a_repeated_one_is_kept_once(catalogue: Catalogue) -> None:
+    rows = _prices(("A", NOON, 1.0), ("B", NOON, None), ("B", NOON, None))
+    accepted, rejected = accept(rows, catalogue.dataset("fred_series"))
+    assert accepted.select("entity", "row_state").rows() == [("A", "value"), ("B", "missing")]
+    assert rejected.is_empty()
+
+
+def test_bounds_of_columns_and_required_ones_hold_for_rows_in_order(catalogue: Catalogue) -> None:
+    dataset = catalogue.dataset("moodys_yields")
+    frame = _prices(("A", NOON, 5.0), ("B", NOON, 51.0)).rename({"value": "aaa"}).with_columns(baa=pl.lit(6.0))
+    accepted, rejected = accept(frame, dataset)
+    assert accepted["aaa"].to_list() == [5.0]
+    assert rejected.select("row", "column", "reason").rows() == [(2, "aaa", "out_of_range")]

@@ -145,6 +145,37 @@ def test_what_is_not_certain_is_null(old: str, new: str, null: tuple[str, ...]) 
         assert getattr(found, name) is None
 
 
+QUARTERS = """<p>Exhibit 99.1</p><p>Acme (Nasdaq: ACME) announced results for its third quarter ended September 30, 2023.</p>
+<p>Fourth Quarter 2023 Outlook: The company expects revenue in the range of $1.25 billion to $1.30 billion for the fourth quarter.</p>
+<p>(In thousands, except per share data)</p><table><tr><td></td><td colspan="4">Three Months Ended September 30,</td>
+<td colspan="4">Nine Months Ended September 30,</td></tr><tr><td></td><td>2023</td><td>2022</td><td>2023</td><td>2022</td></tr>
+<tr><td>Revenue:</td></tr><tr><td>Products</td><td>$</td><td>1,000,000</td><td>$</td><td>900,000</td><td>3</td><td>2</td></tr>
+<tr><td>Total revenue</td><td>1,204,500</td><td>1,075,000</td><td>4</td><td>3</td></tr><tr><td>Net income per share:</td></tr>
+<tr><td>Diluted</td><td>$</td><td>1.05</td><td>$</td><td>0.88</td></tr><tr><td>Weighted average shares used:</td></tr>
+<tr><td>Diluted</td><td>100,000</td><td>99,000</td></tr></table>"""
+YEAR = """<p>Exhibit 99.1</p><p>Results for the fourth quarter and fiscal year ended January 28, 2023.</p><table>
+<tr><td>(Dollars in millions, except per share)</td></tr><tr><td></td><td>Year Ended January 28, 2023</td>
+<td>Year Ended January 29, 2022</td></tr><tr><td>Net sales</td><td>$ 5,000.1</td><td>$ 4,000.0</td></tr>
+<tr><td>Diluted earnings per share</td><td>$ 3.21</td><td>$ 2.00</td></tr></table>"""
+LOSS = """<p>Exhibit 99.1</p><p>Results for the three months ended March 31, 2024.</p><p>(in thousands, except per share amounts)</p>
+<table><tr><td></td><td>Three Months Ended March 31,</td></tr><tr><td></td><td>2024</td><td>2023</td></tr><tr><td>Total revenues</td>
+<td>5,432</td><td>—</td></tr><tr><td>Net loss per share, basic and diluted</td><td>$</td><td>(0.45</td><td>)</td><td>(0.50)</td></tr></table>"""
+
+
+@pytest.mark.parametrize(
+    ("body", "end", "months", "revenue", "eps", "low"),
+    [
+        (QUARTERS, date(2023, 9, 30), 3, 1_204_500e3, 1.05, 1.25e9),
+        (YEAR, date(2023, 1, 28), 12, 5_000.1e6, 3.21, None),
+        (LOSS, date(2024, 3, 31), 3, 5_432e3, -0.45, None),
+    ],
+)
+def test_statements_of_other_layouts(body: str, end: date, months: int, revenue: float, eps: float, low: float | None) -> None:
+    found = releases.read(lines(body.encode()))
+    assert (found.period_end, found.months) == (end, months)
+    assert [found.revenue, found.diluted_eps, found.revenue_low] == pytest.approx([revenue, eps, low])
+
+
 @pytest.mark.parametrize(
     ("sentence", "months", "revenue", "eps"),
     [
@@ -166,3 +197,12 @@ def test_an_exhibit_without_results_gives_no_row(catalogue: Catalogue) -> None:
     body = "<html><body><p>Exhibit 99.1</p><p>Example Corp names a new chief financial officer.</p></body></html>"
     parsed = SOURCE.parse(sample("edgar", body.encode(), url=ARCHIVE + "x.htm"), catalogue)
     assert (parsed.tables, parsed.rejected["reason"].to_list()) == ({}, ["unsupported"])
+
+
+def test_a_number_that_may_be_the_quarters_or_the_years_is_not_taken(catalogue: Catalogue) -> None:
+    body = (
+        "<p>Exhibit 99.1</p><p>Results for the fourth quarter and fiscal year ended January 28, 2023.</p>"
+        "<p>Revenue was $100 million.</p><p>Total debt was $5 million.</p>"
+    )
+    (row,) = rows(body, "edgar_releases", catalogue, url=ARCHIVE + "x.htm")
+    assert (row["revenue"], row["months"], row["total_debt"]) == (None, None, 5e6)

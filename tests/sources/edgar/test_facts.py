@@ -90,6 +90,20 @@ def test_fiscal_year_and_period_are_the_filings_and_play_no_part(catalogue: Cata
     assert all(table.equals(changed[name]) for name, table in parse(company_facts(STATEMENTS), catalogue).tables.items())
 
 
+def test_the_order_of_fields_and_fields_that_are_new_do_not_matter(catalogue: Catalogue) -> None:
+    body = json.loads(company_facts(STATEMENTS))
+    for about in body["facts"]["us-gaap"].values():
+        about["units"]["USD"] = [{"new": [1], **dict(reversed(item.items()))} for item in about["units"]["USD"]]
+    turned = dict(reversed({**body, "more": {"x": 1}}.items()))
+    changed = parse(json.dumps(turned).encode(), catalogue).tables
+    assert all(table.equals(changed[name]) for name, table in parse(company_facts(STATEMENTS), catalogue).tables.items())
+
+
+def test_no_text_has_a_nul_which_the_store_cannot_hold(catalogue: Catalogue) -> None:
+    table = parse(company_facts({"As\x00sets": [fact(1, form="10\x00K", accession="a\x00")]}), catalogue).tables["edgar_facts"]
+    assert table.select("entity", "form", "accession").rows() == [("CIK0001234567/us-gaap/As\ufffdsets/USD", "10\ufffdK", "a\ufffd")]
+
+
 BROKEN: list[tuple[Any, str | None, str]] = [
     (None, None, "unexpected_shape"),
     ([], None, "unexpected_shape"),

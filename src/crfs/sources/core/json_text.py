@@ -28,6 +28,7 @@ class JsonText:
 
 def read_json(body: bytes) -> JsonText:
     """The value of a JSON body in UTF-8 (a byte order mark is no matter). Nesting beyond 1,024 levels, NaN and infinity are not JSON.
+    An escaped NUL becomes U+FFFD.
 
     >>> read_json(b'{"a": 1}').fields["a"]
     1
@@ -39,6 +40,8 @@ def read_json(body: bytes) -> JsonText:
         return JsonText(problem="an HTML page" if b"<html" in start or start.startswith(b"<!doctype html") else "XML or HTML")
     if not start:
         return JsonText(problem="an empty body")
+    if b"\\u0000" in body:  # PostgreSQL's text holds no NUL
+        body = body.replace(b"\\u0000", b"\\ufffd")
     try:
         return JsonText(value=orjson.loads(body.removeprefix(b"\xef\xbb\xbf")))
     except (orjson.JSONDecodeError, RecursionError) as error:

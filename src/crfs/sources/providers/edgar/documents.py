@@ -63,7 +63,7 @@ class Header:
 
 def parse_submission(payload: Payload, catalogue: Catalogue) -> Parsed:
     """The header's rows (one a party), and the rows of the earnings release or the ownership form that the submission has."""
-    header = read_header(payload.body[:_MOST_HEADER].decode("utf-8", "replace"))
+    header = read_header(payload.body[:_MOST_HEADER].decode("utf-8", "replace").replace("\x00", "\ufffd"))
     if isinstance(header, str):
         return reject_all(RejectReason.MISSING_FIELD, header)
     numbers = items.numbers(list(header.titles))
@@ -194,6 +194,8 @@ def _release(
     release = releases.read(read)
     values = {field.name: getattr(release, field.name) for field in fields(release)}
     end = values.pop("period_end")
+    if release.months is None:  # a sentence's number may be the quarter's or the year's
+        values |= {"revenue": None, "diluted_eps": None}
     who = issuer or release.ticker
     stated = [values[name] for name in ("revenue", "diluted_eps", "revenue_low", "eps_low", "total_debt")]
     if end is None or who is None or all(value is None for value in stated):

@@ -16,7 +16,6 @@ columns, without a Python object per fact; only where something is wrong are fac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from operator import itemgetter
@@ -33,6 +32,7 @@ from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_table
 from crfs.sources.providers.edgar import ratios
 from crfs.sources.providers.edgar.answers import bounded, cik_of, entity
+from crfs.sources.providers.edgar.fact_columns import Facts, Ints
 
 DATASET = "edgar_facts"
 ZONE = "America/New_York"
@@ -41,25 +41,6 @@ _DAY = 86_400_000_000
 _FIELDS = tuple(itemgetter(name) for name in ("val", "end", "accn", "filed", "form"))
 _DAYS_PER_MONTH = 30.4375
 _TOLERANCE = 8
-Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """Facts as columns, in the order of the body: ``group`` and ``filing`` are places in ``groups`` and ``filings``.
-
-    Days count from 1970-01-01. ``length`` is the period's days, 0 for an instant, whose ``start`` is its ``end``.
-    """
-
-    groups: Sequence[tuple[str, str, str]]
-    filings: Sequence[tuple[str, int, str | None]]
-    row: Ints
-    group: Ints
-    filing: Ints
-    start: Ints
-    end: Ints
-    length: Ints
-    value: npt.NDArray[np.float64]
 
 
 def parse(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> Parsed:

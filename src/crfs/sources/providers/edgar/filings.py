@@ -132,10 +132,11 @@ def _known(read: pl.DataFrame, payload: Payload) -> pl.DataFrame:
     fetch = pl.lit(payload.fetched_at).cast(INSTANT)
     read = read.with_columns(_accepted=wall_clock("accepted"), _end=end_of_day(read["filed"], ZONE))
     later = pl.coalesce("_accepted", "_end")
-    within_a_day = (later > fetch) & (later.dt.offset_by("-1d") <= fetch)
+    earlier = pl.when(pl.col("_accepted").is_null()).then(pl.col("_end").dt.offset_by("-1d")).otherwise(iso_instant(pl.col("accepted")))
+    between = (earlier <= fetch) & (fetch < later)  # it was there when we looked, so the later reading is not the right one
     return read.with_columns(
         valid_time=filing_instant(),
-        knowledge_time=pl.when(within_a_day).then(fetch).otherwise(later),
+        knowledge_time=pl.when(between).then(fetch).otherwise(later),
         knowledge_basis=pl.lit("observed"),
         vintage_date=pl.when(pl.col("_accepted").is_null()).then("filed"),
         clipped=pl.lit(True),

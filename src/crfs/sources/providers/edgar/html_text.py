@@ -70,7 +70,7 @@ def _walk(root: Any) -> Iterator[Line]:
     stack: list[tuple[Any, bool]] = [(root, True)]
     while stack:
         node, opening = stack.pop()
-        tag = node.tag
+        tag = node.tag or ""  # none where the bytes of its name are no text
         is_leaf = opening and (tag in _SKIPPED or tag.startswith(("-", "!")))
         if is_leaf or not opening:  # a node is left: its sibling is next
             following = node.next if stack else None

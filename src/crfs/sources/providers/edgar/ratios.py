@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +24,8 @@ from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType, DatasetDefinition
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY
+from crfs.sources.providers.edgar.fact_columns import Facts, Floats, Ints
 from crfs.sources.providers.edgar.statement_items import DURATIONS, INSTANTS, Sum, split, tags_of
-
-if TYPE_CHECKING:
-    from crfs.sources.providers.edgar.facts import Facts
 
 RATIOS, ANNUAL = "edgar_ratios", "edgar_annual_ratios"
 _DAY = 86_400_000_000
@@ -37,8 +34,6 @@ _SPAN = 2**23  # more than the days from year 1 to 9999
 _QUARTERS = ((80, 100), (170, 192), (260, 285), (350, 380))
 _INSTANT_TAGS, _DURATION_TAGS = tags_of(INSTANTS), tags_of(DURATIONS)
 _WANTED = {*_INSTANT_TAGS, *_DURATION_TAGS}
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

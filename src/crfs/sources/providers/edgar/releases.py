@@ -60,7 +60,7 @@ _FORWARD = re.compile(r"\b(?:expects?|expected|guidance|outlook|anticipates?|for
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z“\"$(])")
 _QUARTER = re.compile(r"\b(?:first|second|third|fourth|next|current)[\s-]+(?:fiscal )?quarter|\bquarterly\b|\bQ[1-4]\b", re.IGNORECASE)
 _ANNUAL = re.compile(
-    r"\b(?:full[\s-]year|fiscal year|fiscal 20\d\d|full fiscal|for the year|annual|for 20\d\d|year 20\d\d|20\d\d (?:outlook|guidance))\b",
+    r"\b(?:full[\s-]year|fiscal year|fiscal 20\d\d|full fiscal|for the year|annual|for 20\d\d|year 20\d\d|(?<!quarter )20\d\d (?:outlook|guidance))\b",
     re.IGNORECASE,
 )
 _LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES = 1200, 20_000, 5_000
@@ -118,27 +118,28 @@ def read_day(text: str) -> date | None:
         return None
 
 
-def _length(text: str) -> int | None:
-    """Months of the first period that ``text`` names: three months, 13-week, quarter, fiscal year; None where none is named."""
-    for found in _LENGTH.finditer(text):
-        if found["name"]:
-            return 3 if found["name"].lower() == "quarter" else 12
-        count = _WORDS.get(found["count"].lower()) or (int(found["count"]) if found["count"].isdigit() else 0)
-        months = count if found["what"].lower().startswith("month") and count in (3, 6, 9, 12) else _WEEKS.get(count)
-        if found["what"].lower().startswith("week"):
-            months = _WEEKS.get(count)
-        if months:
-            return months
-    return None
+def _lengths(text: str) -> list[int]:
+    """Months of the periods that ``text`` names, in order: three months, 13-week, quarter, fiscal year."""
+    found: list[int] = []
+    for named in _LENGTH.finditer(text):
+        if named["name"]:
+            found.append(3 if named["name"].lower() == "quarter" else 12)
+            continue
+        count = _WORDS.get(named["count"].lower()) or (int(named["count"]) if named["count"].isdigit() else 0)
+        if named["what"].lower().startswith("week"):
+            found += [_WEEKS[count]] if count in _WEEKS else []
+        elif count in (3, 6, 9, 12):
+            found.append(count)
+    return found
 
 
 def _headline(sentences: Sequence[str]) -> tuple[date | None, int | None]:
-    """The period that the release is about: the first that it says to have ended."""
+    """The period that the release is about: the first that it says to have ended; its months are None where it names a quarter and a year."""
     for sentence in sentences[:60]:
         for found in _ENDED.finditer(sentence):
-            day, months = read_day(found["day"]), _length(found["before"][-60:])
-            if day is not None and months is not None:
-                return day, months
+            day, lengths = read_day(found["day"]), set(_lengths(found["before"][-60:]))
+            if day is not None and lengths:
+                return day, lengths.pop() if len(lengths) == 1 else None
     return None, None
 
 
@@ -201,7 +202,7 @@ def _statement(lines: Sequence[Line], end: date | None, months: int | None) -> t
     for table in _tables(lines):
         if table.scale is None or not any(_DILUTED.search(row.cells[0]) for row in table.rows):
             continue
-        length = _length(table.head)
+        length = next(iter(_lengths(table.head)), None)
         days = [read_day(text) for text in re.findall(_DAY, table.head, re.IGNORECASE)]
         years = [int(year) for year in _YEAR.findall(table.head)]
         if length is None or not years:

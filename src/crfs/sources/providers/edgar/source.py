@@ -26,7 +26,7 @@ _PROVIDER = Provider(
     needs_contact=True,
     key_page="www.sec.gov/os/accessing-edgar-data",
     terms=(
-        "No key. The SEC wants to know who asks: set a contact (CRFS_CONTACT) with an e-mail address, or it answers 403 "
+        "No key. The SEC wants to know who asks: set a contact (the setting contact: your name and e-mail address), or it answers 403 "
         '"Undeclared Automated Tool". At most ten requests a second over all machines; above that it refuses for ten minutes.'
     ),
 )
