@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import TypeVar
@@ -25,6 +26,14 @@ class Catalogue:
     datasets: Mapping[str, DatasetDefinition]
     factors: Mapping[str, FactorDefinition]
     streams: Mapping[str, StreamDefinition] = field(default_factory=lambda: MappingProxyType({}))
+    _fixed: Mapping[tuple[str, str], list[FactorDefinition]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        fixed: dict[tuple[str, str], list[FactorDefinition]] = {}
+        for factor in self.factors.values():
+            if factor.entity is not None:
+                fixed.setdefault((factor.dataset, factor.entity), []).append(factor)
+        object.__setattr__(self, "_fixed", fixed)
 
     @classmethod
     def of(cls, parts: Iterable[Definitions]) -> Catalogue:
@@ -73,16 +82,22 @@ class Catalogue:
         """Whether the provider's terms let values of ``factor`` leave the store."""
         return factor.redistribution or self.dataset(factor.dataset).redistribution
 
+    def entities(self, *datasets: str) -> tuple[str, ...]:
+        """The fixed entities of the factors of some datasets, each once, in the order of their definitions: what a source may ask for."""
+        wanted = set(datasets)
+        return tuple(dict.fromkeys(entity for dataset, entity in self._fixed if dataset in wanted))
+
     def of_entity(self, dataset: str, entity: str) -> list[FactorDefinition]:
         """The factors that are columns of ``dataset`` for one fixed ``entity``."""
-        return [factor for factor in self.factors.values() if factor.dataset == dataset and factor.entity == entity]
+        return self._fixed.get((dataset, entity), [])
 
 
-def packaged_definitions() -> list[Definitions]:
-    """The definitions that ship with crfs, a file each, in the order of their names."""
+@cache
+def packaged_definitions() -> tuple[Definitions, ...]:
+    """The definitions that ship with crfs, a file each, in the order of their names; read once a process."""
     folder = files("crfs") / "catalog"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".toml"))
-    return [parse_definitions((folder / name).read_text(encoding="utf-8"), where=f"catalog/{name}") for name in names]
+    return tuple(parse_definitions((folder / name).read_text(encoding="utf-8"), where=f"catalog/{name}") for name in names)
 
 
 def packaged_catalogue() -> Catalogue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -43,7 +44,7 @@ def made(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -
                 raise
             except (ValueError, TypeError) as error:
                 raise InvalidInput(f"{what}: {name} = {values[name]!r}: {error}") from None
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     for name, value in values.items():
         if not _fits(value, hints[name]):
             raise InvalidInput(f"{what}: {name} = {value!r}: {_spoken(hints[name])} is wanted")
@@ -51,6 +52,11 @@ def made(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -
     if missing:
         raise InvalidInput(f"{what}: it needs {', '.join(missing)}")
     return kind(**values)
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -148,7 +148,7 @@ class Bls:
 
 def _named(catalogue: Catalogue) -> tuple[str, ...]:
     """The series that factors of the catalogue rest on, in their order."""
-    return tuple(dict.fromkeys(factor.entity for factor in catalogue.factors.values() if factor.dataset in _DATASETS and factor.entity))
+    return catalogue.entities(*_DATASETS)
 
 
 def _request(series: tuple[str, ...], first: int, last: int, *, averages: bool) -> Request:

@@ -140,7 +140,7 @@ class Census:
 
 def _named(catalogue: Catalogue) -> list[str]:
     """What the catalogue's factors rest on."""
-    entities = [factor.entity for factor in catalogue.factors.values() if factor.dataset in (INDICATORS, QUARTERLY) and factor.entity]
+    entities = catalogue.entities(INDICATORS, QUARTERLY)
     return [*dict.fromkeys(entity.partition("/")[0] for entity in entities), "acs5"]
 
 

@@ -75,7 +75,7 @@ class Ecb:
         form = query.options.get("format", "csv")
         if form not in ("csv", "json"):
             raise InvalidInput(f"ecb: format is csv or json, not {form!r}")
-        named = sorted({factor.entity for factor in catalogue.factors.values() if factor.dataset == SERIES and factor.entity})
+        named = sorted(catalogue.entities(SERIES))
         for series in query.series or (REFERENCE, *named):
             if series == REFERENCE:
                 recent = query.since is not None and query.since >= transport.now.date() - timedelta(days=80)

@@ -120,8 +120,7 @@ class KenFrench:
 
 def _named(catalogue: Catalogue) -> list[str]:
     """The files that factors of the catalogue rest on, in their order."""
-    entities = [factor.entity for factor in catalogue.factors.values() if factor.dataset in _DATASETS.values() and factor.entity]
-    return [entity.partition("/")[0] for entity in entities]
+    return [entity.partition("/")[0] for entity in catalogue.entities(*_DATASETS.values())]
 
 
 def _unpacked(body: bytes) -> bytes | None:

@@ -62,7 +62,7 @@ class Oecd:
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
         """One question for each dataflow and kind of series, with every observation from ``since`` to ``until``, as SDMX-JSON."""
-        named = sorted({factor.entity for factor in catalogue.factors.values() if factor.dataset == DATASET and factor.entity})
+        named = sorted(catalogue.entities(DATASET))
         params = [("startPeriod", f"{query.since:%Y-%m}")] if query.since else []
         params += [("endPeriod", f"{query.until:%Y-%m}")] if query.until else []
         params += [("dimensionAtObservation", "AllDimensions"), ("format", "jsondata")]

@@ -108,10 +108,7 @@ class AlphaVantage:
 
 def _of_catalogue(catalogue: Catalogue) -> tuple[str, ...]:
     prefixes = {prices.FX: "FX_DAILY:", prices.SERIES: ""}
-    named = (
-        prefixes[factor.dataset] + factor.entity for factor in catalogue.factors.values() if factor.dataset in prefixes and factor.entity
-    )
-    return tuple(dict.fromkeys(named))
+    return tuple(prefix + entity for dataset, prefix in prefixes.items() for entity in catalogue.entities(dataset))
 
 
 def _request(series: str, query: Query, transport: Transport) -> Request:

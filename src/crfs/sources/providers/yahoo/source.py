@@ -56,9 +56,7 @@ class Yahoo:
         A range goes by the sessions' openings, so a day more is asked on both sides: no zone is further off than that. Dates play no part
         in a search, which gives the newest headlines.
         """
-        series = query.series or tuple(
-            dict.fromkeys(factor.entity for factor in catalogue.factors.values() if factor.dataset == "yahoo_daily" and factor.entity)
-        )
+        series = query.series or catalogue.entities("yahoo_daily")
         if not series:
             raise InvalidInput("yahoo: name at least one symbol, like AAPL, or news:AAPL")
         for name in series:
