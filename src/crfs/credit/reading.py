@@ -44,7 +44,8 @@ def made(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -
                 raise
             except (ValueError, TypeError) as error:
                 raise InvalidInput(f"{what}: {name} = {values[name]!r}: {error}") from None
-    hints = _hints(kind)
+    which: Any = kind
+    hints = _hints(which)
     for name, value in values.items():
         if not _fits(value, hints[name]):
             raise InvalidInput(f"{what}: {name} = {value!r}: {_spoken(hints[name])} is wanted")

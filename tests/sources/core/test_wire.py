@@ -334,3 +334,10 @@ def test_a_proxy_that_is_set_is_told_the_name_and_its_password_stays_secret(tran
     assert b"Proxy-Authorization: Basic" in heard[0]
     assert KEY.encode() not in heard[0]
     assert "let-me-out" not in str(caught.value)
+
+
+def test_the_key_goes_to_the_hosts_that_it_belongs_to_alone(server: ProviderServer, transport: Make) -> None:
+    asked = Request(url=f"{server.address}/rows", stream="X")
+    transport(key_parameter="api_key", key_hosts=("localhost",)).send(asked)
+    transport(key_parameter="api_key", key_hosts=("127.0.0.1",)).send(asked)
+    assert ["api_key" in path for path in server.paths] == [False, True]

@@ -169,9 +169,10 @@ class Provider:
     ``limits`` hold together; the one of a day is the quota, which starts anew at midnight in ``quota_zone``, and of which backfills take at
     most ``backfill_share``. ``keyed_limits`` hold instead where a key is set. The key goes into the query (``key_parameter``), a header
     (``key_header``, after ``key_prefix``) or a field of a JSON body (``key_field``); none of them means that no key exists, and
-    ``needs_key`` that nothing is answered without one. ``needs_contact`` says that the provider wants to know who asks, in the user agent.
-    ``switched_on`` is False where its terms make it the user's own decision to ask it. ``terms`` says what its terms ask, ``key_page``
-    where a key is had.
+    ``needs_key`` that nothing is answered without one. Of a source's hosts only ``key_hosts`` get it, where any are named.
+
+    ``needs_contact`` says that the provider wants to know who asks, in the user agent. ``switched_on`` is False where its terms make it the
+    user's own decision to ask it. ``terms`` says what its terms ask, ``key_page`` where a key is had.
 
     ``read_seconds`` is how long the next bytes may take, ``answer_seconds`` the whole answer, so that one which drips ends too.
     ``max_bytes`` bounds an answer once decompressed, ``max_ratio`` how much larger than the wire's bytes it may become.
@@ -186,6 +187,7 @@ class Provider:
     key_header: str | None = None
     key_prefix: str = ""
     key_field: str | None = None
+    key_hosts: tuple[str, ...] = ()
     needs_key: bool = False
     needs_contact: bool = False
     switched_on: bool = True
@@ -205,6 +207,10 @@ class Provider:
     def takes_key(self) -> bool:
         """Whether there is such a thing as a key."""
         return bool(self.key_parameter or self.key_header or self.key_field)
+
+    def key_goes_to(self, host: str | None) -> bool:
+        """Whether a host of the source is one that the key belongs to."""
+        return not self.key_hosts or host in self.key_hosts
 
     def limits_with(self, *, key: bool) -> tuple[Limit, ...]:
         """The limits that hold with or without a key."""

@@ -206,8 +206,15 @@ class HttpTransport:
         if redirected and classification not in (Classification.AUTH, Classification.BAD_REQUEST):
             target = _host(answer.headers.get("location", ""))
             raise SourceRejected(f"{name} redirects to {target} (HTTP {answer.status}); redirects are not followed")
-        advice = f"check the key ({_variable(name, 'API_KEY')})" if classification is Classification.AUTH else "the request is wrong for it"
-        raise SourceRejected(f"{name} refuses {words}; {advice}")
+        raise SourceRejected(f"{name} refuses {words}; {self._advice(classification)}")
+
+    def _advice(self, classification: Classification) -> str:
+        name, provider = self._source.name, self._source.provider
+        if classification is not Classification.AUTH:
+            return "the request is wrong for it"
+        if provider.needs_contact:
+            return f"see that the contact is one that it accepts ({_variable(name, 'CONTACT')})"
+        return f"check the key ({_variable(name, 'API_KEY')})" if provider.takes_key else "it does not let everybody ask"
 
     def _busy(self, text: str, after: float | None) -> SourceUnavailable | QuotaExhausted:
         """The error of a busy provider: one that asks for more patience than there is counts as exhausted until then."""

@@ -71,7 +71,7 @@ class Hop:
             sent_headers=request.headers,
             body=request.content,
             provider=source.provider,
-            with_key=key is not None,
+            with_key=key is not None and source.provider.key_goes_to(urlsplit(request.url).hostname),
         )
 
     @staticmethod

@@ -28,6 +28,7 @@ _PROVIDER = Provider(
     title="FRED and ALFRED, Federal Reserve Bank of St. Louis",
     limits=(Limit(3, 2.0),),
     key_parameter="api_key",
+    key_hosts=("api.stlouisfed.org",),
     key_page="fred.stlouisfed.org/docs/api/api_key.html",
     terms="Attribution, no implied endorsement; series of third parties have terms of their own.",
 )
