@@ -43,7 +43,7 @@ class Answer:
 
 
 _CIK = re.compile(r"CIK(\d{10})(?!\d)")
-_ARCHIVE = re.compile(r"/edgar/data/(\d{1,10})/(?:(\d{18})/|(\d{10}-\d{2}-\d{6}))")
+_ARCHIVE = re.compile(r"/edgar/data/(\d{1,10})/(?:(\d{18})/|(\d{10}-\d{2}-\d{6}))?")
 _ACCESSION = re.compile(r"(?<!\d)(\d{10}-\d{2}-\d{6})(?!\d)")
 _EXHIBIT_99 = re.compile(rb"<type>\s*ex-99|exhibit\s+99", re.IGNORECASE)
 _FORM_8K = re.compile(

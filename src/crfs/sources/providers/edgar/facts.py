@@ -38,7 +38,8 @@ DATASET = "edgar_facts"
 ZONE = "America/New_York"
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 86_400_000_000
-_FIELDS = tuple(itemgetter(name) for name in ("val", "end", "accn", "filed", "form"))
+_VALUE, _END, _FILED, _ACCESSION, _FORM = (itemgetter(name) for name in ("val", "end", "filed", "accn", "form"))
+_PART = 1024
 _DAYS_PER_MONTH = 30.4375
 _TOLERANCE = 8
 
@@ -92,49 +93,75 @@ def _groups(facts: Mapping[str, Any]) -> tuple[list[tuple[str, str, str]], list[
     return groups, lists, rejected
 
 
+class _Days(dict[Any, int]):
+    """Days since 1970 by the text of a date; each text is read once, and what is no date is a ValueError."""
+
+    def __missing__(self, text: object) -> int:
+        self[text] = day = _day(text)
+        return day
+
+
+class _Places(dict[Any, int]):
+    """Names, numbered as they first come; what is no name is a ValueError."""
+
+    def __missing__(self, name: object) -> int:
+        if type(name) is not str or not name:
+            raise ValueError("not a name")
+        self[name] = place = len(self)
+        return place
+
+
 def _columns(groups: Sequence[tuple[str, str, str]], facts: list[Any], group: Ints, row: Ints) -> Facts | None:
-    """The facts as columns; None where at least one of them is not as it should be."""
+    """The facts as columns; None where at least one of them is not as it should be.
+
+    A part of the facts at a time goes through all columns: their texts are then still in the processor's cache.
+    """
     count = len(facts)
+    end, filed, begun, number, kind = (np.empty(count, np.int64) for _ in range(5))
+    value = np.empty(count, np.float64)
+    days, starts, numbers, kinds = _Days(), _Days({None: _NO_START}), _Places(), _Places({None: 0})
+    types: set[type] = set()
     try:
-        values, ends, accessions, filed, forms = (list(map(field, facts)) for field in _FIELDS)
-        starts = [fact.get("start") for fact in facts]
-        if not (set(map(type, values)) <= {int, float} and set(map(type, accessions)) == {str} and set(map(type, forms)) <= _TEXT):
-            return None
-        value = np.fromiter(values, np.float64, count)
-        days: dict[str | None, int] = {text: _day(text) for text in {*ends, *starts, *filed} if text is not None}
-        end, day = _looked_up(days, ends), _looked_up(days, filed)
-        begun = _looked_up({**days, None: _NO_START}, starts)
+        for first in range(0, count, _PART):
+            part = facts[first : first + _PART]
+            here, size = slice(first, first + len(part)), len(part)
+            values = list(map(_VALUE, part))
+            types.update(map(type, values))
+            value[here] = np.fromiter(values, np.float64, size)
+            end[here] = np.fromiter(map(days.__getitem__, map(_END, part)), np.int64, size)
+            filed[here] = np.fromiter(map(days.__getitem__, map(_FILED, part)), np.int64, size)
+            number[here] = np.fromiter(map(numbers.__getitem__, map(_ACCESSION, part)), np.int64, size)
+            kind[here] = np.fromiter(map(kinds.__getitem__, map(_FORM, part)), np.int64, size)
+            begun[here] = np.fromiter([starts[fact.get("start")] for fact in part], np.int64, size)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return None
     instant = begun == _NO_START
     start = np.where(instant, end, begun)
     length = np.where(instant, 0, end - start + 1)
-    if not (instant | (length > 0)).all() or "" in accessions:
+    if not types <= {int, float} or not (instant | (length > 0)).all():
         return None
-    filings, filing = _filings(accessions, day, forms)
+    filings, filing = _filings(list(numbers), number, filed, list(kinds), kind)
     return Facts(groups=groups, filings=filings, row=row, group=group, filing=filing, start=start, end=end, length=length, value=value)
 
 
-def _filings(accessions: list[str], filed: Ints, forms: list[str | None]) -> tuple[list[tuple[str, int, str | None]], Ints]:
+def _filings(
+    names: list[str], number: Ints, filed: Ints, forms: list[str | None], kind: Ints
+) -> tuple[list[tuple[str, int, str | None]], Ints]:
     """The filings in the order of their days and accession numbers, and for each fact the place of its own."""
-    names, kinds = sorted(set(accessions)), sorted(set(forms), key=str)
-    days, day = _distinct(filed - filed.min())
-    number = _looked_up({name: place for place, name in enumerate(names)}, accessions)
-    kind = _looked_up({name: place for place, name in enumerate(kinds)}, forms)
-    keys, place = _distinct((day * len(names) + number) * len(kinds) + kind)
-    rest, form = np.divmod(keys, len(kinds))
-    of_day, name = np.divmod(rest, len(names))
+    if not number.size:
+        return [], number
     first = int(filed.min())
-    return [
-        (names[n], first + int(days[d]), kinds[f]) for n, d, f in zip(name.tolist(), of_day.tolist(), form.tolist(), strict=True)
-    ], place
+    days, day = _distinct(filed - first)
+    keys, place = _distinct((day * len(names) + number) * len(forms) + kind)
+    rest, form = np.divmod(keys, len(forms))
+    of_day, name = np.divmod(rest, len(names))
+    found = [(names[n], first + int(days[d]), forms[f]) for n, d, f in zip(name.tolist(), of_day.tolist(), form.tolist(), strict=True)]
+    order = sorted(range(len(found)), key=lambda i: (found[i][1], found[i][0], found[i][2] or ""))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return [found[i] for i in order], rank[place]
 
 
-def _looked_up(places: Mapping[Any, int], keys: list[Any]) -> Ints:
-    return np.fromiter(map(places.__getitem__, keys), np.int64, len(keys))
-
-
-_TEXT = {str, type(None)}
 _NO_START = -(10**9)
 
 
