@@ -1,4 +1,9 @@
-"""Appending rows, staging, comparison and head lock included, against raw binary COPY into the same indexed table (medians of five)."""
+"""Appending rows, comparison and head lock included, against raw binary COPY into the same indexed table (medians of seven, interleaved).
+
+Three deliveries are measured: ``new`` periods, which have nothing to be compared with; ``known`` periods, a later revision of every row that
+is there, so that each row is staged, compared and published; and ``again``, the same rows once more, of which nothing is published. The bar is
+held by the first: what a provider brings day by day is new periods.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +13,29 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from benchmarks.report import keep, machine
 
+if TYPE_CHECKING:
+    from crfs.credit.definitions import DatasetDefinition
+    from crfs.store.database import Database
+
 SHAPES = {"narrow": (200_000, 1), "records": (100_000, 30)}
-ROUNDS = 5
+ROUNDS = 7
+BAR = 0.5
+"""At least this share of raw COPY's speed."""
 
 
 def run() -> int:
-    """Measure both shapes, interleaved; nothing is barred here, the ratio is reported."""
+    """Measure both shapes, interleaved; the number of bars missed."""
     from crfs.bitemporal.tenor import Tenor
     from crfs.credit.definitions import ColumnDefinition, DatasetDefinition
     from crfs.ops.datatier import start
-    from crfs.store.append import Delivery, append
     from crfs.store.database import Database, ensure_schema
-    from crfs.store.publication import BatchKind, BatchNote
     from crfs.store.relations import ensure_relation
 
     before = machine()
@@ -34,7 +44,7 @@ def run() -> int:
         database = Database(tier.store_url, actor="benchmark")
         ensure_schema(database)
         for shape, (rows, columns) in SHAPES.items():
-            seconds: dict[str, list[float]] = {"append": [], "copy": []}
+            seconds: dict[str, list[float]] = {"new": [], "copy": [], "known": [], "again": []}
             definition = DatasetDefinition(
                 name=shape,
                 title=shape,
@@ -46,36 +56,46 @@ def run() -> int:
             )
             ensure_relation(database, definition)
             for number in range(ROUNDS):
-                table = _rows(rows, columns, number)
-                begun = time.perf_counter()
-                append(
-                    database,
-                    [Delivery(definition=definition, rows=table)],
-                    BatchNote(kind=BatchKind.INGEST, at=datetime.now(UTC), source="benchmark"),
-                )
-                seconds["append"].append(time.perf_counter() - begun)
-                seconds["copy"].append(_raw_copy(tier.store_url, shape, number))
+                for what, table in (("new", _rows(rows, columns, number)), ("known", _rows(rows, columns, number, revision=1))):
+                    seconds[what].append(_appended(database, definition, table))
+                    if what == "new":
+                        seconds["copy"].append(_raw_copy(tier.store_url, shape))
+                seconds["again"].append(_appended(database, definition, table))
             medians = {name: statistics.median(values) for name, values in seconds.items()}
             figures[shape] = {
                 "rows": rows,
                 "columns": columns,
-                "append_rows_per_second": round(rows / medians["append"]),
                 "copy_rows_per_second": round(rows / medians["copy"]),
-                "ratio": round(medians["copy"] / medians["append"], 3),
+                **{f"{what}_rows_per_second": round(rows / medians[what]) for what in ("new", "known", "again")},
+                **{f"{what}_ratio": round(medians["copy"] / medians[what], 3) for what in ("new", "known", "again")},
             }
         database.close()
-    keep("append", {"rounds": ROUNDS, "shapes": figures, "summary": {name: item["ratio"] for name, item in figures.items()}}, before)
-    return 0
+    summary = {name: {what: item[f"{what}_ratio"] for what in ("new", "known", "again")} for name, item in figures.items()}
+    keep("append", {"rounds": ROUNDS, "bar": BAR, "shapes": figures, "summary": summary}, before)
+    return sum(item["new_ratio"] < BAR for item in figures.values())
 
 
-def _rows(rows: int, columns: int, number: int) -> pl.DataFrame:
-    random = np.random.default_rng(number)
+def _appended(database: Database, definition: DatasetDefinition, table: pl.DataFrame) -> float:
+    from crfs.store.append import Delivery, append
+    from crfs.store.publication import BatchKind, BatchNote
+
+    begun = time.perf_counter()
+    append(
+        database,
+        [Delivery(definition=definition, rows=table)],
+        BatchNote(kind=BatchKind.INGEST, at=datetime.now(UTC), source="benchmark"),
+    )
+    return time.perf_counter() - begun
+
+
+def _rows(rows: int, columns: int, number: int, *, revision: int = 0) -> pl.DataFrame:
+    random = np.random.default_rng((number, revision))
     month = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(days=31 * number)
     return pl.DataFrame(
         {
             "entity": [f"thing-{i:07d}" for i in range(rows)],
             "valid_time": [month] * rows,
-            "knowledge_time": [month + timedelta(days=40)] * rows,
+            "knowledge_time": [month + timedelta(days=40 + revision)] * rows,
             "knowledge_basis": ["observed"] * rows,
             "row_state": ["value"] * rows,
             **{f"c{i}": random.normal(size=rows) for i in range(columns)},
@@ -83,7 +103,7 @@ def _rows(rows: int, columns: int, number: int) -> pl.DataFrame:
     )
 
 
-def _raw_copy(url: str, shape: str, number: int) -> float:
+def _raw_copy(url: str, shape: str) -> float:
     """Seconds of binary COPY of the newest batch's rows into a table like the dataset's with the same index and the earlier batches in it."""
     import psycopg
 

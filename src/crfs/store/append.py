@@ -1,8 +1,8 @@
 """Appending rows: compared without a lock, then published in one short transaction.
 
-Rows of a period that the store knows nothing of have nothing to be compared with: they go straight into the relation when the batch is
-published. The others are staged and compared first. Which are which is told by the batches' spans of valid time, and where these
-overlap by one probe of the relation's key.
+A row whose key the store has not, and whose meaning does not rest on what its period's other rows say, has nothing to be compared with: it
+goes straight into the relation when the batch is published. The others are staged and compared first. Which are which is told by the
+batches' spans of time, and where these overlap by one probe of the relation's key.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from datetime import datetime
 import polars as pl
 import sqlalchemy as sa
 
-from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, RowState
-from crfs.credit.definitions import ColumnType, DatasetDefinition, Scope
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, KnowledgeBasis, RowState
+from crfs.credit.definitions import ColumnType, DatasetDefinition, RevisionPolicy, Scope
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.comparison import Comparison, compare
 from crfs.store.database import Database
@@ -208,7 +208,7 @@ def _compared(connection: sa.Connection, room: StagingRoom, delivery: Delivery, 
     """The rows told apart, those of known periods staged and compared."""
     definition = delivery.definition
     how = Comparison(kind=note.kind, fetched_at=delivery.fetched_at, payloads=sorted({sha256 for sha256, _ in note.origins}))
-    known = _of_known_periods(connection, room, definition, rows, note.kind)
+    known = _to_compare(connection, room, definition, rows, how)
     part = _Part(definition=definition, how=how, given=rows.height, fresh=rows.filter(~known) if known.any() else rows)
     if known.any() or note.kind is BatchKind.REPARSE:
         part.staged = room.stage(connection, rows.filter(known))
@@ -217,27 +217,55 @@ def _compared(connection: sa.Connection, room: StagingRoom, delivery: Delivery, 
     return part
 
 
-def _of_known_periods(
-    connection: sa.Connection, room: StagingRoom, definition: DatasetDefinition, rows: pl.DataFrame, kind: BatchKind
+def _to_compare(
+    connection: sa.Connection, room: StagingRoom, definition: DatasetDefinition, rows: pl.DataFrame, how: Comparison
 ) -> pl.Series:
-    """Which rows have to be compared: those for whose entity and valid time the relation has any row."""
-    if kind is not BatchKind.INGEST or rows.is_empty():
-        return pl.Series([True]).new_from_index(0, rows.height)
-    overlaps = connection.execute(
-        sa.text(
-            "SELECT 1 FROM crfs.batch_dataset WHERE dataset = :dataset "
-            "AND (first_valid_time IS NULL OR (first_valid_time <= :last AND last_valid_time >= :first)) LIMIT 1"
-        ),
-        {"dataset": definition.name, "first": rows["valid_time"].min(), "last": rows["valid_time"].max()},
-    ).scalar()
-    if overlaps is None:
-        return pl.Series([False]).new_from_index(0, rows.height)
-    keys = room.stage(connection, rows.select("entity_id", "valid_time", position=pl.int_range(pl.len())))
+    """Which rows have to be compared: those whose key the relation has, or, where their period's other rows matter, whose period."""
+    everything = pl.Series([True]).new_from_index(0, rows.height)
+    if how.kind is not BatchKind.INGEST or rows.is_empty():
+        return everything
+    by_period = rows.select(_by_period(definition, how)).to_series()
+    overlaps = _overlaps(connection, definition, rows.filter(by_period), known=False)
+    if not overlaps and not _overlaps(connection, definition, rows.filter(~by_period), known=True):
+        return ~everything
+    keys = room.stage(connection, rows.select(*_ID_KEY, by_period=by_period, position=pl.int_range(pl.len())))
     found = connection.exec_driver_sql(
         f"SELECT coalesce(array_agg(k.position), '{{}}') FROM {keys} AS k WHERE EXISTS (SELECT 1 FROM {relation(definition.name)} AS x "
-        "WHERE x.entity_id = k.entity_id AND x.valid_time = k.valid_time)"
+        "WHERE x.entity_id = k.entity_id AND x.valid_time = k.valid_time AND (k.by_period OR x.knowledge_time = k.knowledge_time))"
     ).scalar_one()
     return rows.select(pl.int_range(pl.len()).is_in(pl.Series(found, dtype=pl.Int64).implode())).to_series()
+
+
+def _by_period(definition: DatasetDefinition, how: Comparison) -> pl.Expr:
+    """Rows that mean something else beside other rows of their period: upper bounds, withdrawals, and what a rule dates of the latest values."""
+    if definition.revision_policy is RevisionPolicy.VINTAGED:
+        return pl.col("clipped") | True
+    if definition.revision_policy is RevisionPolicy.LATEST_ONLY and how.fetched_at is not None:
+        return pl.col("clipped") | pl.col("knowledge_basis").is_in([KnowledgeBasis.CALENDAR.code, KnowledgeBasis.ASSUMED.code])
+    return pl.col("clipped")
+
+
+def _overlaps(connection: sa.Connection, definition: DatasetDefinition, rows: pl.DataFrame, *, known: bool) -> bool:
+    """Whether any batch has rows in the span of valid time of these, and, if ``known``, of knowledge time too."""
+    if rows.is_empty():
+        return False
+    span = rows.select(
+        first=pl.col("valid_time").min(),
+        last=pl.col("valid_time").max(),
+        first_known=pl.col("knowledge_time").min(),
+        last_known=pl.col("knowledge_time").max(),
+    ).row(0, named=True)
+    knowledge = " AND first_knowledge_time <= :last_known AND last_knowledge_time >= :first_known" if known else ""
+    return (
+        connection.execute(
+            sa.text(
+                "SELECT 1 FROM crfs.batch_dataset WHERE dataset = :dataset AND (first_valid_time IS NULL "
+                f"OR (first_valid_time <= :last AND last_valid_time >= :first{knowledge})) LIMIT 1"
+            ),
+            {"dataset": definition.name, **span},
+        ).scalar()
+        is not None
+    )
 
 
 def _compare_again(batch: Publication, room: StagingRoom, parts: list[_Part], *, since: int) -> None:
@@ -289,8 +317,10 @@ def _insert(batch: Publication, part: _Part) -> None:
             copy_into(connection, data, rows)
     connection.execute(
         sa.text(
-            "INSERT INTO crfs.batch_dataset (batch_id, dataset, row_count, columns, content, first_valid_time, last_valid_time) "
-            f"SELECT :batch_id, :dataset, count(*), :columns, {content_of(names, 'd')}, min(d.valid_time), max(d.valid_time) "
+            "INSERT INTO crfs.batch_dataset (batch_id, dataset, row_count, columns, content, first_valid_time, last_valid_time, "
+            "first_knowledge_time, last_knowledge_time) "
+            f"SELECT :batch_id, :dataset, count(*), :columns, {content_of(names, 'd')}, min(d.valid_time), max(d.valid_time), "
+            "min(d.knowledge_time), max(d.knowledge_time) "
             f"FROM {data} AS d WHERE d.batch_id = :batch_id"
         ),
         {"batch_id": batch.batch_id, "dataset": definition.name, "columns": names},

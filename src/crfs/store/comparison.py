@@ -54,19 +54,21 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         ).scalar_one()
         if absent:
             raise InvalidInput(f"dataset {definition.name}: {absent} of the rows to annul are not in the store")
-    if kind is BatchKind.INGEST:
-        row = connection.exec_driver_sql(
-            f"SELECT s.entity_id, s.valid_time, s.knowledge_time {counted} WHERE {contrary} LIMIT 1"
-        ).one_or_none()
-        if row is not None:
-            entity = connection.execute(
-                sa.text("SELECT natural_key FROM crfs.entity WHERE entity_id = :entity_id"), {"entity_id": row.entity_id}
-            ).scalar()
-            raise Conflict(
-                f"dataset {definition.name}: {entity} at {row.valid_time:%Y-%m-%d} known from {row.knowledge_time:%Y-%m-%d %H:%M}Z has another "
-                "value in the store; if the source was wrong then, write a correction with a reason"
-            )
-    connection.exec_driver_sql(f"DELETE FROM {table} AS gone USING (SELECT s.ctid {counted} WHERE {settled}) AS k WHERE gone.ctid = k.ctid")
+    refused = contrary if kind is BatchKind.INGEST else "false"
+    # One look at each row's counterpart says both what goes and what may not come.
+    row = connection.exec_driver_sql(
+        f"WITH k AS MATERIALIZED (SELECT s.ctid AS place, s.entity_id, s.valid_time, s.knowledge_time, ({settled}) AS settled, "
+        f"({refused}) AS refused {counted}), gone AS (DELETE FROM {table} AS t USING k WHERE t.ctid = k.place AND k.settled) "
+        "SELECT entity_id, valid_time, knowledge_time FROM k WHERE refused LIMIT 1"
+    ).one_or_none()
+    if row is not None:
+        entity = connection.execute(
+            sa.text("SELECT natural_key FROM crfs.entity WHERE entity_id = :entity_id"), {"entity_id": row.entity_id}
+        ).scalar()
+        raise Conflict(
+            f"dataset {definition.name}: {entity} at {row.valid_time:%Y-%m-%d} known from {row.knowledge_time:%Y-%m-%d %H:%M}Z has another "
+            "value in the store; if the source was wrong then, write a correction with a reason"
+        )
     values = "".join(f' AND s."{column.name}" IS NOT DISTINCT FROM d."{column.name}"' for column in definition.columns)
     connection.exec_driver_sql(
         f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "

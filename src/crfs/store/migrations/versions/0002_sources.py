@@ -126,8 +126,9 @@ CREATE TABLE crfs.alert_event (
 );
 CREATE INDEX alert_event_by_alert ON crfs.alert_event (alert_id, event_id);
 
-ALTER TABLE crfs.batch_dataset ADD COLUMN first_valid_time timestamptz, ADD COLUMN last_valid_time timestamptz;
-COMMENT ON COLUMN crfs.batch_dataset.first_valid_time IS 'the span of the rows'' valid times; null where an older crfs wrote the batch';
+ALTER TABLE crfs.batch_dataset ADD COLUMN first_valid_time timestamptz, ADD COLUMN last_valid_time timestamptz,
+    ADD COLUMN first_knowledge_time timestamptz, ADD COLUMN last_knowledge_time timestamptz;
+COMMENT ON COLUMN crfs.batch_dataset.first_valid_time IS 'the span of the rows'' times; null where an older crfs wrote the batch';
 
 ALTER TABLE crfs.job ADD COLUMN priority smallint NOT NULL DEFAULT 0, ADD COLUMN not_before timestamptz, ADD COLUMN live_key text;
 COMMENT ON COLUMN crfs.job.priority IS 'the greater goes first; backfills are below zero';
