@@ -200,12 +200,14 @@ def _memory(field: str) -> int:
     return int(status.partition(f"{field}:")[2].split()[0]) * 1024
 
 
+_CATALOGUE = packaged_catalogue()
+
+
 def read_one(source: Source, payload: Payload) -> None:
     """What the product does with a body; anything that is raised is a finding."""
-    catalogue = packaged_catalogue()
     assert isinstance(source.classify(payload), Classification)
-    check(source.parse(payload, catalogue))
-    json.dumps(parse_to_json(source, payload, catalogue), allow_nan=False)
+    check(source.parse(payload, _CATALOGUE))
+    json.dumps(parse_to_json(source, payload, _CATALOGUE), allow_nan=False)
 
 
 def timed(source: Source, payload: Payload) -> tuple[float, str]:
