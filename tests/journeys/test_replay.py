@@ -84,8 +84,12 @@ environment._closure = lambda name: {**closure(name), "numpy": "1.0.0"}
 OTHER_NUMBERS = """
 import polars as pl
 import crfs.workflows.portfolio_risk as risk
-fill = risk.fill_book
-risk.fill_book = lambda *given, **named: fill(*given, **named).with_columns(pl.col("lgd") * (1 + 1e-9))
+from dataclasses import replace
+fill = risk.fill_and_check
+def other(*given, **named):
+    checked, filler = fill(*given, **named)
+    return replace(checked, accepted=checked.accepted.with_columns(pl.col("lgd") * (1 + 1e-9))), filler
+risk.fill_and_check = other
 """
 
 

@@ -47,10 +47,9 @@ def list_all(request: Request, session: Held) -> Response:
 @router.get("/{name}", summary="The newest book under a name", operation_id="getPortfolio")
 def one(request: Request, session: Held, name: str) -> Response:
     """When it was loaded, how many facilities it has, and the hash of its bytes."""
-    from crfs.workflows.books import list_portfolios, named_book
+    from crfs.workflows.books import show_portfolio
 
-    named_book(session, name)
-    return respond(request, list_portfolios(session).filter(portfolio=name).row(0, named=True))
+    return respond(request, show_portfolio(session, name))
 
 
 @router.put(
