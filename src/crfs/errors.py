@@ -24,11 +24,15 @@ class CrfsError(Exception):
 
 
 class InvalidInput(CrfsError):
-    """The caller's input is wrong; ``problems`` lists every place where, as far as one pass finds them."""
+    """The caller's input is wrong; ``problems`` lists every place where, as far as one pass finds them.
 
-    def __init__(self, message: str, *, problems: tuple[Problem, ...] = ()) -> None:
+    ``argument`` is the name of the argument that is wrong, where it is one: a door shows from it where in the request that lies.
+    """
+
+    def __init__(self, message: str, *, problems: tuple[Problem, ...] = (), argument: str | None = None) -> None:
         super().__init__(message)
         self.problems = problems
+        self.argument = argument
 
 
 class Problem:

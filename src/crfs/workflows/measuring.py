@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows.books import find_book
+from crfs.workflows.observations import recorded_state
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
 
@@ -32,8 +33,8 @@ def risk(
     max_scenarios: int | None = None,
     default_ccf: float | None = None,
     models: Sequence[str] | None = None,
-    as_of: str | None = None,
-    recorded_as_of: str | datetime | None = None,
+    as_of: str | date | None = None,
+    recorded_as_of: str | date | int | None = None,
     label: str | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def risk(
         options=options,
         models=models,
         as_of=None if as_of is None else parse_question(as_of, what="as_of").isoformat(),
-        recorded_as_of=parse_question(recorded_as_of, what="recorded_as_of") if isinstance(recorded_as_of, str) else recorded_as_of,
+        recorded_as_of=recorded_state(recorded_as_of),
         label=label,
         progress=progress,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.observations import recorded_state
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
 
@@ -72,14 +73,14 @@ def train_model(
     session: Session,
     specification: Mapping[str, Any],
     *,
-    recorded_as_of: str | datetime | None = None,
+    recorded_as_of: str | date | int | None = None,
     label: str | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Fit, validate and register a model; the answer is its version, nobody's champion yet."""
     from crfs.workflows.training import train
 
-    pinned = parse_question(recorded_as_of, what="recorded_as_of") if isinstance(recorded_as_of, str) else recorded_as_of
+    pinned = recorded_state(recorded_as_of)
     return version_document(train(session, specification, recorded_as_of=pinned, label=label, progress=progress))
 
 
@@ -119,7 +120,7 @@ def promote_model(session: Session, model: str, version: int, *, reason: str) ->
     return version_document(model_version(session.database, model, version))
 
 
-def score_file(session: Session, model: str, file: Path, *, version: int | None = None, at: str | datetime | None = None) -> dict[str, Any]:
+def score_file(session: Session, model: str, file: Path, *, version: int | None = None, at: str | date | None = None) -> dict[str, Any]:
     """Score the obligors (a PD model) or facilities (LGD, EAD) of a CSV or Parquet file at a time, as the store knows them then.
 
     ``unknown`` lists obligors of which the store knows nothing at that time; they have no score.
@@ -129,7 +130,7 @@ def score_file(session: Session, model: str, file: Path, *, version: int | None 
 
     found = champion(session.database, model) if version is None else model_version(session.database, model, version)
     table = _read_table(file)
-    moment = (parse_question(at, what="at") if isinstance(at, str) else at) or session.clock.now()
+    moment = parse_question(at, what="at") if at else session.clock.now()
     pin = session.pin()
     unknown: list[str] = []
     if found.kind == "scorecard":

@@ -49,8 +49,8 @@ def observations(
     entity: str | None = None,
     start: str | None = None,
     end: str | None = None,
-    as_of: str | datetime | None = None,
-    recorded_as_of: str | datetime | int | None = None,
+    as_of: str | date | None = None,
+    recorded_as_of: str | date | int | None = None,
 ) -> Observations:
     """The observations of a factor with ``start <= valid_time < end``; of every entity where none is named and the factor has many.
 
@@ -64,9 +64,7 @@ def observations(
 
     pin, factor, dataset = _asked(session, mnemonic, recorded_as_of)
     now = session.clock.now()
-    moment = (parse_question(as_of, what="as_of", zone=dataset.zone) if isinstance(as_of, str) else as_of) if as_of else now
-    if moment.tzinfo is None:
-        raise InvalidInput("as_of has no time zone")
+    moment = parse_question(as_of, what="as_of", zone=dataset.zone) if as_of else now
     name = bound_entity(factor, entity)
     rows = session.reader(pin.batch_id).rows(
         factor.dataset, columns=[factor.column], entities=None if name is None else [name], known_by=moment
@@ -105,7 +103,7 @@ def first_known(
     entity: str,
     start: str | None = None,
     end: str | None = None,
-    recorded_as_of: str | datetime | int | None = None,
+    recorded_as_of: str | date | int | None = None,
 ) -> pl.DataFrame:
     """What was known first of each observation with ``start <= valid_time < end``: ``valid_time``, ``value``, ``knowledge_time``.
 
@@ -206,18 +204,18 @@ def bound_entity(factor: FactorDefinition, entity: str | None) -> str | None:
     return factor.entity or entity
 
 
-def _asked(session: Session, mnemonic: str, recorded_as_of: str | datetime | int | None) -> tuple[Pin, FactorDefinition, DatasetDefinition]:
+def _asked(session: Session, mnemonic: str, recorded_as_of: str | date | int | None) -> tuple[Pin, FactorDefinition, DatasetDefinition]:
     pin = session.pin(recorded_state(recorded_as_of))
     catalogue = session.catalogue(pin.batch_id)
     factor = catalogue.factor(mnemonic)
     return pin, factor, catalogue.dataset(factor.dataset)
 
 
-def recorded_state(recorded_as_of: str | datetime | int | None) -> datetime | int | None:
+def recorded_state(recorded_as_of: str | date | int | None) -> datetime | int | None:
     """What a question's ``recorded_as_of`` names: an instant, or a batch where it is a whole number."""
-    if recorded_as_of is None or isinstance(recorded_as_of, int | datetime):
+    if recorded_as_of is None or isinstance(recorded_as_of, int):
         return recorded_as_of
-    if recorded_as_of.isdecimal() and len(recorded_as_of) < 8:
+    if isinstance(recorded_as_of, str) and recorded_as_of.isdecimal() and len(recorded_as_of) < 8:
         return int(recorded_as_of)
     return parse_question(recorded_as_of, what="recorded_as_of")
 
