@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 
@@ -90,3 +92,14 @@ class ServiceUnavailable(CrfsError):
 
 class VerificationFailed(CrfsError):
     """Stored bytes, or a number computed again, are not what was recorded."""
+
+
+@contextmanager
+def naming(argument: str) -> Iterator[None]:
+    """Say of an :class:`InvalidInput` that is raised within, and does not say it itself, which argument is wrong."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.argument is None:
+            error.argument = argument
+        raise

@@ -45,7 +45,7 @@ def validate_portfolio(
     if wrong:
         raise InvalidInput(f"allow_blank may name pd_12m and lgd, not {', '.join(wrong)}")
     if default_ccf is not None and not 0.0 <= default_ccf <= 1.0:
-        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf}")
+        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf}", argument="default_ccf")
     if table.is_empty():
         detail = "the book has no rows; there is nothing to measure"
         raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))

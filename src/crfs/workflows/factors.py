@@ -221,5 +221,5 @@ def _days(start: str | None, end: str | None) -> tuple[date | None, date | None]
     first = parse_day(start, what="start") if start else None
     last = parse_day(end, what="end") if end else None
     if first is not None and last is not None and last < first:
-        raise InvalidInput(f"end {last} lies before start {first}")
+        raise InvalidInput(f"end {last} lies before start {first}", argument="end")
     return first, last

@@ -200,7 +200,7 @@ def some_entities(session: Session, mnemonic: str, *, most: int = 20) -> list[st
 def bound_entity(factor: FactorDefinition, entity: str | None) -> str | None:
     """The entity that a question about a factor is about; None where it is about all of them."""
     if factor.entity is not None and entity not in (None, factor.entity):
-        raise InvalidInput(f"{factor.mnemonic} is bound to {factor.entity}; it has no entity {entity!r}")
+        raise InvalidInput(f"{factor.mnemonic} is bound to {factor.entity}; it has no entity {entity!r}", argument="entity")
     return factor.entity or entity
 
 
@@ -226,7 +226,7 @@ def _within(rows: pl.DataFrame, start: str | None, end: str | None) -> pl.DataFr
 
     first, last = _instant(start, "start"), _instant(end, "end")
     if first is not None and last is not None and last < first:
-        raise InvalidInput(f"end {end} lies before start {start}")
+        raise InvalidInput(f"end {end} lies before start {start}", argument="end")
     if first is not None:
         rows = rows.filter(pl.col("valid_time") >= first)
     if last is not None:

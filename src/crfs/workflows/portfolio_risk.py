@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
 from crfs.workflows.books import build_book, find_book
 from crfs.workflows.filling import FILLED, fill_and_check
 from crfs.workflows.runs import Computation, RunKind, execute
@@ -169,8 +169,9 @@ def fillers(session: Session, names: Sequence[str] | None, *, batch_id: int) -> 
         return {name: model_reference(v) for name in FILLED for v in found if v.model == name and v.role == "champion"}
     unknown = [name for name in names if name not in FILLED]
     if unknown:
-        raise InvalidInput(f"no model called {unknown[0]!r} fills a book; {', '.join(FILLED)} do")
-    return {name: model_reference(champion(session.database, name, batch_id=batch_id)) for name in names}
+        raise InvalidInput(f"no model called {unknown[0]!r} fills a book; {', '.join(FILLED)} do", argument="models")
+    with naming("models"):
+        return {name: model_reference(champion(session.database, name, batch_id=batch_id)) for name in names}
 
 
 def _segments(book: pl.DataFrame) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from crfs.errors import InvalidInput
+from crfs.credit.schemas import Reason
+from crfs.errors import InvalidInput, Problem, naming
 from crfs.workflows.books import Book
 from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.session import Progress, Session, no_progress
@@ -129,9 +130,19 @@ def unfinished(session: Session) -> list[UUID]:
 def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows of a book as the bytes of a CSV file, so that they can be landed; the columns are those of all rows, in the order they come.
 
+    A cell that is no number and no text is :class:`InvalidInput`.
+
     >>> rows_as_csv([{"facility_id": "F1", "ead": 100.0}, {"facility_id": "F2", "lgd": None}])
     b'facility_id,ead,lgd\\r\\nF1,100.0,\\r\\nF2,,\\r\\n'
     """
+    problems = tuple(
+        Problem(row=number, column=column, reason=Reason.WRONG_TYPE.value, detail=f"a cell is a number, a text or null, not {cell!r:.80}")
+        for number, row in enumerate(rows, 1)
+        for column, cell in row.items()
+        if not isinstance(cell, str | int | float | None) or isinstance(cell, bool)
+    )
+    if problems:
+        raise InvalidInput(f"the rows have {len(problems)} cells that are no number and no text: {problems[0]}", problems=problems)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="")
@@ -157,7 +168,8 @@ def _check(
     from crfs.workflows.spines import require
 
     require(request.options, "options", (), (*DEFAULTS, "default_ccf"))
-    factor_model = FactorModel.from_json(canonical_json(dict(request.factor_model)))
+    with naming("factor_model"):
+        factor_model = FactorModel.from_json(canonical_json(dict(request.factor_model)))
     # The arguments of the measurement are checked by the measurement itself, on a book of one name that costs nothing.
     portfolio_risk(_one_name(), FactorModel.one_factor("all"), **{k: v for k, v in request.options.items() if k != "default_ccf"})
     table = book.table() if isinstance(book, Book) else build_book(session, session.reader(batch_id), book)

@@ -173,3 +173,10 @@ def test_a_problem_is_a_page_to_a_person_and_a_document_to_a_program(client: Cli
     assert client.problem("GET", "/factors/us.nosuch", 404)["type"] == "/problems#not-found"
     assert "there is no query parameter" in client.html("/factors?colour=red", status=422)
     assert 'id="not-found"' in client.html("/problems")
+
+
+def test_a_day_is_said_to_be_answered_as_of_its_end_where_the_publisher_is(client: Client) -> None:
+    text = client.html("/factors/us.credit_spread_baa_aaa?as_of=1900-01-01")
+    assert "as of the end of 1900-01-01 in America/New_York, which is" in text
+    assert ">1900-01-02 05:00</time> UTC" in text
+    assert "the end of" not in client.html("/factors/us.credit_spread_baa_aaa?as_of=1900-01-01T00:00:00Z")

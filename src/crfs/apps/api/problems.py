@@ -92,6 +92,13 @@ def pointer(problem: Problem) -> str:
     return f"/rows/{problem.row - 1}" + (f"/{column}" if column else "")
 
 
+def argument_place(argument: str, request: Request) -> str:
+    """Where in a request an argument stands, as a pointer: ``/query/as_of``, ``/path/name``, ``/body/book/rows``."""
+    name, *rest = argument.split(".")
+    where = "query" if name in request.query_params else "path" if name in request.path_params else "body"
+    return _place([where, name, *rest])
+
+
 def listed(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     """Wrong places as ``errors`` members, each with the row (the first data row is 1) and the column beside its pointer."""
     return [
@@ -131,11 +138,14 @@ def answer(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) ->
     )
 
 
-def of_error(error: CrfsError, instance: str) -> dict[str, Any]:
+def of_error(error: CrfsError, request: Request) -> dict[str, Any]:
     """The problem details of a deliberate error."""
-    kind = type_of(error)
+    kind, instance = type_of(error), instance_of(request)
     problems = error.problems if isinstance(error, InvalidInput) else ()
     detail = str(error)
+    if isinstance(error, InvalidInput) and error.argument is not None and not problems:
+        places = [{"pointer": argument_place(error.argument, request), "detail": detail, "code": kind.name}]
+        return document(type_uri=kind.uri, title=kind.title, status=kind.status, detail=detail, instance=instance, errors=places)
     if len(problems) > MOST_ERRORS:
         detail = f"{detail} (the first {MOST_ERRORS} of {len(problems)} wrong places are listed)"
     return document(type_uri=kind.uri, title=kind.title, status=kind.status, detail=detail, instance=instance, errors=listed(problems))
@@ -172,7 +182,7 @@ def install(app: FastAPI, as_page: AsPage) -> None:
         assert isinstance(error, CrfsError)
         if isinstance(error, ServiceUnavailable):
             request.app.state.service.revive()
-        body = of_error(error, instance_of(request))
+        body = of_error(error, request)
         if body["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("request_failed trace_id=%s path=%s error=%s", body["trace_id"], request.url.path, error)
         return respond(request, body, error_headers(error))

@@ -22,7 +22,7 @@ from crfs.apps.api.jobs import job_document
 from crfs.apps.api.portfolios import read_json, rows_of
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held, Service, Serving
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -264,8 +264,8 @@ def _book(book: Mapping[str, Any]) -> bytes:
     if set(book) == {"csv"} and isinstance(book["csv"], str):
         return book["csv"].encode()
     if set(book) == {"rows"}:
-        return rows_as_csv(rows_of(dict(book)))
-    raise InvalidInput('book is {"csv": "facility_id,…"} or {"rows": [{"facility_id": …}, …]}')
+        return rows_as_csv(rows_of(dict(book), within="book."))
+    raise InvalidInput('book is {"csv": "facility_id,…"} or {"rows": [{"facility_id": …}, …]}', argument="book")
 
 
 def _request(book: str | Book, question: Question) -> RiskRequest:
@@ -273,7 +273,8 @@ def _request(book: str | Book, question: Question) -> RiskRequest:
     from crfs.workflows.risk_jobs import RiskRequest
 
     given = question.factor_model
-    content = packaged_factor_model(given) if isinstance(given, str) else dict(given)
+    with naming("factor_model"):
+        content = packaged_factor_model(given) if isinstance(given, str) else dict(given)
     if question.copula is not None:
         content["copula"] = question.copula
     options = {name: getattr(question, name) for name in ("confidences", "method", "rel_tol", "seed", "max_scenarios", "default_ccf")}
