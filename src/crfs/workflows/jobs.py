@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from crfs.errors import Conflict, CrfsError
+from crfs.workflows.holders import holder
 from crfs.workflows.session import Progress, Session, no_progress
 
 if TYPE_CHECKING:
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=60)
 BEAT_SECONDS = 15.0
-TAKEN_UP = ("risk-run", "replay")
-"""The kinds of jobs that a service or a worker takes from the queue; the others are done by the process that writes them."""
 
 
 class Outcome(Protocol):
@@ -133,30 +129,3 @@ def do_job(session: Session, job: Job, work: Callable[[JobContext], _Outcome], *
         raise
     finish(session.database, job.fence, state="succeeded", at=session.clock.now(), outcome=outcome.to_dict())
     return outcome
-
-
-def is_dead(lease_holder: str) -> bool:
-    """Whether a holder is certainly dead: it was a process of this host, and none of its number runs any more.
-
-    >>> is_dead(holder()), is_dead("another-host:1")
-    (False, False)
-    """
-    host, _, number = lease_holder.rpartition(":")
-    if host != socket.gethostname() or not number.isdecimal():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except PermissionError:
-        return False
-    try:
-        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state == "Z"  # ended, and nobody has asked how
-
-
-def holder() -> str:
-    """Who holds a lease: host and process."""
-    return f"{socket.gethostname()}:{os.getpid()}"

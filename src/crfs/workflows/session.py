@@ -114,7 +114,7 @@ def open_session(
     from crfs.store.definitions import define
     from crfs.store.jobs import retire_dead, retire_lapsed
     from crfs.store.staging import sweep_staging
-    from crfs.workflows.jobs import TAKEN_UP, is_dead
+    from crfs.workflows.holders import TAKEN_UP, is_dead
 
     settings = load_settings()
     given = url or (settings.store.url if data_dir is None else None)
@@ -138,6 +138,7 @@ def open_session(
             [factor for part in parts for factor in part.factors],
             at=session.clock.now(),
             source="crfs catalogue",
+            tell=progress,
         )
         sweep_staging(database)
         retire_dead(database, at=session.clock.now(), is_dead=is_dead, queue_again=TAKEN_UP)

@@ -241,7 +241,7 @@ def test_damaged_bytes_are_an_error_with_a_kind_of_its_own(client: Client, sessi
     with session.database.owning() as connection:
         connection.exec_driver_sql("UPDATE crfs.payload SET body = 'other bytes' WHERE sha256 = %s", (sha256,))
     try:
-        assert client.problem("GET", f"/v1/payloads/{sha256}", 500)["type"] == "/problems#verification-failed"
+        assert client.problem("GET", f"/v1/payloads/{sha256}", 409)["type"] == "/problems#verification-failed"
         chain = client.json(f"/v1/risk-runs/{run['run_id']}/lineage")
         assert (chain["sound"], chain["damaged"]) == (False, [sha256])
         assert "Do not trust this number" in client.html(f"/lineage/{run['run_id']}")

@@ -63,7 +63,7 @@ TYPES: tuple[tuple[type[CrfsError], ProblemType], ...] = (
     (SourceRejected, ProblemType(name="source-rejected", title="A provider refuses", status=502)),
     (ServiceUnavailable, ProblemType(name="service-unavailable", title="A server that crfs needs is not there", status=503)),
     (TooManyJobs, ProblemType(name="too-many-jobs", title="Too many jobs are waiting", status=429)),
-    (VerificationFailed, ProblemType(name="verification-failed", title="Stored bytes are not what was recorded", status=500)),
+    (VerificationFailed, ProblemType(name="verification-failed", title="What is stored is not what was recorded", status=409)),
     (CrfsError, ProblemType(name="internal", title="An error inside crfs", status=500)),
 )
 RETRY_AFTER = {"source-unavailable": "60", "service-unavailable": "2", "too-many-jobs": "5"}
@@ -183,7 +183,7 @@ def install(app: FastAPI, as_page: AsPage) -> None:
         if isinstance(error, ServiceUnavailable):
             request.app.state.service.revive()
         body = of_error(error, request)
-        if body["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if body["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, VerificationFailed):
             _log.error("request_failed trace_id=%s path=%s error=%s", body["trace_id"], request.url.path, error)
         return respond(request, body, error_headers(error))
 
