@@ -161,7 +161,7 @@ def _join(
             positions = candidates["source"].gather(positions)
         for feature, factor in members:
             values = rows[factor.column].gather(positions)
-            columns[feature.column] = values * factor.scale if factor.scale != 1.0 else values
+            columns[feature.column] = factor.value_of(values)
 
 
 def _rests_on_assumption(rows: pl.DataFrame) -> bool:

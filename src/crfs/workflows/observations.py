@@ -70,7 +70,7 @@ def observations(
         factor.dataset, columns=[factor.column], entities=None if name is None else [name], known_by=moment
     )
     known = known_at(_within(rows, start, end), as_of=moment, missing_is_answer=factor.missing_is_answer)
-    value = pl.col(factor.column) * factor.scale if factor.scale != 1.0 else pl.col(factor.column)
+    value = factor.value_of(pl.col(factor.column))
     column = dataset.column(factor.column)
     return Observations(
         mnemonic=mnemonic,
@@ -117,7 +117,7 @@ def first_known(
     pin, factor, _ = _asked(session, mnemonic, recorded_as_of)
     rows = session.reader(pin.batch_id).rows(factor.dataset, columns=[factor.column], entities=[bound_entity(factor, entity) or entity])
     counted = rows_that_count(_within(rows, start, end), missing_is_answer=factor.missing_is_answer)
-    value = pl.col(factor.column) * factor.scale if factor.scale != 1.0 else pl.col(factor.column)
+    value = factor.value_of(pl.col(factor.column))
     return (
         counted.sort("valid_time", "knowledge_time")
         .unique("valid_time", keep="first", maintain_order=True)
@@ -157,7 +157,7 @@ def revisions(
         answer.append(
             {
                 "knowledge_time": row["knowledge_time"],
-                "value": value * factor.scale if isinstance(value, float) else value,
+                "value": None if value is None else factor.value_of(value),
                 "row_state": row["row_state"],
                 "knowledge_basis": row["knowledge_basis"],
                 "counts": (row["knowledge_time"], row["batch_id"]) in counting,
