@@ -18,6 +18,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 
@@ -26,11 +28,15 @@ class CrfsError(Exception):
 
 
 class InvalidInput(CrfsError):
-    """The caller's input is wrong; ``problems`` lists every place where, as far as one pass finds them."""
+    """The caller's input is wrong; ``problems`` lists every place where, as far as one pass finds them.
 
-    def __init__(self, message: str, *, problems: tuple[Problem, ...] = ()) -> None:
+    ``argument`` is the name of the argument that is wrong, where it is one: a door shows from it where in the request that lies.
+    """
+
+    def __init__(self, message: str, *, problems: tuple[Problem, ...] = (), argument: str | None = None) -> None:
         super().__init__(message)
         self.problems = problems
+        self.argument = argument
 
 
 class Problem:
@@ -96,3 +102,14 @@ class ServiceUnavailable(CrfsError):
 
 class VerificationFailed(CrfsError):
     """Stored bytes, or a number computed again, are not what was recorded."""
+
+
+@contextmanager
+def naming(argument: str) -> Iterator[None]:
+    """Say of an :class:`InvalidInput` that is raised within, and does not say it itself, which argument is wrong."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.argument is None:
+            error.argument = argument
+        raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
@@ -180,3 +180,23 @@ def test_an_empty_table_answers_nothing() -> None:
     assert as_of(empty).is_empty()
     assert change_points(empty, "P1M").is_empty()
     assert ask(empty, [("x", VALID_TIMES[0])], random_question(random.Random(1))) == [None]
+
+
+def test_an_instant_is_the_same_in_any_zone_and_a_day_is_no_instant() -> None:
+    kolkata = timezone(timedelta(hours=5, minutes=30))
+    day = datetime(2020, 1, 1, tzinfo=UTC)
+    table = pl.DataFrame(
+        {"entity": "x", "valid_time": [day] * 2, "knowledge_time": [day, day + timedelta(days=1)], "batch_id": [1, 2],
+         "recorded_at": [day, day + timedelta(days=5)], "row_state": "value", "value": [1.0, 2.0]}
+    )  # fmt: skip
+    before = day + timedelta(hours=23)
+    for asked in (before, before.astimezone(kolkata)):
+        assert as_of(table, as_of=asked)["value"].to_list() == [1.0]
+        assert as_of(table, recorded_as_of=asked)["value"].to_list() == [1.0]
+    local = table.with_columns(pl.col("knowledge_time").dt.convert_time_zone("Asia/Kolkata"))
+    assert as_of(local, as_of=before)["value"].to_list() == [1.0]
+    for wrong in (before.date(), before.replace(tzinfo=None)):
+        with pytest.raises(InvalidInput, match="as_of"):
+            as_of(table, as_of=wrong)  # type: ignore[arg-type]  # a day is what is refused
+        with pytest.raises(InvalidInput, match="recorded_as_of"):
+            as_of(table, recorded_as_of=wrong)  # type: ignore[arg-type]  # a day is what is refused

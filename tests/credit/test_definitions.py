@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import time
 
 import polars as pl
@@ -13,6 +14,7 @@ from crfs.credit.definitions import (
     ColumnDefinition,
     ColumnType,
     DatasetDefinition,
+    FactorDefinition,
     RevisionPolicy,
     Scope,
     dataset_from_dict,
@@ -182,3 +184,24 @@ def test_a_file_of_another_shape_is_refused(text: str) -> None:
         parse_definitions(text, where="x.toml")
     with pytest.raises(InvalidInput):
         parse_definitions(DATASET.split("[[dataset.column]]", maxsplit=1)[0] + "column = 'value'", where="x.toml")
+
+
+def test_percent_becomes_the_nearest_decimal_whatever_the_cells_come_in() -> None:
+    def factor(scale: float) -> FactorDefinition:
+        return FactorDefinition(mnemonic="a.rate", title="", dataset="d", column="rate", unit="decimal", category="test", scale=scale)
+
+    percent = factor(0.01)
+    texts = [f"{number}e{power}" for power in (-1, -2, -4, -8) for number in range(-3000, 3000, 7)]
+    cells = pl.Series("rate", [float(text) for text in texts])
+    wanted = [float(text.replace("e-", "e-0")[:-1] + str(int(text[-1]) + 2)) for text in texts]
+    assert percent.value_of(cells).to_list() == wanted
+    assert pl.DataFrame(cells).select(percent.value_of(pl.col("rate"))).to_series().to_list() == wanted
+    assert [percent.value_of(cell) for cell in cells.to_list()] == wanted
+    # What is no decimal of few places is multiplied as ever; blanks stay blank, whole numbers become decimals.
+    odd = [math.pi, 1 / 3, 1e300, 1e-300, 123456789.123456789]
+    assert percent.value_of(pl.Series("rate", [*odd, None])).to_list() == [*(cell * 0.01 for cell in odd), None]
+    assert percent.value_of(pl.Series("rate", [44, None, 7])).to_list() == [0.44, None, 0.07]
+    assert (factor(1000.0).value_of(1.5), factor(1.0).value_of(0.1), factor(0.3).value_of(2.0), factor(-0.01).value_of(4.4)) == (
+        1500.0, 0.1, 0.3 * 2.0, -0.044
+    )  # fmt: skip
+    assert factor(1e-300).value_of(1.0) == 1e-300

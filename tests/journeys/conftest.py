@@ -75,15 +75,29 @@ def world(server: sa.URL, tier_folder: Path) -> World:
     return World(url=url, runs=json.loads(made.read_text()))
 
 
-@pytest.fixture
-def own_world(world: World, server: sa.URL, tier_folder: Path) -> Iterator[World]:
-    """A clone of the world, for a test that changes it."""
+@contextmanager
+def cloned(world: World, server: sa.URL, tier_folder: Path) -> Iterator[World]:
+    """A clone of the world."""
     name = f"own_{os.getpid()}_{next(_NUMBERS)}"
     with _held(tier_folder / "making", fcntl.LOCK_EX):
         _clone(server, "world", name)
     yield World(url=world.url.set(database=name), runs=world.runs)
     with administering(server) as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def own_world(world: World, server: sa.URL, tier_folder: Path) -> Iterator[World]:
+    """A clone of the world, for a test that changes it."""
+    with cloned(world, server, tier_folder) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def shared_world(world: World, server: sa.URL, tier_folder: Path) -> Iterator[Session]:
+    """A clone of the world, open, for the tests of a module that add to it and break nothing."""
+    with cloned(world, server, tier_folder) as own, open_session(own.address) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
 
-from crfs.errors import Conflict
+from crfs.errors import Conflict, ServiceUnavailable
 from crfs.store.jobs import claim, finish, job, request_cancel, submit
 from crfs.store.publication import BatchKind, BatchNote, publication
-from crfs.workflows.jobs import LEASE, Cancelled, JobContext, do_job, holder, run_job
+from crfs.workflows.holders import holder
+from crfs.workflows.jobs import LEASE, Cancelled, JobContext, do_job, run_job
 from crfs.workflows.session import Session, open_session
+from tests.store.conftest import administering
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
@@ -63,6 +67,12 @@ def interrupted(url: str) -> UUID:
     return job_id
 
 
+def elsewhere(url: str, job_id: UUID) -> None:
+    """Have the job held by a process of another host, of which nobody here knows whether it lives."""
+    with administering(sa.make_url(url)) as connection:
+        connection.exec_driver_sql("UPDATE crfs.job SET lease_holder = 'another-host:4711' WHERE job_id = %s", (job_id,))
+
+
 def count(context: JobContext) -> Counted:
     context.progress("counting", 1000, 1000)
     return Counted(steps=1000)
@@ -71,6 +81,7 @@ def count(context: JobContext) -> Counted:
 def test_an_interrupted_job_is_taken_over_when_its_lease_has_run_out(new_store: Callable[[], str]) -> None:
     url = new_store()
     dead = interrupted(url)
+    elsewhere(url, dead)
     with open_session(url) as session:
         left = job(session.database, dead)
         assert (left.state, left.progress_done, left.progress_note) == ("running", 3, "counting")
@@ -101,6 +112,7 @@ def test_a_job_that_nobody_takes_over_has_failed_when_the_store_is_opened_again_
 ) -> None:
     url = new_store()
     dead = interrupted(url)
+    elsewhere(url, dead)
     with open_session(url) as session:
         assert job(session.database, dead).state == "running"
         clock = session.clock
@@ -117,6 +129,67 @@ def test_a_job_that_nobody_takes_over_has_failed_when_the_store_is_opened_again_
         assert run_job(session, "count", {"to": 1000}, count, job_id=dead).steps == 1000
         again = job(session.database, dead)
         assert (again.state, again.attempts, again.error) == ("succeeded", 2, None)
+
+
+def test_a_job_whose_process_is_dead_has_ended_when_the_store_is_opened_again_and_one_for_workers_waits_again(
+    new_store: Callable[[], str],
+) -> None:
+    url = new_store()
+    dead = interrupted(url)
+    with administering(sa.make_url(url)) as connection:
+        gone = connection.exec_driver_sql("SELECT lease_holder FROM crfs.job WHERE job_id = %s", (dead,)).scalar_one()
+    with open_session(url) as session:
+        ended = job(session.database, dead)
+        assert (ended.state, ended.lease_until) == ("failed", None)
+        assert ended.finished_at is not None
+        assert ended.error == f"its process ({gone}) is dead; run the same command again"
+
+        now, ids = session.clock.now(), [uuid4() for _ in range(3)]
+        for job_id in ids:
+            submit(session.database, job_id=job_id, kind="risk-run", specification={}, at=now)
+            for _ in range(3 if job_id == ids[1] else 1):
+                assert claim(session.database, holder=gone, at=now + 2 * LEASE * ids.index(job_id), lease=-LEASE, job_id=job_id) is not None
+        request_cancel(session.database, ids[2], at=now)
+        mine = uuid4()
+        submit(session.database, job_id=mine, kind="risk-run", specification={}, at=now)
+        assert claim(session.database, holder=holder(), at=now, lease=LEASE, job_id=mine) is not None
+        with open_session(url):
+            pass
+        assert [job(session.database, job_id).state for job_id in [*ids, mine]] == ["queued", "failed", "cancelled", "running"]
+
+
+def test_a_server_that_does_not_answer_for_a_moment_does_not_cost_the_lease(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    import crfs.store.jobs as ledger
+    import crfs.workflows.jobs as at_work
+
+    told: list[type[Exception] | None] = []
+    trouble = iter([ServiceUnavailable, None, ServiceUnavailable, None, Conflict, None])
+    beat, over = ledger.heartbeat, threading.Event()
+
+    def heartbeat(*given: Any, **named: Any) -> bool:
+        kind = next(trouble)
+        told.append(kind)
+        if kind is Conflict:
+            over.set()
+        if kind is not None:
+            raise kind("for a moment")
+        return beat(*given, **named)
+
+    monkeypatch.setattr(ledger, "heartbeat", heartbeat)
+    monkeypatch.setattr(at_work, "BEAT_SECONDS", 0.02)
+
+    def work(context: JobContext) -> Counted:
+        before = job(session.database, context.fence.job_id).lease_until
+        assert over.wait(20)
+        time.sleep(0.1)  # time for a beat that must not come
+        after = job(session.database, context.fence.job_id).lease_until
+        assert before is not None
+        assert after is not None
+        assert after > before
+        return Counted(steps=1)
+
+    run_job(session, "count", {}, work)
+    assert told == [ServiceUnavailable, None, ServiceUnavailable, None, Conflict], "a lease that another worker has is given up"
 
 
 def test_a_running_job_that_is_asked_to_stop_stops_and_says_so(session: Session) -> None:

@@ -115,6 +115,7 @@ def test_a_damaged_result_and_a_lost_row_are_found(own_world: World) -> None:
         connection.exec_driver_sql("DELETE FROM data.vix_daily WHERE ctid = (SELECT min(ctid) FROM data.vix_daily)")
     with open_session(own_world.address) as session:
         found = verify(session)
-    assert found["damaged_artefacts"] == [sha256]
+    assert [entry["sha256"] for entry in found["damaged_artefacts"]] == [sha256]
+    assert found["damaged_artefacts"][0]["runs"]
     assert len(found["book_errors"]) == 1
     assert "vix_daily" in found["book_errors"][0]

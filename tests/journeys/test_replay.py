@@ -10,9 +10,12 @@ import pytest
 
 from crfs.store.append import Delivery, append
 from crfs.store.publication import BatchKind, BatchNote
+from crfs.store.runs import run as find_run
 from crfs.workflows.portfolio_risk import risk_answer
+from crfs.workflows.run_documents import risk_run
 from crfs.workflows.runs import replay, run_result
 from crfs.workflows.session import Session, open_session
+from crfs.workflows.verification import verify
 from tests.journeys.world import REPLAY, World, in_a_fresh_process
 from tests.store.conftest import administering
 
@@ -50,12 +53,30 @@ def test_every_run_matches_after_revisions_were_ingested_and_stored_results_dele
         assert replays[run]["sha256"] == replays[run]["recorded_sha256"], name
         assert replays[run]["largest_difference"] == 0.0
         assert replays[run]["moved"] == []
-    # A replay writes nothing; asking for the result computes it and keeps it again.
+    # A replay that matches keeps the result again, and so does asking for one.
     with open_session(own_world.address) as session:
         risk, result = run_result(session, runs["risk"])
         assert risk_answer(risk, json.loads(result))["measures"][0]["var"] > 0
     with administering(own_world.url) as connection:
         assert risk.result_sha256 in connection.exec_driver_sql("SELECT sha256 FROM crfs.artefact").scalars().all()
+
+
+def test_damaged_results_and_model_files_are_named_with_their_runs_and_mended_by_what_computes_them_again(own_world: World) -> None:
+    runs = own_world.runs
+    with open_session(own_world.address) as session:
+        results = {name: find_run(session.database, run_id).result_sha256 for name, run_id in runs.items()}
+        with administering(own_world.url) as connection:
+            connection.exec_driver_sql("UPDATE crfs.artefact SET body = set_byte(body, 9, get_byte(body, 9) # 1)")
+        found = verify(session)
+        named = {entry["sha256"]: entry["runs"] for entry in found["damaged_artefacts"]}
+        assert set(named) == set(results.values())
+        assert named[results["lgd"]] == sorted([runs["lgd"], runs["risk"]])
+        # The page of the risk run is shown: its model files, damaged too, are fitted again on the way.
+        assert risk_run(session, runs["risk"])["result_sha256"] == results["risk"]
+        assert {entry["sha256"] for entry in verify(session)["damaged_artefacts"]} == {results["file_risk"], results["training_set"]}
+        for name in ("file_risk", "training_set"):
+            assert replay(session, runs[name]).verdict.value == "MATCH"
+        assert verify(session)["sound"]
 
 
 def test_another_state_of_the_store_gives_another_number_and_lists_what_moved(own_world: World) -> None:
@@ -84,8 +105,12 @@ environment._closure = lambda name: {**closure(name), "numpy": "1.0.0"}
 OTHER_NUMBERS = """
 import polars as pl
 import crfs.workflows.portfolio_risk as risk
-fill = risk.fill_book
-risk.fill_book = lambda *given, **named: fill(*given, **named).with_columns(pl.col("lgd") * (1 + 1e-9))
+from dataclasses import replace
+fill = risk.fill_and_check
+def other(*given, **named):
+    checked, filler = fill(*given, **named)
+    return replace(checked, accepted=checked.accepted.with_columns(pl.col("lgd") * (1 + 1e-9))), filler
+risk.fill_and_check = other
 """
 
 

@@ -84,3 +84,13 @@ def test_a_row_without_an_obligor_is_refused() -> None:
     x, y, _ = sample()
     with pytest.raises(InvalidInput, match="no obligor"):
         fit_logistic(x, y, clusters=pl.Series([None, *["a"] * 799]))
+
+
+def test_a_start_far_from_the_maximum_is_not_taken_for_collinear_columns() -> None:
+    chance = np.random.default_rng(3)
+    x = chance.normal(size=400)
+    outcome = (chance.random(400) < 1.0 / (1.0 + np.exp(2.0 - x))).astype(float)
+    design = np.column_stack([np.ones(400), x])
+    plain = fit_logistic(design, outcome)
+    for start in ([60.0, 0.0], [0.0, -900.0], [-2.0, 1.0]):
+        assert fit_logistic(design, outcome, start=start).coefficients == pytest.approx(plain.coefficients, rel=1e-9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -259,3 +260,27 @@ def test_copies_of_the_rows_of_each_obligor_give_the_same_scorecard() -> None:
     assert [item.name for item in many.features] == [item.name for item in once.features]
     assert [item.coefficient for item in many.features] == pytest.approx([item.coefficient for item in once.features], abs=1e-9)
     assert [item.standard_error for item in many.features] == pytest.approx([item.standard_error for item in once.features], rel=0.01)
+
+
+def test_where_the_last_feature_is_dropped_it_is_said_that_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    import crfs.models.scorecard as module
+
+    chance = np.random.default_rng(11)
+    table = pl.DataFrame({"x": chance.normal(size=600), "default_flag": (chance.random(600) < 0.2).astype(int)})
+    fitted = []
+
+    def noting(design: Any, *given: Any, **named: Any) -> Any:
+        fitted.append(design.shape[1])
+        return fit_logistic(design, *given, **named)
+
+    monkeypatch.setattr(module, "fit_logistic", noting)
+    spec = ScorecardSpec(
+        features=(FeatureSpec(name="x", binning=BinningSpec(min_defaults=2, significance=0.9)),),
+        obligor=None,
+        observed_at=None,
+        selection=SelectionRule(information_value=0.0, p_value=1e-12),
+        calibration=CalibrationMethod.NONE,
+    )
+    with pytest.raises(InvalidInput, match="no feature passed the selection: x insignificant"):
+        fit_scorecard(table, spec=spec)
+    assert fitted == [2], "no regression on nothing"

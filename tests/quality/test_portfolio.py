@@ -125,3 +125,12 @@ def test_typed_tables_are_checked_like_text() -> None:
         {"facility_id": ["F1"], "obligor_id": ["A"], "ead": [1], "lgd": [0.4], "pd_12m": [float("nan")], "r2": [0.2], "group": ["banks"]}
     )
     assert validate_portfolio(table, MODEL).rejected.select("row", "column", "reason").rows() == [(1, "pd_12m", "not_finite")]
+
+
+@pytest.mark.parametrize("column", ["ead", "drawn", "limit"])
+def test_an_amount_that_no_currency_has_is_out_of_range(column: str) -> None:
+    header = "facility_id,obligor_id,ead,drawn,limit,lgd,pd_12m,r2,group"
+    amounts = {"ead": "1", "drawn": "1", "limit": "1", column: "1e308"}
+    assert faults(f"F1,A,{amounts['ead']},{amounts['drawn']},{amounts['limit']},0.4,0.02,0.2,banks", header=header) == [
+        (1, column, "out_of_range")
+    ]

@@ -121,3 +121,12 @@ def test_a_confidence_is_a_decimal_between_zero_and_one(bad: float) -> None:
         expected_shortfall([1.0], confidence=bad)
     with pytest.raises(InvalidInput, match="confidence"):
         value_at_risk([1.0], confidence=bad)
+
+
+@pytest.mark.parametrize("power", [-900, -30, 0, 30, 900])
+def test_losses_of_any_size_have_the_measures_of_the_same_losses_in_another_unit(power: int) -> None:
+    sample = np.random.default_rng(5).lognormal(0.0, 1.0, 5_000)
+    unit = 2.0**power
+    here, there = tail_measure(sample, confidence=0.99), tail_measure(sample * unit, confidence=0.99)
+    for name in ("var", "var_se", "es", "es_se", "es_low", "es_high"):
+        assert getattr(there, name) == getattr(here, name) * unit, name

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from crfs.credit.definitions import Scope
 from crfs.errors import InvalidInput, ServiceUnavailable
-from crfs.store.database import SCHEMA_VERSION, Database, ensure_schema
+from crfs.store.database import SCHEMA_VERSION, WHEN_DOWN, Database, ensure_schema
 from tests.store.conftest import administering
 from tests.store.deliveries import dataset, rows, stored, write
 
@@ -110,3 +110,25 @@ def test_the_application_cannot_rewrite_what_was_written(module_database: Databa
     for statement in ("INSERT INTO crfs.tenant VALUES (7, 'x')", "DELETE FROM crfs.head", "DROP TABLE crfs.batch", "DELETE FROM crfs.job"):
         with pytest.raises(sa.exc.ProgrammingError, match=r"permission denied|must be owner"), module_database.writing() as connection:
             connection.exec_driver_sql(statement)
+
+
+def test_a_text_that_postgresql_cannot_hold_is_the_callers_mistake_wherever_it_is_asked_for(module_database: Database) -> None:
+    from crfs.store.registry import model_version
+    from crfs.store.runs import run
+
+    with pytest.raises(InvalidInput, match="cannot take a value"):
+        run(module_database, "risk-\0")
+    with pytest.raises(InvalidInput, match="cannot take a value"):
+        model_version(module_database, "p\0d")
+
+
+def test_what_to_do_about_a_server_that_is_down_is_told_by_who_knows_it(empty_url: Callable[[], sa.URL]) -> None:
+    nowhere = empty_url().set(database="no such one")
+    for words in (WHEN_DOWN, "run the same command again"):
+        database = Database(nowhere.render_as_string(hide_password=False), when_down=words)
+        with pytest.raises(ServiceUnavailable, match=words):
+            ensure_schema(database)
+        with pytest.raises(ServiceUnavailable, match=words), database.reading():
+            pass
+        with pytest.raises(ServiceUnavailable, match=words):
+            database.table("SELECT 1")

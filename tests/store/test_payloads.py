@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from crfs.errors import NotFound, VerificationFailed
 from crfs.store.database import Database
@@ -56,6 +57,20 @@ def test_a_damaged_or_expired_payload_is_not_handed_out(database: Database) -> N
         payload(database, damaged)
     with pytest.raises(NotFound, match="has expired"):
         payload(database, expired)
+    # The bytes come again: they are kept again, and a fetch more.
+    for sha, body in ((damaged, b"will be damaged"), (expired, b"will expire")):
+        assert landed(database, body) == sha
+        assert payload(database, sha) == body
+
+
+def test_nobody_puts_other_bytes_under_a_hash(database: Database) -> None:
+    sha = landed(database, b"the bytes")
+    for statement in ("SELECT crfs.mend_payload('other bytes')", "SELECT crfs.mend_artefact('other bytes')"):
+        with database.writing() as connection:
+            assert connection.exec_driver_sql(statement).scalar_one() is False
+    assert payload(database, sha) == b"the bytes"
+    with pytest.raises(sa.exc.ProgrammingError, match="permission denied"), database.writing() as connection:
+        connection.exec_driver_sql("UPDATE crfs.payload SET body = 'other bytes'")
 
 
 def test_refused_rows_are_kept_once_a_payload_and_parser_and_seen_by_their_tenant(

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from crfs.errors import VerificationFailed
-from crfs.store.artefacts import artefact
+from crfs.store.artefacts import artefact, keep_artefact
 from crfs.store.database import Database
 from crfs.store.lineage import lineage, runs_on_payloads
 from crfs.store.runs import RunInputs, keep_run, run
@@ -99,10 +99,15 @@ def test_a_damaged_artefact_is_found_and_not_handed_out(own_database: Database) 
     sha = run(own_database, run_id).result_sha256
     assert artefact(own_database, sha) == b"the result"
     with administering(own_database.url) as connection:
-        connection.exec_driver_sql("UPDATE crfs.artefact SET body = 'another result'")
-    assert list(verify_store(own_database).damaged_artefacts) == [sha]
+        connection.exec_driver_sql("UPDATE crfs.artefact SET body = 'another result' WHERE sha256 = %s", (sha,))
+    above = kept(own_database, b"another", runs=[run_id])
+    assert dict(verify_store(own_database).damaged_artefacts) == {sha: [run_id, above]}
     with pytest.raises(VerificationFailed, match="is damaged"):
         artefact(own_database, sha)
+    with own_database.writing() as connection:
+        assert keep_artefact(connection, b"the result") == sha
+    assert artefact(own_database, sha) == b"the result"
+    assert verify_store(own_database).sound
 
 
 def test_a_run_whose_result_has_another_hash_is_not_kept(module_database: Database) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +28,11 @@ def test_a_factor_is_asked_as_it_was_known(store: crfs.Store) -> None:
     spread = store.factors.get("us.credit_spread_baa_aaa", as_of="2008-12-15", start="2008-01-01").table
     assert spread["valid_time"].dt.month().to_list() == list(range(1, 12))
     assert spread["knowledge_time"].max() <= datetime(2008, 12, 16, 5, tzinfo=UTC)  # type: ignore[operator]
+    same = datetime(2008, 12, 16, 5, tzinfo=UTC).astimezone(timezone(timedelta(hours=9)))
+    for asked in (date(2008, 12, 15), same):
+        again = store.factors.get("us.credit_spread_baa_aaa", as_of=asked, start="2008-01-01")
+        assert (again.as_of, again.as_of.tzinfo) == (same, UTC)
+        assert again.table.equals(spread)
     with pytest.raises(NotFound, match=r"did you mean us\.credit_spread_baa_aaa"):
         store.factors.get("us.credit_spread_baa_aa")
     with pytest.raises(InvalidInput, match="no time zone"):

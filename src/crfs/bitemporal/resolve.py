@@ -10,7 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
-from crfs.bitemporal.rows import RowState, value_columns
+from crfs.bitemporal.rows import RowState, not_after, value_columns
 from crfs.bitemporal.tenor import Tenor
 from crfs.errors import InvalidInput
 
@@ -21,10 +21,10 @@ def recorded_by(table: pl.DataFrame, recorded_as_of: int | datetime | None) -> p
     """Rows of batches recorded by ``recorded_as_of``: a batch id, or an instant where the table has ``recorded_at``."""
     if recorded_as_of is None:
         return table
-    if isinstance(recorded_as_of, datetime):
+    if not isinstance(recorded_as_of, int):
         if "recorded_at" not in table.columns:
             raise InvalidInput("recorded_as_of is an instant, but the table has no column recorded_at; give a batch id")
-        return table.filter(pl.col("recorded_at") <= recorded_as_of)
+        return not_after(table, "recorded_at", recorded_as_of, "recorded_as_of")
     return table.filter(pl.col("batch_id") <= recorded_as_of)
 
 
@@ -67,7 +67,7 @@ def as_of(
     """
     known = recorded_by(table, recorded_as_of)
     if as_of is not None:
-        known = known.filter(pl.col("knowledge_time") <= as_of)
+        known = not_after(known, "knowledge_time", as_of, "as_of")
     counted = rows_that_count(known, missing_is_answer=missing_is_answer)
     return counted.unique(["entity", "valid_time"], keep="last", maintain_order=True)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import Enum
 
 import polars as pl
+
+from crfs.errors import InvalidInput
 
 
 class RowState(Enum):
@@ -64,3 +67,25 @@ def value_columns(table: pl.DataFrame | pl.LazyFrame) -> list[str]:
     """The columns of ``table`` that carry values rather than clocks."""
     names = table.collect_schema().names() if isinstance(table, pl.LazyFrame) else table.columns
     return [name for name in names if name not in _NOT_VALUES]
+
+
+def instant(moment: datetime, what: str) -> datetime:
+    """The same instant in UTC; a day, or a time without a zone, is refused, since it could be any of many instants."""
+    if not isinstance(moment, datetime):
+        raise InvalidInput(
+            f"{what} = {moment!r} is no instant, and a day ends at another one in each zone; give a datetime with a zone", argument=what
+        )
+    if moment.tzinfo is None:
+        raise InvalidInput(f"{what} = {moment.isoformat()} has no time zone", argument=what)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"{what} = {moment.isoformat()} lies beyond the calendar", argument=what) from None
+
+
+def not_after(table: pl.DataFrame, column: str, moment: datetime, what: str) -> pl.DataFrame:
+    """The rows whose ``column`` is at or before an instant; both may be in any zone."""
+    dtype = table.schema[column]
+    if not isinstance(dtype, pl.Datetime) or dtype.time_zone is None:
+        raise InvalidInput(f"{column} is {dtype}; give instants with a time zone")
+    return table.filter(pl.col(column).dt.convert_time_zone("UTC") <= instant(moment, what))

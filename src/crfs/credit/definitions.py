@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, time
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -146,6 +146,10 @@ class DatasetDefinition:
         return {column.name: column.type.polars for column in self.columns}
 
 
+_PLACES = 10**10
+_Cells = TypeVar("_Cells", pl.Expr, pl.Series, float)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorDefinition:
     """A named, documented column of a dataset, bound to one entity (``entity``) or to the row's own (None).
@@ -191,6 +195,31 @@ class FactorDefinition:
             check_zone(self.release_zone)
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise InvalidInput(f"factor {self.mnemonic}: its minimum {self.minimum:g} is above its maximum {self.maximum:g}")
+
+    def value_of(self, cells: _Cells) -> _Cells:
+        """The factor's value of its column's cells: an expression, a series, or a number.
+
+        A decimal of ten places or fewer becomes the number next to its exact value, where ``scale`` is one over a whole number: 4.4 percent
+        are 0.044, not the 0.044000000000000004 of a product.
+        """
+        if self.scale == 1.0:
+            return cells
+        if isinstance(cells, pl.Series):
+            return cells.to_frame().select(self.value_of(pl.col(cells.name))).to_series()
+        whole = round(1.0 / self.scale) if 1e-12 < abs(self.scale) < 1.0 else 0
+        if not whole or 1.0 / whole != self.scale or int(float(_PLACES * whole)) != _PLACES * whole:
+            return cells * self.scale
+        if isinstance(cells, pl.Expr):
+            # Polars divides by a number as it multiplies by one over it, which rounds twice; by a column it divides.
+            ones = cells * 0.0 + 1.0
+            units = (cells * float(_PLACES)).round()
+            return (
+                pl.when(units / (ones * float(_PLACES)) == cells)
+                .then(units / (ones * float(_PLACES * whole)))
+                .otherwise(cells * self.scale)
+            )
+        unit = round(cells * _PLACES)
+        return unit / (_PLACES * whole) if unit / _PLACES == cells else cells * self.scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,8 +127,10 @@ def parse_copula(text: str) -> Copula:
     if text.strip().lower() == Copula.GAUSSIAN.value:
         return Copula.GAUSSIAN
     if text.strip().lower().startswith("t"):
-        raise InvalidInput(f"copula {text!r}: the t copula is not there yet; use 'gaussian', and read the tail as a lower bound")
-    raise InvalidInput(f"copula {text!r} is not known; use 'gaussian'")
+        raise InvalidInput(
+            f"copula {text!r}: the t copula is not there yet; use 'gaussian', and read the tail as a lower bound", argument="copula"
+        )
+    raise InvalidInput(f"copula {text!r} is not known; use 'gaussian'", argument="copula")
 
 
 def _from_json(text: str | bytes) -> FactorModel:

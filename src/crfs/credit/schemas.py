@@ -114,6 +114,9 @@ class TableSchema:
         return close[0] if close else None
 
 
+LARGEST_AMOUNT = 1e18
+"""Of one facility, in currency units: more than any currency has, and small enough for sums and powers of losses to stay finite."""
+
 PORTFOLIO = TableSchema(
     name="portfolio",
     unique=("facility_id",),
@@ -122,11 +125,18 @@ PORTFOLIO = TableSchema(
         ColumnSchema(
             name="obligor_id", dtype=pl.String, required=True, meaning="who owes; all of an obligor's facilities default together"
         ),
-        ColumnSchema(name="ead", dtype=pl.Float64, unit="currency", minimum=0.0, meaning="exposure at default"),
+        ColumnSchema(name="ead", dtype=pl.Float64, unit="currency", minimum=0.0, maximum=LARGEST_AMOUNT, meaning="exposure at default"),
         ColumnSchema(
-            name="drawn", dtype=pl.Float64, unit="currency", minimum=0.0, meaning="owed now; with limit it gives ead where ead is blank"
+            name="drawn",
+            dtype=pl.Float64,
+            unit="currency",
+            minimum=0.0,
+            maximum=LARGEST_AMOUNT,
+            meaning="owed now; with limit it gives ead where ead is blank",
         ),
-        ColumnSchema(name="limit", dtype=pl.Float64, unit="currency", minimum=0.0, meaning="the most that may be drawn"),
+        ColumnSchema(
+            name="limit", dtype=pl.Float64, unit="currency", minimum=0.0, maximum=LARGEST_AMOUNT, meaning="the most that may be drawn"
+        ),
         ColumnSchema(
             name="ccf", dtype=pl.Float64, unit="decimal", minimum=0.0, maximum=1.0, meaning="share of the undrawn that is drawn at default"
         ),
@@ -176,6 +186,10 @@ PORTFOLIO = TableSchema(
         ColumnSchema(name="currency", dtype=pl.String, meaning="one a book"),
         ColumnSchema(name="stage", dtype=pl.Int64, allowed=(1, 2, 3), meaning="IFRS 9 stage"),
         ColumnSchema(name="effective_interest_rate", dtype=pl.Float64, unit="decimal a year", minimum=-1.0, minimum_open=True),
+        ColumnSchema(name="facility_type", dtype=pl.String, meaning="what models of ead and lgd tell apart, such as card or mortgage"),
+        ColumnSchema(name="segment", dtype=pl.String, meaning="for models, such as retail or corporate"),
+        ColumnSchema(name="months_on_book", dtype=pl.Int64, unit="months", minimum=0, meaning="for models"),
+        ColumnSchema(name="collateral_value", dtype=pl.Float64, unit="currency", minimum=0.0, maximum=LARGEST_AMOUNT, meaning="for models"),
     ),
 )
 """One row a facility: the file of ``crfs portfolio load`` and ``crfs portfolio risk``."""

@@ -16,7 +16,7 @@ from crfs.bitemporal.reader import Reader
 from crfs.bitemporal.release import end_of_day
 from crfs.bitemporal.resolve import as_of as vintage_of
 from crfs.bitemporal.resolve import rows_that_count
-from crfs.bitemporal.rows import INSTANT, KnowledgeBasis
+from crfs.bitemporal.rows import INSTANT, KnowledgeBasis, instant
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import DatasetDefinition, FactorDefinition, digest
@@ -54,6 +54,8 @@ def training_set(
     """
     if as_of is not None and vintage is not None:
         raise InvalidInput("give as_of (a cap on each row's own time) or vintage (one for all rows), not both")
+    as_of = None if as_of is None else instant(as_of, "as_of")
+    vintage = None if vintage is None else instant(vintage, "vintage")
     if "observed_at" not in spine.columns:
         raise InvalidInput("the spine needs a column observed_at")
     if spine["observed_at"].null_count():
@@ -159,7 +161,7 @@ def _join(
             positions = candidates["source"].gather(positions)
         for feature, factor in members:
             values = rows[factor.column].gather(positions)
-            columns[feature.column] = values * factor.scale if factor.scale != 1.0 else values
+            columns[feature.column] = factor.value_of(values)
 
 
 def _rests_on_assumption(rows: pl.DataFrame) -> bool:

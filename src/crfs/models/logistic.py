@@ -115,7 +115,7 @@ def fit_logistic(
         offset: known part of the log-odds.
         clusters: label of each row; rows of one label may depend on each other. The covariance is then the sandwich with the factor
             ``G/(G-1) · (n-1)/(n-k)`` (Cameron & Miller, 2015, eq. 11).
-        start: coefficients to begin at.
+        start: coefficients to begin at, unless zeros fit better: far from the maximum every case looks certain, and nothing is to be seen.
         names: of the columns, for messages.
 
     Example:
@@ -146,6 +146,10 @@ def fit_logistic(
 
     with one_blas_thread():
         value, log_likelihood, eta = objective(beta)
+        if start is not None:
+            zeros = objective(np.zeros(columns))
+            if not value >= zeros[0]:
+                beta, (value, log_likelihood, eta) = np.zeros(columns), zeros
         iterations = 0
         while iterations < MAX_ITERATIONS:
             iterations += 1

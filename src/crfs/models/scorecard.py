@@ -439,8 +439,9 @@ def fit_scorecard(table: pl.DataFrame, *, spec: ScorecardSpec, calibration: pl.D
     design[:, 0] = 1.0
     for number, name in enumerate(kept, start=1):
         design[:, number] = columns.pop(name)
-    fit = _fit(design, outcome, spec=spec, obligors=obligors, overlap=overlap, names=kept, start=[start, *[0.0] * len(kept)])
+    coefficients: Any = [start, *[0.0] * len(kept)]
     while kept:
+        fit = _fit(design, outcome, spec=spec, obligors=obligors, overlap=overlap, names=kept, start=coefficients)
         z, p = fit.z[1:], fit.p_values[1:]
         worst = int(np.argmin(z))
         if spec.selection.sign and z[worst] <= 0.0:
@@ -452,8 +453,7 @@ def fit_scorecard(table: pl.DataFrame, *, spec: ScorecardSpec, calibration: pl.D
             reason, value = DropReason.INSIGNIFICANT, float(p[worst])
         name = kept.pop(worst)
         dropped.append(Dropped(feature=name, reason=reason, value=value, information_value=binnings[name].information_value))
-        design = np.delete(design, worst + 1, axis=1)
-        fit = _fit(design, outcome, spec=spec, obligors=obligors, overlap=overlap, names=kept, start=np.delete(fit.coefficients, worst + 1))
+        design, coefficients = np.delete(design, worst + 1, axis=1), np.delete(fit.coefficients, worst + 1)
     if not kept:
         raise InvalidInput(
             "no feature passed the selection: " + "; ".join(f"{item.feature} {item.reason} ({item.value:.3g})" for item in dropped[:20])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,9 @@ from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Checked, Faults, check_columns, quoted
 
 LOADING = "loading:"
+Fill = Callable[[pl.DataFrame, pl.DataFrame, Faults], pl.DataFrame]
+"""Fills blank cells of a book: from the table as it came, its typed rows and their faults to rows with ``ead``, ``lgd`` and ``pd_12m``.
+Where it cannot tell a cell it notes the fault."""
 
 
 def validate_portfolio(
@@ -21,12 +24,14 @@ def validate_portfolio(
     *,
     allow_blank: Collection[str] = (),
     default_ccf: float | None = None,
+    fill: Fill | None = None,
 ) -> Checked:
     """Accept or reject each row of a book, with row, column and reason.
 
     ``table`` has the columns of :data:`crfs.credit.schemas.PORTFOLIO`; cells may be text (a CSV as read) or typed.
     ``allow_blank`` names those of ``pd_12m`` and ``lgd`` that a model will fill later. ``default_ccf`` (decimal, 0 to 1) is the
     credit conversion factor where ``ead`` has to be made of ``drawn`` and ``limit`` and the row has no ``ccf``; with none such a row is rejected.
+    ``fill`` completes the rows before they are compared with each other, in place of that rule.
 
     Accepted rows have every column of the schema that the book has, and always ``ead = drawn + ccf * max(limit - drawn, 0)`` where it was blank.
 
@@ -40,13 +45,13 @@ def validate_portfolio(
     if wrong:
         raise InvalidInput(f"allow_blank may name pd_12m and lgd, not {', '.join(wrong)}")
     if default_ccf is not None and not 0.0 <= default_ccf <= 1.0:
-        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf}")
+        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf}", argument="default_ccf")
     if table.is_empty():
         detail = "the book has no rows; there is nothing to measure"
         raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))
     _require_columns_that_go_together(table.columns, factor_model)
     typed, faults = check_columns(table, PORTFOLIO, allow_blank=allow_blank)
-    typed = with_ead(table, typed, faults, default_ccf)
+    typed = with_ead(table, typed, faults, default_ccf) if fill is None else fill(table, typed, faults)
     _check_lgd_spread(typed, faults)
     _check_directions(table, typed, factor_model, faults)
     _check_obligors_agree(typed, faults)
@@ -54,7 +59,12 @@ def validate_portfolio(
     return Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
 
 
-def _blank(table: pl.DataFrame, name: str) -> pl.Series:
+def column_of(typed: pl.DataFrame, name: str) -> pl.Series:
+    """A column of numbers; all of it is null where the book has none of that name."""
+    return typed[name] if name in typed.columns else pl.repeat(None, typed.height, dtype=pl.Float64, eager=True).alias(name)
+
+
+def blank_cells(table: pl.DataFrame, name: str) -> pl.Series:
     """Where the cell, as given, holds nothing: a faulty cell is not blank, and is not reported twice."""
     if name not in table.columns:
         return pl.repeat(True, table.height, eager=True)
@@ -86,28 +96,41 @@ def _require_columns_that_go_together(names: list[str], factor_model: FactorMode
         raise InvalidInput("; ".join(problem.detail for problem in problems), problems=tuple(problems))
 
 
-def with_ead(table: pl.DataFrame, typed: pl.DataFrame, faults: Faults, default_ccf: float | None) -> pl.DataFrame:
-    """``typed`` with ``ead = drawn + ccf · max(limit - drawn, 0)`` where the cell is blank in ``table``; what lacks for it goes to ``faults``."""
-    blank = _blank(table, "ead")
-    ead = typed["ead"] if "ead" in typed.columns else pl.repeat(None, typed.height, dtype=pl.Float64, eager=True).alias("ead")
+def with_ead(
+    table: pl.DataFrame,
+    typed: pl.DataFrame,
+    faults: Faults,
+    default_ccf: float | None,
+    *,
+    predicted: pl.Series | None = None,
+    told: pl.Series | None = None,
+) -> pl.DataFrame:
+    """``typed`` with every blank ``ead`` made; what lacks for it goes to ``faults``.
+
+    It is ``drawn + ccf · max(limit - drawn, 0)`` with the row's own ``ccf``; where that is blank, what a model ``predicted`` (null where it
+    said nothing), else the same with ``default_ccf``. Of rows that are ``told`` somebody has noted already what lacks.
+    """
+    blank = blank_cells(table, "ead")
     if not blank.any():
         return typed
+    no_ccf = blank_cells(table, "ccf")
+    drawn, limit, ccf, ead = (column_of(typed, name) for name in ("drawn", "limit", "ccf", "ead"))
+    undrawn = (limit - drawn).clip(lower_bound=0.0)  # an overdrawn facility has nothing undrawn
+    by_model = no_ccf & predicted.is_not_null() if predicted is not None else no_ccf & False
+    made = drawn + (ccf if default_ccf is None else ccf.set(no_ccf, default_ccf)) * undrawn
+    if predicted is not None:
+        made = predicted.zip_with(by_model, made)
+    lacking = blank & ~by_model if told is None else blank & ~by_model & ~told
     if "drawn" not in typed.columns or "limit" not in typed.columns:
-        faults.add(
-            blank, column="ead", reason=Reason.MISSING, detail="the cell is blank, and there are no columns drawn and limit to make it of"
-        )
-        return typed
-    for name in ("drawn", "limit"):
-        faults.add(blank & _blank(table, name), column=name, reason=Reason.MISSING, detail=f"ead is blank, so {name} is needed")
-    ccf = typed["ccf"] if "ccf" in typed.columns else pl.repeat(None, typed.height, dtype=pl.Float64, eager=True)
-    if default_ccf is None:
-        detail = "ead is made of drawn and limit, so a ccf is needed: give the column or a default"
-        faults.add(blank & _blank(table, "ccf"), column="ccf", reason=Reason.MISSING, detail=detail)
+        detail = "the cell is blank, and there are no columns drawn and limit to make it of"
+        faults.add(lacking, column="ead", reason=Reason.MISSING, detail=detail)
     else:
-        ccf = ccf.set(_blank(table, "ccf"), default_ccf)
-    undrawn = (typed["limit"] - typed["drawn"]).clip(lower_bound=0.0)  # an overdrawn facility has nothing undrawn
-    made = typed["drawn"] + ccf * undrawn
-    return typed.with_columns(pl.when(blank).then(made).otherwise(ead).alias("ead"))
+        for name in ("drawn", "limit"):
+            faults.add(lacking & blank_cells(table, name), column=name, reason=Reason.MISSING, detail=f"ead is blank, so {name} is needed")
+        if default_ccf is None:
+            detail = "ead is made of drawn and limit, so a ccf is needed: give the column or a default"
+            faults.add(lacking & no_ccf, column="ccf", reason=Reason.MISSING, detail=detail)
+    return typed.with_columns(made.zip_with(blank, ead).alias("ead"))
 
 
 def _check_lgd_spread(typed: pl.DataFrame, faults: Faults) -> None:
@@ -121,8 +144,8 @@ def _check_lgd_spread(typed: pl.DataFrame, faults: Faults) -> None:
 
 def _check_directions(table: pl.DataFrame, typed: pl.DataFrame, factor_model: FactorModel, faults: Faults) -> None:
     loadings = [name for name in typed.columns if name.startswith(LOADING)]
-    has_loading = ~_all_of((_blank(table, name) for name in loadings), typed.height)
-    blank_r2, blank_group = _blank(table, "r2"), _blank(table, "group")
+    has_loading = ~_all_of((blank_cells(table, name) for name in loadings), typed.height)
+    blank_r2, blank_group = blank_cells(table, "r2"), blank_cells(table, "group")
     faults.add(
         has_loading & ~blank_r2,
         column="r2",

@@ -95,12 +95,15 @@ def sorted_tail_measure(ordered: FloatArray, *, confidence: float) -> TailMeasur
     var_high = float(ordered[high_rank - 1]) if high_rank <= n else math.inf
     first_above = int(np.searchsorted(ordered, var, side="right"))
     excess = ordered[first_above:] - var
-    # Moments of (loss - var)+ over all scenarios: most of them are zero.
+    # Moments of (loss - var)+ over all scenarios: most of them are zero. In units of a power of two, so that no power of a loss overflows
+    # and none of their bits changes.
+    unit = 2.0 ** math.frexp(float(excess[-1]))[1] if len(excess) else 1.0
+    excess = excess / unit
     mean = float(excess.sum()) / n
     second = float(np.square(excess).sum()) / n
     third = float((excess**3).sum()) / n
     variance = max(0.0, second - mean * mean)
-    es_se = math.sqrt(variance / n) / (1.0 - confidence)
+    es_se = unit * math.sqrt(variance / n) / (1.0 - confidence)
     central = third - 3.0 * mean * second + 2.0 * mean**3
     skewness = central / variance**1.5 if variance > 0.0 else 0.0
     lean = skewness / (6.0 * math.sqrt(n)) * (1.0 + 2.0 * _Z95**2) * es_se

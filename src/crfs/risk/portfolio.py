@@ -156,22 +156,22 @@ class _Tail:
 
 def _check_arguments(confidences: Sequence[float], method: Method | str, rel_tol: float, seed: int, max_scenarios: int) -> Method:
     if not confidences:
-        raise InvalidInput("confidences is empty; ask for at least one, such as 0.999")
+        raise InvalidInput("confidences is empty; ask for at least one, such as 0.999", argument="confidences")
     for confidence in confidences:
         if not 0.0 < confidence < 1.0:
-            raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}")
+            raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}", argument="confidences")
     if len(set(confidences)) != len(confidences):
-        raise InvalidInput("confidences has the same one twice")
+        raise InvalidInput("confidences has the same one twice", argument="confidences")
     if not 0.0 < rel_tol < 1.0:
-        raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.005, not {rel_tol}")
+        raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.005, not {rel_tol}", argument="rel_tol")
     if not 0 <= seed < 2**64:
-        raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {seed}")
+        raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {seed}", argument="seed")
     if max_scenarios < 1000:
-        raise InvalidInput(f"max_scenarios is 1,000 or more, not {max_scenarios}")
+        raise InvalidInput(f"max_scenarios is 1,000 or more, not {max_scenarios}", argument="max_scenarios")
     try:
         return Method(method)
     except ValueError:
-        raise InvalidInput(f"method {method!r} is not known; use {', '.join(known.value for known in Method)}") from None
+        raise InvalidInput(f"method {method!r} is not known; use {', '.join(known.value for known in Method)}", argument="method") from None
 
 
 def _closed_form(obligors: Obligors, uncertain: npt.NDArray[np.intp], confidences: tuple[float, ...]) -> _Tail:

@@ -11,11 +11,18 @@ from crfs.store.database import Database
 
 
 def keep_artefact(connection: sa.Connection, body: bytes) -> str:
-    """Keep the bytes on an open transaction; their SHA-256 is answered."""
+    """Keep the bytes on an open transaction, in the place of damaged ones too; their SHA-256 is answered."""
     sha256 = hashlib.sha256(body).hexdigest()
-    connection.execute(
-        sa.text("INSERT INTO crfs.artefact (sha256, body) VALUES (:sha256, :body) ON CONFLICT DO NOTHING"), {"sha256": sha256, "body": body}
-    )
+    sound = connection.execute(
+        sa.text("SELECT encode(sha256(body), 'hex') = sha256 FROM crfs.artefact WHERE sha256 = :sha256"), {"sha256": sha256}
+    ).scalar()
+    if sound is None:
+        connection.execute(
+            sa.text("INSERT INTO crfs.artefact (sha256, body) VALUES (:sha256, :body) ON CONFLICT DO NOTHING"),
+            {"sha256": sha256, "body": body},
+        )
+    elif not sound:
+        connection.execute(sa.text("SELECT crfs.mend_artefact(:body)"), {"body": body})
     return sha256
 
 

@@ -19,7 +19,8 @@ from crfs.errors import InvalidInput, ServiceUnavailable
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Connection as BulkConnection
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
+WHEN_DOWN = "see CRFS_STORE__URL, or unset it for the embedded one"
 _MIGRATION_LOCK = 0x63726673  # "crfs"
 _ALEMBIC = threading.Lock()  # its context is the process's, not the thread's
 
@@ -31,7 +32,7 @@ class Database:
     holds; definitions of relations and migrations run as ``crfs_owner``. Sessions are in UTC.
     """
 
-    def __init__(self, url: str, *, tenant_id: int = 1, actor: str = "unknown", pool_size: int = 8) -> None:
+    def __init__(self, url: str, *, tenant_id: int = 1, actor: str = "unknown", pool_size: int = 8, when_down: str = WHEN_DOWN) -> None:
         try:
             parsed = make_url(url)
         except sa.exc.ArgumentError:
@@ -39,6 +40,7 @@ class Database:
         if parsed.get_backend_name() != "postgresql":
             raise InvalidInput(f"the store is PostgreSQL, not {parsed.get_backend_name()}; write postgresql://user@host/database")
         self.url: URL = parsed.set(drivername="postgresql+psycopg")
+        self.when_down = when_down
         self.tenant_id = tenant_id
         self.actor = actor
         self._options = f"-c role=crfs_app -c crfs.tenant_id={tenant_id} -c timezone=UTC"
@@ -59,7 +61,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One snapshot for several statements: REPEATABLE READ, read only."""
-        with answering(), self.engine.connect() as plain:
+        with answering(self.when_down), self.engine.connect() as plain:
             connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield connection
@@ -67,7 +69,7 @@ class Database:
     @contextmanager
     def asking(self) -> Iterator[sa.Connection]:
         """One statement that needs no transaction around it: a third of the round trips, which is what a look-up's time goes to."""
-        with answering(), self.engine.connect() as plain:
+        with answering(self.when_down), self.engine.connect() as plain:
             yield plain.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -77,7 +79,7 @@ class Database:
         One that is not ``durable`` does not wait for the disk: a crash of the server may lose it, but never one that rests on it, since a
         later durable commit takes all earlier ones to the disk with it.
         """
-        with answering(), self.engine.begin() as connection:
+        with answering(self.when_down), self.engine.begin() as connection:
             if not durable:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
@@ -85,7 +87,7 @@ class Database:
     @contextmanager
     def owning(self) -> Iterator[sa.Connection]:
         """One transaction of the owner of the tables, for definitions of relations."""
-        with answering(), self.engine.begin() as connection:
+        with answering(self.when_down), self.engine.begin() as connection:
             connection.exec_driver_sql("SET LOCAL ROLE crfs_owner")
             yield connection
 
@@ -99,13 +101,13 @@ class Database:
             try:
                 connection = dbapi.connect(self._bulk_uri())
             except dbapi.Error as error:
-                raise unavailable(error) from None
+                raise unavailable(error, self.when_down) from None
         try:
             yield connection
             connection.rollback()
         except dbapi.OperationalError as error:
             connection.close()
-            raise unavailable(error) from error
+            raise unavailable(error, self.when_down) from error
         except BaseException:
             connection.close()
             raise
@@ -193,23 +195,26 @@ def ensure_schema(database: Database) -> None:
             connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})")
             connection.commit()
     except sa.exc.OperationalError as error:
-        raise unavailable(error) from None
+        raise unavailable(error, database.when_down) from None
     finally:
         plain.dispose()
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Turns what SQLAlchemy says of a server that cannot be used into the deliberate error."""
+def answering(when_down: str = WHEN_DOWN) -> Iterator[None]:
+    """Turns what SQLAlchemy says of a server that cannot be used, and of a value that no column can hold, into deliberate errors."""
     try:
         yield
     except sa.exc.OperationalError as error:
-        raise unavailable(error) from error
+        raise unavailable(error, when_down) from error
+    except sa.exc.DataError as error:
+        detail = str(error.orig).strip().splitlines()[0]
+        raise InvalidInput(f"PostgreSQL cannot take a value that was given: {detail}") from error
     except sa.exc.TimeoutError as error:
         raise ServiceUnavailable("every connection to PostgreSQL is busy; try again, or raise CRFS_STORE__POOL_SIZE") from error
 
 
-def unavailable(error: Exception) -> ServiceUnavailable | KeyboardInterrupt:
+def unavailable(error: Exception, when_down: str = WHEN_DOWN) -> ServiceUnavailable | KeyboardInterrupt:
     """The deliberate error for a PostgreSQL that cannot be used.
 
     A statement of the bulk driver that Ctrl-C cancelled is an interruption: the driver catches the signal and tells it as an error.
@@ -222,7 +227,7 @@ def unavailable(error: Exception) -> ServiceUnavailable | KeyboardInterrupt:
         return ServiceUnavailable(f"the disk of the store is full ({detail}); free some space and run the same command again")
     if str(getattr(getattr(error, "orig", None), "sqlstate", None) or "").startswith("40"):
         return ServiceUnavailable(f"PostgreSQL gave up a transaction because of another one ({detail}); run the same command again")
-    return ServiceUnavailable(f"PostgreSQL does not answer ({detail}); see CRFS_STORE__URL, or unset it for the embedded one")
+    return ServiceUnavailable(f"PostgreSQL does not answer ({detail}); {when_down}")
 
 
 def _version(connection: sa.Connection) -> str | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import DatasetDefinition, FactorDefinition, dataset_from_dict, digest, factor_from_dict, to_dict
-from crfs.errors import Conflict, InvalidInput
+from crfs.errors import Conflict, InvalidInput, VerificationFailed
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.store.relations import ensure_relation
@@ -24,23 +25,35 @@ _LAST = 2**62
 
 
 def define(
-    database: Database, datasets: Sequence[DatasetDefinition], factors: Sequence[FactorDefinition], *, at: datetime, source: str
+    database: Database,
+    datasets: Sequence[DatasetDefinition],
+    factors: Sequence[FactorDefinition],
+    *,
+    at: datetime,
+    source: str,
+    tell: Callable[[str], None] | None = None,
 ) -> int | None:
     """Put definitions in force; those that say nothing new are left out. The batch, or None where nothing is new.
 
     A dataset keeps its columns: one that is dropped, or changes its type, entity kind or scope, is a :class:`~crfs.errors.Conflict`.
+    One that somebody altered in the store is put in force anew, which the batch gives as its reason and ``tell`` is told.
     """
     with database.reading() as connection:
-        fresh = _fresh(_in_force(connection), datasets, factors)
+        current, altered = _sound(connection)
+        fresh = _fresh(current, datasets, factors)
     if not fresh:
         return None
+    again = sorted(altered & {_name_of(definition) for definition in fresh})
+    reason = f"what the store had of {', '.join(again)} was altered: crfs verify tells what else is" if again else None
+    if reason is not None and tell is not None:
+        tell(f"put in force anew: {reason}")
     for definition in fresh:
         if isinstance(definition, DatasetDefinition):
             ensure_relation(database, definition)
     try:
-        with publication(database, BatchNote(kind=BatchKind.DEFINE, at=at, source=source)) as batch:
+        with publication(database, BatchNote(kind=BatchKind.DEFINE, at=at, source=source, reason=reason)) as batch:
             # Compared again under the lock: another process may just have put the same definitions in force, or others.
-            fresh = _fresh(_in_force(batch.connection), datasets, factors)
+            fresh = _fresh(_sound(batch.connection)[0], datasets, factors)
             if not fresh:
                 raise _NothingNew
             batch.connection.execute(
@@ -51,7 +64,7 @@ def define(
                 [
                     {
                         "kind": "dataset" if isinstance(definition, DatasetDefinition) else "factor",
-                        "name": definition.name if isinstance(definition, DatasetDefinition) else definition.mnemonic,
+                        "name": _name_of(definition),
                         "batch_id": batch.batch_id,
                         "sha256": digest(definition),
                         "body": json.dumps(to_dict(definition)),
@@ -84,12 +97,62 @@ def catalogue_at(database: Database, batch_id: int) -> Catalogue:
         return _in_force(connection, batch_id)
 
 
-def _in_force(connection: sa.Connection, batch_id: int = _LAST) -> Catalogue:
+def altered_definitions(connection: sa.Connection) -> list[tuple[str, str]]:
+    """Definitions whose body has not the hash that it was put in force with: words for each, and the dataset that it is about."""
+    found = []
+    for row in connection.exec_driver_sql(
+        "SELECT kind, name, batch_id, sha256, body, body->>'dataset' AS dataset FROM crfs.definition ORDER BY batch_id, kind, name"
+    ):
+        if _digest_of(row.kind, row.body) != row.sha256:
+            dataset = row.name if row.kind == "dataset" else str(row.dataset)
+            found.append((f"the definition of {row.kind} {row.name} is not what batch {row.batch_id} put in force", dataset))
+    return found
+
+
+def _digest_of(kind: str, body: dict[str, Any]) -> str | None:
+    """The hash of a definition's body; None where it is no definition any more."""
+    try:
+        return digest(_read(kind, body))
+    except _UNREADABLE:
+        return None
+
+
+_UNREADABLE = (InvalidInput, KeyError, TypeError, ValueError, AttributeError)
+"""What reading a definition from JSON of any shape may raise."""
+
+
+def _read(kind: str, body: dict[str, Any]) -> DatasetDefinition | FactorDefinition:
+    return dataset_from_dict(body) if kind == "dataset" else factor_from_dict(body)
+
+
+def _name_of(definition: DatasetDefinition | FactorDefinition) -> str:
+    return definition.name if isinstance(definition, DatasetDefinition) else definition.mnemonic
+
+
+def _sound(connection: sa.Connection) -> tuple[Catalogue, set[str]]:
+    """The definitions in force that are what was put in force, and the names of the others."""
+    datasets: dict[str, DatasetDefinition] = {}
+    factors: dict[str, FactorDefinition] = {}
+    altered: set[str] = set()
+    for row in connection.execute(_IN_FORCE, {"batch_id": _LAST}):
+        if _digest_of(row.kind, row.body) != row.sha256:
+            altered.add(row.name)
+        elif row.kind == "dataset":
+            datasets[row.name] = dataset_from_dict(row.body)
+        else:
+            factors[row.name] = factor_from_dict(row.body)
+    return Catalogue(datasets=datasets, factors=factors), altered
+
+
+def _in_force(connection: sa.Connection, batch_id: int) -> Catalogue:
     rows = connection.execute(_IN_FORCE, {"batch_id": batch_id}).all()
-    return Catalogue(
-        datasets={row.name: dataset_from_dict(row.body) for row in rows if row.kind == "dataset"},
-        factors={row.name: factor_from_dict(row.body) for row in rows if row.kind == "factor"},
-    )
+    try:
+        return Catalogue(
+            datasets={row.name: dataset_from_dict(row.body) for row in rows if row.kind == "dataset"},
+            factors={row.name: factor_from_dict(row.body) for row in rows if row.kind == "factor"},
+        )
+    except _UNREADABLE as error:
+        raise VerificationFailed(f"a definition in the store cannot be read ({error}): it was altered; crfs verify names it") from error
 
 
 def _fresh(

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from crfs.credit.definitions import DatasetDefinition, Scope
 from crfs.store.database import Database
+from crfs.store.digests import ENTITY
 
 PUBLIC_TENANT = 0
 
@@ -41,8 +42,9 @@ def _register(database: Database, owner: tuple[int, str], keys: list[str]) -> No
     with database.writing() as connection:
         connection.execute(
             sa.text(
-                "INSERT INTO crfs.entity (tenant_id, kind, natural_key) SELECT :tenant_id, :kind, k FROM unnest(CAST(:keys AS text[])) AS k "
-                "ON CONFLICT DO NOTHING"
+                f"INSERT INTO crfs.entity (entity_id, tenant_id, kind, natural_key, digest) OVERRIDING SYSTEM VALUE SELECT *, {ENTITY} FROM ("
+                "SELECT nextval('crfs.entity_entity_id_seq') AS entity_id, CAST(:tenant_id AS integer) AS tenant_id, CAST(:kind AS text) AS kind, "
+                "k AS natural_key FROM unnest(CAST(:keys AS text[])) AS k) AS fresh ON CONFLICT DO NOTHING"
             ),
             values,
         )

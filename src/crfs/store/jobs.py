@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -229,6 +229,30 @@ def retire_lapsed(database: Database, *, at: datetime, grace: timedelta) -> int:
                 "WHERE job_id IN (SELECT job_id FROM crfs.job WHERE state = 'running' AND lease_until < :before FOR UPDATE SKIP LOCKED)"
             ),
             {"at": at, "before": at - grace},
+        )
+    return ended.rowcount
+
+
+def retire_dead(database: Database, *, at: datetime, is_dead: Callable[[str], bool], queue_again: Collection[str] = ()) -> int:
+    """End running jobs whose holder is certainly dead, whatever their lease says: nobody works on them. How many there were.
+
+    Those of the kinds of ``queue_again``, which workers claim, go back into the queue unless they have been tried three times already, or
+    were asked to stop; the others have failed.
+    """
+    with database.writing(durable=False) as connection:
+        held = connection.exec_driver_sql("SELECT DISTINCT lease_holder FROM crfs.job WHERE state = 'running' AND lease_holder IS NOT NULL")
+        dead = [holder for holder in held.scalars() if is_dead(holder)]
+        if not dead:
+            return 0
+        again = "kind = ANY(:again) AND attempts < 3 AND NOT cancel_requested"
+        ended = connection.execute(
+            sa.text(
+                f"UPDATE crfs.job SET state = CASE WHEN {again} THEN 'queued' WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END, "
+                f"finished_at = CASE WHEN {again} THEN NULL ELSE CAST(:at AS timestamptz) END, lease_until = NULL, "
+                f"error = CASE WHEN {again} THEN NULL ELSE 'its process (' || lease_holder || ') is dead; run the same command again' END "
+                "WHERE state = 'running' AND lease_holder = ANY(:dead)"
+            ),
+            {"at": at, "dead": dead, "again": list(queue_again)},
         )
     return ended.rowcount
 

@@ -9,6 +9,10 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from crfs.store.database import Database
+from crfs.store.definitions import altered_definitions
+from crfs.store.digests import altered as altered_books
+from crfs.store.digests import altered_entities
+from crfs.store.relations import rows_of_entities
 
 _RUNS_BELOW = (
     "WITH RECURSIVE below (run_id, parent) AS (SELECT CAST(:run_id AS text), CAST(NULL AS text) UNION "
@@ -57,16 +61,21 @@ class PayloadNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """The closed chain of a run; ``dangling`` counts edges that lead to nothing."""
+    """The closed chain of a run; ``dangling`` counts edges that lead to nothing, ``altered`` says what of it is not what was written."""
 
     runs: Sequence[RunNode]
     batches: Sequence[BatchNode]
     payloads: Sequence[PayloadNode]
     dangling: int
+    altered: Sequence[str]
 
 
 def lineage(database: Database, run_id: str) -> Lineage:
-    """Everything that a run rests on, its inputs' inputs included; the payloads' hashes are computed anew."""
+    """Everything that a run rests on, its inputs' inputs included.
+
+    The payloads' hashes are computed anew, and what the books say of the chain's runs, batches, entities and definitions is compared with
+    their digests. The rows themselves are not read: that is :func:`crfs.store.verification.verify_store`.
+    """
     parameters = {"run_id": run_id}
     with database.reading() as connection:
         runs = connection.execute(
@@ -99,13 +108,42 @@ def lineage(database: Database, run_id: str) -> Lineage:
             ),
             parameters,
         ).all()
+        altered = _altered(
+            connection, [row.run_id for row in runs if row.kind is not None], [(row.dataset, row.batch_id) for row in batches]
+        )
     dangling = sum(row.kind is None for row in runs) + sum(row.kind is None for row in batches) + sum(row.state is None for row in payloads)
     return Lineage(
         runs=[RunNode(**row._mapping) for row in runs if row.kind is not None],
         batches=[BatchNode(**row._mapping) for row in batches if row.kind is not None],
         payloads=[PayloadNode(**row._mapping) for row in payloads if row.state is not None],
         dangling=dangling,
+        altered=altered,
     )
+
+
+def _altered(connection: sa.Connection, runs: Sequence[str], batches: Sequence[tuple[str, int]]) -> list[str]:
+    """What of a chain is not what was written, in words."""
+    of_models = connection.execute(
+        sa.text("SELECT batch_id FROM crfs.model_version WHERE run_id = ANY(:runs)"), {"runs": list(runs)}
+    ).scalars()
+    found = [str(item) for item in altered_books(connection, batches={*(number for _, number in batches), *of_models}, runs=runs)]
+    if entities := altered_entities(connection):
+        touched = rows_of_entities(connection, list(entities), datasets={dataset for dataset, _ in batches})
+        found += [words for entity, words in entities.items() if touched.get(entity, set()) & set(batches)]
+    datasets = {dataset for dataset, _ in batches}
+    found += [words for words, dataset in altered_definitions(connection) if dataset in datasets]
+    return found
+
+
+def runs_above(connection: sa.Connection, *, batches: Sequence[int] = (), runs: Sequence[str] = ()) -> list[str]:
+    """The runs that rest on batches or on other runs, directly or through runs; ``runs`` themselves are among them."""
+    query = sa.text(
+        "WITH RECURSIVE above (run_id) AS (SELECT run_id FROM crfs.run_input WHERE kind = 'batch' AND reference = ANY(CAST(:batches AS text[])) "
+        "UNION SELECT unnest(CAST(:runs AS text[])) "
+        "UNION SELECT i.run_id FROM above AS a JOIN crfs.run_input AS i ON i.kind = 'run' AND i.reference = a.run_id) "
+        "SELECT run_id FROM above ORDER BY run_id"
+    )
+    return list(connection.execute(query, {"batches": [str(number) for number in batches], "runs": list(runs)}).scalars())
 
 
 def runs_on_payloads(database: Database, hashes: Sequence[str]) -> dict[str, list[str]]:

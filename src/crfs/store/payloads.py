@@ -32,15 +32,28 @@ class FetchNote:
 
 
 def land(database: Database, body: bytes, note: FetchNote) -> str:
-    """Keep the bytes before anything is made of them; the same bytes again add a fetch, not a payload. Their SHA-256 is answered."""
+    """Keep the bytes before anything is made of them; the same bytes again add a fetch, not a payload. Their SHA-256 is answered.
+
+    They take the place of bytes under their hash that are damaged, or have expired.
+    """
     sha256 = hashlib.sha256(body).hexdigest()
     with database.writing(durable=False) as connection:
-        connection.execute(
+        sound = connection.execute(
             sa.text(
-                "INSERT INTO crfs.payload (sha256, byte_count, body, landed_at) VALUES (:sha256, :byte_count, :body, :at) ON CONFLICT DO NOTHING"
+                "SELECT coalesce(encode(sha256(body), 'hex') = sha256 AND byte_count = length(body), false) FROM crfs.payload WHERE sha256 = :sha256"
             ),
-            {"sha256": sha256, "byte_count": len(body), "body": body, "at": note.fetched_at},
-        )
+            {"sha256": sha256},
+        ).scalar()
+        if sound is None:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO crfs.payload (sha256, byte_count, body, landed_at) VALUES (:sha256, :byte_count, :body, :at) "
+                    "ON CONFLICT DO NOTHING"
+                ),
+                {"sha256": sha256, "byte_count": len(body), "body": body, "at": note.fetched_at},
+            )
+        elif not sound:
+            connection.execute(sa.text("SELECT crfs.mend_payload(:body)"), {"body": body})
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.fetch (source, stream, sha256, url, status, headers, classification, parser_version, started_at, fetched_at, "
@@ -78,7 +91,9 @@ def payload(database: Database, sha256: str) -> bytes:
         raise NotFound(f"the payload {sha256} has expired: its bytes are gone, its hash and its fetches are kept")
     body = bytes(row.body)
     if hashlib.sha256(body).hexdigest() != sha256:
-        raise VerificationFailed(f"the payload {sha256} is damaged: its bytes have another hash; restore it from a backup")
+        raise VerificationFailed(
+            f"the payload {sha256} is damaged: its bytes have another hash; land it again, or restore it from a backup"
+        )
     return body
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.database import Database
+from crfs.store.digests import keep_batch_digest
 
 
 class BatchKind(Enum):
@@ -118,6 +119,7 @@ def publication(database: Database, note: BatchNote) -> Iterator[Publication]:
                 [{"batch_id": head.batch_id, "sha256": sha256, "dataset": dataset} for sha256, dataset in note.origins],
             )
         yield Publication(connection=connection, batch_id=head.batch_id, recorded_at=head.recorded_at, previous=head.batch_id - 1)
+        keep_batch_digest(connection, head.batch_id, tenant_id=database.tenant_id)
 
 
 def _check_fence(connection: sa.Connection, fence: Fence) -> None:

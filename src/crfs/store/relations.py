@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
@@ -46,6 +46,22 @@ def ensure_relation(database: Database, definition: DatasetDefinition) -> None:
             for statement in _statements(definition, _lacking(connection, definition)):
                 connection.exec_driver_sql(statement)
     database.remember_relation(definition.name, digest(definition))
+
+
+def rows_of_entities(
+    connection: sa.Connection, entities: Sequence[int], *, datasets: Collection[str] | None = None
+) -> dict[int, set[tuple[str, int]]]:
+    """The datasets and batches that have rows of entities, by entity; of ``datasets`` alone where they are named."""
+    found: dict[int, set[tuple[str, int]]] = {}
+    for name in connection.exec_driver_sql("SELECT DISTINCT dataset FROM crfs.batch_dataset ORDER BY dataset").scalars().all():
+        if datasets is None or name in datasets:
+            rows = connection.execute(
+                sa.text(f"SELECT DISTINCT entity_id, batch_id FROM {relation(name)} WHERE entity_id = ANY(:entities)"),
+                {"entities": entities},
+            )
+            for row in rows:
+                found.setdefault(row.entity_id, set()).add((name, row.batch_id))
+    return found
 
 
 def _lacking(connection: sa.Connection, definition: DatasetDefinition) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from crfs.errors import NotFound, VerificationFailed
 from crfs.store.artefacts import keep_artefact
 from crfs.store.database import Database
+from crfs.store.digests import keep_run_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,11 @@ _COLUMNS = (
 )
 
 
+def specification_digest(specification: Mapping[str, Any]) -> str:
+    """SHA-256 of a specification's canonical JSON."""
+    return hashlib.sha256(json.dumps(specification, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 def keep_run(connection: sa.Connection, run: Run, result: bytes, inputs: RunInputs, *, tenant_id: int) -> None:
     """Keep a run, its result's bytes and what it rests on, on an open transaction."""
     if keep_artefact(connection, result) != run.result_sha256:
@@ -84,6 +91,7 @@ def keep_run(connection: sa.Connection, run: Run, result: bytes, inputs: RunInpu
                 for kind, reference, dataset in sorted(set(rows))
             ],
         )
+    keep_run_digest(connection, run.run_id, tenant_id=tenant_id)
 
 
 def run(database: Database, run_id: str) -> Run:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,30 +92,63 @@ def list_portfolios(session: Session, *, batch_id: int | None = None) -> pl.Data
     from crfs.bitemporal.resolve import as_of
 
     reader = session.reader(session.pin().batch_id if batch_id is None else batch_id)
+    if DATASET not in reader.catalogue.datasets:  # before the first definitions there was no book either
+        texts = dict.fromkeys(("file_name", "file_format", "sha256"), pl.String)
+        return pl.DataFrame(schema={"portfolio": pl.String, "valid_time": pl.Datetime("us", "UTC"), "facilities": pl.Int64, **texts})
     known = as_of(reader.rows(DATASET)).sort("entity", "valid_time").unique("entity", keep="last", maintain_order=True)
     return known.select(pl.col("entity").alias("portfolio"), "valid_time", "facilities", "file_name", "file_format", "sha256")
 
 
-def named_book(session: Session, name: str, *, batch_id: int | None = None) -> dict[str, Any]:
-    """What a run keeps of a book that was loaded under a name; no file is ever looked for."""
+def show_portfolio(session: Session, name: str, *, batch_id: int | None = None) -> dict[str, Any]:
+    """The newest book under a name: what :func:`list_portfolios` has of it."""
     found = list_portfolios(session, batch_id=batch_id).filter(portfolio=name)
     if found.is_empty():
         raise NotFound(f"no portfolio is called {name!r}; crfs portfolio list shows the names")
-    row = found.row(0, named=True)
-    return {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name}
+    return found.row(0, named=True)
 
 
-def book_specification(session: Session, name_or_file: str, *, batch_id: int | None = None) -> dict[str, Any]:
-    """What a run keeps of a book: a name that was loaded, or a file, which is landed now."""
-    try:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """A book of facilities as bytes; ``name`` is what it was loaded under, None where the bytes came with the question."""
+
+    body: bytes
+    file_format: str
+    file_name: str
+    name: str | None = None
+
+    def table(self) -> pl.DataFrame:
+        """The rows as they came."""
+        from crfs.credit.portfolio import FileFormat, read_portfolio
+
+        return read_portfolio(self.body, file_format=FileFormat(self.file_format))
+
+    def keep(self, session: Session) -> dict[str, Any]:
+        """What a run keeps of the book; bytes that are not under a name are landed now."""
+        if self.name is None:
+            return {"kind": "payload", "sha256": land_book(session, self.body, Path(self.file_name)), "format": self.file_format}
+        return {"kind": "payload", "sha256": hashlib.sha256(self.body).hexdigest(), "format": self.file_format, "name": self.name}
+
+
+def book_of_bytes(body: bytes, *, file_name: str) -> Book:
+    """A book that came with the question; its first bytes tell Parquet from CSV."""
+    return Book(body=body, file_format="parquet" if body[:4] == b"PAR1" else "csv", file_name=file_name)
+
+
+def named_book(session: Session, name: str, *, batch_id: int) -> Book:
+    """The newest book under a name, as the store had it at a batch; no file is ever looked for."""
+    row = show_portfolio(session, name, batch_id=batch_id)
+    return Book(body=session.landed(row["sha256"]), file_format=row["file_format"], file_name=row["file_name"], name=name)
+
+
+def find_book(session: Session, name_or_file: str, *, batch_id: int) -> Book:
+    """A book that was loaded under a name by a batch, else the file."""
+    if not list_portfolios(session, batch_id=batch_id).filter(portfolio=name_or_file).is_empty():
         return named_book(session, name_or_file, batch_id=batch_id)
-    except NotFound:
-        pass
     file = Path(name_or_file)
     if not file.exists():
         raise NotFound(f"no portfolio is called {name_or_file!r}, and there is no such file; crfs portfolio list shows the names")
     body, file_format = read_book_file(file)
-    return {"kind": "payload", "sha256": land_book(session, body, file), "format": str(file_format)}
+    return Book(body=body, file_format=str(file_format), file_name=file.name)
 
 
 def read_book_file(file: Path) -> tuple[bytes, Any]:
@@ -137,9 +172,8 @@ def check_cells(book: pl.DataFrame) -> None:
     """Refuse a book with a wrong cell: types, ranges, facilities that are there twice, columns that nobody knows."""
     from crfs.credit.schemas import PORTFOLIO
     from crfs.quality.checks import Checked, check_columns
-    from crfs.workflows.book_columns import columns_of_a_book
 
-    typed, faults = check_columns(columns_of_a_book(book), PORTFOLIO, allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
+    typed, faults = check_columns(book, PORTFOLIO, allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
     Checked(accepted=typed.filter(~faults.bad), rejected=faults.table()).require_all("the book")
 
 

@@ -30,7 +30,7 @@ def economy_of(reader: Reader, catalogue: Catalogue) -> pl.DataFrame:
         rows = as_of(reader.rows(factor.dataset, columns=[factor.column], entities=[str(factor.entity)]))
         if rows.is_empty():
             raise NotYetKnown(f"the bureau is driven by {mnemonic}, and the store has none: crfs ingest packaged brings it")
-        return rows.select(month=pl.col("valid_time").dt.date(), value=pl.col(factor.column) * factor.scale).sort("month")
+        return rows.select(month=pl.col("valid_time").dt.date(), value=factor.value_of(pl.col(factor.column))).sort("month")
 
     spread = series("us.credit_spread_baa_aaa").rename({"value": "credit_spread"})
     quarterly = series("us.unemployment_rate_quarterly").rename({"value": "unemployment_rate"})

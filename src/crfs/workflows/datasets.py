@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from crfs.errors import InvalidInput
+from crfs.workflows.observations import recorded_state
 from crfs.workflows.rights import forbidden_entities
 from crfs.workflows.session import Session
-from crfs.workflows.times import parse_question
 
 
 def define_datasets(session: Session, file: Path) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def export_dataset(session: Session, name: str, out: Path, *, recorded_as_of: st
     from crfs.credit.definitions import to_dict
     from crfs.features.training_set import canonical_parquet
 
-    pin = session.pin(parse_question(recorded_as_of, what="recorded_as_of") if recorded_as_of else None)
+    pin = session.pin(recorded_state(recorded_as_of))
     reader = session.reader(pin.batch_id)
     definition = reader.catalogue.dataset(name)
     left_out = forbidden_entities(reader.catalogue, name)

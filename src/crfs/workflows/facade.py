@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -89,7 +89,7 @@ class Store:
 
         return demo(self.session, progress=progress)
 
-    def replay(self, run_id: str, *, recorded_as_of: str | datetime | int | None = None, progress: Progress = no_progress) -> Replay:
+    def replay(self, run_id: str, *, recorded_as_of: str | date | int | None = None, progress: Progress = no_progress) -> Replay:
         """Compute a result again and compare it to the byte."""
         from crfs.workflows.replaying import replay_run
 
@@ -143,15 +143,15 @@ class Factors:
         entity: str | None = None,
         start: str | None = None,
         end: str | None = None,
-        as_of: str | datetime | None = None,
-        recorded_as_of: str | datetime | None = None,
+        as_of: str | date | None = None,
+        recorded_as_of: str | date | int | None = None,
     ) -> FactorHistory:
         """A factor's history as known at a time; ``.table`` is the polars table."""
         from crfs.workflows.factors import factor_history
 
         return factor_history(self._session, mnemonic, entity=entity, start=start, end=end, as_of=as_of, recorded_as_of=recorded_as_of)
 
-    def vintages(self, mnemonic: str, *, entity: str | None = None, recorded_as_of: str | datetime | None = None) -> FactorVintages:
+    def vintages(self, mnemonic: str, *, entity: str | None = None, recorded_as_of: str | date | int | None = None) -> FactorVintages:
         """When a factor became known; ``.table`` is the polars table."""
         from crfs.workflows.factors import factor_vintages
 
@@ -246,7 +246,7 @@ class Models:
         specification: Mapping[str, Any] | Path | str,
         *,
         label: str | None = None,
-        recorded_as_of: str | datetime | None = None,
+        recorded_as_of: str | date | int | None = None,
         progress: Progress = no_progress,
     ) -> dict[str, Any]:
         """Fit, validate and register a model: ``pd``, ``lgd`` or ``ead`` as shipped, a TOML file, or its content."""
@@ -276,7 +276,7 @@ class Models:
 
         return promote_model(self._session, model, version, reason=reason)
 
-    def score(self, model: str, file: Path | str, *, version: int | None = None, at: str | datetime | None = None) -> dict[str, Any]:
+    def score(self, model: str, file: Path | str, *, version: int | None = None, at: str | date | None = None) -> dict[str, Any]:
         """Score the obligors or facilities of a file."""
         from crfs.workflows.models import score_file
 
@@ -314,8 +314,8 @@ class Portfolio:
         max_scenarios: int | None = None,
         default_ccf: float | None = None,
         models: Sequence[str] | None = None,
-        as_of: str | None = None,
-        recorded_as_of: str | datetime | None = None,
+        as_of: str | date | None = None,
+        recorded_as_of: str | date | int | None = None,
         label: str | None = None,
         progress: Progress = no_progress,
     ) -> dict[str, Any]:

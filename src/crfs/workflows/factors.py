@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
@@ -12,8 +12,6 @@ from crfs.workflows.session import Session
 from crfs.workflows.times import parse_day
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import polars as pl
 
     from crfs.credit.definitions import FactorDefinition
@@ -149,8 +147,8 @@ def factor_history(
     entity: str | None = None,
     start: str | None = None,
     end: str | None = None,
-    as_of: str | datetime | None = None,
-    recorded_as_of: str | datetime | None = None,
+    as_of: str | date | None = None,
+    recorded_as_of: str | date | int | None = None,
 ) -> FactorHistory:
     """The values of a factor as known at ``as_of`` (now, where it is None), in the state of the store at ``recorded_as_of``.
 
@@ -180,7 +178,7 @@ def factor_history(
 
 
 def factor_vintages(
-    session: Session, mnemonic: str, *, entity: str | None = None, recorded_as_of: str | datetime | None = None
+    session: Session, mnemonic: str, *, entity: str | None = None, recorded_as_of: str | date | int | None = None
 ) -> FactorVintages:
     """The knowledge times of a factor: ``knowledge_time``, ``values`` that came or changed then, ``first_valid_time``, ``last_valid_time``."""
     import polars as pl
@@ -206,7 +204,7 @@ def factor_vintages(
 
 
 def _entity_of(
-    session: Session, mnemonic: str, entity: str | None, recorded_as_of: str | datetime | None
+    session: Session, mnemonic: str, entity: str | None, recorded_as_of: str | date | int | None
 ) -> tuple[Pin, FactorDefinition, str]:
     """The state, the factor, and the one entity that a question is about."""
     pin = session.pin(recorded_state(recorded_as_of))
@@ -223,5 +221,5 @@ def _days(start: str | None, end: str | None) -> tuple[date | None, date | None]
     first = parse_day(start, what="start") if start else None
     last = parse_day(end, what="end") if end else None
     if first is not None and last is not None and last < first:
-        raise InvalidInput(f"end {last} lies before start {first}")
+        raise InvalidInput(f"end {last} lies before start {first}", argument="end")
     return first, last

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from crfs.errors import Conflict, CrfsError, QuotaExhausted
+from crfs.workflows.holders import holder
 from crfs.workflows.session import Progress, Session, no_progress
 
 if TYPE_CHECKING:
@@ -77,8 +76,10 @@ class JobContext:
             while not self._stop.wait(BEAT_SECONDS):
                 try:
                     self.beat()
+                except Conflict:
+                    return  # the lease is another worker's now
                 except CrfsError:
-                    return
+                    continue  # a server that does not answer may do so at the next beat, long before the lease has run out
 
         thread = threading.Thread(target=keep, name="crfs-lease", daemon=True)
         thread.start()
@@ -134,8 +135,3 @@ def do_job(
         raise
     finish(session.database, job.fence, state="succeeded", at=session.clock.now(), outcome=outcome.to_dict())
     return outcome
-
-
-def holder() -> str:
-    """Who holds a lease: host and process."""
-    return f"{socket.gethostname()}:{os.getpid()}"

@@ -130,7 +130,7 @@ def _finding(reader: StoreReader, table: pl.DataFrame, factor: FeatureFactor, ro
     at: datetime = (end_of_day(observed, zone) if observed.dtype == pl.Date else observed)[0]
     entity = definition.entity or str(table[factor.entity][row])
     history = reader.rows(definition.dataset, columns=[definition.column], entities=[entity])
-    told = pl.col(definition.column) * definition.scale if definition.scale != 1.0 else pl.col(definition.column)
+    told = definition.value_of(pl.col(definition.column))
     same = history.clear() if value is None else history.filter(told == value, pl.col("knowledge_time") > at)
     return {
         "row": row + 1,

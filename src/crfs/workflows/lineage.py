@@ -11,7 +11,8 @@ from crfs.workflows.session import Session
 def trace(session: Session, run_id: str) -> dict[str, Any]:
     """What a run rests on: ``runs``, ``batches`` and ``payloads``, with how many edges lead to nothing (``dangling``) and which bytes are damaged.
 
-    The payloads' hashes are computed anew; ``sound`` says that the chain is closed and every byte that is kept has the right hash.
+    The payloads' hashes are computed anew, and ``altered`` says in words what the books say otherwise than when it was written; ``sound`` says
+    that the chain is closed, nothing of it is altered, and every byte that is kept has the right hash.
     """
     from crfs.store.lineage import lineage
     from crfs.store.runs import run as find
@@ -33,5 +34,6 @@ def trace(session: Session, run_id: str) -> dict[str, Any]:
         "payloads": [asdict(node) for node in chain.payloads],
         "dangling": chain.dangling,
         "damaged": damaged,
-        "sound": not chain.dangling and not damaged,
+        "altered": list(chain.altered),
+        "sound": not chain.dangling and not damaged and not chain.altered,
     }

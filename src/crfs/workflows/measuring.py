@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
-from crfs.workflows.book_columns import columns_of_a_book
+from crfs.workflows.books import find_book
+from crfs.workflows.observations import recorded_state
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from crfs.credit.factor_model import FactorModel
 
 PACKAGED_FACTOR_MODEL = "us_credit"
 
@@ -34,8 +33,8 @@ def risk(
     max_scenarios: int | None = None,
     default_ccf: float | None = None,
     models: Sequence[str] | None = None,
-    as_of: str | None = None,
-    recorded_as_of: str | datetime | None = None,
+    as_of: str | date | None = None,
+    recorded_as_of: str | date | int | None = None,
     label: str | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
@@ -44,15 +43,11 @@ def risk(
     ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs; ``copula`` overrides its own.
     ``models`` names the champions that fill blank cells (None: those that there are; empty: none).
     """
-    from crfs.credit.factor_model import FactorModel
-    from crfs.models.canonical import canonical_json
-    from crfs.workflows.portfolio_risk import champions, measure_portfolio
+    from crfs.workflows.portfolio_risk import measure_portfolio
 
     content = dict(read_factor_model(factor_model))
     if copula is not None:
         content["copula"] = copula
-    fillers = champions(session) if models is None else list(models)
-    check_book(session, str(book), FactorModel.from_json(canonical_json(content)), fillers=fillers, default_ccf=default_ccf)
     options = {
         "confidences": None if confidences is None else list(confidences),
         "method": method,
@@ -66,9 +61,9 @@ def risk(
         str(book),
         content,
         options=options,
-        models=fillers,
+        models=models,
         as_of=None if as_of is None else parse_question(as_of, what="as_of").isoformat(),
-        recorded_as_of=parse_question(recorded_as_of, what="recorded_as_of") if isinstance(recorded_as_of, str) else recorded_as_of,
+        recorded_as_of=recorded_state(recorded_as_of),
         label=label,
         progress=progress,
     )
@@ -83,17 +78,30 @@ def portfolios(session: Session) -> list[dict[str, Any]]:
 
 
 def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[str, Any]:
-    """How a book's exposure is spread over obligors and over the names in its sector, region, rating and group columns."""
-    from crfs.credit.schemas import PORTFOLIO
-    from crfs.quality.checks import check_columns
-    from crfs.quality.portfolio import with_ead
+    """How a book's exposure is spread over obligors and over the names in its sector, region, rating and group columns.
 
-    table = columns_of_a_book(_book_table(session, str(book)))
+    Where ``ead`` is blank it is made as the risk run makes it.
+    """
+    from crfs.credit.schemas import PORTFOLIO
+    from crfs.quality.checks import Checked, check_columns
+    from crfs.workflows.filling import Filler
+    from crfs.workflows.portfolio_risk import fillers
+
+    batch_id = session.pin().batch_id
+    table = find_book(session, str(book), batch_id=batch_id).table()
     typed, faults = check_columns(table, PORTFOLIO, allow_blank=("pd_12m", "lgd"))
-    typed = with_ead(table, typed, faults, None)
-    _refuse(str(book), faults.table())
+    models = fillers(session, None, batch_id=batch_id)
+    filler = Filler(session=session, reader=session.reader(batch_id), models=models, at=None)
+    typed = filler.ead(table, typed, faults)
+    Checked(accepted=typed.filter(~faults.bad), rejected=faults.table()).require_all(str(book))
     by = {name: _spread(typed, name, top) for name in ("obligor_id", "sector", "region", "rating", "group") if name in typed.columns}
-    return {"portfolio": str(book), "facilities": typed.height, "total_ead": float(typed["ead"].sum()), "by": by}
+    return {
+        "portfolio": str(book),
+        "facilities": typed.height,
+        "total_ead": float(typed["ead"].sum()),
+        "origins": filler.origins,
+        "by": by,
+    }
 
 
 def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -118,54 +126,6 @@ def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[s
     if not isinstance(content, dict):
         raise InvalidInput(f"{file}: a factor model is a JSON object with factors, correlation, groups and copula")
     return content
-
-
-def check_book(
-    session: Session, book: str, factor_model: FactorModel, *, fillers: Sequence[str] = (), default_ccf: float | None = None
-) -> None:
-    """Refuse a book with rows that cannot be measured, before anything is written; cells that a model fills may be blank."""
-    from crfs.credit.schemas import Reason
-    from crfs.quality.portfolio import validate_portfolio
-
-    table = _book_table(session, book)
-    blanks = [column for name, column in (("pd", "pd_12m"), ("lgd", "lgd")) if name in fillers]
-    if "ead" in fillers and "drawn" in table.columns:
-        # What the EAD model will say is not known yet; any conversion factor stands for it while the other cells are checked.
-        default_ccf = 0.0 if default_ccf is None else default_ccf
-    checked = validate_portfolio(columns_of_a_book(table), factor_model, allow_blank=blanks, default_ccf=default_ccf)
-    if checked.rejected.height:
-        missing = checked.rejected.filter(reason=Reason.MISSING.value)
-        hint = "" if missing.is_empty() or fillers else "; blank pd_12m and lgd are filled where models were trained and promoted"
-        _refuse(book, checked.rejected, hint=hint)
-
-
-def _book_table(session: Session, book: str) -> pl.DataFrame:
-    from crfs.credit.portfolio import FileFormat, read_portfolio
-    from crfs.store.payloads import payload
-    from crfs.workflows.books import list_portfolios, read_book_file
-
-    found = list_portfolios(session).filter(portfolio=book)
-    if found.height:
-        row = found.row(0, named=True)
-        return read_portfolio(payload(session.database, row["sha256"]), file_format=FileFormat(row["file_format"]))
-    file = Path(book)
-    if not file.exists():
-        raise NotFound(f"no portfolio is called {book!r}, and there is no such file; crfs portfolio list shows the names")
-    body, file_format = read_book_file(file)
-    return read_portfolio(body, file_format=file_format)
-
-
-def _refuse(book: str, rejected: pl.DataFrame, *, hint: str = "") -> None:
-    from crfs.errors import Problem
-
-    if rejected.is_empty():
-        return
-    problems = tuple(
-        Problem(row=item["row"], column=item["column"], reason=str(item["reason"]), detail=str(item["detail"]))
-        for item in rejected.to_dicts()
-    )
-    rows = rejected["row"].n_unique()
-    raise InvalidInput(f"{book}: {rows} row{'s' if rows != 1 else ''} cannot be measured; nothing was kept{hint}", problems=problems)
 
 
 def _spread(typed: pl.DataFrame, name: str, top: int) -> dict[str, Any]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.observations import recorded_state
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from crfs.store.registry import ModelVersion
 
 PACKAGED = ("pd", "lgd", "ead")
@@ -70,14 +73,14 @@ def train_model(
     session: Session,
     specification: Mapping[str, Any],
     *,
-    recorded_as_of: str | datetime | None = None,
+    recorded_as_of: str | date | int | None = None,
     label: str | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Fit, validate and register a model; the answer is its version, nobody's champion yet."""
     from crfs.workflows.training import train
 
-    pinned = parse_question(recorded_as_of, what="recorded_as_of") if isinstance(recorded_as_of, str) else recorded_as_of
+    pinned = recorded_state(recorded_as_of)
     return version_document(train(session, specification, recorded_as_of=pinned, label=label, progress=progress))
 
 
@@ -117,18 +120,17 @@ def promote_model(session: Session, model: str, version: int, *, reason: str) ->
     return version_document(model_version(session.database, model, version))
 
 
-def score_file(session: Session, model: str, file: Path, *, version: int | None = None, at: str | datetime | None = None) -> dict[str, Any]:
+def score_file(session: Session, model: str, file: Path, *, version: int | None = None, at: str | date | None = None) -> dict[str, Any]:
     """Score the obligors (a PD model) or facilities (LGD, EAD) of a CSV or Parquet file at a time, as the store knows them then.
 
     ``unknown`` lists obligors of which the store knows nothing at that time; they have no score.
     """
     from crfs.store.registry import champion, model_version
-    from crfs.workflows.scoring import score_obligors
-    from crfs.workflows.training import registered_model
+    from crfs.workflows.scoring import predict_facilities, score_obligors
 
     found = champion(session.database, model) if version is None else model_version(session.database, model, version)
     table = _read_table(file)
-    moment = (parse_question(at, what="at") if isinstance(at, str) else at) or session.clock.now()
+    moment = parse_question(at, what="at") if at else session.clock.now()
     pin = session.pin()
     unknown: list[str] = []
     if found.kind == "scorecard":
@@ -138,7 +140,8 @@ def score_file(session: Session, model: str, file: Path, *, version: int | None 
         scores = score_obligors(session, session.reader(pin.batch_id), found, asked, at=moment)
         unknown = sorted(set(asked.to_list()) - set(scores["obligor_id"].to_list()))
     else:
-        scores = table.hstack(registered_model(session, found).predict(table))
+        predicted = predict_facilities(session, found, table)
+        scores = table.drop(predicted.columns, strict=False).hstack(predicted)
     return {
         "model": found.model,
         "version": found.version,
@@ -152,10 +155,20 @@ def score_file(session: Session, model: str, file: Path, *, version: int | None 
     }
 
 
-def _read_table(file: Path) -> Any:
+def _read_table(file: Path) -> pl.DataFrame:
+    """The rows of a file; a column of amounts that came as text, as numbers where every cell is one."""
+    import polars as pl
+
     from crfs.credit.portfolio import read_portfolio
-    from crfs.workflows.book_columns import numeric_cells
     from crfs.workflows.books import read_book_file
 
     body, file_format = read_book_file(file)
-    return numeric_cells(read_portfolio(body, file_format=file_format))
+    table = read_portfolio(body, file_format=file_format)
+    casts = []
+    for name in ("ead", "lgd", "pd_12m", "drawn", "limit", "lgd_sd"):
+        if name in table.columns and table[name].dtype == pl.String:
+            text = table[name].str.strip_chars()
+            numbers = text.cast(pl.Float64, strict=False)
+            if (numbers.is_not_null() | text.is_null() | (text == "")).all():
+                casts.append(numbers)
+    return table.with_columns(casts)

@@ -49,8 +49,8 @@ def observations(
     entity: str | None = None,
     start: str | None = None,
     end: str | None = None,
-    as_of: str | datetime | None = None,
-    recorded_as_of: str | datetime | int | None = None,
+    as_of: str | date | None = None,
+    recorded_as_of: str | date | int | None = None,
 ) -> Observations:
     """The observations of a factor with ``start <= valid_time < end``; of every entity where none is named and the factor has many.
 
@@ -64,15 +64,13 @@ def observations(
 
     pin, factor, dataset = _asked(session, mnemonic, recorded_as_of)
     now = session.clock.now()
-    moment = (parse_question(as_of, what="as_of", zone=dataset.zone) if isinstance(as_of, str) else as_of) if as_of else now
-    if moment.tzinfo is None:
-        raise InvalidInput("as_of has no time zone")
+    moment = parse_question(as_of, what="as_of", zone=dataset.zone) if as_of else now
     name = bound_entity(factor, entity)
     rows = session.reader(pin.batch_id).rows(
         factor.dataset, columns=[factor.column], entities=None if name is None else [name], known_by=moment
     )
     known = known_at(_within(rows, start, end), as_of=moment, missing_is_answer=factor.missing_is_answer)
-    value = pl.col(factor.column) * factor.scale if factor.scale != 1.0 else pl.col(factor.column)
+    value = factor.value_of(pl.col(factor.column))
     column = dataset.column(factor.column)
     return Observations(
         mnemonic=mnemonic,
@@ -105,7 +103,7 @@ def first_known(
     entity: str,
     start: str | None = None,
     end: str | None = None,
-    recorded_as_of: str | datetime | int | None = None,
+    recorded_as_of: str | date | int | None = None,
 ) -> pl.DataFrame:
     """What was known first of each observation with ``start <= valid_time < end``: ``valid_time``, ``value``, ``knowledge_time``.
 
@@ -119,7 +117,7 @@ def first_known(
     pin, factor, _ = _asked(session, mnemonic, recorded_as_of)
     rows = session.reader(pin.batch_id).rows(factor.dataset, columns=[factor.column], entities=[bound_entity(factor, entity) or entity])
     counted = rows_that_count(_within(rows, start, end), missing_is_answer=factor.missing_is_answer)
-    value = pl.col(factor.column) * factor.scale if factor.scale != 1.0 else pl.col(factor.column)
+    value = factor.value_of(pl.col(factor.column))
     return (
         counted.sort("valid_time", "knowledge_time")
         .unique("valid_time", keep="first", maintain_order=True)
@@ -159,7 +157,7 @@ def revisions(
         answer.append(
             {
                 "knowledge_time": row["knowledge_time"],
-                "value": value * factor.scale if isinstance(value, float) else value,
+                "value": None if value is None else factor.value_of(value),
                 "row_state": row["row_state"],
                 "knowledge_basis": row["knowledge_basis"],
                 "counts": (row["knowledge_time"], row["batch_id"]) in counting,
@@ -202,22 +200,22 @@ def some_entities(session: Session, mnemonic: str, *, most: int = 20) -> list[st
 def bound_entity(factor: FactorDefinition, entity: str | None) -> str | None:
     """The entity that a question about a factor is about; None where it is about all of them."""
     if factor.entity is not None and entity not in (None, factor.entity):
-        raise InvalidInput(f"{factor.mnemonic} is bound to {factor.entity}; it has no entity {entity!r}")
+        raise InvalidInput(f"{factor.mnemonic} is bound to {factor.entity}; it has no entity {entity!r}", argument="entity")
     return factor.entity or entity
 
 
-def _asked(session: Session, mnemonic: str, recorded_as_of: str | datetime | int | None) -> tuple[Pin, FactorDefinition, DatasetDefinition]:
+def _asked(session: Session, mnemonic: str, recorded_as_of: str | date | int | None) -> tuple[Pin, FactorDefinition, DatasetDefinition]:
     pin = session.pin(recorded_state(recorded_as_of))
     catalogue = session.catalogue(pin.batch_id)
     factor = catalogue.factor(mnemonic)
     return pin, factor, catalogue.dataset(factor.dataset)
 
 
-def recorded_state(recorded_as_of: str | datetime | int | None) -> datetime | int | None:
+def recorded_state(recorded_as_of: str | date | int | None) -> datetime | int | None:
     """What a question's ``recorded_as_of`` names: an instant, or a batch where it is a whole number."""
-    if recorded_as_of is None or isinstance(recorded_as_of, int | datetime):
+    if recorded_as_of is None or isinstance(recorded_as_of, int):
         return recorded_as_of
-    if recorded_as_of.isdecimal() and len(recorded_as_of) < 8:
+    if isinstance(recorded_as_of, str) and recorded_as_of.isdecimal() and len(recorded_as_of) < 8:
         return int(recorded_as_of)
     return parse_question(recorded_as_of, what="recorded_as_of")
 
@@ -228,7 +226,7 @@ def _within(rows: pl.DataFrame, start: str | None, end: str | None) -> pl.DataFr
 
     first, last = _instant(start, "start"), _instant(end, "end")
     if first is not None and last is not None and last < first:
-        raise InvalidInput(f"end {end} lies before start {start}")
+        raise InvalidInput(f"end {end} lies before start {start}", argument="end")
     if first is not None:
         rows = rows.filter(pl.col("valid_time") >= first)
     if last is not None:

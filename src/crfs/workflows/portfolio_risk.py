@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from crfs.workflows.book_columns import ORIGINS, columns_of_a_book, numeric_cells
-from crfs.workflows.books import book_specification, build_book
+from crfs.errors import InvalidInput, naming
+from crfs.workflows.books import build_book, find_book
+from crfs.workflows.filling import FILLED, fill_and_check
 from crfs.workflows.runs import Computation, RunKind, execute
-from crfs.workflows.scoring import fill_book, model_reference, model_runs
+from crfs.workflows.scoring import model_reference, model_runs
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.spines import require
 from crfs.workflows.times import parse_instant
@@ -18,11 +19,10 @@ from crfs.workflows.times import parse_instant
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.credit.factor_model import FactorModel
     from crfs.store.runs import Run
 
 DEFAULTS: dict[str, Any] = {"confidences": [0.99, 0.999], "method": "auto", "rel_tol": 0.005, "seed": 1, "max_scenarios": 200_000}
-_MODELS = ("pd", "lgd", "ead")
-_FILLS = {"pd": "pd_12m_origin", "lgd": "lgd_origin", "ead": "ead_origin"}
 
 
 def compute(session: Session, specification: Mapping[str, Any], batch_id: int, progress: Progress) -> Computation:
@@ -39,26 +39,27 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
     progress("building the book", 0, 3)
     book = build_book(session, reader, specification["book"])
     factor_model = FactorModel.from_json(canonical_json(specification["factor_model"]))
-    models = specification.get("models", {})
-    origins: dict[str, dict[str, int]] = {}
-    used: dict[str, Mapping[str, Any]] = {}
-    if models:
-        progress("filling the book from the models", 1, 3)
-        book = fill_book(session, reader, numeric_cells(book), models, at=parse_instant(specification.get("as_of") or "", what="as_of"))
-        origins = {name: _counts(book[name]) for name in ORIGINS}
-        # A model that filled no cell is not what the numbers rest on.
-        used = {name: models[name] for name, origin in _FILLS.items() if name in models and set(origins[origin]) - {"given", "blank"}}
-    checked = columns_of_a_book(book)
+    progress("filling and checking the book", 1, 3)
+    checked, filler = fill_and_check(
+        session,
+        reader,
+        book,
+        factor_model,
+        specification.get("models", {}),
+        at=parse_instant(specification["as_of"], what="as_of") if specification.get("as_of") else None,
+        default_ccf=specification.get("default_ccf"),
+    )
+    accepted = checked.require_all("the book")
     progress("simulating losses", 2, 3)
     options = {name: specification.get(name, default) for name, default in DEFAULTS.items()}
     with ThreadPoolExecutor(max_workers=session.workers) as pool:
-        result = portfolio_risk(checked, factor_model, default_ccf=specification.get("default_ccf"), map_blocks=pool.map, **options)
+        result = portfolio_risk(accepted, factor_model, map_blocks=pool.map, **options)
     document = {
         **result.to_dict(),
         "as_of": specification.get("as_of"),
-        "origins": origins,
-        "models": {name: dict(reference) for name, reference in used.items()},
-        "segments": _segments(checked),
+        "origins": filler.origins,
+        "models": filler.used,
+        "segments": _segments(accepted),
     }
     payloads = [specification["book"]["sha256"]] if specification["book"].get("kind") == "payload" else []
     progress("simulating losses", 3, 3)
@@ -66,10 +67,10 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         result=canonical_json(document),
         inputs=RunInputs(
             batches={name: sorted(batches) for name, batches in reader.batches_read.items()},
-            runs=model_runs(session, used),
+            runs=model_runs(session, filler.used),
             payloads=payloads,
         ),
-        facts={"document": document, "book": book, "summary": _summary(document)},
+        facts={"document": document, "summary": _summary(document)},
     )
 
 
@@ -88,27 +89,63 @@ def measure_portfolio(
 ) -> tuple[Run, dict[str, Any]]:
     """Run the risk of a book (a name, a file, or a book's specification); blanks are filled from the champions named in ``models``.
 
-    ``models`` None takes the champions that there are. The answer is the run and its result with the run's id and both clocks.
+    ``models`` None takes the champions that there are. One state of the store answers for all: the book under a name, who is champion, and
+    what is known. A book that was named is filled and checked before a byte of it is kept. The answer is the run and its result with the
+    run's id and both clocks.
     """
-    from crfs.store.registry import champion
+    from crfs.credit.factor_model import FactorModel
+    from crfs.models.canonical import canonical_json
 
-    specification: dict[str, Any] = {
-        "book": book_specification(session, book) if isinstance(book, str) else dict(book),
-        "factor_model": dict(factor_model),
-        **{name: value for name, value in (options or {}).items() if value is not None},
-    }
-    references = {}
-    for name in champions(session) if models is None else models:
-        references[name] = model_reference(champion(session.database, name))
+    batch_id = session.pin(recorded_as_of).batch_id
+    references = fillers(session, models, batch_id=batch_id)
+    if references:
+        as_of = as_of or session.clock.now().isoformat()
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    if isinstance(book, str):
+        named = find_book(session, book, batch_id=batch_id)
+        check_book(
+            session,
+            book,
+            named.table(),
+            FactorModel.from_json(canonical_json(dict(factor_model))),
+            references,
+            batch_id=batch_id,
+            as_of=as_of,
+            default_ccf=given.get("default_ccf"),
+        )
+        book = named.keep(session)
+    specification: dict[str, Any] = {"book": dict(book), "factor_model": dict(factor_model), **given}
     if references:
         specification["models"] = references
-        as_of = as_of or session.clock.now().isoformat()
     if as_of:
         specification["as_of"] = as_of
-    run, computation = execute(
-        session, RunKind.RISK, specification, label=label, recorded_as_of=recorded_as_of, job_id=job_id, progress=progress
-    )
+    run, computation = execute(session, RunKind.RISK, specification, label=label, recorded_as_of=batch_id, job_id=job_id, progress=progress)
     return run, risk_answer(run, computation.facts["document"])
+
+
+def check_book(
+    session: Session,
+    what: str,
+    table: pl.DataFrame,
+    factor_model: FactorModel,
+    models: Mapping[str, Mapping[str, Any]],
+    *,
+    batch_id: int,
+    as_of: str | None,
+    default_ccf: float | None,
+) -> None:
+    """Refuse a book with rows that cannot be measured, with every wrong place, as the run itself would; nothing is written."""
+    from crfs.credit.schemas import Reason
+
+    at = parse_instant(as_of, what="as_of") if as_of else None
+    checked, _ = fill_and_check(session, session.reader(batch_id), table, factor_model, models, at=at, default_ccf=default_ccf)
+    if checked.rejected.is_empty():
+        return
+    rows, missing = checked.rejected_rows, checked.rejected.filter(reason=Reason.MISSING.value)
+    hint = "" if missing.is_empty() or models else "; blank pd_12m and lgd are filled where models were trained and promoted"
+    raise InvalidInput(
+        f"{what}: {rows} row{'s' if rows != 1 else ''} cannot be measured; nothing was kept{hint}", problems=checked.problems
+    )
 
 
 def risk_answer(run: Run, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,11 +160,18 @@ def risk_answer(run: Run, document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def champions(session: Session) -> list[str]:
-    """Of the models that fill a book (``pd``, ``lgd``, ``ead``) those that have a champion."""
-    from crfs.store.registry import model_versions
+def fillers(session: Session, names: Sequence[str] | None, *, batch_id: int) -> dict[str, dict[str, Any]]:
+    """The champions of ``names`` at a batch, as a specification keeps them; None: of ``pd``, ``lgd`` and ``ead`` those that there are."""
+    from crfs.store.registry import champion, model_versions
 
-    return [name for name in _MODELS if any(v.role == "champion" for v in model_versions(session.database, model=name))]
+    if names is None:
+        found = model_versions(session.database, batch_id=batch_id)
+        return {name: model_reference(v) for name in FILLED for v in found if v.model == name and v.role == "champion"}
+    unknown = [name for name in names if name not in FILLED]
+    if unknown:
+        raise InvalidInput(f"no model called {unknown[0]!r} fills a book; {', '.join(FILLED)} do", argument="models")
+    with naming("models"):
+        return {name: model_reference(champion(session.database, name, batch_id=batch_id)) for name in names}
 
 
 def _segments(book: pl.DataFrame) -> list[dict[str, Any]]:
@@ -135,7 +179,7 @@ def _segments(book: pl.DataFrame) -> list[dict[str, Any]]:
     import numpy as np
     import polars as pl
 
-    if "group" not in book.columns or book["ead"].dtype == pl.String:
+    if "group" not in book.columns:
         return []
     ordered = book.select("group", "ead", el=pl.col("ead") * pl.col("lgd") * pl.col("pd_12m")).sort("group", maintain_order=True)
     number = ordered["group"].rle_id().to_numpy()
@@ -147,13 +191,6 @@ def _segments(book: pl.DataFrame) -> list[dict[str, Any]]:
         {"group": name, "facilities": int(facilities[i]), "ead": float(totals["ead"][i]), "el": float(totals["el"][i])}
         for i, name in enumerate(names)
     ]
-
-
-def _counts(origins: pl.Series) -> dict[str, int]:
-    return {
-        str(row["origin"]): row["count"]
-        for row in origins.fill_null("blank").alias("origin").value_counts(sort=False).sort("origin").to_dicts()
-    }
 
 
 def _summary(document: Mapping[str, Any]) -> dict[str, Any]:

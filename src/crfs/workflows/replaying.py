@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 
+from crfs.workflows.observations import recorded_state
 from crfs.workflows.runs import Replay, replay
 from crfs.workflows.session import Progress, Session, no_progress
-from crfs.workflows.times import parse_question
 
 
 def replay_run(
-    session: Session, run_id: str, *, recorded_as_of: str | datetime | int | None = None, progress: Progress = no_progress
+    session: Session, run_id: str, *, recorded_as_of: str | date | int | None = None, progress: Progress = no_progress
 ) -> Replay:
     """Compute a run again and compare; a ``recorded_as_of`` that is only a date means its end in UTC."""
-    pinned = parse_question(recorded_as_of, what="recorded_as_of") if isinstance(recorded_as_of, str) else recorded_as_of
-    return replay(session, run_id, recorded_as_of=pinned, progress=progress)
+    return replay(session, run_id, recorded_as_of=recorded_state(recorded_as_of), progress=progress)

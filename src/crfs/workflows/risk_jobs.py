@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from crfs.credit.schemas import Reason
+from crfs.errors import InvalidInput, Problem, naming
+from crfs.workflows.books import Book
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.session import Session
 
@@ -21,30 +24,18 @@ REPLAY = "replay"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskRequest:
-    """What somebody asks of a book: ``book`` is a book's specification, ``options`` are those of ``portfolio_risk``.
+    """What somebody asks of a book: ``book`` is the name that it was loaded under, its bytes, or a book's specification.
 
-    ``models`` None takes the champions that there are. Both clocks are texts, as they were asked.
+    ``options`` are those of ``portfolio_risk``; ``models`` None takes the champions that there are. Both clocks are texts, as they were asked.
     """
 
-    book: Mapping[str, Any]
+    book: str | Book | Mapping[str, Any]
     factor_model: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     models: Sequence[str] | None = None
     as_of: str | None = None
     recorded_as_of: str | None = None
     label: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The specification of the job."""
-        return {
-            "book": dict(self.book),
-            "factor_model": dict(self.factor_model),
-            "options": dict(self.options),
-            "models": None if self.models is None else list(self.models),
-            "as_of": self.as_of,
-            "recorded_as_of": self.recorded_as_of,
-            "label": self.label,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +62,30 @@ class Replayed:
 
 
 def submit_risk(session: Session, request: RiskRequest) -> UUID:
-    """Check the request and its book cell by cell, and queue it; a wrong one is :class:`InvalidInput` and leaves no job."""
-    from crfs.store.jobs import submit
+    """Check the request and its book cell by cell, and queue it; a wrong one is :class:`InvalidInput` and leaves nothing.
 
-    _check(session, request)
-    job = submit(session.database, job_id=uuid4(), kind=KIND, specification=request.to_dict(), at=session.clock.now())
-    return job.job_id
+    The job is about the state of the store at which it was asked: later books, champions and rows change nothing of it.
+    """
+    from crfs.store.jobs import submit
+    from crfs.workflows.books import named_book
+    from crfs.workflows.observations import recorded_state
+    from crfs.workflows.portfolio_risk import fillers
+
+    batch_id = session.pin(recorded_state(request.recorded_as_of)).batch_id
+    models = fillers(session, request.models, batch_id=batch_id)
+    as_of = request.as_of or (session.clock.now().isoformat() if models else None)
+    book = named_book(session, request.book, batch_id=batch_id) if isinstance(request.book, str) else request.book
+    _check(session, request, book, models, batch_id=batch_id, as_of=as_of)
+    specification = {
+        "book": book.keep(session) if isinstance(book, Book) else dict(book),
+        "factor_model": dict(request.factor_model),
+        "options": dict(request.options),
+        "models": list(models),
+        "as_of": as_of,
+        "recorded_as_of": batch_id,
+        "label": request.label,
+    }
+    return submit(session.database, job_id=uuid4(), kind=KIND, specification=specification, at=session.clock.now()).job_id
 
 
 def submit_replay(session: Session, run_id: str, *, recorded_as_of: str | None = None) -> UUID:
@@ -91,9 +100,19 @@ def submit_replay(session: Session, run_id: str, *, recorded_as_of: str | None =
 def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows of a book as the bytes of a CSV file, so that they can be landed; the columns are those of all rows, in the order they come.
 
+    A cell that is no number and no text is :class:`InvalidInput`.
+
     >>> rows_as_csv([{"facility_id": "F1", "ead": 100.0}, {"facility_id": "F2", "lgd": None}])
     b'facility_id,ead,lgd\\r\\nF1,100.0,\\r\\nF2,,\\r\\n'
     """
+    problems = tuple(
+        Problem(row=number, column=column, reason=Reason.WRONG_TYPE.value, detail=f"a cell is a number, a text or null, not {cell!r:.80}")
+        for number, row in enumerate(rows, 1)
+        for column, cell in row.items()
+        if not isinstance(cell, str | int | float | None) or isinstance(cell, bool)
+    )
+    if problems:
+        raise InvalidInput(f"the rows have {len(problems)} cells that are no number and no text: {problems[0]}", problems=problems)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="")
@@ -102,35 +121,30 @@ def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _check(session: Session, request: RiskRequest) -> None:
+def _check(
+    session: Session,
+    request: RiskRequest,
+    book: Book | Mapping[str, Any],
+    models: Mapping[str, Mapping[str, Any]],
+    *,
+    batch_id: int,
+    as_of: str | None,
+) -> None:
     from crfs.credit.factor_model import FactorModel
     from crfs.models.canonical import canonical_json
-    from crfs.quality.portfolio import validate_portfolio
     from crfs.risk.portfolio import portfolio_risk
-    from crfs.store.registry import champion
-    from crfs.workflows.book_columns import columns_of_a_book
     from crfs.workflows.books import build_book
-    from crfs.workflows.observations import recorded_state
-    from crfs.workflows.portfolio_risk import DEFAULTS, champions
+    from crfs.workflows.portfolio_risk import DEFAULTS, check_book
     from crfs.workflows.spines import require
-    from crfs.workflows.times import parse_instant
 
     require(request.options, "options", (), (*DEFAULTS, "default_ccf"))
-    factor_model = FactorModel.from_json(canonical_json(dict(request.factor_model)))
-    if request.as_of:
-        parse_instant(request.as_of, what="as_of")
-    pin = session.pin(recorded_state(request.recorded_as_of))
-    names = champions(session) if request.models is None else list(request.models)
-    for name in names:
-        champion(session.database, name)
-    book = build_book(session, session.reader(pin.batch_id), request.book)
-    blank = [column for name, column in (("pd", "pd_12m"), ("lgd", "lgd")) if name in names]
-    checked = validate_portfolio(
-        columns_of_a_book(book), factor_model, allow_blank=blank, default_ccf=0.0 if "ead" in names else request.options.get("default_ccf")
-    )
-    checked.require_all("the book")
+    with naming("factor_model"):
+        factor_model = FactorModel.from_json(canonical_json(dict(request.factor_model)))
     # The arguments of the measurement are checked by the measurement itself, on a book of one name that costs nothing.
     portfolio_risk(_one_name(), FactorModel.one_factor("all"), **{k: v for k, v in request.options.items() if k != "default_ccf"})
+    table = book.table() if isinstance(book, Book) else build_book(session, session.reader(batch_id), book)
+    default_ccf = request.options.get("default_ccf")
+    check_book(session, "the book", table, factor_model, models, batch_id=batch_id, as_of=as_of, default_ccf=default_ccf)
 
 
 def _one_name() -> pl.DataFrame:

@@ -92,11 +92,6 @@ class Replay:
         }
 
 
-def specification_digest(specification: Mapping[str, Any]) -> str:
-    """SHA-256 of a specification's canonical JSON."""
-    return hashlib.sha256(json.dumps(specification, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
 def compute(session: Session, kind: RunKind, specification: Mapping[str, Any], batch_id: int, progress: Progress) -> Computation:
     """Compute a result from its specification at a state of the store; nothing is written."""
     module, name = _COMPUTE[kind].split(":")
@@ -115,7 +110,7 @@ def describe_run(
 ) -> Run:
     """The record of a computation that was just made."""
     from crfs.ops.environment import environment, environment_digest
-    from crfs.store.runs import Run
+    from crfs.store.runs import Run, specification_digest
 
     surroundings = environment()
     as_of = specification.get("as_of")
@@ -159,7 +154,7 @@ def execute(
 
 
 def run_result(session: Session, run_id: str) -> tuple[Run, bytes]:
-    """A run and the bytes of its result; where those are gone, they are computed again and must have the recorded hash."""
+    """A run and the bytes of its result; where those are gone or damaged, they are computed again and must have the recorded hash."""
     from crfs.store.artefacts import artefact, keep_artefact
     from crfs.store.runs import run as find
 
@@ -167,10 +162,13 @@ def run_result(session: Session, run_id: str) -> tuple[Run, bytes]:
     try:
         return run, artefact(session.database, run.result_sha256)
     except NotFound:
-        result = compute(session, RunKind(run.kind), run.specification, run.batch_id, no_progress).result
+        state = "gone"
+    except VerificationFailed:
+        state = "damaged"
+    result = compute(session, RunKind(run.kind), run.specification, run.batch_id, no_progress).result
     if hashlib.sha256(result).hexdigest() != run.result_sha256:
         raise VerificationFailed(
-            f"the result of {run.run_id} is gone, and computing it again gives other bytes; crfs replay {run.run_id} says why"
+            f"the result of {run.run_id} is {state}, and computing it again gives other bytes; crfs replay {run.run_id} says why"
         )
     with session.database.writing() as connection:
         keep_artefact(connection, result)
@@ -180,10 +178,11 @@ def run_result(session: Session, run_id: str) -> tuple[Run, bytes]:
 def replay(session: Session, run_id: str, *, recorded_as_of: datetime | int | None = None, progress: Progress = no_progress) -> Replay:
     """Compute a run again from its specification and compare the bytes.
 
-    ``recorded_as_of`` asks what the same specification gives at another state of the store: then the answer tells which datasets moved.
+    The same bytes are kept again where the stored ones are gone or damaged. ``recorded_as_of`` asks what the same specification gives at
+    another state of the store: then the answer tells which datasets moved.
     """
     from crfs.ops.environment import differences, environment, environment_digest, rebuild_hint
-    from crfs.store.artefacts import artefact
+    from crfs.store.artefacts import artefact, keep_artefact
     from crfs.store.runs import run as find
 
     run = find(session.database, run_id)
@@ -196,6 +195,9 @@ def replay(session: Session, run_id: str, *, recorded_as_of: datetime | int | No
         before: bytes | None = artefact(session.database, run.result_sha256)
     except (NotFound, VerificationFailed):
         before = None
+    if sha256 == run.result_sha256 and before is None:
+        with session.database.writing() as connection:
+            keep_artefact(connection, computation.result)
     verdict = Verdict.MATCH if sha256 == run.result_sha256 else Verdict.MISMATCH
     if pin.batch_id != run.batch_id:
         verdict = Verdict.OTHER_STATE

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from crfs.store.registry import ModelVersion
     from crfs.store.scan import StoreReader
 
+_MAX_AGE = "P3M"
+"""How old an obligor's newest record may be, where the specification of a scorecard does not say."""
+
 
 def model_reference(version: ModelVersion) -> dict[str, Any]:
     """What a specification keeps of a model version: enough to find it and to know that it is the same."""
@@ -46,37 +49,51 @@ def score_obligors(session: Session, reader: StoreReader, version: ModelVersion,
     model = registered_model(session, version)
     spine = pl.DataFrame({"obligor_id": obligors.unique().sort()}).with_columns(observed_at=pl.lit(at).cast(pl.Datetime("us", "UTC")))
     cut = training_set(reader, spine, feature_factors(specification["factor"]), catalogue=reader.catalogue, as_of=at)
-    known = _known_obligors(reader, specification, at)
+    known = _known_obligors(reader, _cohorts(session, version), at)
     table = cut.table.filter(pl.col("obligor_id").is_in(known.implode()))
     return table.select("obligor_id").hstack(model.predict(table)) if table.height else table.select("obligor_id").clear()
 
 
-def fill_book(
-    session: Session, reader: StoreReader, book: pl.DataFrame, models: Mapping[str, Mapping[str, Any]], *, at: datetime
-) -> pl.DataFrame:
-    """Fill blank ``ead``, ``lgd`` and ``pd_12m`` of a book from models (``{"pd": reference, "lgd": …, "ead": …}``).
-
-    A column ``…_origin`` beside each says where a cell comes from: ``given``, or the model and its version. What no model can fill stays
-    blank, for the checks of the book to name.
-    """
+def unscored(session: Session, reader: StoreReader, version: ModelVersion, obligors: pl.Series, *, at: datetime) -> pl.DataFrame:
+    """Why a scorecard has nothing to say of ``obligors``: ``obligor_id`` and a ``detail`` in words."""
     import polars as pl
 
-    filled = book
-    for name, column in (("ead", "ead"), ("lgd", "lgd"), ("pd", "pd_12m")):
-        if column not in filled.columns:
-            filled = filled.with_columns(pl.lit(None, pl.Float64).alias(column))
-        given = filled[column].is_not_null()
-        labels = pl.Series([None], dtype=pl.String).new_from_index(0, filled.height)
-        if name in models and not given.all():
-            version = referenced_version(session, models[name])
-            predicted = _predicted(session, reader, version, name, filled, at=at)
-            label = f"{version.model} v{version.version}"
-            filled = filled.with_columns(pl.when(given).then(pl.col(column)).otherwise(predicted).alias(column))
-            labels = pl.select(pl.when(filled[column].is_not_null()).then(pl.lit(label)).alias("origin"))["origin"]
-            if name == "lgd" and "lgd_sd" not in filled.columns:
-                filled = filled.with_columns(_lgd_spread(session, version, filled, given).alias("lgd_sd"))
-        filled = filled.with_columns(pl.when(given).then(pl.lit("given")).otherwise(labels).alias(f"{column}_origin"))
-    return filled
+    from crfs.bitemporal.resolve import as_of
+    from crfs.quality.checks import quoted
+
+    spine = _cohorts(session, version)
+    dataset, age = spine["dataset"], spine.get("max_age", _MAX_AGE)
+    rows = reader.rows(dataset, columns=[], entities=obligors.to_list(), known_by=at)
+    newest = as_of(rows, as_of=at).group_by("entity").agg(pl.col("valid_time").max())
+    found = pl.DataFrame({"obligor_id": obligors}).join(newest, left_on="obligor_id", right_on="entity", how="left", maintain_order="left")
+    moment = f"{at:%Y-%m-%d}"
+    never = quoted(found["obligor_id"], before=f"the cell is blank, and {dataset} knows no obligor '", after=f"' at {moment}")
+    stale = pl.format(
+        "the cell is blank, and the newest record of the obligor in {} is of {}, older than {} at {}: measure as of a time nearer to it (as_of)",
+        pl.lit(dataset),
+        pl.col("valid_time").dt.strftime("%Y-%m-%d"),
+        pl.lit(age),
+        pl.lit(moment),
+    )
+    return found.with_columns(never=never).select(
+        "obligor_id", detail=pl.when(pl.col("valid_time").is_null()).then("never").otherwise(stale)
+    )
+
+
+def predict_facilities(session: Session, version: ModelVersion, table: pl.DataFrame) -> pl.DataFrame:
+    """What an LGD or EAD model says of each facility of a table; which types revolve is told by how the model was fitted."""
+    model: Any = registered_model(session, version)
+    given = with_revolving(table, revolving_types(session, version)) if version.kind == "ead_segment_mean" else table
+    predicted: pl.DataFrame = model.predict(given)
+    return predicted
+
+
+def revolving_types(session: Session, version: ModelVersion) -> list[str]:
+    """The types of facilities that an EAD model takes as revolving."""
+    from crfs.store.runs import run as find
+
+    types: list[str] = find(session.database, version.run_id).specification["revolving"]
+    return types
 
 
 def model_runs(session: Session, models: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
@@ -84,40 +101,22 @@ def model_runs(session: Session, models: Mapping[str, Mapping[str, Any]]) -> Seq
     return sorted({referenced_version(session, reference).run_id for reference in models.values()})
 
 
-def _predicted(session: Session, reader: StoreReader, version: ModelVersion, name: str, book: pl.DataFrame, *, at: datetime) -> pl.Series:
-    import polars as pl
-
+def _cohorts(session: Session, version: ModelVersion) -> Mapping[str, Any]:
+    """The cohorts that a scorecard was fitted on: they say whose records, and how old, it takes."""
     from crfs.store.runs import run as find
 
-    if name == "pd":
-        scores = score_obligors(session, reader, version, book["obligor_id"], at=at)
-        if "pd_12m" not in scores.columns:
-            return pl.Series([None] * book.height, dtype=pl.Float64)
-        return book.select("obligor_id").join(scores.select("obligor_id", "pd_12m"), on="obligor_id", how="left", maintain_order="left")[
-            "pd_12m"
-        ]
-    model = registered_model(session, version)
-    if name == "lgd":
-        return model.predict(book)["lgd"]
-    if "drawn" not in book.columns:
-        return pl.Series([None] * book.height, dtype=pl.Float64)
-    types = find(session.database, version.run_id).specification["revolving"]
-    return model.predict(with_revolving(book, types))["ead"]
+    spine: Mapping[str, Any] = find(session.database, version.run_id).specification["spine"]
+    if spine.get("kind") != "cohorts":
+        raise InvalidInput(
+            f"{version.model} v{version.version} was fitted on the rows of a file, which do not say whom it can score; give the cells, or "
+            "promote a version that was fitted on cohorts"
+        )
+    return spine
 
 
-def _lgd_spread(session: Session, version: ModelVersion, book: pl.DataFrame, given: pl.Series) -> pl.Series:
-    """The spread of a single loss about its segment's mean, where the mean is the model's; a Beta's spread is below √(m(1-m))."""
-    import polars as pl
-
-    predicted = registered_model(session, version).predict(book)
-    widest = (pl.col("lgd") * (1.0 - pl.col("lgd"))).clip(0.0).sqrt() * 0.999
-    return predicted.select(pl.when(~given).then(pl.min_horizontal(pl.col("lgd_sd"), widest)).fill_null(0.0).alias("lgd_sd"))["lgd_sd"]
-
-
-def _known_obligors(reader: StoreReader, specification: Mapping[str, Any], at: datetime) -> pl.Series:
+def _known_obligors(reader: StoreReader, spine: Mapping[str, Any], at: datetime) -> pl.Series:
     from crfs.features.cohorts import cohorts
 
-    spine = specification["spine"]
     definition = reader.catalogue.dataset(spine["dataset"])
-    found = cohorts(reader, definition.name, [at], period=definition.period, max_age=spine.get("max_age", "P3M"), known_by=at)
+    found = cohorts(reader, definition.name, [at], period=definition.period, max_age=spine.get("max_age", _MAX_AGE), known_by=at)
     return found["obligor_id"]

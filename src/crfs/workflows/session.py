@@ -125,22 +125,25 @@ def open_session(
     """
     from crfs.credit.catalogue import packaged_definitions
     from crfs.ops.settings import load_settings
-    from crfs.store.database import Database, ensure_schema
+    from crfs.store.database import WHEN_DOWN, Database, ensure_schema
     from crfs.store.definitions import define
-    from crfs.store.jobs import retire_lapsed
+    from crfs.store.jobs import retire_dead, retire_lapsed
     from crfs.store.staging import sweep_staging
+    from crfs.workflows.holders import TAKEN_UP, is_dead
 
     settings = load_settings()
     given = url or (settings.store.url if data_dir is None else None)
     tier: DataTier | None = None
+    when_down = WHEN_DOWN
     redis_url = settings.redis.url
     if given is None:
         from crfs.ops.datatier import default_data_dir, start
 
         tier = start(Path(data_dir or settings.data_dir or default_data_dir()), progress=progress)
         given, redis_url = tier.store_url, redis_url or tier.redis_url
+        when_down = "the embedded server has died: run the same command again, which starts it anew"
     try:
-        database = Database(given, actor=settings.actor_name, pool_size=settings.store.pool_size)
+        database = Database(given, actor=settings.actor_name, pool_size=settings.store.pool_size, when_down=when_down)
         ensure_schema(database)
         session = Session(database=database, settings=settings, clock=clock or SystemClock(), tier=tier, redis_url=redis_url)
         parts = packaged_definitions()
@@ -150,8 +153,10 @@ def open_session(
             [factor for part in parts for factor in part.factors],
             at=session.clock.now(),
             source="crfs catalogue",
+            tell=progress,
         )
         sweep_staging(database)
+        retire_dead(database, at=session.clock.now(), is_dead=is_dead, queue_again=TAKEN_UP)
         retire_lapsed(database, at=session.clock.now(), grace=_GRACE)
         return session
     except BaseException:

@@ -8,29 +8,40 @@ from crfs.errors import InvalidInput
 
 
 def parse_instant(text: str, *, what: str) -> datetime:
-    """An RFC 3339 instant; a text without a zone is refused, since it could mean any."""
+    """An RFC 3339 instant, in UTC; a text without a zone is refused, since it could mean any."""
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInput(f"{what} = {text!r} is no time; write 2026-06-30T00:00:00Z") from None
+        raise InvalidInput(f"{what} = {text!r} is no time; write 2026-06-30T00:00:00Z", argument=what) from None
     if value.tzinfo is None:
-        raise InvalidInput(f"{what} = {text!r} has no time zone; write {text}Z for UTC")
-    return value
+        raise InvalidInput(f"{what} = {text!r} has no time zone; write {text}Z for UTC", argument=what)
+    return _in_utc(value, text, what)
 
 
-def parse_question(text: str, *, what: str, zone: str = "UTC") -> datetime:
-    """An instant that a question names; a text that is only a date means the end of that day in ``zone``.
+def parse_question(asked: str | date, *, what: str, zone: str = "UTC") -> datetime:
+    """The instant that a question names, in UTC; a day, or a text that is only a date, means the end of that day in ``zone``.
 
     >>> parse_question("2020-06-05", what="as_of").isoformat()
     '2020-06-06T00:00:00+00:00'
     """
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return parse_instant(text, what=what)
+    if isinstance(asked, datetime):
+        if asked.tzinfo is None:
+            raise InvalidInput(f"{what} = {asked.isoformat()} has no time zone", argument=what)
+        return _in_utc(asked, asked.isoformat(), what)
+    if isinstance(asked, str):
+        try:
+            day = date.fromisoformat(asked)
+        except ValueError:
+            return parse_instant(asked, what=what)
+    else:
+        day = asked
     from zoneinfo import ZoneInfo
 
-    return datetime.combine(day + timedelta(days=1), time(0), tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    try:
+        end = datetime.combine(day + timedelta(days=1), time(0), tzinfo=ZoneInfo(zone))
+    except OverflowError:
+        raise _beyond(day.isoformat(), what) from None
+    return _in_utc(end, day.isoformat(), what)
 
 
 def parse_day(text: str, *, what: str) -> date:
@@ -38,4 +49,15 @@ def parse_day(text: str, *, what: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidInput(f"{what} = {text!r} is no day; write 2026-06-30") from None
+        raise InvalidInput(f"{what} = {text!r} is no day; write 2026-06-30", argument=what) from None
+
+
+def _in_utc(value: datetime, text: str, what: str) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise _beyond(text, what) from None
+
+
+def _beyond(text: str, what: str) -> InvalidInput:
+    return InvalidInput(f"{what} = {text} lies beyond the calendar, whose days are 0001-01-02 to 9999-12-30", argument=what)

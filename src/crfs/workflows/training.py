@@ -207,9 +207,11 @@ def _fit_ead(rows: _Rows, specification: Mapping[str, Any], as_of: datetime, pro
 
 
 def with_revolving(table: pl.DataFrame, types: list[str]) -> pl.DataFrame:
-    """Mark the facilities of the named types as revolving."""
+    """Mark the facilities of the named types as revolving; it is told by the column ``facility_type``."""
     import polars as pl
 
+    if "facility_type" not in table.columns:
+        raise InvalidInput(f"the table needs a column facility_type: {', '.join(types)} revolve, others do not")
     return table.with_columns(revolving=pl.col("facility_type").is_in(types))
 
 

@@ -134,3 +134,47 @@ def test_the_service_as_a_process_of_its_own(session: Session, demo_run: str) ->
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=30)
     assert b"Traceback" not in output
+
+
+NUL = "%00"
+NAMES = [
+    "/v1/risk-runs/{}", "/v1/risk-runs/{}/contributions", "/v1/risk-runs/{}/lineage", "/v1/runs/{}", "/v1/runs/{}/lineage", "/v1/models/{}",
+    "/v1/models/{}/versions/1", "/v1/factors/{}", "/v1/factors/{}/vintages", "/v1/factors/{}/observations", "/v1/datasets/{}",
+    "/v1/portfolios/{}", "/v1/payloads/{}", "/v1/jobs/{}", "/v1/factors/bureau.obligor.score/observations?entity={}",
+    "/v1/factors/bureau.obligor.score/vintages?entity={}", "/v1/factors?q={}&category={}", "/v1/runs?kind={}&label={}", "/v1/risk-runs?label={}",
+    "/runs/{}", "/lineage/{}", "/factors/{}", "/models/{}/1", "/payloads/{}", "/report?label={}", "/runs?kind={}",
+    "/v1/factors/us.credit_spread_baa_aaa/observations?as_of={}", "/v1/factors/us.credit_spread_baa_aaa/observations?recorded_as_of={}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", NAMES)
+def test_no_name_is_so_strange_that_the_service_breaks(client: Client, path: str) -> None:
+    for name in (NUL, f"risk-{NUL}", "%F0%9F%92%A5", "x" * 5000, "'%22%3B--", "9999-12-31", "99999999999999999999"):
+        answer = client.get(path.replace("{}", name))
+        assert answer.status_code < 500, (path, name, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/risk-runs/%00/replays", None),
+        ("POST", "/v1/portfolios/%00/risk-runs", {}),
+        ("POST", "/v1/risk-runs", {"label": "a\0b"}),
+        ("POST", "/v1/risk-runs", {"models": ["p\0d"]}),
+        ("POST", "/v1/risk-runs", {"as_of": "\0"}),
+        ("POST", "/v1/risk-runs", {"recorded_as_of": "9999-12-31"}),
+        ("POST", "/v1/risk-runs", {"as_of": "9999-12-31"}),
+        ("POST", "/v1/risk-runs", {"book": {"csv": "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF,a\0b,1,0.4,,0.2,retail_pacific\n"}}),
+        (
+            "POST",
+            "/v1/risk-runs",
+            {"book": {"csv": "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF,A,1e308,0.4,0.2,0.2,retail_pacific\n"}},
+        ),
+    ],
+)
+def test_no_question_is_so_strange_that_the_service_breaks(client: Client, method: str, path: str, body: dict[str, Any] | None) -> None:
+    good = {"csv": "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF,O,1,0.4,0.02,0.2,retail_pacific\n"}
+    asked = None if body is None else {"book": good, **body} if path == "/v1/risk-runs" else body
+    answer = client.request(method, path, json=asked)
+    assert answer.status_code in {404, 422}, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -160,3 +160,14 @@ def test_what_cannot_be_answered_is_a_problem(client: Client, url: str, status: 
 def test_a_cursor_of_another_question_is_refused(client: Client) -> None:
     cursor = client.json(f"{SPREAD}?limit=1")["next"]
     assert "another question" in client.problem("GET", f"{SPREAD}?limit=1&start=2000-01-01&cursor={cursor}", 422)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [("as_of=never", "as_of"), ("recorded_as_of=never", "recorded_as_of"), ("start=never", "start"), ("end=x&start=2020-01-01", "end"),
+     ("as_of=9999-12-31", "as_of"), ("cursor=x", "cursor"), ("entity=Z", "entity"), ("start=2020-01-01&end=2019-01-01", "end")],
+)  # fmt: skip
+def test_a_wrong_parameter_is_pointed_at(client: Client, query: str, place: str) -> None:
+    found = client.problem("GET", f"{SPREAD}?{query}", 422)
+    assert [error["pointer"] for error in found["errors"]] == [f"/query/{place}"]
+    assert found["errors"][0]["detail"]

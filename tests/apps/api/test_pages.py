@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crfs.apps.api.pages.factors import OPEN_VINTAGES, ROWS
+from crfs.workflows.session import Session
 from tests.apps.api.conftest import Client
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -173,3 +174,29 @@ def test_a_problem_is_a_page_to_a_person_and_a_document_to_a_program(client: Cli
     assert client.problem("GET", "/factors/us.nosuch", 404)["type"] == "/problems#not-found"
     assert "there is no query parameter" in client.html("/factors?colour=red", status=422)
     assert 'id="not-found"' in client.html("/problems")
+
+
+def test_a_day_is_said_to_be_answered_as_of_its_end_where_the_publisher_is(client: Client) -> None:
+    text = client.html("/factors/us.credit_spread_baa_aaa?as_of=1900-01-01")
+    assert "as of the end of 1900-01-01 in America/New_York, which is" in text
+    assert ">1900-01-02 05:00</time> UTC" in text
+    assert "the end of" not in client.html("/factors/us.credit_spread_baa_aaa?as_of=1900-01-01T00:00:00Z")
+
+
+def test_the_page_of_a_run_whose_result_is_damaged_is_shown_and_one_that_cannot_be_computed_again_says_why(
+    client: Client, session: Session, demo_run: str
+) -> None:
+    before = client.html(f"/runs/{demo_run}")
+    with session.database.owning() as connection:
+        sha256 = connection.exec_driver_sql("SELECT result_sha256 FROM crfs.run WHERE run_id = %s", (demo_run,)).scalar_one()
+        connection.exec_driver_sql("UPDATE crfs.artefact SET body = 'damaged' WHERE sha256 = %s", (sha256,))
+    assert Page(client.html(f"/runs/{demo_run}")).numbers == Page(before).numbers
+    with session.database.owning() as connection:
+        connection.exec_driver_sql("UPDATE crfs.run SET result_sha256 = repeat('0', 64) WHERE run_id = %s", (demo_run,))
+    try:
+        told = client.html(f"/runs/{demo_run}", 409)
+        assert f"crfs replay {demo_run} says why" in told
+        assert "Do not trust this number" in client.html(f"/lineage/{demo_run}")
+    finally:
+        with session.database.owning() as connection:
+            connection.exec_driver_sql("UPDATE crfs.run SET result_sha256 = %s WHERE run_id = %s", (sha256, demo_run))

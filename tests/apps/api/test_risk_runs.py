@@ -157,15 +157,22 @@ def test_a_bad_file_is_not_loaded(client: Client, session: Session, body: bytes,
         ({"seeds": 1}, "/body/seeds"),
         ({"seed": -1}, "/body/seed"),
         ({"confidences": []}, "/body/confidences"),
-        ({"confidences": [1.5]}, None),
-        ({"method": "magic"}, None),
-        ({"copula": "clayton"}, None),
+        ({"confidences": [1.5]}, "/body/confidences"),
+        ({"confidences": [0.9, 0.9]}, "/body/confidences"),
+        ({"rel_tol": 2.0}, "/body/rel_tol"),
+        ({"max_scenarios": 5}, "/body/max_scenarios"),
+        ({"method": "magic"}, "/body/method"),
+        ({"copula": "clayton"}, "/body/copula"),
         ({"factor_model": "../../secret"}, "/body/factor_model/constrained-str"),
-        ({"factor_model": {"factors": ["a"]}}, None),
-        ({"models": ["nosuch"]}, None),
-        ({"recorded_as_of": "yesterday"}, None),
-        ({"book": {"file": "/etc/passwd"}}, None),
-        ({"book": {"rows": [{"facility_id": ["F"]}]}}, None),
+        ({"factor_model": "nosuch"}, "/body/factor_model"),
+        ({"factor_model": {"factors": ["a"]}}, "/body/factor_model"),
+        ({"models": ["nosuch"]}, "/body/models"),
+        ({"as_of": "yesterday"}, "/body/as_of"),
+        ({"as_of": "2020-01-01T00:00:00"}, "/body/as_of"),
+        ({"recorded_as_of": "yesterday"}, "/body/recorded_as_of"),
+        ({"book": {"file": "/etc/passwd"}}, "/body/book"),
+        ({"book": {"rows": []}}, "/body/book/rows"),
+        ({"book": {"rows": [{"facility_id": ["F"]}]}}, "/rows/0/facility_id"),
     ],
 )
 def test_a_wrong_question_is_a_problem_and_leaves_no_job(
@@ -186,7 +193,13 @@ def test_what_http_itself_refuses_is_a_problem_too(client: Client) -> None:
     assert client.problem("DELETE", "/v1/factors", 405)["type"] == "about:blank"
     client.problem("POST", "/v1/risk-runs", 415, content=b"x", headers={"Content-Type": "text/html"})
     client.problem("PUT", "/v1/portfolios/x", 415, content=b"x")
-    client.problem("POST", "/v1/risk-runs", 422, content=b"{", headers={"Content-Type": "application/json"})
+    for method, place in (("POST", "/v1/risk-runs"), ("PUT", "/v1/portfolios/x")):
+        broken = client.problem(method, place, 422, content=b'{"a": 1', headers={"Content-Type": "application/json"})
+        assert [(error["pointer"], error["code"]) for error in broken["errors"]] == [("/body", "json_invalid")]
+    flat = client.problem("PUT", "/v1/portfolios/x", 422, json={"rows": 1})
+    assert [error["pointer"] for error in flat["errors"]] == ["/body/rows"]
+    late = client.problem("PUT", "/v1/portfolios/x?valid_at=never", 422, content=GOOD.encode(), headers={"Content-Type": "text/csv"})
+    assert [error["pointer"] for error in late["errors"]] == ["/query/valid_at"]
     big = b"x" * 10_000_001
     client.problem("PUT", "/v1/portfolios/x", 413, content=big, headers={"Content-Type": "text/csv"})
     client.problem("POST", "/v1/risk-runs", 413, content=iter_of(big), headers={"Content-Type": "application/json"})
@@ -228,7 +241,7 @@ def test_damaged_bytes_are_an_error_with_a_kind_of_its_own(client: Client, sessi
     with session.database.owning() as connection:
         connection.exec_driver_sql("UPDATE crfs.payload SET body = 'other bytes' WHERE sha256 = %s", (sha256,))
     try:
-        assert client.problem("GET", f"/v1/payloads/{sha256}", 500)["type"] == "/problems#verification-failed"
+        assert client.problem("GET", f"/v1/payloads/{sha256}", 409)["type"] == "/problems#verification-failed"
         chain = client.json(f"/v1/risk-runs/{run['run_id']}/lineage")
         assert (chain["sound"], chain["damaged"]) == (False, [sha256])
         assert "Do not trust this number" in client.html(f"/lineage/{run['run_id']}")

@@ -150,9 +150,11 @@ def read_cursor(text: str, question: str) -> Cursor:
         if not (isinstance(offset, int) and offset >= 0 and isinstance(as_of, str | None) and isinstance(batch_id, int | None)):
             raise ValueError(found)
     except (ValueError, TypeError, binascii.Error):
-        raise InvalidInput("cursor is none that this service gave; begin without one") from None
+        raise InvalidInput("cursor is none that this service gave; begin without one", argument="cursor") from None
     if asked != question:
-        raise InvalidInput("cursor belongs to another question; keep the other parameters as they were, or begin without one")
+        raise InvalidInput(
+            "cursor belongs to another question; keep the other parameters as they were, or begin without one", argument="cursor"
+        )
     return Cursor(question=asked, offset=offset, as_of=as_of, batch_id=batch_id)
 
 

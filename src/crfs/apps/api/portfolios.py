@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -47,10 +48,9 @@ def list_all(request: Request, session: Held) -> Response:
 @router.get("/{name}", summary="The newest book under a name", operation_id="getPortfolio")
 def one(request: Request, session: Held, name: str) -> Response:
     """When it was loaded, how many facilities it has, and the hash of its bytes."""
-    from crfs.workflows.books import list_portfolios, named_book
+    from crfs.workflows.books import show_portfolio
 
-    named_book(session, name)
-    return respond(request, list_portfolios(session).filter(portfolio=name).row(0, named=True))
+    return respond(request, show_portfolio(session, name))
 
 
 @router.put(
@@ -96,18 +96,15 @@ def read_json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"the body is not JSON: {error}") from None
+        words = f"the body is not JSON: {error}"
+        raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": words}]) from None
 
 
-def rows_of(document: Any) -> list[dict[str, Any]]:
-    """The rows of a book that came as JSON: objects of numbers and texts."""
+def rows_of(document: Any, *, within: str = "") -> list[dict[str, Any]]:
+    """The rows of a book that came as JSON, objects; ``within`` is where in the body the document stands."""
     if not isinstance(document, dict) or set(document) != {"rows"}:
-        raise InvalidInput('a book in JSON is {"rows": [{"facility_id": …, …}, …]}')
+        raise InvalidInput('a book in JSON is {"rows": [{"facility_id": …, …}, …]}', argument=f"{within}rows")
     rows = document["rows"]
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise InvalidInput("rows is a list of objects, one a facility, and not empty")
-    for number, row in enumerate(rows, 1):
-        for column, cell in row.items():
-            if isinstance(cell, dict | list | bool):
-                raise InvalidInput(f"row {number}, column {column}: a cell is a number, a text or null, not {json.dumps(cell)[:80]}")
+        raise InvalidInput("rows is a list of objects, one a facility, and not empty", argument=f"{within}rows")
     return rows

@@ -67,7 +67,7 @@ TYPES: tuple[tuple[type[CrfsError], ProblemType], ...] = (
     (Quarantined, ProblemType(name="quarantined", title="A provider's answer is held back", status=502)),
     (ServiceUnavailable, ProblemType(name="service-unavailable", title="A server that crfs needs is not there", status=503)),
     (TooManyJobs, ProblemType(name="too-many-jobs", title="Too many jobs are waiting", status=429)),
-    (VerificationFailed, ProblemType(name="verification-failed", title="Stored bytes are not what was recorded", status=500)),
+    (VerificationFailed, ProblemType(name="verification-failed", title="What is stored is not what was recorded", status=409)),
     (CrfsError, ProblemType(name="internal", title="An error inside crfs", status=500)),
 )
 RETRY_AFTER = {"source-unavailable": "60", "service-unavailable": "2", "too-many-jobs": "5"}
@@ -94,6 +94,13 @@ def pointer(problem: Problem) -> str:
     if problem.row is None:
         return f"/columns/{column}" if column else ""
     return f"/rows/{problem.row - 1}" + (f"/{column}" if column else "")
+
+
+def argument_place(argument: str, request: Request) -> str:
+    """Where in a request an argument stands, as a pointer: ``/query/as_of``, ``/path/name``, ``/body/book/rows``."""
+    name, *rest = argument.split(".")
+    where = "query" if name in request.query_params else "path" if name in request.path_params else "body"
+    return _place([where, name, *rest])
 
 
 def listed(problems: Sequence[Problem]) -> list[dict[str, Any]]:
@@ -135,11 +142,14 @@ def answer(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) ->
     )
 
 
-def of_error(error: CrfsError, instance: str) -> dict[str, Any]:
+def of_error(error: CrfsError, request: Request) -> dict[str, Any]:
     """The problem details of a deliberate error."""
-    kind = type_of(error)
+    kind, instance = type_of(error), instance_of(request)
     problems = error.problems if isinstance(error, InvalidInput) else ()
     detail = str(error)
+    if isinstance(error, InvalidInput) and error.argument is not None and not problems:
+        places = [{"pointer": argument_place(error.argument, request), "detail": detail, "code": kind.name}]
+        return document(type_uri=kind.uri, title=kind.title, status=kind.status, detail=detail, instance=instance, errors=places)
     if len(problems) > MOST_ERRORS:
         detail = f"{detail} (the first {MOST_ERRORS} of {len(problems)} wrong places are listed)"
     return document(type_uri=kind.uri, title=kind.title, status=kind.status, detail=detail, instance=instance, errors=listed(problems))
@@ -176,8 +186,8 @@ def install(app: FastAPI, as_page: AsPage) -> None:
         assert isinstance(error, CrfsError)
         if isinstance(error, ServiceUnavailable):
             request.app.state.service.revive()
-        body = of_error(error, instance_of(request))
-        if body["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        body = of_error(error, request)
+        if body["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, VerificationFailed):
             _log.error("request_failed trace_id=%s path=%s error=%s", body["trace_id"], request.url.path, error)
         return respond(request, body, error_headers(error))
 

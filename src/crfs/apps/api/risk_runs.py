@@ -22,10 +22,11 @@ from crfs.apps.api.jobs import job_document
 from crfs.apps.api.portfolios import read_json, rows_of
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held, Service, Serving
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
+    from crfs.workflows.books import Book
     from crfs.workflows.risk_jobs import RiskRequest
 
 router = APIRouter(prefix="/v1", tags=["risk"], responses=responses(404))
@@ -100,15 +101,14 @@ def _body(model: type[BaseModel], example: dict[str, Any], *, file: bool) -> dic
     openapi_extra=_body(Question, {"confidences": [0.99], "seed": 1}, file=False),
 )
 async def ask_of_portfolio(request: Request, session: Held, service: Serving, name: str) -> Response:
-    """Queue a risk run of the newest book under a name; an empty body takes every default."""
+    """Queue a risk run of the newest book under a name (as recorded then, where that is asked); an empty body takes every default."""
     body = await request.body()
     question = _question(Question, read_json(body) if body.strip() else {})
 
     def submit() -> UUID:
-        from crfs.workflows.books import named_book
         from crfs.workflows.risk_jobs import submit_risk
 
-        return submit_risk(session, _request(named_book(session, name), question))
+        return submit_risk(session, _request(name, question))
 
     return await _queue(request, session, service, submit)
 
@@ -122,8 +122,8 @@ async def ask_of_portfolio(request: Request, session: Held, service: Serving, na
     openapi_extra=_body(InlineQuestion, _EXAMPLE, file=True),
 )
 async def ask(request: Request, session: Held, service: Serving) -> Response:
-    """Queue a risk run of a book in the body. A book with a wrong cell is refused whole, with every row, column and reason; of it only the
-    bytes are kept, under their hash."""
+    """Queue a risk run of a book in the body. A book with a wrong cell is refused whole, with every row, column and reason, and nothing of
+    it is kept."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         inline = _question(InlineQuestion, read_json(await request.body()))
@@ -142,15 +142,10 @@ async def ask(request: Request, session: Held, service: Serving) -> Response:
         raise HTTPException(415, f"ask with application/json or multipart/form-data, not {kind or 'without a Content-Type'}")
 
     def submit() -> UUID:
-        from crfs.workflows.books import land_book
+        from crfs.workflows.books import book_of_bytes
         from crfs.workflows.risk_jobs import submit_risk
 
-        specification = {
-            "kind": "payload",
-            "sha256": land_book(session, book, Path(name)),
-            "format": "parquet" if book[:4] == b"PAR1" else "csv",
-        }
-        return submit_risk(session, _request(specification, question))
+        return submit_risk(session, _request(book_of_bytes(book, file_name=name), question))
 
     return await _queue(request, session, service, submit)
 
@@ -269,16 +264,17 @@ def _book(book: Mapping[str, Any]) -> bytes:
     if set(book) == {"csv"} and isinstance(book["csv"], str):
         return book["csv"].encode()
     if set(book) == {"rows"}:
-        return rows_as_csv(rows_of(dict(book)))
-    raise InvalidInput('book is {"csv": "facility_id,…"} or {"rows": [{"facility_id": …}, …]}')
+        return rows_as_csv(rows_of(dict(book), within="book."))
+    raise InvalidInput('book is {"csv": "facility_id,…"} or {"rows": [{"facility_id": …}, …]}', argument="book")
 
 
-def _request(book: Mapping[str, Any], question: Question) -> RiskRequest:
+def _request(book: str | Book, question: Question) -> RiskRequest:
     from crfs.workflows.packaged import packaged_factor_model
     from crfs.workflows.risk_jobs import RiskRequest
 
     given = question.factor_model
-    content = packaged_factor_model(given) if isinstance(given, str) else dict(given)
+    with naming("factor_model"):
+        content = packaged_factor_model(given) if isinstance(given, str) else dict(given)
     if question.copula is not None:
         content["copula"] = question.copula
     options = {name: getattr(question, name) for name in ("confidences", "method", "rel_tol", "seed", "max_scenarios", "default_ccf")}

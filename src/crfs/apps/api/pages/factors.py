@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -86,6 +87,7 @@ def one(
     lines = _lines(session, then, start=start, end=end, is_now=is_now)
     context |= {
         "found": then,
+        "day": _day(as_of),
         "is_now": is_now,
         "rows": rows,
         "origins": origins(session, mnemonic, sorted({row["batch_id"] for row in rows})),
@@ -99,6 +101,14 @@ def one(
         "pinned": {"as_of": instant(then.as_of), "recorded_as_of": str(then.batch_id)},
     }
     return page(request, "factor.html", context, headers={"Cache-Control": "no-store"} if then.personal else None)
+
+
+def _day(as_of: str) -> str:
+    """The day that a question names, which is answered as of its end; empty where it names an instant, or nothing."""
+    try:
+        return date.fromisoformat(as_of).isoformat()
+    except ValueError:
+        return ""
 
 
 def _lines(session: Session, then: Any, *, start: str, end: str, is_now: bool) -> list[Series]:

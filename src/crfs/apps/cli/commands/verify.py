@@ -15,9 +15,9 @@ from crfs.apps.cli.lazily import command
 @click.option("--all", is_flag=True, expose_value=False, help="Verify everything, which is the default: the same with and without.")
 @pass_door
 def verify(door: Door) -> ExitCode:
-    """Hash every payload and result anew, and reconcile batches, head and row counts.
+    """Hash every payload and result anew, and compare batches, runs, entities and rows with what was kept of them.
 
-    Exit code 2 says that something is wrong: each damaged payload is named with the runs that rest on it.
+    Exit code 2 says that something is wrong: what it is, and which runs rest on it.
     """
     from crfs.workflows.verification import verify as check
 
@@ -35,7 +35,12 @@ def _lines(document: dict[str, Any]) -> list[str]:
     for payload in document["damaged_payloads"]:
         lines.append(f"DAMAGED payload {payload['sha256']}: its bytes have another hash; {len(payload['runs'])} runs rest on it")
         lines += [f"  {run}" for run in payload["runs"]]
-    lines += [f"DAMAGED artefact {sha256}: a replay of the run that made it computes it again" for sha256 in document["damaged_artefacts"]]
+    for artefact in document["damaged_artefacts"]:
+        lines.append(f"DAMAGED artefact {artefact['sha256']}: a replay of the run that made it computes it again, and mends it")
+        lines += [f"  {run}" for run in artefact["runs"]]
     lines += [f"WRONG {error}" for error in document["book_errors"]]
+    if old := document["without_digest"]:
+        counted = " and ".join(f"{count:,} {what}{'es' if what == 'batch' else 's'}" for what, count in old.items())
+        lines.append(f"{counted} are of an older crfs, which kept no digests: of them only rows, counts and bytes were checked")
     lines.append("VERIFIED" if document["sound"] else "VERIFICATION FAILED")
     return lines

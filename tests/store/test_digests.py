@@ -1,0 +1,174 @@
+"""Whatever is altered in the books is found by verification and by the lineage of every run above it, in words that name it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from crfs.credit.definitions import FactorDefinition, dataset_from_dict, to_dict
+from crfs.store.database import Database, ensure_schema
+from crfs.store.definitions import define
+from crfs.store.lineage import lineage
+from crfs.store.registry import promote, register
+from crfs.store.runs import RunInputs
+from crfs.store.verification import verify_store
+from tests.store.conftest import administering
+from tests.store.deliveries import NOW, dataset, rows, write
+from tests.store.keeping import described, kept, landed
+
+CHANGES = {
+    "all edges to payloads are gone": ("DELETE FROM crfs.batch_payload", "batch 1 .*payloads"),
+    "one batch's edges are gone": ("DELETE FROM crfs.batch_payload WHERE batch_id = 2", "batch 2 .*payloads"),
+    "the edges are another dataset's": ("UPDATE crfs.batch_payload SET dataset = 'other'", "batch 1 .*payloads"),
+    "the inputs are gone": ("DELETE FROM crfs.run_input WHERE kind = 'batch'", "run .*what it rests on"),
+    "the specification": ("UPDATE crfs.run SET specification = '{\"seed\": 2}'", "run .*its specification"),
+    "the hash of the result": ("UPDATE crfs.run SET result_sha256 = repeat('0', 64)", "run .*hash of its result"),
+    "the run's batch": ("UPDATE crfs.run SET batch_id = batch_id + 1", "run .*batch"),
+    "a natural key": ("UPDATE crfs.entity SET natural_key = 'y'", "entity 1, now 'y' of the kind"),
+    "an entity is gone": ("DELETE FROM crfs.entity", "2 rows are of 1 entities that are gone"),
+    "a definition": ("UPDATE crfs.definition SET body = jsonb_set(body, '{title}', '\"Other\"') WHERE kind = 'dataset'", "definition of dataset"),
+    "a scale": ("UPDATE crfs.definition SET body = body || '{\"scale\": 100.0}' WHERE kind = 'factor'", "definition of factor"),
+    "a definition that is none": ("UPDATE crfs.definition SET body = '[]'", "definition of dataset"),
+    "a card": ("UPDATE crfs.model_version SET card = '{\"auc\": 1}'", "batch 4 .*card"),
+    "the model's file": ("UPDATE crfs.model_version SET artefact_sha256 = repeat('1', 64)", "model m version 1 names the file 1111"),
+    "the promotions": ("DELETE FROM crfs.promotion", "batch 5 .*promotion"),
+    "a kind": ("UPDATE crfs.batch SET kind = 'annul', reason = 'x' WHERE batch_id = 1", "batch 1 .*kind"),
+    "an actor": ("UPDATE crfs.batch SET actor = 'nobody' WHERE batch_id = 1", "batch 1 .*actor"),
+    "the fetches": ("DELETE FROM crfs.fetch", "nobody has fetched the payload"),
+    "when rows were recorded": ("UPDATE data.altered SET recorded_at = recorded_at - interval '1 day'", "recorded at another time"),
+    "a run is gone": ("DELETE FROM crfs.run_input WHERE run_id = '{top}'; DELETE FROM crfs.run WHERE run_id = '{top}'", "run {top} is gone"),
+    "a digest is gone": ("DELETE FROM crfs.digest WHERE what = 'batch' AND reference = '1'", "batch 1 is gone, or what was kept"),
+}  # fmt: skip
+SEED_ONE = hashlib.sha256(b'{"seed":1}').hexdigest()
+NOT_IN_LINEAGE = {"the promotions", "the fetches", "when rows were recorded", "an entity is gone"}
+"""Found by verification alone: no run of the chain rests on a promotion, and lineage reads no row."""
+
+
+@pytest.fixture
+def top(own_database: Database) -> str:
+    """A run on a model that was trained on two batches of one dataset, all of it defined, landed, registered and promoted."""
+    definition = dataset(name="altered")
+    factor = FactorDefinition(mnemonic="a.factor", title="A factor", dataset="altered", column="value", unit="decimal", category="test")
+    batches = [
+        write(own_database, definition, rows([1.0], valid=n), payloads=[landed(own_database, b"body %d" % n)]).batch_id for n in (0, 1)
+    ]
+    assert batches == [1, 2]
+    assert define(own_database, [definition], [factor], at=NOW, source="test") == 3
+    run = described(b"model", batch_id=2)
+    inputs = RunInputs(batches={"altered": [1, 2]})
+    assert register(own_database, model="m", kind="k", run=run, artefact=b"model", card={"auc": 0.7}, inputs=inputs).batch_id == 4
+    promote(own_database, "m", 1, reason="the first", at=NOW)
+    return kept(own_database, runs=[run.run_id], batches={"altered": [2]})
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_alteration_is_found_and_named_with_what_rests_on_it(own_database: Database, top: str, name: str) -> None:
+    assert verify_store(own_database).book_errors == []
+    assert lineage(own_database, top).altered == []
+    change, words = (text.replace("{top}", top) for text in CHANGES[name])
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql("SET session_replication_role = replica")
+        for statement in change.split("; "):
+            connection.exec_driver_sql(statement)
+    errors = "\n".join(verify_store(own_database).book_errors)
+    assert re.search(words, errors), errors
+    if "batch 2" in words or name in {"a natural key", "the fetches", "when rows were recorded"}:
+        assert top in errors, "the runs that rest on it are named"
+    chain = lineage(own_database, top)
+    assert bool(chain.altered or chain.dangling) == (name not in NOT_IN_LINEAGE), chain.altered
+
+
+def test_a_store_of_an_older_crfs_is_sound_and_says_that_less_of_it_can_be_checked(own_database: Database, top: str) -> None:
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql("UPDATE crfs.digest SET parts = NULL")
+        connection.exec_driver_sql("UPDATE crfs.entity SET digest = NULL")
+        connection.exec_driver_sql("UPDATE crfs.run SET specification = '{\"seed\": 1}', specification_sha256 = %s", (SEED_ONE,))
+    found = verify_store(own_database)
+    assert (found.sound, dict(found.without_digest)) == (True, {"batch": 5, "run": 2})
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql("UPDATE crfs.run SET specification = '{\"seed\": 2}' WHERE run_id = %s", (top,))
+        connection.exec_driver_sql("UPDATE crfs.batch SET source = 'fred' WHERE batch_id = 1")
+        connection.exec_driver_sql("DELETE FROM crfs.batch_payload WHERE batch_id = 1")
+        connection.exec_driver_sql("DELETE FROM crfs.promotion")
+    errors = "\n".join(verify_store(own_database).book_errors)
+    assert f"run {top}: its specification has not the hash" in errors
+    assert "batch 1 of fred has rows and names no payload" in errors
+    assert "batch 5 is of the kind promote, and there is nothing that it did" in errors
+
+
+def test_a_definition_that_was_altered_is_put_in_force_anew_and_that_is_told(own_database: Database) -> None:
+    definition, told = dataset(name="altered"), list[str]()
+    assert define(own_database, [definition], [], at=NOW, source="test", tell=told.append) == 1
+    assert define(own_database, [definition], [], at=NOW, source="test", tell=told.append) is None
+    for body in ('{"title": "Other"}', '{"columns": 5}'):
+        with administering(own_database.url) as connection:
+            connection.exec_driver_sql("UPDATE crfs.definition SET body = body || CAST(%s AS jsonb)", (body,))
+        told.clear()
+        assert define(own_database, [definition], [], at=NOW, source="test", tell=told.append) is not None
+        assert "what the store had of altered was altered" in told[0]
+    with own_database.reading() as connection:
+        newest = connection.exec_driver_sql(
+            "SELECT b.reason, d.body FROM crfs.batch AS b JOIN crfs.definition AS d USING (batch_id) ORDER BY 1"
+        ).all()
+    assert newest[0].reason.startswith("what the store had of altered")
+    assert any(dataset_from_dict(row.body) == definition for row in newest if row.body == to_dict(definition))
+    assert len([error for error in verify_store(own_database).book_errors if "definition of dataset altered" in error]) == 2
+
+
+def test_entities_keep_their_numbers_and_digests_whoever_meets_them_first(own_database: Database, seed: int) -> None:
+    chance = random.Random(seed)
+    definition = dataset()
+    keys = [f"é{number}'\\" for number in range(40)]
+    for batch in range(5):
+        for key in chance.sample(keys, 12):
+            write(own_database, definition, rows([1.0], entity=key, valid=batch))
+    found = verify_store(own_database)
+    assert found.sound
+    with own_database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM crfs.entity WHERE digest IS NULL").scalar_one() == 0
+
+
+def test_a_store_of_the_schema_before_is_brought_up_to_date_and_what_it_has_counts_as_older(
+    empty_url: Callable[[], sa.URL], connect: Any
+) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    database = connect(empty_url())
+    with administering(database.url) as connection:
+        user, name = connection.exec_driver_sql("SELECT current_user, current_database()").one()
+        for role in ("crfs_owner", "crfs_app"):
+            if connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).scalar() is None:
+                connection.exec_driver_sql(f"CREATE ROLE {role}")
+            connection.exec_driver_sql(f'GRANT {role} TO "{user}"')
+        connection.exec_driver_sql(f'GRANT CREATE ON DATABASE "{name}" TO crfs_owner')
+        connection.exec_driver_sql("GRANT CREATE, USAGE ON SCHEMA public TO crfs_owner")
+    engine = sa.create_engine(database.url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(files("crfs.store") / "migrations"))
+        config.attributes["connection"] = connection
+        connection.exec_driver_sql("SET ROLE crfs_owner")
+        connection.commit()
+        command.upgrade(config, "0002")
+        connection.exec_driver_sql("INSERT INTO crfs.batch VALUES (1, 'ingest', NULL, '2024-01-01Z', 'fred', '1', NULL, 'me', 1)")
+        connection.exec_driver_sql("UPDATE crfs.head SET batch_id = 1, recorded_at = '2024-01-01Z'")
+        connection.exec_driver_sql("INSERT INTO crfs.entity (tenant_id, kind, natural_key) VALUES (0, 'k', 'old')")
+        connection.exec_driver_sql(
+            "INSERT INTO crfs.run VALUES ('risk-1', 'risk', NULL, '{\"seed\": 1}', %s, NULL, 1, '2024-01-01Z', '{}', 'e', 'r', NULL, 'me', 1, "
+            "'2024-01-01Z')",
+            (SEED_ONE,),
+        )
+        connection.commit()
+    ensure_schema(database)
+    found = verify_store(database)
+    assert (list(found.book_errors), dict(found.without_digest)) == ([], {"batch": 1, "run": 1})
+    write(database, dataset(), rows([1.0]))
+    assert verify_store(database).sound
