@@ -19,6 +19,8 @@ nitpicky = True
 nitpick_ignore = [
     # Python's own names: their documentation is not fetched, so that the build needs no network.
     ("py:class", "Exception"),
+    ("py:class", "datetime.datetime"),
+    ("py:class", "collections.abc.Iterator"),
 ]
 
 myst_enable_extensions = ["deflist", "colon_fence"]
