@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -39,6 +40,25 @@ def macro() -> pl.DataFrame:
     yields = arch.data.default.load()
     spreads = pl.DataFrame({"month": [d.date() for d in yields.index], "credit_spread": ((yields["BAA"] - yields["AAA"]) / 100).to_numpy()})
     return spreads.sort("month").join_asof(quarters.sort("month"), on="month", tolerance="62d").filter(pl.col("month") >= date(1990, 1, 1))
+
+
+CALM = {
+    "late_delivery_share": 0.0,
+    "missing_share": 0.0,
+    "cut_share": 0.0,
+    "repeated_share": 0.0,
+    "resent_share": 0.0,
+    "dispute_share": 0.0,
+    "disputed_error_share": 0.0,
+    "wrong_person_share": 0.0,
+}
+"""A provider of whom every file comes once, in its turn and whole, and whom nobody contradicts."""
+
+
+@pytest.fixture(scope="session")
+def calm(spec: BureauSpec) -> BureauSpec:
+    """The same bureau, with delays and corrections only."""
+    return replace(spec, **CALM)  # type: ignore[arg-type]  # all of them are shares
 
 
 @pytest.fixture(scope="session")

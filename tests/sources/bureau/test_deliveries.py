@@ -1,4 +1,4 @@
-"""What the bureau sends keeps the laws of a provider: in order, 15 to 45 days late, corrections after what they correct."""
+"""What the bureau sends where nothing goes wrong: in order, 15 to 45 days late, corrections after what they correct."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from crfs.sources.providers.bureau import BureauSpec, Delivery, World, deliver, simulate_months
+from tests.sources.bureau.conftest import CALM
 
 KEYS = {
     "facility": ["facility_id", "month"],
@@ -19,8 +20,8 @@ KEYS = {
 
 
 @pytest.fixture(scope="module")
-def deliveries(spec: BureauSpec, macro: pl.DataFrame) -> list[Delivery]:
-    return list(deliver(spec, simulate_months(spec, macro)))
+def deliveries(calm: BureauSpec, macro: pl.DataFrame) -> list[Delivery]:
+    return list(deliver(calm, simulate_months(calm, macro)))
 
 
 def sent(deliveries: list[Delivery], name: str) -> pl.DataFrame:
@@ -98,7 +99,7 @@ def test_nothing_of_the_future_is_in_a_delivery(deliveries: list[Delivery]) -> N
 
 
 def test_the_bytes_are_the_same_in_any_cut(macro: pl.DataFrame) -> None:
-    spec = BureauSpec(seed=8, obligors=60, months=6, first_month=date(2007, 1, 1), late_share=0.2, correction_share=0.2)
+    spec = BureauSpec(seed=8, obligors=60, months=6, first_month=date(2007, 1, 1), late_share=0.2, correction_share=0.2, **CALM)  # type: ignore[arg-type]  # all of them are shares
     whole = list(deliver(spec, simulate_months(spec, macro)))
     parts = [list(deliver(spec, simulate_months(spec, macro, slots=part), slots=part)) for part in (range(30), range(30, spec.slots))]
     assert whole[-1].month > date(2007, 6, 1), "late rows and corrections follow after the last month"

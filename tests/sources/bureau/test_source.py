@@ -18,11 +18,13 @@ from crfs.errors import InvalidInput
 from crfs.sources.core import Classification, Payload, Query, Transport, load_source
 from crfs.sources.core.tables import ACCEPTED
 from crfs.sources.providers.bureau import SOURCE, BureauSpec, deliver, simulate_months
+from crfs.sources.providers.bureau.manifest import MANIFEST
+from tests.sources.bureau.conftest import CALM
 
 
 @pytest.fixture(scope="module")
 def tiny() -> BureauSpec:
-    return BureauSpec(seed=7, obligors=300, months=14, correction_share=0.02)
+    return BureauSpec(seed=7, obligors=300, months=14, correction_share=0.02, **CALM)  # type: ignore[arg-type]  # all of them are shares
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,11 @@ def payloads(tiny: BureauSpec, macro: pl.DataFrame, catalogue: Catalogue) -> lis
             raise AssertionError(request)
 
     return list(SOURCE.fetch(Query(options={"spec": tiny, "macro": macro}), Clock(), catalogue))
+
+
+def saved(original: Payload, body: bytes) -> Payload:
+    """A file with this body that somebody saved: no manifest came with it."""
+    return replace(original, body=body, headers={name: text for name, text in original.headers.items() if name != MANIFEST})
 
 
 def payload(body: bytes, url: str = "bureau://seed-7/2005-01/obligor.csv") -> Payload:
@@ -101,7 +108,7 @@ def test_a_question_before_the_delivery_does_not_see_it(payloads: list[Payload],
 def test_the_quick_and_the_careful_parser_agree(payloads: list[Payload], catalogue: Catalogue) -> None:
     for p in payloads[:8]:
         quoted = p.body.split(b"\n", 1)[0].replace(b"month,", b'"month",', 1).replace(b"default_date,", b'"default_date",', 1)
-        careful = SOURCE.parse(replace(p, body=quoted + b"\n" + p.body.split(b"\n", 1)[1]), catalogue)
+        careful = SOURCE.parse(saved(p, quoted + b"\n" + p.body.split(b"\n", 1)[1]), catalogue)
         quick = SOURCE.parse(p, catalogue)
         assert careful.rejected.is_empty()
         for name, table in quick.tables.items():
@@ -129,7 +136,7 @@ def test_a_bad_cell_is_rejected_by_row_and_column(
     broken = (second + b"\n").replace(old, new, 1)
     assert broken != second + b"\n"
     body = head + b"\n" + first + b"\n" + broken + rest
-    parsed = SOURCE.parse(replace(original, body=body), catalogue)
+    parsed = SOURCE.parse(saved(original, body), catalogue)
     rejected = parsed.rejected.to_dicts()
     assert [(r["row"], r["column"], r["reason"]) for r in rejected] == [(2, column, reason)]
     whole = SOURCE.parse(original, catalogue).tables["bureau_obligor"]
@@ -169,15 +176,16 @@ def test_no_bytes_make_the_parser_fail(data: st.DataObject, payloads: list[Paylo
                 del body[at + 1 : at + 1 + data.draw(st.integers(1, 60))]
             case _:
                 body[at:at] = data.draw(st.binary(max_size=8))
-    broken = replace(source, body=bytes(body))
+    broken = saved(source, bytes(body))
     SOURCE.classify(broken)
     parsed = SOURCE.parse(broken, catalogue)
     for name, table in parsed.tables.items():
         assert table.schema == {**ACCEPTED, **catalogue.dataset(name).schema()}
+    assert SOURCE.classify(replace(source, body=bytes(body))) in {Classification.OK, Classification.RETRY, Classification.SCHEMA}
 
 
 def test_definitions_are_synthetic_personal_data_of_a_tenant(catalogue: Catalogue) -> None:
-    assert set(catalogue.datasets) == {"bureau_obligor", "bureau_facility", "bureau_default", "bureau_recovery"}
+    assert set(catalogue.datasets) == {"bureau_obligor", "bureau_facility", "bureau_default", "bureau_recovery", "bureau_dispute"}
     for dataset in catalogue.datasets.values():
         assert dataset.synthetic
         assert dataset.scope is Scope.TENANT
@@ -185,4 +193,4 @@ def test_definitions_are_synthetic_personal_data_of_a_tenant(catalogue: Catalogu
     assert catalogue.factor("bureau.obligor.utilisation").entity is None
     for factor in catalogue.factors.values():
         assert factor.category == "bureau"
-        assert factor.dataset in {"bureau_obligor", "bureau_facility"}, "what follows a default is no factor"
+        assert factor.dataset in {"bureau_obligor", "bureau_facility", "bureau_dispute"}, "what follows a default is no factor"

@@ -1,6 +1,6 @@
-"""A seeded simulator of a credit bureau, driven by a real economy: obligors, facilities, defaults, recoveries, late and corrected rows."""
+"""A seeded simulator of a credit bureau, driven by a real economy: what it delivers, and how."""
 
-from crfs.sources.providers.bureau.deliveries import Delivery, deliver
+from crfs.sources.providers.bureau.deliveries import Cut, Delivery, Sending, deliver
 from crfs.sources.providers.bureau.source import SOURCE, BureauSource
 from crfs.sources.providers.bureau.spec import MACRO_COLUMNS, BureauSpec
 from crfs.sources.providers.bureau.truth import Truth
@@ -11,8 +11,10 @@ __all__ = [
     "SOURCE",
     "BureauSource",
     "BureauSpec",
+    "Cut",
     "Delivery",
     "Month",
+    "Sending",
     "Truth",
     "World",
     "deliver",

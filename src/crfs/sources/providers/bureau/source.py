@@ -9,26 +9,19 @@ from typing import Any
 
 import polars as pl
 
-from crfs.bitemporal.rows import INSTANT, KnowledgeBasis
+from crfs.bitemporal.rows import INSTANT, ROW_STATE, KnowledgeBasis, RowState
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
 from crfs.sources.core.contract import DELIVERY, Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
 from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_table, rejected_where
-from crfs.sources.core.text import cell, iso_instant, read_delimited
-from crfs.sources.providers.bureau.deliveries import FILES, deliver
+from crfs.sources.core.text import DelimitedText, cell, iso_instant, read_delimited
+from crfs.sources.providers.bureau.deliveries import DELIVERED, FILES, FIRST_DELIVERED, KEYS, Cut, Delivery, Sending, deliver
+from crfs.sources.providers.bureau.manifest import MANIFEST, Agreement, agreement, manifest_of
 from crfs.sources.providers.bureau.spec import BureauSpec
 from crfs.sources.providers.bureau.world import simulate_months
 
 _NO_PROVIDER = Provider(title="A simulated credit bureau", terms="Synthetic: it says nothing about real people.")
-DELIVERED = "delivered_at"
-_KEYS = {
-    "facility": ("facility_id", "month"),
-    "obligor": ("obligor_id", "month"),
-    "default": ("facility_id", "default_date"),
-    "recovery": ("facility_id", "month"),
-}
-"""The columns of each file that say whose row it is and when it is true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +34,7 @@ class BureauSource:
     """
 
     name: str = "bureau"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ()
     provider: Provider = _NO_PROVIDER
 
@@ -58,28 +51,44 @@ class BureauSource:
         for delivery in deliver(spec, simulate_months(spec, macro)):
             if _outside(delivery.month, query):
                 continue
-            for name, table in delivery.files.items():
-                if not query.series or name in query.series:
+            bodies = {f"{name}.csv": table.write_csv().encode() for name, table in delivery.files.items()}
+            came = {name: _what_came(body, delivery.cuts.get(name.removesuffix(".csv"))) for name, body in bodies.items()}
+            unnoticed = {f"{name}.csv" for name, cut in delivery.cuts.items() if cut.unnoticed}
+            manifest = manifest_of({name: came[name] if name in unnoticed else body for name, body in bodies.items()})
+            folder, label = _address(spec, delivery)
+            for name, body in came.items():
+                stem = name.removesuffix(".csv")
+                if not query.series or stem in query.series:
                     now = transport.now
                     yield Payload(
                         source=self.name,
-                        stream=f"seed-{spec.seed}/{name}",
-                        body=table.write_csv().encode(),
-                        url=f"bureau://seed-{spec.seed}/{delivery.month:%Y-%m}/{name}.csv",
+                        stream=f"seed-{spec.seed}/{stem}",
+                        body=body,
+                        url=f"bureau://{folder}/{name}",
                         status=200,
-                        headers={"content-type": "text/csv; charset=utf-8", DELIVERY: f"seed-{spec.seed}/{delivery.month:%Y-%m}"},
+                        headers={"content-type": "text/csv; charset=utf-8", DELIVERY: label, MANIFEST: manifest},
                         started_at=now,
                         fetched_at=now,
                     )
 
     def classify(self, payload: Payload) -> Classification:
-        """``OK`` where the header is one of a bureau's files, ``EMPTY`` where nothing follows it, else ``SCHEMA``."""
+        """``OK`` where the header is one of a bureau's files, ``EMPTY`` where nothing follows it, else ``SCHEMA``.
+
+        A file that is shorter than its manifest says is ``RETRY``: it comes again whole. One that is another is ``SCHEMA``.
+        """
         if payload.status >= 500 or payload.status == 429:
             return Classification.RETRY
         if payload.status in (401, 403):
             return Classification.AUTH
         if payload.status >= 400:
             return Classification.BAD_REQUEST
+        match agreement(payload)[0]:
+            case Agreement.SHORT:
+                return Classification.RETRY
+            case Agreement.DIFFERS:
+                return Classification.SCHEMA
+            case Agreement.AGREES | Agreement.SILENT:
+                pass
         if not payload.body.strip():
             return Classification.EMPTY
         header, _, rest = payload.body.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
@@ -89,7 +98,14 @@ class BureauSource:
         return Classification.OK if rest.strip() else Classification.EMPTY
 
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
-        """Rows of one file; knowledge time is the delivery's own stamp, which the file carries in each row."""
+        """Rows of one file; knowledge time is the delivery's own stamp, which the file carries in each row.
+
+        Rows that were sent before (``first_delivered_at``) are ``clipped``: where the store knows the same already they say nothing new.
+        Of a file that its manifest contradicts no row is taken.
+        """
+        verdict, contradiction = agreement(payload)
+        if verdict in {Agreement.SHORT, Agreement.DIFFERS}:
+            return reject_all(RejectReason.CONTRADICTION, contradiction)
         fast = self._parse_clean(payload, catalogue)
         if fast is not None:
             return fast
@@ -99,9 +115,12 @@ class BureauSource:
         name = _file_of(set(text.header), payload.url)
         if name is None:
             return reject_all(RejectReason.UNEXPECTED_SHAPE, f"no file of a bureau has the columns {', '.join(text.header)}")
+        if name == "retraction":
+            return _withdrawn(text, catalogue)
         dataset = catalogue.dataset(f"bureau_{name}")
-        entity, valid = _KEYS[name]
+        entity, valid = KEYS[name]
         wanted = {entity, valid, DELIVERED, *(column.name for column in dataset.columns)}
+        again = {FIRST_DELIVERED} & set(text.header)
         absent = sorted(wanted - set(text.header))
         if absent:  # a delivery carries every column: one without is another format, of which no row can be trusted
             return reject_all(RejectReason.MISSING_FIELD, f"{dataset.name} needs the columns {', '.join(absent)}, which the header lacks")
@@ -109,16 +128,16 @@ class BureauSource:
         rejected += [
             (None, column, RejectReason.UNKNOWN_COLUMN, f"{dataset.name} has no such column")
             for column in text.header
-            if column not in wanted
+            if column not in wanted | again
         ]
         parts = [rejected_table(rejected)]
         raw, good = text.table, pl.lit(True)
         readers = {column.name: cell(column.name, column.type) for column in dataset.columns}
         readers[valid] = cell(valid, ColumnType.DATE)
-        readers[DELIVERED] = iso_instant(pl.col(DELIVERED))
+        readers |= {column: iso_instant(pl.col(column)) for column in (DELIVERED, *again)}
         for column, reader in readers.items():
             unread = (pl.col(column) != "") & reader.is_null()
-            kind = ColumnType.DATE if column in (valid, DELIVERED) else dataset.column(column).type
+            kind = ColumnType.DATE if column in (valid, DELIVERED, FIRST_DELIVERED) else dataset.column(column).type
             reason = _REASONS.get(kind, RejectReason.WRONG_TYPE)
             parts.append(rejected_where(raw, unread, column, reason, f"cannot be read as {kind.value}"))
             good = good & ~unread.fill_null(value=False)
@@ -131,22 +150,26 @@ class BureauSource:
         """The quick way for a file without a fault; None where anything is odd, so that the careful way says what."""
         header = payload.body.partition(b"\n")[0].decode("utf-8", "replace").strip().split(",")
         name = _file_of(set(header), payload.url)
-        if name is None or b'"' in payload.body:
+        if name is None or name == "retraction" or b'"' in payload.body:
             return None
         dataset = catalogue.dataset(f"bureau_{name}")
-        entity, valid = _KEYS[name]
-        schema = {**dataset.schema(), entity: pl.String(), valid: pl.Date(), DELIVERED: pl.String()}
+        entity, valid = KEYS[name]
+        stamped = [column for column in (DELIVERED, FIRST_DELIVERED) if column == DELIVERED or column in header]
+        schema = {**dataset.schema(), entity: pl.String(), valid: pl.Date(), **dict.fromkeys(stamped, pl.String())}
         if set(header) != set(schema) or len(header) != len(schema):
             return None
         try:
             frame = pl.read_csv(payload.body, schema={column: schema[column] for column in header}, quote_char=None, encoding="utf8")
         except (pl.exceptions.PolarsError, ValueError):
             return None
-        stamps = frame.select(pl.col(DELIVERED).unique()).with_columns(iso_instant(pl.col(DELIVERED)).alias("at"))
-        if stamps["at"].null_count() or frame.height != payload.body.rstrip(b"\n").count(b"\n"):
+        if frame.height != payload.body.rstrip(b"\n").count(b"\n"):
             return None
-        instants = frame.select(pl.col(DELIVERED).replace_strict(stamps[DELIVERED], stamps["at"], return_dtype=INSTANT))
-        clocked = _clocked(frame.with_columns(instants[DELIVERED]).with_row_index("row", offset=1), entity, valid)
+        for column in stamped:
+            stamps = frame.select(pl.col(column).unique()).with_columns(iso_instant(pl.col(column)).alias("at"))
+            if stamps["at"].null_count():
+                return None
+            frame = frame.with_columns(pl.col(column).replace_strict(stamps[column], stamps["at"], return_dtype=INSTANT))
+        clocked = _clocked(frame.with_row_index("row", offset=1), entity, valid)
         accepted, refused = accept(clocked, dataset)
         return None if refused.height else Parsed(tables={dataset.name: accepted}, rejected=refused)
 
@@ -161,22 +184,83 @@ SOURCE = BureauSource()
 
 
 def _clocked(frame: pl.DataFrame, entity: str, valid: str) -> pl.DataFrame:
-    return frame.rename({entity: "entity", DELIVERED: "knowledge_time"}).with_columns(
+    clocked = frame.rename({entity: "entity", DELIVERED: "knowledge_time"}).with_columns(
         valid_time=pl.col(valid).cast(INSTANT), knowledge_basis=pl.lit(KnowledgeBasis.OBSERVED.value)
     )
+    if FIRST_DELIVERED not in frame.columns:
+        return clocked
+    return clocked.with_columns(clipped=(pl.col(FIRST_DELIVERED) < pl.col("knowledge_time")).fill_null(value=False))
+
+
+def _withdrawn(text: DelimitedText, catalogue: Catalogue) -> Parsed:
+    """Records that are withdrawn, by the dataset that has them: rows without values, known from the stamp. Each says why, or is refused."""
+    entity, valid = KEYS["retraction"]
+    wanted = ("file", entity, valid, "reason", DELIVERED)
+    absent = sorted(set(wanted) - set(text.header))
+    if absent:
+        return reject_all(RejectReason.MISSING_FIELD, f"a withdrawal needs the columns {', '.join(absent)}, which the header lacks")
+    named = [name for name in FILES if f"bureau_{name}" in catalogue.datasets]
+    known = pl.col("file").is_in(named)
+    raw = text.table
+    day, stamp = cell(valid, ColumnType.DATE), iso_instant(pl.col(DELIVERED))
+    faults = [
+        (~known, "file", RejectReason.UNKNOWN_SERIES, "no file of a bureau"),
+        (pl.col("reason") == "", "reason", RejectReason.MISSING_FIELD, "a withdrawal gives its reason"),
+        ((pl.col(valid) != "") & day.is_null(), valid, RejectReason.NOT_A_DATE, "cannot be read as date"),
+        ((pl.col(DELIVERED) != "") & stamp.is_null(), DELIVERED, RejectReason.NOT_A_DATE, "cannot be read as date"),
+    ]
+    parts = [rejected_table(text.rejected), *(rejected_where(raw, bad, column, reason, detail) for bad, column, reason, detail in faults)]
+    bad = pl.any_horizontal(fault.fill_null(value=False) for fault, *_ in faults)
+    good = raw.filter(~bad).select("row", "file", entity, day.alias(valid), stamp.alias(DELIVERED))
+    tables: dict[str, pl.DataFrame] = {}
+    for name in named:
+        rows = good.filter(pl.col("file") == name)
+        if rows.height:
+            clocked = _clocked(rows, entity, valid).with_columns(row_state=pl.lit(RowState.RETRACTED.value, dtype=ROW_STATE))
+            accepted, refused = accept(clocked, catalogue.dataset(f"bureau_{name}"))
+            tables[f"bureau_{name}"] = accepted
+            parts.append(refused)
+    return Parsed(tables=tables, rejected=pl.concat(parts).sort("row", maintain_order=True, nulls_last=False))
+
+
+def _what_came(body: bytes, cut: Cut | None) -> bytes:
+    """The bytes of a file that arrived."""
+    if cut is None:
+        return body
+    header = body.index(b"\n") + 1
+    return body[: header + max(1, int(cut.kept * (len(body) - header)))]
+
+
+def _address(spec: BureauSpec, delivery: Delivery) -> tuple[str, str]:
+    """The folder that a delivery's files lie in, and its label: files of one label arrived together."""
+    month = f"seed-{spec.seed}/{delivery.month:%Y-%m}"
+    match delivery.sending:
+        case Sending.REGULAR:
+            return month, month
+        case Sending.RESENT:
+            return f"{month}/resent", f"{month}/resent"
+        case Sending.REPEATED:  # the same file at the same place, fetched once more
+            return month, f"{month}/repeated"
 
 
 def _file_of(names: set[str], url: str) -> str | None:
     """Which file has these columns: the one that the url names if it may be, else the one whose keys and telling column are there."""
     stem = url.rsplit("/", 1)[-1].removesuffix(".csv")
-    order = ([stem] if stem in _KEYS else []) + [name for name in FILES if name != stem]
+    order = ([stem] if stem in KEYS else []) + [name for name in FILES if name != stem]
     for name in order:
-        if {*_KEYS[name], DELIVERED, _TELLING[name]} <= names:
+        if {*KEYS[name], DELIVERED, _TELLING[name]} <= names:
             return name
     return None
 
 
-_TELLING = {"facility": "balance", "obligor": "score", "default": "ead", "recovery": "amount"}
+_TELLING = {
+    "facility": "balance",
+    "obligor": "score",
+    "default": "ead",
+    "recovery": "amount",
+    "dispute": "disputed_on",
+    "retraction": "reason",
+}
 
 
 def _outside(month: date, query: Query) -> bool:

@@ -24,6 +24,12 @@ ENTRY_MONTHS = 72
 """Months over which new obligors come in; a longer simulation has no later entrants."""
 
 
+_SHARES = (
+    "corporate_share", "late_share", "correction_share", "late_delivery_share", "missing_share", "cut_share", "repeated_share",
+    "resent_share", "dispute_share", "withdrawn_share", "disputed_error_share", "wrong_person_share",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BureauSpec:
     """A bureau to simulate.
@@ -32,6 +38,15 @@ class BureauSpec:
     worked out) and as many enter, so over 60 months some 40 % more are seen.
     ``months`` from ``first_month`` (its first day) are reported; reports of late rows and corrections follow for a few months after.
     ``corporate_share``, ``late_share`` and ``correction_share`` are decimals of obligors and of rows.
+
+    What may go wrong with a delivery (decimals of files, or of deliveries where the name says so): ``late_delivery_share`` come after the
+    next month's, ``missing_share`` are left out and come with the next delivery, ``cut_share`` arrive cut short and come again whole,
+    ``repeated_share`` come a second time as they were, ``resent_share`` have some of their rows sent again under the next delivery's date.
+
+    What obligors say of their records: ``dispute_share`` of facility records are disputed without being wrong, and of such disputes
+    ``withdrawn_share`` end with the record's withdrawal, since nobody could prove it; ``disputed_error_share`` of the wrong records that are
+    put right two deliveries later or more are found by a dispute. ``wrong_person_share`` of facility records bring with them somebody else's
+    default, withdrawn a few deliveries later. A default is withdrawn ``expiry_months`` after the month in which it ended (the law).
 
     >>> BureauSpec(seed=1, obligors=100).month(12)
     datetime.date(2005, 10, 1)
@@ -44,6 +59,16 @@ class BureauSpec:
     corporate_share: float = 0.12
     late_share: float = 0.02
     correction_share: float = 0.005
+    late_delivery_share: float = 0.02
+    missing_share: float = 0.01
+    cut_share: float = 0.01
+    repeated_share: float = 0.01
+    resent_share: float = 0.01
+    dispute_share: float = 0.001
+    withdrawn_share: float = 0.05
+    disputed_error_share: float = 0.4
+    wrong_person_share: float = 0.00002
+    expiry_months: int = 120
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
@@ -54,9 +79,11 @@ class BureauSpec:
             raise InvalidInput(f"a bureau reports 1 to 600 months, not {self.months}")
         if self.first_month.day != 1:
             raise InvalidInput(f"first_month is the first day of a month, not {self.first_month}")
-        for name in ("corporate_share", "late_share", "correction_share"):
+        for name in _SHARES:
             if not 0 <= getattr(self, name) <= 0.5:
                 raise InvalidInput(f"{name} lies in 0 to 0.5, not {getattr(self, name)}")
+        if not 12 <= self.expiry_months <= 600:
+            raise InvalidInput(f"expiry_months lies in 12 to 600, not {self.expiry_months}")
 
     @property
     def slots(self) -> int:

@@ -30,6 +30,9 @@ class Purpose(IntEnum):
     LATENESS = 10
     ERROR = 11
     WORKOUT_FLOW = 12
+    FILE = 13
+    CLAIM = 14
+    SENDING = 15
 
 
 def generator(seed: int, purpose: Purpose, *, month: int = 0, block: int = 0) -> np.random.Generator:
