@@ -77,11 +77,15 @@ class SourceRejected(CrfsError):
 
 
 class QuotaExhausted(SourceRejected):
-    """A provider's quota is used up; ``until`` is when it starts anew (UTC), and what is asked waits until then."""
+    """A provider's quota is used up; ``until`` is when it starts anew (UTC), and what is asked waits until then.
 
-    def __init__(self, message: str, *, until: datetime) -> None:
+    ``backfills_only``: it is the share of backfills that is used up; the regular questions have the rest.
+    """
+
+    def __init__(self, message: str, *, until: datetime, backfills_only: bool = False) -> None:
         super().__init__(message)
         self.until = until
+        self.backfills_only = backfills_only
 
 
 class Forbidden(CrfsError):

@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from crfs.errors import InvalidInput, Problem
@@ -57,12 +58,14 @@ class ScheduleSettings(_Group):
 
 class SourceSettings(_Group):
     """What one provider needs: the user's key, who asks (``contact``), whether it may be asked at all (``enabled``; none means as its terms
-    have it), and a gateway of the user's own that is asked instead (``mirror``)."""
+    have it), and a gateway of the user's own that is asked instead (``mirror``), at most ``requests_per_second`` (none means as the provider
+    is asked; only a gateway may be asked otherwise)."""
 
     api_key: SecretStr | None = None
     contact: str | None = None
     enabled: bool | None = None
     mirror: str | None = None
+    requests_per_second: float | None = Field(default=None, gt=0, le=10_000)
 
     @field_validator("contact")
     @classmethod
@@ -77,6 +80,14 @@ class SourceSettings(_Group):
         if text is not None and not _is_address(text, plain=True):
             raise ValueError("a mirror is an address like http://127.0.0.1:8080, without a query and without a password")
         return text
+
+    @model_validator(mode="after")
+    def _only_of_a_mirror(self) -> Self:
+        if self.requests_per_second is not None and self.mirror is None:
+            raise ValueError(
+                "requests_per_second is how fast a gateway of your own may be asked: set mirror too; a provider's limits stand"
+            )
+        return self
 
 
 def _is_address(text: str, *, plain: bool) -> bool:

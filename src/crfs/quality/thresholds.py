@@ -29,8 +29,8 @@ class Bounds:
     """How much is too much.
 
     ``rejected_share`` of the rows, where at least ``rejected_rows`` are bad; ``row_count_drop`` is the share of rows that may be lost between
-    two answers to the same question of at least ``least_rows``; ``scale_jump`` is how many times larger or smaller the typical size of a
-    series may be than in the answer before.
+    two answers to the same question of at least ``least_rows``; ``scale_jump`` is how many times larger or smaller the values of a series may
+    be than those of the same days in the answer before.
     """
 
     rejected_share: float = 0.2
@@ -42,27 +42,30 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What an answer looks like: rows accepted, names of its fields, units that it states, typical sizes by series, newest valid day.
+    """What an answer looks like from outside.
 
-    ``sizes`` are medians of absolute values other than zero. ``question`` tells which answers may be compared row by row: those to the same
-    question.
+    ``question`` tells which answers may be compared row by row, those to the same question; it is empty where what passes by (news) is told,
+    of which the next answer has something else. ``header`` are the names of fields that every row has, by the table that they stand in, and
+    ``seen`` those that any row has. ``units`` are what every row says, by its place. ``sizes`` are absolute values of the newest few days by
+    series. ``newest`` is the newest valid day.
     """
 
     question: str
     row_count: int
-    header: tuple[str, ...] = ()
+    header: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    seen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
-    sizes: Mapping[str, float] = field(default_factory=dict)
+    sizes: Mapping[str, Mapping[date, float]] = field(default_factory=dict)
     newest: date | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
+        """The JSON form, without ``seen``: only the answer at hand is asked for that."""
         return {
             "question": self.question,
             "row_count": self.row_count,
-            "header": list(self.header),
+            "header": {table: list(names) for table, names in self.header.items()},
             "units": dict(self.units),
-            "sizes": dict(self.sizes),
+            "sizes": {series: {day.isoformat(): size for day, size in days.items()} for series, days in self.sizes.items()},
             "newest": self.newest.isoformat() if self.newest else None,
         }
 
@@ -72,9 +75,9 @@ class Shape:
         return cls(
             question=data["question"],
             row_count=data["row_count"],
-            header=tuple(data["header"]),
+            header={table: tuple(names) for table, names in data["header"].items()},
             units=data["units"],
-            sizes=data["sizes"],
+            sizes={series: {date.fromisoformat(day): size for day, size in days.items()} for series, days in data["sizes"].items()},
             newest=date.fromisoformat(data["newest"]) if data["newest"] else None,
         )
 
@@ -88,61 +91,90 @@ class Breach:
     evidence: Mapping[str, Any]
 
 
-def breaches(before: Shape | None, now: Shape, *, rejected_rows: int, bounds: Bounds | None = None) -> list[Breach]:
+def breaches(
+    before: Shape | None, now: Shape, *, rejected_rows: int, ratios: Mapping[str, float] | None = None, bounds: Bounds | None = None
+) -> list[Breach]:
     """The thresholds that an answer breaks against the answer ``before`` it (None: it is the first of its kind).
 
-    >>> yesterday = Shape(question="all", row_count=100, sizes={"UNRATE": 4.1})
-    >>> today = Shape(question="all", row_count=40, sizes={"UNRATE": 0.041})
-    >>> [str(breach.threshold) for breach in breaches(yesterday, today, rejected_rows=0)]
+    ``ratios`` say how many times what they were the values of a series are, on the days that both answers have.
+
+    >>> yesterday = Shape(question="all", row_count=100)
+    >>> today = Shape(question="all", row_count=40)
+    >>> [str(breach.threshold) for breach in breaches(yesterday, today, rejected_rows=0, ratios={"UNRATE": 0.01})]
     ['row_count_drop', 'scale_jump']
     """
     bounds = bounds or Bounds()
-    found: list[Breach] = []
-    total = now.row_count + rejected_rows
-    if rejected_rows >= bounds.rejected_rows and rejected_rows > bounds.rejected_share * total:
-        found.append(
-            Breach(
-                threshold=Threshold.REJECTED_SHARE,
-                detail=f"{rejected_rows} of {total} rows are bad, more than {bounds.rejected_share:.0%}",
-                evidence={"rejected": rejected_rows, "rows": total, "bound": bounds.rejected_share},
-            )
-        )
+    found = _too_many_bad(now, rejected_rows, bounds)
     if before is None:
         return found
-    if before.question == now.question:
+    if before.question == now.question != "":
         found += _same_question(before, now, bounds)
-    lost = [name for name in before.header if name not in set(now.header)] if now.header else []
-    if lost:
-        found.append(
-            Breach(
-                threshold=Threshold.HEADER_CHANGE,
-                detail=f"the answer no longer has {', '.join(lost[:5])}" + (f" and {len(lost) - 5} more" if len(lost) > 5 else ""),
-                evidence={"lost": lost, "new": [name for name in now.header if name not in set(before.header)]},
-            )
-        )
-    changed = {name: (unit, now.units[name]) for name, unit in before.units.items() if name in now.units and now.units[name] != unit}
-    if changed:
-        name, (old, new) = next(iter(changed.items()))
-        found.append(
-            Breach(
-                threshold=Threshold.UNIT_CHANGE,
-                detail=f"the unit of {name} was {old!r} and is {new!r}" + (f", and {len(changed) - 1} more" if len(changed) > 1 else ""),
-                evidence={"changed": {key: list(pair) for key, pair in changed.items()}},
-            )
-        )
-    jumps = {name: now.sizes[name] / size for name, size in before.sizes.items() if size > 0 and now.sizes.get(name, 0) > 0}
-    far = {name: ratio for name, ratio in jumps.items() if ratio >= bounds.scale_jump or ratio <= 1 / bounds.scale_jump}
-    if far:
-        name, ratio = max(far.items(), key=lambda item: abs(item[1]))
-        found.append(
-            Breach(
-                threshold=Threshold.SCALE_JUMP,
-                detail=f"values of {name} are typically {ratio:.4g} times what they were"
-                + (f"; so {len(far) - 1} more" if len(far) > 1 else ""),
-                evidence={"ratios": far, "bound": bounds.scale_jump},
-            )
-        )
+    if before.newest is None or now.newest is None or before.newest <= now.newest:  # an older part of history may well look otherwise
+        found += _lost_names(before, now)
+        found += _other_units(before, now)
+    found += _other_scales(ratios or {}, bounds)
     return found
+
+
+def _too_many_bad(now: Shape, rejected_rows: int, bounds: Bounds) -> list[Breach]:
+    total = now.row_count + rejected_rows
+    if rejected_rows < bounds.rejected_rows or rejected_rows <= bounds.rejected_share * total:
+        return []
+    return [
+        Breach(
+            threshold=Threshold.REJECTED_SHARE,
+            detail=f"{rejected_rows} of {total} rows are bad, more than {bounds.rejected_share:.0%}",
+            evidence={"rejected": rejected_rows, "rows": total, "bound": bounds.rejected_share},
+        )
+    ]
+
+
+def _lost_names(before: Shape, now: Shape) -> list[Breach]:
+    lost = [
+        f"{table}.{name}" if table else name
+        for table, names in before.header.items()
+        if table in now.seen
+        for name in names
+        if name not in now.seen[table]
+    ]
+    if not lost:
+        return []
+    new = [name for table, names in now.header.items() if table in before.header for name in names if name not in before.header[table]]
+    return [
+        Breach(
+            threshold=Threshold.HEADER_CHANGE,
+            detail=f"the answer no longer has {', '.join(lost[:5])}" + (f" and {len(lost) - 5} more" if len(lost) > 5 else ""),
+            evidence={"lost": lost, "new": new},
+        )
+    ]
+
+
+def _other_units(before: Shape, now: Shape) -> list[Breach]:
+    changed = {name: (unit, now.units[name]) for name, unit in before.units.items() if name in now.units and now.units[name] != unit}
+    if not changed:
+        return []
+    name, (old, new) = next(iter(changed.items()))
+    return [
+        Breach(
+            threshold=Threshold.UNIT_CHANGE,
+            detail=f"the unit of {name} was {old!r} and is {new!r}" + (f", and {len(changed) - 1} more" if len(changed) > 1 else ""),
+            evidence={"changed": {key: list(pair) for key, pair in changed.items()}},
+        )
+    ]
+
+
+def _other_scales(ratios: Mapping[str, float], bounds: Bounds) -> list[Breach]:
+    far = {name: ratio for name, ratio in ratios.items() if ratio >= bounds.scale_jump or ratio <= 1 / bounds.scale_jump}
+    if not far:
+        return []
+    name, ratio = max(far.items(), key=lambda item: max(item[1], 1 / item[1]))
+    return [
+        Breach(
+            threshold=Threshold.SCALE_JUMP,
+            detail=f"values of {name} are {ratio:.4g} times what they were" + (f"; so {len(far) - 1} more" if len(far) > 1 else ""),
+            evidence={"ratios": far, "bound": bounds.scale_jump},
+        )
+    ]
 
 
 def _same_question(before: Shape, now: Shape, bounds: Bounds) -> list[Breach]:

@@ -82,15 +82,23 @@ def submit(
 
 
 def begin(
-    database: Database, *, job_id: UUID, kind: str, specification: Mapping[str, Any], holder: str, at: datetime, lease: timedelta
+    database: Database,
+    *,
+    job_id: UUID,
+    kind: str,
+    specification: Mapping[str, Any],
+    holder: str,
+    at: datetime,
+    lease: timedelta,
+    again: bool = True,
 ) -> Job | None:
     """Write a job and take it in one transaction, for who does it here and now: a death in between leaves no job that waits for nobody.
 
-    None where the job of that id is being done elsewhere, or is done.
+    None where the job of that id is being done elsewhere, or is done, or has failed and is not to be done ``again``.
     """
     with database.writing() as connection:
         _submit(connection, database, job_id=job_id, kind=kind, specification=specification, at=at)
-        return _claim(connection, holder=holder, at=at, lease=lease, job_id=job_id)
+        return _claim(connection, holder=holder, at=at, lease=lease, job_id=job_id, again=again)
 
 
 def _submit(
@@ -136,17 +144,19 @@ def claim(database: Database, *, holder: str, at: datetime, lease: timedelta, jo
         return _claim(connection, holder=holder, at=at, lease=lease, job_id=job_id)
 
 
-def _claim(connection: sa.Connection, *, holder: str, at: datetime, lease: timedelta, job_id: UUID | None) -> Job | None:
+def _claim(
+    connection: sa.Connection, *, holder: str, at: datetime, lease: timedelta, job_id: UUID | None, again: bool = True
+) -> Job | None:
     row = connection.execute(
         sa.text(
             "UPDATE crfs.job SET state = 'running', fencing_token = fencing_token + 1, lease_holder = :holder, "
             "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1, error = NULL, finished_at = NULL "
             "WHERE job_id = (SELECT job_id FROM crfs.job WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) "
             "AND ((state = 'queued' AND coalesce(not_before <= :at, true)) OR (state = 'running' AND lease_until < :at) "
-            "OR (state = 'failed' AND job_id = :job_id)) "
+            "OR (:again AND state = 'failed' AND job_id = :job_id)) "
             f"ORDER BY priority DESC, created_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}"
         ),
-        {"holder": holder, "until": at + lease, "at": at, "job_id": job_id},
+        {"holder": holder, "until": at + lease, "at": at, "job_id": job_id, "again": again},
     ).one_or_none()
 
     return None if row is None else Job(**row._mapping)
@@ -220,13 +230,16 @@ def to_do(database: Database, *, kinds: Sequence[str], at: datetime, limit: int 
 
 
 def retire_lapsed(database: Database, *, at: datetime, grace: timedelta) -> int:
-    """End jobs as failed whose lease ran out more than ``grace`` ago: who held it died, and nobody took it over. How many there were."""
+    """End jobs as failed whose lease ran out more than ``grace`` ago: who held it died, and nobody took it over. How many there were.
+
+    A job with a live key is a worker's: the next worker takes it over, however late.
+    """
     with database.writing(durable=False) as connection:
         ended = connection.execute(
             sa.text(
                 "UPDATE crfs.job SET state = 'failed', finished_at = :at, lease_until = NULL, "
                 "error = 'its process (' || coalesce(lease_holder, 'unknown') || ') ended without a word; run the same command again' "
-                "WHERE job_id IN (SELECT job_id FROM crfs.job WHERE state = 'running' AND lease_until < :before FOR UPDATE SKIP LOCKED)"
+                "WHERE job_id IN (SELECT job_id FROM crfs.job WHERE state = 'running' AND live_key IS NULL AND lease_until < :before FOR UPDATE SKIP LOCKED)"
             ),
             {"at": at, "before": at - grace},
         )

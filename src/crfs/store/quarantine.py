@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -88,15 +88,18 @@ def hold(
     return found
 
 
-def items(database: Database, *, state: str | None = None, source: str | None = None, limit: int = 200) -> list[QuarantineItem]:
-    """Items of quarantine, the newest first."""
+def items(
+    database: Database, *, state: str | None = None, source: str | None = None, whole_only: bool = False, limit: int = 200
+) -> list[QuarantineItem]:
+    """Items of quarantine, the newest first; only answers that were held back as a whole, if ``whole_only``."""
     with database.reading() as connection:
         rows = connection.execute(
             sa.text(
                 f"SELECT {_COLUMNS} FROM crfs.quarantine WHERE (CAST(:state AS text) IS NULL OR state = :state) "
-                "AND (CAST(:source AS text) IS NULL OR source = :source) ORDER BY quarantine_id DESC LIMIT :limit"
+                "AND (CAST(:source AS text) IS NULL OR source = :source) AND NOT (:whole AND rule = :rows) "
+                "ORDER BY quarantine_id DESC LIMIT :limit"
             ),
-            {"state": state, "source": source, "limit": limit},
+            {"state": state, "source": source, "whole": whole_only, "rows": REJECTED_ROWS, "limit": limit},
         ).all()
     return [QuarantineItem(**row._mapping) for row in rows]
 
@@ -122,6 +125,16 @@ def is_released(database: Database, sha256: str) -> bool:
     return found is not None
 
 
+def held_whole(database: Database, sha256: str) -> list[int]:
+    """The numbers of the items that hold an answer back as a whole."""
+    with database.reading() as connection:
+        found = connection.execute(
+            sa.text("SELECT quarantine_id FROM crfs.quarantine WHERE sha256 = :sha256 AND state = 'held' AND rule <> :rows ORDER BY 1"),
+            {"sha256": sha256, "rows": REJECTED_ROWS},
+        )
+        return list(found.scalars())
+
+
 def rejected_rows(database: Database, sha256: str, parser_version: str, *, limit: int = 1000) -> list[RejectedRow]:
     """The rows of a payload that a parser refused."""
     with database.reading() as connection:
@@ -135,15 +148,15 @@ def rejected_rows(database: Database, sha256: str, parser_version: str, *, limit
     return [RejectedRow(row=row.row_number, column=row.column_name, reason=row.reason, detail=row.detail) for row in rows]
 
 
-def release(database: Database, quarantine_id: int, *, at: datetime, reason: str, batch_id: int | None) -> None:
-    """Mark an item as released, by whom and why."""
+def release(database: Database, sha256: str, *, rules: Sequence[str], at: datetime, reason: str, batch_id: int | None) -> None:
+    """Mark the held items of a payload that are of some rules as released, by whom and why."""
     with database.writing() as connection:
         connection.execute(
             sa.text(
                 "UPDATE crfs.quarantine SET state = 'released', released_at = :at, released_by = :actor, release_reason = :reason, "
-                "batch_id = :batch_id WHERE quarantine_id = :id AND state = 'held'"
+                "batch_id = :batch_id WHERE sha256 = :sha256 AND rule = ANY(:rules) AND state = 'held'"
             ),
-            {"at": at, "actor": database.actor, "reason": reason, "batch_id": batch_id, "id": quarantine_id},
+            {"at": at, "actor": database.actor, "reason": reason, "batch_id": batch_id, "sha256": sha256, "rules": list(rules)},
         )
 
 
@@ -156,15 +169,39 @@ def last_shape(database: Database, source: str, kind: str) -> Mapping[str, Any] 
     return shape
 
 
-def keep_shape(database: Database, source: str, kind: str, *, sha256: str, row_count: int, shape: Mapping[str, Any], at: datetime) -> None:
-    """Keep what an accepted answer looks like, for the next one of its kind; an older answer does not replace a newer one."""
+def keep_shape(
+    database: Database,
+    source: str,
+    kind: str,
+    *,
+    sha256: str,
+    row_count: int,
+    shape: Mapping[str, Any],
+    newest: date | None,
+    at: datetime,
+    released: bool = False,
+) -> None:
+    """Keep what an accepted answer looks like, for the next one of its kind; an older answer does not replace a newer one.
+
+    Nor does one whose ``newest`` valid day is older, unless somebody has ``released`` it: that is how things are from now on.
+    """
     with database.writing(durable=False) as connection:
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.payload_shape (source, shape_of, sha256, observed_at, row_count, shape) "
                 "VALUES (:source, :kind, :sha256, :at, :row_count, CAST(:shape AS jsonb)) ON CONFLICT (source, shape_of) DO UPDATE SET "
                 "sha256 = :sha256, observed_at = :at, row_count = :row_count, shape = CAST(:shape AS jsonb) "
-                "WHERE payload_shape.observed_at <= :at"
+                "WHERE payload_shape.observed_at <= :at AND (:released OR "
+                "coalesce(CAST(payload_shape.shape ->> 'newest' AS date) <= CAST(:newest AS date), true))"
             ),
-            {"source": source, "kind": kind, "sha256": sha256, "at": at, "row_count": row_count, "shape": json.dumps(shape)},
+            {
+                "source": source,
+                "kind": kind,
+                "sha256": sha256,
+                "at": at,
+                "row_count": row_count,
+                "shape": json.dumps(shape),
+                "newest": newest,
+                "released": released,
+            },
         )

@@ -81,7 +81,8 @@ class StoredBudget:
             if a_day is not None and used >= a_day:
                 raise _exhausted(source, f"the day's {a_day} requests are used up", why.midnight)
             if share is not None and by_backfills >= share:
-                raise _exhausted(source, f"the {share} of a day's {a_day} requests that backfills may use are used up", why.midnight)
+                what = f"the {share} of a day's {a_day} requests that backfills may use are used up"
+                raise _exhausted(source, what, why.midnight, backfills_only=True)
             if why.next_at is not None and (why.next_at - why.now).total_seconds() > patience:
                 raise _exhausted(source, "nothing may be asked now", why.next_at)
             # What stood in the way has passed between the two statements.
@@ -95,5 +96,5 @@ class StoredBudget:
         return asked if self._now is None else {**asked, "now": self._now()}
 
 
-def _exhausted(source: str, what: str, until: datetime) -> QuotaExhausted:
-    return QuotaExhausted(f"{source}: {what}; more from {until:%Y-%m-%d %H:%M:%S} UTC", until=until)
+def _exhausted(source: str, what: str, until: datetime, *, backfills_only: bool = False) -> QuotaExhausted:
+    return QuotaExhausted(f"{source}: {what}; more from {until:%Y-%m-%d %H:%M:%S} UTC", until=until, backfills_only=backfills_only)

@@ -60,11 +60,16 @@ def landed_payload(database: Database, sha256: str, *, source: str) -> LandedPay
 
 
 def landed_payloads(database: Database, *, source: str, unless_parsed_by: str) -> Iterator[LandedPayload]:
-    """The payloads of a source that its parser of the given version has not read, in the order in which they were first fetched."""
+    """The payloads of a source that its parser of the given version has not read, in the order in which they were first fetched.
+
+    Those that are held back in quarantine are not among them: another parser does not make them right.
+    """
     query = sa.text(
         "SELECT sha256, stream, url, status, headers, started_at, fetched_at FROM ("
         "SELECT DISTINCT ON (f.sha256) f.* FROM crfs.fetch AS f WHERE f.source = :source AND f.classification IN ('OK', 'SCHEMA') "
         "AND NOT EXISTS (SELECT 1 FROM crfs.fetch AS g WHERE g.sha256 = f.sha256 AND g.source = :source AND g.parser_version = :version) "
+        "AND NOT EXISTS (SELECT 1 FROM crfs.quarantine AS q WHERE q.sha256 = f.sha256 AND q.source = :source AND q.state = 'held' "
+        "AND q.rule <> 'rejected_rows') "
         "ORDER BY f.sha256, f.fetched_at, f.fetch_id) AS first ORDER BY fetched_at, sha256"
     )
     with database.reading() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -142,15 +142,25 @@ def park_source(database: Database, source: str, *, until: datetime, reason: str
         )
 
 
-def schedule_stream(database: Database, source: str, stream: str, *, due_at: datetime) -> None:
-    """When a stream is asked next."""
+_ANY = datetime.max.replace(tzinfo=UTC)
+
+
+def schedule_stream(database: Database, source: str, stream: str, *, due_at: datetime, instead_of: datetime | None = _ANY) -> None:
+    """When a stream is asked next; with ``instead_of``, only where that is still when it was due (None: never scheduled)."""
     with database.writing(durable=False) as connection:
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.stream_state (source, stream, next_due_at) VALUES (:source, :stream, :due_at) "
-                "ON CONFLICT (source, stream) DO UPDATE SET next_due_at = :due_at"
+                "ON CONFLICT (source, stream) DO UPDATE SET next_due_at = :due_at "
+                "WHERE :always OR stream_state.next_due_at IS NOT DISTINCT FROM CAST(:before AS timestamptz)"
             ),
-            {"source": source, "stream": stream, "due_at": due_at},
+            {
+                "source": source,
+                "stream": stream,
+                "due_at": due_at,
+                "always": instead_of is _ANY,
+                "before": None if instead_of is _ANY else instead_of,
+            },
         )
 
 

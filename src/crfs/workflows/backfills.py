@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.errors import InvalidInput, Quarantined, QuotaExhausted, SourceRejected
 from crfs.workflows.ingestion import ingest_in_job
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.session import Session
@@ -74,9 +74,9 @@ def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
         try:
             report = ingest_in_job(session, stream.source, query, job=job, backfill=True)
             appended += sum(report.appended.values())
-        except (QuotaExhausted, SourceUnavailable):
+        except QuotaExhausted:
             raise
-        except SourceRejected as refusal:
+        except (SourceRejected, Quarantined) as refusal:
             error = str(refusal)
         end_slice(
             session.database,

@@ -38,7 +38,7 @@ def collect(
     :class:`~crfs.errors.SourceRejected`.
     """
     from crfs.sources.core import Query
-    from crfs.workflows.ingestion import check_report, ingest
+    from crfs.workflows.ingestion import check_rejected, check_report, ingest
 
     bureau = {"seed": seed, "obligors": obligors, "first_month": first_month, "months": months}
     given = {name: value for name, value in bureau.items() if value is not None}
@@ -60,7 +60,7 @@ def collect(
         )
         report = ingest(session, source, query, replay=None if replay is None else Path(replay), progress=progress)
     check_report(report)
-    _check_rejected(report)
+    check_rejected(report)
     return report
 
 
@@ -71,7 +71,6 @@ def collect_stream(session: Session, key: str, *, progress: Progress = no_progre
 
     stream_of(session, key)
     done = run_job(session, KIND, {"stream": key}, lambda job: run_stream(session, key, job), progress=progress)
-    _check_rejected(done.report)
     return done.report
 
 
@@ -106,15 +105,3 @@ def _bureau(session: Session, given: dict[str, Any], progress: Progress) -> Inge
     if "first_month" in given:
         given["first_month"] = parse_day(given["first_month"], what="first_month")
     return ingest_bureau(session, BureauSpec(**{"seed": 1, **given}), progress=progress)
-
-
-def _check_rejected(report: IngestReport) -> None:
-    from crfs.errors import Problem
-
-    if not report.rejected_rows or any(report.appended.values()) or any(report.unchanged.values()):
-        return
-    problems = tuple(
-        Problem(row=item.get("row"), column=item.get("column"), reason=str(item.get("reason")), detail=str(item.get("detail")))
-        for item in report.rejected
-    )
-    raise InvalidInput(f"{report.source}: all {report.rejected_rows} rows were rejected and nothing was stored", problems=problems)

@@ -10,10 +10,10 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import CrfsError, InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.errors import CrfsError, InvalidInput, Quarantined, QuotaExhausted, SourceRejected, SourceUnavailable
 from crfs.workflows.ahead import ahead
 from crfs.workflows.jobs import JobContext, run_job
-from crfs.workflows.quarantine import hold_rejected, keep_shapes, require_trust
+from crfs.workflows.quarantine import hold_rejected, keep_shapes, released_shape, require_trust
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.transports import transport_of
 
@@ -93,7 +93,8 @@ def ingest_in_job(
 ) -> IngestReport:
     """The same within a job that is under way; a ``backfill`` has a share of the provider's quota of its own.
 
-    What a provider that was really asked did is noted: its health is what scheduled streams go by.
+    What a provider that was really asked did is noted: its health is what scheduled streams go by. Only silence counts against it. A refusal
+    (an unknown series, a wrong key) is an answer: it fails the run, and no other stream.
     """
     from crfs.sources.core import load_source
     from crfs.store.source_states import park_source, source_failed, source_succeeded
@@ -103,13 +104,20 @@ def ingest_in_job(
     asked = replay is None and bool(source.hosts)
     try:
         with _payloads(session, source, query, replay, report=report, job=job, backfill=backfill) as payloads:
-            _take_in(session, source, payloads, report=report, job=job, origin=_Origin.PROVIDER if asked else _Origin.FILES)
+            origin = _Origin.FILES if not asked else _Origin.BACKFILL if backfill else _Origin.PROVIDER
+            _take_in(session, source, payloads, report=report, job=job, origin=origin)
     except QuotaExhausted as error:
-        park_source(session.database, source_name, until=error.until, reason=str(error))
+        if not error.backfills_only:
+            park_source(session.database, source_name, until=error.until, reason=str(error))
         raise
-    except (SourceUnavailable, SourceRejected) as error:
+    except SourceUnavailable as error:
         if asked:
             source_failed(session.database, source_name, at=session.clock.now(), error=str(error))
+        raise
+    except (SourceRejected, Quarantined):
+        # A refusal and an answer that looks wrong are no silence. Where something came, the provider is well.
+        if asked and report.payloads:
+            source_succeeded(session.database, source_name, at=session.clock.now())
         raise
     if asked:
         source_succeeded(session.database, source_name, at=session.clock.now())
@@ -136,13 +144,20 @@ def parse_again(session: Session, source_name: str, *, progress: Progress = no_p
 
 
 class _Origin(Enum):
-    """Where payloads come from: a provider just now, whose answers are compared with the ones before; files that somebody chose; or the
-    landing zone, where they have been landed long ago.
+    """Where payloads come from: a provider just now, whose answers are compared with the ones before; the same, asked for a piece of the
+    past; files that somebody chose; the landing zone, where they have been landed long ago; or quarantine, from where somebody releases them.
     """
 
     PROVIDER = "provider"
+    BACKFILL = "backfill"
     FILES = "files"
     LANDED = "landed"
+    RELEASED = "released"
+
+    @property
+    def is_landed(self) -> bool:
+        """Whether the bytes are in the store already."""
+        return self in (_Origin.LANDED, _Origin.RELEASED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,14 +170,14 @@ class _Arrival:
     shapes: list[tuple[Payload, Shape]]
 
 
-def take_in_landed(session: Session, source_name: str, sha256: str, *, job: JobContext) -> IngestReport:
-    """Parse and publish one landed payload, whatever it looks like: somebody has looked at it."""
+def take_in_landed(session: Session, source_name: str, sha256: str, *, job: JobContext, released: bool) -> IngestReport:
+    """Parse and publish one landed payload, whatever it looks like; one that is ``released`` is what the next ones are compared with."""
     from crfs.sources.core import load_source
     from crfs.store.reparsing import landed_payload
 
     source, report = load_source(source_name), IngestReport(source=source_name)
     payload = _payload(session, source_name, landed_payload(session.database, sha256, source=source_name))
-    _take_in(session, source, [payload], report=report, job=job, origin=_Origin.LANDED)
+    _take_in(session, source, [payload], report=report, job=job, origin=_Origin.RELEASED if released else _Origin.LANDED)
     return report
 
 
@@ -192,10 +207,10 @@ def _take_in(
     ):
         for arrival in parsed:
             _publish(session, source, arrival, catalogue, report=report, job=job)
-            if origin is _Origin.LANDED:
+            if origin.is_landed:
                 for payload in arrival.payloads:
                     _land(session, source, payload, report, job)
-            keep_shapes(session, source, arrival.shapes)
+            keep_shapes(session, source, arrival.shapes, released=origin is _Origin.RELEASED)
             job.progress(f"{source.name}: {arrival.payloads[-1].stream}", report.payloads, None)
 
 
@@ -290,7 +305,7 @@ def _rows(
     origins: dict[str, list[str]] = {}
     shapes: list[tuple[Payload, Shape]] = []
     for payload in group:
-        classification = source.classify(payload).value if origin is _Origin.LANDED else _land(session, source, payload, report, job)
+        classification = source.classify(payload).value if origin.is_landed else _land(session, source, payload, report, job)
         if classification in {"EMPTY", "RETRY", "QUOTA", "AUTH", "BAD_REQUEST"}:
             report.notes.append(f"{payload.stream}: {classification}, nothing to store")
             continue
@@ -299,9 +314,12 @@ def _rows(
         keep_rejected(session.database, payload.sha256, source.parser_version, parsed.rejected, job.fence.job_id)
         if parsed.rejected.height:
             hold_rejected(session, source, payload, parsed.rejected, job_id=job.fence.job_id)
-        if origin is _Origin.PROVIDER:
-            shape = require_trust(session, source, payload, parsed, job_id=job.fence.job_id)
-            shapes.append((payload, shape))
+        if origin in (_Origin.PROVIDER, _Origin.BACKFILL):
+            compared = origin is _Origin.PROVIDER
+            shape = require_trust(session, source, payload, parsed, compared=compared, job_id=job.fence.job_id)
+            shapes += [(payload, shape)] if compared else []
+        elif origin is _Origin.RELEASED:
+            shapes.append((payload, released_shape(payload, parsed)))
         for dataset, table in parsed.tables.items():
             tables.setdefault(dataset, []).append(table)
             origins.setdefault(payload.sha256, []).append(dataset)
@@ -404,4 +422,17 @@ def check_report(report: IngestReport) -> None:
         raise SourceRejected(f"{report.source} refused: {', '.join(report.notes[:3])}")
 
 
-__all__ = ["CrfsError", "IngestReport", "check_report", "ingest", "parse_file"]
+def check_rejected(report: IngestReport) -> None:
+    """Bytes that hold rows and give none that can be accepted are an error."""
+    from crfs.errors import Problem
+
+    if not report.rejected_rows or any(report.appended.values()) or any(report.unchanged.values()):
+        return
+    problems = tuple(
+        Problem(row=item.get("row"), column=item.get("column"), reason=str(item.get("reason")), detail=str(item.get("detail")))
+        for item in report.rejected
+    )
+    raise InvalidInput(f"{report.source}: all {report.rejected_rows} rows were rejected and nothing was stored", problems=problems)
+
+
+__all__ = ["CrfsError", "IngestReport", "check_rejected", "check_report", "ingest", "parse_file"]

@@ -100,13 +100,17 @@ def run_job(
     job_id: UUID | None = None,
     parks: bool = False,
 ) -> _Outcome:
-    """Write the job into the ledger, claim it, do it here and now, and write its end; an error ends it as failed and goes on to the caller."""
+    """Write the job into the ledger, claim it, do it here and now, and write its end; an error ends it as failed and goes on to the caller.
+
+    A job of that id that has failed is done again, but not with ``parks``: that is a worker's, whose messages may come twice.
+    """
     from crfs.store.jobs import begin
 
     job_id = job_id or uuid4()
     claimed = begin(
-        session.database, job_id=job_id, kind=kind, specification=specification, holder=holder(), at=session.clock.now(), lease=LEASE
-    )
+        session.database, job_id=job_id, kind=kind, specification=specification, holder=holder(), at=session.clock.now(), lease=LEASE,
+        again=not parks,
+    )  # fmt: skip
     if claimed is None:
         raise Conflict(f"job {job_id} is being done elsewhere, or is done")
     return do_job(session, claimed, work, progress=progress, parks=parks)

@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from crfs.sources.core import Parsed, Payload, Source
 
 
-def require_trust(session: Session, source: Source, payload: Payload, parsed: Parsed, *, job_id: UUID | None) -> Shape:
+def require_trust(session: Session, source: Source, payload: Payload, parsed: Parsed, *, compared: bool, job_id: UUID | None) -> Shape:
     """The shape of an answer, if it breaks no threshold; else it is held, and :class:`~crfs.errors.Quarantined` says why.
 
-    A payload that somebody has released is trusted.
+    A payload that somebody has released is trusted. It is ``compared`` with the answer before it unless a backfill asked for it: old parts
+    of a history look as they did then.
     """
     from crfs.quality.thresholds import Shape, breaches
-    from crfs.sources.core.shapes import kind_of_answer, shape_of
+    from crfs.sources.core.shapes import kind_of_answer, scale_ratios, shape_of
     from crfs.store.quarantine import hold, is_released, last_shape
 
     shape = shape_of(payload, parsed.tables)
-    kept = last_shape(session.database, source.name, kind_of_answer(payload))
+    kept = last_shape(session.database, source.name, kind_of_answer(payload)) if compared else None
     before = None if kept is None else Shape.from_dict(kept)
-    broken = breaches(before, shape, rejected_rows=parsed.rejected["row"].drop_nulls().n_unique())
+    ratios = None if before is None else scale_ratios(before, parsed.tables)
+    broken = breaches(before, shape, rejected_rows=_bad_rows(parsed), ratios=ratios)
     if not broken or is_released(session.database, payload.sha256):
         return shape
     numbers = [
@@ -53,8 +55,27 @@ def require_trust(session: Session, source: Source, payload: Payload, parsed: Pa
     )
 
 
-def keep_shapes(session: Session, source: Source, shapes: Iterable[tuple[Payload, Shape]]) -> None:
-    """Note what accepted answers look like, for the next ones."""
+def released_shape(payload: Payload, parsed: Parsed) -> Shape:
+    """What an answer looks like that somebody has released."""
+    from crfs.sources.core.shapes import shape_of
+
+    return shape_of(payload, parsed.tables)
+
+
+def _bad_rows(parsed: Parsed) -> int:
+    """How many rows are bad; a column that nobody knows yet makes none so."""
+    import polars as pl
+
+    from crfs.sources.core import RejectReason
+
+    bad = parsed.rejected.filter(pl.col("reason").cast(pl.String) != RejectReason.UNKNOWN_COLUMN.value)
+    return bad["row"].drop_nulls().n_unique()
+
+
+def keep_shapes(session: Session, source: Source, shapes: Iterable[tuple[Payload, Shape]], *, released: bool = False) -> None:
+    """Note what accepted answers look like, for the next ones; an answer about older days does not replace one about newer ones, unless
+    somebody has ``released`` it.
+    """
     from crfs.sources.core.shapes import kind_of_answer
     from crfs.store.quarantine import keep_shape
 
@@ -66,7 +87,9 @@ def keep_shapes(session: Session, source: Source, shapes: Iterable[tuple[Payload
             sha256=payload.sha256,
             row_count=shape.row_count,
             shape=shape.to_dict(),
+            newest=shape.newest,
             at=payload.fetched_at,
+            released=released,
         )
 
 

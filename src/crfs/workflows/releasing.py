@@ -16,25 +16,28 @@ def release_quarantine(session: Session, quarantine_id: int, *, reason: str, pro
     An answer that was held back is published whole; of refused rows those come in that are no longer refused, and the item stays where
     some still are.
     """
-    from crfs.store.quarantine import REJECTED_ROWS, item, release
+    from crfs.quality.thresholds import Threshold
+    from crfs.store.quarantine import REJECTED_ROWS, held_whole, item, release
 
     if not reason.strip():
         raise InvalidInput("say why it is released: a reason is kept with it (--reason)")
     found = item(session.database, quarantine_id)
     if found.state != "held":
         raise InvalidInput(f"item {quarantine_id} was released already, by {found.released_by}: {found.release_reason}")
-    specification = {"quarantine_id": quarantine_id, "reason": reason}
+    whole = found.rule != REJECTED_ROWS
+    if not whole and (holding := held_whole(session.database, found.sha256)):
+        raise InvalidInput(f"the answer with these rows is held back as a whole: look at item {holding[0]}, and release that one")
     report = run_job(
-        session, "release", specification, lambda job: take_in_landed(session, found.source, found.sha256, job=job), progress=progress
+        session,
+        "release",
+        {"quarantine_id": quarantine_id, "reason": reason},
+        lambda job: take_in_landed(session, found.source, found.sha256, job=job, released=whole),
+        progress=progress,
     )
     still = report.rejected_rows
-    released = found.rule != REJECTED_ROWS or not still
-    if released:
-        release(
-            session.database,
-            quarantine_id,
-            at=session.clock.now(),
-            reason=reason,
-            batch_id=report.batches[-1] if report.batches else None,
-        )
+    # An answer that was held back is published whole, for whatever it was held; rows that are still refused stay.
+    rules = [*((rule.value for rule in Threshold) if whole else ()), *(() if still else (REJECTED_ROWS,))]
+    batch_id = report.batches[-1] if report.batches else None
+    release(session.database, found.sha256, rules=rules, at=session.clock.now(), reason=reason, batch_id=batch_id)
+    released = found.rule in rules
     return {"quarantine_id": quarantine_id, "released": released, "still_rejected": still, "ingest": report.to_dict()}

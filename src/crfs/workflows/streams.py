@@ -9,8 +9,8 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from crfs.errors import InvalidInput, NotFound, QuotaExhausted, SourceRejected, SourceUnavailable
-from crfs.workflows.ingestion import IngestReport, ingest_in_job
+from crfs.errors import InvalidInput, NotFound, Quarantined, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.workflows.ingestion import IngestReport, check_rejected, ingest_in_job
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.session import Session
 
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 KIND = "stream"
 _FIRST_RETRY = timedelta(minutes=5)
 _LAST_RETRY = timedelta(hours=6)
+
+
+class SourceRests(SourceUnavailable):
+    """A source's circuit is open: it is not asked before ``until``. No failure of the stream's, which was not asked."""
+
+    def __init__(self, message: str, *, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,7 @@ def scheduled(session: Session) -> list[StreamDefinition]:
 
 
 def submit_due(session: Session) -> list[UUID]:
-    """Queue a job for each scheduled stream that is due, at most one a stream; jobs that may be claimed now are the answer's business not."""
+    """Queue a job for each scheduled stream that is due, and say which; where one is queued or under way already, it is that one."""
     from crfs.credit.schedules import next_due
     from crfs.store.jobs import submit
     from crfs.store.source_states import schedule_stream, source_states, stream_states
@@ -86,7 +94,8 @@ def submit_due(session: Session) -> list[UUID]:
         )
         queued.append(job.job_id)
         due = next_due(stream, now, watermark=state.watermark if state else None, salt=session.salt)
-        schedule_stream(session.database, stream.source, stream.name, due_at=due)
+        # Whoever does the job may be done with it by now, and knows better when the stream is due.
+        schedule_stream(session.database, stream.source, stream.name, due_at=due, instead_of=state.next_due_at if state else None)
     return queued
 
 
@@ -105,25 +114,29 @@ def seconds_until_due(session: Session, *, at_most: float) -> float:
 def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
     """Ask a stream for what is new, overlap included; its watermark moves when all of it is stored.
 
-    A source whose circuit is open, or whose quota is used up, is :class:`~crfs.errors.QuotaExhausted` or
-    :class:`~crfs.errors.SourceUnavailable` at once; a failure is tried again sooner than the next regular time.
+    A source whose circuit is open, or whose quota is used up, is :class:`SourceRests` or :class:`~crfs.errors.QuotaExhausted` at once, and
+    the stream is due when that is over. A failure is tried again sooner than the next regular time; an answer in quarantine is not: the
+    same one would come.
     """
     from crfs.credit.schedules import next_due
     from crfs.sources.core import Query
-    from crfs.store.source_states import schedule_stream, stream_failed, stream_states, stream_succeeded
+    from crfs.store.source_states import stream_failed, stream_states, stream_succeeded
 
     stream = stream_of(session, key)
     state = stream_states(session.database).get(key)
-    _check_circuit(session, stream.source)
     since = _since(stream, state)
     try:
+        _check_circuit(session, stream.source)
         report = ingest_in_job(session, stream.source, Query(series=stream.series, since=since, vintages=stream.vintages), job=job)
-    except (SourceUnavailable, SourceRejected) as error:
+        check_rejected(report)
+    except (SourceRests, QuotaExhausted) as error:
+        _ask_again(session, stream, state, at=error.until)
+        raise
+    except (SourceUnavailable, SourceRejected, Quarantined, InvalidInput) as error:
         now = session.clock.now()
         stream_failed(session.database, stream.source, stream.name, at=now, error=str(error))
-        regular = next_due(stream, now, watermark=state.watermark if state else None, salt=session.salt)
         retry = now + min(_FIRST_RETRY * 2 ** min(state.failures if state else 0, 10), _LAST_RETRY)
-        schedule_stream(session.database, stream.source, stream.name, due_at=min(regular, retry))
+        _ask_again(session, stream, state, at=None if isinstance(error, Quarantined) else retry)
         raise
     now = session.clock.now()
     last = min(report.last_valid_day, now.date()) if report.last_valid_day else None
@@ -131,8 +144,23 @@ def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
         session.database, stream.source, stream.name, at=now, watermark=last, news=any(count for count in report.appended.values())
     )
     watermark = max(filter(None, (last, state.watermark if state else None)), default=None)
-    schedule_stream(session.database, stream.source, stream.name, due_at=next_due(stream, now, watermark=watermark, salt=session.salt))
+    due = next_due(stream, now, watermark=watermark, salt=session.salt)
+    _schedule(session, stream, due)
     return StreamRun(stream=key, asked_since=since, report=report)
+
+
+def _ask_again(session: Session, stream: StreamDefinition, state: StreamState | None, *, at: datetime | None) -> None:
+    """Ask at the next regular time, or ``at`` another one if that is sooner."""
+    from crfs.credit.schedules import next_due
+
+    regular = next_due(stream, session.clock.now(), watermark=state.watermark if state else None, salt=session.salt)
+    _schedule(session, stream, regular if at is None else min(regular, at))
+
+
+def _schedule(session: Session, stream: StreamDefinition, due: datetime) -> None:
+    from crfs.store.source_states import schedule_stream
+
+    schedule_stream(session.database, stream.source, stream.name, due_at=due)
 
 
 def _check_circuit(session: Session, source: str) -> None:
@@ -143,12 +171,14 @@ def _check_circuit(session: Session, source: str) -> None:
         raise QuotaExhausted(
             f"{source} is parked until {state.parked_until:%Y-%m-%d %H:%M}Z: {state.parked_reason}", until=state.parked_until
         )
-    if state.open_until is None:
+    if state.open_until is None or (state.open_until <= now and take_probe(session.database, source, at=now)):
         return
-    if state.open_until > now or not take_probe(session.database, source, at=now):
-        raise SourceUnavailable(
-            f"{source} has failed {state.failures} times in a row and rests until {state.open_until:%Y-%m-%d %H:%M}Z: {state.last_error}"
-        )
+    until = source_state(session.database, source).open_until or now
+    if until <= now:
+        return  # somebody else's probe has just closed it
+    raise SourceRests(
+        f"{source} has failed {state.failures} times in a row and rests until {until:%Y-%m-%d %H:%M}Z: {state.last_error}", until=until
+    )
 
 
 def _since(stream: StreamDefinition, state: StreamState | None) -> date | None:

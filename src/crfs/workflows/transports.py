@@ -33,6 +33,7 @@ def transport_of(
         contact=own.contact,
         enabled=own.enabled,
         mirror=own.mirror,
+        per_second=own.requests_per_second,
         proxy=proxy.get_secret_value() if proxy is not None else None,
         budget=StoredBudget(session.database),
         backfill=backfill,

@@ -76,7 +76,7 @@ def next_midnight(now: datetime, zone: str) -> datetime:
 def used_up(source: str, *, a_day: int | None, for_backfills: int | None, by_backfills: bool, until: datetime) -> QuotaExhausted:
     """The error for a day's count that is used up."""
     what = f"the {for_backfills} of a day's {a_day} requests that backfills may use" if by_backfills else f"the day's {a_day} requests"
-    return QuotaExhausted(f"{source}: {what} are used up; more from {until:%Y-%m-%d %H:%M} UTC", until=until)
+    return QuotaExhausted(f"{source}: {what} are used up; more from {until:%Y-%m-%d %H:%M} UTC", until=until, backfills_only=by_backfills)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnav
 from crfs.sources.core import budget as budgets
 from crfs.sources.core.budget import Budget
 from crfs.sources.core.connection import CheckedBackend, Deadline, ForbiddenAddress, Resolver, system_resolver, trusted_certificates
-from crfs.sources.core.contract import Classification, Payload, Provider, Request, Source
+from crfs.sources.core.contract import Classification, Limit, Payload, Provider, Request, Source
 from crfs.sources.core.decoding import Broken, Decoder, TooLarge, UnknownEncoding
 from crfs.sources.core.headers import KEPT, retry_after, until_reset
 from crfs.sources.core.scrubbing import OF_THIS_PROCESS as SCRUBBER
@@ -54,8 +54,8 @@ class HttpTransport:
     """Sends a source's requests; see the module's first lines.
 
     What the user set for the provider: ``key`` (None: go without), ``contact`` (who asks, in the user agent), ``enabled`` (None: as the
-    provider's terms have it), ``mirror`` (a gateway of the user's own that is asked instead), ``proxy`` (the way out of the user's network;
-    names are then resolved there, and no address can be checked here).
+    provider's terms have it), ``mirror`` (a gateway of the user's own that is asked instead, ``per_second`` times at most; None: as the
+    provider is asked), ``proxy`` (the way out of the user's network; names are then resolved there, and no address can be checked here).
 
     ``clock`` says what time it is in UTC. ``budget`` hands out the slots of the provider's limits (None: the one of this process), and
     ``backfill`` says that these requests count as a backfill's. ``land_error`` gets every answer that is an error or a redirect, scrubbed,
@@ -71,6 +71,7 @@ class HttpTransport:
         contact: str | None = None,
         enabled: bool | None = None,
         mirror: str | None = None,
+        per_second: float | None = None,
         proxy: str | None = None,
         budget: Budget | None = None,
         backfill: bool = False,
@@ -89,6 +90,8 @@ class HttpTransport:
         self._budget, self._backfill = budget or budgets.OF_THIS_PROCESS, backfill
         limits = source.provider.limits_with(key=self._key is not None)
         self._spacing, self._a_day = budgets.spacing(limits), budgets.a_day(limits)
+        if per_second is not None and self._mirror is not None:
+            self._spacing = budgets.spacing([Limit(whole := max(1, int(per_second)), whole / per_second)])
         trusted = {host for host in source.hosts if host in LOOPBACK}
         if self._mirror is not None:
             trusted, proxy = {self._mirror.host}, None

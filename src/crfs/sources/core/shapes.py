@@ -1,10 +1,12 @@
-"""What an answer looks like from outside, whoever sent it: names of its fields, units that it states, typical sizes of its series."""
+"""What an answer looks like from outside, whoever sent it: names of its fields, units that it states, sizes of its newest values."""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from statistics import median
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,22 +20,31 @@ from crfs.sources.core.tables import ACCEPTED
 _UNIT = re.compile(r"^(units?|unit_?name|units_short|currency|multiplier|unit_?mult(iplier)?)$", re.IGNORECASE)
 _PLACES = {"offset", "limit", "page", "per_page", "page[number]", "page[size]", "period1", "period2", "startyear", "endyear"}
 _DAY = re.compile(r"(^|\D)(1[6-9]|2[01])\d{2}(-?\d{2}){0,2}(\D|$)")
+_DATA = re.compile(r"^[\d\s.:/TZ+-]+$")
+"""A key that is a day or a number: what it stands in is a table of rows, and no row of fields."""
+_WORD = re.compile(r"^(?!https?:)(?=.*[A-Za-z]).{1,200}$")
 _MOST_NAMES = 200
 _MOST_SERIES = 200
 _MOST_JSON = 4 * 1024 * 1024
-_DEPTH = 4
+_SAMPLE = 50
+_LEAST_ROWS = 5
+_DEPTH = 6
+_NEWEST = 5
+_LEAST_DAYS = 3
 
 
 def shape_of(payload: Payload, tables: Mapping[str, pl.DataFrame]) -> Shape:
     """The shape of an answer of which these accepted tables were made."""
-    header, units = _names(payload)
+    names = _Names()
+    names.read(payload.body)
     newest = [day for table in tables.values() if isinstance(day := table["valid_time"].dt.date().max(), date)]
     return Shape(
-        question=payload.url or payload.stream,
+        question="" if any(_passes_by(table) for table in tables.values()) else payload.url or payload.stream,
         row_count=sum(table.height for table in tables.values()),
-        header=header,
-        units=units,
-        sizes=_sizes(tables),
+        header=names.of_every_row,
+        seen=names.of_any_row,
+        units=names.units,
+        sizes={series: dict(list(days.items())[-_NEWEST:]) for series, days in _sizes(tables).items() if len(days) >= _LEAST_DAYS},
         newest=max(newest, default=None),
     )
 
@@ -45,56 +56,120 @@ def kind_of_answer(payload: Payload) -> str:
     return f"{payload.stream}|{address}|{'&'.join(kept)}"
 
 
-def _sizes(tables: Mapping[str, pl.DataFrame]) -> dict[str, float]:
-    """Medians of absolute values by dataset, column and entity, where an answer has at least five of them; of few series only."""
+def scale_ratios(before: Shape, tables: Mapping[str, pl.DataFrame]) -> dict[str, float]:
+    """How many times what they were in the answer ``before`` the values of each series are, on the days that both have.
+
+    Where they have no three days in common, the first days after are compared instead, if no more time lies between than some four days of the
+    series: values do not grow fifty-fold from one month to the next, but they do in fifty years.
+    """
     found: dict[str, float] = {}
+    for series, days in _sizes(tables).items():
+        old = before.sizes.get(series, {})
+        common = [days[day] / size for day, size in old.items() if day in days]
+        if len(common) >= _LEAST_DAYS:
+            found[series] = median(common)
+        elif len(old) >= _LEAST_DAYS and len(days) >= _LEAST_DAYS:
+            last, first = max(old), min(days)
+            step = (last - min(old)) / (len(old) - 1)
+            if timedelta(0) < first - last <= max(4 * step, timedelta(days=4)):
+                found[series] = median(list(days.values())[:_NEWEST]) / median(old.values())
+    return found
+
+
+def _passes_by(table: pl.DataFrame) -> bool:
+    """Whether rows are of things that happen (articles, documents, filings): hardly an entity has two, and they lie on many days."""
+    return table.height > 1 and table["entity"].n_unique() > 0.8 * table.height and table["valid_time"].dt.date().n_unique() > 1
+
+
+def _sizes(tables: Mapping[str, pl.DataFrame]) -> dict[str, dict[date, float]]:
+    """Absolute values other than zero by dataset, column and entity, and by day in their order, the newest knowledge of each; of few series only."""
+    found: dict[str, dict[date, float]] = {}
     for dataset, table in tables.items():
         numbers = [name for name, dtype in table.schema.items() if dtype == pl.Float64 and name not in ACCEPTED]
-        if not numbers or table["entity"].n_unique() > _MOST_SERIES:
+        if not numbers or table["entity"].n_unique() > _MOST_SERIES or _passes_by(table):
             continue
-        medians = table.group_by("entity").agg(
-            *(pl.col(name).filter(pl.col(name) != 0).abs().median().alias(name) for name in numbers),
-            *(pl.col(name).count().alias(f"{name}:n") for name in numbers),
-        )
-        for row in medians.sort("entity").to_dicts():
+        newest = table.sort("entity", "valid_time", "knowledge_time").unique(["entity", "valid_time"], keep="last", maintain_order=True)
+        for (entity,), rows in newest.group_by(["entity"], maintain_order=True):
+            days = rows["valid_time"].dt.date()
             for name in numbers:
-                if row[f"{name}:n"] >= 5 and row[name]:
-                    found[f"{dataset}.{name} of {row['entity']}"] = row[name]
-    return dict(list(found.items())[:_MOST_SERIES])
+                if len(found) >= _MOST_SERIES:
+                    return found
+                there = rows[name].is_finite() & (rows[name] != 0)
+                if there.any():
+                    found[f"{dataset}.{name} of {entity}"] = dict(zip(days.filter(there), rows[name].filter(there).abs(), strict=True))
+    return found
 
 
-def _names(payload: Payload) -> tuple[tuple[str, ...], dict[str, str]]:
-    start = payload.body[:400].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start[:1] in (b"{", b"["):
-        if len(payload.body) > _MOST_JSON:
-            return (), {}
-        names: dict[str, None] = {}
-        units: dict[str, str] = {}
-        _walk(read_json(payload.body).value, "", names, units, depth=0)
-        return tuple(sorted(names))[:_MOST_NAMES], units
-    if start[:1] == b"<" or b"," not in start:
-        return (), {}
-    line = payload.body.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").partition(b"\n")[0].decode("utf-8", "replace")
-    cells = [cell.strip().strip('"') for cell in line.split(",")]
-    worded = [cell for cell in cells if cell and not cell[:1].isdigit()]
-    return (tuple(cells[:_MOST_NAMES]), {}) if len(worded) > len(cells) / 2 and len(cells) <= _MOST_NAMES else ((), {})
+class _Names:
+    """Names of fields by the table that they stand in (its place in a JSON document; empty for a CSV), and units by their place."""
+
+    def __init__(self) -> None:
+        self.of_every_row: dict[str, tuple[str, ...]] = {}
+        self.of_any_row: dict[str, tuple[str, ...]] = {}
+        self.units: dict[str, str] = {}
+        self._count = 0
+
+    def read(self, body: bytes) -> None:
+        """Read a JSON document or the first line of a CSV; anything else has no names."""
+        start = body[:400].lstrip(b"\xef\xbb\xbf \t\r\n")
+        if start[:1] in (b"{", b"["):
+            if len(body) <= _MOST_JSON:
+                self._walk([read_json(body).value], "", 0)
+        elif start[:1] != b"<" and b"," in start:
+            self._header(body)
+
+    def _header(self, body: bytes) -> None:
+        """A first line is a header where all of its cells are words, and the line after it has as many."""
+        text = body[:100_000].decode("utf-8-sig", "replace").lstrip("\r\n")
+        try:
+            lines = csv.reader(text.splitlines()[:2])
+            cells, following = [cell.strip() for cell in next(lines)], next(lines, [])
+        except (csv.Error, StopIteration):
+            return
+        if 1 < len(cells) == len(following) <= _MOST_NAMES and all(map(_WORD.match, cells)):
+            self.of_every_row[""] = self.of_any_row[""] = tuple(cells)
+
+    def _walk(self, values: Sequence[Any], place: str, depth: int) -> None:
+        """Look at values that stand at one place, one of each row there."""
+        if depth > _DEPTH or self._count > _MOST_NAMES:
+            return
+        items = [item for value in values if isinstance(value, list) for item in _some(value)]
+        if items:
+            self._walk(_some(items), f"{place}[]", depth + 1)
+        objects = [value for value in values if isinstance(value, dict)]
+        tables = [value for value in objects if value and all(map(_DATA.match, map(str, value)))]
+        rows = [item for value in tables for item in _some(list(value.values()))]
+        if rows:
+            self._walk(_some(rows), f"{place}{{}}", depth + 1)
+            return
+        if not objects:
+            return
+        keys = list(dict.fromkeys(str(key) for value in objects for key in value))
+        every = [key for key in keys if all(key in value for value in objects)]
+        if len(objects) >= _LEAST_ROWS:
+            self._table(place, every, keys)
+        elif len(columns := _columns(objects[0])) > 1:
+            self._table(f"{place}|", columns, columns)
+        for key in keys[:_MOST_NAMES]:
+            there = [value[key] for value in objects if key in value]
+            where = f"{place}.{key}" if place else key
+            if _UNIT.match(key) and len(there) == len(objects) and isinstance(there[0], str) and len({str(unit) for unit in there}) == 1:
+                self.units[where] = there[0][:100]
+            self._walk(there, where, depth + 1)
+
+    def _table(self, place: str, every: list[str], any_: list[str]) -> None:
+        if len(any_) <= _MOST_NAMES:
+            self.of_every_row[place], self.of_any_row[place] = tuple(every), tuple(any_)
+            self._count += len(any_)
 
 
-def _walk(value: Any, place: str, names: dict[str, None], units: dict[str, str], *, depth: int) -> None:
-    """Names of fields down to a depth; of a list only the first object, since rows of one table are alike.
+def _columns(value: Mapping[str, Any]) -> list[str]:
+    """The fields of an object that are lists of one length, as where a table is told by its columns."""
+    lengths = {str(key): len(item) for key, item in value.items() if isinstance(item, list) and len(item) >= _LEAST_ROWS}
+    longest = max(lengths.values(), default=0)
+    return [key for key, length in lengths.items() if length == longest]
 
-    An object of many fields is a mapping from data (days, tags) to rows: its keys are no names.
-    """
-    if depth > _DEPTH or len(names) > _MOST_NAMES:
-        return
-    if isinstance(value, list):
-        first = next((item for item in value[:5] if isinstance(item, dict)), None)
-        if first is not None:
-            _walk(first, f"{place}[]", names, units, depth=depth + 1)
-    elif isinstance(value, dict) and len(value) <= 60:
-        for key, item in value.items():
-            where = f"{place}.{key}" if place else str(key)
-            names[where] = None
-            if _UNIT.match(str(key)) and isinstance(item, str):
-                units[where] = item[:100]
-            _walk(item, where, names, units, depth=depth + 1)
+
+def _some(items: list[Any]) -> list[Any]:
+    """The first and the last items of many."""
+    return items if len(items) <= 2 * _SAMPLE else [*items[:_SAMPLE], *items[-_SAMPLE:]]

@@ -1,0 +1,505 @@
+"""Streams end to end: FRED, the Treasury and Alpha Vantage on this machine, a real store, and a clock that is turned by hand."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from crfs.bitemporal.tenor import Tenor
+from crfs.errors import Conflict, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.sources.providers import alpha_vantage, fred, treasury
+from crfs.store.jobs import claim, job
+from crfs.store.source_states import SourceState, StreamState, slices, source_state, stream_states, take_probe
+from crfs.workflows.backfills import submit_backfill
+from crfs.workflows.collection import collect_history, collect_stream
+from crfs.workflows.factors import factor_history
+from crfs.workflows.job_kinds import to_do, work_on
+from crfs.workflows.jobs import LEASE
+from crfs.workflows.session import Session, open_session
+from crfs.workflows.streams import SourceRests, schedule_table, submit_due
+from tests.samples.treasury import feed
+from tests.sources.fred_server import KEY, FredServer, fred_server, revised, told_at_once
+from tests.sources.provider_server import ProviderServer, provider_server, reply
+from tests.store.conftest import administering
+
+pytestmark = [pytest.mark.servers, pytest.mark.journey]
+
+NOW = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)
+CLAIMS = "fred/claims"
+WEEK = timedelta(days=7)
+STATE_TABLES = (
+    "crfs.stream_state, crfs.source_state, crfs.rate_limit, crfs.backfill_slice, crfs.alert_event, crfs.alert, crfs.payload_shape"
+)
+
+
+class Clock:
+    """A clock that is turned by hand."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+    def on(self, by: timedelta) -> datetime:
+        self.time += by
+        return self.time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A store, the providers that it asks, and its clock."""
+
+    session: Session
+    fred: FredServer
+    others: ProviderServer
+    clock: Clock
+
+    def state(self, key: str = CLAIMS) -> StreamState:
+        return stream_states(self.session.database)[key]
+
+    def source(self, name: str = "fred") -> SourceState:
+        return source_state(self.session.database, name)
+
+    def at(self, moment: datetime) -> None:
+        self.clock.time = self.fred.now = moment
+
+    def execute(self, statement: str) -> None:
+        with administering(self.session.database.url) as connection:
+            connection.exec_driver_sql(statement)
+
+    def work(self) -> list[dict[str, Any]]:
+        """What a worker does now: all jobs that may be claimed, each tried once."""
+        return [work_on(self.session, job_id, parks=True) for job_id in to_do(self.session)]
+
+
+@pytest.fixture(scope="module")
+def providers() -> Iterator[tuple[FredServer, ProviderServer]]:
+    with fred_server() as fred_, provider_server(reply(500)) as others:
+        yield fred_, others
+
+
+@pytest.fixture(scope="module")
+def opened(server: sa.URL, tier_folder: Any, providers: tuple[FredServer, ProviderServer]) -> Iterator[Place]:
+    """One store for the module; each test finds it without any state of streams."""
+    url = server.set(database="streams_module")
+    with administering(server) as connection:
+        connection.exec_driver_sql("CREATE DATABASE streams_module TEMPLATE blank")
+    fred_, others = providers
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRFS_SOURCES__FRED__API_KEY", KEY)
+        patch.setenv("CRFS_SOURCES__ALPHA_VANTAGE__API_KEY", "ABCDEFGH12345678")
+        patch.setenv("CRFS_SOURCES__FRED__MIRROR", fred_.address)
+        for name in ("ALPHA_VANTAGE", "TREASURY"):
+            patch.setenv(f"CRFS_SOURCES__{name}__MIRROR", others.address)
+        for name in ("FRED", "ALPHA_VANTAGE", "TREASURY"):
+            patch.setenv(f"CRFS_SOURCES__{name}__REQUESTS_PER_SECOND", "10000")
+        patch.setenv("CRFS_SCHEDULE__STREAMS", CLAIMS)
+        for module in (fred, alpha_vantage, treasury):
+            provider = replace(module.SOURCE.provider, retry_wait_seconds=0.01, attempts=2)
+            patch.setattr(module, "SOURCE", replace(module.SOURCE, provider=provider))
+        clock = Clock()
+        with open_session(url.render_as_string(hide_password=False), clock=clock) as session:
+            yield Place(session=session, fred=fred_, others=others, clock=clock)
+
+
+@pytest.fixture
+def place(opened: Place) -> Place:
+    opened.execute(f"TRUNCATE {STATE_TABLES}")
+    opened.execute("UPDATE crfs.job SET state = 'cancelled' WHERE state IN ('queued', 'running')")
+    opened.at(NOW)
+    opened.fred.failing = None
+    for series in ("ICSA", "CCSA", "IC4WSA"):
+        opened.fred.series[series] = told_at_once(series, weekly(), on=date(2026, 3, 4))
+    return opened
+
+
+def weekly(first: date = date(2025, 1, 4), count: int = 60) -> dict[date, float]:
+    return {first + number * WEEK: 200_000.0 + number for number in range(count)}
+
+
+def known(place: Place, series: str = "us.claims.initial") -> dict[date, float]:
+    rows = place.session.reader(place.session.pin().batch_id).rows("fred_series").filter(pl.col("entity") == series)
+    newest = rows.sort("valid_time", "knowledge_time", "batch_id").unique("valid_time", keep="last")
+    return {when.date(): value for when, value in newest.select("valid_time", "value").rows()}
+
+
+# --------------------------------------------------------------------------------------------------------- what is asked
+
+
+def test_the_first_run_asks_for_everything_the_next_from_the_watermark_less_the_overlap_and_a_revision_in_it_arrives(place: Place) -> None:
+    report = collect_stream(place.session, CLAIMS)
+    assert [asked.get("observation_start") for asked in place.fred.asked()[-3:]] == [None] * 3
+    assert report.appended == {"fred_series": 180}
+    newest = max(weekly())
+    assert (place.state().watermark, place.state().failures) == (newest, 0)
+
+    place.at(NOW + WEEK)
+    changed = {newest: 333_000.0, newest + WEEK: 222_000.0}
+    place.fred.series["ICSA"] = revised(place.fred.series["ICSA"], changed, on=date(2026, 3, 11))
+    before = place.fred.count
+    report = collect_stream(place.session, CLAIMS)
+    # Six months before 21 February 2026, from the first of the month on.
+    assert [asked["observation_start"] for asked in place.fred.asked(since=before)] == ["2025-08-01"] * 3
+    assert report.appended == {"fred_series": 2}
+    assert known(place, "ICSA") == {**weekly(), **changed}
+    as_before = factor_history(place.session, _factor(place, "ICSA"), as_of="2026-03-06").table
+    assert dict(zip(as_before["valid_time"].dt.date(), as_before["value"], strict=True))[newest] == weekly()[newest]
+    assert (place.state().watermark, place.state().last_news_at) == (newest + WEEK, place.clock.now())
+
+    news = place.state().last_news_at
+    place.at(NOW + 2 * WEEK)
+    assert collect_stream(place.session, CLAIMS).appended == {"fred_series": 0}
+    assert (place.state().last_news_at, place.state().last_success_at) == (news, place.clock.now())
+
+
+def _factor(place: Place, series: str) -> str:
+    return next(name for name, factor in place.session.catalogue().factors.items() if factor.entity == series)
+
+
+def test_the_watermark_stays_where_not_everything_could_be_stored(place: Place) -> None:
+    """One series of three is unknown: what came before it is stored, and all is asked again."""
+    del place.fred.series["CCSA"]
+    with pytest.raises(SourceRejected, match="does not exist"):
+        collect_stream(place.session, CLAIMS)
+    assert place.state().watermark is None
+    assert known(place, "ICSA")
+    place.fred.series["CCSA"] = told_at_once("CCSA", weekly(), on=date(2026, 3, 4))
+    before = place.fred.count
+    collect_stream(place.session, CLAIMS)
+    assert [asked.get("observation_start") for asked in place.fred.asked(since=before)] == [None] * 3
+    assert place.state().watermark == max(weekly())
+
+
+def test_a_refusal_fails_the_stream_and_leaves_the_circuit_closed_for_the_others(place: Place) -> None:
+    place.fred.series.clear()
+    for _ in range(4):
+        with pytest.raises(SourceRejected, match="does not exist"):
+            collect_stream(place.session, CLAIMS)
+    assert place.state().failures == 4
+    assert (place.source().failures, place.source().open_until) == (0, None)
+    assert place.source().last_success_at is not None
+
+
+# ------------------------------------------------------------------------------------------- failures and the circuit
+
+
+def test_a_failure_is_tried_again_soon_the_third_opens_the_circuit_one_probe_goes_through_and_a_success_closes_it(place: Place) -> None:
+    collect_stream(place.session, CLAIMS)
+    regular = place.state().next_due_at
+    assert regular is not None
+    assert regular > NOW + timedelta(hours=20)
+    watermark = place.state().watermark
+    place.at(regular)
+    place.fred.failing = reply(503, b"maintenance")
+    for number, minutes in enumerate((5, 10, 20), start=1):
+        [job_id] = submit_due(place.session)
+        with pytest.raises(SourceUnavailable, match="maintenance"):
+            work_on(place.session, job_id, parks=True)
+        assert place.state().failures == number
+        assert place.state().next_due_at == place.clock.now() + timedelta(minutes=minutes)
+        assert submit_due(place.session) == []
+        place.at(place.clock.on(timedelta(minutes=minutes)))
+    assert place.state().watermark == watermark
+    failed_at = place.clock.now() - timedelta(minutes=20)
+    assert place.source().open_until == failed_at + timedelta(minutes=1)
+
+    # While it is open nothing is asked, and that is no failure of the stream's.
+    place.at(failed_at + timedelta(seconds=30))
+    before = place.fred.count
+    with pytest.raises(SourceRests, match="rests until"):
+        collect_stream(place.session, CLAIMS)
+    assert (place.fred.count, place.state().failures, place.state().next_due_at) == (before, 3, place.source().open_until)
+
+    # One probe is let through, and no second one beside it.
+    place.at(failed_at + timedelta(minutes=2))
+    assert take_probe(place.session.database, "fred", at=place.clock.now())
+    with pytest.raises(SourceRests):
+        collect_stream(place.session, CLAIMS)
+    assert place.fred.count == before
+    assert place.state().next_due_at == place.clock.now() + timedelta(minutes=5)
+
+    # The probe died without a word: the next one may ask. It fails, and the pause is longer.
+    place.at(place.clock.on(timedelta(minutes=5)))
+    [job_id] = submit_due(place.session)
+    with pytest.raises(SourceUnavailable, match="maintenance"):
+        work_on(place.session, job_id, parks=True)
+    assert place.source().open_until == place.clock.now() + timedelta(minutes=2)
+
+    # A stream that is due meanwhile is queued for when the circuit lets a probe through.
+    place.execute("UPDATE crfs.stream_state SET next_due_at = NULL")
+    [job_id] = submit_due(place.session)
+    assert job(place.session.database, job_id).not_before == place.source().open_until
+    assert to_do(place.session) == []
+    place.fred.failing = None
+    place.at(place.clock.on(timedelta(minutes=2)))
+    assert place.work()[0]["ingest"]["payloads"] == 6
+    assert (place.source().failures, place.source().open_until, place.state().failures) == (0, None, 0)
+    assert place.state().last_error is None
+
+
+def test_an_answer_that_is_refused_as_a_whole_is_no_success(place: Place) -> None:
+    place.fred.failing = reply(200, b"<html><body>Welcome</body></html>")
+    with pytest.raises(SourceUnavailable, match="another shape"):
+        collect_stream(place.session, CLAIMS)
+    assert (place.state().last_success_at, place.state().failures) == (None, 1)
+
+
+# ------------------------------------------------------------------------------------------------------------ quotas
+
+QUOTA = json.dumps({"Information": "Your rate limit is 25 requests per day. Please subscribe to a premium plan."}).encode()
+WTI = json.dumps(
+    {"name": "WTI", "interval": "daily", "unit": "dollars per barrel", "data": [{"date": "2026-03-03", "value": "70.1"}]}
+).encode()
+COMMODITIES = "alpha_vantage/commodities"
+
+
+@pytest.fixture
+def commodities(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Alpha Vantage: 25 a day, counted in New York."""
+    schedule = place.session.settings.schedule.model_copy(update={"streams": COMMODITIES})
+    monkeypatch.setattr(place.session, "settings", place.session.settings.model_copy(update={"schedule": schedule}))
+    return place
+
+
+def test_a_quota_that_is_used_up_parks_the_source_and_the_job_runs_when_it_starts_anew(commodities: Place) -> None:
+    place, midnight = commodities, datetime(2026, 3, 6, 5, tzinfo=UTC)
+    place.others.answers = [reply(200, QUOTA)]
+    [job_id] = submit_due(place.session)
+    assert work_on(place.session, job_id, parks=True)["parked_until"] == midnight.isoformat()
+    waiting = job(place.session.database, job_id)
+    assert (waiting.state, waiting.not_before, waiting.lease_holder) == ("queued", midnight, None)
+    assert place.source("alpha_vantage").parked_until == midnight
+    assert (place.source("alpha_vantage").failures, place.state(COMMODITIES).failures) == (0, 0)
+    # Due again or not: the job that waits is the one, and nothing is asked before.
+    place.execute("UPDATE crfs.stream_state SET next_due_at = NULL")
+    assert submit_due(place.session) == [job_id]
+    assert (to_do(place.session), place.work()) == ([], [])
+    asked = len(place.others.asked)
+    with pytest.raises(QuotaExhausted, match="parked until"):
+        collect_stream(place.session, COMMODITIES)
+    assert len(place.others.asked) == asked
+
+    place.at(midnight)
+    place.execute("TRUNCATE crfs.rate_limit")  # PostgreSQL's own clock has not gone on
+    place.others.answers = [reply(200, WTI)]
+    assert place.work()[0]["ingest"]["appended"] == {"alpha_vantage_series": 8}
+    assert job(place.session.database, job_id).state == "succeeded"
+    assert place.source("alpha_vantage").parked_until is None
+
+
+def test_the_days_limit_parks_too_and_a_backfills_share_parks_nobody_else(commodities: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = commodities
+    place.others.answers = [reply(200, WTI)]
+    streams = dict(place.session.streams)
+    streams[COMMODITIES] = replace(streams[COMMODITIES], backfill_since=date(2020, 1, 1), slice=Tenor.parse("P12M"))
+    monkeypatch.setitem(place.session.__dict__, "streams", streams)
+    job_id = submit_backfill(place.session, COMMODITIES)
+    queued = job(place.session.database, job_id)
+    assert queued.priority < 0
+    [regular] = submit_due(place.session)
+    assert to_do(place.session) == [regular, job_id]  # the later one goes first
+    before = len(place.others.asked)
+    outcome = work_on(place.session, job_id, parks=True)
+    assert "backfills may use" in outcome["reason"]
+    assert len(place.others.asked) - before == 12  # of 25 a day, half
+    assert job(place.session.database, job_id).not_before == datetime.fromisoformat(outcome["parked_until"])
+    assert place.source("alpha_vantage").parked_until is None
+    assert work_on(place.session, regular, parks=True)["ingest"]["payloads"] == 8
+    place.others.answers = [reply(200, WTI)]
+    with pytest.raises(QuotaExhausted, match="25 requests are used up"):
+        collect_stream(place.session, COMMODITIES)
+    assert len(place.others.asked) - before == 25
+    assert place.source("alpha_vantage").parked_until is not None
+    # What was done is done: after the reset, the rest is asked.
+    done = [item.state for item in slices(place.session.database, "alpha_vantage", "commodities")]
+    assert done.count("done") == 1
+
+
+# ----------------------------------------------------------------------------------------------------- the ledger
+
+
+def test_two_beats_queue_one_job_and_a_doubled_message_does_nothing(place: Place) -> None:
+    [first] = submit_due(place.session)
+    place.execute("UPDATE crfs.stream_state SET next_due_at = NULL")  # another beat has not seen it yet
+    assert submit_due(place.session) == [first]
+    place.fred.failing = reply(400, b'{"error_code": 400, "error_message": "Bad Request.  The series does not exist."}')
+    with pytest.raises(SourceRejected):
+        work_on(place.session, first, parks=True)
+    asked = place.fred.count
+
+    with pytest.raises(Conflict):
+        work_on(place.session, first, parks=True)  # its message came twice
+    assert (place.fred.count, place.state().failures) == (asked, 1)
+
+
+def test_a_beat_that_comes_late_does_not_put_off_what_a_worker_has_scheduled(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker is done, and failed, before the beat has written when the stream is due next."""
+    import crfs.store.jobs as ledger
+
+    place.fred.failing = reply(503)
+    submit = ledger.submit
+
+    def and_work(*args: Any, **options: Any) -> Any:
+        queued = submit(*args, **options)
+        with pytest.raises(SourceUnavailable):
+            work_on(place.session, queued.job_id, parks=True)
+        return queued
+
+    monkeypatch.setattr(ledger, "submit", and_work)
+    submit_due(place.session)
+    assert place.state().next_due_at == NOW + timedelta(minutes=5)
+
+
+def test_nothing_is_asked_where_nothing_is_switched_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = place.session.settings.schedule.model_copy(update={"streams": ""})
+    monkeypatch.setattr(place.session, "settings", place.session.settings.model_copy(update={"schedule": schedule}))
+    before = place.fred.count
+    for days in range(10):
+        place.at(NOW + timedelta(days=days))
+        assert submit_due(place.session) == []
+    assert (to_do(place.session), place.fred.count) == ([], before)
+
+
+def test_a_worker_that_died_long_ago_is_followed_by_the_next_one(place: Place) -> None:
+    """A store that is opened again ends jobs of dead processes as failed; not those that workers take over."""
+    [job_id] = submit_due(place.session)
+    assert claim(place.session.database, holder="dead", at=place.clock.now(), lease=LEASE, job_id=job_id) is not None
+    place.at(NOW + timedelta(hours=3))
+    open_session(place.session.database.url.render_as_string(hide_password=False), clock=place.clock).close()
+    assert to_do(place.session) == [job_id]
+    assert place.work()[0]["ingest"]["appended"] is not None
+    assert job(place.session.database, job_id).attempts == 2
+
+
+# --------------------------------------------------------------------------------------------------------- staleness
+
+
+def test_a_stream_without_news_is_not_stale_and_one_without_success_is(place: Place) -> None:
+    collect_stream(place.session, CLAIMS)
+    values = known(place, "ICSA")
+    place.fred.failing = reply(503)
+    place.at(NOW + timedelta(days=14))
+
+    def row() -> dict[str, Any]:
+        [found] = schedule_table(place.session, [place.session.streams[CLAIMS]])
+        return found
+
+    assert not row()["stale"]
+    place.at(NOW + timedelta(days=14, seconds=1))
+    assert row()["stale"]
+    with pytest.raises(SourceUnavailable):
+        collect_stream(place.session, CLAIMS)
+    assert row()["stale"]
+    assert known(place, "ICSA") == values
+    place.fred.failing = None
+    collect_stream(place.session, CLAIMS)
+    assert not row()["stale"]
+
+
+# -------------------------------------------------------------------------------------------------------- backfills
+
+REAL = "treasury/real_yields"
+
+
+def of_a_year(handler: BaseHTTPRequestHandler) -> None:
+    """A few days of the year that is asked for."""
+    year = dict(parse_qsl(urlsplit(handler.path).query))["field_tdr_date_value"][:4]
+    days = [{"NEW_DATE": f"{year}-{month:02}-15T00:00:00", "TC_5YEAR": f"{int(year) % 7}.{month:02}"} for month in range(1, 13)]
+    reply(200, feed([day for day in days if day["NEW_DATE"] < NOW.isoformat()]))(handler)
+
+
+def years(place: Place, since: int) -> list[str]:
+    return [dict(parse_qsl(urlsplit(path).query))["field_tdr_date_value"] for path in place.others.paths[since:]]
+
+
+def rows_of_real_yields(session: Session) -> list[Any]:
+    table = session.reader(session.pin().batch_id).rows("treasury_real_yields")
+    return table.drop("batch_id").sort("entity", "valid_time", "knowledge_time").rows()
+
+
+BACKFILL = """
+import sys
+from datetime import datetime
+from dataclasses import replace
+from crfs.sources.providers import treasury
+from crfs.workflows.collection import collect_history
+from crfs.workflows.session import open_session
+class Clock:
+    def now(self):
+        return datetime.fromisoformat(sys.argv[2])
+with open_session(sys.argv[1], clock=Clock()) as session:
+    collect_history(session, "treasury/real_yields", progress=lambda step, done, total: print(step, done, flush=True))
+"""
+
+
+def test_a_backfill_that_is_interrupted_asks_only_for_what_is_left_and_ends_in_the_rows_of_an_undisturbed_one(
+    place: Place, new_store: Callable[[], str]
+) -> None:
+    place.others.answers = [of_a_year]
+    with open_session(new_store(), clock=place.clock) as whole:
+        assert collect_history(whole, REAL)["done"] == 24
+        expected = rows_of_real_yields(whole)
+    began = len(place.others.asked)
+
+    def sixth(handler: BaseHTTPRequestHandler) -> None:
+        if len(place.others.asked) - began > 5:
+            reply(503, b"too much")(handler)
+        else:
+            of_a_year(handler)
+
+    place.others.answers = [sixth]
+    with pytest.raises(SourceUnavailable):
+        collect_history(place.session, REAL)
+    assert [item.state for item in slices(place.session.database, "treasury", "real_yields")].count("done") == 5
+
+    # kill -9 in the midst of it
+    place.others.answers = [of_a_year]
+    url = place.session.database.url.render_as_string(hide_password=False)
+    began = len(place.others.asked)
+    with subprocess.Popen([sys.executable, "-c", BACKFILL, url, NOW.isoformat()], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while len(place.others.asked) - began < 6 and process.poll() is None:
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    done = [item.slice_start.year for item in slices(place.session.database, "treasury", "real_yields") if item.state == "done"]
+    assert 5 <= len(done) < 24
+    assert years(place, began)[0] == "2008"
+
+    began = len(place.others.asked)
+    report = collect_history(place.session, REAL)
+    assert (report["slices"], report["done"], report["failed"]) == (24, 24 - len(done), 0)
+    assert years(place, began)[:1] == [str(2003 + len(done))]
+    assert len(years(place, began)) == 24 - len(done)
+    assert rows_of_real_yields(place.session) == expected
+    # Nothing is left but the newest slice, which has grown by tomorrow.
+    assert collect_history(place.session, REAL)["done"] == 0
+    place.at(NOW + timedelta(days=1))
+    assert collect_history(place.session, REAL)["done"] == 1
+
+
+def test_a_slice_that_is_refused_is_noted_and_asked_again_by_the_next_run(place: Place) -> None:
+    def but_one(handler: BaseHTTPRequestHandler) -> None:
+        (reply(404, b"no such year") if "value=2010" in handler.path else of_a_year)(handler)
+
+    place.others.answers = [but_one]
+    assert collect_history(place.session, REAL)["failed"] == 1
+    [failed] = [item for item in slices(place.session.database, "treasury", "real_yields") if item.state != "done"]
+    assert (failed.slice_start.year, failed.state, failed.attempts) == (2010, "failed", 1)
+    assert "no such year" in (failed.error or "")
+    place.others.answers = [of_a_year]
+    began = len(place.others.asked)
+    assert collect_history(place.session, REAL)["done"] == 1
+    assert years(place, began) == ["2010"]
