@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import click
 import pytest
@@ -31,6 +32,11 @@ EXPECTED = {
 }
 
 
+def raised(kind: type[CrfsError], text: str) -> CrfsError:
+    """An error of a kind, with whatever else it wants to know."""
+    return errors.QuotaExhausted(text, until=datetime(2030, 1, 1, tzinfo=UTC)) if kind is errors.QuotaExhausted else kind(text)
+
+
 @pytest.fixture
 def ends_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     """Makes the command ``status`` raise what is given."""
@@ -52,7 +58,7 @@ def subclasses(kind: type[CrfsError]) -> set[type[CrfsError]]:
 
 def test_the_table_has_every_error_of_the_tree() -> None:
     assert subclasses(CrfsError) == EXPECTED.keys()
-    assert {kind: int(exit_code(kind("x"))) for kind in EXPECTED} == EXPECTED
+    assert {kind: int(exit_code(raised(kind, "x"))) for kind in EXPECTED} == EXPECTED
     assert EXIT_CODES.keys() <= EXPECTED.keys()
 
 
@@ -60,7 +66,7 @@ def test_the_table_has_every_error_of_the_tree() -> None:
 def test_an_error_ends_with_its_code_and_says_so_in_json(
     kind: type[CrfsError], ends_with: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ends_with(kind("what to do next"))
+    ends_with(raised(kind, "what to do next"))
     assert entry.run(["status", "--json"]) == EXPECTED[kind]
     told = capsys.readouterr()
     assert json.loads(told.out) == {"error": {"type": kind.__name__, "message": "what to do next", "exit_code": EXPECTED[kind]}}
