@@ -33,6 +33,21 @@ class Classification(Enum):
     SCHEMA = "SCHEMA"
 
 
+def by_status(status: int) -> Classification | None:
+    """What an HTTP status alone says of an answer whose body says nothing; None where the body has to say it.
+
+    Providers differ where they differ: such a source looks at its own cases first.
+
+    >>> by_status(503), by_status(403), by_status(404), by_status(200)
+    (<Classification.RETRY: 'RETRY'>, <Classification.AUTH: 'AUTH'>, <Classification.BAD_REQUEST: 'BAD_REQUEST'>, None)
+    """
+    if status in {408, 425, 429} or status >= 500:
+        return Classification.RETRY
+    if status in {401, 403}:
+        return Classification.AUTH
+    return Classification.BAD_REQUEST if status >= 400 else None
+
+
 class RejectReason(Enum):
     """Why a row, a cell or (``row`` is null) a whole body is not accepted."""
 

@@ -13,7 +13,7 @@ from crfs.bitemporal.rows import INSTANT, ROW_STATE, KnowledgeBasis, RowState
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
-from crfs.sources.core.contract import DELIVERY, Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
+from crfs.sources.core.contract import DELIVERY, Classification, Parsed, Payload, Provider, Query, RejectReason, Transport, by_status
 from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import DelimitedText, cell, iso_instant, read_delimited
 from crfs.sources.providers.bureau.deliveries import DELIVERED, FILES, FIRST_DELIVERED, KEYS, Cut, Delivery, Sending, deliver
@@ -76,12 +76,9 @@ class BureauSource:
 
         A file that is shorter than its manifest says is ``RETRY``: it comes again whole. One that is another is ``SCHEMA``.
         """
-        if payload.status >= 500 or payload.status == 429:
-            return Classification.RETRY
-        if payload.status in (401, 403):
-            return Classification.AUTH
-        if payload.status >= 400:
-            return Classification.BAD_REQUEST
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
         match agreement(payload)[0]:
             case Agreement.SHORT:
                 return Classification.RETRY

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from crfs.sources.core.contract import Classification, Payload
+from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import as_text, read_json
 
 
@@ -65,14 +65,9 @@ def classify(payload: Payload) -> Classification:
     answer = look(payload)
     if answer.kind is Kind.ERROR:
         return _of_error(answer, payload.status)
-    if payload.status == 429:
-        return Classification.RETRY
-    if payload.status in (401, 403):
-        return Classification.AUTH
-    if payload.status >= 500 or payload.status == 408:
-        return Classification.RETRY
-    if payload.status >= 400:
-        return Classification.BAD_REQUEST
+    refusal = by_status(payload.status)
+    if refusal is not None:
+        return refusal
     match answer.kind:
         case Kind.NOTHING:
             return Classification.EMPTY if payload.status == 204 else Classification.RETRY

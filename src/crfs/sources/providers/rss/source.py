@@ -19,7 +19,7 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core.articles import text_id
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.markup import plain_text
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, reject_all, rejected_table
 from crfs.sources.providers.rss.entries import Feed, Moment, read_feed, read_moment
@@ -92,12 +92,9 @@ class Rss:
         if payload.status in (204, 304):
             return Classification.EMPTY
         feed = _read(payload)
-        if payload.status == 429 or payload.status >= 500 or payload.status == 408:
-            return Classification.RETRY
-        if payload.status in (401, 403):
-            return Classification.AUTH
-        if payload.status >= 400:
-            return Classification.BAD_REQUEST
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
         if feed.problem is not None:
             return Classification.SCHEMA if payload.body.strip() else Classification.RETRY
         return Classification.OK if feed.entries else Classification.EMPTY

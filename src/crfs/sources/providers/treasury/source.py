@@ -11,7 +11,7 @@ import polars as pl
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.tables import accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, iso_date
 from crfs.sources.providers.treasury.cells import read_cells
@@ -61,12 +61,9 @@ class Treasury:
 
     def classify(self, payload: Payload) -> Classification:
         """OK with at least one entry or line; EMPTY for a feed without entries or a header alone; SCHEMA for what is no table of rates."""
-        if payload.status in (408, 429) or payload.status >= 500:
-            return Classification.RETRY
-        if payload.status in (401, 403):
-            return Classification.AUTH
-        if payload.status >= 400:
-            return Classification.BAD_REQUEST
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
         if payload.status == 204:
             return Classification.EMPTY
         if not payload.body.strip():
