@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import click
 import pytest
@@ -21,11 +22,17 @@ EXPECTED = {
     errors.NotFound: 1,
     errors.NotYetKnown: 1,
     errors.SourceRejected: 1,
+    errors.QuotaExhausted: 1,
     errors.Conflict: 1,
     errors.VerificationFailed: 2,
     errors.ServiceUnavailable: 3,
     errors.SourceUnavailable: 3,
 }
+
+
+def made(kind: type[CrfsError], words: str) -> CrfsError:
+    """An error of a kind, whatever else it takes."""
+    return errors.QuotaExhausted(words, until=datetime(2024, 1, 1, tzinfo=UTC)) if kind is errors.QuotaExhausted else kind(words)
 
 
 @pytest.fixture
@@ -49,7 +56,7 @@ def subclasses(kind: type[CrfsError]) -> set[type[CrfsError]]:
 
 def test_the_table_has_every_error_of_the_tree() -> None:
     assert subclasses(CrfsError) == EXPECTED.keys()
-    assert {kind: int(exit_code(kind("x"))) for kind in EXPECTED} == EXPECTED
+    assert {kind: int(exit_code(made(kind, "x"))) for kind in EXPECTED} == EXPECTED
     assert EXIT_CODES.keys() <= EXPECTED.keys()
 
 
@@ -57,7 +64,7 @@ def test_the_table_has_every_error_of_the_tree() -> None:
 def test_an_error_ends_with_its_code_and_says_so_in_json(
     kind: type[CrfsError], ends_with: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ends_with(kind("what to do next"))
+    ends_with(made(kind, "what to do next"))
     assert entry.run(["status", "--json"]) == EXPECTED[kind]
     told = capsys.readouterr()
     assert json.loads(told.out) == {"error": {"type": kind.__name__, "message": "what to do next", "exit_code": EXPECTED[kind]}}
