@@ -36,11 +36,13 @@ def finished(client: Client, place: str) -> dict[str, Any]:
     raise AssertionError(f"the job did not end: {job}")
 
 
-def held(session: Session) -> tuple[int, int]:
-    """How far the store is: its head, and how many risk runs it has."""
+def held(session: Session) -> tuple[int, ...]:
+    """How far the store is: its head, and how many risk runs, payloads and fetches it has."""
     from crfs.workflows.run_documents import list_runs
 
-    return session.pin().batch_id, len(list_runs(session, kind="risk", limit=1000))
+    with session.database.reading() as connection:
+        counts = [connection.exec_driver_sql(f"SELECT count(*) FROM crfs.{table}").scalar_one() for table in ("payload", "fetch")]
+    return session.pin().batch_id, len(list_runs(session, kind="risk", limit=1000)), *counts
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +108,18 @@ def test_a_book_is_loaded_under_a_name_and_measured_by_it(client: Client, measur
     client.problem("POST", "/v1/portfolios/..%2Fbook.csv/risk-runs", 404, json=ASKED)
 
 
+def test_a_name_means_the_book_of_the_state_that_is_asked_about(client: Client) -> None:
+    for pd_12m in (0.02, 0.5):
+        body = HEADER + f"F1,O1,100,0.4,{pd_12m},0.2,retail_pacific\n"
+        loaded = client.put("/v1/portfolios/moving", content=body.encode(), headers={"Content-Type": "text/csv"})
+        assert loaded.status_code == 201
+    for batch, loss in ((loaded.json()["batch_id"], 20.0), (loaded.json()["batch_id"] - 1, 0.8)):
+        asked = {**ASKED, "recorded_as_of": str(batch)}
+        answer = client.post("/v1/portfolios/moving/risk-runs", json=asked, headers={"Prefer": "wait=30"})
+        assert answer.json()["el"] == pytest.approx(loss), answer.text
+        assert answer.json()["batch_id"] == batch
+
+
 def test_rows_and_a_form_are_books_too(client: Client, measured: dict[str, Any]) -> None:
     rows = [
         {"facility_id": f"F{i}", "obligor_id": f"O{i}", "ead": 1000 + i, "lgd": 0.4, "pd_12m": 0.02, "r2": 0.2, "group": "retail_pacific"}
@@ -129,6 +143,11 @@ def test_a_bad_book_is_refused_whole_with_every_wrong_place_and_nothing_is_writt
         (6, "group", "unknown_group"),
     }
     assert "/rows/0/pd_12m" in [e["pointer"] for e in found["errors"]]
+    assert held(session) == before
+    # Wrong only once it is filled: nobody knows the obligor.
+    unknown = HEADER + "F1,O1,100,0.4,,0.2,retail_pacific\n"
+    found = client.problem("POST", "/v1/risk-runs", 422, json={"book": {"csv": unknown}, **ASKED, "models": None})
+    assert [(e["pointer"], e["code"]) for e in found["errors"]] == [("/rows/0/pd_12m", "missing")]
     assert held(session) == before
 
 
