@@ -86,6 +86,12 @@ def test_tickers_of_the_provider_link_without_any_word() -> None:
     assert linked("Apple pie", "TGT") == [("target", "provider", "TGT")]
 
 
+def test_a_ticker_of_no_known_issuer_may_stand_for_itself() -> None:
+    texts, given = pl.Series(["$NEWCO and NASDAQ: AAPL, $5"]), pl.Series(["zzz,BTC-USD,^GSPC,CRYPTO:BTC"])
+    assert link_issuers(texts, INDEX, tickers=given, keep_unknown=True)["entity"].to_list() == ["ZZZ", "apple", "NEWCO"]
+    assert link_issuers(texts, INDEX, tickers=given)["entity"].to_list() == ["apple"]
+
+
 @given(texts=st.lists(st.one_of(st.none(), st.text(max_size=60), st.sampled_from(["$AAPL up", "Microsoft down", "Gap Inc"])), max_size=8))
 def test_a_link_depends_on_its_text_alone_and_its_evidence_stands_in_it(texts: list[str | None]) -> None:
     whole = link_issuers(pl.Series(texts, dtype=pl.String()), INDEX)

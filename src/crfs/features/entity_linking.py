@@ -50,6 +50,7 @@ _LEGAL = frozenset({
 _SOFT = frozenset({"group", "holdings", "holding", "com", "&", "and", "cl", "class", "trust", "the"})
 _STATE = re.compile(r"\s*[/\\][a-z]{2,4}[/\\]?\s*$", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:[.'’/][^\W_]+)*|&")
+_TICKER = re.compile(r"[A-Z]{1,5}(?:-[A-Z]{1,2})?")
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Z]{1,5}(?:[.-][A-Z]{1,2})?)(?![\w$])")
 _EXCHANGE = re.compile(
     r"\b(?:NYSE(?: ?(?:American|Arca|MKT))?|NASDAQ(?:GS|GM|CM|-GS|-GM|-CM)?|AMEX|OTC(?:QB|QX|MKTS| Markets)?|LSE|LON|TSXV?|ASX|CBOE)\s?:\s?"
@@ -110,30 +111,31 @@ def issuer_index(issuers: pl.DataFrame) -> IssuerIndex:
     return IssuerIndex(tickers=MappingProxyType(dict(_unique(tickers))), names=MappingProxyType(names))
 
 
-def link_issuers(texts: pl.Series, index: IssuerIndex, *, tickers: pl.Series | None = None) -> pl.DataFrame:
+def link_issuers(texts: pl.Series, index: IssuerIndex, *, tickers: pl.Series | None = None, keep_unknown: bool = False) -> pl.DataFrame:
     """The links of texts (:data:`LINKS`), in the order of the texts and each issuer once a text, by the surest evidence.
 
-    ``tickers`` are the provider's for each text, with commas between. A null text has no link but these.
+    ``tickers`` are the provider's for each text, with commas between. A null text has no link but these. With ``keep_unknown`` a ticker
+    that belongs to no issuer of the index, or to several, stands for itself: its link's entity is the ticker.
     """
     given = tickers.to_list() if tickers is not None else [None] * len(texts)
     rows: list[tuple[int, str, str, str]] = []
     for position, (text, symbols) in enumerate(zip(texts.to_list(), given, strict=True)):
         found: dict[str, tuple[How, str]] = {}
-        for entity, how, evidence in _links((text or "")[:_LONGEST_TEXT], symbols, index):
+        for entity, how, evidence in _links((text or "")[:_LONGEST_TEXT], symbols, index, keep_unknown=keep_unknown):
             found.setdefault(entity, (how, evidence))
         rows += [(position, entity, how.value, evidence) for entity, (how, evidence) in found.items()]
     return pl.DataFrame(rows, schema=LINKS, orient="row")
 
 
-def _links(text: str, symbols: str | None, index: IssuerIndex) -> Iterable[tuple[str, How, str]]:
+def _links(text: str, symbols: str | None, index: IssuerIndex, *, keep_unknown: bool) -> Iterable[tuple[str, How, str]]:
     """All that a text gives, the surest evidence first."""
     for symbol in (symbols or "").split(","):
-        entity = index.tickers.get(_symbol(symbol))
+        entity = _of_ticker(symbol, index, keep_unknown=keep_unknown)
         if entity is not None:
             yield entity, How.PROVIDER, symbol.strip()
     for how, pattern in ((How.EXCHANGE, _EXCHANGE), (How.CASHTAG, _CASHTAG)):
         for match in pattern.finditer(text):
-            entity = index.tickers.get(_symbol(match.group(1)))
+            entity = _of_ticker(match.group(1), index, keep_unknown=keep_unknown)
             if entity is not None:
                 yield entity, how, match.group()
     found = [(match.start(), match.end(), _plain(match.group())) for match in _WORD.finditer(text)]
@@ -148,6 +150,11 @@ def _links(text: str, symbols: str | None, index: IssuerIndex) -> Iterable[tuple
         last = place + len(words) - (1 if alone else 0)
         yield entity, How.NAME, text[start : found[last][1]]
         place = last + 1
+
+
+def _of_ticker(text: str, index: IssuerIndex, *, keep_unknown: bool) -> str | None:
+    symbol = _symbol(text)
+    return index.tickers.get(symbol) or (symbol if keep_unknown and _TICKER.fullmatch(symbol) else None)
 
 
 def _stands(item: tuple[_Words, str, bool], found: list[tuple[int, int, str]], place: int) -> bool:
