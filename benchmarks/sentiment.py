@@ -46,7 +46,8 @@ def run() -> int:
     }
     for name, rows in corpora().items():
         texts, labels = pl.Series([text for text, _ in rows]), [label for _, label in rows]
-        found = figures["corpora"][name] = {"sentences": len(rows), "majority": _rounded(max(map(labels.count, set(labels))) / len(rows))}
+        found: dict[str, Any] = {"sentences": len(rows), "majority": _rounded(max(map(labels.count, set(labels))) / len(rows))}
+        figures["corpora"][name] = found
         for scorer in scorers:
             seconds = []
             for _ in range(ROUNDS):
@@ -100,7 +101,7 @@ def fomc() -> list[tuple[str, int]]:
     with zipfile.ZipFile(CORPORA / "fomc_hawkish_dovish_manual-mm-split.xlsx") as book:
         sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
     space = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-    rows = [{cell.get("r").rstrip("0123456789"): "".join(cell.itertext()) for cell in row} for row in sheet.iter(f"{space}row")]
+    rows = [{(cell.get("r") or "").rstrip("0123456789"): "".join(cell.itertext()) for cell in row} for row in sheet.iter(f"{space}row")]
     columns = {title: letter for letter, title in rows[0].items()}
     labelled = [(row[columns["sentence"]], row.get(columns["label"], "")) for row in rows[1:]]
     return [(sentence, _FOMC[label]) for sentence, label in labelled if label in _FOMC]

@@ -48,6 +48,17 @@ _LEGAL = frozenset({
     "spa", "oyj", "oy", "ab", "asa", "as", "a/s", "kgaa", "gmbh", "pte", "pty", "kk", "bhd", "tbk", "publ", "sab", "ulc", "lllp",
 })  # fmt: skip
 _SOFT = frozenset({"group", "holdings", "holding", "com", "&", "and", "cl", "class", "trust", "the"})
+_WRITTEN = frozenset({"Co", "plc", "Oy", "a.s", "publ"})
+"""Legal forms that are not written with a capital, or have two letters: "As" begins a sentence, "AS" ends a Norwegian name."""
+_CONTINUES = frozenset({
+    "technologies", "technology", "financial", "finance", "bank", "bancorp", "bancshares", "energy", "solar", "power", "pharma",
+    "pharmaceuticals", "therapeutics", "biosciences", "bio", "biotech", "health", "healthcare", "medical", "systems", "software",
+    "solutions", "services", "capital", "partners", "resources", "foods", "brands", "industries", "international", "global",
+    "communications", "media", "networks", "materials", "metals", "mining", "gold", "oil", "gas", "petroleum", "insurance", "properties",
+    "realty", "reit", "logistics", "motors", "airlines", "semiconductor", "semiconductors", "electronics", "labs", "laboratories",
+    "university", "hospital", "park", "street", "county", "city", "river", "valley",
+})  # fmt: skip
+_BETWEEN = re.compile(r"[\s,.]{1,4}")
 _STATE = re.compile(r"\s*[/\\][a-z]{2,4}[/\\]?\s*$", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:[.'’/][^\W_]+)*|&")
 _TICKER = re.compile(r"[A-Z]{1,5}(?:-[A-Z]{1,2})?")
@@ -142,7 +153,7 @@ def _links(text: str, symbols: str | None, index: IssuerIndex, *, keep_unknown: 
     place = 0
     while place < len(found):
         start, _, first = found[place]
-        named = next((item for item in index.names.get(first, ()) if _stands(item, found, place)), None)
+        named = next((item for item in index.names.get(first, ()) if _stands(item, text, found, place)), None)
         if named is None or not _capital(text, found[place : place + len(named[0])]):
             place += 1
             continue
@@ -157,13 +168,22 @@ def _of_ticker(text: str, index: IssuerIndex, *, keep_unknown: bool) -> str | No
     return index.tickers.get(symbol) or (symbol if keep_unknown and _TICKER.fullmatch(symbol) else None)
 
 
-def _stands(item: tuple[_Words, str, bool], found: list[tuple[int, int, str]], place: int) -> bool:
+def _stands(item: tuple[_Words, str, bool], text: str, found: list[tuple[int, int, str]], place: int) -> bool:
     """Whether a name stands at a place, with the legal form that it needs if it is made of common words."""
     words, _, alone = item
     end = place + len(words)
     if end > len(found) or any(word != found[place + offset][2] for offset, word in enumerate(words)):
         return False
-    return alone or (end < len(found) and found[end][2] in _LEGAL)
+    following = found[end] if end < len(found) and _BETWEEN.fullmatch(text, found[end - 1][1], found[end][0]) else None
+    written = text[following[0] : following[1]] if following else ""
+    if alone:
+        # "FMC Technologies" is another company than FMC.
+        return len(words) > 1 or not (following and following[2] in _CONTINUES and written[0].isupper())
+    return (
+        following is not None
+        and following[2] in _LEGAL
+        and (written.isupper() or (written[0].isupper() and len(written) > 2) or written in _WRITTEN)
+    )
 
 
 def _capital(text: str, words: Sequence[tuple[int, int, str]]) -> bool:
