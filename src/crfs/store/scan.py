@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -35,18 +35,28 @@ class StoreReader:
         entities: Sequence[str] | None = None,
         known_by: datetime | None = None,
         vintage_dates: bool = False,
+        batches: Collection[int] | None = None,
+        valid_from: datetime | None = None,
+        valid_before: datetime | None = None,
     ) -> pl.DataFrame:
-        """Rows up to this reader's batch; see :meth:`crfs.bitemporal.Reader.rows`. ``vintage_dates`` adds the provider's ``vintage_date``."""
+        """Rows up to this reader's batch; see :meth:`crfs.bitemporal.Reader.rows`. ``vintage_dates`` adds the provider's ``vintage_date``.
+
+        ``batches`` keeps the rows of those batches only, ``valid_from <= valid_time < valid_before`` those of a stretch of valid time.
+        """
         definition = self.catalogue.dataset(dataset)
         ensure_relation(self._database, definition)
         wanted = list(definition.schema()) if columns is None else list(columns)
         for name in wanted:
             definition.column(name)
         where = [f"batch_id <= {self.batch_id}"]
-        if known_by is not None:
-            if known_by.tzinfo is None:
-                raise InvalidInput("known_by has no time zone")
-            where.append(f"knowledge_time <= '{known_by.isoformat()}'")
+        bounds = {"knowledge_time <=": known_by, "valid_time >=": valid_from, "valid_time <": valid_before}
+        for what, bound in bounds.items():
+            if bound is not None:
+                if bound.tzinfo is None:
+                    raise InvalidInput(f"{what} {bound}: the bound has no time zone")
+                where.append(f"{what} '{bound.isoformat()}'")
+        if batches is not None:
+            where.append(f"batch_id IN ({', '.join(str(int(batch)) for batch in sorted(batches))})" if batches else "false")
         if entities is not None:
             ids = known_entity_ids(self._database, definition, list(entities))
             where.append(f"entity_id IN ({', '.join(str(i) for i in sorted(ids.values()))})" if ids else "false")

@@ -212,6 +212,18 @@ def _take_in(
                     _land(session, source, payload, report, job)
             keep_shapes(session, source, arrival.shapes, released=origin is _Origin.RELEASED)
             job.progress(f"{source.name}: {arrival.payloads[-1].stream}", report.payloads, None)
+    _derive(session, report, job=job)
+
+
+def _derive(session: Session, report: IngestReport, *, job: JobContext) -> None:
+    """What published documents become as numbers, in the same job."""
+    from crfs.workflows.documents import derive_documents
+
+    if any(report.appended.values()):
+        derived = derive_documents(session, report.appended, job=job)
+        _add(report.appended, derived.appended)
+        if derived.batch_id is not None:
+            report.batches.append(derived.batch_id)
 
 
 @contextmanager

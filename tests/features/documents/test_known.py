@@ -1,0 +1,212 @@
+"""Aggregates as they were known: at any instant they are what a look at the documents known by then gives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crfs.bitemporal import as_of
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE
+from crfs.features.documents.rules import monthly_rules
+from crfs.features.documents.stance import POLICY, stance_history
+from crfs.features.documents.tone import LISTS, TONE, daily_tone
+
+START = datetime(2024, 1, 31, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SCHEMA: dict[str, pl.DataType] = {
+    "entity": pl.String(),
+    "valid_time": INSTANT,
+    "knowledge_time": INSTANT,
+    "batch_id": pl.Int64(),
+    "row_state": ROW_STATE,
+    "knowledge_basis": KNOWLEDGE_BASIS,
+    "issuers": pl.String(),
+    "compound": pl.Float64(),
+    "words": pl.Int64(),
+    **dict.fromkeys(LISTS, pl.Int64()),
+}
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> pl.DataFrame:
+    """A history of a few documents: versions that come late, edits that change the issuers, withdrawals, corrections, annulments."""
+    rows: list[dict[str, Any]] = []
+    for batch in range(draw(st.integers(0, 14))):
+        state = draw(st.sampled_from(["value", "value", "value", "retracted", "missing", "annulled"]))
+        row: dict[str, Any] = {
+            "entity": draw(st.sampled_from(["a", "b", "c"])),
+            "valid_time": START + HOUR * draw(st.sampled_from([0, 5, 23, 25])),
+            "knowledge_time": START + HOUR * draw(st.integers(0, 40)),
+            "batch_id": batch,
+            "row_state": state,
+            "knowledge_basis": draw(st.sampled_from(["observed", "assumed"])),
+        }
+        if state == "value":
+            row |= {
+                "issuers": draw(st.sampled_from(["X", "Y", "X,Y", ""])),
+                "compound": draw(st.one_of(st.none(), st.integers(-(10**6), 10**6).map(lambda n: n / 10**6))),
+                "words": draw(st.integers(0, 20)),
+                **{name: draw(st.integers(0, 3)) for name in LISTS},
+            }
+        rows.append(row)
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def groups() -> pl.Expr:
+    return pl.col("issuers").str.split(",").list.filter(pl.element() != "")
+
+
+def with_state(table: pl.DataFrame) -> pl.DataFrame:
+    """An aggregate as the rows of a dataset."""
+    given = [] if "row_state" in table.columns else [pl.lit("value").alias("row_state")]
+    return table.with_columns(*given, batch_id=pl.lit(0, dtype=pl.Int64))
+
+
+@given(documents=documents(), hour=st.integers(-1, 41))
+def test_the_tone_of_a_day_is_that_of_the_documents_known_by_then(documents: pl.DataFrame, hour: int) -> None:
+    when = START + HOUR * hour
+    answer = as_of(with_state(daily_tone(documents, groups())), as_of=when)
+    got = {(row["entity"], row["valid_time"]): row for row in answer.iter_rows(named=True) if row["documents"]}
+    known: dict[tuple[str, datetime], list[dict[str, Any]]] = {}
+    for row in as_of(documents, as_of=when).iter_rows(named=True):
+        if row["row_state"] == "value":
+            day = row["valid_time"].replace(hour=0)
+            for issuer in filter(None, row["issuers"].split(",")):
+                known.setdefault((issuer, day), []).append(row)
+    assert set(got) == set(known)
+    for key, rows in known.items():
+        scores = [row["compound"] for row in rows if row["compound"] is not None]
+        assert got[key]["documents"] == len(rows)
+        assert got[key]["scored"] == len(scores)
+        words = sum(row["words"] for row in rows)
+        if scores:
+            assert got[key]["tone"] == sum(round(score * 10**6) for score in scores) / (10**6 * len(scores))
+            assert got[key]["negative_share"] == sum(score <= -0.05 for score in scores) / len(scores)
+        else:
+            assert got[key]["tone"] is got[key]["negative_share"] is None
+        assert got[key]["distress_share"] == (sum(row["distress"] for row in rows) / words if words else None)
+
+
+@given(documents=documents(), seed=st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_changes_nothing(documents: pl.DataFrame, seed: Any) -> None:
+    order = list(range(documents.height))
+    seed.shuffle(order)
+    shuffled = documents[order] if order else documents
+    assert daily_tone(shuffled, groups()).equals(daily_tone(documents, groups()))
+
+
+@given(documents=documents(), hour=st.integers(0, 40))
+def test_what_becomes_known_later_changes_no_earlier_row(documents: pl.DataFrame, hour: int) -> None:
+    when = START + HOUR * hour
+    early = daily_tone(documents.filter(pl.col("knowledge_time") <= when), groups())
+    assert early.equals(daily_tone(documents, groups()).filter(pl.col("knowledge_time") <= when))
+
+
+def test_a_number_rests_on_the_weakest_of_its_documents() -> None:
+    row = {"valid_time": START, "row_state": "value", "issuers": "X", "compound": 0.5, "batch_id": 1}
+    table = pl.DataFrame(
+        [
+            {**row, "entity": "a", "knowledge_time": START, "knowledge_basis": "observed"},
+            {**row, "entity": "b", "knowledge_time": START + HOUR, "knowledge_basis": "assumed"},
+            {**row, "entity": "c", "knowledge_time": START + 2 * HOUR, "knowledge_basis": "observed"},
+        ],
+        schema=SCHEMA,
+    )
+    found = daily_tone(table, groups())
+    assert found["knowledge_basis"].to_list() == ["observed", "assumed", "assumed"]
+    assert found.select(list(TONE)).schema == TONE
+
+
+CLOCKS = {name: SCHEMA[name] for name in list(SCHEMA)[:6]}
+STATEMENT: dict[str, pl.DataType] = {
+    **CLOCKS,
+    **dict.fromkeys(("hawkish", "dovish", "words"), pl.Int64()),
+    **dict.fromkeys(("stance", "tone"), pl.Float64()),
+}
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> pl.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for batch in range(draw(st.integers(0, 10))):
+        number, state = draw(st.integers(0, 3)), draw(st.sampled_from(["value", "value", "value", "retracted", "annulled"]))
+        row: dict[str, Any] = {
+            "entity": f"policy_document/fomc_statement/{number}",
+            "valid_time": START + timedelta(days=45 * number),
+            "knowledge_time": START + timedelta(days=draw(st.integers(0, 200))),
+            "batch_id": batch,
+            "row_state": state,
+            "knowledge_basis": "calendar",
+        }
+        if state == "value":
+            stance = draw(st.one_of(st.none(), st.integers(-4, 4).map(lambda n: n / 4)))
+            row |= {"hawkish": 1, "dovish": 2, "stance": stance, "tone": draw(st.integers(-4, 4)) / 4, "words": 100}
+        rows.append(row)
+    return pl.DataFrame(rows, schema=STATEMENT)
+
+
+@given(statements=statements(), day=st.integers(-1, 201))
+def test_the_change_of_the_stance_is_that_since_the_statement_known_before(statements: pl.DataFrame, day: int) -> None:
+    when = START + timedelta(days=day)
+    answer = as_of(with_state(stance_history(statements)), as_of=when)
+    got = {row["valid_time"]: row for row in answer.iter_rows(named=True) if row["row_state"] == "value"}
+    known = sorted(
+        (row for row in as_of(statements, as_of=when).iter_rows(named=True) if row["row_state"] == "value"),
+        key=lambda row: row["valid_time"],
+    )
+    assert sorted(got) == [row["valid_time"] for row in known]
+    for place, row in enumerate(known):
+        before = known[place - 1] if place else None
+        found = got[row["valid_time"]]
+        assert (found["stance"], found["tone"], found["words"]) == (row["stance"], row["tone"], row["words"])
+        if before is None:
+            assert found["days_since_previous"] is found["tone_change"] is None
+        else:
+            assert found["days_since_previous"] == (row["valid_time"] - before["valid_time"]).days
+            assert found["tone_change"] == row["tone"] - before["tone"]
+            both = row["stance"] is not None and before["stance"] is not None
+            assert found["stance_change"] == (row["stance"] - before["stance"] if both else None)
+    assert {name: answer.schema[name] for name in POLICY} == POLICY
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_rules_are_counted_by_agency_and_topic_in_their_month(late: bool) -> None:
+    first = datetime(2024, 3, 1, tzinfo=UTC)
+    rows = [
+        ("1", first - 24 * HOUR, "Rule", "Final rule.", "Federal Reserve System; Comptroller", "Banks; Credit", True),
+        ("2", first, "Rule", "Final rule; correction", "Federal Reserve System", None, None),
+        ("3", first, "Rule", "Interim rule", "Federal Reserve System", "Banks", False),
+        ("4", first + 24 * HOUR, "Proposed Rule", None, None, "Banks", True),
+        ("5", first + 24 * HOUR, "Notice", "Final determination", "Comptroller", None, None),
+    ]
+    table = pl.DataFrame(
+        [
+            {
+                "entity": number, "valid_time": valid, "knowledge_time": valid + HOUR * (100 if late and number == "2" else 9), "batch_id": 1,
+                "row_state": "value", "knowledge_basis": "calendar", "type": kind, "action": action, "agencies": agencies, "topics": topics,
+                "significant": significant,
+            }
+            for number, valid, kind, action, agencies, topics, significant in rows
+        ],
+        schema={**CLOCKS, **dict.fromkeys(["type", "action", "agencies", "topics"], pl.String()), "significant": pl.Boolean()},
+    )  # fmt: skip
+    found = as_of(with_state(monthly_rules(table)), as_of=first + 40 * HOUR)
+    columns = ["final_rules", "proposed_rules", "significant_rules", "documents"]
+    counts = {(entity, month.month): tuple(numbers) for entity, month, *numbers in found.select("entity", "valid_time", *columns).rows()}
+    seen = 0 if late else 1
+    assert counts == {
+        ("all", 2): (1, 0, 1, 1),
+        ("agency/Federal Reserve System", 2): (1, 0, 1, 1),
+        ("agency/Comptroller", 2): (1, 0, 1, 1),
+        ("topic/Banks", 2): (1, 0, 1, 1),
+        ("topic/Credit", 2): (1, 0, 1, 1),
+        ("all", 3): (seen, 1, 1, 3 + seen),
+        ("agency/Federal Reserve System", 3): (seen, 0, 0, 1 + seen),
+        ("agency/Comptroller", 3): (0, 0, 0, 1),
+        ("topic/Banks", 3): (0, 1, 1, 2),
+    }
