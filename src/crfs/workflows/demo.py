@@ -83,7 +83,11 @@ def _history(session: Session, progress: Progress) -> list[dict[str, Any]]:
 
 
 def _contents(session: Session) -> dict[str, Any]:
-    """What the store holds of the bureau, counted from its rows."""
+    """What the store holds of the bureau, counted from its rows; a default that was withdrawn is none."""
+    import polars as pl
+
+    from crfs.bitemporal.resolve import as_of
+
     reader = session.reader(session.pin().batch_id)
     obligors = reader.rows("bureau_obligor", columns=[])
     facilities = reader.rows("bureau_facility", columns=[])
@@ -95,7 +99,7 @@ def _contents(session: Session) -> dict[str, Any]:
         "records": obligors.height + facilities.height,
         "obligor_records": obligors.height,
         "facility_records": facilities.height,
-        "defaults": defaults.select("entity", "valid_time").n_unique(),
+        "defaults": as_of(defaults).filter(pl.col("row_state").cast(pl.String) == "value").height,
     }
 
 

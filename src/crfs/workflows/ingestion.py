@@ -345,8 +345,8 @@ def _rows(
     ]
     for delivery in deliveries:
         last = delivery.rows["valid_time"].dt.date().max()
-        assert isinstance(last, date)
-        report.last_valid_day = max(report.last_valid_day or last, last)
+        if isinstance(last, date):  # none where every row was refused
+            report.last_valid_day = max(report.last_valid_day or last, last)
     return _Arrival(payloads=group, deliveries=deliveries, origins=origins, shapes=shapes)
 
 
