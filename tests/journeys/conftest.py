@@ -86,7 +86,7 @@ def own_world(world: World, server: sa.URL, tier_folder: Path) -> Iterator[World
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_store(server: sa.URL, tier_folder: Path) -> Callable[[], str]:
     """Makes an empty store; its URL."""
 
