@@ -100,7 +100,7 @@ def shared_world(world: World, server: sa.URL, tier_folder: Path) -> Iterator[Se
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_store(server: sa.URL, tier_folder: Path) -> Callable[[], str]:
     """Makes an empty store; its URL."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.sources.alfred import NOW, Archive
@@ -18,12 +19,15 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 @dataclass(kw_only=True)
 class FredServer:
-    """Series by their ids as they are at ``now``; ``failing`` answers in the place of all (None: FRED answers)."""
+    """Series by their ids as they are at ``now``; ``failing`` answers in the place of all (None: FRED answers), and ``changed`` changes what
+    FRED answers to a path.
+    """
 
     server: ProviderServer
     series: dict[str, Archive] = field(default_factory=dict)
     now: datetime = NOW
     failing: Answer | None = None
+    changed: Callable[[str, dict[str, Any]], None] | None = None
 
     @property
     def address(self) -> str:
@@ -47,6 +51,8 @@ class FredServer:
         params = dict(parse_qsl(parts.query))
         archive = self.series.get(params.get("series_id", ""), Archive(vintages={}, series=""))
         document = replace(archive, now=self.now)._answer(parts.path.removeprefix("/fred/"), params)
+        if self.changed is not None:
+            self.changed(parts.path.removeprefix("/fred/"), document)
         reply(400 if "error_code" in document else 200, json.dumps(document).encode(), Content_Type="application/json")(handler)
 
 

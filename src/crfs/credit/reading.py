@@ -30,6 +30,12 @@ def known(kind: type[Any], data: Mapping[str, Any], what: str) -> dict[str, Any]
     return dict(data)
 
 
+@cache
+def _hints(kind: Any) -> Mapping[str, Any]:
+    """The types that the fields declare; looking them up takes far longer than reading a definition, and a catalogue has thousands."""
+    return get_type_hints(kind)
+
+
 def _missing(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
     return [field.name for field in fields(kind) if field.name not in values and field.default is MISSING]
 
@@ -53,11 +59,6 @@ def made(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -
     if missing:
         raise InvalidInput(f"{what}: it needs {', '.join(missing)}")
     return kind(**values)
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
 
 
 def _fits(value: Any, hint: Any) -> bool:

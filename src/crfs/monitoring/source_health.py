@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from crfs.monitoring.alert_states import Condition, Severity
@@ -22,7 +22,7 @@ _FAILURES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHealth:
-    """What is known of a source; ``held`` counts its answers in quarantine."""
+    """What is known of a source; ``held`` counts its answers that are held back in quarantine, ``newest_held`` tells of the last one."""
 
     source: str
     failures: int = 0
@@ -31,6 +31,7 @@ class SourceHealth:
     last_success_at: datetime | None = None
     last_error: str | None = None
     held: int = 0
+    newest_held: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +86,8 @@ def _of_source(source: SourceHealth, now: datetime) -> list[Condition]:
                 rule=QUARANTINED,
                 subject=source.source,
                 severity=Severity.WARNING,
-                title=f"{source.held} answers of {source.source} are held back in quarantine",
-                evidence={"held": source.held},
+                title=f"{source.held} {'answer' if source.held == 1 else 'answers'} of {source.source} held back in quarantine",
+                evidence={"held": source.held, "newest": dict(source.newest_held)},
             )
         )
     return found

@@ -96,11 +96,19 @@ def open_alert(
 
 
 def see_again(
-    database: Database, alert_id: int, *, severity: str, title: str, evidence: Mapping[str, Any], at: datetime, state: str
+    database: Database, alert_id: int, *, severity: str, title: str, evidence: Mapping[str, Any], at: datetime, expected: str, state: str
 ) -> None:
-    """A live alert's condition was seen again; a change of state is written into its history."""
+    """A live alert's condition was seen again; a change of state is written into its history.
+
+    Where it no longer stands at ``expected``, somebody has just acted on it, and what he did stands: a state that he chose is kept, and an
+    alert that he closed is left alone.
+    """
     with database.writing() as connection:
         before = _locked(connection, alert_id)
+        if before == "closed":
+            return
+        if before != expected:
+            state = before
         connection.execute(
             sa.text(
                 "UPDATE crfs.alert SET last_seen_at = :at, occurrences = occurrences + 1, severity = :severity, title = :title, "

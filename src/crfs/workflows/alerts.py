@@ -19,42 +19,46 @@ if TYPE_CHECKING:
 def watch_sources(session: Session) -> list[int]:
     """Evaluate the rules of source health and bring the alerts up to date; the numbers of those that opened now."""
     from crfs.monitoring.source_health import RULES, SourceHealth, StreamHealth, conditions
-    from crfs.store.quarantine import REJECTED_ROWS, items
-    from crfs.store.source_states import source_states, stream_states
+    from crfs.store.quarantine import QuarantineItem, items
+    from crfs.store.source_states import SourceState, source_states, stream_states
     from crfs.workflows.streams import scheduled
 
     now = session.clock.now()
-    held: dict[str, int] = {}
-    for item in items(session.database, state="held", limit=10_000):
-        if item.rule != REJECTED_ROWS:
-            held[item.source] = held.get(item.source, 0) + 1
+    held: dict[str, dict[str, QuarantineItem]] = {}
+    for item in items(session.database, state="held", whole_only=True, limit=10_000):
+        held.setdefault(item.source, {}).setdefault(item.sha256, item)
     states = source_states(session.database)
-    sources = [
-        SourceHealth(
-            source=name,
-            failures=state.failures,
-            open_until=state.open_until,
-            parked_until=state.parked_until,
-            last_success_at=state.last_success_at,
-            last_error=state.last_error,
-            held=held.pop(name, 0),
+    sources = []
+    for name in sorted(states.keys() | held.keys()):
+        state, answers = states.get(name, SourceState(source=name)), list(held.get(name, {}).values())
+        newest = answers[0] if answers else None
+        sources.append(
+            SourceHealth(
+                source=name,
+                failures=state.failures,
+                open_until=state.open_until,
+                parked_until=state.parked_until,
+                last_success_at=state.last_success_at,
+                last_error=state.last_error,
+                held=len(answers),
+                newest_held={}
+                if newest is None
+                else {"quarantine_id": newest.quarantine_id, "stream": newest.stream, "rule": newest.rule, "detail": newest.detail},
+            )
         )
-        for name, state in states.items()
-    ]
-    sources += [SourceHealth(source=name, held=count) for name, count in held.items()]
     kept = stream_states(session.database)
     streams = []
     for stream in scheduled(session):
-        state = kept.get(stream.key)
-        if state is None:
+        stream_state = kept.get(stream.key)
+        if stream_state is None:
             continue
-        too_old = stream.stale_after.after(state.last_success_at) if stream.stale_after and state.last_success_at else None
+        too_old = stream.stale_after.after(stream_state.last_success_at) if stream.stale_after and stream_state.last_success_at else None
         streams.append(
             StreamHealth(
                 stream=stream.key,
-                failures=state.failures,
-                last_success_at=state.last_success_at,
-                last_error=state.last_error,
+                failures=stream_state.failures,
+                last_success_at=stream_state.last_success_at,
+                last_error=stream_state.last_error,
                 stale_since=too_old if too_old is not None and too_old <= now else None,
             )
         )
@@ -86,7 +90,7 @@ def settle(session: Session, rules: Sequence[str], seen: Sequence[Condition]) ->
             if number is not None:
                 opened.append(number)
         else:
-            see_again(session.database, alert.alert_id, state=state.value, **facts)
+            see_again(session.database, alert.alert_id, expected=alert.state, state=state.value, **facts)
     for alert in live.values():
         change(session.database, alert.alert_id, expected=alert.state, state=AlertState.CLOSED.value, at=now, note="its condition has gone")
     return opened
