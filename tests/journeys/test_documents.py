@@ -126,6 +126,15 @@ def test_tones_are_those_of_the_articles_known_whatever_comes_when(session: Sess
     assert verify(session)["sound"]
 
 
+def test_an_annulled_article_never_was(session: Session) -> None:
+    publish(session, "rss_articles", [article("a", 1, 2, "$ACME profit rose"), article("b", 1, 3, "$ACME profit fell")])
+    derived(session, "rss_articles")
+    publish(session, "rss_articles", [article("a", 1, 2, None, row_state="annulled")], kind=BatchKind.ANNUL)
+    derived(session, "rss_articles")
+    check_tones(session, [START + HOUR * hour for hour in (1, 2, 3)])
+    assert as_of(table(session, "document_sentiment"))["entity"].to_list() == ["rss_articles/b"]
+
+
 def test_only_what_a_new_document_touches_is_computed_again(session: Session) -> None:
     publish(session, "rss_articles", [article("a", 1, 2, "$ACME profit rose"), article("b", 30, 31, "$ZZZ profit fell")])
     derived(session, "rss_articles")
