@@ -151,3 +151,11 @@ def test_a_model_sees_a_dispute_from_the_delivery_that_reports_it(taken: Taken, 
     status = "upheld" if "upheld" in last else "rejected"
     assert table["bureau.facility.dispute_status"].to_list() == [None, "open", "open", status]
     assert table["bureau.facility.dispute_field"].drop_nulls().is_in(["balance", "payment", "days_past_due"]).all()
+
+
+def test_a_file_of_which_every_row_is_broken_is_noted_and_ends_nothing(session: Session, tmp_path: Path) -> None:
+    header = "facility_id,month,obligor_id,facility_type,default_date,amount,cost,status,delivered_at"
+    (tmp_path / "cut.csv").write_text(f"{header}\nF1,2008-01-01,O1,card,2007-05-01,10.0,1.0,op")
+    (tmp_path / "cut.meta.json").write_text(json.dumps({"url": "bureau://seed-1/2008-01/recovery.csv", "status": 200}))
+    report = ingest(session, "bureau", Query(), replay=tmp_path)
+    assert (report.rejected_rows, report.batches, report.last_valid_day) == (1, [], None)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import polars as pl
@@ -21,6 +22,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.sources.core import Classification, Payload
 from crfs.sources.providers.bureau import SOURCE, BureauSpec, Delivery, Sending, deliver, simulate_months
 from crfs.sources.providers.bureau.manifest import MANIFEST
+from tests.sources.bureau.conftest import CALM
 from tests.sources.bureau.truth import KEYS, ROUGH, Key, came_whole, lines_of, payloads_of, truth
 
 
@@ -271,6 +273,25 @@ def test_rows_that_come_again_are_the_same_and_say_when_they_came_first(deliveri
     assert any(d.sending is Sending.REPEATED for d in deliveries)
 
 
+def test_what_was_put_right_in_between_does_not_come_again_wrong(macro: pl.DataFrame) -> None:
+    spec = BureauSpec(seed=3, obligors=200, months=12, **{**CALM, "correction_share": 0.5, "resent_share": 0.5})  # type: ignore[arg-type]  # all of them are shares
+    newest: dict[tuple[str, str, date], tuple[Any, ...]] = {}
+    put_right = again = 0
+    for d in deliver(spec, simulate_months(spec, macro)):
+        for name, table in d.files.items():
+            for row in table.drop("delivered_at", "first_delivered_at", strict=False).iter_rows(named=True):
+                key = (name, row[KEYS[name][0]], row[KEYS[name][1]])
+                told = tuple(row.values())
+                if d.sending is Sending.RESENT:
+                    assert told == newest[key]
+                    again += 1
+                else:
+                    put_right += key in newest
+                    newest[key] = told
+    assert put_right > 500
+    assert again > 50
+
+
 def test_a_file_that_comes_once_more_has_the_same_bytes_at_the_same_place(payloads: list[Payload]) -> None:
     repeated = [p for p in payloads if p.headers["x-delivery"].endswith("/repeated")]
     first = {(p.url, p.sha256) for p in payloads if not p.headers["x-delivery"].endswith("/repeated")}
@@ -436,6 +457,27 @@ def test_rows_sent_again_are_clipped_in_both_parsers_and_a_broken_first_stamp_is
         (table,) = parsed.tables.values()
         assert table.height == quick.height - len(reasons)
         assert table["clipped"].not_().sum() == (0 if reasons else 1), "a row that does not say it came before is new"
+
+
+def test_a_value_that_is_put_back_is_a_revision_whatever_came_again(payloads: list[Payload], catalogue: Catalogue) -> None:
+    """Only a row that says it came before may be dropped: 1, then 2, then 1 again by a correction, then 1 once more."""
+    header, first, _ = next(p for p in payloads if p.url.endswith("/facility.csv")).body.split(b"\n", 2)
+    names, cells = header.decode().split(","), first.decode().split(",")
+
+    def file(payment: str, day: str, came: str = "") -> Payload:
+        line = dict(zip(names, cells, strict=True)) | {"payment": payment, "delivered_at": f"2008-{day}T06:00:00Z"}
+        if came:
+            line["first_delivered_at"] = f"2008-{came}T06:00:00Z"
+        return replace(withdrawal(",".join(line.values()), header=",".join(line)), url="bureau://seed-1/2008-01/facility.csv")
+
+    sequence = [file("1.0", "01-20"), file("2.0", "02-20"), file("1.0", "03-20"), file("1.0", "04-20", came="03-20")]
+    for order in permutations(sequence):
+        shelf = Shelf(catalogue)
+        for p in order:
+            shelf.ingest(p)
+        place = sorted(catalogue.dataset("bureau_facility").schema()).index("payment")
+        told = [float(next(iter(shelf.answers(datetime(2008, month, 28, tzinfo=UTC)).values()))[place]) for month in (1, 2, 3, 4)]
+        assert told == [1.0, 2.0, 1.0, 1.0]
 
 
 def test_rough_deliveries_are_the_same_in_any_cut_and_an_extension_keeps_them(macro: pl.DataFrame) -> None:
