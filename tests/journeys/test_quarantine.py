@@ -236,7 +236,7 @@ def test_two_thresholds_are_two_items_and_one_release(desk: Desk, session: Sessi
     desk.show(weekly("BOTH"), "BOTH")
     bring(session, "BOTH")
     desk.show(dict(list(weekly("BOTH", 62, scale=1e-5).items())[-20:]), "BOTH", on=VINTAGE + WEEK)
-    with pytest.raises(Quarantined, match="rows came.*times what they were"):
+    with pytest.raises(Quarantined, match=r"rows came.*times what they were"):
         bring(session, "BOTH")
     mine = [item for item in items(session.database, state="held") if item.stream == "BOTH"]
     assert {item.rule for item in mine} == {"row_count_drop", "scale_jump"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import Conflict, InvalidInput
 from crfs.workflows.session import Session
+from crfs.workflows.staleness import stale_since
 from crfs.workflows.times import parse_instant
 
 if TYPE_CHECKING:
@@ -52,14 +53,13 @@ def watch_sources(session: Session) -> list[int]:
         state = kept.get(stream.key)
         if state is None:
             continue
-        too_old = stream.stale_after.after(state.last_success_at) if stream.stale_after and state.last_success_at else None
         streams.append(
             StreamHealth(
                 stream=stream.key,
                 failures=state.failures,
                 last_success_at=state.last_success_at,
                 last_error=state.last_error,
-                stale_since=too_old if too_old is not None and too_old <= now else None,
+                stale_since=stale_since(stream, state, now),
             )
         )
     return settle(session, RULES, conditions(sources, streams, now=now))

@@ -37,12 +37,13 @@ class Office:
     session: Session
     fred: FredServer
 
-    def worker(self, *words: str) -> subprocess.Popen[str]:
+    def worker(self, *words: str, **settings: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "crfs.apps.worker", str(self.session.data_dir), *words],
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            env={**os.environ, **settings},
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "working\n"
@@ -118,7 +119,7 @@ def test_a_lost_message_is_sent_again(office: Office) -> None:
         broker.flushall()
         for _ in range(11):
             scheduler.tick()
-        assert [job.state for job in office.jobs()][0] == "queued"
+        assert office.jobs()[0].state == "queued"
         scheduler.tick()
         office.wait(before + 1, seconds=15)
     finally:
@@ -165,3 +166,23 @@ def test_another_worker_finishes_what_a_killed_one_began(office: Office) -> None
     done = office.wait(before + 1)
     assert (done.job_id, done.attempts) == (job.job_id, 2)
     assert ended(successor) == [1]
+
+
+def test_two_workers_keep_the_limit_together_as_the_provider_counts_it(office: Office) -> None:
+    """Four streams of 21 series, all due at once; one job at a time each, and at most 15 questions in any second."""
+    streams = ("claims", "job_openings", "cpi", "producer_prices")
+    names = [name for stream in streams for name in office.session.streams[f"fred/{stream}"].series]
+    values = {date(2020 + number // 12, 1 + number % 12, 1): 100.0 + number for number in range(70)}
+    for number, name in enumerate(names):
+        office.fred.series[name] = told_at_once(name, {day: value + number for day, value in values.items()}, on=date(2026, 3, 4))
+    before, began = len(office.jobs()), office.fred.count
+    for stream in streams:
+        schedule_stream(office.session.database, "fred", stream, due_at=office.session.clock.now())
+    settings = {"CRFS_SCHEDULE__STREAMS": ",".join(f"fred/{stream}" for stream in streams), "CRFS_SOURCES__FRED__REQUESTS_PER_SECOND": "15"}
+    workers = [office.worker("--concurrency", "1", **settings) for _ in range(2)]
+    office.wait(before + 4)
+    done = ended(*workers)
+    asked = sorted(request.at for request in office.fred.server.asked[began:])
+    assert len(asked) == 2 * len(names)
+    assert max(sum(start <= time < start + 1.0 for time in asked) for start in asked) <= 15
+    assert min(done) >= 1

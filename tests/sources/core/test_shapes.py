@@ -88,7 +88,9 @@ def test_incremental_windows_pages_and_pieces_of_any_part_of_a_history_pass(seri
     assert compared(piece(), piece(), url="https://x.org/a?since=1") == []
 
 
-@given(st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), min_size=1, unique=True), st.lists(st.sampled_from(["x", "y", "z"]), unique=True))
+@given(
+    st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), min_size=1, unique=True), st.lists(st.sampled_from(["x", "y", "z"]), unique=True)
+)
 def test_new_fields_and_fields_that_only_some_rows_have_pass(fields: list[str], new: list[str]) -> None:
     def rows(names: list[str], optional: str) -> list[dict[str, Any]]:
         return [{**dict.fromkeys(names, 1), **({optional: 1} if number == 0 else {})} for number in range(6)]
@@ -180,10 +182,10 @@ def test_one_value_that_is_put_right_is_no_other_scale() -> None:
 def test_fewer_rows_an_older_answer_lost_fields_and_other_units_are_seen() -> None:
     series = {date(2026, 1, 1) + number * DAY: 4.0 for number in range(40)}
     days = sorted(series)
-    assert thresholds(compared(series, {day: 4.0 for day in days[-19:]})) == [Threshold.ROW_COUNT_DROP]
-    assert thresholds(compared(series, {day: 4.0 for day in days[-20:]})) == []
-    assert thresholds(compared(series, {day: 4.0 for day in days[:-1]})) == [Threshold.STALENESS]
-    assert compared(series, {day: 4.0 for day in days[:-1]}, url="https://x.org/other") == []
+    assert thresholds(compared(series, dict.fromkeys(days[-19:], 4.0))) == [Threshold.ROW_COUNT_DROP]
+    assert thresholds(compared(series, dict.fromkeys(days[-20:], 4.0))) == []
+    assert thresholds(compared(series, dict.fromkeys(days[:-1], 4.0))) == [Threshold.STALENESS]
+    assert compared(series, dict.fromkeys(days[:-1], 4.0), url="https://x.org/other") == []
 
     def rows(*names: str, unit: str = "Percent") -> Shape:
         return shape_of(payload({"units": unit, "rows": [dict.fromkeys(names, 1) for _ in range(5)]}), {})
@@ -195,7 +197,8 @@ def test_fewer_rows_an_older_answer_lost_fields_and_other_units_are_seen() -> No
 
 
 @pytest.mark.parametrize(
-    ("rejected", "accepted", "held"), [(9, 0, False), (10, 0, True), (10, 40, False), (10, 39, True), (1000, 4000, False), (1001, 4000, True)]
+    ("rejected", "accepted", "held"),
+    [(9, 0, False), (10, 0, True), (10, 40, False), (10, 39, True), (1000, 4000, False), (1001, 4000, True)],
 )
 def test_the_share_of_bad_rows_that_is_just_right_and_just_wrong(rejected: int, accepted: int, held: bool) -> None:
     assert bool(breaches(None, Shape(question="q", row_count=accepted), rejected_rows=rejected)) is held
