@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -30,10 +29,14 @@ def known(kind: type[Any], data: Mapping[str, Any], what: str) -> dict[str, Any]
     return dict(data)
 
 
-@cache
+_HINTS: dict[type[Any], Mapping[str, Any]] = {}
+
+
 def _hints(kind: type[Any]) -> Mapping[str, Any]:
     """The types that the fields declare; looking them up takes far longer than reading a definition, and a catalogue has thousands."""
-    return get_type_hints(kind)
+    if kind not in _HINTS:
+        _HINTS[kind] = get_type_hints(kind)
+    return _HINTS[kind]
 
 
 def _missing(kind: type[Any], values: Mapping[str, Any]) -> list[str]:

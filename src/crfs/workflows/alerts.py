@@ -50,16 +50,16 @@ def watch_sources(session: Session) -> list[int]:
     kept = stream_states(session.database)
     streams = []
     for stream in scheduled(session):
-        state = kept.get(stream.key)
-        if state is None:
+        run = kept.get(stream.key)
+        if run is None:
             continue
         streams.append(
             StreamHealth(
                 stream=stream.key,
-                failures=state.failures,
-                last_success_at=state.last_success_at,
-                last_error=state.last_error,
-                stale_since=stale_since(stream, state, now),
+                failures=run.failures,
+                last_success_at=run.last_success_at,
+                last_error=run.last_error,
+                stale_since=stale_since(stream, run, now),
             )
         )
     return settle(session, RULES, conditions(sources, streams, now=now))
