@@ -14,7 +14,7 @@ import pytest
 
 from crfs.apps.cli.program import run
 from crfs.bitemporal.rows import INSTANT
-from crfs.errors import Quarantined
+from crfs.errors import Quarantined, SourceUnavailable
 from crfs.sources.core import Query
 from crfs.store.definitions import define
 from crfs.store.quarantine import items
@@ -25,6 +25,7 @@ from crfs.workflows.releasing import release_quarantine
 from crfs.workflows.session import Session, open_session
 from tests.sources.alfred import Archive
 from tests.sources.fred_server import KEY, FredServer, fred_server, told_at_once
+from tests.sources.provider_server import reply
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
@@ -232,6 +233,24 @@ def test_good_answers_before_the_bad_one_stay(desk: Desk, session: Session) -> N
     assert stored(session, "THIRD") == {}
 
 
+def test_what_came_before_a_provider_falls_silent_is_stored(desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last answer too: it does not wait for the next one, which never comes."""
+    from crfs.sources.providers import fred as module
+
+    provider = replace(module.SOURCE.provider, attempts=1, retry_wait_seconds=0.01)
+    monkeypatch.setattr(module, "SOURCE", replace(module.SOURCE, provider=provider))
+    desk.show(weekly("SPOKE"), "SPOKE")
+
+    def falls_silent(path: str, document: dict[str, Any]) -> None:
+        if path == "series/observations":
+            desk.fred.failing = reply(503)
+
+    desk.fred.changed = falls_silent
+    with pytest.raises(SourceUnavailable):
+        bring(session, "SPOKE", "SILENT")
+    assert stored(session, "SPOKE") == weekly("SPOKE")
+
+
 def test_two_thresholds_are_two_items_and_one_release(desk: Desk, session: Session) -> None:
     desk.show(weekly("BOTH"), "BOTH")
     bring(session, "BOTH")
@@ -294,6 +313,19 @@ def test_a_mended_parser_does_not_publish_what_is_held(desk: Desk, session: Sess
     monkeypatch.setattr(module, "SOURCE", replace(module.SOURCE, parser_version="next"))
     parse_again(session, "fred")
     assert stored(session, "HELD") == weekly("HELD")
+
+
+def test_a_mended_parser_keeps_both_of_two_series_that_say_the_same(desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their answers are the same bytes: FRED's observations do not name their series."""
+    from crfs.sources.providers import fred as module
+
+    for series in ("TWIN1", "TWIN2"):
+        desk.show(weekly("TWIN"), series)
+    bring(session, "TWIN1", "TWIN2")
+    monkeypatch.setattr(module, "SOURCE", replace(module.SOURCE, parser_version="mended"))
+    for _ in range(2):
+        parse_again(session, "fred")
+        assert [stored(session, series) for series in ("TWIN1", "TWIN2")] == [weekly("TWIN")] * 2
 
 
 def test_growth_windows_new_fields_and_revisions_pass(desk: Desk, session: Session) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -24,11 +25,12 @@ from crfs.store.jobs import claim, job
 from crfs.store.source_states import SourceState, StreamState, slices, source_state, stream_states, take_probe
 from crfs.workflows.backfills import submit_backfill
 from crfs.workflows.collection import collect_history, collect_stream
-from crfs.workflows.factors import factor_history
+from crfs.workflows.factors import factor_history, show_factor
 from crfs.workflows.job_kinds import to_do, work_on
 from crfs.workflows.jobs import LEASE
 from crfs.workflows.session import Session, open_session
 from crfs.workflows.streams import SourceRests, schedule_table, submit_due
+from tests.apps.api.conftest import serving
 from tests.samples.treasury import feed
 from tests.sources.fred_server import KEY, FredServer, fred_server, revised, told_at_once
 from tests.sources.provider_server import ProviderServer, provider_server, reply
@@ -170,12 +172,12 @@ def _factor(place: Place, series: str) -> str:
 
 
 def test_the_watermark_stays_where_not_everything_could_be_stored(place: Place) -> None:
-    """One series of three is unknown: what came before it is stored, and all is asked again."""
+    """One series of three is unknown: the others are stored, and all is asked again."""
     del place.fred.series["CCSA"]
     with pytest.raises(SourceRejected, match="does not exist"):
         collect_stream(place.session, CLAIMS)
     assert place.state().watermark is None
-    assert known(place, "ICSA")
+    assert (known(place, "ICSA"), known(place, "IC4WSA")) == (weekly(), weekly())
     place.fred.series["CCSA"] = told_at_once("CCSA", weekly(), on=date(2026, 3, 4))
     before = place.fred.count
     collect_stream(place.session, CLAIMS)
@@ -407,6 +409,56 @@ def test_a_stream_without_news_is_not_stale_and_one_without_success_is(place: Pl
     place.fred.failing = None
     collect_stream(place.session, CLAIMS)
     assert not row()["stale"]
+
+
+def test_a_factor_of_a_late_stream_is_marked_wherever_it_is_looked_at(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Python, in documents, in the program's notes, over HTTP and on the page; not in an answer about the past or a state of the store."""
+    from crfs.apps.api import create_app
+    from crfs.apps.cli.door import Door
+    from crfs.apps.cli.program import run
+
+    factor = _factor(place, "ICSA")
+    collect_stream(place.session, CLAIMS)
+    assert factor_history(place.session, factor).stale is None
+    late = NOW + timedelta(days=14)
+    place.at(late + timedelta(days=1))
+    place.fred.failing = reply(503, b"maintenance")
+    with pytest.raises(SourceUnavailable):
+        collect_stream(place.session, CLAIMS)
+    history = factor_history(place.session, factor)
+    assert history.stale is not None
+    assert (history.stale.stream, history.stale.since, history.stale.last_success_at) == (CLAIMS, late, NOW)
+    assert history.table.height
+    assert "maintenance" in history.stale.sentence
+    assert history.to_dict()["stale"]["since"] == late
+    assert show_factor(place.session, factor)["stale"]["stream"] == CLAIMS
+    assert factor_history(place.session, factor, as_of="2026-03-06").stale is None
+    assert factor_history(place.session, factor, recorded_as_of=place.session.pin().recorded_at).stale is None
+    assert factor_history(place.session, _factor(place, "UNRATE")).stale is None
+
+    with serving(create_app(place.session)) as client:
+        answer = client.get(f"/v1/factors/{factor}/observations")
+        assert answer.json()["stale"]["since"] == late.isoformat().replace("+00:00", "Z")
+        assert answer.headers["crfs-stale-since"] == late.isoformat().replace("+00:00", "Z")
+        page = client.html(f"/factors/{factor}")
+        assert ">stale</span> since" in page
+        assert CLAIMS in page
+
+    monkeypatch.setattr(Door, "session", lambda _door: nullcontext(place.session))
+    capsys.readouterr()
+    assert run(["factors", "get", factor]) == 0
+    assert f"These values are stale since {late:%Y-%m-%d %H:%M}Z: {CLAIMS} came last" in capsys.readouterr().err
+    assert run(["factors", "show", factor]) == 0
+    assert f"stale since {late:%Y-%m-%d %H:%M}Z" in capsys.readouterr().out
+
+    place.fred.failing = None
+    collect_stream(place.session, CLAIMS)
+    assert factor_history(place.session, factor).stale is None
+    with serving(create_app(place.session)) as client:
+        fresh = client.get(f"/v1/factors/{factor}/observations", headers={"if-none-match": answer.headers["etag"]})
+    assert (fresh.status_code, fresh.json()["stale"]) == (200, None)  # no rows are new, and the answer is another one all the same
 
 
 # -------------------------------------------------------------------------------------------------------- backfills

@@ -146,3 +146,15 @@ def test_a_variable_of_a_source_that_does_not_exist_is_named() -> None:
 def test_the_tree_is_what_the_documented_variables_say() -> None:
     documented = {"store", "redis", "broker", "compute", "sources", "data_dir", "actor", "proxy"}
     assert documented <= set(Settings.model_fields)
+
+
+def test_a_speed_of_its_own_is_only_a_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRFS_SOURCES__FRED__REQUESTS_PER_SECOND", "50")
+    with pytest.raises(InvalidInput, match="CRFS_SOURCES__FRED: .*set mirror too"):
+        load_settings()
+    monkeypatch.setenv("CRFS_SOURCES__FRED__MIRROR", "http://127.0.0.1:8080")
+    assert load_settings().source("fred").requests_per_second == 50
+    for wrong in ("0", "-1", "fast"):
+        monkeypatch.setenv("CRFS_SOURCES__FRED__REQUESTS_PER_SECOND", wrong)
+        with pytest.raises(InvalidInput, match="REQUESTS_PER_SECOND"):
+            load_settings()

@@ -20,7 +20,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 @dataclass(kw_only=True)
 class FredServer:
     """Series by their ids as they are at ``now``; ``failing`` answers in the place of all (None: FRED answers), and ``changed`` changes what
-    FRED answers to a path.
+    FRED answers to a path. A page has at most ``most_rows``.
     """
 
     server: ProviderServer
@@ -28,6 +28,7 @@ class FredServer:
     now: datetime = NOW
     failing: Answer | None = None
     changed: Callable[[str, dict[str, Any]], None] | None = None
+    most_rows: int = 100_000
 
     @property
     def address(self) -> str:
@@ -49,6 +50,8 @@ class FredServer:
             return
         parts = urlsplit(handler.path)
         params = dict(parse_qsl(parts.query))
+        if "limit" in params:
+            params["limit"] = str(min(int(params["limit"]), self.most_rows))
         archive = self.series.get(params.get("series_id", ""), Archive(vintages={}, series=""))
         document = replace(archive, now=self.now)._answer(parts.path.removeprefix("/fred/"), params)
         if self.changed is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -30,10 +29,14 @@ def known(kind: type[Any], data: Mapping[str, Any], what: str) -> dict[str, Any]
     return dict(data)
 
 
-@cache
-def _hints(kind: Any) -> Mapping[str, Any]:
+_HINTS: dict[type[Any], Mapping[str, Any]] = {}
+
+
+def _hints(kind: type[Any]) -> Mapping[str, Any]:
     """The types that the fields declare; looking them up takes far longer than reading a definition, and a catalogue has thousands."""
-    return get_type_hints(kind)
+    if kind not in _HINTS:
+        _HINTS[kind] = get_type_hints(kind)
+    return _HINTS[kind]
 
 
 def _missing(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
@@ -50,8 +53,7 @@ def made(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -
                 raise
             except (ValueError, TypeError) as error:
                 raise InvalidInput(f"{what}: {name} = {values[name]!r}: {error}") from None
-    which: Any = kind
-    hints = _hints(which)
+    hints = _hints(kind)
     for name, value in values.items():
         if not _fits(value, hints[name]):
             raise InvalidInput(f"{what}: {name} = {value!r}: {_spoken(hints[name])} is wanted")

@@ -62,15 +62,17 @@ def landed_payload(database: Database, sha256: str, *, source: str) -> LandedPay
 def landed_payloads(database: Database, *, source: str, unless_parsed_by: str) -> Iterator[LandedPayload]:
     """The payloads of a source that its parser of the given version has not read, in the order in which they were first fetched.
 
-    Those that are held back in quarantine are not among them: another parser does not make them right.
+    Bytes that came as several streams (two series that say the same, in an answer that names neither) are a payload each, one after the
+    other. Those that are held back in quarantine are not among them: another parser does not make them right.
     """
     query = sa.text(
         "SELECT sha256, stream, url, status, headers, started_at, fetched_at FROM ("
-        "SELECT DISTINCT ON (f.sha256) f.* FROM crfs.fetch AS f WHERE f.source = :source AND f.classification IN ('OK', 'SCHEMA') "
+        "SELECT DISTINCT ON (f.sha256, f.stream) f.*, min(f.fetched_at) OVER (PARTITION BY f.sha256) AS first_at "
+        "FROM crfs.fetch AS f WHERE f.source = :source AND f.classification IN ('OK', 'SCHEMA') "
         "AND NOT EXISTS (SELECT 1 FROM crfs.fetch AS g WHERE g.sha256 = f.sha256 AND g.source = :source AND g.parser_version = :version) "
         "AND NOT EXISTS (SELECT 1 FROM crfs.quarantine AS q WHERE q.sha256 = f.sha256 AND q.source = :source AND q.state = 'held' "
         "AND q.rule <> 'rejected_rows') "
-        "ORDER BY f.sha256, f.fetched_at, f.fetch_id) AS first ORDER BY fetched_at, sha256"
+        "ORDER BY f.sha256, f.stream, f.fetched_at, f.fetch_id) AS first ORDER BY first_at, sha256, fetched_at, stream"
     )
     with database.reading() as connection:
         rows = connection.execute(query, {"source": source, "version": unless_parsed_by}).all()

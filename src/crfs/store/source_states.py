@@ -86,6 +86,19 @@ def stream_states(database: Database) -> Mapping[str, StreamState]:
     return {f"{row.source}/{row.stream}": StreamState(**row._mapping) for row in rows}
 
 
+def streams_of_batches(database: Database, batches: Sequence[int]) -> list[str]:
+    """The ids of the streams whose runs and backfills wrote these batches; none for what somebody brought by hand."""
+    with database.reading() as connection:
+        found = connection.execute(
+            sa.text(
+                "SELECT DISTINCT j.specification ->> 'stream' AS stream FROM crfs.batch AS b JOIN crfs.job AS j USING (job_id) "
+                "WHERE b.batch_id = ANY(:batches) AND j.kind IN ('stream', 'backfill') ORDER BY 1"
+            ),
+            {"batches": sorted(set(batches))},
+        )
+        return list(found.scalars())
+
+
 def take_probe(database: Database, source: str, *, at: datetime) -> bool:
     """Whether the one question that an open circuit lets through may be asked now: only one caller is told yes, and then again later."""
     with database.writing(durable=False) as connection:

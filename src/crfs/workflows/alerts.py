@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import Conflict, InvalidInput
 from crfs.workflows.session import Session
+from crfs.workflows.staleness import stale_since
 from crfs.workflows.times import parse_instant
 
 if TYPE_CHECKING:
@@ -49,17 +50,16 @@ def watch_sources(session: Session) -> list[int]:
     kept = stream_states(session.database)
     streams = []
     for stream in scheduled(session):
-        stream_state = kept.get(stream.key)
-        if stream_state is None:
+        run = kept.get(stream.key)
+        if run is None:
             continue
-        too_old = stream.stale_after.after(stream_state.last_success_at) if stream.stale_after and stream_state.last_success_at else None
         streams.append(
             StreamHealth(
                 stream=stream.key,
-                failures=stream_state.failures,
-                last_success_at=stream_state.last_success_at,
-                last_error=stream_state.last_error,
-                stale_since=too_old if too_old is not None and too_old <= now else None,
+                failures=run.failures,
+                last_success_at=run.last_success_at,
+                last_error=run.last_error,
+                stale_since=stale_since(stream, run, now),
             )
         )
     return settle(session, RULES, conditions(sources, streams, now=now))

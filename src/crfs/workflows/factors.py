@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows.observations import bound_entity, observations, recorded_state
 from crfs.workflows.session import Session
+from crfs.workflows.staleness import Stale, staleness
 from crfs.workflows.times import parse_day
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class FactorHistory:
     """A factor's values as known at ``as_of`` in the store of ``recorded_as_of``.
 
     ``table`` has ``valid_time``, ``value`` (null where the source withdrew it), ``knowledge_time`` (since when this value is known) and
-    ``knowledge_basis``; both clocks are the resolved ones.
+    ``knowledge_basis``; both clocks are the resolved ones. ``stale`` marks values whose stream is late.
     """
 
     mnemonic: str
@@ -34,6 +35,7 @@ class FactorHistory:
     recorded_as_of: datetime
     batch_id: int
     table: pl.DataFrame
+    stale: Stale | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -45,6 +47,7 @@ class FactorHistory:
             "as_of": self.as_of.isoformat(),
             "recorded_as_of": self.recorded_as_of.isoformat(),
             "batch_id": self.batch_id,
+            "stale": self.stale.to_dict() if self.stale else None,
             "observations": self.table.to_dicts(),
         }
 
@@ -115,10 +118,13 @@ def show_factor(session: Session, mnemonic: str) -> dict[str, Any]:
         )
     )
     answered = rows.filter(pl.col(factor.column).is_not_null())
+    newest = answered["batch_id"].unique().sort(descending=True).head(20).to_list()
+    stale = staleness(session, dataset, entity=factor.entity, batches=newest, at=session.clock.now()) if newest else None
     return {
         **to_dict(factor),
         "period": str(catalogue.period(factor)),
         "definition_sha256": digest(factor),
+        "stale": stale.to_dict() if stale else None,
         "dataset_definition": {
             "title": dataset.title,
             "source": dataset.source,
@@ -174,6 +180,7 @@ def factor_history(
         recorded_as_of=known.recorded_as_of,
         batch_id=known.batch_id,
         table=table.select("valid_time", "value", "knowledge_time", "knowledge_basis"),
+        stale=known.stale,
     )
 
 

@@ -244,19 +244,28 @@ def _payloads(
         yield source.fetch(query, transport, catalogue)
 
 
-def _deliveries(payloads: Iterable[Payload]) -> Iterator[list[Payload]]:
-    """Payloads that arrived together (same source, same delivery) form one batch; by default each stands alone."""
+def _deliveries(payloads: Iterable[Payload], *, same_bytes: bool) -> Iterator[list[Payload]]:
+    """Payloads that arrived together (same source, same delivery) form one batch; by default each stands alone.
+
+    With ``same_bytes`` those that follow each other with the same bytes are one too: what a mended parser makes of bytes replaces all that they
+    gave before, whichever streams they came as.
+    """
     group: list[Payload] = []
     for payload in payloads:
-        if group and _delivery(payload) != _delivery(group[-1]):
+        if group and not _together(group[-1], payload, same_bytes=same_bytes):
             yield group
             group = []
         group.append(payload)
-        if _delivery(payload) is None:
+        if _delivery(payload) is None and not same_bytes:  # at once: the next one may never come
             yield group
             group = []
     if group:
         yield group
+
+
+def _together(one: Payload, other: Payload, *, same_bytes: bool) -> bool:
+    delivery = _delivery(one)
+    return (delivery is not None and delivery == _delivery(other)) or (same_bytes and one.sha256 == other.sha256)
 
 
 def _delivery(payload: Payload) -> str | None:
@@ -301,7 +310,7 @@ def _parsed(
     origin: _Origin,
 ) -> Iterator[_Arrival]:
     """Payloads a delivery, each landed and then parsed."""
-    for group in _deliveries(payloads):
+    for group in _deliveries(payloads, same_bytes=origin is _Origin.LANDED):
         yield _rows(session, source, group, catalogue, report=report, job=job, origin=origin)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.session import Session
+from crfs.workflows.staleness import Stale, staleness
 from crfs.workflows.times import parse_instant, parse_question
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Observations:
     ``table`` has ``entity``, ``valid_time``, ``value`` (null where the answer is that there is none), ``knowledge_time``,
     ``knowledge_basis``, ``row_state`` and ``batch_id``, by entity and valid time. ``resolved`` says that a clock was not given, or lay after
     the head, and is what it was resolved to. ``pinned`` says that the same question has the same answer for ever: both clocks were given
-    and lie at or before the head. ``personal`` data must not be kept by a cache.
+    and lie at or before the head. ``personal`` data must not be kept by a cache. ``stale`` marks values whose stream is late, in an answer
+    from the store as it is now.
     """
 
     mnemonic: str
@@ -40,6 +42,7 @@ class Observations:
     dataset: str
     rights: str
     table: pl.DataFrame
+    stale: Stale | None = None
 
 
 def observations(
@@ -72,6 +75,8 @@ def observations(
     known = known_at(_within(rows, start, end), as_of=moment, missing_is_answer=factor.missing_is_answer)
     value = factor.value_of(pl.col(factor.column))
     column = dataset.column(factor.column)
+    newest = known["batch_id"].unique().sort(descending=True).head(20).to_list()
+    stale = staleness(session, dataset, entity=name, batches=newest, at=moment) if recorded_as_of is None and newest else None
     return Observations(
         mnemonic=mnemonic,
         title=factor.title,
@@ -93,6 +98,7 @@ def observations(
             pl.col("knowledge_basis", "row_state").cast(pl.String),
             "batch_id",
         ).sort("entity", "valid_time"),
+        stale=stale,
     )
 
 

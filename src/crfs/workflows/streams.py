@@ -13,6 +13,7 @@ from crfs.errors import InvalidInput, NotFound, Quarantined, QuotaExhausted, Sou
 from crfs.workflows.ingestion import IngestReport, check_rejected, ingest_in_job
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.session import Session
+from crfs.workflows.staleness import stale_since
 
 if TYPE_CHECKING:
     from crfs.credit.streams import StreamDefinition
@@ -191,21 +192,6 @@ def _since(stream: StreamDefinition, state: StreamState | None) -> date | None:
     return first - timedelta(days=overlap.days)
 
 
-def stale_streams(session: Session, *, at: datetime | None = None) -> list[str]:
-    """Ids of scheduled streams whose last success is longer ago than they allow; what they brought stays, and is marked."""
-    from crfs.store.source_states import stream_states
-
-    now, states = at or session.clock.now(), stream_states(session.database)
-    return [stream.key for stream in scheduled(session) if is_stale(stream, states.get(stream.key), now)]
-
-
-def is_stale(stream: StreamDefinition, state: StreamState | None, now: datetime) -> bool:
-    """Whether a stream's last success is longer ago than it allows."""
-    if stream.stale_after is None or state is None or state.last_success_at is None:
-        return False
-    return stream.stale_after.after(state.last_success_at) < now
-
-
 def schedule_table(session: Session, streams: Iterable[StreamDefinition]) -> list[dict[str, Any]]:
     """When each of the streams is due, and how it does."""
     from crfs.credit.schedules import next_due
@@ -217,6 +203,7 @@ def schedule_table(session: Session, streams: Iterable[StreamDefinition]) -> lis
     for stream in streams:
         state, source = states.get(stream.key), sources.get(stream.source)
         due = state.next_due_at if state and state.next_due_at else next_due(stream, now, salt=session.salt)
+        since = stale_since(stream, state, now)
         rows.append(
             {
                 "stream": stream.key,
@@ -227,7 +214,8 @@ def schedule_table(session: Session, streams: Iterable[StreamDefinition]) -> lis
                 "last_success_at": state.last_success_at if state else None,
                 "last_news_at": state.last_news_at if state else None,
                 "failures": state.failures if state else 0,
-                "stale": is_stale(stream, state, now),
+                "stale": since is not None,
+                "stale_since": since,
                 "circuit_open_until": source.open_until if source else None,
                 "parked_until": source.parked_until if source else None,
                 "last_error": state.last_error if state else None,

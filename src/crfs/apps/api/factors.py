@@ -151,12 +151,13 @@ def history(
         "recorded_as_of": found.recorded_as_of,
         "batch_id": found.batch_id,
         "resolved": found.resolved and begin is None,
+        "stale": found.stale.to_dict() if found.stale else None,
         "observations": rows,
         "next": following,
         "meta": _meta(found.table.height, "nothing was known of this window then"),
     }
     # An answer about now names the moment of the question, so two of them differ in a byte or two and mean the same.
-    digest = None if found.pinned else hashlib.sha256(json_bytes([rows, found.batch_id, facts["resolved"]])).hexdigest()
+    digest = None if found.pinned else hashlib.sha256(json_bytes([rows, found.batch_id, facts["resolved"], document["stale"]])).hexdigest()
     return respond(request, document, cache=cache, digest=digest, headers=headers)
 
 
@@ -186,6 +187,7 @@ def _facts(found: Observations, *, resolved: bool) -> dict[str, str]:
         "recorded_as_of": instant(found.recorded_as_of),
         "batch_id": str(found.batch_id),
         "resolved": "true" if resolved else "false",
+        **({"stale_since": instant(found.stale.since)} if found.stale else {}),
     }
 
 

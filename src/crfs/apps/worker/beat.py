@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import Scheduler
+from kombu.exceptions import KombuError
 
 from crfs.apps.worker.tasks import WORK
 from crfs.errors import CrfsError
@@ -49,7 +50,7 @@ def scheduler_of(session: Session) -> type[Scheduler]:
                         self._sent[job_id] = self._beats
                 self._sent = {job_id: beat for job_id, beat in self._sent.items() if job_id in set(waiting)}
                 return max(0.2, seconds_until_due(session, at_most=AT_MOST_SECONDS))
-            except (CrfsError, OSError) as error:
+            except (CrfsError, OSError, KombuError) as error:  # a broker that is away is asked again at the next beat
                 _log.warning("beat_failed error=%s", error)
                 return AT_MOST_SECONDS
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,7 +44,8 @@ def show(door: Door, mnemonic: str) -> None:
 
     with door.session() as session:
         document = show_factor(session, mnemonic)
-    lines = [f"{name:20} {cell(value)}" for name, value in document.items() if not isinstance(value, dict)]
+    shown = {**document, "stale": _mark(document["stale"]) if document["stale"] else "no"}
+    lines = [f"{name:20} {cell(value)}" for name, value in shown.items() if not isinstance(value, dict)]
     for part in ("dataset_definition", "stored"):
         lines += ["", *(f"{name:20} {cell(value)}" for name, value in document[part].items())]
     door.lines(document, *lines)
@@ -79,11 +80,19 @@ def get(door: Door, mnemonic: str, file_format: str, **question: str | None) -> 
         door.json = door.json or file_format == "json"
         note = f"{history.entity}, {history.unit}, as of {cell(history.as_of)}, recorded as of {cell(history.recorded_as_of)} (batch {history.batch_id})"
         door.note(f"{history.mnemonic}: {history.title}\n{note}")
+        if history.stale is not None:
+            door.note(f"These values are {history.stale.sentence}")
         door.answer(history.to_dict(), lambda screen: screen.print(table(history.table.to_dicts(), history.table.columns)))
     else:
         write_bytes(encoded(history.table, file_format))
     if empty is not None:
         door.note(empty)
+
+
+def _mark(stale: dict[str, Any]) -> str:
+    from crfs.workflows.staleness import Stale
+
+    return Stale(**stale).sentence
 
 
 def _why_empty(session: Session, history: FactorHistory, *, recorded_as_of: str | None) -> str:

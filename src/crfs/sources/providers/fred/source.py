@@ -10,7 +10,7 @@ from itertools import pairwise
 from urllib.parse import urlencode
 
 from crfs.credit.catalogue import Catalogue
-from crfs.errors import InvalidInput, SourceUnavailable
+from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, Request, Transport
 from crfs.sources.providers.fred import answers, observations
 from crfs.sources.providers.fred.periods import EARLIEST
@@ -23,6 +23,7 @@ MAX_VINTAGES = 2000
 MAX_ROWS = 100_000
 MAX_DATES = 10_000
 _FOREVER = "9999-12-31"
+_MOST_REFUSALS = 3
 _PANEL_FILE = re.compile(r"^[0-9A-Za-z_-]{1,40}$")
 _PROVIDER = Provider(
     title="FRED and ALFRED, Federal Reserve Bank of St. Louis",
@@ -68,7 +69,8 @@ class Fred:
         return {"observations": Query(series=("UNRATE",), since=date(2020, 1, 1)), "panel": Query(series=(PANEL_SERIES,))}
 
     def fetch(self, query: Query, transport: Transport, catalogue: Catalogue) -> Iterator[Payload]:
-        """Payloads of every series of ``query``, in order; a series that FRED does not have ends with the provider's words.
+        """Payloads of every series of ``query``, in order. A series that FRED does not have ends, when the others have come, with the
+        provider's words; three refusals in a row end it at once.
 
         With a key: the series' description, then the latest values, or the list of vintage dates and every vintage in slices and
         pages. Slices overlap by one vintage date and pages by one date, so that no edge of a request looks like an event.
@@ -79,15 +81,32 @@ class Fred:
         panels = [series for series in query.series if series.partition("/")[0].lower().replace("-", "_") == PANEL_SERIES]
         if not transport.has_key and query.vintages == "all" and len(panels) < len(query.series):
             raise InvalidInput("fred: vintages need a key; set CRFS_SOURCES__FRED__API_KEY or ask for the latest (--vintages latest)")
+        refused: dict[str, SourceRejected] = {}
+        in_a_row = 0
         for series in query.series:
-            if series in panels:
-                yield self._panel(series, transport)
-            elif not transport.has_key:
-                yield from self._graph(series, query, transport)
-            elif query.vintages == "latest":
-                yield from self._latest(series, query, transport)
+            try:
+                yield from self._series(series, query, transport, is_panel=series in panels)
+            except QuotaExhausted:
+                raise
+            except SourceRejected as error:
+                refused[series], in_a_row = error, in_a_row + 1
+                if in_a_row == _MOST_REFUSALS:
+                    break
             else:
-                yield from self._vintages(series, query, transport)
+                in_a_row = 0
+        if refused:
+            [first, *others] = refused
+            raise SourceRejected(f"{first}: {refused[first]}" + (f" (and so {', '.join(others)})" if others else ""))
+
+    def _series(self, series: str, query: Query, transport: Transport, *, is_panel: bool) -> Iterator[Payload]:
+        if is_panel:
+            yield self._panel(series, transport)
+        elif not transport.has_key:
+            yield from self._graph(series, query, transport)
+        elif query.vintages == "latest":
+            yield from self._latest(series, query, transport)
+        else:
+            yield from self._vintages(series, query, transport)
 
     def _panel(self, series: str, transport: Transport) -> Payload:
         file = series.partition("/")[2].removesuffix(".csv") or "current"
