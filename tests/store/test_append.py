@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from crfs.credit.definitions import ColumnType
+from crfs.credit.definitions import ColumnType, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.append import Delivery, append
 from crfs.store.database import Database
-from crfs.store.publication import BatchKind, BatchNote
+from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.store.staging import staging_room, sweep_staging
 from tests.store.deliveries import NOW, dataset, day, rows, stored, write
 
@@ -257,3 +261,31 @@ def _head(database: Database) -> int:
 def _staging(database: Database) -> list[str]:
     with database.reading() as connection:
         return list(connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").scalars())
+
+
+def test_a_withdrawal_in_the_delivery_of_its_value_is_one(database: Database) -> None:
+    definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
+    table = rows([1.0, None], known=[5, 8]).with_columns(row_state=pl.Series(["value", "missing"]))
+    write(database, definition, table)
+    assert [row[0] for row in stored(database, definition, columns="row_state")] == [0, 2]
+
+
+def test_corrections_that_cross_are_as_if_one_came_after_the_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second is compared before the first is published, and published after it: it says all that it says, not what differed before."""
+    definition = dataset()
+    write(database, definition, rows([1.0, 4.0], valid=[0, 1]))
+    inside = []
+
+    @contextmanager
+    def after_the_other(*given: Any) -> Iterator[Any]:
+        monkeypatch.undo()
+        inside.append(write(database, definition, rows([2.0, 6.0], valid=[0, 1]), BatchKind.CORRECTION))
+        with publication(*given) as batch:
+            yield batch
+
+    monkeypatch.setattr("crfs.store.append.publication", after_the_other)
+    receipt = write(database, definition, rows([1.0, 5.0], valid=[0, 1]), BatchKind.CORRECTION)
+    assert len(inside) == 1
+    assert receipt.appended == {definition.name: 2}
+    last = dict(stored(database, definition, columns="valid_time, value"))
+    assert list(last.values()) == [1.0, 5.0]

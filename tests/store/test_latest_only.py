@@ -112,3 +112,29 @@ def test_an_edited_text_keeps_the_time_of_its_first_version_and_the_edit_is_know
     for value, fetched in ((1.0, 10), (1.0, 11), (2.0, 12), (2.0, 13), (1.0, 14)):
         seen(value, day(fetched))
     assert told(module_database, definition) == [(0, 5, 1.0), (0, 12, 2.0), (0, 14, 1.0)]
+
+
+@pytest.mark.parametrize("basis", ["observed", "calendar"])
+def test_an_answer_that_tells_a_revision_itself_adds_nothing_when_it_comes_again(module_database: Database, basis: str) -> None:
+    definition = dataset()
+    both = rows([1.0, 2.0], valid=0, known=[5, 8], knowledge_basis=[basis] * 2)
+    edited = both.with_columns(value=pl.Series([1.5, 2.5]))
+
+    def seen(table: pl.DataFrame, fetched: int) -> Receipt:
+        delivery = Delivery(definition=definition, rows=table, fetched_at=day(fetched))
+        return append(module_database, [delivery], BatchNote(kind=BatchKind.INGEST, at=NOW))
+
+    seen(both, 10)
+    assert [seen(both, fetched).batch_id for fetched in (20, 30, 40)] == [None] * 3
+    seen(edited, 50)
+    assert seen(edited, 60).batch_id is None
+    assert told(module_database, definition) == [(0, 5, 1.0), (0, 8, 2.0), (0, 50, 2.5)]
+
+
+def test_what_was_annulled_does_not_come_back_by_being_fetched_again(module_database: Database) -> None:
+    definition = dataset()
+    seen = Delivery(definition=definition, rows=rows([1.0], known=5), fetched_at=day(10))
+    append(module_database, [seen], BatchNote(kind=BatchKind.INGEST, at=NOW))
+    write(module_database, definition, rows([None], known=5, state="annulled"), BatchKind.ANNUL)
+    again = Delivery(definition=definition, rows=rows([1.0], known=5), fetched_at=day(20))
+    assert append(module_database, [again], BatchNote(kind=BatchKind.INGEST, at=NOW)).batch_id is None

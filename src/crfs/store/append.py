@@ -54,12 +54,16 @@ class Receipt:
 
 @dataclass(slots=True, kw_only=True)
 class _Part:
-    """One dataset of an append: rows without a known period (``fresh``), and the table with those to compare (``staged``), if any."""
+    """One dataset of an append: the rows that need no comparison (``fresh``), and the table with those that do (``staged``), if any.
+
+    ``amending`` are all the rows of a kind that amends history: what they say rests on what is there when they are published.
+    """
 
     definition: DatasetDefinition
     how: Comparison
     given: int
     fresh: pl.DataFrame
+    amending: pl.DataFrame | None = None
     staged: str | None = None
     left: int = 0
 
@@ -103,6 +107,10 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
                         _insert(batch, part)
         except _NothingNew:
             return Receipt(batch_id=None, appended=dict.fromkeys(given, 0), unchanged=given)
+        except sa.exc.IntegrityError as error:
+            raise Conflict(
+                f"two rows of the delivery fall on one key, so nothing of it is kept: {str(error.orig).strip().splitlines()[-1]}"
+            ) from error
     left = {part.definition.name: part.left for part in parts}
     return Receipt(batch_id=batch.batch_id, appended=left, unchanged={name: max(0, given[name] - left[name]) for name in given})
 
@@ -142,6 +150,8 @@ def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
     table = table.select(ids.alias("entity_id"), pl.exclude("entity"))
     if not _in_order(table):
         table = table.sort(_ID_KEY)
+    if kind is BatchKind.INGEST and definition.revision_policy is RevisionPolicy.VINTAGED:
+        table = _with_withdrawals(table)
     if table.select(_doubles()).to_series().any():
         table = table.unique(maintain_order=True)
         doubled = table.filter(_doubles())
@@ -153,6 +163,15 @@ def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
                 f"known from {first['knowledge_time']:%Y-%m-%d %H:%M}Z"
             )
     return table
+
+
+def _with_withdrawals(table: pl.DataFrame) -> pl.DataFrame:
+    """``missing`` rows that follow a value of their period in the same delivery are withdrawals, as they are in one of its own."""
+    said = pl.when(pl.col("row_state") != RowState.MISSING.code).then(pl.col("row_state"))
+    before = said.shift(1).forward_fill().over("entity_id", "valid_time")
+    withdrawn = (pl.col("row_state") == RowState.MISSING.code) & (before == RowState.VALUE.code)
+    retracted = pl.lit(RowState.RETRACTED.code, dtype=pl.Int16)
+    return table.with_columns(row_state=pl.when(withdrawn.fill_null(value=False)).then(retracted).otherwise(pl.col("row_state")))
 
 
 def _in_order(table: pl.DataFrame) -> bool:
@@ -210,6 +229,7 @@ def _compared(connection: sa.Connection, room: StagingRoom, delivery: Delivery, 
     how = Comparison(kind=note.kind, fetched_at=delivery.fetched_at, payloads=sorted({sha256 for sha256, _ in note.origins}))
     known = _to_compare(connection, room, definition, rows, how)
     part = _Part(definition=definition, how=how, given=rows.height, fresh=rows.filter(~known) if known.any() else rows)
+    part.amending = None if note.kind is BatchKind.INGEST else rows
     if known.any() or note.kind is BatchKind.REPARSE:
         part.staged = room.stage(connection, rows.filter(known))
         compare(connection, definition, part.staged, how, since=0)
@@ -272,6 +292,11 @@ def _compare_again(batch: Publication, room: StagingRoom, parts: list[_Part], *,
     """Take out what others published between the comparison and the lock."""
     for part in parts:
         if not _touched_since(batch, part.definition, since):
+            continue
+        if part.amending is not None:
+            part.staged = room.stage(batch.connection, part.amending)
+            compare(batch.connection, part.definition, part.staged, part.how, since=0)
+            part.left = _count(batch.connection, part.staged)
             continue
         if part.fresh.height:
             late = room.stage(batch.connection, part.fresh)

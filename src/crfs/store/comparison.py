@@ -126,6 +126,9 @@ def _know_revisions_from_the_fetch(connection: sa.Connection, definition: Datase
     and for one with a publication time where the store has its very key, since an edited text keeps the time of the first one. Such a row
     stays only if it says something else than what was known before the fetch (it is ``clipped``). A payload that is parsed again keeps the
     times that it was given first.
+
+    Where an answer says several things of a period, known one after the other, the last of them is what the provider shows now; those
+    before it whose keys the store has are history that it knows.
     """
     data = relation(definition.name)
     own = (
@@ -134,13 +137,22 @@ def _know_revisions_from_the_fetch(connection: sa.Connection, definition: Datase
         if how.kind is BatchKind.REPARSE
         else ""
     )
+    newer = (
+        f"EXISTS (SELECT 1 FROM {table} AS n WHERE n.entity_id = s.entity_id AND n.valid_time = s.valid_time "
+        "AND n.knowledge_time > s.knowledge_time)"
+    )
+    if how.kind is BatchKind.INGEST:
+        connection.exec_driver_sql(
+            f"DELETE FROM {table} AS s WHERE {newer} AND EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = s.entity_id "
+            "AND x.valid_time = s.valid_time AND x.knowledge_time = s.knowledge_time)"
+        )
     ruled = f"s.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code})"
     connection.execute(
         sa.text(
             f"UPDATE {table} AS s SET knowledge_time = :fetched_at, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
             f"WHERE s.knowledge_time < :fetched_at AND EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = s.entity_id "
-            f"AND x.valid_time = s.valid_time AND x.row_state <> {RowState.ANNULLED.code} "
-            f"AND ({ruled} OR x.knowledge_time = s.knowledge_time)){own}"
+            f"AND x.valid_time = s.valid_time AND x.row_state <> {RowState.ANNULLED.code} AND {_last_batch(data, 'x')} "
+            f"AND ({ruled} OR x.knowledge_time = s.knowledge_time)) AND NOT {newer}{own}"
         ),
         {"fetched_at": how.fetched_at, "payloads": list(how.payloads), "dataset": definition.name},
     )
