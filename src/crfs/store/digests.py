@@ -70,12 +70,14 @@ def keep_run_digest(connection: sa.Connection, run_id: str, *, tenant_id: int) -
 def altered(connection: sa.Connection, *, batches: Collection[int] | None = None, runs: Collection[str] | None = None) -> list[Altered]:
     """Batches and runs (of those named, else all) whose parts are not those that were kept; what older versions wrote is passed over.
 
-    Only this tenant's are seen; other tenants verify their own.
+    Only this tenant's are seen, by their digests too, since a batch may be altered to look another's; other tenants verify their own.
     """
     query = sa.text(
         "SELECT b.what, b.reference, d.parts AS kept, d.reference IS NULL AS unkept, b.parts AS found FROM ("
         "SELECT 'batch' AS what, CAST(batch_id AS text) AS reference, crfs.parts_of_batch(batch_id) AS parts FROM crfs.batch "
-        "WHERE tenant_id = current_setting('crfs.tenant_id')::integer AND (CAST(:batches AS bigint[]) IS NULL OR batch_id = ANY(:batches)) "
+        "WHERE (tenant_id = current_setting('crfs.tenant_id')::integer "
+        "OR CAST(batch_id AS text) IN (SELECT reference FROM crfs.digest WHERE what = 'batch')) "
+        "AND (CAST(:batches AS bigint[]) IS NULL OR batch_id = ANY(:batches)) "
         "UNION ALL SELECT 'run', run_id, crfs.parts_of_run(run_id) FROM crfs.run "
         "WHERE CAST(:runs AS text[]) IS NULL OR run_id = ANY(:runs)) AS b LEFT JOIN crfs.digest AS d USING (what, reference) "
         "WHERE d.reference IS NULL OR (d.parts IS NOT NULL AND d.parts <> b.parts) "

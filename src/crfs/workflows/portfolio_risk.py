@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from crfs.errors import InvalidInput, naming
+from crfs.credit.schemas import Reason
+from crfs.errors import InvalidInput, Problem, naming
 from crfs.workflows.books import build_book, find_book
 from crfs.workflows.filling import FILLED, fill_and_check
 from crfs.workflows.runs import Computation, RunKind, execute
@@ -101,6 +102,7 @@ def measure_portfolio(
     if references:
         as_of = as_of or session.clock.now().isoformat()
     given = {name: value for name, value in (options or {}).items() if value is not None}
+    check_question(given, label)
     if isinstance(book, str):
         named = find_book(session, book, batch_id=batch_id)
         check_book(
@@ -121,6 +123,24 @@ def measure_portfolio(
         specification["as_of"] = as_of
     run, computation = execute(session, RunKind.RISK, specification, label=label, recorded_as_of=batch_id, job_id=job_id, progress=progress)
     return run, risk_answer(run, computation.facts["document"])
+
+
+def check_question(options: Mapping[str, Any], label: str | None) -> None:
+    """The arguments of a measurement, before anything of its book is kept: they are checked by the measurement itself, on a book of one
+    name that costs nothing.
+    """
+    import polars as pl
+
+    from crfs.credit.factor_model import FactorModel
+    from crfs.risk.portfolio import portfolio_risk
+
+    if label is not None and "\0" in label:
+        problem = Problem(row=None, column="label", reason=Reason.WRONG_TYPE.value, detail="a label has no NUL character")
+        raise InvalidInput("the label has a NUL character", problems=(problem,))
+    one_name = pl.DataFrame(
+        {"facility_id": ["F"], "obligor_id": ["O"], "ead": [1.0], "lgd": [1.0], "pd_12m": [0.5], "r2": [0.1], "group": ["all"]}
+    )
+    portfolio_risk(one_name, FactorModel.one_factor("all"), **{k: v for k, v in options.items() if k != "default_ccf"})
 
 
 def check_book(

@@ -16,7 +16,7 @@ from crfs.workflows.jobs import JobContext
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
-    import polars as pl
+    pass
 
 KIND = "risk-run"
 REPLAY = "replay"
@@ -109,7 +109,7 @@ def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
         Problem(row=number, column=column, reason=Reason.WRONG_TYPE.value, detail=f"a cell is a number, a text or null, not {cell!r:.80}")
         for number, row in enumerate(rows, 1)
         for column, cell in row.items()
-        if not isinstance(cell, str | int | float | None) or isinstance(cell, bool)
+        if not isinstance(cell, str | int | float | None) or isinstance(cell, bool) or (isinstance(cell, str) and not _is_text(cell))
     )
     if problems:
         raise InvalidInput(f"the rows have {len(problems)} cells that are no number and no text: {problems[0]}", problems=problems)
@@ -119,6 +119,15 @@ def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def _is_text(cell: str) -> bool:
+    """Whether a text can be written down: JSON lets halves of surrogate pairs through."""
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check(
@@ -132,27 +141,17 @@ def _check(
 ) -> None:
     from crfs.credit.factor_model import FactorModel
     from crfs.models.canonical import canonical_json
-    from crfs.risk.portfolio import portfolio_risk
     from crfs.workflows.books import build_book
-    from crfs.workflows.portfolio_risk import DEFAULTS, check_book
+    from crfs.workflows.portfolio_risk import DEFAULTS, check_book, check_question
     from crfs.workflows.spines import require
 
     require(request.options, "options", (), (*DEFAULTS, "default_ccf"))
     with naming("factor_model"):
         factor_model = FactorModel.from_json(canonical_json(dict(request.factor_model)))
-    # The arguments of the measurement are checked by the measurement itself, on a book of one name that costs nothing.
-    portfolio_risk(_one_name(), FactorModel.one_factor("all"), **{k: v for k, v in request.options.items() if k != "default_ccf"})
+    check_question(request.options, request.label)
     table = book.table() if isinstance(book, Book) else build_book(session, session.reader(batch_id), book)
     default_ccf = request.options.get("default_ccf")
     check_book(session, "the book", table, factor_model, models, batch_id=batch_id, as_of=as_of, default_ccf=default_ccf)
-
-
-def _one_name() -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame(
-        {"facility_id": ["F"], "obligor_id": ["O"], "ead": [1.0], "lgd": [1.0], "pd_12m": [0.5], "r2": [0.1], "group": ["all"]}
-    )
 
 
 def measure(session: Session, specification: Mapping[str, Any], job: JobContext) -> Measured:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crfs.errors import InvalidInput
+from crfs.workflows.observations import recorded_state
 from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.spines import build_spine, read_spine, require
@@ -96,7 +97,7 @@ def build_features(
         specification["as_of"] = as_of
     if vintage:
         specification["vintage"] = vintage
-    pin = parse_instant(recorded_as_of, what="recorded_as_of") if recorded_as_of else None
+    pin = recorded_state(recorded_as_of)
     run, computation = execute(session, RunKind.TRAINING_SET, specification, recorded_as_of=pin, progress=progress)
     manifest = {
         **computation.facts["manifest"],

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crfs.errors import InvalidInput
 from crfs.workflows.overview import overview
 from crfs.workflows.session import Session
 from tests.apps.api.conftest import Client
@@ -271,3 +273,34 @@ def test_damaged_bytes_are_an_error_with_a_kind_of_its_own(client: Client, sessi
 
 def test_the_overview_counts_what_was_stored(session: Session, measured: dict[str, Any]) -> None:
     assert any(run["run_id"] == measured["run_id"] for run in overview(session, runs=100)["runs"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"confidences": (2,)}, {"method": "zz"}, {"rel_tol": 1e308}, {"max_scenarios": -5}, {"seed": -1}],
+    ids=["confidences", "method", "rel_tol", "max_scenarios", "seed"],
+)
+def test_a_question_that_is_refused_keeps_nothing_of_its_book(session: Session, tmp_path: Path, options: dict[str, Any]) -> None:
+    from crfs.workflows.portfolio_risk import measure_portfolio
+
+    book = tmp_path / "fresh.csv"
+    book.write_text("facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF,O,1.25,0.4,0.02,0.2,all\n")
+
+    def counted() -> int:
+        with session.database.reading() as connection:
+            found: int = connection.exec_driver_sql("SELECT count(*) FROM crfs.payload").scalar_one()
+        return found
+
+    before = counted()
+    model = {"factors": ["f"], "correlation": [[1.0]], "groups": {"all": {"f": 1.0}}}
+    with pytest.raises(InvalidInput):
+        measure_portfolio(session, str(book), model, options=options)
+    assert counted() == before
+
+
+def test_half_of_a_pair_is_no_text(client: Client) -> None:
+    rows = [{"facility_id": "F", "obligor_id": "\ud800", "ead": 1, "lgd": 0.4, "pd_12m": 0.02, "r2": 0.2, "group": "all"}]
+    model = {"factors": ["f"], "correlation": [[1.0]], "groups": {"all": {"f": 1.0}}}
+    body = json.dumps({"rows": rows, "factor_model": model})
+    answer = client.post("/v1/risk-runs", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422

@@ -38,7 +38,9 @@ AS $$
             b.actor, b.tenant_id)),
         'payloads', crfs.hash_of((SELECT jsonb_agg(jsonb_build_array(p.sha256, p.dataset) ORDER BY p.sha256 COLLATE "C", p.dataset COLLATE "C")
             FROM crfs.batch_payload AS p WHERE p.batch_id = id)),
-        'datasets', crfs.hash_of((SELECT jsonb_agg(jsonb_build_array(d.dataset, d.row_count, d.columns, d.content) ORDER BY d.dataset COLLATE "C")
+        'datasets', crfs.hash_of((SELECT jsonb_agg(jsonb_build_array(d.dataset, d.row_count, d.columns, d.content,
+            crfs.microseconds(d.first_valid_time), crfs.microseconds(d.last_valid_time), crfs.microseconds(d.first_knowledge_time),
+            crfs.microseconds(d.last_knowledge_time)) ORDER BY d.dataset COLLATE "C")
             FROM crfs.batch_dataset AS d WHERE d.batch_id = id)),
         'definitions', crfs.hash_of((SELECT jsonb_agg(jsonb_build_array(d.kind, d.name, d.sha256, d.body) ORDER BY d.kind COLLATE "C", d.name COLLATE "C")
             FROM crfs.definition AS d WHERE d.batch_id = id)),
