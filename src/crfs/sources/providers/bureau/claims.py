@@ -116,6 +116,8 @@ class Claims:
         own = draws[:, place, slot]
         hit = (own[6] < self.spec.wrong_person_share) & (table["in_default"].to_numpy() == 0) & (table["balance"].to_numpy() >= 1)
         at = np.flatnonzero(hit)
+        if not len(at):
+            return pl.DataFrame(schema=DEFAULT_SCHEMA)
         rows = table[at]
         days = (self.spec.month(month.index + 1) - month.first_day).days
         made = rows.join(month.obligor.select("slot", "segment"), on="slot", how="left", maintain_order="left").with_columns(
@@ -138,10 +140,11 @@ class Claims:
 
     def expire(self, month: Month) -> None:
         """Note when the defaults that ended this month must be forgotten."""
+        if month.default.is_empty():
+            return
         ended = month.default.filter(pl.col("status") != "open")
         if ended.height:
-            rows = ended.select("facility_id", pl.lit("default").alias("disputed_file"), disputed_on="default_date")
-            self.expiring[month.index + self.spec.expiry_months].append(_withdrawals(rows, "legal_expiry"))
+            self.expiring[month.index + self.spec.expiry_months].append(ended["facility_id", "default_date"])
 
     def disputes_due(self, position: int, *, previous: datetime | None, now: datetime) -> pl.DataFrame:
         """The rows of ``dispute.csv`` at a position; days lie from the delivery before up to the day before this one."""
@@ -157,11 +160,15 @@ class Claims:
                 self.resolving[int(due)].append(rows)
         if settled is not None:
             parts.append(_versions(settled.with_columns(resolved_on=_day_of(since, days, "to_settle")), status=pl.col("outcome")))
-        return pl.concat(parts) if parts else pl.DataFrame(schema=DISPUTE_SCHEMA)
+        # In the order of the key, as the records are: then the parser has nothing to sort.
+        return pl.concat(parts).sort("facility_id", "opened_on") if parts else pl.DataFrame(schema=DISPUTE_SCHEMA)
 
     def withdrawals_due(self, position: int) -> pl.DataFrame:
         """The rows of ``retraction.csv`` at a position."""
-        parts = [*self.withdrawing.pop(position, []), *self.expiring.pop(position, [])]
+        parts = self.withdrawing.pop(position, [])
+        for ended in self.expiring.pop(position, []):
+            rows = ended.select("facility_id", pl.lit("default").alias("disputed_file"), disputed_on="default_date")
+            parts.append(_withdrawals(rows, "legal_expiry"))
         return pl.concat(parts) if parts else pl.DataFrame(schema=RETRACTION_SCHEMA)
 
     def _withdraw(self, position: int, rows: pl.DataFrame, reason: str) -> None:
