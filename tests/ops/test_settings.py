@@ -150,7 +150,7 @@ def test_the_tree_is_what_the_documented_variables_say() -> None:
 
 def test_a_speed_of_its_own_is_only_a_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRFS_SOURCES__FRED__REQUESTS_PER_SECOND", "50")
-    with pytest.raises(InvalidInput, match="CRFS_SOURCES__FRED: .*set mirror too"):
+    with pytest.raises(InvalidInput, match=r"CRFS_SOURCES__FRED: .*set mirror too"):
         load_settings()
     monkeypatch.setenv("CRFS_SOURCES__FRED__MIRROR", "http://127.0.0.1:8080")
     assert load_settings().source("fred").requests_per_second == 50
