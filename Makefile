@@ -87,7 +87,7 @@ bench: .venv/.stamp-test ## every benchmark, with peers side by side; writes ben
 	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: faults
-faults: .venv/.stamp-test ## the long rounds that kill processes on purpose
+faults: .venv/.stamp-test ## the long rounds that kill processes on purpose (CRFS_FAULT_ROUNDS=40: so many over HTTP; 200)
 	@$(PY) -m pytest -m faults tests $(ARGS)
 
 .PHONY: format
