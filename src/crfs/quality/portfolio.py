@@ -39,7 +39,7 @@ def validate_portfolio(
     ...                      "r2": 0.2, "group": "all"})
     >>> checked = validate_portfolio(book, FactorModel.one_factor("all"))
     >>> checked.accepted.height, checked.rejected.rows()
-    (1, [(2, 'ead', 'out_of_range', '-5.0 is not within [0, inf)')])
+    (1, [(2, 'ead', 'out_of_range', '-5.0 is not within [0, 1e+18]')])
     """
     wrong = sorted(set(allow_blank) - {"pd_12m", "lgd"})
     if wrong:

@@ -249,7 +249,7 @@ def retire_lapsed(database: Database, *, at: datetime, grace: timedelta) -> int:
 def retire_dead(database: Database, *, at: datetime, is_dead: Callable[[str], bool], queue_again: Collection[str] = ()) -> int:
     """End running jobs whose holder is certainly dead, whatever their lease says: nobody works on them. How many there were.
 
-    Those of the kinds of ``queue_again``, which workers claim, go back into the queue unless they have been tried three times already, or
+    Those that workers claim (of the kinds of ``queue_again``, or with a live key) go back into the queue unless they have been tried three times already, or
     were asked to stop; the others have failed.
     """
     with database.writing(durable=False) as connection:
@@ -257,7 +257,7 @@ def retire_dead(database: Database, *, at: datetime, is_dead: Callable[[str], bo
         dead = [holder for holder in held.scalars() if is_dead(holder)]
         if not dead:
             return 0
-        again = "kind = ANY(:again) AND attempts < 3 AND NOT cancel_requested"
+        again = "(kind = ANY(:again) OR live_key IS NOT NULL) AND attempts < 3 AND NOT cancel_requested"
         ended = connection.execute(
             sa.text(
                 f"UPDATE crfs.job SET state = CASE WHEN {again} THEN 'queued' WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END, "

@@ -12,7 +12,7 @@ from itertools import groupby
 import polars as pl
 
 from crfs.bitemporal.release import vintage_instants
-from crfs.bitemporal.rows import KNOWLEDGE_BASIS
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
@@ -88,9 +88,12 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
     frame = revisions(periods, window)
     dataset = catalogue.dataset(DATASET)
     release_time, release_zone = _release(catalogue, series)
+    # Today's vintage may be asked for before its release: what was there then was known at the fetch.
+    released = vintage_instants(frame["vintage"], dataset.zone, release_time, release_zone)
+    fetched = pl.lit(payload.fetched_at).cast(INSTANT)
     accepted, refused = accept(
         frame.with_columns(
-            vintage_instants(frame["vintage"], dataset.zone, release_time, release_zone).alias("knowledge_time"),
+            knowledge_time=pl.when(pl.lit(released) > fetched).then(fetched).otherwise(pl.lit(released)),
             entity=pl.lit(series),
             valid_time=day_instant("date"),
             knowledge_basis=pl.when("backfilled").then(pl.lit("backfilled")).otherwise(pl.lit("observed")).cast(KNOWLEDGE_BASIS),
