@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from crfs.store.database import Database
 from crfs.store.payloads import FetchNote, land
@@ -14,7 +15,7 @@ from tests.store.deliveries import NOW
 _NUMBERS = itertools.count(1)
 
 
-def landed(database: Database, body: bytes, *, url: str = "https://example.org/series") -> str:
+def landed(database: Database, body: bytes, *, url: str = "https://example.org/series", fetched_at: datetime = NOW) -> str:
     note = FetchNote(
         source="fred",
         stream="GDP",
@@ -24,7 +25,7 @@ def landed(database: Database, body: bytes, *, url: str = "https://example.org/s
         classification="OK",
         parser_version="1",
         started_at=NOW,
-        fetched_at=NOW,
+        fetched_at=fetched_at,
     )
     return land(database, body, note)
 
@@ -55,9 +56,10 @@ def kept(
     batches: Mapping[str, Sequence[int]] | None = None,
     runs: Sequence[str] = (),
     payloads: Sequence[str] = (),
+    batch_id: int | None = None,
 ) -> str:
-    """A run that rests on these; its id."""
-    run = described(result, batch_id=max([0, *(batch for of in (batches or {}).values() for batch in of)]))
+    """A run that rests on these, at the last of the batches unless one is named; its id."""
+    run = described(result, batch_id=batch_id or max([0, *(batch for of in (batches or {}).values() for batch in of)]))
     with database.writing() as connection:
         inputs = RunInputs(batches=batches or {}, runs=runs, payloads=payloads)
         keep_run(connection, run, result, inputs, tenant_id=database.tenant_id)

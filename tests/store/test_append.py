@@ -20,6 +20,7 @@ from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.store.staging import staging_room, sweep_staging
 from tests.store.deliveries import NOW, dataset, day, rows, stored, write
+from tests.store.keeping import landed
 
 AMENDING = [BatchKind.CORRECTION, BatchKind.REPARSE, BatchKind.REDERIVE, BatchKind.ANNUL]
 
@@ -90,10 +91,15 @@ def test_an_amendment_wins_by_its_later_batch_and_says_why(database: Database, k
         note = connection.execute(sa.text("SELECT kind, reason, actor FROM crfs.batch WHERE batch_id = :b"), {"b": receipt.batch_id}).one()
     assert tuple(note) == (kind.value, "the file was cut", "tester")
     assert write(database, definition, rows([2.0, 3.0], valid=[0, 1]), kind).batch_id is None
-    # What an ingest compares with is the amended row.
+    # What an ingest compares with is the amended row; what a correction took the place of is no contradiction of it.
     assert write(database, definition, rows([2.0])).batch_id is None
     with pytest.raises(Conflict):
-        write(database, definition, rows([1.0]))
+        write(database, definition, rows([9.0]))
+    if kind is BatchKind.CORRECTION:
+        assert write(database, definition, rows([1.0])).batch_id is None
+    else:
+        with pytest.raises(Conflict):
+            write(database, definition, rows([1.0]))
 
 
 def test_an_amendment_may_mend_the_basis_of_a_knowledge_time_alone(database: Database) -> None:
@@ -289,3 +295,41 @@ def test_corrections_that_cross_are_as_if_one_came_after_the_other(database: Dat
     assert receipt.appended == {definition.name: 2}
     last = dict(stored(database, definition, columns="valid_time, value"))
     assert list(last.values()) == [1.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    "policy", [RevisionPolicy.VINTAGED, RevisionPolicy.FINAL, RevisionPolicy.RE_ESTIMATED], ids=lambda policy: policy.value
+)
+def test_the_same_answer_after_a_correction_brings_what_is_new_in_it_and_undoes_nothing(database: Database, policy: RevisionPolicy) -> None:
+    definition = replace(dataset(), revision_policy=policy)
+    write(database, definition, rows([1.0, 5.0, None], valid=[0, 1, 2]).with_columns(row_state=pl.Series(["value", "value", "missing"])))
+    write(database, definition, rows([2.0, 6.0], valid=[0, 2]), BatchKind.CORRECTION)
+    write(database, definition, rows([3.0], valid=0), BatchKind.CORRECTION)
+    write(database, definition, rows([None], valid=1, state="annulled"), BatchKind.ANNUL)
+    again = rows([1.0, 5.0, None, 7.0], valid=[0, 1, 2, 3]).with_columns(row_state=pl.Series(["value", "value", "missing", "value"]))
+    assert write(database, definition, again).appended == {definition.name: 1}
+    assert write(database, definition, again).batch_id is None
+    assert stored(database, definition)[-1] == (7.0,)
+    with pytest.raises(Conflict):  # our own earlier correction is no word of the source
+        write(database, definition, rows([2.0]))
+    with pytest.raises(Conflict):
+        write(database, definition, rows([1.0, 9.0], valid=[0, 2]))
+
+
+def test_an_upper_bound_that_repeats_what_the_source_said_before_a_correction_is_no_news(database: Database) -> None:
+    definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
+    write(database, definition, rows([1.0], known=10))
+    write(database, definition, rows([2.0], known=10), BatchKind.CORRECTION)
+    for value in (1.0, 2.0):
+        assert write(database, definition, rows([value], known=12, clipped=True)).batch_id is None
+    assert write(database, definition, rows([3.0], known=12, clipped=True)).batch_id is not None
+
+
+def test_a_payload_that_is_parsed_again_and_says_the_same_leaves_a_correction_alone(database: Database) -> None:
+    definition = dataset()
+    sha = landed(database, b"read twice")
+    write(database, definition, rows([1.0, 5.0], valid=[0, 1]), payloads=[sha])
+    write(database, definition, rows([2.0, 6.0], valid=[0, 1]), BatchKind.CORRECTION)
+    receipt = write(database, definition, rows([1.0, 5.5], valid=[0, 1]), BatchKind.REPARSE, payloads=[sha])
+    assert receipt.appended == {definition.name: 1}
+    assert stored(database, definition)[-1] == (5.5,)

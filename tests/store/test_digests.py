@@ -44,11 +44,27 @@ CHANGES = {
     "the fetches": ("DELETE FROM crfs.fetch", "nobody has fetched the payload"),
     "when rows were recorded": ("UPDATE data.altered SET recorded_at = recorded_at - interval '1 day'", "recorded at another time"),
     "a run is gone": ("DELETE FROM crfs.run_input WHERE run_id = '{top}'; DELETE FROM crfs.run WHERE run_id = '{top}'", "run {top} is gone"),
+    "an entity that lost its digest": (
+        "ALTER TABLE crfs.entity ALTER digest DROP NOT NULL; UPDATE crfs.entity SET digest = NULL, natural_key = 'y'", "entity 1, now 'y' of the kind"),
+    "when an answer was fetched": ("UPDATE crfs.fetch SET fetched_at = fetched_at - interval '1 day' WHERE fetch_id = 2", "fetch 2 of fred GDP"),
+    "from where": ("UPDATE crfs.fetch SET url = 'https://example.net/' WHERE fetch_id = 2", "fetch 2 of fred GDP"),
+    "a fetch that lost its digest": (
+        "ALTER TABLE crfs.fetch ALTER digest DROP NOT NULL; UPDATE crfs.fetch SET digest = NULL, status = 304 WHERE fetch_id = 2", "fetch 2 of fred GDP"),
+    "when a payload was landed": ("UPDATE crfs.payload SET landed_at = landed_at + interval '1 day'", "says that it was landed at another time"),
+    "when a batch's answer was fetched": ("UPDATE crfs.batch_dataset SET fetched_at = '2024-01-01' WHERE batch_id = 2", "batch 2 .*fetched"),
+    "a batch that lost its digest": (
+        "ALTER TABLE crfs.digest DROP CONSTRAINT digest_parts_unless_older; UPDATE crfs.digest SET parts = NULL WHERE reference = '2'",
+        "batch 2 is gone, or what was kept"),
     "a digest is gone": ("DELETE FROM crfs.digest WHERE what = 'batch' AND reference = '1'", "batch 1 is gone, or what was kept"),
 }  # fmt: skip
 SEED_ONE = hashlib.sha256(b'{"seed":1}').hexdigest()
 NOT_IN_LINEAGE = {"the promotions", "the fetches", "when rows were recorded", "an entity is gone"}
 """Found by verification alone: no run of the chain rests on a promotion, and lineage reads no row."""
+NAMED_BY_OTHERS = {
+    "a natural key", "the fetches", "when rows were recorded", "an entity that lost its digest", "when an answer was fetched", "from where",
+    "a fetch that lost its digest", "a card", "the promotions", "a definition", "a scale",
+}  # fmt: skip
+"""Runs rest on what these alter by way of batches, models and datasets."""
 
 
 @pytest.fixture
@@ -61,11 +77,11 @@ def top(own_database: Database) -> str:
     ]
     assert batches == [1, 2]
     assert define(own_database, [definition], [factor], at=NOW, source="test") == 3
-    run = described(b"model", batch_id=2)
+    run = described(b"model", batch_id=3)
     inputs = RunInputs(batches={"altered": [1, 2]})
     assert register(own_database, model="m", kind="k", run=run, artefact=b"model", card={"auc": 0.7}, inputs=inputs).batch_id == 4
     promote(own_database, "m", 1, reason="the first", at=NOW)
-    return kept(own_database, runs=[run.run_id], batches={"altered": [2]})
+    return kept(own_database, runs=[run.run_id], batches={"altered": [2]}, batch_id=5)
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -79,16 +95,15 @@ def test_an_alteration_is_found_and_named_with_what_rests_on_it(own_database: Da
             connection.exec_driver_sql(statement)
     errors = "\n".join(verify_store(own_database).book_errors)
     assert re.search(words, errors), errors
-    if "batch 2" in words or name in {"a natural key", "the fetches", "when rows were recorded"}:
-        assert top in errors, "the runs that rest on it are named"
+    if "batch 2" in words or name in NAMED_BY_OTHERS:
+        assert all(top in error for error in errors.splitlines()), "the runs that rest on it are named"
     chain = lineage(own_database, top)
     assert bool(chain.altered or chain.dangling) == (name not in NOT_IN_LINEAGE), chain.altered
 
 
 def test_a_store_of_an_older_crfs_is_sound_and_says_that_less_of_it_can_be_checked(own_database: Database, top: str) -> None:
     with administering(own_database.url) as connection:
-        connection.exec_driver_sql("UPDATE crfs.digest SET parts = NULL")
-        connection.exec_driver_sql("UPDATE crfs.entity SET digest = NULL")
+        connection.exec_driver_sql("UPDATE crfs.digest SET parts = NULL, older = true")
         connection.exec_driver_sql("UPDATE crfs.run SET specification = '{\"seed\": 1}', specification_sha256 = %s", (SEED_ONE,))
     found = verify_store(own_database)
     assert (found.sound, dict(found.without_digest)) == (True, {"batch": 5, "run": 2})
@@ -166,9 +181,20 @@ def test_a_store_of_the_schema_before_is_brought_up_to_date_and_what_it_has_coun
             "'2024-01-01Z')",
             (SEED_ONE,),
         )
+        connection.exec_driver_sql("INSERT INTO crfs.payload VALUES (%s, 3, 'old', '2024-01-01Z')", (hashlib.sha256(b"old").hexdigest(),))
+        connection.exec_driver_sql(
+            "INSERT INTO crfs.fetch (source, stream, sha256, url, status, headers, classification, parser_version, started_at, fetched_at, tenant_id) "
+            "SELECT 'fred', 'GDP', sha256, 'https://example.org/', 200, '{\"a\": 1}', 'OK', '1', landed_at, landed_at, 1 FROM crfs.payload"
+        )
         connection.commit()
     ensure_schema(database)
     found = verify_store(database)
     assert (list(found.book_errors), dict(found.without_digest)) == ([], {"batch": 1, "run": 1})
-    write(database, dataset(), rows([1.0]))
+    write(database, dataset(), rows([1.0]), payloads=[landed(database, b"old"), landed(database, b"new")])
     assert verify_store(database).sound
+    with administering(database.url) as connection:
+        connection.exec_driver_sql("UPDATE crfs.fetch SET url = 'https://example.net/' WHERE fetch_id = 1")
+        connection.exec_driver_sql("UPDATE crfs.entity SET natural_key = 'another' WHERE natural_key = 'old'")
+    errors = "\n".join(verify_store(database).book_errors)
+    assert "the fetch 1 of fred GDP is not what was landed" in errors, "from the upgrade on"
+    assert "now 'another' of the kind k" in errors

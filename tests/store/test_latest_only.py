@@ -63,7 +63,7 @@ def test_without_the_time_of_the_fetch_a_changed_value_is_a_conflict(module_data
         write(module_database, definition, rows([2.0]))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(answers=st.lists(st.lists(st.sampled_from([1.0, 2.0]), min_size=1, max_size=4), min_size=1, max_size=6))
 def test_polled_in_order_every_fetch_can_be_asked_for_what_it_saw(module_database: Database, answers: list[list[float]]) -> None:
     definition = dataset()
@@ -79,7 +79,7 @@ def test_polled_in_order_every_fetch_can_be_asked_for_what_it_saw(module_databas
 
 def test_a_mended_parser_keeps_the_first_times_and_annuls_what_is_no_longer_said(module_database: Database) -> None:
     definition = dataset()
-    first, second = landed(module_database, b"first"), landed(module_database, b"second")
+    first, second = landed(module_database, b"first", fetched_at=day(100)), landed(module_database, b"second", fetched_at=day(200))
     polled(module_database, definition, [10.0, 20.0, 99.0], day(100), sha=first)
     polled(module_database, definition, [10.0, 25.0], day(200), sha=second)
     polled(module_database, definition, [1.0, 2.0], day(100), kind=BatchKind.REPARSE, sha=first)
@@ -93,7 +93,7 @@ def test_a_mended_parser_keeps_the_first_times_and_annuls_what_is_no_longer_said
 
 def test_a_mended_parser_that_makes_nothing_of_a_payload_annuls_all_of_it(module_database: Database) -> None:
     definition = dataset()
-    sha = landed(module_database, b"nothing")
+    sha = landed(module_database, b"nothing", fetched_at=day(100))
     polled(module_database, definition, [1.0], day(100), sha=sha)
     polled(module_database, definition, [], day(100), kind=BatchKind.REPARSE, sha=sha)
     assert [row[0] for row in stored(module_database, definition, columns="row_state")] == [0, 3]
@@ -138,3 +138,137 @@ def test_what_was_annulled_does_not_come_back_by_being_fetched_again(module_data
     write(module_database, definition, rows([None], known=5, state="annulled"), BatchKind.ANNUL)
     again = Delivery(definition=definition, rows=rows([1.0], known=5), fetched_at=day(20))
     assert append(module_database, [again], BatchNote(kind=BatchKind.INGEST, at=NOW)).batch_id is None
+
+
+Said = list[tuple[int, float | None]]
+"""What an answer says of the one period: from when each value is known, and the value."""
+
+
+def seen(
+    database: Database, definition: object, said: Said, fetched: int, *, basis: str = "observed", payloads: tuple[str, ...] = ()
+) -> Receipt:
+    """An answer fetched then that says several things of one period, known one after the other."""
+    table = rows([value for _, value in said], valid=0, known=[known for known, _ in said], knowledge_basis=[basis] * len(said))
+    note = BatchNote(kind=BatchKind.INGEST, at=NOW, payloads=payloads)
+    return append(database, [Delivery(definition=definition, rows=table, fetched_at=day(fetched))], note)  # type: ignore[arg-type]
+
+
+def known_at(database: Database, definition: object, moment: int) -> float | None:
+    """The value of the period as it was known then."""
+    found = stored(database, definition, columns="knowledge_time, batch_id, row_state, value")  # type: ignore[arg-type]
+    last = {known: (state, value) for known, _, state, value in sorted(found, key=lambda row: row[1])}
+    standing = [(known, value) for known, (state, value) in last.items() if state != 3 and known <= day(moment)]
+    value: float | None = max(standing)[1]
+    return value
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [(10, 1.0), (14, 2.0)],
+        [(10, 1.0), (12, 9.9), (14, 2.0)],
+        [(10, 1.0), (12, 1.5), (14, 2.0)],
+        [(12, 1.5), (14, 2.0)],
+        [(10, 1.0), (11, 2.0)],
+        [(10, 2.0)],
+    ],
+    ids=["one is dropped", "one is edited", "one is added", "the first is dropped", "the last is older", "all but the first are dropped"],
+)
+def test_the_last_that_an_answer_says_of_a_period_is_what_is_known_from_then_on(module_database: Database, said: Said) -> None:
+    definition = dataset()
+    seen(module_database, definition, [(10, 1.0), (12, 1.5)], 13)
+    seen(module_database, definition, said, 20)
+    assert known_at(module_database, definition, 20) == 2.0
+    assert [known_at(module_database, definition, moment) for moment in (11, 13)] == [1.0, 1.5]
+    assert seen(module_database, definition, said, 20).batch_id is None, "twice is once"
+    assert seen(module_database, definition, said, 21).batch_id is None
+
+
+@pytest.mark.parametrize("basis", ["calendar", "observed"])
+def test_an_older_fetch_that_comes_late_does_not_win_over_the_newer_one(module_database: Database, basis: str) -> None:
+    definition = dataset()
+    seen(module_database, definition, [(40, 2.0)], 60, basis=basis)
+    seen(module_database, definition, [(40, 1.0)], 50, basis=basis)
+    assert [known_at(module_database, definition, moment) for moment in (50, 59, 60, 70)] == [1.0, 1.0, 2.0, 2.0]
+    for value, fetched in ((1.0, 50), (2.0, 60), (1.0, 55), (2.0, 65)):
+        assert seen(module_database, definition, [(40, value)], fetched, basis=basis).batch_id is None
+
+
+def test_bytes_that_were_fetched_again_say_that_nothing_had_changed_by_then(module_database: Database) -> None:
+    definition = dataset()
+    sha = landed(module_database, b"two", fetched_at=day(60))
+    landed(module_database, b"two", fetched_at=day(70))
+    seen(module_database, definition, [(40, 2.0)], 60, basis="calendar", payloads=(sha,))
+    seen(module_database, definition, [(40, 1.0)], 65, basis="calendar")
+    assert [known_at(module_database, definition, moment) for moment in (60, 65, 70)] == [2.0, 1.0, 2.0]
+
+
+@settings(max_examples=20)
+@given(
+    answers=st.lists(
+        st.tuples(
+            st.lists(st.tuples(st.integers(1, 9), st.sampled_from([1.0, 2.0, None])), min_size=1, max_size=4, unique_by=lambda row: row[0]),
+            st.sampled_from(["observed", "calendar"]),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    data=st.data(),
+)
+def test_whatever_the_order_a_fetch_that_brought_news_can_be_asked_for_what_it_saw(
+    module_database: Database, answers: list[tuple[Said, str]], data: st.DataObject
+) -> None:
+    definition = dataset()
+    fetches = {100 + number: (sorted(said), basis) for number, (said, basis) in enumerate(answers)}
+    brought = []
+    for fetched in data.draw(st.permutations(list(fetches))):
+        said, basis = fetches[fetched]
+        table = rows([value for _, value in said], valid=0, known=[known for known, _ in said], knowledge_basis=[basis] * len(said))
+        table = table.with_columns(row_state=pl.when(pl.col("value").is_null()).then(pl.lit("missing")).otherwise(pl.lit("value")))
+        delivery = Delivery(definition=definition, rows=table, fetched_at=day(fetched))
+        receipt = append(module_database, [delivery], BatchNote(kind=BatchKind.INGEST, at=NOW))
+        assert append(module_database, [delivery], BatchNote(kind=BatchKind.INGEST, at=NOW)).batch_id is None, "twice is once"
+        brought += [fetched] if receipt.batch_id is not None else []
+        # A time of publication that a source gives may lie before an earlier fetch; a rule's may not.
+        ruled = all(basis == "calendar" for _, basis in fetches.values())
+        for moment in brought if ruled else brought and [max(brought)]:
+            assert known_at(module_database, definition, moment) == fetches[moment][0][-1][1], (fetched, moment)
+
+
+@pytest.mark.parametrize("basis", ["calendar", "observed"])
+def test_a_correction_stands_until_the_source_says_something_else(module_database: Database, basis: str) -> None:
+    definition = dataset()
+    seen(module_database, definition, [(5, 1.0)], 10, basis=basis)
+    write(module_database, definition, rows([2.0], known=5), BatchKind.CORRECTION)
+    assert [seen(module_database, definition, [(5, 1.0)], fetched, basis=basis).batch_id for fetched in (10, 20, 30)] == [None] * 3
+    assert known_at(module_database, definition, 30) == 2.0
+    assert seen(module_database, definition, [(5, 3.0)], 40, basis=basis).batch_id is not None
+    assert (known_at(module_database, definition, 39), known_at(module_database, definition, 40)) == (2.0, 3.0)
+    assert seen(module_database, definition, [(5, 1.0)], 50, basis=basis).batch_id is not None, "its first word again is news by now"
+    assert known_at(module_database, definition, 50) == 1.0
+
+
+def test_a_source_that_comes_to_say_what_we_corrected_may_take_it_back(module_database: Database) -> None:
+    definition = dataset()
+    seen(module_database, definition, [(5, 1.0)], 10)
+    write(module_database, definition, rows([2.0], known=5), BatchKind.CORRECTION)
+    seen(module_database, definition, [(5, 2.0)], 20)
+    seen(module_database, definition, [(5, 1.0)], 30)
+    assert [known_at(module_database, definition, moment) for moment in (10, 20, 30)] == [2.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("basis", ["calendar", "observed"])
+def test_what_was_annulled_stays_so_until_the_source_says_something_else(module_database: Database, basis: str) -> None:
+    definition = dataset()
+    seen(module_database, definition, [(5, 1.0)], 10, basis=basis)
+    seen(module_database, definition, [(5, 2.0)], 20, basis=basis)
+    write(module_database, definition, rows([None], known=20, state="annulled"), BatchKind.ANNUL)
+    assert [seen(module_database, definition, [(5, 2.0)], fetched, basis=basis).batch_id for fetched in (20, 30)] == [None] * 2
+    assert known_at(module_database, definition, 30) == 1.0
+    seen(module_database, definition, [(5, 3.0)], 40, basis=basis)
+    assert known_at(module_database, definition, 40) == 3.0
+    write(module_database, definition, rows([None, None], known=[5, 40], state="annulled"), BatchKind.ANNUL)
+    assert seen(module_database, definition, [(5, 3.0)], 50, basis=basis).batch_id is None
+    # With another rule the same value is known from another time: that is how a wrong knowledge time is mended.
+    assert seen(module_database, definition, [(7, 3.0)], 60, basis=basis).batch_id is not None
+    assert known_at(module_database, definition, 8) == 3.0

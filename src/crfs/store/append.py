@@ -14,12 +14,13 @@ from datetime import datetime
 import polars as pl
 import sqlalchemy as sa
 
-from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, KnowledgeBasis, RowState
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, RowState
 from crfs.credit.definitions import ColumnType, DatasetDefinition, RevisionPolicy, Scope
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.comparison import Comparison, compare
 from crfs.store.database import Database
 from crfs.store.entities import entity_ids
+from crfs.store.latest_only import shows_the_latest
 from crfs.store.publication import BatchKind, BatchNote, Publication, publication
 from crfs.store.relations import content_of, ensure_relation, relation
 from crfs.store.staging import StagingRoom, copy_into, staging_room
@@ -56,14 +57,15 @@ class Receipt:
 class _Part:
     """One dataset of an append: the rows that need no comparison (``fresh``), and the table with those that do (``staged``), if any.
 
-    ``amending`` are all the rows of a kind that amends history: what they say rests on what is there when they are published.
+    ``whole`` are all the rows where what they say rests on what is there when they are published: those of a kind that amends history, and
+    of an answer that shows only the latest values.
     """
 
     definition: DatasetDefinition
     how: Comparison
     given: int
     fresh: pl.DataFrame
-    amending: pl.DataFrame | None = None
+    whole: pl.DataFrame | None = None
     staged: str | None = None
     left: int = 0
 
@@ -74,7 +76,8 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
     Values are cast only where the cast loses nothing, and times must carry their zone.
 
     A batch of kind ``ingest`` is compared with the row that counts at the same key: an equal one is a no-op (and so is one whose key was
-    annulled: to bring it back is a correction), a different one is a :class:`~crfs.errors.Conflict`. The kinds that amend history append
+    annulled: to bring it back is a correction), a different one is a :class:`~crfs.errors.Conflict`, unless it is what the source had said
+    before somebody corrected it: a correction stands until the source says something else. The kinds that amend history append
     what differs from the row that counts, be it only in its ``knowledge_basis`` or ``vintage_date``. A row marked ``clipped`` is dropped
     where a value known before says the same. In a vintaged dataset a ``missing`` row after a value is a withdrawal, whichever of the two
     is ingested first: it is kept as ``retracted``. A ``reparse`` names the payload that it reads again, and annuls what that payload's
@@ -147,7 +150,7 @@ def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
     )
     _check_values(definition, table, kind)
     ids = entity_ids(database, definition, table["entity"])
-    table = table.select(ids.alias("entity_id"), pl.exclude("entity"))
+    table = table.select(ids.alias("entity_id"), pl.exclude("entity"), shown=pl.lit(False))
     if not _in_order(table):
         table = table.sort(_ID_KEY)
     if kind is BatchKind.INGEST and definition.revision_policy is RevisionPolicy.VINTAGED:
@@ -162,7 +165,13 @@ def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
                 f"dataset {definition.name}: the delivery has two different rows for {entity} at {first['valid_time']:%Y-%m-%d} "
                 f"known from {first['knowledge_time']:%Y-%m-%d %H:%M}Z"
             )
-    return table
+    return table.with_columns(shown=_shown()) if shows_the_latest(definition, delivery.fetched_at) else table
+
+
+def _shown() -> pl.Expr:
+    """Of a sorted table the last rows of their periods: what a provider of the latest values shows, those before it being history."""
+    behind = (pl.col(name) != pl.col(name).shift(-1) for name in _ID_KEY[:2])
+    return pl.any_horizontal(behind).fill_null(value=True)
 
 
 def _with_withdrawals(table: pl.DataFrame) -> pl.DataFrame:
@@ -229,7 +238,8 @@ def _compared(connection: sa.Connection, room: StagingRoom, delivery: Delivery, 
     how = Comparison(kind=note.kind, fetched_at=delivery.fetched_at, payloads=sorted({sha256 for sha256, _ in note.origins}))
     known = _to_compare(connection, room, definition, rows, how)
     part = _Part(definition=definition, how=how, given=rows.height, fresh=rows.filter(~known) if known.any() else rows)
-    part.amending = None if note.kind is BatchKind.INGEST else rows
+    if note.kind is not BatchKind.INGEST or shows_the_latest(definition, how.fetched_at):
+        part.whole = rows
     if known.any() or note.kind is BatchKind.REPARSE:
         part.staged = room.stage(connection, rows.filter(known))
         compare(connection, definition, part.staged, how, since=0)
@@ -257,11 +267,9 @@ def _to_compare(
 
 
 def _by_period(definition: DatasetDefinition, how: Comparison) -> pl.Expr:
-    """Rows that mean something else beside other rows of their period: upper bounds, withdrawals, and what a rule dates of the latest values."""
-    if definition.revision_policy is RevisionPolicy.VINTAGED:
+    """Rows that mean something else beside other rows of their period: upper bounds, withdrawals, and what is shown of the latest values."""
+    if definition.revision_policy is RevisionPolicy.VINTAGED or shows_the_latest(definition, how.fetched_at):
         return pl.col("clipped") | True
-    if definition.revision_policy is RevisionPolicy.LATEST_ONLY and how.fetched_at is not None:
-        return pl.col("clipped") | pl.col("knowledge_basis").is_in([KnowledgeBasis.CALENDAR.code, KnowledgeBasis.ASSUMED.code])
     return pl.col("clipped")
 
 
@@ -293,8 +301,9 @@ def _compare_again(batch: Publication, room: StagingRoom, parts: list[_Part], *,
     for part in parts:
         if not _touched_since(batch, part.definition, since):
             continue
-        if part.amending is not None:
-            part.staged = room.stage(batch.connection, part.amending)
+        if part.whole is not None:
+            part.fresh = part.fresh.clear()
+            part.staged = room.stage(batch.connection, part.whole)
             compare(batch.connection, part.definition, part.staged, part.how, since=0)
             part.left = _count(batch.connection, part.staged)
             continue
@@ -329,7 +338,7 @@ def _insert(batch: Publication, part: _Part) -> None:
             stamps,
         )
     if part.fresh.height:
-        rows = part.fresh.drop("clipped").with_columns(
+        rows = part.fresh.drop("clipped", "shown").with_columns(
             batch_id=pl.lit(batch.batch_id, dtype=pl.Int64), recorded_at=pl.lit(batch.recorded_at, dtype=INSTANT)
         )
         if definition.scope is Scope.TENANT:
@@ -343,12 +352,12 @@ def _insert(batch: Publication, part: _Part) -> None:
     connection.execute(
         sa.text(
             "INSERT INTO crfs.batch_dataset (batch_id, dataset, row_count, columns, content, first_valid_time, last_valid_time, "
-            "first_knowledge_time, last_knowledge_time) "
+            "first_knowledge_time, last_knowledge_time, fetched_at) "
             f"SELECT :batch_id, :dataset, count(*), :columns, {content_of(names, 'd')}, min(d.valid_time), max(d.valid_time), "
-            "min(d.knowledge_time), max(d.knowledge_time) "
+            "min(d.knowledge_time), max(d.knowledge_time), CAST(:fetched_at AS timestamptz) "
             f"FROM {data} AS d WHERE d.batch_id = :batch_id"
         ),
-        {"batch_id": batch.batch_id, "dataset": definition.name, "columns": names},
+        {"batch_id": batch.batch_id, "dataset": definition.name, "columns": names, "fetched_at": part.how.fetched_at},
     )
 
 

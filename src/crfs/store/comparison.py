@@ -8,9 +8,18 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from crfs.bitemporal.rows import KnowledgeBasis, RowState
+from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
+from crfs.store.conditions import counts, is_word, last_batch, same_key, same_period, stands
+from crfs.store.latest_only import (
+    BATCHES_OF_PAYLOAD,
+    forget_known_history,
+    forget_what_was_said,
+    keep_what_was_seen_later,
+    know_from_the_fetch,
+    shows_the_latest,
+)
 from crfs.store.publication import BatchKind
 from crfs.store.relations import relation
 
@@ -27,38 +36,58 @@ class Comparison:
 def compare(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, since: int) -> None:
     """Take out of the staged rows those that say nothing new; ``since`` compares with later batches only."""
     data, kind = relation(definition.name), how.kind
-    if how.fetched_at is not None and definition.revision_policy is RevisionPolicy.LATEST_ONLY:
-        _know_revisions_from_the_fetch(connection, definition, table, how)
+    by_source = kind in {BatchKind.INGEST, BatchKind.REPARSE}
+    shown_at = how.fetched_at if by_source and shows_the_latest(definition, how.fetched_at) else None
+    if shown_at is not None:
+        if kind is BatchKind.INGEST:
+            forget_known_history(connection, definition, table)
+        parsed_again = how.payloads if kind is BatchKind.REPARSE else ()
+        know_from_the_fetch(connection, definition, table, fetched_at=shown_at, parsed_again=parsed_again)
     if kind is BatchKind.REPARSE:
         _annul_what_is_no_longer_said(connection, definition, table, how)
-    names = ["row_state", *(f'"{column.name}"' for column in definition.columns)]
-    if kind not in {BatchKind.INGEST, BatchKind.ANNUL}:
-        names += ["knowledge_basis", "vintage_date"]
-    same = f"({', '.join(f's.{name}' for name in names)}) IS NOT DISTINCT FROM ({', '.join(f'd.{name}' for name in names)})"
-    counted = (
-        f"FROM staging_row AS s JOIN LATERAL (SELECT * FROM {data} AS x WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-        f"AND x.knowledge_time = s.knowledge_time ORDER BY x.batch_id DESC LIMIT 1) AS d ON d.batch_id > {since}"
-    ).replace("staging_row", table)
-    settled = f"{same} OR d.row_state = {RowState.ANNULLED.code}" if kind is BatchKind.INGEST else same
-    contrary = f"NOT ({settled})"
+    if shown_at is not None:
+        forget_what_was_said(connection, definition, table, fetched_at=shown_at)
     vintaged = kind is BatchKind.INGEST and definition.revision_policy is RevisionPolicy.VINTAGED
     if vintaged:
         _withdraw(connection, data, table)
+    if kind is BatchKind.ANNUL:
+        _check_that_they_are_there(connection, definition, table)
+    _settle_by_key(connection, definition, table, kind, since=since)
+    _settle_clipped(connection, definition, table)
+    if shown_at is not None and kind is BatchKind.INGEST:
+        keep_what_was_seen_later(connection, definition, table, fetched_at=shown_at)
+    if vintaged:
+        _withdraw_later(connection, data, table)
+
+
+def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, table: str, kind: BatchKind, *, since: int) -> None:
+    """Take out the staged rows whose keys the store has and that say nothing new of them; an ingest may not say anything else.
+
+    What the source itself said last of a key is nothing new though it was corrected or annulled since.
+    """
+    data, ingest = relation(definition.name), kind is BatchKind.INGEST
+    names = ["row_state", *(f'"{column.name}"' for column in definition.columns)]
+    if kind not in {BatchKind.INGEST, BatchKind.ANNUL}:
+        names += ["knowledge_basis", "vintage_date"]
+    same = "({}) IS NOT DISTINCT FROM ({})".format(*(", ".join(f"{row}.{name}" for name in names) for row in "sd"))
+    settled = f"{same} OR d.row_state = {RowState.ANNULLED.code}" if ingest else same
+    upgraded = "false"
+    vintaged = ingest and definition.revision_policy is RevisionPolicy.VINTAGED
+    if vintaged:
         # Both say that there is no value. "Retracted" says more: that there was one.
         settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code})"
-        contrary = f"NOT ({settled} OR (s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code}))"
-    if kind is BatchKind.ANNUL:
-        absent = connection.exec_driver_sql(
-            f"SELECT count(*) FROM {table} AS s WHERE NOT EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = s.entity_id "
-            "AND x.valid_time = s.valid_time AND x.knowledge_time = s.knowledge_time)"
-        ).scalar_one()
-        if absent:
-            raise InvalidInput(f"dataset {definition.name}: {absent} of the rows to annul are not in the store")
-    refused = contrary if kind is BatchKind.INGEST else "false"
+        upgraded = f"s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code}"
+    if ingest or kind is BatchKind.REPARSE:
+        said = same.replace("d.", "w.") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if vintaged else "")
+        said_before = f"EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 's')} AND ({said}) AND {is_word(data, 'w')})"
+        settled += f" OR (NOT ({upgraded}) AND {said_before})"
+    refused = f"NOT ({settled} OR ({upgraded}))" if ingest else "false"
     # One look at each row's counterpart says both what goes and what may not come.
     row = connection.exec_driver_sql(
         f"WITH k AS MATERIALIZED (SELECT s.ctid AS place, s.entity_id, s.valid_time, s.knowledge_time, ({settled}) AS settled, "
-        f"({refused}) AS refused {counted}), gone AS (DELETE FROM {table} AS t USING k WHERE t.ctid = k.place AND k.settled) "
+        f"({refused}) AS refused FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_key('x', 's')} "
+        f"ORDER BY x.batch_id DESC LIMIT 1) AS d ON d.batch_id > {since}), "
+        f"gone AS (DELETE FROM {table} AS t USING k WHERE t.ctid = k.place AND k.settled) "
         "SELECT entity_id, valid_time, knowledge_time FROM k WHERE refused LIMIT 1"
     ).one_or_none()
     if row is not None:
@@ -69,17 +98,30 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
             f"dataset {definition.name}: {entity} at {row.valid_time:%Y-%m-%d} known from {row.knowledge_time:%Y-%m-%d %H:%M}Z has another "
             "value in the store; if the source was wrong then, write a correction with a reason"
         )
-    values = "".join(f' AND s."{column.name}" IS NOT DISTINCT FROM d."{column.name}"' for column in definition.columns)
+
+
+def _check_that_they_are_there(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
+    absent = connection.exec_driver_sql(
+        f"SELECT count(*) FROM {table} AS s WHERE NOT EXISTS (SELECT 1 FROM {relation(definition.name)} AS x WHERE {same_key('x', 's')})"
+    ).scalar_one()
+    if absent:
+        raise InvalidInput(f"dataset {definition.name}: {absent} of the rows to annul are not in the store")
+
+
+def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
+    """Take out the clipped rows that say what was known before, or what the source had said instead of what was corrected there."""
+    data = relation(definition.name)
+
+    def same_as(row: str) -> str:
+        values = "".join(f' AND s."{column.name}" IS NOT DISTINCT FROM {row}."{column.name}"' for column in definition.columns)
+        return f"(s.row_state = 0) = ({row}.row_state = 0){values}"
+
     connection.exec_driver_sql(
         f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
-        "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time AND x.knowledge_time <= s.knowledge_time "
-        f"AND x.row_state <> {RowState.ANNULLED.code} AND NOT EXISTS (SELECT 1 FROM {data} AS y WHERE y.entity_id = x.entity_id "
-        "AND y.valid_time = x.valid_time AND y.knowledge_time = x.knowledge_time AND y.batch_id > x.batch_id) "
-        "ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON (s.row_state = 0) = (d.row_state = 0)"
-        f"{values} WHERE s.clipped) AS k WHERE gone.ctid = k.ctid"
+        f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} "
+        f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {same_as('d')} OR EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 'd')} "
+        f"AND {same_as('w')} AND {is_word(data, 'w')}) WHERE s.clipped) AS k WHERE gone.ctid = k.ctid"
     )
-    if vintaged:
-        _withdraw_later(connection, data, table)
 
 
 def _withdraw(connection: sa.Connection, data: str, table: str) -> None:
@@ -87,83 +129,23 @@ def _withdraw(connection: sa.Connection, data: str, table: str) -> None:
     connection.exec_driver_sql(
         f"UPDATE {table} AS s SET row_state = {RowState.RETRACTED.code} WHERE s.row_state = {RowState.MISSING.code} AND "
         f"(SELECT x.row_state FROM {data} AS x WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-        f"AND x.knowledge_time < s.knowledge_time AND {_counts(data, 'x')} ORDER BY x.knowledge_time DESC LIMIT 1) = {RowState.VALUE.code}"
+        f"AND x.knowledge_time < s.knowledge_time AND {counts(data, 'x')} ORDER BY x.knowledge_time DESC LIMIT 1) = {RowState.VALUE.code}"
     )
 
 
 def _withdraw_later(connection: sa.Connection, data: str, table: str) -> None:
     """Stored ``missing`` rows of which a staged value now shows what they withdrew: they are staged again, as ``retracted``."""
     connection.exec_driver_sql(
-        f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped) "
-        f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, {RowState.RETRACTED.code}, x.knowledge_basis, x.vintage_date, false "
+        f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown) "
+        f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, {RowState.RETRACTED.code}, x.knowledge_basis, x.vintage_date, false, false "
         f"FROM {table} AS s JOIN {data} AS x ON x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-        f"AND x.knowledge_time > s.knowledge_time AND x.row_state = {RowState.MISSING.code} AND {_last_batch(data, 'x')} "
+        f"AND x.knowledge_time > s.knowledge_time AND x.row_state = {RowState.MISSING.code} AND {last_batch(data, 'x')} "
         f"WHERE s.row_state = {RowState.VALUE.code} "
         f"AND NOT EXISTS (SELECT 1 FROM {table} AS z WHERE z.entity_id = s.entity_id AND z.valid_time = s.valid_time "
         "AND z.knowledge_time > s.knowledge_time AND z.knowledge_time <= x.knowledge_time) "
         f"AND NOT EXISTS (SELECT 1 FROM {data} AS z WHERE z.entity_id = s.entity_id AND z.valid_time = s.valid_time "
-        f"AND z.knowledge_time > s.knowledge_time AND z.knowledge_time < x.knowledge_time AND {_counts(data, 'z')})"
+        f"AND z.knowledge_time > s.knowledge_time AND z.knowledge_time < x.knowledge_time AND {counts(data, 'z')})"
     )
-
-
-def _counts(data: str, row: str) -> str:
-    """SQL: whether a row of the relation is a candidate for an answer."""
-    return f"{row}.row_state NOT IN ({RowState.MISSING.code}, {RowState.ANNULLED.code}) AND {_last_batch(data, row)}"
-
-
-def _last_batch(data: str, row: str) -> str:
-    """SQL: whether no later batch has a row of the same key."""
-    return (
-        f"NOT EXISTS (SELECT 1 FROM {data} AS l WHERE l.entity_id = {row}.entity_id AND l.valid_time = {row}.valid_time "
-        f"AND l.knowledge_time = {row}.knowledge_time AND l.batch_id > {row}.batch_id)"
-    )
-
-
-def _know_revisions_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
-    """A provider that shows only the latest values does not say when one was changed, so a change is known from the fetch that saw it.
-
-    That holds for a row that a rule dates where the store has its period already, since the rule says when the period was first published;
-    and for one with a publication time where the store has its very key, since an edited text keeps the time of the first one. Such a row
-    stays only if it says something else than what was known before the fetch (it is ``clipped``). A payload that is parsed again keeps the
-    times that it was given first.
-
-    Where an answer says several things of a period, known one after the other, the last of them is what the provider shows now; those
-    before it whose keys the store has are history that it knows.
-    """
-    data = relation(definition.name)
-    own = (
-        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE o.entity_id = s.entity_id AND o.valid_time = s.valid_time "
-        f"AND o.knowledge_time = s.knowledge_time AND o.batch_id IN ({_BATCHES_OF_PAYLOAD}))"
-        if how.kind is BatchKind.REPARSE
-        else ""
-    )
-    newer = (
-        f"EXISTS (SELECT 1 FROM {table} AS n WHERE n.entity_id = s.entity_id AND n.valid_time = s.valid_time "
-        "AND n.knowledge_time > s.knowledge_time)"
-    )
-    if how.kind is BatchKind.INGEST:
-        connection.exec_driver_sql(
-            f"DELETE FROM {table} AS s WHERE {newer} AND EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = s.entity_id "
-            "AND x.valid_time = s.valid_time AND x.knowledge_time = s.knowledge_time)"
-        )
-    ruled = f"s.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code})"
-    connection.execute(
-        sa.text(
-            f"UPDATE {table} AS s SET knowledge_time = :fetched_at, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
-            f"WHERE s.knowledge_time < :fetched_at AND EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = s.entity_id "
-            f"AND x.valid_time = s.valid_time AND x.row_state <> {RowState.ANNULLED.code} AND {_last_batch(data, 'x')} "
-            f"AND ({ruled} OR x.knowledge_time = s.knowledge_time)) AND NOT {newer}{own}"
-        ),
-        {"fetched_at": how.fetched_at, "payloads": list(how.payloads), "dataset": definition.name},
-    )
-
-
-_BATCHES_OF_PAYLOAD = (
-    "SELECT p.batch_id FROM crfs.batch_payload AS p WHERE p.sha256 = ANY(:payloads) AND p.dataset IN ('', :dataset) "
-    "AND NOT EXISTS (SELECT 1 FROM crfs.batch_payload AS q WHERE q.batch_id = p.batch_id AND q.dataset IN ('', :dataset) "
-    "AND q.sha256 <> ALL(:payloads))"
-)
-"""The batches whose rows of a dataset came from the named payloads alone."""
 
 
 def _annul_what_is_no_longer_said(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
@@ -171,9 +153,9 @@ def _annul_what_is_no_longer_said(connection: sa.Connection, definition: Dataset
     data = relation(definition.name)
     connection.execute(
         sa.text(
-            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, clipped) "
-            f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, {RowState.ANNULLED.code}, x.knowledge_basis, false FROM {data} AS x "
-            f"WHERE x.batch_id IN ({_BATCHES_OF_PAYLOAD}) AND x.row_state <> {RowState.ANNULLED.code} AND {_last_batch(data, 'x')} "
+            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, clipped, shown) "
+            f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, {RowState.ANNULLED.code}, x.knowledge_basis, false, false FROM {data} AS x "
+            f"WHERE x.batch_id IN ({BATCHES_OF_PAYLOAD}) AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')} "
             f"AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE s.entity_id = x.entity_id AND s.valid_time = x.valid_time "
             "AND s.knowledge_time = x.knowledge_time)"
         ),

@@ -97,15 +97,15 @@ def catalogue_at(database: Database, batch_id: int) -> Catalogue:
         return _in_force(connection, batch_id)
 
 
-def altered_definitions(connection: sa.Connection) -> list[tuple[str, str]]:
-    """Definitions whose body has not the hash that it was put in force with: words for each, and the dataset that it is about."""
+def altered_definitions(connection: sa.Connection) -> list[tuple[str, str, int]]:
+    """Definitions whose body has not the hash that it was put in force with: words for each, the dataset that it is about, and its batch."""
     found = []
     for row in connection.exec_driver_sql(
         "SELECT kind, name, batch_id, sha256, body, body->>'dataset' AS dataset FROM crfs.definition ORDER BY batch_id, kind, name"
     ):
         if _digest_of(row.kind, row.body) != row.sha256:
             dataset = row.name if row.kind == "dataset" else str(row.dataset)
-            found.append((f"the definition of {row.kind} {row.name} is not what batch {row.batch_id} put in force", dataset))
+            found.append((f"the definition of {row.kind} {row.name} is not what batch {row.batch_id} put in force", dataset, row.batch_id))
     return found
 
 

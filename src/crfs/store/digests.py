@@ -1,4 +1,4 @@
-"""Digests of what the books say of batches, runs and entities: written with them, computed anew by the same SQL when they are verified.
+"""Digests of what the books say of batches, runs, entities and fetches: written with them, computed anew by the same SQL when they are verified.
 
 A digest has a hash a part, so that what is found altered can be named. They find accidents; who can alter a row can alter its digest too.
 """
@@ -13,6 +13,15 @@ import sqlalchemy as sa
 ENTITY = "hash_record_extended(ROW(entity_id, tenant_id, kind, natural_key), 0)"
 """The SQL expression for the digest of an entity."""
 
+FETCH = (
+    "hash_record_extended(ROW(fetch_id, source, stream, sha256, url, status, headers, classification, parser_version, started_at, fetched_at, "
+    "job_id, tenant_id), 0)"
+)
+"""The SQL expression for the digest of a fetch."""
+
+LANDING = "hash_record_extended(ROW(sha256, landed_at), 0)"
+"""The SQL expression for the digest of when a payload was landed."""
+
 _PARTS = {
     "batch": {
         "note": "its kind, reason, source, parser, job, actor or time",
@@ -21,6 +30,7 @@ _PARTS = {
         "definitions": "what it put in force",
         "models": "the model that it registered, or its card",
         "promotions": "the promotion that it made",
+        "fetches": "when its answers were fetched",
     },
     "run": {
         "note": "its kind, label, clocks, batch, job or actor",
@@ -73,14 +83,14 @@ def altered(connection: sa.Connection, *, batches: Collection[int] | None = None
     Only this tenant's are seen, by their digests too, since a batch may be altered to look another's; other tenants verify their own.
     """
     query = sa.text(
-        "SELECT b.what, b.reference, d.parts AS kept, d.reference IS NULL AS unkept, b.parts AS found FROM ("
+        "SELECT b.what, b.reference, d.parts AS kept, d.parts IS NULL AS unkept, b.parts AS found FROM ("
         "SELECT 'batch' AS what, CAST(batch_id AS text) AS reference, crfs.parts_of_batch(batch_id) AS parts FROM crfs.batch "
         "WHERE (tenant_id = current_setting('crfs.tenant_id')::integer "
         "OR CAST(batch_id AS text) IN (SELECT reference FROM crfs.digest WHERE what = 'batch')) "
         "AND (CAST(:batches AS bigint[]) IS NULL OR batch_id = ANY(:batches)) "
         "UNION ALL SELECT 'run', run_id, crfs.parts_of_run(run_id) FROM crfs.run "
         "WHERE CAST(:runs AS text[]) IS NULL OR run_id = ANY(:runs)) AS b LEFT JOIN crfs.digest AS d USING (what, reference) "
-        "WHERE d.reference IS NULL OR (d.parts IS NOT NULL AND d.parts <> b.parts) "
+        "WHERE NOT coalesce(d.older, false) AND d.parts IS DISTINCT FROM b.parts "
         "UNION ALL SELECT d.what, d.reference, NULL, true, NULL FROM crfs.digest AS d WHERE CASE d.what WHEN 'run' "
         "THEN (CAST(:runs AS text[]) IS NULL OR d.reference = ANY(:runs)) AND NOT EXISTS (SELECT 1 FROM crfs.run AS r WHERE r.run_id = d.reference) "
         "ELSE (CAST(:batches AS bigint[]) IS NULL OR d.reference = ANY(CAST(CAST(:batches AS bigint[]) AS text[]))) "
@@ -96,15 +106,29 @@ def altered(connection: sa.Connection, *, batches: Collection[int] | None = None
 
 def without_digest(connection: sa.Connection) -> dict[str, int]:
     """How many batches and runs an older crfs wrote, which kept no digests."""
-    rows = connection.exec_driver_sql("SELECT what, count(*) AS n FROM crfs.digest WHERE parts IS NULL GROUP BY what ORDER BY what")
+    rows = connection.exec_driver_sql("SELECT what, count(*) AS n FROM crfs.digest WHERE older GROUP BY what ORDER BY what")
     return {row.what: row.n for row in rows}
 
 
 def altered_entities(connection: sa.Connection) -> dict[int, str]:
     """Entities whose natural key, kind or tenant is not what was registered, with words for them."""
     rows = connection.exec_driver_sql(
-        f"SELECT entity_id, kind, natural_key FROM crfs.entity WHERE digest IS NOT NULL AND digest <> {ENTITY} ORDER BY entity_id"
+        f"SELECT entity_id, kind, natural_key FROM crfs.entity WHERE digest IS DISTINCT FROM {ENTITY} ORDER BY entity_id"
     )
     return {
         row.entity_id: f"entity {row.entity_id}, now {row.natural_key!r} of the kind {row.kind}, is not what was registered" for row in rows
     }
+
+
+def altered_landings(connection: sa.Connection, payloads: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """Fetches, and times of landing, that are not what was written: words for each, and the payload's hash. Of ``payloads``, else of all."""
+    rows = connection.execute(
+        sa.text(
+            "SELECT sha256, 'the fetch ' || fetch_id || ' of ' || source || ' ' || stream || ' is not what was landed' AS words FROM crfs.fetch "
+            f"WHERE digest IS DISTINCT FROM {FETCH} AND (CAST(:payloads AS text[]) IS NULL OR sha256 = ANY(:payloads)) "
+            "UNION ALL SELECT sha256, 'the payload ' || sha256 || ' says that it was landed at another time than it was' FROM crfs.payload "
+            f"WHERE digest IS DISTINCT FROM {LANDING} AND (CAST(:payloads AS text[]) IS NULL OR sha256 = ANY(:payloads)) ORDER BY 1, 2"
+        ),
+        {"payloads": None if payloads is None else sorted(payloads)},
+    )
+    return [(row.words, row.sha256) for row in rows]

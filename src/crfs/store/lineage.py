@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from crfs.store.database import Database
 from crfs.store.definitions import altered_definitions
 from crfs.store.digests import altered as altered_books
-from crfs.store.digests import altered_entities
+from crfs.store.digests import altered_entities, altered_landings
 from crfs.store.relations import rows_of_entities
 
 _RUNS_BELOW = (
@@ -109,7 +109,10 @@ def lineage(database: Database, run_id: str) -> Lineage:
             parameters,
         ).all()
         altered = _altered(
-            connection, [row.run_id for row in runs if row.kind is not None], [(row.dataset, row.batch_id) for row in batches]
+            connection,
+            [row.run_id for row in runs if row.kind is not None],
+            [(row.dataset, row.batch_id) for row in batches],
+            {row.sha256 for row in payloads},
         )
     dangling = sum(row.kind is None for row in runs) + sum(row.kind is None for row in batches) + sum(row.state is None for row in payloads)
     return Lineage(
@@ -121,7 +124,7 @@ def lineage(database: Database, run_id: str) -> Lineage:
     )
 
 
-def _altered(connection: sa.Connection, runs: Sequence[str], batches: Sequence[tuple[str, int]]) -> list[str]:
+def _altered(connection: sa.Connection, runs: Sequence[str], batches: Sequence[tuple[str, int]], payloads: Collection[str]) -> list[str]:
     """What of a chain is not what was written, in words."""
     of_models = connection.execute(
         sa.text("SELECT batch_id FROM crfs.model_version WHERE run_id = ANY(:runs)"), {"runs": list(runs)}
@@ -131,19 +134,40 @@ def _altered(connection: sa.Connection, runs: Sequence[str], batches: Sequence[t
         touched = rows_of_entities(connection, list(entities), datasets={dataset for dataset, _ in batches})
         found += [words for entity, words in entities.items() if touched.get(entity, set()) & set(batches)]
     datasets = {dataset for dataset, _ in batches}
-    found += [words for words, dataset in altered_definitions(connection) if dataset in datasets]
-    return found
+    found += [words for words, dataset, _ in altered_definitions(connection) if dataset in datasets]
+    return found + [words for words, _ in altered_landings(connection, payloads)]
 
 
-def runs_above(connection: sa.Connection, *, batches: Sequence[int] = (), runs: Sequence[str] = ()) -> list[str]:
-    """The runs that rest on batches or on other runs, directly or through runs; ``runs`` themselves are among them."""
+def runs_above(
+    connection: sa.Connection, *, batches: Sequence[int] = (), runs: Sequence[str] = (), payloads: Sequence[str] = ()
+) -> list[str]:
+    """The runs that rest on batches, payloads or other runs, directly or through runs; ``runs`` themselves are among them.
+
+    On a batch that registered a model, or gave a version of it a role, rest the runs that made the model's versions and those that used them;
+    on one that put definitions in force those that read the datasets while they were.
+    """
     query = sa.text(
-        "WITH RECURSIVE above (run_id) AS (SELECT run_id FROM crfs.run_input WHERE kind = 'batch' AND reference = ANY(CAST(:batches AS text[])) "
-        "UNION SELECT unnest(CAST(:runs AS text[])) "
+        f"WITH RECURSIVE above (run_id) AS (SELECT run_id FROM ({_RESTING}) AS resting "
         "UNION SELECT i.run_id FROM above AS a JOIN crfs.run_input AS i ON i.kind = 'run' AND i.reference = a.run_id) "
         "SELECT run_id FROM above ORDER BY run_id"
     )
-    return list(connection.execute(query, {"batches": [str(number) for number in batches], "runs": list(runs)}).scalars())
+    return list(connection.execute(query, {"batches": list(batches), "runs": list(runs), "payloads": list(payloads)}).scalars())
+
+
+_RESTING = (
+    "SELECT run_id FROM crfs.run_input WHERE kind = 'batch' AND reference = ANY(CAST(CAST(:batches AS bigint[]) AS text[])) "
+    "UNION SELECT unnest(CAST(:runs AS text[])) "
+    "UNION SELECT i.run_id FROM crfs.batch_payload AS p JOIN crfs.run_input AS i ON i.kind = 'batch' AND i.reference = CAST(p.batch_id AS text) "
+    "AND p.dataset IN (i.dataset, '') WHERE p.sha256 = ANY(CAST(:payloads AS text[])) "
+    "UNION SELECT run_id FROM crfs.run_input WHERE kind = 'payload' AND reference = ANY(CAST(:payloads AS text[])) "
+    "UNION SELECT m.run_id FROM crfs.batch AS b JOIN crfs.model_version AS m ON (b.kind = 'register' AND m.batch_id = b.batch_id) "
+    "OR (b.kind = 'promote' AND b.source = 'model:' || m.model) WHERE b.batch_id = ANY(CAST(:batches AS bigint[])) "
+    "UNION SELECT i.run_id FROM crfs.definition AS d JOIN crfs.run_input AS i "
+    "ON i.dataset = CASE d.kind WHEN 'dataset' THEN d.name ELSE d.body->>'dataset' END JOIN crfs.run AS r ON r.run_id = i.run_id "
+    "WHERE d.batch_id = ANY(CAST(:batches AS bigint[])) AND r.batch_id >= d.batch_id AND NOT EXISTS (SELECT 1 FROM crfs.definition AS n "
+    "WHERE n.kind = d.kind AND n.name = d.name AND n.batch_id > d.batch_id AND n.batch_id <= r.batch_id)"
+)
+"""The runs that rest on batches, runs or payloads themselves."""
 
 
 def runs_on_payloads(database: Database, hashes: Sequence[str]) -> dict[str, list[str]]:

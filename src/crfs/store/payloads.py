@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from crfs.errors import NotFound, VerificationFailed
 from crfs.store.database import Database
+from crfs.store.digests import FETCH, LANDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,8 @@ def land(database: Database, body: bytes, note: FetchNote) -> str:
         if sound is None:
             connection.execute(
                 sa.text(
-                    "INSERT INTO crfs.payload (sha256, byte_count, body, landed_at) VALUES (:sha256, :byte_count, :body, :at) "
+                    f"INSERT INTO crfs.payload (sha256, byte_count, body, landed_at, digest) SELECT *, {LANDING} FROM (SELECT CAST(:sha256 AS text) "
+                    "AS sha256, CAST(:byte_count AS bigint), CAST(:body AS bytea), CAST(:at AS timestamptz) AS landed_at) AS fresh "
                     "ON CONFLICT DO NOTHING"
                 ),
                 {"sha256": sha256, "byte_count": len(body), "body": body, "at": note.fetched_at},
@@ -56,9 +58,13 @@ def land(database: Database, body: bytes, note: FetchNote) -> str:
             connection.execute(sa.text("SELECT crfs.mend_payload(:body)"), {"body": body})
         connection.execute(
             sa.text(
-                "INSERT INTO crfs.fetch (source, stream, sha256, url, status, headers, classification, parser_version, started_at, fetched_at, "
-                "job_id, tenant_id) VALUES (:source, :stream, :sha256, :url, :status, :headers, :classification, :parser_version, :started_at, "
-                ":fetched_at, :job_id, :tenant_id)"
+                "INSERT INTO crfs.fetch (fetch_id, source, stream, sha256, url, status, headers, classification, parser_version, started_at, "
+                f"fetched_at, job_id, tenant_id, digest) OVERRIDING SYSTEM VALUE SELECT *, {FETCH} FROM ("
+                "SELECT nextval('crfs.fetch_fetch_id_seq') AS fetch_id, CAST(:source AS text) AS source, CAST(:stream AS text) AS stream, "
+                "CAST(:sha256 AS text) AS sha256, CAST(:url AS text) AS url, CAST(:status AS integer) AS status, CAST(:headers AS jsonb) AS headers, "
+                "CAST(:classification AS text) AS classification, CAST(:parser_version AS text) AS parser_version, "
+                "CAST(:started_at AS timestamptz) AS started_at, CAST(:fetched_at AS timestamptz) AS fetched_at, CAST(:job_id AS uuid) AS job_id, "
+                "CAST(:tenant_id AS integer) AS tenant_id) AS fresh"
             ).bindparams(sa.bindparam("headers", type_=sa.JSON)),
             {
                 "source": note.source,

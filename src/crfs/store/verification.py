@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from crfs.store.database import Database
 from crfs.store.definitions import altered_definitions
-from crfs.store.digests import altered, altered_entities, without_digest
+from crfs.store.digests import altered, altered_entities, altered_landings, without_digest
 from crfs.store.lineage import runs_above, runs_on_payloads
 from crfs.store.relations import content_of, relation, rows_of_entities
 from crfs.store.runs import specification_digest
@@ -45,8 +45,8 @@ def verify_store(database: Database) -> Verification:
     """Hash every payload, artefact and batch of rows anew (in the server, no bytes moved), and reconcile the books.
 
     A payload is damaged if its bytes have another hash, if it is gone while a batch, a run or a fetch names it, or if its body is gone
-    while a run rests on it: only one that no run rests on may expire. The books are wrong where a batch, a run, an entity or a definition
-    is not what was written, or where what it must have is not there.
+    while a run rests on it: only one that no run rests on may expire. The books are wrong where a batch, a run, an entity, a fetch or a
+    definition is not what was written, or where what it must have is not there.
     """
     with database.reading() as connection:
         payloads: int = connection.exec_driver_sql("SELECT count(*) FROM crfs.payload").scalar_one()
@@ -85,7 +85,7 @@ def _damaged_artefacts(connection: sa.Connection) -> dict[str, list[str]]:
 
 
 def _digested(connection: sa.Connection) -> list[str]:
-    """Batches, runs, entities and definitions that are not what was written."""
+    """Batches, runs, entities, fetches and definitions that are not what was written."""
     errors = []
     for item in altered(connection):
         above = (
@@ -99,7 +99,18 @@ def _digested(connection: sa.Connection) -> list[str]:
         for entity, words in entities.items():
             above = runs_above(connection, batches=[number for _, number in touched.get(entity, set())])
             errors.append(f"{words}{_resting(above)}")
-    return errors + [words for words, _ in altered_definitions(connection)]
+    for words, sha256 in altered_landings(connection):
+        errors.append(f"{words}{_resting(runs_above(connection, payloads=[sha256]))}")
+    for words, dataset, batch_id in altered_definitions(connection):
+        read = set(_readers(connection, dataset))
+        errors.append(f"{words}{_resting([run for run in runs_above(connection, batches=[batch_id]) if run in read])}")
+    return errors
+
+
+def _readers(connection: sa.Connection, dataset: str) -> list[str]:
+    """The runs that read a dataset, and those above them."""
+    query = sa.text("SELECT DISTINCT run_id FROM crfs.run_input WHERE kind = 'batch' AND dataset = :dataset")
+    return runs_above(connection, runs=connection.execute(query, {"dataset": dataset}).scalars().all())
 
 
 def _resting(runs: Sequence[str]) -> str:
@@ -125,11 +136,15 @@ def _registered(connection: sa.Connection) -> list[str]:
         "WHEN 'register' THEN NOT EXISTS (SELECT 1 FROM crfs.model_version AS m WHERE m.batch_id = b.batch_id) "
         "WHEN 'promote' THEN NOT EXISTS (SELECT 1 FROM crfs.promotion AS p WHERE p.batch_id = b.batch_id) "
         "ELSE NOT EXISTS (SELECT 1 FROM crfs.batch_dataset AS d WHERE d.batch_id = b.batch_id) AND b.kind <> 'ingest' END ORDER BY 1"
-    )
-    errors += [f"batch {row.batch_id} is of the kind {row.kind}, and there is nothing that it did" for row in empty]
+    ).all()
+    errors += [
+        f"batch {row.batch_id} is of the kind {row.kind}, and there is nothing that it did"
+        + _resting(runs_above(connection, batches=[row.batch_id]))
+        for row in empty
+    ]
     old = connection.exec_driver_sql(
         "SELECT r.run_id, r.specification, r.specification_sha256 FROM crfs.run AS r JOIN crfs.digest AS d ON d.what = 'run' "
-        "AND d.reference = r.run_id WHERE d.parts IS NULL ORDER BY 1"
+        "AND d.reference = r.run_id WHERE d.older ORDER BY 1"
     )
     errors += [
         f"run {row.run_id}: its specification has not the hash that was kept"

@@ -1,0 +1,51 @@
+"""SQL conditions on rows of a relation: which one stands at a key, which may answer, and which is the source's own word.
+
+Each takes the relation and the alias of a row of it; what it makes is put into the statements of comparisons.
+"""
+
+from __future__ import annotations
+
+from crfs.bitemporal.rows import RowState
+
+_AMENDED_BY_US = "('correction', 'annul')"
+"""Kinds of batches in which somebody speaks of a source's rows; in all others the source speaks."""
+
+
+def counts(data: str, row: str) -> str:
+    """Whether a row is a candidate for an answer."""
+    return f"{row}.row_state NOT IN ({RowState.MISSING.code}, {RowState.ANNULLED.code}) AND {last_batch(data, row)}"
+
+
+def stands(data: str, row: str) -> str:
+    """Whether a row is the last of its key, and the key not annulled."""
+    return f"{row}.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, row)}"
+
+
+def last_batch(data: str, row: str) -> str:
+    """Whether no later batch has a row of the same key."""
+    return f"NOT EXISTS (SELECT 1 FROM {data} AS l WHERE {same_key('l', row)} AND l.batch_id > {row}.batch_id)"
+
+
+def is_word(data: str, row: str) -> str:
+    """Whether a row is what the source itself said last of its key, be it corrected or annulled since.
+
+    A key that a mended parser no longer makes is none that the source ever spoke of.
+    """
+    return (
+        f"{row}.row_state <> {RowState.ANNULLED.code} AND {_by_source(row)} AND NOT EXISTS (SELECT 1 FROM {data} AS l "
+        f"WHERE {same_key('l', row)} AND l.batch_id > {row}.batch_id AND {_by_source('l')})"
+    )
+
+
+def same_period(one: str, other: str) -> str:
+    """Whether two rows are of one entity and valid time."""
+    return f"{one}.entity_id = {other}.entity_id AND {one}.valid_time = {other}.valid_time"
+
+
+def same_key(one: str, other: str) -> str:
+    """Whether two rows have one key."""
+    return f"{same_period(one, other)} AND {one}.knowledge_time = {other}.knowledge_time"
+
+
+def _by_source(row: str) -> str:
+    return f"EXISTS (SELECT 1 FROM crfs.batch AS t WHERE t.batch_id = {row}.batch_id AND t.kind NOT IN {_AMENDED_BY_US})"

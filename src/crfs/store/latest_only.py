@@ -1,0 +1,122 @@
+"""Answers of providers that show only the latest values: from when what they show was known, whatever the order they are ingested in.
+
+Two laws hold. What a fetch showed of a period is what is known of it from that fetch on, until a later fetch showed something else. And an
+answer is news where it says something else than the source said before, not where it differs from what we made of that: a correction
+or an annulment stands until the source's word changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from crfs.bitemporal.rows import KnowledgeBasis, RowState
+from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
+from crfs.store.conditions import is_word, same_key, same_period, stands
+from crfs.store.relations import relation
+
+BATCHES_OF_PAYLOAD = (
+    "SELECT p.batch_id FROM crfs.batch_payload AS p WHERE p.sha256 = ANY(:payloads) AND p.dataset IN ('', :dataset) "
+    "AND NOT EXISTS (SELECT 1 FROM crfs.batch_payload AS q WHERE q.batch_id = p.batch_id AND q.dataset IN ('', :dataset) "
+    "AND q.sha256 <> ALL(:payloads))"
+)
+"""The batches whose rows of a dataset came from the named payloads alone."""
+
+
+def shows_the_latest(definition: DatasetDefinition, fetched_at: datetime | None) -> bool:
+    """Whether an answer says of its fetch what is known from then."""
+    return fetched_at is not None and definition.revision_policy is RevisionPolicy.LATEST_ONLY
+
+
+def forget_known_history(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
+    """Take out the staged rows before the last of their period whose keys the store has: the provider tells again how it came to it."""
+    connection.exec_driver_sql(
+        f"DELETE FROM {table} AS s WHERE NOT s.shown AND EXISTS (SELECT 1 FROM {relation(definition.name)} AS x WHERE {same_key('x', 's')})"
+    )
+
+
+def know_from_the_fetch(
+    connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime, parsed_again: Sequence[str]
+) -> None:
+    """What is shown of a period that the store has is known from the fetch, since the provider does not say when it was changed.
+
+    That holds for a row that a rule dates, since the rule says when the period was first published; for one with a publication time
+    where the store has its very key, since an edited text keeps the time of the first one; and for one that was published, it says, before
+    what an earlier fetch showed. A payload that is ``parsed_again`` keeps the times that it was given first. Rows that are given the time of
+    the fetch are marked ``clipped``.
+    """
+    data = relation(definition.name)
+    own = (
+        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({BATCHES_OF_PAYLOAD}))"
+        if parsed_again
+        else ""
+    )
+    ruled = f"s.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code})"
+    connection.execute(
+        sa.text(
+            f"UPDATE {table} AS s SET knowledge_time = :fetched_at, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
+            f"WHERE s.shown AND s.knowledge_time < :fetched_at AND EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND ("
+            f"({stands(data, 'x')} AND ({ruled} OR x.knowledge_time > s.knowledge_time AND x.knowledge_time <= :fetched_at)) "
+            f"OR (x.knowledge_time = s.knowledge_time AND {is_word(data, 'x')}))){own}"
+        ),
+        {"fetched_at": fetched_at, "payloads": list(parsed_again), "dataset": definition.name},
+    )
+
+
+def forget_what_was_said(connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime) -> None:
+    """Take out what is shown from the fetch on where the source said the same last; what it says instead of that is kept, as it is."""
+    data = relation(definition.name)
+    values = "".join(f' AND s."{column.name}" IS NOT DISTINCT FROM w."{column.name}"' for column in definition.columns)
+    connection.execute(
+        sa.text(
+            f"WITH heard AS MATERIALIZED (SELECT s.ctid AS place, (s.row_state = 0) = (w.row_state = 0){values} "
+            f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND NOT n.shown AND n.knowledge_time > w.knowledge_time) "
+            f"AS again FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} "
+            f"AND x.knowledge_time <= s.knowledge_time AND {is_word(data, 'x')} ORDER BY x.knowledge_time DESC LIMIT 1) AS w ON true "
+            "WHERE s.shown AND s.clipped AND s.knowledge_time = :fetched_at), "
+            f"gone AS (DELETE FROM {table} AS t USING heard WHERE t.ctid = heard.place AND heard.again) "
+            f"UPDATE {table} AS t SET clipped = false FROM heard WHERE t.ctid = heard.place AND NOT heard.again"
+        ),
+        {"fetched_at": fetched_at},
+    )
+
+
+def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime) -> None:
+    """Of a fetch that is ingested late: what a later one had shown of its periods is known again from that later one.
+
+    The later one is the next of which the store knows that it showed the period: one whose batch has rows of it, or one that brought
+    the bytes of such a batch again.
+    """
+    data = relation(definition.name)
+    columns = [f'"{column.name}"' for column in definition.columns]
+    differs = " OR ".join(["(s.row_state = 0) <> (c.row_state = 0)", *(f"s.{column} IS DISTINCT FROM c.{column}" for column in columns)])
+    listed = "".join(f", {column}" for column in columns)
+    connection.execute(
+        sa.text(
+            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown{listed}) "
+            f"SELECT s.entity_id, s.valid_time, later.seen, c.row_state, {KnowledgeBasis.OBSERVED.code}, c.vintage_date, false, false"
+            f"{''.join(f', c.{column}' for column in columns)} "
+            f"FROM {table} AS s JOIN LATERAL ({_SEEN_LATER.format(data=data)}) AS later ON later.seen IS NOT NULL "
+            f"JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time <= later.seen AND {stands(data, 'x')} "
+            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS c ON c.knowledge_time < s.knowledge_time AND ({differs}) "
+            f"WHERE s.shown AND s.row_state <> {RowState.ANNULLED.code} AND s.knowledge_time <= :fetched_at AND NOT EXISTS ("
+            f"SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time = later.seen)"
+        ),
+        {"fetched_at": fetched_at, "dataset": definition.name},
+    )
+
+
+_SEEN_LATER = (
+    "SELECT min(f.seen) AS seen FROM ("
+    "SELECT d.fetched_at AS seen FROM {data} AS x JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset "
+    "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
+    "UNION ALL SELECT f.fetched_at FROM {data} AS x JOIN crfs.batch AS b ON b.batch_id = x.batch_id "
+    "JOIN crfs.batch_payload AS p ON p.batch_id = x.batch_id AND p.dataset IN ('', :dataset) "
+    "JOIN crfs.fetch AS f ON f.sha256 = p.sha256 AND (b.source IS NULL OR f.source = b.source) "
+    "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
+    # Bytes that came as several streams do not say of which one these rows are.
+    "AND NOT EXISTS (SELECT 1 FROM crfs.fetch AS g WHERE g.sha256 = f.sha256 AND (g.source, g.stream) <> (f.source, f.stream))"
+    ") AS f WHERE f.seen > :fetched_at"
+)
