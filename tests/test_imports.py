@@ -52,6 +52,7 @@ def test_a_heavy_package_that_is_imported_is_seen(package: str) -> None:
         "import crfs",
         "import crfs.risk",
         "from crfs.apps.cli import main; main(['--help'])",
+        "import runpy; sys.argv[1:] = ['--help']; runpy.run_module('crfs', run_name='__main__')",
         "from crfs.apps.cli import main; main(['portfolio', 'risk', '--help'])",
     ],
 )

@@ -86,3 +86,36 @@ def test_broken_json_and_unknown_groups() -> None:
     with pytest.raises(NotFound, match="has banks"):
         FactorModel.from_json(json.dumps(RAW)).direction("retail")
     assert parse_copula(" Gaussian ") is Copula.GAUSSIAN
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"factors": ["us", "\\ud800"], "correlation": [[1, 0], [0, 1]]}', r"factor 2, '\\ud800', has half of a surrogate pair"),
+        ('{"factors": ["a\\u0000"], "correlation": [[1]]}', r"factor 1, 'a\\x00', has a NUL"),
+        ('{"factors": ["a"], "correlation": [[1]], "groups": {"g": {"a": 1}, "\\udfff": {"a": 1}}}', r"group 2, '\\udfff', has half"),
+        ('{"factors": ["a"], "correlation": [[1]], "groups": {"g": {"\\ud800": 1}}}', r"names the factor '\\ud800'"),
+        ('{"factors": ["a"], "correlation": [[1]], "\\ud800": 1}', r"the factor model has '\\ud800'"),
+        ('{"factors": ["a"], "correlation": [[1]], "groups": {"g": {"a": 1e400}}}', "group 'g', factor 'a': the number is not finite"),
+        ('{"factors": ["a"], "correlation": [[1]], "groups": {"g": {"a": NaN}}}', "group 'g', factor 'a': the number is not finite"),
+        (
+            '{"factors": ["a"], "correlation": [[1' + "0" * 400 + "]]}",
+            "correlation, row 1, column 1: the number is not finite, or too large",
+        ),
+        ('{"factors": ["a"], "correlation": [[1' + "0" * 5000 + "]]}", "not JSON"),
+        ("[" * 200_000, "not JSON"),
+        ('{"a":' * 200_000, "not JSON"),
+    ],
+    ids=["half a pair", "NUL", "group", "weight's factor", "key", "1e400", "NaN", "400 digits", "5000 digits", "deep list", "deep object"],
+)
+def test_what_nobody_can_write_down_or_count_with_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message) as caught:
+        FactorModel.from_json(text)
+    str(caught.value).encode()
+
+
+def test_the_content_of_a_model_is_read_as_its_json_is() -> None:
+    content = {**RAW, "factors": tuple(RAW["factors"]), "correlation": np.array(RAW["correlation"]).tolist()}
+    assert FactorModel.from_content(content) == FactorModel.from_json(json.dumps(RAW))
+    with pytest.raises(InvalidInput, match="group 1, 3, has no text"):
+        FactorModel.from_content({**RAW, "groups": {3: {"us": 1.0}}})

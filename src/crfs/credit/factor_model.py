@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, NotFound
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -113,6 +114,11 @@ class FactorModel:
         return _from_json(text)
 
     @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> FactorModel:
+        """The same of what a ``model.json`` holds."""
+        return _from_content(content)
+
+    @classmethod
     def one_factor(cls, *groups: str, factor: str = "economy") -> FactorModel:
         """The model of Vasicek: a single factor that every group follows.
 
@@ -133,14 +139,23 @@ def parse_copula(text: str) -> Copula:
     raise InvalidInput(f"copula {text!r} is not known; use 'gaussian'", argument="copula")
 
 
-def _from_json(text: str | bytes) -> FactorModel:
+def factor_model_content(text: str | bytes, *, where: str = "the factor model") -> dict[str, Any]:
+    """What a ``model.json`` holds, as far as it is JSON and an object; :meth:`FactorModel.from_content` reads it."""
     try:
         raw = json.loads(text)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"the factor model is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{where} is not JSON: {error}") from None
     if not isinstance(raw, dict):
-        raise InvalidInput("the factor model is a JSON object with factors, correlation, groups and copula")
-    unknown = sorted(set(raw) - {"factors", "correlation", "groups", "copula"})
+        raise InvalidInput(f"{where}: a factor model is a JSON object with factors, correlation, groups and copula")
+    return raw
+
+
+def _from_json(text: str | bytes) -> FactorModel:
+    return _from_content(factor_model_content(text))
+
+
+def _from_content(raw: Mapping[str, Any]) -> FactorModel:
+    unknown = sorted(f"{name!r:.80}" for name in set(raw) - {"factors", "correlation", "groups", "copula"})
     if unknown:
         raise InvalidInput(f"the factor model has {', '.join(unknown)}; known are factors, correlation, groups, copula")
     missing = [name for name in ("factors", "correlation") if name not in raw]
@@ -148,31 +163,47 @@ def _from_json(text: str | bytes) -> FactorModel:
         raise InvalidInput(f"the factor model has no {', '.join(missing)}")
     groups = raw.get("groups", {})
     copula = raw.get("copula", Copula.GAUSSIAN.value)
-    if not isinstance(raw["factors"], list) or not all(isinstance(name, str) for name in raw["factors"]):
+    if not isinstance(raw["factors"], list | tuple) or not all(isinstance(name, str) for name in raw["factors"]):
         raise InvalidInput("factors is a list of names")
     if not isinstance(copula, str):
         raise InvalidInput("copula is a text such as 'gaussian'")
-    if not isinstance(groups, dict) or not all(isinstance(weights, dict) for weights in groups.values()):
+    if not isinstance(groups, Mapping) or not all(isinstance(weights, Mapping) for weights in groups.values()):
         raise InvalidInput("groups is an object of objects: {group: {factor: weight}}")
+    for number, factor in enumerate(raw["factors"], 1):
+        _check_name(factor, f"factor {number}")
+    for number, name in enumerate(groups, 1):
+        _check_name(name, f"group {number}")
     return FactorModel(
         factors=tuple(raw["factors"]),
         correlation=_numbers(raw["correlation"]),
         groups={
-            name: {factor: _number(weight, f"group {name!r}, factor {factor!r}") for factor, weight in w.items()}
-            for name, w in groups.items()
+            name: {factor: _number(weight, f"group {name!r:.80}, factor {factor!r:.80}") for factor, weight in sorted(w.items(), key=str)}
+            for name, w in sorted(groups.items())
         },
         copula=parse_copula(copula),
     )
 
 
+def _check_name(name: object, place: str) -> None:
+    fault = text_fault(name) if isinstance(name, str) else "no text"
+    if fault is not None:
+        raise InvalidInput(f"{place}, {name!r:.80}, has {fault}; give it a name that can be written")
+
+
 def _number(value: object, place: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidInput(f"{place}: {value!r} is not a number")
-    return float(value)
+        raise InvalidInput(f"{place}: {value!r:.80} is not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidInput(f"{place}: the number is not finite, or too large")
+    return number
 
 
 def _numbers(rows: object) -> tuple[tuple[float, ...], ...]:
-    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+    if not isinstance(rows, list | tuple) or not all(isinstance(row, list | tuple) for row in rows):
         raise InvalidInput("correlation is a list of rows of numbers")
     return tuple(
         tuple(_number(value, f"correlation, row {i + 1}, column {j + 1}") for j, value in enumerate(row)) for i, row in enumerate(rows)

@@ -56,7 +56,18 @@ def validate_portfolio(
     _check_directions(table, typed, factor_model, faults)
     _check_obligors_agree(typed, faults)
     _check_one_currency(typed, faults)
+    require_exposure(typed)
     return Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
+
+
+def require_exposure(typed: pl.DataFrame) -> None:
+    """Refuse a book whose exposures are all known and sum to zero: there is nothing to lose, and nothing to measure.
+
+    >>> require_exposure(pl.DataFrame({"ead": [0.0, None]}))
+    """
+    if "ead" in typed.columns and not typed["ead"].null_count() and not typed["ead"].sum() > 0.0:
+        detail = "the book's exposures sum to zero; there is nothing to lose, and no concentration to speak of"
+        raise InvalidInput(detail, problems=(Problem(row=None, column="ead", reason=Reason.OUT_OF_RANGE.value, detail=detail),))
 
 
 def column_of(typed: pl.DataFrame, name: str) -> pl.Series:

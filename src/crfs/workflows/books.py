@@ -169,12 +169,14 @@ def check_name(name: str) -> None:
 
 
 def check_cells(book: pl.DataFrame) -> None:
-    """Refuse a book with a wrong cell: types, ranges, facilities that are there twice, columns that nobody knows."""
+    """Refuse a book with a wrong cell: types, ranges, facilities that are there twice, columns that nobody knows; and one without exposure."""
     from crfs.credit.schemas import PORTFOLIO
     from crfs.quality.checks import Checked, check_columns
+    from crfs.quality.portfolio import require_exposure
 
     typed, faults = check_columns(book, PORTFOLIO, allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
     Checked(accepted=typed.filter(~faults.bad), rejected=faults.table()).require_all("the book")
+    require_exposure(typed)
 
 
 def land_book(session: Session, body: bytes, file: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def show_dataset(session: Session, name: str) -> dict[str, Any]:
     }
 
 
-def export_dataset(session: Session, name: str, out: Path, *, recorded_as_of: str | None = None) -> dict[str, Any]:
+def export_dataset(session: Session, name: str, out: Path, *, recorded_as_of: str | date | int | None = None) -> dict[str, Any]:
     """Write all rows of a dataset, every revision with its clocks and the provider's vintage date, as Parquet into a folder.
 
     Their definition and hash stand beside, in a manifest. A dataset whose rights forbid it is :class:`~crfs.errors.Forbidden`; where

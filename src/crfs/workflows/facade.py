@@ -188,7 +188,7 @@ class Datasets:
 
         return show_dataset(self._session, name)
 
-    def export(self, name: str, *, out: Path | str, recorded_as_of: str | None = None) -> dict[str, Any]:
+    def export(self, name: str, *, out: Path | str, recorded_as_of: str | date | int | None = None) -> dict[str, Any]:
         """Write all rows of a dataset into a folder, as Parquet with a manifest."""
         from crfs.workflows.datasets import export_dataset
 
@@ -207,9 +207,9 @@ class Features:
         *,
         spine: Path | str,
         out: Path | str,
-        as_of: str | None = None,
-        vintage: str | None = None,
-        recorded_as_of: str | None = None,
+        as_of: str | date | None = None,
+        vintage: str | date | None = None,
+        recorded_as_of: str | date | int | None = None,
         strict: bool = True,
         progress: Progress = no_progress,
     ) -> dict[str, Any]:

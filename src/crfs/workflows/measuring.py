@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -106,6 +105,7 @@ def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[
 
 def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The content of a factor model: a mapping as it is, a file, or the name of one that ships with crfs."""
+    from crfs.credit.factor_model import factor_model_content
     from crfs.workflows.packaged import packaged_factor_model
 
     if isinstance(given, Mapping):
@@ -118,14 +118,9 @@ def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[s
             raise NotFound(f"there is no file {given}; a factor model is a model.json, or the name of one that ships with crfs")
         return packaged_factor_model(str(given))
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        return factor_model_content(file.read_bytes(), where=str(file))
     except OSError as error:
         raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
-    except ValueError as error:
-        raise InvalidInput(f"{file} is not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise InvalidInput(f"{file}: a factor model is a JSON object with factors, correlation, groups and copula")
-    return content
 
 
 def _spread(typed: pl.DataFrame, name: str, top: int) -> dict[str, Any]:

@@ -221,7 +221,7 @@ def recorded_state(recorded_as_of: str | date | int | None) -> datetime | int | 
     """What a question's ``recorded_as_of`` names: an instant, or a batch where it is a whole number."""
     if recorded_as_of is None or isinstance(recorded_as_of, int):
         return recorded_as_of
-    if isinstance(recorded_as_of, str) and recorded_as_of.isdecimal() and len(recorded_as_of) < 8:
+    if isinstance(recorded_as_of, str) and recorded_as_of.isascii() and recorded_as_of.isdecimal() and len(recorded_as_of) < 8:
         return int(recorded_as_of)
     return parse_question(recorded_as_of, what="recorded_as_of")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from crfs.credit.schemas import Reason
+from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, Problem, naming
 from crfs.workflows.books import build_book, find_book
 from crfs.workflows.filling import FILLED, fill_and_check
@@ -39,7 +40,7 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
     reader = session.reader(batch_id)
     progress("building the book", 0, 3)
     book = build_book(session, reader, specification["book"])
-    factor_model = FactorModel.from_json(canonical_json(specification["factor_model"]))
+    factor_model = FactorModel.from_content(specification["factor_model"])
     progress("filling and checking the book", 1, 3)
     checked, filler = fill_and_check(
         session,
@@ -95,7 +96,6 @@ def measure_portfolio(
     run's id and both clocks.
     """
     from crfs.credit.factor_model import FactorModel
-    from crfs.models.canonical import canonical_json
 
     batch_id = session.pin(recorded_as_of).batch_id
     references = fillers(session, models, batch_id=batch_id)
@@ -109,7 +109,7 @@ def measure_portfolio(
             session,
             book,
             named.table(),
-            FactorModel.from_json(canonical_json(dict(factor_model))),
+            FactorModel.from_content(factor_model),
             references,
             batch_id=batch_id,
             as_of=as_of,
@@ -134,9 +134,10 @@ def check_question(options: Mapping[str, Any], label: str | None) -> None:
     from crfs.credit.factor_model import FactorModel
     from crfs.risk.portfolio import portfolio_risk
 
-    if label is not None and "\0" in label:
-        problem = Problem(row=None, column="label", reason=Reason.WRONG_TYPE.value, detail="a label has no NUL character")
-        raise InvalidInput("the label has a NUL character", problems=(problem,))
+    fault = None if label is None else text_fault(label)
+    if fault is not None:
+        problem = Problem(row=None, column="label", reason=Reason.WRONG_TYPE.value, detail=f"the label has {fault}")
+        raise InvalidInput(problem.detail, problems=(problem,))
     one_name = pl.DataFrame(
         {"facility_id": ["F"], "obligor_id": ["O"], "ead": [1.0], "lgd": [1.0], "pd_12m": [0.5], "r2": [0.1], "group": ["all"]}
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from crfs.credit.schemas import Reason
+from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, Problem, naming
 from crfs.workflows.books import Book
 from crfs.workflows.jobs import JobContext
@@ -100,34 +101,31 @@ def submit_replay(session: Session, run_id: str, *, recorded_as_of: str | None =
 def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows of a book as the bytes of a CSV file, so that they can be landed; the columns are those of all rows, in the order they come.
 
-    A cell that is no number and no text is :class:`InvalidInput`.
+    A cell that is no number and no text, and a column whose name cannot be written, are :class:`InvalidInput`.
 
     >>> rows_as_csv([{"facility_id": "F1", "ead": 100.0}, {"facility_id": "F2", "lgd": None}])
     b'facility_id,ead,lgd\\r\\nF1,100.0,\\r\\nF2,,\\r\\n'
     """
-    problems = tuple(
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    problems = [
+        Problem(row=None, column=name, reason=Reason.BROKEN_ENCODING.value, detail=f"the name of the column, {name!r:.80}, has {fault}")
+        for name in columns
+        if (fault := text_fault(name)) is not None
+    ]
+    problems += [
         Problem(row=number, column=column, reason=Reason.WRONG_TYPE.value, detail=f"a cell is a number, a text or null, not {cell!r:.80}")
         for number, row in enumerate(rows, 1)
         for column, cell in row.items()
-        if not isinstance(cell, str | int | float | None) or isinstance(cell, bool) or (isinstance(cell, str) and not _is_text(cell))
-    )
+        if not isinstance(cell, str | int | float | None) or isinstance(cell, bool) or (isinstance(cell, str) and text_fault(cell))
+    ]
     if problems:
-        raise InvalidInput(f"the rows have {len(problems)} cells that are no number and no text: {problems[0]}", problems=problems)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+        detail = f"the rows have {len(problems)} names or cells that are no number and no text; first: {problems[0].detail}"
+        raise InvalidInput(detail, problems=tuple(problems))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-def _is_text(cell: str) -> bool:
-    """Whether a text can be written down: JSON lets halves of surrogate pairs through."""
-    try:
-        cell.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _check(
@@ -140,14 +138,13 @@ def _check(
     as_of: str | None,
 ) -> None:
     from crfs.credit.factor_model import FactorModel
-    from crfs.models.canonical import canonical_json
     from crfs.workflows.books import build_book
     from crfs.workflows.portfolio_risk import DEFAULTS, check_book, check_question
     from crfs.workflows.spines import require
 
     require(request.options, "options", (), (*DEFAULTS, "default_ccf"))
     with naming("factor_model"):
-        factor_model = FactorModel.from_json(canonical_json(dict(request.factor_model)))
+        factor_model = FactorModel.from_content(request.factor_model)
     check_question(request.options, request.label)
     table = book.table() if isinstance(book, Book) else build_book(session, session.reader(batch_id), book)
     default_ccf = request.options.get("default_ccf")

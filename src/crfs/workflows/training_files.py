@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ def build_from_file(
     spine: Path,
     out: Path,
     *,
-    as_of: str | None = None,
-    vintage: str | None = None,
-    recorded_as_of: str | None = None,
+    as_of: str | date | None = None,
+    vintage: str | date | None = None,
+    recorded_as_of: str | date | int | None = None,
     strict: bool = True,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
@@ -40,11 +41,11 @@ def build_from_file(
         out,
         as_of=_instant(as_of, "as_of"),
         vintage=_instant(vintage, "vintage"),
-        recorded_as_of=_instant(recorded_as_of, "recorded_as_of"),
+        recorded_as_of=recorded_as_of,
         strict=strict,
         progress=progress,
     )
 
 
-def _instant(text: str | None, what: str) -> str | None:
+def _instant(text: str | date | None, what: str) -> str | None:
     return None if text is None else parse_question(text, what=what).isoformat()

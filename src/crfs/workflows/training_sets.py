@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def build_features(
     *,
     as_of: str | None = None,
     vintage: str | None = None,
-    recorded_as_of: str | None = None,
+    recorded_as_of: str | date | int | None = None,
     strict: bool = True,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def build_features(
         body = spine_file.read_bytes()
     except OSError as error:
         raise InvalidInput(f"cannot read the spine {spine_file}: {error.strerror}") from None
+    pin = recorded_state(recorded_as_of)
     file_format = "parquet" if spine_file.suffix == ".parquet" else "csv"
     read_spine(body, file_format=file_format)
     now = session.clock.now()
@@ -97,7 +99,6 @@ def build_features(
         specification["as_of"] = as_of
     if vintage:
         specification["vintage"] = vintage
-    pin = recorded_state(recorded_as_of)
     run, computation = execute(session, RunKind.TRAINING_SET, specification, recorded_as_of=pin, progress=progress)
     manifest = {
         **computation.facts["manifest"],

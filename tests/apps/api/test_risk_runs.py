@@ -298,9 +298,43 @@ def test_a_question_that_is_refused_keeps_nothing_of_its_book(session: Session, 
     assert counted() == before
 
 
-def test_half_of_a_pair_is_no_text(client: Client) -> None:
-    rows = [{"facility_id": "F", "obligor_id": "\ud800", "ead": 1, "lgd": 0.4, "pd_12m": 0.02, "r2": 0.2, "group": "all"}]
-    model = {"factors": ["f"], "correlation": [[1.0]], "groups": {"all": {"f": 1.0}}}
-    body = json.dumps({"rows": rows, "factor_model": model})
-    answer = client.post("/v1/risk-runs", content=body, headers={"content-type": "application/json"})
-    assert answer.status_code == 422
+MODEL = '{"factors": ["f"], "correlation": [[1]], "groups": {"all": {"f": 1}}}'
+ROW = '{"facility_id": "F", "obligor_id": "O", "ead": 1, "lgd": 0.4, "pd_12m": 0.02, "r2": 0.2, "group": "all"}'
+
+
+def in_rows(row: str) -> str:
+    return f'{{"rows": [{row}]}}'
+
+
+@pytest.mark.parametrize(
+    ("book", "model", "place"),
+    [
+        (in_rows(ROW.replace('"O"', '"\\ud800"')), MODEL, "/rows/0/obligor_id"),
+        (in_rows(ROW.replace('"O"', '"a\\u0000b"')), MODEL, "/rows/0/obligor_id"),
+        (in_rows(ROW.replace("}", ', "\\ud800": 1}')), MODEL, "/columns/\ud800"),
+        (in_rows(ROW.replace("}", ', "a\\u0000": 1}')), MODEL, "/columns/a\0"),
+        (in_rows(ROW.replace('"ead": 1', '"ead": 1' + "0" * 400)), MODEL, "/rows/0/ead"),
+        (in_rows(ROW.replace('"ead": 1', '"ead": 0')), MODEL, "/columns/ead"),
+        ('{"csv": "facility_id,\\ud800\\nF,1\\n"}', MODEL, ""),
+        ('{"csv": "facility_id,ead\\nF,\\ud800\\n"}', MODEL, "/rows/0/ead"),
+        (in_rows(ROW), MODEL.replace('"f"', '"\\ud800"'), "/body/factor_model"),
+        (in_rows(ROW), MODEL.replace('"f"', '"f\\u0000"'), "/body/factor_model"),
+        (in_rows(ROW), MODEL.replace("}}", ', "\\ud800": 2}}'), "/body/factor_model"),
+        (in_rows(ROW), MODEL.replace(": 1}", ": 1e400}"), "/body/factor_model"),
+        (in_rows(ROW), MODEL.replace(": 1}", ": NaN}"), "/body/factor_model"),
+        (in_rows(ROW), MODEL.replace("[[1]]", "[[1" + "0" * 400 + "]]"), "/body/factor_model"),
+        (in_rows(ROW), MODEL.replace("}}}", '}}, "\\ud800": 1}'), "/body/factor_model"),
+        (in_rows(ROW), '{"factors": ' + "[" * 200_000, "/body"),
+    ],
+)
+def test_what_nobody_can_write_down_or_count_with_is_a_problem_with_its_place_and_nothing_is_kept(
+    client: Client, session: Session, book: str, model: str, place: str
+) -> None:
+    before = held(session)
+    body = f'{{"book": {book}, "factor_model": {model}, "max_scenarios": 4000, "models": []}}'
+    found = client.problem("POST", "/v1/risk-runs", 422, content=body.encode(), headers={"Content-Type": "application/json"})
+    assert place in [error["pointer"] for error in found["errors"]], found
+    if model == MODEL and "rows" in book:
+        other = client.problem("PUT", "/v1/portfolios/odd", 422, content=book.encode(), headers={"Content-Type": "application/json"})
+        assert place in [error["pointer"] for error in other["errors"]], other
+    assert held(session) == before

@@ -25,6 +25,7 @@ BAD = {
     "wrong column": ([HEADER.replace("lgd", "lgd_percent"), GOOD], (None, "lgd_percent", "unknown_column")),
     "broken row": ([HEADER, GOOD, "F2,B,100"], (2, None, "broken_row")),
     "broken encoding": ([HEADER, GOOD, "F2,\udcff,100,0.4,0.02,0.2,all,x"], (2, "obligor_id", "broken_encoding")),
+    "no exposure": ([HEADER, "F1,A,0,0.4,0.02,0.2,all,x"], (None, "ead", "out_of_range")),
     "empty": ([""], (None, None, "empty")),
 }
 WHEN_MEASURED = {"unknown group", "blank PD and no model"}
@@ -76,3 +77,28 @@ def test_a_book_that_is_not_there_is_the_callers_mistake(within: Crfs, history: 
     assert history
     done = within("portfolio", "risk", "no-such-book", "--json")
     assert (done.code, done.json["error"]["type"]) == (1, "NotFound")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"factors": ["\\ud800"], "correlation": [[1]], "groups": {"all": {"\\ud800": 1}}}', "factor 1"),
+        ('{"factors": ["a\\u0000"], "correlation": [[1]], "groups": {"all": {"a\\u0000": 1}}}', "factor 1"),
+        ('{"factors": ["a"], "correlation": [[1]], "groups": {"all": {"a": 1e400}}}', "group 'all', factor 'a'"),
+        ('{"factors": ["a"], "correlation": [[1]], "groups": {"all": {"a": 1' + "0" * 400 + "}}}", "group 'all', factor 'a'"),
+        ("[" * 200_000, "is not JSON"),
+        ('{"factors": ["\udcff"]}', "is not JSON"),
+    ],
+    ids=["half a pair", "NUL", "1e400", "400 digits", "deep", "no UTF-8"],
+)
+def test_a_factor_model_that_nobody_can_write_down_or_count_with_is_the_callers_mistake(
+    within: Crfs, history: dict[str, Any], tier: DataTier, tmp_path: Path, text: str, words: str
+) -> None:
+    assert history
+    book, model = tmp_path / "book.csv", tmp_path / "model.json"
+    book.write_text("\n".join([HEADER, GOOD]) + "\n")
+    model.write_bytes(os.fsencode(text))
+    before = kept(tier)
+    done = within("portfolio", "risk", book, "--factor-model", model, "--json")
+    assert (done.code, words in done.json["error"]["message"]) == (1, True), done.out
+    assert kept(tier) == before

@@ -136,6 +136,11 @@ def test_another_state_of_the_store_is_told_apart_from_a_mismatch(within: Crfs, 
     specification.write_text('[[factor]]\nmnemonic = "my.growth"\n')
     built = within("features", "build", specification, "--spine", spine, "--out", out, "--json")
     assert out.read_text().splitlines()[1:] == ["A,2020-02-28,1.5", "B,2020-03-31,1.7"]
+    earlier = within(
+        "features", "build", specification, "--spine", spine, "--out", tmp_path / "earlier.csv", "--recorded-as-of", later[0] - 1
+    )
+    assert earlier.code == 0, earlier.err
+    assert (tmp_path / "earlier.csv").read_text().splitlines()[1:] == ["A,2020-02-28,1.5", "B,2020-03-31,1.5"]
     other = within("replay", built.json["run_id"], "--recorded-as-of", then, "--json")
     assert (other.code, other.json["verdict"]) == (0, "OTHER STATE")
     assert other.json["moved"] == [{"dataset": "grows", "new_batches": [], "gone_batches": later}]

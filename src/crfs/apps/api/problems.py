@@ -135,7 +135,7 @@ def document(
 def answer(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """The response for a problem details object."""
     return Response(
-        json.dumps(body, ensure_ascii=False).encode(),
+        json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"),  # halves of pairs stay what JSON calls them: \\ud800
         status_code=int(body["status"]),
         media_type=MEDIA_TYPE,
         headers={"Cache-Control": "no-store", **(headers or {})},

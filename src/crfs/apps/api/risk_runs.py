@@ -262,7 +262,7 @@ def _book(book: Mapping[str, Any]) -> bytes:
     from crfs.workflows.risk_jobs import rows_as_csv
 
     if set(book) == {"csv"} and isinstance(book["csv"], str):
-        return book["csv"].encode()
+        return book["csv"].encode("utf-8", "surrogatepass")  # half of a pair is no UTF-8 then, and its place is told with the others
     if set(book) == {"rows"}:
         return rows_as_csv(rows_of(dict(book), within="book."))
     raise InvalidInput('book is {"csv": "facility_id,…"} or {"rows": [{"facility_id": …}, …]}', argument="book")
