@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.bitemporal import as_of, change_points, rows_that_count
+from crfs.bitemporal.resolve import without_repeated_bounds
 from crfs.errors import InvalidInput
 from tests.bitemporal.asking import ask, table_of, told
 from tests.bitemporal.histories import (
@@ -200,3 +201,24 @@ def test_an_instant_is_the_same_in_any_zone_and_a_day_is_no_instant() -> None:
             as_of(table, as_of=wrong)  # type: ignore[arg-type]  # a day is what is refused
         with pytest.raises(InvalidInput, match="recorded_as_of"):
             as_of(table, recorded_as_of=wrong)  # type: ignore[arg-type]  # a day is what is refused
+
+
+def test_without_repeated_bounds_every_answer_has_its_value_known_no_later(histories: dict[str, History], seed: int) -> None:
+    chance = random.Random(seed + 5)
+    names = list(histories)[:400]
+    table = table_of({name: histories[name] for name in names})
+    table = table.with_columns(
+        value=pl.col("value") % 2, knowledge_basis=pl.Series([chance.choice(["backfilled", "observed"]) for _ in range(table.height)])
+    )
+    fewer = 0
+    for missing_is_answer in (False, True):
+        counted = rows_that_count(table, missing_is_answer=missing_is_answer)
+        settled = without_repeated_bounds(counted)
+        fewer += counted.height - settled.height
+        for moment in chance.choices(VALID_TIMES, k=4):
+            known, shown = (
+                as_of(rows, as_of=moment + timedelta(days=60), missing_is_answer=missing_is_answer) for rows in (counted, settled)
+            )
+            assert known.select("entity", "valid_time", "value").equals(shown.select("entity", "valid_time", "value"))
+            assert (shown["knowledge_time"] <= known["knowledge_time"]).all()
+    assert fewer > 20

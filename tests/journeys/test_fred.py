@@ -14,6 +14,7 @@ import pytest
 
 from crfs.bitemporal import as_of
 from crfs.sources.core import Query
+from crfs.workflows.factors import factor_history, factor_vintages, show_factor
 from crfs.workflows.ingestion import IngestReport, ingest
 from crfs.workflows.session import Session, open_session
 from crfs.workflows.verification import verify
@@ -118,6 +119,32 @@ def test_windows_that_never_show_the_whole_give_the_same_answers_in_either_order
         with open_session(new_store()) as session:
             replayed(session, tmp_path / order)
             check_answers(stored(session), drawn)
+
+
+def test_once_the_whole_history_is_there_values_are_shown_as_known_from_their_own_vintage(
+    new_store: Callable[[], str], tmp_path: Path, seed: int
+) -> None:
+    """Whatever was asked before it: a window, one day, the keyless table."""
+    archive, factor = Archive(vintages=random_archive(seed).vintages, series="UMCSENT"), "us.consumer_sentiment"
+    days = sorted(archive.vintages)
+    write_graph(tmp_path / "graph", "a", archive, captured=CAPTURED)
+    write_window(tmp_path / "day", "a", archive, captured=CAPTURED, start=days[-1] + 40 * DAY, end=days[-1] + 40 * DAY)
+    write_window(tmp_path / "window", "a", archive, captured=CAPTURED, start=days[2] + DAY, end=days[-2])
+    write_window(tmp_path / "whole", "a", archive, captured=CAPTURED)
+    told = {}
+    for order in (("whole",), ("graph", "day", "window", "whole")):
+        with open_session(new_store()) as session:
+            replayed(session, tmp_path / order[0])
+            first = factor_history(session, factor).table
+            for folder in order[1:]:
+                replayed(session, tmp_path / folder)
+            known = factor_history(session, factor).table.drop("knowledge_basis")
+            told[order] = known, show_factor(session, factor)["stored"]["revisions"], factor_vintages(session, factor).table
+    (shown, revised, listed), (other, also_revised, also_listed) = told.values()
+    assert set(first.select("knowledge_time", "knowledge_basis").rows()) == {(CAPTURED, "backfilled")}
+    assert shown["value"].null_count() < shown.height
+    assert other.equals(shown)
+    assert (also_revised, also_listed.equals(listed)) == (revised, True)
 
 
 def test_a_value_that_the_keyless_table_no_longer_has_is_withdrawn(session: Session, tmp_path: Path) -> None:

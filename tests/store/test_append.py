@@ -333,3 +333,14 @@ def test_a_payload_that_is_parsed_again_and_says_the_same_leaves_a_correction_al
     receipt = write(database, definition, rows([1.0, 5.5], valid=[0, 1]), BatchKind.REPARSE, payloads=[sha])
     assert receipt.appended == {definition.name: 1}
     assert stored(database, definition)[-1] == (5.5,)
+
+
+def test_a_payload_that_is_parsed_again_says_how_its_own_upper_bounds_are_known_and_nothing_of_others(database: Database) -> None:
+    definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
+    own, other = landed(database, b"its own"), landed(database, b"of another")
+    write(database, definition, rows([1.0], known=10), payloads=[other])
+    write(database, definition, rows([2.0], known=12, clipped=True), payloads=[own])
+    again = rows([1.0, 2.0], known=[10, 12], clipped=True).with_columns(knowledge_basis=pl.lit("backfilled"))
+    assert write(database, definition, again, BatchKind.REPARSE, payloads=[own]).appended == {definition.name: 1}
+    assert stored(database, definition, columns="value, knowledge_basis")[-1] == (2.0, 3)
+    assert write(database, definition, again, BatchKind.REPARSE, payloads=[own]).batch_id is None

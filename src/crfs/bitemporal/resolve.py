@@ -10,7 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
-from crfs.bitemporal.rows import RowState, not_after, value_columns
+from crfs.bitemporal.rows import KnowledgeBasis, RowState, not_after, value_columns
 from crfs.bitemporal.tenor import Tenor
 from crfs.errors import InvalidInput
 
@@ -44,6 +44,28 @@ def rows_that_count(table: pl.DataFrame, *, missing_is_answer: bool = False) -> 
         return counted
     is_value = pl.col("row_state").cast(pl.String) == RowState.VALUE.value
     return counted.with_columns(pl.when(is_value).then(pl.col(name)).alias(name) for name in values)
+
+
+def without_repeated_bounds(counted: pl.DataFrame) -> pl.DataFrame:
+    """The rows that count, without the upper bounds that an earlier row has shown to be no news.
+
+    A row of basis ``backfilled`` was known at some earlier moment that its answer does not tell. Where the row of the same (entity,
+    valid_time) that was known just before it says the same, that one tells the moment. No answer changes its value by this, only the
+    knowledge time that is shown with it.
+
+    >>> from datetime import UTC
+    >>> day = lambda d: datetime(2020, 1, d, tzinfo=UTC)
+    >>> gdp = pl.DataFrame({"entity": "GDP", "valid_time": [day(1)] * 2, "knowledge_time": [day(5), day(9)], "batch_id": [2, 1],
+    ...                     "row_state": "value", "knowledge_basis": ["observed", "backfilled"], "value": [1.0, 1.0]})
+    >>> without_repeated_bounds(gdp)["knowledge_time"].dt.day().to_list()
+    [5]
+    """
+    ordered = counted.sort(_KEY)
+    period = ["entity", "valid_time"]
+    said = [(pl.col("row_state").cast(pl.String) == RowState.VALUE.value), *(pl.col(name) for name in value_columns(ordered))]
+    repeats = pl.all_horizontal(one.eq_missing(one.shift(1).over(period)) for one in said) & (pl.int_range(pl.len()).over(period) > 0)
+    bound = pl.col("knowledge_basis").cast(pl.String) == KnowledgeBasis.BACKFILLED.value
+    return ordered.filter(~(bound & repeats))
 
 
 def as_of(

@@ -53,7 +53,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
     if kind is BatchKind.ANNUL:
         _check_that_they_are_there(connection, definition, table)
     _settle_by_key(connection, definition, table, kind, since=since)
-    _settle_clipped(connection, definition, table)
+    _settle_clipped(connection, definition, table, how)
     if shown_at is not None and kind is BatchKind.INGEST:
         keep_what_was_seen_later(connection, definition, table, fetched_at=shown_at)
     if vintaged:
@@ -108,19 +108,30 @@ def _check_that_they_are_there(connection: sa.Connection, definition: DatasetDef
         raise InvalidInput(f"dataset {definition.name}: {absent} of the rows to annul are not in the store")
 
 
-def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
-    """Take out the clipped rows that say what was known before, or what the source had said instead of what was corrected there."""
+def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
+    """Take out the clipped rows that say what was known before, or what the source had said instead of what was corrected there.
+
+    A payload that is parsed again may say more of the rows that it gave itself: those stay.
+    """
     data = relation(definition.name)
 
     def same_as(row: str) -> str:
         values = "".join(f' AND s."{column.name}" IS NOT DISTINCT FROM {row}."{column.name}"' for column in definition.columns)
         return f"(s.row_state = 0) = ({row}.row_state = 0){values}"
 
-    connection.exec_driver_sql(
-        f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
-        f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} "
-        f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {same_as('d')} OR EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 'd')} "
-        f"AND {same_as('w')} AND {is_word(data, 'w')}) WHERE s.clipped) AS k WHERE gone.ctid = k.ctid"
+    own = (
+        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({BATCHES_OF_PAYLOAD}))"
+        if how.kind is BatchKind.REPARSE
+        else ""
+    )
+    connection.execute(
+        sa.text(
+            f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
+            f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} "
+            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {same_as('d')} OR EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 'd')} "
+            f"AND {same_as('w')} AND {is_word(data, 'w')}) WHERE s.clipped{own}) AS k WHERE gone.ctid = k.ctid"
+        ),
+        {"payloads": list(how.payloads), "dataset": definition.name},
     )
 
 

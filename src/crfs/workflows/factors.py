@@ -105,18 +105,17 @@ def show_factor(session: Session, mnemonic: str) -> dict[str, Any]:
     """A factor's definition, that of its dataset, and what the store has of it."""
     import polars as pl
 
-    from crfs.bitemporal.resolve import rows_that_count
+    from crfs.bitemporal.resolve import rows_that_count, without_repeated_bounds
     from crfs.credit.definitions import digest, to_dict
 
     pin = session.pin()
     catalogue = session.catalogue(pin.batch_id)
     factor = catalogue.factor(mnemonic)
     dataset = catalogue.dataset(factor.dataset)
-    rows = rows_that_count(
-        session.reader(pin.batch_id).rows(
-            factor.dataset, columns=[factor.column], entities=None if factor.entity is None else [factor.entity]
-        )
+    stored = session.reader(pin.batch_id).rows(
+        factor.dataset, columns=[factor.column], entities=None if factor.entity is None else [factor.entity]
     )
+    rows = without_repeated_bounds(rows_that_count(stored))
     answered = rows.filter(pl.col(factor.column).is_not_null())
     newest = answered["batch_id"].unique().sort(descending=True).head(20).to_list()
     stale = staleness(session, dataset, entity=factor.entity, batches=newest, at=session.clock.now()) if newest else None

@@ -63,6 +63,7 @@ def observations(
     import polars as pl
 
     from crfs.bitemporal.resolve import as_of as known_at
+    from crfs.bitemporal.resolve import rows_that_count, without_repeated_bounds
     from crfs.credit.definitions import Scope
 
     pin, factor, dataset = _asked(session, mnemonic, recorded_as_of)
@@ -72,7 +73,8 @@ def observations(
     rows = session.reader(pin.batch_id).rows(
         factor.dataset, columns=[factor.column], entities=None if name is None else [name], known_by=moment
     )
-    known = known_at(_within(rows, start, end), as_of=moment, missing_is_answer=factor.missing_is_answer)
+    counted = without_repeated_bounds(rows_that_count(_within(rows, start, end), missing_is_answer=factor.missing_is_answer))
+    known = known_at(counted, as_of=moment, missing_is_answer=factor.missing_is_answer)
     value = factor.value_of(pl.col(factor.column))
     column = dataset.column(factor.column)
     newest = known["batch_id"].unique().sort(descending=True).head(20).to_list()

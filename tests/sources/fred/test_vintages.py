@@ -104,6 +104,7 @@ def test_a_windows_edges_are_no_events(seed: int, first: int, later: int, length
     for day in [start, end, *(day for day in days_around(archive) if start <= day <= end)]:
         assert seen(table, day) == archive.at(day), day
     # A "." may follow a withdrawal before the window, which the window does not show: those are settled against the history.
+    assert set(table.filter("clipped")["knowledge_basis"]) <= {"backfilled"}, "the window does not tell since when"
     exact = table.filter(~pl.col("clipped") & (pl.col("row_state") != "missing"))
     assert exact.join(whole, on=["valid_time", "knowledge_time", "row_state"], how="semi").height == exact.height
     assert_frame_equal(settle_clipped(pl.concat([whole, table])), whole)

@@ -96,7 +96,7 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
             knowledge_time=pl.when(pl.lit(released) > fetched).then(fetched).otherwise(pl.lit(released)),
             entity=pl.lit(series),
             valid_time=day_instant("date"),
-            knowledge_basis=pl.when("backfilled").then(pl.lit("backfilled")).otherwise(pl.lit("observed")).cast(KNOWLEDGE_BASIS),
+            knowledge_basis=_basis(pl.col("backfilled") | pl.col("clipped")),
             vintage_date=pl.col("vintage"),
             row_state=pl.col("state"),
         ),
@@ -109,6 +109,11 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
         rejected=pl.concat([rejected_table(rejections), rejected, refused]).sort("row", maintain_order=True),
         complete_history=whole,
     )
+
+
+def _basis(earlier: pl.Expr) -> pl.Expr:
+    """How a knowledge time is known: ``backfilled`` where the value was known ``earlier``, at a moment that the answer does not tell."""
+    return pl.when(earlier).then(pl.lit("backfilled")).otherwise(pl.lit("observed")).cast(KNOWLEDGE_BASIS)
 
 
 def _archive_start(periods: pl.DataFrame, fields: Mapping[str, object], start: date, offset: int) -> date | None:
@@ -238,6 +243,8 @@ def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         row_state=pl.when("none").then(pl.lit("missing")).otherwise(pl.lit("value")),
     )
     good = known_by_entity(good, dataset, catalogue, payload.fetched_at)
+    # The archive knows since when; this table does not say it.
+    good = good.with_columns(knowledge_basis=pl.when("clipped").then(_basis(pl.col("clipped"))).otherwise("knowledge_basis"))
     accepted, refused = accept(good, dataset, catalogue)
     return Parsed(
         tables={DATASET: accepted} if accepted.height else {},

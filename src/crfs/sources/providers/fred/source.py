@@ -47,7 +47,7 @@ class Fred:
     max_rows: int = MAX_ROWS
     max_dates: int = MAX_DATES
     name: str = "fred"
-    parser_version: str = "2"
+    parser_version: str = "3"
     hosts: tuple[str, ...] = ("api.stlouisfed.org", "fred.stlouisfed.org", "www.stlouisfed.org")
     provider: Provider = _PROVIDER
 
