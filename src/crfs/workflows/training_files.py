@@ -40,7 +40,7 @@ def build_from_file(
         out,
         as_of=_instant(as_of, "as_of"),
         vintage=_instant(vintage, "vintage"),
-        recorded_as_of=_instant(recorded_as_of, "recorded_as_of"),
+        recorded_as_of=recorded_as_of,
         strict=strict,
         progress=progress,
     )
