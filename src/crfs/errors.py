@@ -11,6 +11,8 @@
     │   └── QuotaExhausted   nothing more until its quota starts anew: ``until`` says when
     ├── Forbidden            the provider's terms do not let it leave the store: look at it here, or ask the provider for the right
     ├── Conflict             the write would rewrite history: say that it is a correction, with a reason
+    │   ├── StoredInPart     some answers would, and are not stored; the others are
+    │   └── DoneElsewhere    a job is another worker's, or is done: there is nothing to do here
     ├── Quarantined          an answer looks wrong as a whole and is held back: look at it, release it with a reason, or mend the parser
     ├── ServiceUnavailable   a server of ours is not there, full or of another version: the text says what to do
     └── VerificationFailed   bytes or numbers are not what was recorded: do not trust them
@@ -94,6 +96,14 @@ class Forbidden(CrfsError):
 
 class Conflict(CrfsError):
     """An ingest would give another value for a key that already has one; write it as a correction with a reason."""
+
+
+class StoredInPart(Conflict):
+    """Of several answers some would rewrite history and are not stored, while the others are: the text names those that are not."""
+
+
+class DoneElsewhere(Conflict):
+    """A job has another worker, or is done: who asked for it, or held it before, has nothing to do. No data contradict each other."""
 
 
 class Quarantined(CrfsError):

@@ -8,7 +8,8 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 
 import polars as pl
@@ -70,6 +71,18 @@ def test_a_good_body_is_ok_accepted_and_said_as_json(payload: Payload) -> None:
         assert list(row) == ["dataset", "entity", "valid_time", "knowledge_time", "knowledge_basis", "values"]
         assert datetime.fromisoformat(row["valid_time"]).utcoffset() == timedelta(0)
     assert document["rejected"] == []
+
+
+@pytest.mark.parametrize("payload", [pytest.param(p, id=f"{name}-{i}") for name, samples in SAMPLES.items() for i, p in enumerate(samples)])
+def test_nothing_is_known_later_than_it_was_fetched(payload: Payload) -> None:
+    """Dates that lie after the fetch (a publication announced for tomorrow, a wrong clock, an error of typing) are no knowledge of the future."""
+    early = datetime(1950, 1, 1, tzinfo=UTC)
+    source = load_source(payload.source)
+    parsed = source.parse(replace(payload, started_at=early, fetched_at=early), CATALOGUE)
+    for table in parsed.tables.values():
+        assert (table["knowledge_time"] <= early).all()
+        cut = table.filter(pl.col("knowledge_time") == early)
+        assert (cut["knowledge_basis"].cast(pl.String) == "observed").all()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -150,6 +150,15 @@ def test_a_csv_row_is_known_when_it_says_else_by_the_datasets_rule_else_from_the
     ]
 
 
+def test_a_csv_row_that_would_be_known_after_its_file_was_read_is_rejected_and_one_of_the_day_is_known_from_then() -> None:
+    """Somebody wrote another year than was meant; of today's day the end has not come."""
+    lines = [b"A,2026-01-01,2026-01-02,50,BB,no", b"B,2026-01-01,2062-01-02,50,BB,no", b"C,2026-01-01,2026-01-02T00:00:01Z,50,BB,no"]
+    parsed = load_source("csv").parse(csv(HEADER + b"\n".join(lines)), RATINGS)
+    assert parsed.tables["ratings"].select("entity", "knowledge_time", "vintage_date").rows() == [("A", NOW, date(2026, 1, 2))]
+    assert parsed.rejected.select("row", "column", "reason").rows() == [(row, "knowledge_time", "contradiction") for row in (2, 3)]
+    assert "later than the file was read (2026-01-02): 2062-01-02" in parsed.rejected["detail"][0]
+
+
 def test_bad_csv_rows_are_rejected_by_row_and_column() -> None:
     lines = [
         b"A,2020-01-01,,50,BB,no",

@@ -22,6 +22,7 @@ from crfs.store.latest_only import (
 )
 from crfs.store.publication import BatchKind
 from crfs.store.relations import relation
+from crfs.store.running_days import Answered, know_changes_from_the_fetch, say_again_what_was_seen_later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,10 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
             forget_known_history(connection, definition, table)
         parsed_again = how.payloads if kind is BatchKind.REPARSE else ()
         know_from_the_fetch(connection, definition, table, fetched_at=shown_at, parsed_again=parsed_again)
+    answered = None
+    if by_source and how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED:
+        answered = Answered(fetched_at=how.fetched_at, parsed_again=how.payloads if kind is BatchKind.REPARSE else ())
+        know_changes_from_the_fetch(connection, definition, table, answered)
     if kind is BatchKind.REPARSE:
         _annul_what_is_no_longer_said(connection, definition, table, how)
     if shown_at is not None:
@@ -58,6 +63,8 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         keep_what_was_seen_later(connection, definition, table, fetched_at=shown_at)
     if vintaged:
         _withdraw_later(connection, data, table)
+    if answered is not None:
+        say_again_what_was_seen_later(connection, definition, table, answered)
 
 
 def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, table: str, kind: BatchKind, *, since: int) -> None:

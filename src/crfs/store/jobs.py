@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from crfs.errors import Conflict, NotFound
+from crfs.errors import DoneElsewhere, NotFound
 from crfs.store.database import Database
 from crfs.store.publication import Fence
 
@@ -165,7 +165,7 @@ def _claim(
 def heartbeat(
     database: Database, fence: Fence, *, at: datetime, lease: timedelta, done: int = 0, total: int | None = None, note: str | None = None
 ) -> bool:
-    """Extend the lease and tell the progress; whether the job has been asked to stop. A lost lease is a :class:`~crfs.errors.Conflict`."""
+    """Extend the lease and tell the progress; whether the job has been asked to stop. A lost lease is :class:`~crfs.errors.DoneElsewhere`."""
     with database.writing(durable=False) as connection:
         row = connection.execute(
             sa.text(
@@ -175,7 +175,7 @@ def heartbeat(
             {"until": at + lease, "done": done, "total": total, "note": note, "job_id": fence.job_id, "token": fence.token},
         ).one_or_none()
     if row is None:
-        raise Conflict(f"job {fence.job_id} has lost its lease to another worker; this one stops")
+        raise DoneElsewhere(f"job {fence.job_id} has lost its lease to another worker; this one stops")
     return bool(row.cancel_requested)
 
 
@@ -199,7 +199,7 @@ def finish(
             },
         ).one_or_none()
     if row is None:
-        raise Conflict(f"job {fence.job_id} has lost its lease to another worker; its outcome is not kept")
+        raise DoneElsewhere(f"job {fence.job_id} has lost its lease to another worker; its outcome is not kept")
 
 
 def park(database: Database, fence: Fence, *, until: datetime, note: str) -> None:
@@ -213,7 +213,7 @@ def park(database: Database, fence: Fence, *, until: datetime, note: str) -> Non
             {"until": until, "note": note[:2000], "job_id": fence.job_id, "token": fence.token},
         ).one_or_none()
     if row is None:
-        raise Conflict(f"job {fence.job_id} has lost its lease to another worker; it is not parked")
+        raise DoneElsewhere(f"job {fence.job_id} has lost its lease to another worker; it is not parked")
 
 
 def to_do(database: Database, *, kinds: Sequence[str], at: datetime, limit: int = 200) -> list[UUID]:

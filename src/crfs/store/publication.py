@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from crfs.errors import Conflict, InvalidInput
+from crfs.errors import DoneElsewhere, InvalidInput
 from crfs.store.database import Database
 from crfs.store.digests import keep_batch_digest
 
@@ -127,4 +127,4 @@ def _check_fence(connection: sa.Connection, fence: Fence) -> None:
         sa.text("SELECT fencing_token, state FROM crfs.job WHERE job_id = :job_id FOR SHARE"), {"job_id": fence.job_id}
     ).one_or_none()
     if row is None or row.fencing_token != fence.token or row.state != "running":
-        raise Conflict(f"job {fence.job_id} has lost its lease to another worker; what it did is not published")
+        raise DoneElsewhere(f"job {fence.job_id} has lost its lease to another worker; what it did is not published")

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from crfs.errors import InvalidInput, Quarantined, QuotaExhausted, SourceRejected
-from crfs.workflows.ingestion import ingest_in_job
-from crfs.workflows.jobs import JobContext
+from crfs.errors import Conflict, DoneElsewhere, InvalidInput, Quarantined, QuotaExhausted, SourceRejected
+from crfs.workflows.ingestion import check_rejected, ingest_in_job, require_all_stored
+from crfs.workflows.jobs import Cancelled, JobContext
 from crfs.workflows.session import Session
 from crfs.workflows.streams import stream_of
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crfs.credit.streams import StreamDefinition
+    from crfs.store.source_states import Slice
+    from crfs.workflows.ingestion import IngestReport
 
 KIND = "backfill"
 PRIORITY = -10
@@ -55,11 +57,10 @@ def submit_backfill(session: Session, key: str) -> UUID:
 
 
 def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
-    """Ask for the slices that are not done yet, the oldest first. A slice that fails is noted and the next one is asked; a quota that is
-    used up, and a provider that does not answer, end the run, and the next one goes on from there.
+    """Ask for the slices that are not done yet, the oldest first. One that is refused, held back or contradicts the store is noted with its
+    error, and the next one is asked; a quota that is used up, and whatever else goes wrong, end the run, and the next one goes on from there.
     """
-    from crfs.sources.core import Query
-    from crfs.store.source_states import end_slice, plan_slices, slices
+    from crfs.store.source_states import plan_slices, slices
 
     stream = stream_of(session, key)
     now = session.clock.now()
@@ -69,26 +70,45 @@ def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
     done = failed = appended = 0
     for item in left:
         job.progress(f"{key}: {item.slice_start} to {item.slice_end}", len(planned) - len(left) + done, len(planned))
-        query = Query(series=stream.series, since=item.slice_start, until=item.slice_end, vintages=stream.vintages)
-        error: str | None = None
-        try:
-            report = ingest_in_job(session, stream.source, query, job=job, backfill=True)
-            appended += sum(report.appended.values())
-        except QuotaExhausted:
-            raise
-        except (SourceRejected, Quarantined) as refusal:
-            error = str(refusal)
-        end_slice(
-            session.database,
-            stream.source,
-            stream.name,
-            item.slice_start,
-            at=session.clock.now(),
-            job_id=job.fence.job_id,
-            error=error,
-        )
+        rows, error = _fill(session, stream, item, job)
+        appended += rows
         done, failed = done + (error is None), failed + (error is not None)
     return Backfilled(stream=key, slices=len(planned), done=done, failed=failed, appended=appended)
+
+
+def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobContext) -> tuple[int, str | None]:
+    """Ask for a slice and note how it ended: the rows that it brought, and what was wrong with it, if something was."""
+    from crfs.sources.core import Query
+    from crfs.store.source_states import end_slice
+
+    def ended(error: str | None) -> None:
+        at = session.clock.now()
+        end_slice(session.database, stream.source, stream.name, item.slice_start, at=at, job_id=job.fence.job_id, error=error)
+
+    query = Query(series=stream.series, since=item.slice_start, until=item.slice_end, vintages=stream.vintages)
+    rows, error = 0, None
+    try:
+        report = ingest_in_job(session, stream.source, query, job=job, backfill=True)
+        rows, error = sum(report.appended.values()), _wrong_with(report)
+    except (QuotaExhausted, Cancelled, DoneElsewhere):
+        raise
+    except (SourceRejected, Quarantined) as refusal:
+        error = str(refusal)
+    except Exception as failure:
+        ended(f"{type(failure).__name__}: {failure}")
+        raise
+    ended(error)
+    return rows, error
+
+
+def _wrong_with(report: IngestReport) -> str | None:
+    """Why a slice whose answers have come is not done: they contradict the store, or nothing in them could be accepted."""
+    try:
+        require_all_stored(report)
+        check_rejected(report)
+    except (Conflict, InvalidInput) as error:
+        return str(error)
+    return None
 
 
 def _sliced(stream: StreamDefinition, today: date) -> list[tuple[date, date]]:

@@ -92,8 +92,8 @@ def collect_again(session: Session, source: str, *, progress: Progress = no_prog
 
 
 def is_partial(report: IngestReport) -> bool:
-    """Whether some rows were rejected while others are in the store."""
-    return report.rejected_rows > 0
+    """Whether some rows were rejected, or some answers contradict the store, while others are in it."""
+    return report.rejected_rows > 0 or bool(report.conflicts)
 
 
 def _bureau(session: Session, given: dict[str, Any], progress: Progress) -> IngestReport:

@@ -89,7 +89,7 @@ def export_dataset(session: Session, name: str, out: Path, *, recorded_as_of: st
     pin = session.pin(recorded_state(recorded_as_of))
     reader = session.reader(pin.batch_id)
     definition = reader.catalogue.dataset(name)
-    left_out = forbidden_entities(reader.catalogue, name)
+    left_out = forbidden_entities(session, name, recorded_as_of=pin.batch_id)
     rows = reader.rows(name, vintage_dates=True).sort("entity", "valid_time", "knowledge_time", "batch_id")
     rows = rows.filter(~pl.col("entity").is_in(left_out)) if left_out else rows
     body = canonical_parquet(rows)

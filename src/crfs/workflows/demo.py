@@ -39,10 +39,12 @@ def demo(session: Session, *, progress: Progress = no_progress) -> dict[str, Any
 
     from crfs.sources.providers.bureau import BureauSpec
     from crfs.workflows.bureau import ingest_bureau
+    from crfs.workflows.ingestion import require_all_stored
 
     history = _history(session, progress)
     spec = BureauSpec(seed=SEED, obligors=OBLIGORS, first_month=date.fromisoformat(FIRST_MONTH), months=MONTHS)
     bureau = ingest_bureau(session, spec, progress=_step(progress, "credit bureau", MONTHS))
+    require_all_stored(bureau)
     models = {name: _model(session, name, progress) for name in ("pd", "lgd", "ead")}
     risk = _risk(session, progress)
     report = {
@@ -73,11 +75,12 @@ def _lasting(value: Any) -> Any:
 
 def _history(session: Session, progress: Progress) -> list[dict[str, Any]]:
     from crfs.sources.core import Query
-    from crfs.workflows.ingestion import ingest
+    from crfs.workflows.ingestion import ingest, require_all_stored
 
     reports = []
     for name in ("packaged", "nyfed"):
         report = ingest(session, name, Query(vintages="all"), progress=_step(progress, f"history: {name}", None))
+        require_all_stored(report)
         reports.append({"source": name, "payloads": report.payloads, "rejected_rows": report.rejected_rows, "notes": report.notes})
     return reports
 

@@ -10,7 +10,17 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import CrfsError, InvalidInput, Quarantined, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.errors import (
+    Conflict,
+    CrfsError,
+    DoneElsewhere,
+    InvalidInput,
+    Quarantined,
+    QuotaExhausted,
+    SourceRejected,
+    SourceUnavailable,
+    StoredInPart,
+)
 from crfs.workflows.ahead import ahead
 from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.quarantine import hold_rejected, keep_shapes, released_shape, require_trust
@@ -29,7 +39,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class IngestReport:
-    """What an ingest did: payloads seen, rows appended and unchanged by dataset, rows rejected with their reasons, batches written."""
+    """What an ingest did: payloads seen, rows appended and unchanged by dataset, rows rejected with their reasons, batches written.
+
+    ``conflicts`` are the answers that contradict what the store has, of which nothing was stored: stream, payload and what was found.
+    """
 
     source: str
     payloads: int = 0
@@ -38,6 +51,7 @@ class IngestReport:
     unchanged: dict[str, int] = field(default_factory=dict)
     rejected: list[dict[str, Any]] = field(default_factory=list)
     rejected_rows: int = 0
+    conflicts: list[dict[str, str]] = field(default_factory=list)
     last_valid_day: date | None = None
     batches: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -52,6 +66,7 @@ class IngestReport:
             "unchanged": dict(sorted(self.unchanged.items())),
             "rejected_rows": self.rejected_rows,
             "rejected": self.rejected,
+            "conflicts": self.conflicts,
             "last_valid_day": self.last_valid_day.isoformat() if self.last_valid_day else None,
             "batches": self.batches,
             "notes": self.notes,
@@ -74,6 +89,9 @@ def ingest(
     Every payload is landed before it is parsed, and its rows are published in one batch of their own, so that an interrupted run leaves
     whole payloads only and the next one goes on. The same bytes again add nothing, unless the parser has changed: then they are read
     again, and their rows keep the times from which they were known first.
+
+    An answer that contradicts the store is noted in the report and stops no other one; where nothing else came, it is a
+    :class:`~crfs.errors.Conflict`.
     """
     specification = {
         "source": source_name,
@@ -83,7 +101,9 @@ def ingest(
     }
 
     def work(job: JobContext) -> IngestReport:
-        return ingest_in_job(session, source_name, query, job=job, replay=replay)
+        report = ingest_in_job(session, source_name, query, job=job, replay=replay)
+        require_anything_stored(report)
+        return report
 
     return run_job(session, "ingest", specification, work, progress=progress)
 
@@ -138,6 +158,7 @@ def parse_again(session: Session, source_name: str, *, progress: Progress = no_p
     def work(job: JobContext) -> IngestReport:
         report = IngestReport(source=source_name)
         _take_in(session, source, landed(), report=report, job=job, origin=_Origin.LANDED)
+        require_anything_stored(report)
         return report
 
     return run_job(session, "reparse", {"source": source_name, "parser_version": source.parser_version}, work, progress=progress)
@@ -178,6 +199,7 @@ def take_in_landed(session: Session, source_name: str, sha256: str, *, job: JobC
     source, report = load_source(source_name), IngestReport(source=source_name)
     payload = _payload(session, source_name, landed_payload(session.database, sha256, source=source_name))
     _take_in(session, source, [payload], report=report, job=job, origin=_Origin.RELEASED if released else _Origin.LANDED)
+    require_all_stored(report)
     return report
 
 
@@ -199,14 +221,24 @@ def _payload(session: Session, source: str, item: LandedPayload) -> Payload:
 def _take_in(
     session: Session, source: Source, payloads: Iterable[Payload], *, report: IngestReport, job: JobContext, origin: _Origin
 ) -> None:
-    """Land, parse, look at and publish; landed payloads are noted as read only when their rows are published."""
+    """Land, parse, look at and publish; landed payloads are noted as read only when their rows are published.
+
+    Payloads that contradict the store are noted, and those after them go on.
+    """
     catalogue = session.catalogue()
     with (
         ahead(payloads) as coming,
         ahead(_parsed(session, source, coming, catalogue, report=report, job=job, origin=origin), depth=2) as parsed,
     ):
         for arrival in parsed:
-            _publish(session, source, arrival, catalogue, report=report, job=job)
+            try:
+                _publish(session, source, arrival, catalogue, report=report, job=job)
+            except DoneElsewhere:
+                raise
+            except Conflict as error:
+                found = str(error)
+                report.conflicts += [{"stream": item.stream, "payload": item.sha256, "detail": found} for item in arrival.payloads]
+                continue
             if origin.is_landed:
                 for payload in arrival.payloads:
                     _land(session, source, payload, report, job)
@@ -443,6 +475,24 @@ def check_report(report: IngestReport) -> None:
         raise SourceRejected(f"{report.source} refused: {', '.join(report.notes[:3])}")
 
 
+def require_all_stored(report: IngestReport) -> None:
+    """That no answer contradicts the store; :class:`~crfs.errors.StoredInPart` where others were stored, else a plain Conflict."""
+    if report.conflicts:
+        [first, *others] = report.conflicts
+        more = f" (and {len(others)} more: {', '.join(dict.fromkeys(item['stream'] for item in others))})" if others else ""
+        text = f"{report.source}: {first['stream']}: {first['detail']}{more}"
+        stored = any(report.appended.values()) or any(report.unchanged.values())
+        raise StoredInPart(f"{text}. What else came is stored") if stored else Conflict(text)
+
+
+def require_anything_stored(report: IngestReport) -> None:
+    """That there is something that does not contradict the store, if anything came."""
+    try:
+        require_all_stored(report)
+    except StoredInPart:
+        return
+
+
 def check_rejected(report: IngestReport) -> None:
     """Bytes that hold rows and give none that can be accepted are an error."""
     from crfs.errors import Problem
@@ -456,4 +506,4 @@ def check_rejected(report: IngestReport) -> None:
     raise InvalidInput(f"{report.source}: all {report.rejected_rows} rows were rejected and nothing was stored", problems=problems)
 
 
-__all__ = ["CrfsError", "IngestReport", "check_rejected", "check_report", "ingest", "parse_file"]
+__all__ = ["CrfsError", "IngestReport", "check_rejected", "check_report", "ingest", "parse_file", "require_all_stored"]

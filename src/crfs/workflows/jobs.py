@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from crfs.errors import Conflict, CrfsError, QuotaExhausted
+from crfs.errors import CrfsError, DoneElsewhere, QuotaExhausted
 from crfs.workflows.holders import holder
 from crfs.workflows.session import Progress, Session, no_progress
 
@@ -76,7 +76,7 @@ class JobContext:
             while not self._stop.wait(BEAT_SECONDS):
                 try:
                     self.beat()
-                except Conflict:
+                except DoneElsewhere:
                     return  # the lease is another worker's now
                 except CrfsError:
                     continue  # a server that does not answer may do so at the next beat, long before the lease has run out
@@ -112,7 +112,7 @@ def run_job(
         again=not parks,
     )  # fmt: skip
     if claimed is None:
-        raise Conflict(f"job {job_id} is being done elsewhere, or is done")
+        raise DoneElsewhere(f"job {job_id} is being done elsewhere, or is done")
     return do_job(session, claimed, work, progress=progress, parks=parks)
 
 

@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from crfs.errors import Forbidden
+from crfs.workflows.observations import recorded_state
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
     from crfs.credit.catalogue import Catalogue
 
 
-def require_export(session: Session, mnemonic: str) -> None:
-    """Whether a factor's values may be written into a file; :class:`~crfs.errors.Forbidden` with the terms where they may not."""
-    from crfs.credit.definitions import Redistribution
+def require_export(session: Session, *mnemonics: str, recorded_as_of: str | date | int | None = None) -> None:
+    """Whether values of factors may be written into a file; :class:`~crfs.errors.Forbidden` names those that may not, with the terms.
 
-    catalogue = session.catalogue()
-    factor = catalogue.factor(mnemonic)
-    if catalogue.redistribution(factor) is Redistribution.FORBIDDEN:
-        terms = factor.rights or catalogue.dataset(factor.dataset).rights
-        raise Forbidden(f"{mnemonic} may be looked at and computed with here, but not exported: {terms}")
+    The terms of today hold whatever state of the store is asked, and those of that state where they forbid more.
+    """
+    forbidden: dict[str, str] = {}
+    for catalogue in _in_force(session, recorded_as_of):
+        for mnemonic in mnemonics:
+            terms = _terms_that_forbid(catalogue, mnemonic)
+            if terms is not None:
+                forbidden.setdefault(mnemonic, terms)
+    if forbidden:
+        terms = " ".join(dict.fromkeys(forbidden.values()))
+        raise Forbidden(f"{', '.join(forbidden)} may be looked at and computed with here, but not exported: {terms}")
 
 
-def forbidden_entities(catalogue: Catalogue, dataset: str) -> list[str]:
+def forbidden_entities(session: Session, dataset: str, *, recorded_as_of: str | date | int | None = None) -> list[str]:
     """Entities of a dataset whose rows may not be exported, since a factor of theirs may not; the whole dataset is an error."""
     from crfs.credit.definitions import Redistribution
 
-    definition = catalogue.dataset(dataset)
-    if definition.redistribution is Redistribution.FORBIDDEN:
-        raise Forbidden(f"dataset {dataset} may be looked at and computed with here, but not exported: {definition.rights}")
-    return sorted(
-        {
+    forbidden: set[str] = set()
+    for catalogue in _in_force(session, recorded_as_of):
+        definition = catalogue.datasets.get(dataset)
+        if definition is None:
+            continue
+        if definition.redistribution is Redistribution.FORBIDDEN:
+            raise Forbidden(f"dataset {dataset} may be looked at and computed with here, but not exported: {definition.rights}")
+        forbidden |= {
             factor.entity
             for factor in catalogue.factors.values()
             if factor.dataset == dataset and factor.entity is not None and catalogue.redistribution(factor) is Redistribution.FORBIDDEN
         }
-    )
+    return sorted(forbidden)
+
+
+def _in_force(session: Session, recorded_as_of: str | date | int | None) -> list[Catalogue]:
+    """The definitions of today, and those of another state of the store."""
+    now = session.catalogue()
+    return [now] if recorded_as_of is None else [now, session.catalogue(session.pin(recorded_state(recorded_as_of)).batch_id)]
+
+
+def _terms_that_forbid(catalogue: Catalogue, mnemonic: str) -> str | None:
+    """What forbids the export of a factor; None where nothing does, or the catalogue does not have it."""
+    from crfs.credit.definitions import Redistribution
+
+    factor = catalogue.factors.get(mnemonic)
+    if factor is None or catalogue.redistribution(factor) is not Redistribution.FORBIDDEN:
+        return None
+    return factor.rights or catalogue.dataset(factor.dataset).rights

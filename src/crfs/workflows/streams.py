@@ -9,9 +9,9 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from crfs.errors import InvalidInput, NotFound, Quarantined, QuotaExhausted, SourceRejected, SourceUnavailable
-from crfs.workflows.ingestion import IngestReport, check_rejected, ingest_in_job
-from crfs.workflows.jobs import JobContext
+from crfs.errors import CrfsError, DoneElsewhere, InvalidInput, NotFound, Quarantined, QuotaExhausted, SourceUnavailable
+from crfs.workflows.ingestion import IngestReport, check_rejected, ingest_in_job, require_all_stored
+from crfs.workflows.jobs import Cancelled, JobContext
 from crfs.workflows.session import Session
 from crfs.workflows.staleness import stale_since
 
@@ -116,12 +116,13 @@ def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
     """Ask a stream for what is new, overlap included; its watermark moves when all of it is stored.
 
     A source whose circuit is open, or whose quota is used up, is :class:`SourceRests` or :class:`~crfs.errors.QuotaExhausted` at once, and
-    the stream is due when that is over. A failure is tried again sooner than the next regular time; an answer in quarantine is not: the
-    same one would come.
+    the stream is due when that is over. Whatever else ends a run counts as the stream's failure, and is tried again sooner than the next
+    regular time; an answer in quarantine is not: the same one would come. A run that is cancelled, or that another worker has, says nothing
+    of the stream.
     """
     from crfs.credit.schedules import next_due
     from crfs.sources.core import Query
-    from crfs.store.source_states import stream_failed, stream_states, stream_succeeded
+    from crfs.store.source_states import stream_states, stream_succeeded
 
     stream = stream_of(session, key)
     state = stream_states(session.database).get(key)
@@ -130,14 +131,14 @@ def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
         _check_circuit(session, stream.source)
         report = ingest_in_job(session, stream.source, Query(series=stream.series, since=since, vintages=stream.vintages), job=job)
         check_rejected(report)
+        require_all_stored(report)
     except (SourceRests, QuotaExhausted) as error:
         _ask_again(session, stream, state, at=error.until)
         raise
-    except (SourceUnavailable, SourceRejected, Quarantined, InvalidInput) as error:
-        now = session.clock.now()
-        stream_failed(session.database, stream.source, stream.name, at=now, error=str(error))
-        retry = now + min(_FIRST_RETRY * 2 ** min(state.failures if state else 0, 10), _LAST_RETRY)
-        _ask_again(session, stream, state, at=None if isinstance(error, Quarantined) else retry)
+    except (Cancelled, DoneElsewhere):
+        raise
+    except Exception as error:
+        _note_failure(session, stream, state, error)
         raise
     now = session.clock.now()
     last = min(report.last_valid_day, now.date()) if report.last_valid_day else None
@@ -148,6 +149,20 @@ def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
     due = next_due(stream, now, watermark=watermark, salt=session.salt)
     _schedule(session, stream, due)
     return StreamRun(stream=key, asked_since=since, report=report)
+
+
+def _note_failure(session: Session, stream: StreamDefinition, state: StreamState | None, error: Exception) -> None:
+    """Count a failure with its words, and say when the stream is tried again. A store that cannot be told hides no error."""
+    from crfs.store.source_states import stream_failed
+
+    now = session.clock.now()
+    words = str(error) if isinstance(error, CrfsError) else f"{type(error).__name__}: {error}"
+    retry = now + min(_FIRST_RETRY * 2 ** min(state.failures if state else 0, 10), _LAST_RETRY)
+    try:
+        stream_failed(session.database, stream.source, stream.name, at=now, error=words)
+        _ask_again(session, stream, state, at=None if isinstance(error, Quarantined) else retry)
+    except (CrfsError, OSError) as second:
+        error.add_note(f"the failure of {stream.key} could not be noted: {second}")
 
 
 def _ask_again(session: Session, stream: StreamDefinition, state: StreamState | None, *, at: datetime | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.observations import recorded_state
+from crfs.workflows.rights import require_export
 from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.spines import build_spine, read_spine, require
@@ -60,13 +61,17 @@ def build_features(
     strict: bool = True,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Join factors to a spine file and write the table (CSV or Parquet, by the name's ending), with a manifest beside it."""
+    """Join factors to a spine file and write the table (CSV or Parquet, by the name's ending), with a manifest beside it.
+
+    Factors whose rights keep their values in the store are :class:`~crfs.errors.Forbidden`; a model may be trained on them here.
+    """
     import json
 
     from crfs.store.payloads import FetchNote, land
 
     if out.suffix not in {".csv", ".parquet"}:
         raise InvalidInput(f"{out} ends in {out.suffix!r}; name a .csv or a .parquet file")
+    require_export(session, *(str(factor["mnemonic"]) for factor in factors), recorded_as_of=recorded_as_of)
     try:
         body = spine_file.read_bytes()
     except OSError as error:

@@ -26,6 +26,8 @@ EXPECTED = {
     errors.Forbidden: 1,
     errors.Quarantined: 2,
     errors.Conflict: 1,
+    errors.StoredInPart: 4,
+    errors.DoneElsewhere: 1,
     errors.VerificationFailed: 2,
     errors.ServiceUnavailable: 3,
     errors.SourceUnavailable: 3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -15,6 +15,7 @@ from crfs.sources.core.tables import accept, known_from, rejected_where, settle_
 from crfs.sources.core.text import iso_date, iso_instant, read_delimited
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_a_repeated_row_is_kept_once_and_another_value_at_its_key_is_rejected(ca
             "value": [1.0, 1.0, 2.0],
         }
     )
-    accepted, rejected = accept(frame, catalogue.dataset("fred_series"))
+    accepted, rejected = accept(frame, catalogue.dataset("fred_series"), fetched_at=LATER)
     assert accepted["value"].to_list() == [1.0]
     assert rejected.select("row", "reason").rows() == [(3, "contradiction")]
 
@@ -80,7 +81,7 @@ def test_settled_rows_stay_settled(catalogue: Catalogue) -> None:
             "value": [1.0, None, None, 1.0, 1.0, 1.0],
         }
     )  # fmt: skip
-    settled = settle_clipped(accept(frame, catalogue.dataset("fred_series"))[0])
+    settled = settle_clipped(accept(frame, catalogue.dataset("fred_series"), fetched_at=LATER)[0])
     assert settled.select(pl.col("knowledge_time").dt.day(), "row_state").rows() == [
         (1, "value"),
         (2, "retracted"),
@@ -113,11 +114,11 @@ def test_rows_come_out_the_same_in_order_or_not(catalogue: Catalogue) -> None:
     days = [datetime(2020, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
     ordered = _prices(*((entity, day, 1.5) for entity in ("A", "B") for day in days))
     dataset = catalogue.dataset("fred_series")
-    accepted, rejected = accept(ordered, dataset)
+    accepted, rejected = accept(ordered, dataset, fetched_at=LATER)
     assert rejected.is_empty()
     assert dict(rejected.schema) == dict(REJECTED_SCHEMA)
     for seed in range(5):
-        assert accept(ordered.sample(fraction=1, shuffle=True, seed=seed), dataset)[0].equals(accepted)
+        assert accept(ordered.sample(fraction=1, shuffle=True, seed=seed), dataset, fetched_at=LATER)[0].equals(accepted)
 
 
 @pytest.mark.parametrize(
@@ -131,14 +132,14 @@ def test_rows_come_out_the_same_in_order_or_not(catalogue: Catalogue) -> None:
     ],
 )
 def test_one_wrong_row_among_rows_in_order_is_found(wrong: tuple[str, datetime, float], reason: str, catalogue: Catalogue) -> None:
-    accepted, rejected = accept(_prices(("A", NOON, 1.0), ("B", NOON, 1.0), wrong), catalogue.dataset("fred_series"))
+    accepted, rejected = accept(_prices(("A", NOON, 1.0), ("B", NOON, 1.0), wrong), catalogue.dataset("fred_series"), fetched_at=LATER)
     assert accepted["value"].to_list() == [1.0, 1.0]
     assert rejected.select("row", "reason").rows() == [(3, reason)]
 
 
 def test_a_row_without_a_value_is_missing_and_a_repeated_one_is_kept_once(catalogue: Catalogue) -> None:
     rows = _prices(("A", NOON, 1.0), ("B", NOON, None), ("B", NOON, None))
-    accepted, rejected = accept(rows, catalogue.dataset("fred_series"))
+    accepted, rejected = accept(rows, catalogue.dataset("fred_series"), fetched_at=LATER)
     assert accepted.select("entity", "row_state").rows() == [("A", "value"), ("B", "missing")]
     assert rejected.is_empty()
 
@@ -146,6 +147,19 @@ def test_a_row_without_a_value_is_missing_and_a_repeated_one_is_kept_once(catalo
 def test_bounds_of_columns_and_required_ones_hold_for_rows_in_order(catalogue: Catalogue) -> None:
     dataset = catalogue.dataset("moodys_yields")
     frame = _prices(("A", NOON, 5.0), ("B", NOON, 51.0)).rename({"value": "aaa"}).with_columns(baa=pl.lit(6.0))
-    accepted, rejected = accept(frame, dataset)
+    accepted, rejected = accept(frame, dataset, fetched_at=LATER)
     assert accepted["aaa"].to_list() == [5.0]
     assert rejected.select("row", "column", "reason").rows() == [(2, "aaa", "out_of_range")]
+
+
+def test_a_row_that_would_be_known_after_the_fetch_is_known_from_it(catalogue: Catalogue) -> None:
+    """An announced day, a wrong clock or an error of typing is no knowledge of the future; beyond the calendar nothing is known at all."""
+    frame = _prices(("A", NOON, 1.0), ("B", NOON, 2.0), ("C", NOON, 3.0), ("D", NOON, 4.0)).with_columns(
+        knowledge_time=pl.Series([NOON, NOON + timedelta(days=400), NOON + timedelta(seconds=1), datetime(2200, 1, 1, tzinfo=UTC)]),
+        knowledge_basis=pl.Series(["calendar", "calendar", "backfilled", "calendar"]),
+    )
+    accepted, rejected = accept(frame, catalogue.dataset("fred_series"), fetched_at=NOON)
+    assert accepted.select("entity", "knowledge_time", "knowledge_basis", "clipped").rows() == [
+        ("A", NOON, "calendar", False), ("B", NOON, "observed", True), ("C", NOON, "observed", True),
+    ]  # fmt: skip
+    assert rejected.select("row", "column", "reason").rows() == [(4, "knowledge_time", "out_of_range")]

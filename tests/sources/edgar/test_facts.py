@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -46,6 +46,19 @@ def test_a_fact_is_known_from_the_end_of_its_day_of_filing_in_new_york(catalogue
 def test_a_fact_of_the_day_of_the_fetch_is_known_from_the_fetch(catalogue: Catalogue) -> None:
     table = parse(company_facts({"Assets": [fact(1, filed="2026-01-01")]}), catalogue).tables["edgar_facts"]
     assert table["knowledge_time"].to_list() == [datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)]  # 22:04 in New York
+
+
+def test_a_filing_of_a_day_to_come_is_known_from_the_fetch_and_so_are_its_ratios(catalogue: Catalogue) -> None:
+    """Two of them keep their order."""
+    later = [{**item, "filed": "2031-05-05", "accn": "0000000001-31-000001"} for item in STATEMENTS["Assets"]]
+    again = [{**item, "filed": "2031-05-06", "accn": "0000000001-31-000002", "val": 901} for item in STATEMENTS["Assets"]]
+    parsed = parse(company_facts({**STATEMENTS, "Assets": [*later, *again]}), catalogue)
+    fetched = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assets = parsed.tables["edgar_facts"].filter(pl.col("entity") == ASSETS).sort("valid_time", "knowledge_time")
+    assert set(assets["knowledge_time"]) == {fetched - timedelta(microseconds=1), fetched}
+    assert assets.filter(pl.col("knowledge_time") == fetched)["accession"].unique().to_list() == ["0000000001-31-000002"]
+    assert all((table["knowledge_time"] <= fetched).all() for table in parsed.tables.values())
+    assert len(parsed.tables) > 1
 
 
 def test_lengths_of_a_tag_are_entities_of_their_own_and_start_at_their_valid_time(catalogue: Catalogue) -> None:

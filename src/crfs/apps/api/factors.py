@@ -137,7 +137,7 @@ def history(
     headers |= _link(request, following)
     cache = NEVER if found.personal else FOR_EVER if found.pinned else ASK_AGAIN
     if table_format is not TableFormat.JSON:
-        require_export(session, mnemonic)
+        require_export(session, mnemonic, recorded_as_of=found.batch_id)
         body = table_bytes(table, table_format, facts)
         return respond_bytes(request, body, MEDIA_TYPES[table_format], cache=cache, headers=headers)
     rows = table.to_dicts()

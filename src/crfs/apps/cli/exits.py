@@ -14,6 +14,7 @@ from crfs.errors import (
     ServiceUnavailable,
     SourceRejected,
     SourceUnavailable,
+    StoredInPart,
     VerificationFailed,
 )
 
@@ -36,6 +37,7 @@ EXIT_CODES: dict[type[CrfsError], ExitCode] = {
     Forbidden: ExitCode.CALLERS_MISTAKE,
     SourceRejected: ExitCode.CALLERS_MISTAKE,
     Conflict: ExitCode.CALLERS_MISTAKE,
+    StoredInPart: ExitCode.DONE_IN_PART,
     Quarantined: ExitCode.VERIFICATION_FAILED,
     VerificationFailed: ExitCode.VERIFICATION_FAILED,
     ServiceUnavailable: ExitCode.NO_SERVICE,

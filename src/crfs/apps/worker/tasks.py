@@ -13,7 +13,7 @@ from uuid import UUID
 
 from celery import Celery
 
-from crfs.errors import Conflict, CrfsError
+from crfs.errors import CrfsError, DoneElsewhere
 from crfs.workflows.job_kinds import work_on
 
 if TYPE_CHECKING:
@@ -44,10 +44,13 @@ def application(broker_url: str, session: Callable[[], Session], *, ended: Calla
     def work(job_id: str) -> None:
         try:
             outcome = work_on(session(), UUID(job_id), parks=True)
-        except Conflict:
+        except DoneElsewhere:
             return  # another worker was quicker, or the message is an old one
         except CrfsError as error:
-            _log.warning("job_failed job_id=%s error=%s", job_id, error)
+            _log.warning("job_failed job_id=%s error=%s: %s", job_id, type(error).__name__, error)
+        except Exception as error:  # a fault of ours: Celery writes its traceback, without a word of the job
+            _log.error("job_failed job_id=%s error=%s: %s", job_id, type(error).__name__, error)
+            raise
         else:
             if "parked_until" in outcome:
                 _log.warning("job_parked job_id=%s until=%s", job_id, outcome["parked_until"])
@@ -55,7 +58,7 @@ def application(broker_url: str, session: Callable[[], Session], *, ended: Calla
                 _log.info("job_done job_id=%s", job_id)
         ended()
 
-    app.task(name=WORK)(work)
+    app.task(name=WORK, shared=False)(work)  # shared: every other application of the process would have it too
     return app
 
 

@@ -128,8 +128,13 @@ def known_by_entity(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: 
     return known.with_columns(clipped=pl.col("knowledge_basis") == KnowledgeBasis.OBSERVED.value)
 
 
-def accept(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+def accept(
+    frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue | None = None, *, fetched_at: datetime | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Accepted and rejected rows of ``frame``: clocks that lie in time, finite values within the definition's bounds, no two answers.
+
+    Nothing is known later than it was fetched: a row that says so is known from ``fetched_at``, ``observed`` and ``clipped``. None is for
+    a simulation, whose clock is its own.
 
     ``frame`` has ``row`` (of the body, from 1), ``entity``, ``valid_time``, ``knowledge_time``, ``knowledge_basis``, and may have
     ``vintage_date``, ``row_state``, ``clipped`` and value columns of the definition's types; what it has not is null, ``value`` and
@@ -138,6 +143,7 @@ def accept(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue
     With a ``catalogue``, the bounds of the factors that are fixed to an entity hold for its rows.
     """
     frame = _completed(frame, dataset)
+    frame = frame if fetched_at is None else _known_by(frame, fetched_at)
     values = [column.name for column in dataset.columns]
     bounds = _factor_bounds(dataset, catalogue) if catalogue is not None else []
     if not bounds and _is_clean(frame, dataset):
@@ -182,6 +188,20 @@ def accept(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue
         good = good.sort(_KEY)
     accepted = good.select([*ACCEPTED, *values])
     return accepted, pl.concat(rejected).sort("row", maintain_order=True) if rejected else rejected_table()
+
+
+def _known_by(frame: pl.DataFrame, fetched_at: datetime) -> pl.DataFrame:
+    """The rows with no knowledge time after the fetch; those that are in no calendar stay for the checks."""
+    late = (pl.col("knowledge_time") > pl.lit(fetched_at).cast(INSTANT)) & (pl.col("knowledge_time") <= _LAST)
+    if not frame.select(late.any()).item():
+        return frame
+    return frame.with_columns(
+        knowledge_time=pl.when(late).then(pl.lit(fetched_at).cast(INSTANT)).otherwise(pl.col("knowledge_time")),
+        knowledge_basis=pl.when(late)
+        .then(pl.lit(KnowledgeBasis.OBSERVED.value, dtype=KNOWLEDGE_BASIS))
+        .otherwise(pl.col("knowledge_basis")),
+        clipped=late.fill_null(value=False) | pl.col("clipped"),
+    )
 
 
 def _is_clean(frame: pl.DataFrame, dataset: DatasetDefinition) -> bool:

@@ -138,7 +138,7 @@ class Bls:
                 continue
             dataset = catalogue.dataset(name)
             known = put_off(known_by_entity(rows, dataset, catalogue, payload.fetched_at), LABOR, payload.fetched_at)
-            tables[name], refused = accept(known, dataset, catalogue)
+            tables[name], refused = accept(known, dataset, catalogue, fetched_at=payload.fetched_at)
             rejected.append(refused)
         return Parsed(
             tables={name: accepted for name, accepted in tables.items() if accepted.height},

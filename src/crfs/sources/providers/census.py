@@ -313,7 +313,7 @@ def _accepted(frames: Mapping[str, pl.DataFrame], rejected: list[pl.DataFrame], 
         if frame.height:
             dataset = catalogue.dataset(name)
             known = put_off(known_by_entity(frame, dataset, catalogue, payload.fetched_at), COMMERCE, payload.fetched_at)
-            tables[name], refused = accept(known, dataset, catalogue)
+            tables[name], refused = accept(known, dataset, catalogue, fetched_at=payload.fetched_at)
             rejected.append(refused)
     return Parsed(
         tables={name: table for name, table in tables.items() if table.height},

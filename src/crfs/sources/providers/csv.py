@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from crfs.bitemporal.release import vintage_instants
-from crfs.bitemporal.rows import KNOWLEDGE_BASIS
+from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import DatasetDefinition
 from crfs.errors import InvalidInput, NotFound
@@ -30,7 +32,7 @@ class CsvFile:
     """The source ``csv``. A query names one dataset as its series and the file as the option ``path``; a payload's stream is the dataset."""
 
     name: str = "csv"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ()
     provider: Provider = _PROVIDER
 
@@ -81,9 +83,9 @@ class CsvFile:
         wrong = _header_problems(text, dataset)
         if wrong is not None:
             return wrong
-        table, bad_clocks = _clocks(text.table, dataset, with_knowledge="knowledge_time" in text.header)
+        table, bad_clocks = _clocks(text.table, dataset, payload.fetched_at, with_knowledge="knowledge_time" in text.header)
         values, bad_values = typed(table, {column.name: column for column in dataset.columns})
-        accepted, refused = accept(_known(values, dataset, payload), dataset)
+        accepted, refused = accept(_known(values, dataset, payload), dataset, fetched_at=payload.fetched_at)
         return Parsed(
             tables={dataset.name: accepted} if accepted.height else {},
             rejected=pl.concat([rejected_table(text.rejected), bad_clocks, bad_values, refused]).sort("row", maintain_order=True),
@@ -102,8 +104,13 @@ def _header_problems(text: DelimitedText, dataset: DatasetDefinition) -> Parsed 
     return Parsed(tables={}, rejected=rejected_table(problems)) if problems else None
 
 
-def _clocks(table: pl.DataFrame, dataset: DatasetDefinition, *, with_knowledge: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """``valid_time``, ``knowledge_time`` (null: not given) and ``vintage_date`` of the rows whose cells can be read."""
+def _clocks(
+    table: pl.DataFrame, dataset: DatasetDefinition, fetched_at: datetime, *, with_knowledge: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """``valid_time``, ``knowledge_time`` (null: not given) and ``vintage_date`` of the rows whose cells can be read.
+
+    Who writes that something will be known later than the file is read has written another day than was meant.
+    """
     if not with_knowledge:
         table = table.with_columns(knowledge_time=pl.lit(""))
     read = table.with_columns(
@@ -115,13 +122,16 @@ def _clocks(table: pl.DataFrame, dataset: DatasetDefinition, *, with_knowledge: 
     far = ~pl.col("vintage_date").is_between(FIRST_DAY, LAST_DAY)
     no_valid = pl.col("_valid_day").is_null() & pl.col("_valid").is_null()
     no_known = (pl.col("knowledge_time") != "") & pl.col("vintage_date").is_null() & pl.col("_known").is_null()
+    today = fetched_at.astimezone(ZoneInfo(dataset.zone)).date()
+    later = ~far.fill_null(False) & ((pl.col("vintage_date") > today) | (pl.col("_known") > pl.lit(fetched_at).cast(INSTANT)))
     detail = "write a date like 2020-01-31, or an instant with its zone like 2020-01-31T12:00:00Z"
     rejected = [
         rejected_where(read, no_valid, "valid_time", RejectReason.NOT_A_DATE, detail),
         rejected_where(read, no_known, "knowledge_time", RejectReason.NOT_A_DATE, detail),
         rejected_where(read, far, "knowledge_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
+        rejected_where(read, later, "knowledge_time", RejectReason.CONTRADICTION, f"later than the file was read ({fetched_at:%Y-%m-%d})"),
     ]
-    good = read.filter(~(no_valid | no_known | far.fill_null(False)))
+    good = read.filter(~(no_valid | no_known | far.fill_null(False) | later.fill_null(False)))
     by_vintage = vintage_instants(good["vintage_date"], dataset.zone)
     return good.select(
         "row",

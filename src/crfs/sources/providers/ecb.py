@@ -125,7 +125,9 @@ class Ecb:
             if part.is_empty():
                 continue
             dataset = catalogue.dataset(name)
-            accepted, refused = accept(known_by_entity(part, dataset, catalogue, payload.fetched_at), dataset, catalogue)
+            accepted, refused = accept(
+                known_by_entity(part, dataset, catalogue, payload.fetched_at), dataset, catalogue, fetched_at=payload.fetched_at
+            )
             rejected.append(refused)
             if accepted.height:
                 tables[name] = accepted
@@ -226,7 +228,9 @@ def _series(message: SdmxMessage, payload: Payload, catalogue: Catalogue) -> Par
         return reject_all(RejectReason.UNKNOWN_SERIES, "neither the message nor the url or the stream says which dataflow it is of")
     dataset = catalogue.dataset(SERIES)
     frame, unread = observation_rows(message, prefix=prefix)
-    accepted, refused = accept(known_by_entity(frame, dataset, catalogue, payload.fetched_at), dataset, catalogue)
+    accepted, refused = accept(
+        known_by_entity(frame, dataset, catalogue, payload.fetched_at), dataset, catalogue, fetched_at=payload.fetched_at
+    )
     rejected = pl.concat([unread, refused]).sort("row", nulls_last=True, maintain_order=True)
     return Parsed(tables={SERIES: accepted} if accepted.height else {}, rejected=rejected)
 

@@ -185,7 +185,7 @@ class FiscalData:
         known = _known(frame, table, catalogue, payload.fetched_at)
         tables: dict[str, pl.DataFrame] = {}
         for name, part in {table.dataset: known, **({TGA: _general_account(known)} if table.dataset == CASH else {})}.items():
-            accepted, refused = accept(part, catalogue.dataset(name), catalogue)
+            accepted, refused = accept(part, catalogue.dataset(name), catalogue, fetched_at=payload.fetched_at)
             rejected.append(refused)
             if accepted.height:
                 tables[name] = accepted

@@ -110,7 +110,9 @@ class KenFrench:
             rows = good.filter(pl.col("_width") == width).select("row", "entity", "value", "row_state", valid_time=day_instant("_day"))
             if rows.height:
                 dataset = catalogue.dataset(name)
-                accepted[name], refused = accept(_known(rows, tables.preamble, payload, dataset), dataset, catalogue)
+                accepted[name], refused = accept(
+                    _known(rows, tables.preamble, payload, dataset), dataset, catalogue, fetched_at=payload.fetched_at
+                )
                 rejected.append(refused)
         return Parsed(
             tables={name: table for name, table in accepted.items() if table.height},

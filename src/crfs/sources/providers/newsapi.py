@@ -121,7 +121,10 @@ class NewsApi:
             clipped=pl.lit(True),
         )
         accepted, rejected = accept(
-            rows.hstack(known_from(rows["valid_time"], None, dataset.period, payload.fetched_at)), dataset, catalogue
+            rows.hstack(known_from(rows["valid_time"], None, dataset.period, payload.fetched_at)),
+            dataset,
+            catalogue,
+            fetched_at=payload.fetched_at,
         )
         return Parsed(
             tables={DATASET: accepted} if accepted.height else {},

@@ -150,7 +150,7 @@ class NyFed:
             vintage_date=pl.lit(vintage),
             clipped=pl.lit(True),
         )
-        accepted, refused = accept(good, dataset)
+        accepted, refused = accept(good, dataset, fetched_at=payload.fetched_at)
         return Parsed(
             tables={DATASET: accepted} if accepted.height else {},
             rejected=pl.concat([rejected_table(text.rejected), *rejected, refused]).sort("row", maintain_order=True),
@@ -184,7 +184,7 @@ def _parse_gscpi(text: Panel, payload: Payload, catalogue: Catalogue) -> Parsed:
         vintage_date=pl.lit(vintage, dtype=pl.Date),
         clipped=pl.lit(True),
     )
-    accepted, refused = accept(good, dataset, catalogue)
+    accepted, refused = accept(good, dataset, catalogue, fetched_at=payload.fetched_at)
     rejected = [
         rejected_table(text.rejected),
         rejected_where(typed, undated, day, RejectReason.NOT_A_DATE, "no date like 31-Jan-1998", shown=day),

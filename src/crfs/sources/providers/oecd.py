@@ -105,7 +105,7 @@ class Oecd:
         frame, unread = observation_rows(message, prefix=f"{flow}/")
         known = payload.fetched_at if message.prepared is None else min(message.prepared, payload.fetched_at)
         frame = frame.with_columns(knowledge_time=pl.lit(known).cast(INSTANT), knowledge_basis=pl.lit("observed"), clipped=pl.lit(True))
-        accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue)
+        accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
         rejected = pl.concat([unread, refused]).sort("row", nulls_last=True, maintain_order=True)
         return Parsed(tables={DATASET: accepted} if accepted.height else {}, rejected=rejected)
 

@@ -136,7 +136,7 @@ class Packaged:
         derived = cells.with_columns(make().alias(name) for name, make in file.derived.items())
         dated = derived.with_columns(entity=pl.lit(file.entity), valid_time=day_instant("_day"))
         known = known_from(dated["valid_time"], dataset.release, dataset.period, payload.fetched_at)
-        accepted, refused = accept(dated.hstack(known), dataset)
+        accepted, refused = accept(dated.hstack(known), dataset, fetched_at=payload.fetched_at)
         return Parsed(
             tables={file.dataset: accepted} if accepted.height else {},
             rejected=pl.concat([left_out, no_date, unread, refused]).sort("row", maintain_order=True),

@@ -120,7 +120,7 @@ class Reddit:
             knowledge_time=pl.col("_known").cast(INSTANT),
             knowledge_basis=pl.lit("observed"),
         )
-        accepted, refused = accept(rows, catalogue.dataset(DATASET), catalogue)
+        accepted, refused = accept(rows, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
         return Parsed(
             tables={DATASET: accepted} if accepted.height else {},
             rejected=pl.concat([rejected_table(rejected), refused]).sort("row", maintain_order=True),

@@ -166,7 +166,7 @@ def _posts(posts: list[object], payload: Payload, catalogue: Catalogue) -> Parse
         tickers=filled("tickers"),
         provider_sentiment=pl.col("label").replace_strict(_SENTIMENT, default=None, return_dtype=pl.Float64),
     )
-    accepted, rejected = accept(rows, catalogue.dataset(DATASET), catalogue)
+    accepted, rejected = accept(rows, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={DATASET: accepted} if accepted.height else {},
         rejected=pl.concat([*unread, rejected]).sort("row", maintain_order=True),

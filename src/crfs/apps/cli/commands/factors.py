@@ -73,7 +73,7 @@ def get(door: Door, mnemonic: str, file_format: str, **question: str | None) -> 
         raise click.UsageError(f"{file_format} is not for a terminal; send the output to a file")
     with door.session() as session:
         if file_format not in {"table", "json"}:
-            require_export(session, mnemonic)
+            require_export(session, mnemonic, recorded_as_of=question["recorded_as_of"])
         history = factor_history(session, mnemonic, **question)
         empty = _why_empty(session, history, recorded_as_of=question["recorded_as_of"]) if history.table.is_empty() else None
     if door.json or file_format in {"table", "json"}:

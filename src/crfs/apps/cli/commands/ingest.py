@@ -45,7 +45,7 @@ def ingest(
 ) -> ExitCode:
     """Bring SERIES of SOURCE into the store; the same bytes again add nothing.
 
-    Exit code 4 says that some rows were rejected while the others were stored.
+    Exit code 4 says that some rows were rejected, or some answers contradict the store, while the others were stored.
     """
     from crfs.workflows.collection import collect, collect_again, collect_history, collect_stream, is_partial
 
@@ -82,6 +82,7 @@ def report_lines(report: IngestReport) -> list[str]:
     for dataset in sorted(report.appended.keys() | report.unchanged.keys()):
         lines.append(f"  {dataset}: {report.appended.get(dataset, 0):,} rows appended, {report.unchanged.get(dataset, 0):,} unchanged")
     lines += [f"  note: {note}" for note in report.notes]
+    lines += [f"  not stored: {item['stream']}: {item['detail']}" for item in report.conflicts]
     if report.rejected_rows:
         lines.append(f"  {report.rejected_rows:,} rows rejected:")
         for item in report.rejected[:SHOWN]:

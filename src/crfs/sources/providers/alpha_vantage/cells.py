@@ -89,9 +89,11 @@ def known(frame: pl.DataFrame, dataset: DatasetDefinition, fetched_at: datetime)
     return frame.hstack(times).with_columns(clipped=pl.col("knowledge_basis") == "observed")
 
 
-def finished(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue, refused: list[pl.DataFrame]) -> Parsed:
+def finished(
+    frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue, refused: list[pl.DataFrame], *, fetched_at: datetime
+) -> Parsed:
     """Accepted and rejected rows of one dataset."""
-    accepted, rejected = accept(frame, dataset, catalogue)
+    accepted, rejected = accept(frame, dataset, catalogue, fetched_at=fetched_at)
     return Parsed(
         tables={dataset.name: accepted} if accepted.height else {},
         rejected=pl.concat([rejected_table(), *refused, rejected]).sort("row", maintain_order=True),

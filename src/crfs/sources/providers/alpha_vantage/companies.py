@@ -83,7 +83,7 @@ def parse_overview(fields: Mapping[str, Any], payload: Payload, catalogue: Catal
     dataset = catalogue.dataset(OVERVIEW)
     frame, rejected = records([fields], dataset, _OVERVIEW, needed=("Symbol",), what="an overview")
     frame = on(frame.with_columns(entity=_symbol("Symbol")), payload.fetched_at)
-    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected)
+    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at)
 
 
 def parse_statements(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -106,7 +106,7 @@ def parse_statements(fields: Mapping[str, Any], payload: Payload, catalogue: Cat
         frame, rejected = records(reports, dataset, wanted, needed=("fiscalDateEnding",), what="a report")
         frame = dated(frame, "fiscalDateEnding", rejected, months=dataset.period.months).with_columns(entity=pl.lit(symbol))
         frame = _only_with_figures(frame, dataset, "reported_currency")
-        parts.append(finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected))
+        parts.append(finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at))
     return together(parts)
 
 
@@ -123,7 +123,7 @@ def parse_earnings(fields: Mapping[str, Any], payload: Payload, catalogue: Catal
         frame, rejected = records(quarters, dataset, _EARNINGS, needed=needed, what="a quarter's earnings")
         frame = dated(frame, "fiscalDateEnding", rejected, months=3).with_columns(entity=pl.lit(symbol))
         frame = _only_with_figures(frame, dataset, "report_time")
-        parts.append(finished(_told(frame, "reportedDate", dataset, payload), dataset, catalogue, rejected))
+        parts.append(finished(_told(frame, "reportedDate", dataset, payload), dataset, catalogue, rejected, fetched_at=payload.fetched_at))
     years = fields.get("annualEarnings")
     if isinstance(years, list):
         dataset = catalogue.dataset(ANNUAL_EARNINGS)
@@ -131,7 +131,7 @@ def parse_earnings(fields: Mapping[str, Any], payload: Payload, catalogue: Catal
             years, dataset, {"reportedEPS": "reported_eps"}, needed=("fiscalDateEnding", "reportedEPS"), what="a year's earnings"
         )
         frame = dated(frame, "fiscalDateEnding", rejected, months=12).with_columns(entity=pl.lit(symbol))
-        parts.append(finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected))
+        parts.append(finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at))
     return together(parts)
 
 
@@ -151,7 +151,15 @@ def parse_estimates(fields: Mapping[str, Any], payload: Payload, catalogue: Cata
     for name, own, months in ((ESTIMATES, is_quarter, 3), (ANNUAL_ESTIMATES, is_year, 12)):
         refused: list[pl.DataFrame] = []
         frame = dated(read.filter(own), "date", refused, months=months).with_columns(entity=pl.lit(symbol))
-        parts.append(finished(known(frame, catalogue.dataset(name), payload.fetched_at), catalogue.dataset(name), catalogue, refused))
+        parts.append(
+            finished(
+                known(frame, catalogue.dataset(name), payload.fetched_at),
+                catalogue.dataset(name),
+                catalogue,
+                refused,
+                fetched_at=payload.fetched_at,
+            )
+        )
     return together(parts)
 
 
@@ -174,7 +182,7 @@ def parse_dividends(fields: Mapping[str, Any], payload: Payload, catalogue: Cata
     )
     rejected.append(no_amount)
     frame = dated(frame.filter(pl.col("amount").is_not_null()), "ex_dividend_date", rejected).with_columns(entity=pl.lit(symbol))
-    return finished(_told(frame, "declaration_date", dataset, payload), dataset, catalogue, rejected)
+    return finished(_told(frame, "declaration_date", dataset, payload), dataset, catalogue, rejected, fetched_at=payload.fetched_at)
 
 
 def parse_calendar(payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -186,7 +194,7 @@ def parse_calendar(payload: Payload, catalogue: Catalogue) -> Parsed:
     dataset = catalogue.dataset(CALENDAR)
     frame, rejected = columns(cells, dataset, {name: ours for name, ours in _CALENDAR.items() if name in cells.columns}, [refused])
     frame = dated(frame, "fiscalDateEnding", rejected, months=3).with_columns(entity=_symbol("symbol"))
-    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected)
+    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at)
 
 
 def parse_listing(payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -198,7 +206,7 @@ def parse_listing(payload: Payload, catalogue: Catalogue) -> Parsed:
     dataset = catalogue.dataset(LISTING)
     frame, rejected = columns(cells, dataset, {name: ours for name, ours in _LISTING.items() if name in cells.columns}, [refused])
     frame = dated(frame, "ipoDate", rejected).with_columns(entity=_symbol("symbol"))
-    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected)
+    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at)
 
 
 def parse_currencies(payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -210,7 +218,9 @@ def parse_currencies(payload: Payload, catalogue: Catalogue) -> Parsed:
     dataset = catalogue.dataset(SYMBOLS)
     frame, rejected = columns(cells, dataset, {"currency name": "name"}, [refused])
     frame = frame.with_columns(entity=_symbol("currency code"), type=pl.lit("Currency"))
-    return finished(known(on(frame, payload.fetched_at), dataset, payload.fetched_at), dataset, catalogue, rejected)
+    return finished(
+        known(on(frame, payload.fetched_at), dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at
+    )
 
 
 def parse_symbols(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -219,7 +229,7 @@ def parse_symbols(fields: Mapping[str, Any], payload: Payload, catalogue: Catalo
     matches = [{plain(key): value for key, value in match.items()} if isinstance(match, dict) else match for match in fields["bestMatches"]]
     frame, rejected = records(matches, dataset, _SYMBOLS, needed=("symbol",), what="a match")
     frame = on(frame.with_columns(entity=_symbol("symbol")), payload.fetched_at)
-    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected)
+    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at)
 
 
 def _told(frame: pl.DataFrame, name: str, dataset: DatasetDefinition, payload: Payload) -> pl.DataFrame:

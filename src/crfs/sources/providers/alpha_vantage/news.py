@@ -43,7 +43,7 @@ def parse_news(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue
         publisher=filled("source"),
         tickers=filled("_tickers"),
     )
-    articles = finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected)
+    articles = finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at)
     return together([articles, _by_ticker(frame, dict(zip(cells["row"], mentioned, strict=True)), payload, catalogue)])
 
 
@@ -69,7 +69,7 @@ def _by_ticker(frame: pl.DataFrame, mentioned: Mapping[int, list[dict[str, Any]]
     rejected = [rejected_table(refused)]
     frame, rejected = columns(cells.with_columns(pl.col("ticker").fill_null("")), dataset, wanted, rejected)
     frame = frame.filter(pl.col("ticker").is_not_null()).with_columns(entity=pl.col("ticker") + "/" + pl.col("article"))
-    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected)
+    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at)
 
 
 def _mentions(found: object) -> list[dict[str, Any]]:
@@ -114,4 +114,4 @@ def parse_transcript(fields: Mapping[str, Any], payload: Payload, catalogue: Cat
         symbol=pl.lit(symbol),
         quarter=pl.lit(quarter),
     )
-    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected)
+    return finished(known(frame, dataset, payload.fetched_at), dataset, catalogue, rejected, fetched_at=payload.fetched_at)

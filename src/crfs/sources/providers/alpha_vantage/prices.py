@@ -52,7 +52,7 @@ def _bars(fields: Mapping[str, Any], name: str, payload: Payload, catalogue: Cat
     if refreshed is not None:
         running = running | (pl.col("_day") >= refreshed)
     rejected.append(rejected_where(rows, running, "close", RejectReason.UNSUPPORTED, "the session had not ended, so this is not its close"))
-    return finished(rows.filter(~running), dataset, catalogue, rejected)
+    return finished(rows.filter(~running), dataset, catalogue, rejected, fetched_at=payload.fetched_at)
 
 
 def _running_day(refreshed: object, close: time | None) -> date | None:
@@ -98,4 +98,4 @@ def parse_series(fields: Mapping[str, Any], payload: Payload, catalogue: Catalog
     rows = known_by_entity(frame, dataset, catalogue, payload.fetched_at)
     early = pl.col("valid_time") > pl.lit(payload.fetched_at.astimezone(UTC))
     rejected.append(rejected_where(rows, early, "date", RejectReason.OUT_OF_RANGE, "later than the fetch"))
-    return finished(rows.filter(~early), dataset, catalogue, rejected)
+    return finished(rows.filter(~early), dataset, catalogue, rejected, fetched_at=payload.fetched_at)

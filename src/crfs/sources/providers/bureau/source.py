@@ -139,7 +139,7 @@ class BureauSource:
             parts.append(rejected_where(raw, unread, column, reason, f"cannot be read as {kind.value}"))
             good = good & ~unread.fill_null(value=False)
         frame = raw.filter(good).select("row", pl.col(entity), *(reader.alias(column) for column, reader in readers.items()))
-        accepted, refused = accept(_clocked(frame, entity, valid), dataset)
+        accepted, refused = accept(_clocked(frame, entity, valid), dataset, fetched_at=None)
         parts.append(refused)
         return Parsed(tables={dataset.name: accepted}, rejected=pl.concat(parts).sort("row", maintain_order=True, nulls_last=False))
 
@@ -167,7 +167,7 @@ class BureauSource:
                 return None
             frame = frame.with_columns(pl.col(column).replace_strict(stamps[column], stamps["at"], return_dtype=INSTANT))
         clocked = _clocked(frame.with_row_index("row", offset=1), entity, valid)
-        accepted, refused = accept(clocked, dataset)
+        accepted, refused = accept(clocked, dataset, fetched_at=None)
         return None if refused.height else Parsed(tables={dataset.name: accepted}, rejected=refused)
 
 
@@ -214,7 +214,7 @@ def _withdrawn(text: DelimitedText, catalogue: Catalogue) -> Parsed:
         rows = good.filter(pl.col("file") == name)
         if rows.height:
             clocked = _clocked(rows, entity, valid).with_columns(row_state=pl.lit(RowState.RETRACTED.value, dtype=ROW_STATE))
-            accepted, refused = accept(clocked, catalogue.dataset(f"bureau_{name}"))
+            accepted, refused = accept(clocked, catalogue.dataset(f"bureau_{name}"), fetched_at=None)
             tables[f"bureau_{name}"] = accepted
             parts.append(refused)
     return Parsed(tables=tables, rejected=pl.concat(parts).sort("row", maintain_order=True, nulls_last=False))

@@ -85,9 +85,11 @@ def parse_submission(payload: Payload, catalogue: Catalogue) -> Parsed:
         knowledge_time=pl.lit(header.accepted).cast(INSTANT),
         knowledge_basis=pl.lit("observed"),
     )
-    accepted, rejected = accept(frame.with_columns(valid_time=filing_instant()), catalogue.dataset(HEADERS), catalogue)
+    accepted, rejected = accept(
+        frame.with_columns(valid_time=filing_instant()), catalogue.dataset(HEADERS), catalogue, fetched_at=payload.fetched_at
+    )
     tables = {HEADERS: accepted} if accepted.height else {}
-    known = Known(at=header.accepted, clipped=False)
+    known = Known(at=min(header.accepted, payload.fetched_at), clipped=header.accepted > payload.fetched_at)
     parts = [rejected]
     exhibits = 0
     for kind, body in _documents(payload.body):
@@ -97,7 +99,9 @@ def parse_submission(payload: Payload, catalogue: Catalogue) -> Parsed:
             tables |= {} if found is None else found
         elif kind in ("3", "4", "5", "3/A", "4/A", "5/A") and ownership.TRADES not in tables:
             start, stop = body.find(b"<ownershipDocument"), body.rfind(b"</ownershipDocument>")
-            trades = ownership.parse(body[start : stop + 20] if 0 <= start < stop else body, catalogue, known=known.at, clipped=False)
+            trades = ownership.parse(
+                body[start : stop + 20] if 0 <= start < stop else body, catalogue, known=known.at, clipped=known.clipped
+            )
             tables |= trades.tables
             parts.append(trades.rejected)
     return Parsed(tables=tables, rejected=pl.concat(parts))
@@ -260,5 +264,5 @@ def _one(name: str, row: dict[str, Any], known: Known, catalogue: Catalogue, *, 
         knowledge_basis=pl.lit("observed"),
         clipped=pl.lit(known.clipped),
     )
-    accepted, _ = accept(frame.with_columns(**items.flags()) if flags else frame, dataset, catalogue)
+    accepted, _ = accept(frame.with_columns(**items.flags()) if flags else frame, dataset, catalogue, fetched_at=known.at)
     return {name: accepted} if accepted.height else {}

@@ -62,7 +62,7 @@ def parse(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> 
         return Parsed(tables={}, rejected=rejected_table(bounded(rejected)))
     known = _known(columns, payload)
     frame, more = _frame(issuer, columns, known)
-    accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue)
+    accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
     tables = {DATASET: accepted} if accepted.height else {}
     tables |= ratios.derive(issuer, columns, known, catalogue)
     if rejected or more:
@@ -211,10 +211,14 @@ def _problem(fact: object) -> tuple[str | None, RejectReason, str] | None:
 
 
 def _known(facts: Facts, payload: Payload) -> Ints:
-    """From when each filing was known, in microseconds since 1970: the end of its day in New York; or the fetch, if it was on that day."""
+    """From when each filing was known, in microseconds since 1970: the end of its day in New York, or the fetch, if that was before.
+
+    Of several filings that are known from the fetch, each is known a microsecond before the next one.
+    """
     ends = end_of_day(_dates(np.array([day for _, day, _ in facts.filings], np.int64)), ZONE).cast(pl.Int64).to_numpy()
     fetch = round(payload.fetched_at.timestamp() * 1_000_000)
-    return np.where((ends > fetch) & (ends - _DAY <= fetch), fetch, ends)
+    late = ends > fetch
+    return np.where(late, fetch + 1 - late[::-1].cumsum()[::-1], ends)
 
 
 def duration(days: int) -> str:

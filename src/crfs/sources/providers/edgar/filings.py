@@ -80,10 +80,11 @@ def _listed(columns: Mapping[str, Any], issuer: str, payload: Payload, catalogue
     table = pl.DataFrame({"row": range(1, count + 1), **cells}, schema={"row": pl.Int64(), **dict.fromkeys(cells, pl.String())})
     read, refused = _read(table)
     known = _known(read, payload).with_columns(entity=pl.lit(issuer))
-    accepted, more = accept(known, catalogue.dataset(FILINGS), catalogue)
+    accepted, more = accept(known, catalogue.dataset(FILINGS), catalogue, fetched_at=payload.fetched_at)
     tables = {FILINGS: accepted} if accepted.height else {}
     happened = known.filter(items.is_event(pl.col("form"))).with_columns(**items.flags())
-    events, _ = accept(happened, catalogue.dataset(EVENTS), catalogue)  # what is wrong with them is said above
+    # What is wrong with them is said above.
+    events, _ = accept(happened, catalogue.dataset(EVENTS), catalogue, fetched_at=payload.fetched_at)
     tables |= {EVENTS: events} if events.height else {}
     parts = [rejected_table(rejected), refused, more]
     return Parsed(tables=tables, rejected=pl.concat(parts).sort("row", maintain_order=True))
@@ -175,7 +176,7 @@ def parse_feed(payload: Payload, catalogue: Catalogue) -> Parsed:
     roles = pl.col("role").unique().sort().str.join(", ")
     good = good.group_by("entity", "accession", maintain_order=True).agg(pl.exclude("role").first(), role=roles)
     good = good.with_columns(valid_time=filing_instant(), knowledge_basis=pl.lit("observed"))
-    accepted, more = accept(good, catalogue.dataset(FEED), catalogue)
+    accepted, more = accept(good, catalogue.dataset(FEED), catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={FEED: accepted} if accepted.height else {},
         rejected=pl.concat([rejected_table(bounded(rejected)), *refused, more]).sort("row", maintain_order=True),

@@ -41,7 +41,9 @@ def described(fields: Mapping[str, Any], issuer: str, payload: Payload, catalogu
     if row["name"] is None:
         return Parsed(tables={}, rejected=rejected_table([(None, "name", RejectReason.MISSING_FIELD, "the issuer has no name")]))
     frame = pl.DataFrame([{"row": 1, "entity": issuer, **row}], schema_overrides=dict.fromkeys(row, pl.String()))
-    accepted, rejected = accept(frame.with_columns(**_clocks(payload)), catalogue.dataset(ISSUERS), catalogue)
+    accepted, rejected = accept(
+        frame.with_columns(**_clocks(payload)), catalogue.dataset(ISSUERS), catalogue, fetched_at=payload.fetched_at
+    )
     return Parsed(tables={ISSUERS: accepted} if accepted.height else {}, rejected=rejected)
 
 
@@ -56,7 +58,7 @@ def parse_tickers(fields: Mapping[str, Any], payload: Payload, catalogue: Catalo
         for row, text in no_key.select("row", "cik_str").rows()
     ]
     good = frame.filter(pl.col("cik").is_not_null()).with_columns(**_clocks(payload))
-    accepted, rejected = accept(good, catalogue.dataset(TICKERS), catalogue)
+    accepted, rejected = accept(good, catalogue.dataset(TICKERS), catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={TICKERS: accepted} if accepted.height else {},
         rejected=pl.concat([rejected_table(bounded(bad)), rejected]).sort("row", maintain_order=True),

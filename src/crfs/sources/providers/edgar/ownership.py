@@ -78,7 +78,7 @@ def parse(body: bytes, catalogue: Catalogue, *, known: datetime, clipped: bool) 
         knowledge_basis=pl.lit("observed"),
         clipped=pl.lit(clipped),
     )
-    accepted, more = accept(good, catalogue.dataset(TRADES), catalogue)
+    accepted, more = accept(good, catalogue.dataset(TRADES), catalogue, fetched_at=known)
     return Parsed(
         tables={TRADES: accepted} if accepted.height else {},
         rejected=pl.concat([*rejected, more]).sort("row", maintain_order=True),

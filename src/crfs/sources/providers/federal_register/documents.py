@@ -87,7 +87,7 @@ def _documents(documents: Sequence[object], payload: Payload, catalogue: Catalog
         document_number=pl.col("entity"),
         **{name: filled(name) for name in ("type", "title", "abstract", "action", "agencies", *_LISTS, "citation", "html_url")},
     )
-    return _accepted(frame, [rejected_table(rejected), *bad], DOCUMENTS, catalogue)
+    return _accepted(frame, [rejected_table(rejected), *bad], DOCUMENTS, payload, catalogue)
 
 
 def _document(document: Mapping[str, object]) -> dict[str, str]:
@@ -141,7 +141,7 @@ def _regulations(documents: Sequence[object], payload: Payload, catalogue: Catal
         withdrawn=pl.when(pl.col("withdrawn") != "").then(pl.col("withdrawn") == "true"),
         **{name: filled(name) for name in ("title", "document_type", "subtype", "agency", "docket_id")},
     )
-    return _accepted(frame, [rejected_table(rejected), *bad], REGULATIONS, catalogue)
+    return _accepted(frame, [rejected_table(rejected), *bad], REGULATIONS, payload, catalogue)
 
 
 def _regulation(document: Mapping[str, object]) -> dict[str, str]:
@@ -206,8 +206,8 @@ def _agencies(value: object) -> str:
     return "; ".join(dict.fromkeys(_words(name) for name in names if isinstance(name, str) and name.strip()))
 
 
-def _accepted(frame: pl.DataFrame, rejected: Sequence[pl.DataFrame], name: str, catalogue: Catalogue) -> Parsed:
-    accepted, refused = accept(frame, catalogue.dataset(name), catalogue)
+def _accepted(frame: pl.DataFrame, rejected: Sequence[pl.DataFrame], name: str, payload: Payload, catalogue: Catalogue) -> Parsed:
+    accepted, refused = accept(frame, catalogue.dataset(name), catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={name: accepted} if accepted.height else {}, rejected=pl.concat([*rejected, refused]).sort("row", maintain_order=True)
     )

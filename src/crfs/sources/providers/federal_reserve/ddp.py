@@ -65,7 +65,7 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
     for (name,), part in keyed.filter(~annual).group_by("dataset", maintain_order=True):
         dataset = catalogue.dataset(str(name))
         known = known_by_entity(part.with_columns(entity="series"), dataset, catalogue, payload.fetched_at)
-        accepted, refused = accept(known, dataset, catalogue)
+        accepted, refused = accept(known, dataset, catalogue, fetched_at=payload.fetched_at)
         rejected.append(refused)
         if accepted.height:
             tables[dataset.name] = accepted

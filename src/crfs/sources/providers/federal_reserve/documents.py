@@ -57,7 +57,7 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
         frames[IMPLEMENTATION] = base.with_columns(entity=pl.lit(TARGET), published=pl.lit(document.day), **rates)
     tables, rejected = {}, [rejected_table(document.rejected)]
     for name, frame in frames.items():
-        accepted, refused = accept(frame, catalogue.dataset(name), catalogue)
+        accepted, refused = accept(frame, catalogue.dataset(name), catalogue, fetched_at=payload.fetched_at)
         rejected.append(refused)
         if accepted.height:
             tables[name] = accepted

@@ -156,14 +156,16 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
     for dataset in (catalogue.dataset(DOMESTIC), catalogue.dataset(INTERNATIONAL)):
         own = {name: column for name, (where, column) in columns.items() if where == dataset.name}
         if own:
-            accepted, refused = _rows(known, own, dataset)
+            accepted, refused = _rows(known, own, dataset, payload.fetched_at)
             rejected.append(refused)
             if accepted.height:
                 tables[dataset.name] = accepted
     return Parsed(tables=tables, rejected=pl.concat([rejected_table(text.rejected), *rejected]).sort("row", maintain_order=True))
 
 
-def _rows(known: pl.DataFrame, own: Mapping[str, str], dataset: DatasetDefinition) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _rows(
+    known: pl.DataFrame, own: Mapping[str, str], dataset: DatasetDefinition, fetched_at: datetime
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     kind = "domestic" if dataset.name == DOMESTIC else "international"
     typed = known.with_columns(
         *(cell(name, ColumnType.FLOAT8).alias(column) for name, column in own.items()),
@@ -182,7 +184,7 @@ def _rows(known: pl.DataFrame, own: Mapping[str, str], dataset: DatasetDefinitio
     ]
     # A cell that is no number makes no row with a hole in it that would look like "not given".
     bad = pl.any_horizontal((pl.col(name).str.strip_chars() != "") & pl.col(column).is_null() for name, column in own.items())
-    accepted, refused = accept(typed.filter(~bad), dataset)
+    accepted, refused = accept(typed.filter(~bad), dataset, fetched_at=fetched_at)
     return accepted, pl.concat([*rejected, refused])
 
 

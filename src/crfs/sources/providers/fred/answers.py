@@ -85,7 +85,7 @@ def classify(payload: Payload) -> Classification:
 
     Documents about series, releases, tags … are OK although they have no observations. "Does not exist in ALFRED" is EMPTY when a
     real-time period was asked for (the archive may begin later) and a BAD_REQUEST otherwise. A page shorter than its own count is a
-    RETRY: what is missing would look like a withdrawal.
+    RETRY: what is missing would look like a withdrawal. So is another page than the one that was asked for.
     """
     answer = look(payload)
     low = answer.words.lower()
@@ -103,6 +103,8 @@ def classify(payload: Payload) -> Classification:
         return Classification.RETRY
     if payload.status >= 400:
         return Classification.BAD_REQUEST
+    if _is_another_page(answer, payload):
+        return Classification.RETRY
     match answer.kind:
         case Kind.NOTHING:
             return Classification.RETRY
@@ -127,6 +129,11 @@ def as_int(value: object, default: int) -> int:
         return value
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else default
+
+
+def _is_another_page(answer: Answer, payload: Payload) -> bool:
+    asked, answered = (as_int(fields.get("offset"), -1) for fields in (parameters(payload), answer.fields))
+    return asked >= 0 and answered >= 0 and asked != answered
 
 
 def _observations(answer: Answer, payload: Payload) -> Classification:

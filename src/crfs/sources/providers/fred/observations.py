@@ -12,7 +12,7 @@ from itertools import groupby
 import polars as pl
 
 from crfs.bitemporal.release import vintage_instants
-from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS
+from crfs.bitemporal.rows import KNOWLEDGE_BASIS
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
@@ -88,12 +88,11 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
     frame = revisions(periods, window)
     dataset = catalogue.dataset(DATASET)
     release_time, release_zone = _release(catalogue, series)
-    # Today's vintage may be asked for before its release: what was there then was known at the fetch.
+    # Today's vintage may be asked for before its release: what was there then is known from the fetch.
     released = vintage_instants(frame["vintage"], dataset.zone, release_time, release_zone)
-    fetched = pl.lit(payload.fetched_at).cast(INSTANT)
     accepted, refused = accept(
         frame.with_columns(
-            knowledge_time=pl.when(pl.lit(released) > fetched).then(fetched).otherwise(pl.lit(released)),
+            knowledge_time=released,
             entity=pl.lit(series),
             valid_time=day_instant("date"),
             knowledge_basis=_basis(pl.col("backfilled") | pl.col("clipped")),
@@ -102,6 +101,7 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
         ),
         dataset,
         catalogue,
+        fetched_at=payload.fetched_at,
     )
     whole = output_type != _INITIAL and start < end and not head_is_cut and not window.tail_is_cut
     return Parsed(
@@ -245,7 +245,7 @@ def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
     good = known_by_entity(good, dataset, catalogue, payload.fetched_at)
     # The archive knows since when; this table does not say it.
     good = good.with_columns(knowledge_basis=pl.when("clipped").then(_basis(pl.col("clipped"))).otherwise("knowledge_basis"))
-    accepted, refused = accept(good, dataset, catalogue)
+    accepted, refused = accept(good, dataset, catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={DATASET: accepted} if accepted.height else {},
         rejected=pl.concat([rejected_table(text.rejected), *rejected, refused]).sort("row", maintain_order=True),

@@ -115,7 +115,7 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
             clipped=pl.lit(True),
         )
     )
-    accepted, refused = accept(good, dataset, catalogue)
+    accepted, refused = accept(good, dataset, catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={DATASET: accepted} if accepted.height else {},
         rejected=pl.concat([*rejected, refused]).sort("row", maintain_order=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, Request, Transport
+from crfs.sources.core.pages import pages, with_params
 from crfs.sources.providers.fred import answers, observations
 from crfs.sources.providers.fred.periods import EARLIEST
 
@@ -128,17 +129,21 @@ class Fred:
         # Without real-time parameters, an unknown series is a refusal here, so that EMPTY below only means "not in the archive".
         yield self._ask("series", series, transport)
         dates: list[date] = []
-        while True:
-            listed = self._ask(
-                "series/vintagedates", series, transport, ("realtime_start", EARLIEST.isoformat()), ("realtime_end", _FOREVER),
-                ("limit", str(self.max_dates)), ("offset", str(len(dates))),
-            )  # fmt: skip
-            yield listed
-            answer = self._look(listed)
+
+        def more(request: Request, payload: Payload) -> Request | None:
+            answer = self._look(payload)
             found = _dates(answer.rows)
-            dates += found
-            if not found or len(dates) >= answers.as_int(answer.fields.get("count"), 0):
-                break
+            if dates and found and found[0] <= dates[-1]:
+                raise _again(payload)
+            dates.extend(found)
+            is_last = not found or len(dates) >= answers.as_int(answer.fields.get("count"), 0)
+            return None if is_last else with_params(request, offset=len(dates))
+
+        first = _asking(
+            "series/vintagedates", series, ("realtime_start", EARLIEST.isoformat()), ("realtime_end", _FOREVER),
+            ("limit", str(self.max_dates)), ("offset", "0"),
+        )  # fmt: skip
+        yield from pages(first, more, transport)
         if not dates:
             yield from self._pages(series, query, transport, window=None, archive_start=None)
             return
@@ -169,24 +174,27 @@ class Fred:
         fixed += [("observation_start", query.since.isoformat())] if query.since else []
         fixed += [("observation_end", query.until.isoformat())] if query.until else []
         hint = {"archive_start": archive_start.isoformat()} if archive_start else {}
-        offset, whole = 0, True
-        while True:
-            asked = {**hint, **({"page": "whole_dates"} if offset and whole else {})}
-            answer_payload = self._ask("series/observations", series, transport, *fixed, ("offset", str(offset)), fragment=urlencode(asked))
-            yield answer_payload
-            answer = self._look(answer_payload)
-            _, rows, count = answers.page(answer)
-            if not rows or offset + rows >= count:
-                return
-            # The last date may go on: begin the next page with it, unless it fills this page alone.
-            days = [row.get("date") if isinstance(row, dict) else None for row in answer.rows]
-            step = days.index(days[-1])
-            whole = step > 0
-            offset += step or rows
+        before = ""
 
-    def _ask(self, path: str, series: str, transport: Transport, *params: tuple[str, str], fragment: str = "") -> Payload:
-        asked = (("series_id", series), ("file_type", "json"), *params)
-        return transport.send(Request(url=API + path, params=asked, stream=series, fragment=fragment))
+        def following(request: Request, payload: Payload) -> Request | None:
+            nonlocal before
+            offset, rows, count = answers.page(answer := self._look(payload))
+            days = [str(row.get("date")) if isinstance(row, dict) else "" for row in answer.rows]
+            if days and days[0] < before:
+                raise _again(payload)
+            if not rows or offset + rows >= count:
+                return None
+            # The last date may go on: begin the next page with it, unless it fills this page alone.
+            before = days[-1]
+            step = days.index(before)
+            asked = {**hint, **({"page": "whole_dates"} if step else {})}
+            return replace(with_params(request, offset=offset + (step or rows)), fragment=urlencode(asked))
+
+        first = _asking("series/observations", series, *fixed, ("offset", "0"), fragment=urlencode(hint))
+        yield from pages(first, following, transport)
+
+    def _ask(self, path: str, series: str, transport: Transport) -> Payload:
+        return transport.send(_asking(path, series))
 
     def _look(self, payload: Payload) -> answers.Answer:
         """What was answered; an unknown shape ends the fetch here, after its bytes were handed on."""
@@ -195,6 +203,15 @@ class Fred:
                 f"fred: {payload.stream} was answered in another shape than expected ({payload.url}); its bytes were kept"
             )
         return answers.look(payload)
+
+
+def _asking(path: str, series: str, *params: tuple[str, str], fragment: str = "") -> Request:
+    asked = (("series_id", series), ("file_type", "json"), *params)
+    return Request(url=API + path, params=asked, stream=series, fragment=fragment)
+
+
+def _again(payload: Payload) -> SourceUnavailable:
+    return SourceUnavailable(f"fred: {payload.stream}: rows of the page before come again at {payload.url}; those that came are kept")
 
 
 def _dates(rows: list[object]) -> list[date]:

@@ -97,7 +97,7 @@ def _articles(cells: pl.DataFrame, rejected: Sequence[Rejection], payload: Paylo
         publisher=filled("domain"),
         language=filled("language"),
     )
-    return _accepted(_seen_at(frame, payload), [rejected_table(rejected), *bad], ARTICLES, catalogue)
+    return _accepted(_seen_at(frame, payload), [rejected_table(rejected), *bad], ARTICLES, payload, catalogue)
 
 
 def _seen_at(frame: pl.DataFrame, payload: Payload) -> pl.DataFrame:
@@ -156,7 +156,9 @@ def _timeline(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         rejected_where(typed, ~no_date & no_number, "value", RejectReason.NOT_A_NUMBER, "not a number"),
     ]
     good = typed.filter(~no_date & ~no_number).with_columns(value=pl.col("_value"))
-    return _accepted(known_by_entity(good, catalogue.dataset(TIMELINES), catalogue, payload.fetched_at), rejected, TIMELINES, catalogue)
+    return _accepted(
+        known_by_entity(good, catalogue.dataset(TIMELINES), catalogue, payload.fetched_at), rejected, TIMELINES, payload, catalogue
+    )
 
 
 def _query(answer: Answer, payload: Payload) -> str:
@@ -198,7 +200,7 @@ def _mentions(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         language=pl.when(pl.col("mentiondoctranslationinfo").str.strip_chars() == "").then(pl.lit("eng")).otherwise(source),
         provider_sentiment=(pl.col("_tone") / 100).clip(-1, 1),
     )
-    return _accepted(_seen_at(frame, payload), [rejected, *bad], MENTIONS, catalogue)
+    return _accepted(_seen_at(frame, payload), [rejected, *bad], MENTIONS, payload, catalogue)
 
 
 def _events(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -247,7 +249,7 @@ def _events(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         articles=pl.col("_numarticles").cast(pl.Int64, strict=False),
         tone=pl.col("_avgtone"),
     )  # fmt: skip
-    return _accepted(frame, [rejected, *bad], EVENTS, catalogue)
+    return _accepted(frame, [rejected, *bad], EVENTS, payload, catalogue)
 
 
 def _table(answer: Answer, wanted: Sequence[str], optional: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -287,8 +289,8 @@ def instant(name: str) -> pl.Expr:
     return digits.str.to_datetime("%Y%m%d%H%M%S", strict=False, time_unit="us").dt.replace_time_zone("UTC").cast(INSTANT)
 
 
-def _accepted(frame: pl.DataFrame, rejected: Sequence[pl.DataFrame], name: str, catalogue: Catalogue) -> Parsed:
-    accepted, refused = accept(frame, catalogue.dataset(name), catalogue)
+def _accepted(frame: pl.DataFrame, rejected: Sequence[pl.DataFrame], name: str, payload: Payload, catalogue: Catalogue) -> Parsed:
+    accepted, refused = accept(frame, catalogue.dataset(name), catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={name: accepted} if accepted.height else {}, rejected=pl.concat([*rejected, refused]).sort("row", maintain_order=True)
     )

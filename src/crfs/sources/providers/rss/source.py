@@ -121,7 +121,7 @@ class Rss:
             valid, known, clipped = _clocks(published, payload.fetched_at.astimezone(UTC))
             rows.append((number, entity, valid, known, clipped, title, summary, url, source or publisher, language))
         frame = pl.DataFrame(rows, schema=_TABLE, orient="row").with_columns(knowledge_basis=pl.lit("observed"))
-        accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue)
+        accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
         return Parsed(
             tables={DATASET: accepted} if accepted.height else {},
             rejected=pl.concat([rejected_table(rejected), refused]).sort("row", maintain_order=True),

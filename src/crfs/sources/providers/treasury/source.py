@@ -92,7 +92,9 @@ class Treasury:
             if frame.is_empty():
                 continue
             dataset = catalogue.dataset(name)
-            accepted, wrong = accept(known_by_entity(frame, dataset, catalogue, payload.fetched_at), dataset, catalogue)
+            accepted, wrong = accept(
+                known_by_entity(frame, dataset, catalogue, payload.fetched_at), dataset, catalogue, fetched_at=payload.fetched_at
+            )
             rejected.append(wrong)
             if accepted.height:
                 tables[name] = accepted

@@ -55,7 +55,9 @@ def parse_chart(results: Sequence[Any], payload: Payload, catalogue: Catalogue) 
             continue
         rows = pl.concat(frames).with_columns(valid_time=day_instant("session"))
         known = known_from(rows["valid_time"], None, catalogue.dataset(dataset).period, payload.fetched_at)
-        accepted, refused_rows = accept(rows.hstack(known).with_columns(clipped=pl.lit(True)), catalogue.dataset(dataset), catalogue)
+        accepted, refused_rows = accept(
+            rows.hstack(known).with_columns(clipped=pl.lit(True)), catalogue.dataset(dataset), catalogue, fetched_at=payload.fetched_at
+        )
         rejected.append(refused_rows)
         if accepted.height:
             tables[dataset] = accepted

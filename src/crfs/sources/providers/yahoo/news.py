@@ -93,7 +93,7 @@ def parse_quotes(quotes: Sequence[Any], payload: Payload, catalogue: Catalogue) 
 def _accepted(rows: pl.DataFrame, dataset: str, payload: Payload, catalogue: Catalogue, refused: list[pl.DataFrame]) -> Parsed:
     definition = catalogue.dataset(dataset)
     known = known_from(rows["valid_time"], None, definition.period, payload.fetched_at)
-    accepted, rejected = accept(rows.hstack(known).with_columns(clipped=pl.lit(True)), definition, catalogue)
+    accepted, rejected = accept(rows.hstack(known).with_columns(clipped=pl.lit(True)), definition, catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={dataset: accepted} if accepted.height else {},
         rejected=pl.concat([*refused, rejected]).sort("row", maintain_order=True),
