@@ -15,7 +15,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnDefinition, ColumnType, DatasetDefinition, Definitions, FactorDefinition, Scope
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.database import Database, ensure_schema
-from crfs.store.definitions import catalogue_at, define, defined_at
+from crfs.store.definitions import altered_definitions, catalogue_at, define, defined_at
 from crfs.store.heads import pin
 from crfs.store.relations import ensure_relation
 from crfs.store.scan import StoreReader
@@ -130,3 +130,15 @@ def test_a_definition_goes_through_the_store_whole(module_database: Database) ->
     assert {name: catalogue.datasets[name] for name in (item.name for item in datasets)} == {item.name: item for item in datasets}
     assert {name: catalogue.factors[name] for name in (item.mnemonic for item in factors)} == {item.mnemonic: item for item in factors}
     assert define(module_database, datasets, factors, at=NOW, source="catalogue") is None
+
+
+@pytest.mark.parametrize("bound", [1e16, 1e18, -1e18, 1.5e300, 123456789012345680.0, 1e15, 1e-7, -0.0, 0.1, 5e-324])
+def test_a_definition_with_any_bound_is_what_was_put_in_force(module_database: Database, bound: float) -> None:
+    """PostgreSQL writes a number of JSON in its own way; the hash that was kept holds for it all the same."""
+    base = dataset()
+    definition = replace(base, columns=(replace(base.columns[0], minimum=bound, maximum=2e300), *base.columns[1:]))
+    batch = define(module_database, [definition], [replace(factor(definition), minimum=bound, maximum=2e300)], at=NOW, source="a")
+    assert define(module_database, [definition], [], at=NOW, source="a") is None
+    with module_database.reading() as connection:
+        assert altered_definitions(connection) == []
+    assert catalogue_at(module_database, batch).dataset(definition.name) == definition

@@ -147,6 +147,8 @@ class DatasetDefinition:
 
 
 _PLACES = 10**10
+_WRITTEN_OUT = 1e16
+"""From here on Python writes a whole float with an exponent."""
 _Cells = TypeVar("_Cells", pl.Expr, pl.Series, float)
 
 
@@ -338,6 +340,9 @@ def _plain(value: Any) -> Any:
             return value.isoformat(timespec="minutes" if not value.second else "seconds")
         case date():
             return value.isoformat()
+        case float() if abs(value) >= _WRITTEN_OUT or value == 0.0:
+            # JSON from PostgreSQL writes 1e+18 out, as a whole number, and has no negative zero: the same hash before and after.
+            return int(value) if value else 0.0
         case _:
             return value
 

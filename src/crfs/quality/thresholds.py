@@ -157,7 +157,7 @@ def _other_units(before: Shape, now: Shape) -> list[Breach]:
     return [
         Breach(
             threshold=Threshold.UNIT_CHANGE,
-            detail=f"the unit of {name} was {old!r} and is {new!r}" + (f", and {len(changed) - 1} more" if len(changed) > 1 else ""),
+            detail=f"{name} was {old!r} and is {new!r}" + (f", and {len(changed) - 1} more" if len(changed) > 1 else ""),
             evidence={"changed": {key: list(pair) for key, pair in changed.items()}},
         )
     ]

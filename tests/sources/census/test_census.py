@@ -246,3 +246,11 @@ def test_indicators_are_asked_for_by_program_and_months(catalogue: Catalogue) ->
     for series in ("acs1", "acs5/20x3", "acs5/1999", "m3/2020"):
         with pytest.raises(InvalidInput):
             list(SOURCE.fetch(Query(series=(series,)), transport, catalogue))
+
+
+def test_values_of_regions_without_the_column_that_names_them_are_refused_and_not_taken_for_the_country(catalogue: Catalogue) -> None:
+    rows = [INDICATOR, ["ASTARTS", "TOTAL", "yes", "104", "no", "2025-01"], ["ASTARTS", "TOTAL", "yes", "1366", "no", "2025-01"]]
+    parsed = SOURCE.parse(payload(rows, url=EITS + "resconst"), catalogue)
+    assert (parsed.tables, parsed.rejected["reason"].to_list()) == ({}, ["missing_field"])
+    one = SOURCE.parse(payload([INDICATOR, *rows[2:], *rows[2:]], url=EITS + "resconst"), catalogue)
+    assert one.tables["census_eits"]["entity"].to_list() == ["resconst/ASTARTS/TOTAL/US/SA"]

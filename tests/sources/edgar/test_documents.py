@@ -206,3 +206,13 @@ def test_a_number_that_may_be_the_quarters_or_the_years_is_not_taken(catalogue: 
     )
     (row,) = rows(body, "edgar_releases", catalogue, url=ARCHIVE + "x.htm")
     assert (row["revenue"], row["months"], row["total_debt"]) == (None, None, 5e6)
+
+
+def test_an_owner_whose_relation_is_not_told_is_not_known_to_be_no_director(catalogue: Catalogue) -> None:
+    flags = ["is_director", "is_officer", "is_ten_percent_owner"]
+    told = SOURCE.parse(sample("edgar", OWNERSHIP.encode(), url=ARCHIVE + "000000000125000003/form4.xml"), catalogue)
+    assert told.tables["edgar_insider_trades"].select(flags).rows() == [(True, False, False)]
+    start, end = OWNERSHIP.index("<reportingOwnerRelationship>"), OWNERSHIP.index("</reportingOwner>")
+    body = OWNERSHIP[:start] + OWNERSHIP[end:]
+    silent = SOURCE.parse(sample("edgar", body.encode(), url=ARCHIVE + "000000000125000003/form4.xml"), catalogue)
+    assert silent.tables["edgar_insider_trades"].select(flags).rows() == [(None, None, None)]

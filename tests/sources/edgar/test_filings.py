@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crfs.credit.catalogue import Catalogue
 from crfs.sources.core import Parsed, load_source
 from crfs.sources.core.tables import settle_clipped
+from crfs.sources.providers.edgar.filings import filing_instant
+from crfs.sources.providers.edgar.items import FLAGS
 from tests.samples import NOW, sample
 from tests.samples.edgar import COLUMNS, ENTRY, FEED, ISSUER, TICKERS
 from tests.sources.edgar.conftest import Recorded
@@ -32,7 +36,7 @@ def test_a_filing_is_a_row_of_its_issuer(catalogue: Catalogue) -> None:
         "valid_time", "knowledge_time", "accession", "form", "filed", "report_date", "items", "primary_document", "size"
     ).rows()
     assert rows[2] == (
-        datetime(2025, 3, 5, 0, 0, 0, 3, tzinfo=UTC), datetime(2025, 3, 5, 21, 5, 9, tzinfo=UTC), "0000000001-25-000003", "8-K",
+        datetime(2025, 3, 5, 0, 9, 18, 475105, tzinfo=UTC), datetime(2025, 3, 5, 21, 5, 9, tzinfo=UTC), "0000000001-25-000003", "8-K",
         date(2025, 3, 5), date(2025, 3, 1), "2.04,9.01", "a.htm", 1000,
     )  # fmt: skip
 
@@ -112,6 +116,61 @@ def test_events_warn_by_their_items(form: str, items: str, flags: set[str] | Non
     if flags is not None:
         row = tables["edgar_events"].to_dicts()[0]
         assert {name for name, value in row.items() if value == 1 and type(value) is int} == flags
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**10 - 1), st.integers(0, 99), st.integers(0, 999_999)), min_size=2, max_size=40, unique=True),
+    st.integers(1, 10**10 - 1),
+)
+def test_filings_of_one_issuer_and_day_have_a_time_each_that_depends_on_nothing_but_themselves(
+    numbers: list[tuple[int, int, int]], issuer: int
+) -> None:
+    numbers = list(dict.fromkeys([*numbers, (issuer, 26, numbers[0][2]), (issuer, 25, numbers[0][2])]))
+    frame = pl.DataFrame({"accession": [f"{filer:010}-{year:02}-{sequence:06}" for filer, year, sequence in numbers]}).with_columns(
+        entity=pl.lit(f"CIK{issuer:010}"), filed=date(2026, 3, 2)
+    )
+    times = frame.select(filing_instant()).to_series()
+    assert times.n_unique() == frame.height
+    assert (times.dt.date() == date(2026, 3, 2)).all()
+    assert times.max() < datetime(2026, 3, 2, 0, 10, 1, tzinfo=UTC)  # type: ignore[operator]  # a column of instants has one
+    assert frame.reverse().select(filing_instant()).to_series().to_list() == times.reverse().to_list()
+    own = times[numbers.index((issuer, 26, numbers[0][2]))]
+    assert own == datetime(2026, 3, 2, tzinfo=UTC) + timedelta(microseconds=numbers[0][2])  # as before other filers were told apart
+
+
+def test_two_filers_with_one_sequence_on_one_day_are_two_filings_in_lists_and_in_the_feed(catalogue: Catalogue) -> None:
+    numbers = ["0000320193-26-000010", "0001104659-26-000010"]
+    columns = {"accessionNumber": numbers, "filingDate": ["2026-01-02"] * 2, "form": ["8-K"] * 2, "items": ["2.02", "4.02"]}
+    parsed = page(columns, catalogue)
+    assert parsed.rejected.is_empty()
+    assert sorted(parsed.tables["edgar_filings"]["accession"]) == numbers
+    assert parsed.tables["edgar_events"].height == 2
+    entries = b"".join(ENTRY.replace("0000000001-25-000003", number).encode() for number in numbers)
+    feed = SOURCE.parse(sample("edgar", FEED.replace(ENTRY.encode(), entries)), catalogue).tables["edgar_feed"]
+    moved = pl.col("valid_time").dt.time()  # the feed's are of another day
+    assert feed.sort("accession").select(moved).equals(parsed.tables["edgar_filings"].sort("accession").select(moved))
+
+
+@pytest.mark.parametrize("items", [None, [""], [None], [" "]])
+def test_an_8k_whose_items_are_not_told_has_unknown_flags_and_a_late_report_none_of_items(items: Any, catalogue: Catalogue) -> None:
+    def event(form: str) -> dict[str, Any]:
+        columns = {"accessionNumber": ["0000000001-25-000001"], "filingDate": ["2025-01-02"], "form": [form]}
+        return page(columns | ({} if items is None else {"items": items}), catalogue).tables["edgar_events"].to_dicts()[0]
+
+    told = event("8-K")
+    assert {name for name in (*FLAGS, "early_warning") if told[name] is None} == {*FLAGS, "early_warning"}
+    assert (told["late_report"], told["registration_ended"]) == (0, 0)
+    late = event("NT 10-K")
+    assert {late[name] for name in FLAGS} == {0}
+    assert (late["late_report"], late["early_warning"]) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["reportDate", "acceptanceDateTime", "items", "size", "primaryDocument"])
+@pytest.mark.parametrize("cells", [[], ["2.02"], ["2.02"] * 4, "2.02", {"0": "2.02"}])
+def test_a_column_of_another_length_makes_the_list_unreadable(name: str, cells: Any, catalogue: Catalogue) -> None:
+    parsed = page({**COLUMNS, name: cells}, catalogue)
+    assert (parsed.tables, parsed.rejected["reason"].to_list()) == ({}, ["unexpected_shape"])
+    assert name in parsed.rejected["detail"][0]
 
 
 def test_an_issuer_is_described_on_the_day_of_the_fetch(catalogue: Catalogue) -> None:

@@ -1,7 +1,8 @@
 """SDMX data messages → observations in long form: JSON 1.0 and 2.0, generic XML 2.0 and 2.1, CSV; never raises.
 
 An observation has its series' key (the codes of its dimensions but time, in the order of their positions, joined by dots), its period
-as the provider writes it, and its value as text. What a message about structures holds is no data: it gives no observations.
+as the provider writes it, its value as text, and the unit and the multiplier that its attributes say (null: they say none). The multiplier is
+not applied: values stay those of the provider. What a message about structures holds is no data: it gives no observations.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ from crfs.sources.core.xml_text import read_xml
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-OBSERVATIONS = {"row": pl.Int64(), "key": pl.String(), "period": pl.String(), "text": pl.String()}
+OBSERVATIONS = dict.fromkeys(("row", "key", "period", "text", "unit", "multiplier"), pl.String()) | {"row": pl.Int64()}
 _TIME = ("TIME_PERIOD", "TIME")
 _MOST_DIMENSIONS = 64
+_MOST_GROUPS = 1_000
+_UNIT, _MULTIPLIER = ("UNIT_MEASURE", "UNIT"), ("UNIT_MULT", "POWERCODE")
+"""Attributes that say the unit of an observation and the power of ten of which it is a multiple, by their ids or their roles."""
 _NONE = ["", "nan", "null", ":"]
-_Row = tuple[int, str, str, str]
+_Row = tuple[int, str, str, str, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,12 @@ def observation_rows(message: SdmxMessage, *, prefix: str) -> tuple[pl.DataFrame
     good = table.filter(~no_day & ~no_number)
     value = pl.when(~pl.col("none")).then(pl.col("value"))
     return good.select("row", entity=pl.lit(prefix) + pl.col("key"), valid_time=day_instant("day"), value=value), pl.concat(rejected)
+
+
+def stated_units(message: SdmxMessage, *, prefix: str) -> pl.DataFrame:
+    """What the message says of each series: ``entity``, ``unit`` and ``multiplier`` (an exponent of ten), each combination once, in order."""
+    told = message.table.select("unit", "multiplier", entity=pl.lit(prefix) + pl.col("key"))
+    return told.unique().sort("entity", "unit", "multiplier")
 
 
 _PERIOD = re.compile(
@@ -184,16 +194,19 @@ def _of_json(body: bytes) -> SdmxMessage:
         if not isinstance(one, dict) or levels is None:
             return _problem("a data set whose structure names no dimensions, or more than one time or none")
         flow = flow or _flow(structure, header)
-        _place(one, levels, rows, rejected)
+        _place(one, levels, _attributes(structure), rows, rejected)
     return _message(rows, rejected, flow, _instant(header.get("prepared")))
 
 
-def _place(one: Mapping[str, Any], levels: _Levels, rows: list[_Row], rejected: list[Rejection]) -> None:
+def _place(one: Mapping[str, Any], levels: _Levels, attributes: _Attributes, rows: list[_Row], rejected: list[Rejection]) -> None:
     """Put the observations of a data set into ``rows``, or say in ``rejected`` why they have no place."""
     fixed = _Place(codes=[(item.position, item.codes[0]) for item in levels["dataSet"] if item.codes and not item.is_time])
     fixed.period = next((item.codes[0] for item in levels["dataSet"] if item.codes and item.is_time), None)
     places: dict[tuple[str, str], _Place] = {}
-    for series, index, value in _json_observations(one):
+    whole = _told(attributes["dataSet"], one.get("attributes"))
+    groups = _groups(one, attributes)
+    of_series: dict[str, _Told] = {}
+    for series, index, cells in _json_observations(one):
         row = len(rows) + len(rejected) + 1
         parts = [fixed]
         for level, text in (("series", series), ("observation", index)):
@@ -208,7 +221,14 @@ def _place(one: Mapping[str, Any], levels: _Levels, rows: list[_Row], rejected: 
             rejected.append((row, None, RejectReason.UNEXPECTED_SHAPE, problem or "the observation has no period"))
             continue
         codes = sorted((code for part in parts for code in part.codes), key=lambda item: item[0])
-        rows.append((row, ".".join(code for _, code in codes), period, value))
+        name = series if series is not None else index
+        if name not in of_series:
+            own = one["series"][series].get("attributes") if series is not None else None
+            of_series[name] = _either(_told(attributes["series"], own), _of_group(groups, name), whole)
+        unit, multiplier = of_series[name]
+        if attributes["observation"]:
+            unit, multiplier = _either(_told(attributes["observation"], cells[1:] if isinstance(cells, list) else None), (unit, multiplier))
+        rows.append((row, ".".join(code for _, code in codes), period, _first(cells), unit, multiplier))
 
 
 def _dimensions(structure: object) -> _Levels | None:
@@ -243,15 +263,64 @@ def _code(value: object) -> str:
     return as_text(value)
 
 
-def _json_observations(one: Mapping[str, Any]) -> Iterator[tuple[str | None, str, str]]:
-    """(indices of the series or None, indices of the observation, value) of each observation, whether in series or flat."""
+def _json_observations(one: Mapping[str, Any]) -> Iterator[tuple[str | None, str, object]]:
+    """(indices of the series or None, indices of the observation, its cells) of each observation, whether in series or flat."""
     flat, series = one.get("observations"), one.get("series")
     for index, cells in flat.items() if isinstance(flat, dict) else ():
-        yield None, index, _first(cells)
+        yield None, index, cells
     for key, item in series.items() if isinstance(series, dict) else ():
         observations = item.get("observations") if isinstance(item, dict) else None
         for index, cells in observations.items() if isinstance(observations, dict) else ():
-            yield key, index, _first(cells)
+            yield key, index, cells
+
+
+_Told = tuple[str | None, str | None]
+_Attribute = tuple[int, int, tuple[str, ...]]
+"""Which of unit (0) and multiplier (1) an attribute says, its place among the attributes of its level, and the codes of its values."""
+_Attributes = Mapping[str, tuple[_Attribute, ...]]
+
+
+def _attributes(structure: object) -> _Attributes:
+    """The attributes that say a unit or a multiplier, by the level to which they are attached."""
+    given = structure.get("attributes") if isinstance(structure, dict) else None
+    found: dict[str, tuple[_Attribute, ...]] = {}
+    for level in ("dataSet", "dimensionGroup", "series", "observation"):
+        items = given.get(level) if isinstance(given, dict) else None
+        read: list[_Attribute] = []
+        for place, item in enumerate(items if isinstance(items, list) else []):
+            names = {as_text(item.get("id")), as_text(item.get("role"))} if isinstance(item, dict) else set()
+            values = item.get("values") if isinstance(item, dict) else None
+            codes = tuple(_code(value) for value in values) if isinstance(values, list) else ()
+            read += [(which, place, codes) for which, ids in enumerate((_UNIT, _MULTIPLIER)) if names & set(ids)]
+        found[level] = tuple(read)
+    return found
+
+
+def _told(attributes: Sequence[_Attribute], indices: object) -> _Told:
+    """The unit and the multiplier that indices into the values of the attributes of a level stand for; null where they say none."""
+    told: list[str | None] = [None, None]
+    for which, place, codes in attributes:
+        index = indices[place] if isinstance(indices, list) and place < len(indices) else None
+        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(codes):
+            told[which] = codes[index]
+    return told[0], told[1]
+
+
+def _either(*told: _Told) -> _Told:
+    """Of what several levels say the first that says anything."""
+    return next((unit for unit, _ in told if unit is not None), None), next((times for _, times in told if times is not None), None)
+
+
+def _groups(one: Mapping[str, Any], attributes: _Attributes) -> list[tuple[list[str], _Told]]:
+    """What is told of groups of series: the indices of their dimensions, blank where any will do."""
+    given = one.get("dimensionGroupAttributes") if attributes["dimensionGroup"] else None
+    items = given.items() if isinstance(given, dict) else ()
+    return [(key.split(":"), _told(attributes["dimensionGroup"], indices)) for key, indices in items][:_MOST_GROUPS]
+
+
+def _of_group(groups: Sequence[tuple[list[str], _Told]], indices: str) -> _Told:
+    parts = indices.split(":")
+    return _either(*(told for key, told in groups if all(code in ("", part) for code, part in zip(key, parts, strict=False))))
 
 
 def _first(cells: object) -> str:
@@ -333,7 +402,7 @@ def _of_xml(body: bytes) -> SdmxMessage:
     flow: str | None = None
     prepared: datetime | None = None
     count = 0
-    for element, key in _series(read.root):
+    for element, key, told in _series(read.root):
         name = _local(element)
         if name == "Prepared":
             prepared = prepared or _instant((element.text or "").strip())
@@ -345,20 +414,29 @@ def _of_xml(body: bytes) -> SdmxMessage:
             if period is None:
                 rejected.append((count, "TIME_PERIOD", RejectReason.MISSING_FIELD, "the observation has no period"))
             else:
-                rows.append((count, ".".join([*key, *codes]), period, value))
+                own = _either(_xml_told(element), told)
+                rows.append((count, ".".join([*key, *codes]), period, value, *own))
     return _message(rows, rejected, flow, prepared)
 
 
-def _series(root: Element) -> Iterator[tuple[Element, list[str]]]:
-    """Every element with the codes of the series that it stands in."""
-    stack: list[tuple[Element, list[str]]] = [(root, [])]
+def _series(root: Element) -> Iterator[tuple[Element, list[str], _Told]]:
+    """Every element with the codes of the series that it stands in, and what the series or the data set says of its unit."""
+    stack: list[tuple[Element, list[str], _Told]] = [(root, [], (None, None))]
     while stack:
-        element, key = stack.pop()
-        yield element, key
+        element, key, told = stack.pop()
+        yield element, key, told
         if _local(element) == "Series":
             key = [code for child in element if _local(child) == "SeriesKey" for code, _ in _values(child)]
+        if _local(element) in ("Series", "DataSet"):
+            told = _either(_xml_told(element), told)
         if _local(element) != "Obs":
-            stack += [(child, key) for child in reversed(element)]
+            stack += [(child, key, told) for child in reversed(element)]
+
+
+def _xml_told(element: Element) -> _Told:
+    """The unit and the multiplier that the attributes right below an element say."""
+    given = {name: code for child in element if _local(child) == "Attributes" for code, name in _values(child)}
+    return next((given[name] for name in _UNIT if name in given), None), next((given[name] for name in _MULTIPLIER if name in given), None)
 
 
 def _xml_observation(element: Element) -> tuple[list[str], str | None, str]:
@@ -412,8 +490,13 @@ def _of_csv(body: bytes) -> SdmxMessage:
         return _problem("CSV without a KEY, and without dimensions before TIME_PERIOD")
     codes = [pl.col(found[code]).str.split(": ").list.first().str.strip_chars() for code in key]
     place = pl.col(found["TIME_PERIOD"]).str.split(": ").list.first()
+    told = {}
+    for name, ids in (("unit", _UNIT), ("multiplier", _MULTIPLIER)):
+        column = next((found[code] for code in ids if code in found and code not in key), None)
+        said = pl.col(column).str.split(": ").list.first().str.strip_chars() if column else pl.lit(None, dtype=pl.String)
+        told[name] = pl.when(said != "").then(said)
     table = text.table.select(
-        "row", pl.concat_str(codes, separator=".").alias("key"), place.alias("period"), pl.col(found["OBS_VALUE"]).alias("text")
+        "row", pl.concat_str(codes, separator=".").alias("key"), place.alias("period"), pl.col(found["OBS_VALUE"]).alias("text"), **told
     )
     flow = next(
         (_flow_of_cell(text.table[found[name]][0]) for name in ("DATAFLOW", "STRUCTURE_ID") if name in found and table.height), None

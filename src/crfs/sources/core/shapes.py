@@ -16,8 +16,17 @@ from crfs.quality.thresholds import Shape
 from crfs.sources.core.contract import Payload
 from crfs.sources.core.json_text import read_json
 from crfs.sources.core.tables import ACCEPTED
+from crfs.sources.core.unit_statements import stated_in
 
-_UNIT = re.compile(r"^(units?|unit_?name|units_short|currency|multiplier|unit_?mult(iplier)?)$", re.IGNORECASE)
+_UNIT = re.compile(
+    r"^(units?|unit_?(name|measure|code)|units_short|measure_data_type|(reported_?)?currency|multiplier|powercode|unit_?mult(iplier)?)$",
+    re.IGNORECASE,
+)
+_TYPES = "dataTypes"
+"""Where Fiscal Data says of each field whether it is an amount of money, a percentage, or none of them."""
+_NAMED = re.compile(
+    r"^(id|series|series_?id|series_?name|name|symbol|ticker|entity|key|code|mnemonic|unique_?identifier|identifier)$", re.IGNORECASE
+)
 _PLACES = {"offset", "limit", "page", "per_page", "page[number]", "page[size]", "period1", "period2", "startyear", "endyear"}
 _DAY = re.compile(r"(^|\D)(1[6-9]|2[01])\d{2}(-?\d{2}){0,2}(\D|$)")
 _DATA = re.compile(r"^[\d\s.:/TZ+-]+$")
@@ -110,13 +119,14 @@ class _Names:
         self._count = 0
 
     def read(self, body: bytes) -> None:
-        """Read a JSON document or the first line of a CSV; anything else has no names."""
+        """Read a JSON document, or the first line and the units of a CSV; other XML than SDMX has neither."""
         start = body[:400].lstrip(b"\xef\xbb\xbf \t\r\n")
         if start[:1] in (b"{", b"["):
             if len(body) <= _MOST_JSON:
                 self._walk([read_json(body).value], "", 0)
         elif start[:1] != b"<" and b"," in start:
             self._header(body)
+        self.units |= stated_in(body)
 
     def _header(self, body: bytes) -> None:
         """A first line is a header where all of its cells are words, and the line after it has as many."""
@@ -153,9 +163,19 @@ class _Names:
         for key in keys[:_MOST_NAMES]:
             there = [value[key] for value in objects if key in value]
             where = f"{place}.{key}" if place else key
-            if _UNIT.match(key) and len(there) == len(objects) and isinstance(there[0], str) and len({str(unit) for unit in there}) == 1:
-                self.units[where] = there[0][:100]
+            if _UNIT.match(key) or place.rpartition(".")[2] == _TYPES:
+                self._unit(where, key, objects)
             self._walk(there, where, depth + 1)
+
+    def _unit(self, where: str, key: str, objects: Sequence[dict[str, Any]]) -> None:
+        """Note a unit that all objects say, and what each of them says whose name is told beside it."""
+        told = [value.get(key) for value in objects]
+        if all(isinstance(unit, str | int) for unit in told) and len({str(unit) for unit in told}) == 1:
+            self.units[where] = str(told[0])[:100]
+        name = next((name for name in objects[0] if _NAMED.match(str(name))), None) if len(objects) > 1 else None
+        for value, unit in zip(objects, told, strict=True):
+            if name is not None and isinstance(unit, str | int) and isinstance(value.get(name), str):
+                self.units.setdefault(f"{where} of {value[name][:100]}", str(unit)[:100])
 
     def _table(self, place: str, every: list[str], any_: list[str]) -> None:
         if len(any_) <= _MOST_NAMES:

@@ -145,7 +145,7 @@ def accept(
     frame = _completed(frame, dataset)
     frame = frame if fetched_at is None else _known_by(frame, fetched_at)
     values = [column.name for column in dataset.columns]
-    bounds = _factor_bounds(dataset, catalogue) if catalogue is not None else []
+    bounds = _factor_bounds(frame, dataset, catalogue) if catalogue is not None else []
     if not bounds and _is_clean(frame, dataset):
         return frame.select([*ACCEPTED, *values]), rejected_table()
     first, last = _FIRST, _LAST
@@ -247,11 +247,13 @@ def _later_than_before() -> pl.Expr:
     return (entity > entity.shift(1)) | (same_entity & ((valid > valid.shift(1)) | (same_valid & (known > known.shift(1)))))
 
 
-def _factor_bounds(dataset: DatasetDefinition, catalogue: Catalogue) -> list[tuple[pl.Expr, str, RejectReason, str]]:
-    """A check for each distinct pair of bounds that factors of the dataset declare for a fixed entity; bounds in the column's unit."""
+def _factor_bounds(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue) -> list[tuple[pl.Expr, str, RejectReason, str]]:
+    """A check for each distinct pair of bounds that factors declare for a fixed entity of the frame; bounds in the column's unit."""
     bounds: dict[tuple[str, float | None, float | None], list[str]] = {}
-    for factor in catalogue.factors.values():
-        if factor.dataset == dataset.name and factor.entity is not None and (factor.minimum is not None or factor.maximum is not None):
+    present = frame["entity"].unique()
+    named = present.filter(present.is_in(list(catalogue.entities(dataset.name)))).sort()
+    for factor in (factor for entity in named for factor in catalogue.of_entity(dataset.name, entity)):
+        if factor.entity is not None and (factor.minimum is not None or factor.maximum is not None):
             low, high = (None if bound is None else bound / factor.scale for bound in (factor.minimum, factor.maximum))
             if factor.scale < 0:
                 low, high = high, low

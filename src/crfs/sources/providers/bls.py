@@ -22,10 +22,11 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
-from crfs.sources.core.json_text import object_cells, read_json
+from crfs.sources.core.json_text import as_text, object_cells, read_json
 from crfs.sources.core.shutdowns import LABOR, put_off
 from crfs.sources.core.tables import Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant
+from crfs.sources.core.units import of_expected_units
 
 URL = "https://api.bls.gov/publicAPI/v2/timeseries/data/"
 MONTHLY, QUARTERLY, SEMIANNUAL, ANNUAL = "bls_monthly", "bls_quarterly", "bls_semiannual", "bls_annual"
@@ -61,7 +62,7 @@ class Bls:
     """
 
     name: str = "bls"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("api.bls.gov",)
     provider: Provider = _PROVIDER
 
@@ -129,6 +130,7 @@ class Bls:
             ),
         ]
         good = typed.filter(pl.col("_day").is_not_null() & (pl.col("_none") | pl.col("value").is_not_null()))
+        told = _units(series)
         tables: dict[str, pl.DataFrame] = {}
         for name in _DATASETS:
             rows = good.filter(pl.col("_dataset") == name).select(
@@ -137,6 +139,8 @@ class Bls:
             if rows.is_empty():
                 continue
             dataset = catalogue.dataset(name)
+            rows, other = of_expected_units(rows, told, dataset, catalogue)
+            rejected.append(other)
             known = put_off(known_by_entity(rows, dataset, catalogue, payload.fetched_at), LABOR, payload.fetched_at)
             tables[name], refused = accept(known, dataset, catalogue, fetched_at=payload.fetched_at)
             rejected.append(refused)
@@ -249,6 +253,18 @@ def _cells(series: list[Any]) -> tuple[pl.DataFrame, list[Rejection]]:
         footnotes=pl.Series(notes, dtype=pl.String),
     )
     return table.filter(pl.col("entity").is_not_null()), [*rejections, *bad]
+
+
+def _units(series: list[Any]) -> pl.DataFrame:
+    """What the descriptions of series (which only come where ``catalog`` was asked for) say that they measure."""
+    told: list[tuple[str, str]] = []
+    for item in series:
+        about = item.get("catalog") if isinstance(item, dict) else None
+        name, unit = (item.get("seriesID"), about.get("measure_data_type")) if isinstance(about, dict) else (None, None)
+        if isinstance(name, str) and isinstance(unit, str):
+            told.append((as_text(name).strip(), as_text(unit)))
+    table = pl.DataFrame(told, schema=dict.fromkeys(("entity", "unit"), pl.String()), orient="row")
+    return table.with_columns(multiplier=pl.lit(None, dtype=pl.String))
 
 
 def _footnotes(row: Mapping[str, Any]) -> str | None:

@@ -88,7 +88,7 @@ class Census:
     """
 
     name: str = "census"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("api.census.gov",)
     provider: Provider = _PROVIDER
 
@@ -269,7 +269,10 @@ def _parse_indicators(table: pl.DataFrame, uneven: pl.DataFrame, payload: Payloa
     if program is None and "program_code" not in table.columns:
         return reject_all(RejectReason.UNKNOWN_SERIES, "neither url, nor stream, nor a column program_code names the program, like m3")
     absent = {"seasonally_adj": "", "geo_level_code": "US", "error_data": "no"}
-    table = table.with_columns(pl.lit(text).alias(name) for name, text in absent.items() if name not in table.columns)
+    missing = [name for name in absent if name not in table.columns]
+    table = table.with_columns(pl.lit(absent[name]).alias(name) for name in missing)
+    if "geo_level_code" in missing and _several(table):
+        return reject_all(RejectReason.MISSING_FIELD, "one month has several values, and no column geo_level_code says of which regions")
     own = pl.lit(program) if program else pl.col("program_code").str.to_lowercase()
     low = pl.col("seasonally_adj").str.to_lowercase()
     adjusted = (
@@ -304,6 +307,19 @@ def _parse_indicators(table: pl.DataFrame, uneven: pl.DataFrame, payload: Payloa
     kept = ["row", "entity", "valid_time", "value", "row_state"]
     frames = {name: good.filter(pl.col("_dataset") == name).select(kept) for name in (INDICATORS, QUARTERLY)}
     return _accepted(frames, rejected, payload, catalogue)
+
+
+def _several(table: pl.DataFrame) -> bool:
+    """Whether any value of one kind and time is told twice, and not the same."""
+    key = [
+        "category_code",
+        "data_type_code",
+        "seasonally_adj",
+        "error_data",
+        "time",
+        *(["program_code"] if "program_code" in table.columns else []),
+    ]
+    return bool(table.select(*key, "cell_value").unique().select(pl.struct(key).is_duplicated().any()).item())
 
 
 def _accepted(frames: Mapping[str, pl.DataFrame], rejected: list[pl.DataFrame], payload: Payload, catalogue: Catalogue) -> Parsed:

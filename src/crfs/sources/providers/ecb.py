@@ -19,9 +19,10 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
-from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_sdmx
+from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_sdmx, stated_units
 from crfs.sources.core.tables import Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
+from crfs.sources.core.units import of_expected_units
 from crfs.sources.core.xml_text import read_xml
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Ecb:
     """
 
     name: str = "ecb"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("www.ecb.europa.eu", "data-api.ecb.europa.eu")
     provider: Provider = _PROVIDER
 
@@ -228,10 +229,11 @@ def _series(message: SdmxMessage, payload: Payload, catalogue: Catalogue) -> Par
         return reject_all(RejectReason.UNKNOWN_SERIES, "neither the message nor the url or the stream says which dataflow it is of")
     dataset = catalogue.dataset(SERIES)
     frame, unread = observation_rows(message, prefix=prefix)
+    frame, other = of_expected_units(frame, stated_units(message, prefix=prefix), dataset, catalogue)
     accepted, refused = accept(
         known_by_entity(frame, dataset, catalogue, payload.fetched_at), dataset, catalogue, fetched_at=payload.fetched_at
     )
-    rejected = pl.concat([unread, refused]).sort("row", nulls_last=True, maintain_order=True)
+    rejected = pl.concat([unread, other, refused]).sort("row", nulls_last=True, maintain_order=True)
     return Parsed(tables={SERIES: accepted} if accepted.height else {}, rejected=rejected)
 
 

@@ -22,10 +22,11 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnDefinition
 from crfs.errors import InvalidInput
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
-from crfs.sources.core.json_text import object_cells, read_json
+from crfs.sources.core.json_text import as_text, object_cells, read_json
 from crfs.sources.core.pages import pages, with_params
 from crfs.sources.core.tables import Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import day_instant, iso_date, read_delimited, typed
+from crfs.sources.core.units import exponent_in, kind_of
 
 API = "https://api.fiscaldata.treasury.gov/services/api/fiscal_service/"
 PAGE_SIZE = 10_000
@@ -130,7 +131,7 @@ class FiscalData:
     """The source ``fiscaldata``; the series of a query are names of tables (none: all of them), ``since`` and ``until`` bound record_date."""
 
     name: str = "fiscaldata"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("api.fiscaldata.treasury.gov",)
     provider: Provider = _PROVIDER
     page_size: int = PAGE_SIZE
@@ -181,6 +182,9 @@ class FiscalData:
                 return Parsed(tables={}, rejected=rejected_table())
             return reject_all(RejectReason.UNEXPECTED_SHAPE, f"no table that is known has these fields; there are {', '.join(TABLES)}")
         dataset = catalogue.dataset(table.dataset)
+        other = _other_unit(body.meta, dataset.columns)
+        if other is not None:
+            return reject_all(RejectReason.UNSUPPORTED, other)
         frame, rejected = _rows(table, body, dataset.columns)
         known = _known(frame, table, catalogue, payload.fetched_at)
         tables: dict[str, pl.DataFrame] = {}
@@ -282,6 +286,20 @@ def _rows(table: Table, body: _Body, columns: tuple[ColumnDefinition, ...]) -> t
     named = [pl.when(pl.col(name) != "").then(pl.col(name).str.strip_chars()) for name in table.entity]
     entity = pl.concat_str(named, separator="/", ignore_nulls=True) if named else pl.lit(table.label)
     return values.with_columns(entity=entity, valid_time=day_instant("_day")), [*rejected, unread]
+
+
+def _other_unit(meta: Mapping[str, Any], columns: tuple[ColumnDefinition, ...]) -> str | None:
+    """What the types and labels of the fields say against the units of their columns: money for a percentage, other multiples of money."""
+    types, labels = (given if isinstance(given := meta.get(name), dict) else {} for name in ("dataTypes", "labels"))
+    for column in columns:
+        unit = column.unit or ""
+        given, wanted = kind_of(as_text(types.get(column.name))), kind_of(unit)
+        if given is not None and wanted is not None and given is not wanted:
+            return f"{column.name} is {given.value} and no longer {wanted.value}"
+        power = exponent_in(as_text(labels.get(column.name)))
+        if power is not None and power != (exponent_in(unit) or 0):
+            return f"{column.name} is called {as_text(labels[column.name])[:80]!r}, but its column is in {unit}"
+    return None
 
 
 def _known(frame: pl.DataFrame, table: Table, catalogue: Catalogue, fetched_at: datetime) -> pl.DataFrame:

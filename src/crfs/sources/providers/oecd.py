@@ -19,8 +19,9 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
-from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_sdmx
+from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_sdmx, stated_units
 from crfs.sources.core.tables import accept, reject_all
+from crfs.sources.core.units import of_expected_units
 
 DATASET = "oecd_series"
 API = "https://sdmx.oecd.org/public/rest/data/"
@@ -51,7 +52,7 @@ class Oecd:
     """
 
     name: str = "oecd"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("sdmx.oecd.org",)
     provider: Provider = _PROVIDER
 
@@ -102,11 +103,13 @@ class Oecd:
         flow = _flow(message, payload)
         if not flow:
             return reject_all(RejectReason.UNKNOWN_SERIES, "neither the message nor the url or the stream says which dataflow it is of")
+        dataset = catalogue.dataset(DATASET)
         frame, unread = observation_rows(message, prefix=f"{flow}/")
+        frame, other = of_expected_units(frame, stated_units(message, prefix=f"{flow}/"), dataset, catalogue)
         known = payload.fetched_at if message.prepared is None else min(message.prepared, payload.fetched_at)
         frame = frame.with_columns(knowledge_time=pl.lit(known).cast(INSTANT), knowledge_basis=pl.lit("observed"), clipped=pl.lit(True))
-        accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
-        rejected = pl.concat([unread, refused]).sort("row", nulls_last=True, maintain_order=True)
+        accepted, refused = accept(frame, dataset, catalogue, fetched_at=payload.fetched_at)
+        rejected = pl.concat([unread, other, refused]).sort("row", nulls_last=True, maintain_order=True)
         return Parsed(tables={DATASET: accepted} if accepted.height else {}, rejected=rejected)
 
 

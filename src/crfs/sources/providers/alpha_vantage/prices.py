@@ -12,6 +12,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text, object_cells
 from crfs.sources.core.tables import known_by_entity, reject_all, rejected_table, rejected_where
+from crfs.sources.core.units import of_expected_units
 from crfs.sources.providers.alpha_vantage.cells import asked, columns, dated, finished, known, plain
 
 DAILY, FX, SERIES = "alpha_vantage_daily", "alpha_vantage_fx", "alpha_vantage_series"
@@ -95,6 +96,9 @@ def parse_series(fields: Mapping[str, Any], payload: Payload, catalogue: Catalog
     frame = dated(frame, "date", rejected).with_columns(
         entity=pl.lit(entity), unit=pl.when(pl.col("value").is_not_null()).then(pl.lit(unit or None, dtype=pl.String))
     )
+    told = pl.DataFrame({"entity": [entity], "unit": [unit], "multiplier": [""]})
+    frame, other = of_expected_units(frame, told, dataset, catalogue)
+    rejected.append(other)
     rows = known_by_entity(frame, dataset, catalogue, payload.fetched_at)
     early = pl.col("valid_time") > pl.lit(payload.fetched_at.astimezone(UTC))
     rejected.append(rejected_where(rows, early, "date", RejectReason.OUT_OF_RANGE, "later than the fetch"))

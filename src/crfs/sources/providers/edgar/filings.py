@@ -1,7 +1,7 @@
 """Lists of filings: ``submissions`` (columns, newest first, and its older pages) and the Atom feed of the latest filings.
 
-One row a filing. Valid time is the day of filing plus as many microseconds as the accession number's sequence says, so that filings
-of one day have rows of their own whatever list they come from.
+One row a filing. Valid time is the day of filing plus microseconds that the accession number says, so that filings of one day have rows of
+their own whatever list they come from: see :func:`filing_instant`.
 
 A filing is known from its acceptance. The JSON's ``acceptanceDateTime`` says "Z" and is most often New York's wall clock all the same, but
 not always: the later of both readings, New York's, is taken (never later than the fetch), and so the rows are ``clipped``. The feed's instants carry
@@ -35,6 +35,8 @@ _NAMES = {
 }  # fmt: skip
 _REQUIRED = ("accessionNumber", "filingDate", "form")
 _ACCESSION = r"^\d{10}-\d{2}-\d{6}$"
+_SEQUENCES, _PLACES, _SPREAD = 1_000_000, 598_999_991, 2_654_435_761
+"""Sequences of one filer and year; places of filers, a prime number; a factor that parts neighbours (the golden ratio's, as in Knuth's hash)."""
 _TITLE = re.compile(r"^(?P<form>.{1,40}?) - (?P<name>.{0,300}?) \((?P<cik>\d{1,10})\) \((?P<role>[^()]{1,60})\)\s*$", re.DOTALL)
 _FILED = re.compile(r"Filed:(?:</b>)?\s*(\d{4}-\d{2}-\d{2})")
 _ATOM = "{http://www.w3.org/2005/Atom}"
@@ -64,30 +66,26 @@ def _listed(columns: Mapping[str, Any], issuer: str, payload: Payload, catalogue
         if not isinstance(columns.get(name), list):
             return reject_all(RejectReason.MISSING_FIELD, f"the list of filings has no column {name}")
     count = len(columns["accessionNumber"])
-    rejected: list[Rejection] = []
     cells: dict[str, list[str]] = {}
     for name, ours in _NAMES.items():
         given = columns.get(name)
-        if isinstance(given, list) and len(given) == count:
+        if given is None:  # nothing is said: null in every row
+            cells[ours] = [""] * count
+        elif isinstance(given, list) and len(given) == count:
             cells[ours] = [as_text(value) for value in given]
-            continue
-        if name in _REQUIRED:
-            detail = f"{name} has {len(given or [])} cells, accessionNumber {count}: they cannot be put together"
-            return reject_all(RejectReason.UNEXPECTED_SHAPE, detail)
-        if given is not None:
-            rejected.append((None, name, RejectReason.UNEXPECTED_SHAPE, "the column is not as long as accessionNumber; it is left out"))
-        cells[ours] = [""] * count
+        else:
+            shown = f"{len(given)} cells" if isinstance(given, list) else "no list of cells"
+            return reject_all(RejectReason.UNEXPECTED_SHAPE, f"{name} has {shown}, accessionNumber {count}: which is whose cannot be told")
     table = pl.DataFrame({"row": range(1, count + 1), **cells}, schema={"row": pl.Int64(), **dict.fromkeys(cells, pl.String())})
     read, refused = _read(table)
-    known = _known(read, payload).with_columns(entity=pl.lit(issuer))
+    known = _known(read.with_columns(entity=pl.lit(issuer)), payload)
     accepted, more = accept(known, catalogue.dataset(FILINGS), catalogue, fetched_at=payload.fetched_at)
     tables = {FILINGS: accepted} if accepted.height else {}
     happened = known.filter(items.is_event(pl.col("form"))).with_columns(**items.flags())
     # What is wrong with them is said above.
     events, _ = accept(happened, catalogue.dataset(EVENTS), catalogue, fetched_at=payload.fetched_at)
     tables |= {EVENTS: events} if events.height else {}
-    parts = [rejected_table(rejected), refused, more]
-    return Parsed(tables=tables, rejected=pl.concat(parts).sort("row", maintain_order=True))
+    return Parsed(tables=tables, rejected=pl.concat([refused, more]).sort("row", maintain_order=True))
 
 
 def _read(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -112,10 +110,19 @@ def _read(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return read.filter(~(no_number | no_form | pl.col("filed").is_null())), pl.concat(rejected)
 
 
-def filing_instant(filed: str = "filed", accession: str = "accession") -> pl.Expr:
-    """Valid time of a filing: its day, plus as many microseconds as the sequence in its accession number says."""
+def filing_instant(entity: str = "entity", filed: str = "filed", accession: str = "accession") -> pl.Expr:
+    """Valid time of a filing: its day, plus microseconds of at most ten minutes that its accession number says.
+
+    An accession number is its filer's key, the year and a sequence. What the issuer files itself lies as many microseconds behind midnight
+    as the sequence says. Every other filer has, by its key and the year, a place of its own among 599 million microseconds, from
+    which its sequence counts; so one filer's filings never meet, and those of two filers do in one of some 599 million pairs.
+    """
+    number = pl.col(accession).str.slice(0, 10).cast(pl.Int64, strict=False).fill_null(0)
+    year = pl.col(accession).str.slice(11, 2).cast(pl.Int64, strict=False).fill_null(0)
     sequence = pl.col(accession).str.slice(14, 6).cast(pl.Int64, strict=False).fill_null(0)
-    return (day_instant(filed).cast(pl.Int64) + sequence).cast(INSTANT)
+    own = (pl.col(entity) == "CIK" + pl.col(accession).str.slice(0, 10)) & (year == pl.col(filed).dt.year() % 100)
+    place = (number * 100 + year) % _PLACES * _SPREAD % _PLACES + _SEQUENCES
+    return (day_instant(filed).cast(pl.Int64) + sequence + pl.when(own).then(0).otherwise(place)).cast(INSTANT)
 
 
 def wall_clock(name: str) -> pl.Expr:

@@ -81,9 +81,13 @@ def is_event(form: pl.Expr) -> pl.Expr:
 
 
 def flags(form: str = "form", items: str = "items") -> dict[str, pl.Expr]:
-    """The columns of flags, 0 or 1, from the columns of forms and of items like ``2.02,9.01``."""
+    """The columns of flags, 0 or 1, from the columns of forms and of items like ``2.02,9.01``.
+
+    An 8-K has at least one item. Where none is told, it is not known which, and the flags of items are null; so is ``early_warning``.
+    """
     is_8k = pl.col(form).str.starts_with("8-K")
-    listed = pl.col(items).fill_null("").str.replace_all(r"\s", "")
+    listed = pl.col(items).str.replace_all(r"\s", "")
+    listed = pl.when(listed != "").then(listed)
     has = {
         name: is_8k & listed.str.contains("(?:^|,)(?:" + "|".join(number.replace(".", r"\.") for number in numbers) + ")(?:,|$)")
         for name, numbers in FLAGS.items()

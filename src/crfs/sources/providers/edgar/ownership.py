@@ -37,10 +37,11 @@ def parse(body: bytes, catalogue: Catalogue, *, known: datetime, clipped: bool) 
     if issuer is None or owner is None or owner_key is None:
         return reject_all(RejectReason.MISSING_FIELD, "the form names no issuer, or no owner, by a CIK")
     relation = "reportingOwnerRelationship"
+    # A box of the relationship that is not there is not ticked; without the relationship nothing is known.
+    said = owner.find(relation) is not None
     flags = {
-        "is_director": _text(owner, f"{relation}/isDirector").lower() in _TRUE,
-        "is_officer": _text(owner, f"{relation}/isOfficer").lower() in _TRUE,
-        "is_ten_percent_owner": _text(owner, f"{relation}/isTenPercentOwner").lower() in _TRUE,
+        name: _text(owner, f"{relation}/{tag}").lower() in _TRUE if said else None
+        for name, tag in (("is_director", "isDirector"), ("is_officer", "isOfficer"), ("is_ten_percent_owner", "isTenPercentOwner"))
     }
     person = (_text(owner, "reportingOwnerId/rptOwnerName"), _text(owner, f"{relation}/officerTitle"))
     rows: list[tuple[int, bool, tuple[str, ...]]] = []
@@ -61,7 +62,7 @@ def parse(body: bytes, catalogue: Catalogue, *, known: datetime, clipped: bool) 
         shares_after=pl.col("_after").cast(pl.Float64, strict=False),
         acquired=pl.when(pl.col("acquired").is_in(["A", "D"])).then(pl.col("acquired") == "A"),
         title=pl.when(pl.col("title") != "").then("title"),
-        **{name: pl.lit(value) for name, value in flags.items()},
+        **{name: pl.lit(value, dtype=pl.Boolean) for name, value in flags.items()},
     )
     bad: list[tuple[pl.Expr, str, str]] = [
         (pl.col("day").is_null(), "transactionDate", "_date"),

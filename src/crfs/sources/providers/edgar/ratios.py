@@ -196,7 +196,8 @@ def _over(above: Floats, below: Floats) -> Floats:
 def _table(sheets: _Sheets, dataset: DatasetDefinition, which: npt.NDArray[np.bool_], values: Mapping[str, Floats]) -> pl.DataFrame:
     """Accepted rows of the keys chosen; of two filings of one day for one period the later accession number counts, a microsecond later.
 
-    What :func:`crfs.sources.core.tables.accept` asks holds by the way that they are made: one entity, keys in order, finite numbers.
+    What :func:`crfs.sources.core.tables.accept` asks holds by the way that they are made: one entity, keys in order, finite numbers. A number
+    beyond its column's bounds becomes null, as one that is not finite does: the others of its row are as right as before.
     """
     key = sheets.keys[which]
     filing, day = key // _SPAN, key % _SPAN - _SPAN // 2
@@ -221,7 +222,9 @@ def _table(sheets: _Sheets, dataset: DatasetDefinition, which: npt.NDArray[np.bo
     for column in dataset.columns:
         if column.name in values:
             number = values[column.name][which][order]
-            stated = pl.Series(np.where(np.isfinite(number), number, np.nan), nan_to_null=True)
+            low, high = (-np.inf if column.minimum is None else column.minimum), (np.inf if column.maximum is None else column.maximum)
+            within = np.isfinite(number) & (number >= low) & (number <= high)
+            stated = pl.Series(np.where(within, number, np.nan), nan_to_null=True)
             columns[column.name] = stated if column.type is ColumnType.FLOAT8 else stated.cast(column.type.polars)
     return pl.DataFrame(columns)
 

@@ -2,8 +2,8 @@
 
 Two layouts. ``seriesrow``: one header line names the metadata columns and then the periods, and each line is a series. ``seriescolumn``:
 each metadata line has a cell a series, the line ``Time Period`` names the series, and each line after it is a period. Values stay in the
-provider's unit and multiplier. ``ND`` says that there is no datum: the row is ``missing``. A blank before a series begins or after it ends
-only fills the grid and gives no row; one inside is ``missing`` too.
+provider's unit and multiplier; a series whose factor has another one is refused. ``ND`` says that there is no datum: the row is ``missing``.
+A blank before a series begins or after it ends only fills the grid and gives no row; one inside is ``missing`` too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from crfs.credit.definitions import ColumnType
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, read_delimited
+from crfs.sources.core.units import multiplier, of_expected_units
 
 G17, H15 = "fed_g17", "fed_h15"
 BY_FREQUENCY = {"D": "fed_ddp_daily", "M": "fed_ddp_monthly", "Q": "fed_ddp_quarterly"}
@@ -29,15 +30,22 @@ _NONE = ["", "ND", "NC", "NA", "n.a."]
 _FREQUENCIES = {"D": r"^\d{4}-\d{2}-\d{2}$", "M": r"^\d{4}-\d{2}$", "Q": r"^\d{4}[-:]?Q[1-4]$", "A": r"^\d{4}$"}
 _PERIOD = "|".join(pattern.strip("^$") for pattern in _FREQUENCIES.values())
 _METADATA = {"descriptions", "series description", "unit", "multiplier", "currency", "unique identifier", "series name", "time period"}
+_STATED = ("unit", "multiplier")
+_OF_COLUMN = ("unique identifier", *_STATED)
+_UNITS = dict.fromkeys(("entity", *_STATED), pl.String())
 _MOST_COLUMNS = 20_000
 _HEAD_LINES = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """The cells of a file as ``row``, ``series``, ``identifier``, ``period`` and ``text``, and the rows left out."""
+    """The cells of a file as ``row``, ``series``, ``identifier``, ``period`` and ``text``, and the rows left out.
+
+    ``units`` says of each series ``entity``, ``unit`` and ``multiplier`` as the file has them.
+    """
 
     cells: pl.DataFrame
+    units: pl.DataFrame
     rejected: tuple[Rejection, ...]
     problem: tuple[RejectReason, str] | None = None
 
@@ -64,9 +72,10 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
     tables: dict[str, pl.DataFrame] = {}
     for (name,), part in keyed.filter(~annual).group_by("dataset", maintain_order=True):
         dataset = catalogue.dataset(str(name))
-        known = known_by_entity(part.with_columns(entity="series"), dataset, catalogue, payload.fetched_at)
+        good, other = of_expected_units(part.with_columns(entity="series"), grid.units, dataset, catalogue, exponent=multiplier)
+        known = known_by_entity(good, dataset, catalogue, payload.fetched_at)
         accepted, refused = accept(known, dataset, catalogue, fetched_at=payload.fetched_at)
-        rejected.append(refused)
+        rejected += [other, refused]
         if accepted.height:
             tables[dataset.name] = accepted
     return Parsed(
@@ -104,12 +113,14 @@ def _rows_are_series(body: bytes) -> Grid:
         series=pl.col(name) if name else whole.str.split("/").list.last(),
     )
     cells = series.unpivot(on=periods, index=["row", "series", "identifier"], variable_name="period", value_name="text")
+    stated = {label: pl.col(labels[label]) if label in labels else pl.lit(None, dtype=pl.String) for label in _STATED}
+    units = text.table.with_columns(entity=series["series"], **stated).select(list(_UNITS))
     unknown = [
         (None, column[:80], RejectReason.UNKNOWN_COLUMN, "neither metadata of a series nor a period")
         for column in text.header
         if column not in periods and _label(column) not in _METADATA
     ]
-    return Grid(cells=cells.sort("row", maintain_order=True), rejected=(*text.rejected, *unknown))
+    return Grid(cells=cells.sort("row", maintain_order=True), units=units, rejected=(*text.rejected, *unknown))
 
 
 def _columns_are_series(body: bytes, head: list[list[str]]) -> Grid:
@@ -123,7 +134,7 @@ def _columns_are_series(body: bytes, head: list[list[str]]) -> Grid:
         return _unreadable(*text.problem)
     if not names:
         return _unreadable(RejectReason.UNEXPECTED_SHAPE, "Time Period is followed by no series")
-    identifiers = [*metadata.get("unique identifier", []), *[""] * len(names)][: len(names)]
+    identifiers, units, multipliers = ([*metadata.get(label, []), *[""] * len(names)][: len(names)] for label in _OF_COLUMN)
     columns = pl.DataFrame(
         {"column": [str(i) for i in range(len(names))], "series": names, "identifier": [i.strip() for i in identifiers]},
         schema={"column": pl.String(), "series": pl.String(), "identifier": pl.String()},
@@ -131,7 +142,8 @@ def _columns_are_series(body: bytes, head: list[list[str]]) -> Grid:
     cells = text.table.unpivot(on=text.header[1:], index=["row", "period"], variable_name="column", value_name="text")
     cells = cells.join(columns, on="column", how="left", maintain_order="left").select("row", "series", "identifier", "period", "text")
     empty = (pl.col("series") == "") & (pl.col("text") == "")
-    return Grid(cells=cells.filter(~empty).sort("series", maintain_order=True), rejected=text.rejected)
+    stated = pl.DataFrame({"entity": names, "unit": units, "multiplier": multipliers}, schema=_UNITS)
+    return Grid(cells=cells.filter(~empty).sort("series", maintain_order=True), units=stated, rejected=text.rejected)
 
 
 def _typed(cells: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
@@ -235,4 +247,4 @@ def _is_period(name: str) -> bool:
 
 
 def _unreadable(reason: RejectReason, detail: str) -> Grid:
-    return Grid(cells=pl.DataFrame(), rejected=(), problem=(reason, detail))
+    return Grid(cells=pl.DataFrame(), units=pl.DataFrame(schema=_UNITS), rejected=(), problem=(reason, detail))

@@ -59,7 +59,7 @@ class FederalReserve:
     """
 
     name: str = "federal_reserve"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("www.federalreserve.gov",)
     provider: Provider = _PROVIDER
 

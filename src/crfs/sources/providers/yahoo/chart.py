@@ -22,6 +22,7 @@ from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text
 from crfs.sources.core.tables import Rejection, accept, known_from, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import day_instant
+from crfs.sources.core.units import Kind, of_expected_units
 
 DAILY, DIVIDENDS, SPLITS = "yahoo_daily", "yahoo_dividends", "yahoo_splits"
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -35,12 +36,14 @@ def parse_chart(results: Sequence[Any], payload: Payload, catalogue: Catalogue) 
     if len(results) > MOST_RESULTS:
         return reject_all(RejectReason.UNEXPECTED_SHAPE, f"{len(results)} results in one chart; Yahoo gives one for each symbol asked")
     found: dict[str, list[pl.DataFrame]] = {DAILY: [], DIVIDENDS: [], SPLITS: []}
+    units: list[tuple[str, str | None]] = []
     rejected: list[pl.DataFrame] = []
     for result in results:
         about = _about(result, payload)
         if isinstance(about, Parsed):
             rejected.append(about.rejected)
             continue
+        units.append((about["symbol"], about["currency"]))
         for dataset, (frame, refused) in {
             DAILY: _bars(result, about, payload),
             DIVIDENDS: _dividends(result, about),
@@ -54,6 +57,8 @@ def parse_chart(results: Sequence[Any], payload: Payload, catalogue: Catalogue) 
         if not frames:
             continue
         rows = pl.concat(frames).with_columns(valid_time=day_instant("session"))
+        rows, other = of_expected_units(rows, _told(units), catalogue.dataset(dataset), catalogue, kinds=(Kind.MONEY,))
+        rejected.append(other)
         known = known_from(rows["valid_time"], None, catalogue.dataset(dataset).period, payload.fetched_at)
         accepted, refused_rows = accept(
             rows.hstack(known).with_columns(clipped=pl.lit(True)), catalogue.dataset(dataset), catalogue, fetched_at=payload.fetched_at
@@ -62,6 +67,12 @@ def parse_chart(results: Sequence[Any], payload: Payload, catalogue: Catalogue) 
         if accepted.height:
             tables[dataset] = accepted
     return Parsed(tables=tables, rejected=pl.concat([rejected_table(), *rejected]).sort("row", maintain_order=True))
+
+
+def _told(units: Sequence[tuple[str, str | None]]) -> pl.DataFrame:
+    """The currency that each symbol is quoted in; Yahoo says it of an index too, so only factors in money are asked."""
+    schema = dict.fromkeys(("entity", "unit"), pl.String())
+    return pl.DataFrame(units, schema=schema, orient="row").with_columns(multiplier=pl.lit(None, dtype=pl.String))
 
 
 def _about(result: Any, payload: Payload) -> dict[str, Any] | Parsed:
