@@ -70,7 +70,7 @@ def _flag(name: str, meaning: str) -> ColumnSchema:
 
 
 def capital_schema(pd_name: str = "pd_12m") -> TableSchema:
-    """The columns of a table of facilities for capital; ``facility_id`` and ``exposure_class`` are required, others where a row's approach needs them."""
+    """The columns of a table of facilities for capital; besides ``facility_id`` and ``exposure_class`` those that a row's approach needs."""
     return TableSchema(
         name="capital table",
         unique=("facility_id",),
@@ -116,7 +116,8 @@ def capital_schema(pd_name: str = "pd_12m") -> TableSchema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapitalTotals:
-    """Sums over the rows; currency units. ``rwa`` is before the output floor, ``capital`` after it where there is one. ``el`` is of rows with models."""
+    """Sums over the rows; currency units. ``rwa`` is before the output floor, ``capital`` after it where there is one. ``el`` is of rows
+    with models."""
 
     facilities: int
     ead: float
@@ -131,10 +132,11 @@ class CapitalTotals:
 class CapitalResult:
     """Capital of a table of facilities.
 
-    ``table`` has the given columns of the accepted rows, and: ``ead``; ``pd_used``, ``lgd_used`` and ``maturity_used`` (after floors, of rows with
-    models); ``k``; ``rw`` (decimal), ``rwa``, ``capital``, ``el`` (blank without a model); and, where the output floor was asked for or the row is
-    under the standardised approach, ``standardised_exposure``, ``standardised_rw`` and ``standardised_rwa``. A row's ``capital`` is before the floor.
-    ``rejected`` lists the faults of rows that are left out. ``expected_loss`` is None without rows under models, ``floor`` where it was not asked for.
+    ``table`` has the given columns of the accepted rows, and: ``ead``; ``pd_used``, ``lgd_used`` and ``maturity_used`` (after floors, of
+    rows with models); ``k``; ``rw`` (decimal), ``rwa``, ``capital``, ``el`` (blank without a model); and, where the output floor was
+    asked for or the row is under the standardised approach, ``standardised_exposure``, ``standardised_rw`` and ``standardised_rwa``. A
+    row's ``capital`` is before the floor. ``rejected`` lists the faults of rows that are left out. ``expected_loss`` is None without rows
+    under models, ``floor`` where it was not asked for.
     """
 
     table: pl.DataFrame
@@ -148,8 +150,8 @@ class CapitalResult:
     def by(self, *columns: str) -> pl.DataFrame:
         """Sums by the values of any columns: facilities, ``ead``, ``rwa``, ``capital``, ``el`` in currency units, and ``rw`` = rwa / ead.
 
-        The amounts are whole cents, allotted to the rows by the largest remainder (:mod:`crfs.risk.cents`): whatever the cut, its parts sum to the
-        same totals, to the cent.
+        The amounts are whole cents, allotted to the rows by the largest remainder (:mod:`crfs.risk.cents`): whatever the cut, its parts
+        sum to the same totals, to the cent.
         """
         lost = [name for name in columns if name not in self.table.columns]
         if lost or not columns:
@@ -195,17 +197,18 @@ def regulatory_capital(
 ) -> CapitalResult:
     """Risk weight, risk-weighted assets, capital and expected loss of each facility, and of all.
 
-    ``facilities`` has one row a facility with the columns of :func:`capital_schema` (``pd`` is understood for ``pd_12m``); the columns named in ``carry`` come
-    along unread, to cut by. ``approach`` is that of rows which name none. Amounts are in one currency, sales in million euros.
+    ``facilities`` has one row a facility with the columns of :func:`capital_schema` (``pd`` is understood for ``pd_12m``); the columns
+    named in ``carry`` come along unread, to cut by. ``approach`` is that of rows which name none. Amounts are in one currency, sales in
+    million euros.
 
-    Under models: PD, LGD and maturity after the floors of ``regime``, EAD not below what CRE32.36 says where ``drawn`` and ``limit`` are given. A blank
-    ``lgd`` under the foundation approach is the supervisory one, and maturity is 2.5 years there (CRE32.44), as where it is blank (CRE32.55). In default
-    K = max(0, LGD - ``best_estimate_el``) and EL is that estimate; blank means as large as LGD. Under tables: exposures are
-    net of specific provisions, ``drawn + conversion factor · undrawn`` where these are given, else ``ead``.
+    Under models: PD, LGD and maturity after the floors of ``regime``, EAD not below what CRE32.36 says where ``drawn`` and ``limit`` are
+    given. A blank ``lgd`` under the foundation approach is the supervisory one, and maturity is 2.5 years there (CRE32.44), as where it
+    is blank (CRE32.55). In default K = max(0, LGD - ``best_estimate_el``) and EL is that estimate; blank means as large as LGD. Under
+    tables: exposures are net of specific provisions, ``drawn + conversion factor · undrawn`` where these are given, else ``ead``.
 
-    ``floor`` asks for the output floor: every row then needs what the standardised approach needs. ``general_provisions`` are those of rows under
-    models; they and the specific ones are set against expected loss. A rejected row means :class:`crfs.errors.InvalidInput` with every problem,
-    unless ``accept_partial`` says to measure the others.
+    ``floor`` asks for the output floor: every row then needs what the standardised approach needs. ``general_provisions`` are those of
+    rows under models; they and the specific ones are set against expected loss. A rejected row means :class:`crfs.errors.InvalidInput`
+    with every problem, unless ``accept_partial`` says to measure the others.
 
     >>> table = pl.DataFrame({"facility_id": ["F1", "F2"], "exposure_class": ["corporate", "residential_mortgage"], "pd": [0.01, 0.02],
     ...                       "lgd": [0.45, 0.15], "ead": [1000.0, 2000.0], "maturity_years": [2.5, None], "ltv": [None, 0.7]})

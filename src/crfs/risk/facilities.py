@@ -25,6 +25,11 @@ def portfolio_columns(*names: str) -> tuple[ColumnSchema, ...]:
     return tuple(replace(column, required=False) for column in columns if column is not None)
 
 
+def decimal_column(name: str, meaning: str) -> ColumnSchema:
+    """A column of decimals within [0, 1]."""
+    return ColumnSchema(name=name, dtype=pl.Float64, unit="decimal", minimum=0.0, maximum=1.0, meaning=meaning)
+
+
 def read_facilities(table: pl.DataFrame, schema: TableSchema, *, carry: Sequence[str] = ()) -> tuple[pl.DataFrame, Faults]:
     """Typed rows with null where a cell is blank or faulty, and the faults; the columns named in ``carry`` come along as they are.
 
@@ -77,7 +82,7 @@ def codes(typed: pl.DataFrame, name: str, vocabulary: Sequence[str]) -> IntArray
 
 
 def note(faults: Faults, mask: BoolArray, *, column: str, detail: str, reason: Reason = Reason.MISSING) -> None:
-    """Note a fault in ``column`` at each row of ``mask``, but where that cell has one already: what could not be read is not missing too."""
+    """Note a fault in ``column`` at each row of ``mask``, but where that cell has one already: what could not be read is not missing."""
     new = mask.copy()
     for frame in faults.frames:
         if frame["column"][0] == column:

@@ -1,13 +1,13 @@
 """The internal ratings-based approach: capital and risk weight of a facility from its PD, LGD and maturity.
 
-Formulas and paragraphs are those of the Basel Framework, chapters CRE31 (risk-weight functions), CRE32 (risk components) and CRE35 (expected
-loss), in force from 1 January 2023 (the December 2017 text, "final Basel III"). PD, LGD, correlations, capital and risk weights are
-decimals: a risk weight of 0.9232 is 92.32 %. Every function takes numbers or arrays that broadcast, and answers with an array (of no dimension
-for numbers: ``float`` makes one of it). None applies a floor or a cap unless a :class:`Regime` says so, so that published tables can be
-computed as they stand.
+Formulas and paragraphs are those of the Basel Framework, chapters CRE31 (risk-weight functions), CRE32 (risk components) and CRE35
+(expected loss), in force from 1 January 2023 (the December 2017 text, "final Basel III"). PD, LGD, correlations, capital and risk weights
+are decimals: a risk weight of 0.9232 is 92.32 %. Every function takes numbers or arrays that broadcast, and answers with an array (of no
+dimension for numbers: ``float`` makes one of it). None applies a floor or a cap unless a :class:`Regime` says so, so that published
+tables can be computed as they stand.
 
-Risk weights rise with LGD, and with PD up to about 30 % (from there the expected loss, which is not capital, takes over). Below a PD of 1e-5,
-where only sovereigns can be, the maturity adjustment makes those of long maturity rise again.
+Risk weights rise with LGD, and with PD up to about 30 % (from there the expected loss, which is not capital, takes over). Below a PD of
+1e-5, where only sovereigns can be, the maturity adjustment makes those of long maturity rise again.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ SMALLEST_PD = float(np.exp((0.11852 - np.sqrt(2.0 / 3.0)) / 0.05478))
 class IrbClass(StrEnum):
     """The exposure classes that have a risk-weight function of their own.
 
-    ``corporate``, ``sovereign`` and ``bank`` share one function; ``high_volatility_real_estate`` has a higher correlation (CRE31.11). The last
-    three are retail and have no maturity adjustment.
+    ``corporate``, ``sovereign`` and ``bank`` share one function; ``high_volatility_real_estate`` has a higher correlation (CRE31.11). The
+    last three are retail and have no maturity adjustment.
     """
 
     CORPORATE = "corporate"
@@ -66,10 +66,11 @@ class Collateral(StrEnum):
 class Regime:
     """What a rule book does to the inputs before the functions see them, and to the risk-weighted assets after.
 
-    ``pd_floor`` is for every class but sovereigns, ``pd_floor_revolver`` for QRRE revolvers. The ``lgd_floor`` fields are for own estimates
-    (the advanced approach) and never for sovereigns and banks. ``maturity_floor`` and ``maturity_cap`` are years, not for retail. ``correlation_multiplier``
-    is that of large and unregulated financial institutions (CRE31.7). ``ead_floor_share`` is the part of the standardised credit
-    conversion factor below which an own estimate may not go (CRE32.36). ``scaling`` multiplies risk-weighted assets.
+    ``pd_floor`` is for every class but sovereigns, ``pd_floor_revolver`` for QRRE revolvers. The ``lgd_floor`` fields are for own
+    estimates (the advanced approach) and never for sovereigns and banks. ``maturity_floor`` and ``maturity_cap`` are years, not for
+    retail. ``correlation_multiplier`` is that of large and unregulated financial institutions (CRE31.7). ``ead_floor_share`` is the part
+    of the standardised credit conversion factor below which an own estimate may not go (CRE32.36). ``scaling`` multiplies risk-weighted
+    assets.
     """
 
     name: str
@@ -113,7 +114,8 @@ BASEL_III = Regime(
     ead_floor_share=0.5,
     scaling=1.0,
 )
-"""Final Basel III: floors of CRE32.4, CRE32.16, CRE32.36 and CRE32.58, foundation LGD of CRE32.6-7, maturity of CRE32.46, multiplier of CRE31.7."""
+"""Final Basel III: floors of CRE32.4, CRE32.16, CRE32.36 and CRE32.58, foundation LGD of CRE32.6-7, maturity of CRE32.46, multiplier of
+CRE31.7."""
 
 BASEL_II = Regime(
     name="basel_ii",
@@ -133,7 +135,8 @@ BASEL_II = Regime(
     ead_floor_share=0.0,
     scaling=1.06,
 )
-"""Basel II (BCBS 128, June 2006): PD floor of paragraphs 285 and 331, LGD of 266, 287 and 288, scaling factor of 14, which Annex 5 leaves out."""
+"""Basel II (BCBS 128, June 2006): PD floor of paragraphs 285 and 331, LGD of 266, 287 and 288, scaling factor of 14, which Annex 5 leaves
+out."""
 
 REGIMES = {regime.name: regime for regime in (BASEL_III, BASEL_II)}
 
@@ -144,8 +147,8 @@ def corporate_correlation(
     """Asset correlation of corporates, sovereigns and banks: from 0.24 at a PD of 0 down to 0.12 at 1 (CRE31.5).
 
     ``turnover`` is the annual sales of the obligor's group in million euros; NaN or None means unknown, hence not small. Between 5 and 50
-    it takes off up to 0.04 (CRE31.8), below 5 it counts as 5. ``financial_multiplier`` is 1.25 for large or unregulated financial institutions
-    (CRE31.7). ``ceiling`` is 0.30 for high-volatility commercial real estate (CRE31.11).
+    it takes off up to 0.04 (CRE31.8), below 5 it counts as 5. ``financial_multiplier`` is 1.25 for large or unregulated financial
+    institutions (CRE31.7). ``ceiling`` is 0.30 for high-volatility commercial real estate (CRE31.11).
 
     >>> round(float(corporate_correlation(0.01)), 6), round(float(corporate_correlation(0.01, turnover=5.0)), 6)
     (0.192784, 0.152784)
@@ -184,8 +187,8 @@ def correlation(
 ) -> FloatArray:
     """Asset correlation by class: 0.15 for residential mortgages (CRE31.14), 0.04 for QRRE (CRE31.15), the functions above for the others.
 
-    ``exposure_class`` is a value of :class:`IrbClass` or an array of them. ``turnover`` and ``financial_multiplier`` count for corporates only,
-    the multiplier for banks too.
+    ``exposure_class`` is a value of :class:`IrbClass` or an array of them. ``turnover`` and ``financial_multiplier`` count for corporates
+    only, the multiplier for banks too.
 
     >>> correlation(0.01, exposure_class=["residential_mortgage", "qrre"]).tolist()
     [0.15, 0.04]
@@ -210,8 +213,8 @@ def correlation(
 def maturity_adjustment(pd: npt.ArrayLike, maturity_years: npt.ArrayLike = 2.5) -> FloatArray:
     """(1 + (M - 2.5) b) / (1 - 1.5 b), b = (0.11852 - 0.05478 ln PD)² (CRE31.5); 1 at one year, whatever the PD.
 
-    The denominator vanishes at a PD of 2.9e-6, and below it the formula has no meaning: such a PD is refused, except 0 itself, whose capital
-    is zero before any adjustment (the answer is then 1).
+    The denominator vanishes at a PD of 2.9e-6, and below it the formula has no meaning: such a PD is refused, except 0 itself, whose
+    capital is zero before any adjustment (the answer is then 1).
 
     >>> round(float(maturity_adjustment(0.01, 2.5)), 6), round(float(maturity_adjustment(0.01, 1.0)), 12)
     (1.25981, 1.0)
@@ -238,8 +241,8 @@ def capital_requirement(
 ) -> FloatArray:
     """K, the capital for unexpected loss of a facility that is not in default, a decimal of its EAD (CRE31.5, CRE31.14-16).
 
-    LGD · (Φ((Φ⁻¹(PD) + √R Φ⁻¹(0.999)) / √(1 - R)) - PD), times the maturity adjustment unless the class is retail. It is 0 at a PD of 0 and of
-    1; what is in default has :func:`defaulted_capital_requirement`. Arguments as for :func:`correlation`.
+    LGD · (Φ((Φ⁻¹(PD) + √R Φ⁻¹(0.999)) / √(1 - R)) - PD), times the maturity adjustment unless the class is retail. It is 0 at a PD of 0
+    and of 1; what is in default has :func:`defaulted_capital_requirement`. Arguments as for :func:`correlation`.
 
     >>> round(float(capital_requirement(0.01, 0.45)), 6)
     0.073853
@@ -265,10 +268,11 @@ def risk_weight(
 ) -> FloatArray:
     """Risk weight of a facility that is not in default, a decimal: 12.5 K (CRE31.5).
 
-    With a ``regime`` PD, LGD (as of an unsecured own estimate) and maturity are floored and capped first; with none they are taken as they are.
-    ``large_financial`` marks financial institutions with assets of USD 100 billion or more, and unregulated ones of any size: their correlation
-    is 1.25 times as high (CRE31.7; not under Basel II). ``transactor`` marks QRRE obligors who repay in full each time; their PD floor is the lower one.
-    Under Basel II the scaling factor of 1.06 is no part of the risk weight, as in its Annex 5; it multiplies risk-weighted assets.
+    With a ``regime`` PD, LGD (as of an unsecured own estimate) and maturity are floored and capped first; with none they are taken as
+    they are. ``large_financial`` marks financial institutions with assets of USD 100 billion or more, and unregulated ones of any size:
+    their correlation is 1.25 times as high (CRE31.7; not under Basel II). ``transactor`` marks QRRE obligors who repay in full each time;
+    their PD floor is the lower one. Under Basel II the scaling factor of 1.06 is no part of the risk weight, as in its Annex 5; it
+    multiplies risk-weighted assets.
 
     >>> round(float(risk_weight(0.01, 0.45)), 4), round(float(risk_weight(0.01, 0.45, turnover=5.0)), 4)
     (0.9232, 0.7239)
@@ -305,7 +309,8 @@ def defaulted_capital_requirement(lgd: npt.ArrayLike, best_estimate_el: npt.Arra
 def floored_pd(
     pd: npt.ArrayLike, *, exposure_class: npt.ArrayLike, transactor: npt.ArrayLike = False, regime: Regime = BASEL_III
 ) -> FloatArray:
-    """PD, not below the regime's floor: 0.05 %, and 0.1 % for QRRE revolvers, under final Basel III; none for sovereigns (CRE32.4, CRE32.58).
+    """PD, not below the regime's floor: 0.05 %, and 0.1 % for QRRE revolvers, under final Basel III; none for sovereigns (CRE32.4,
+    CRE32.58).
 
     >>> floored_pd(0.0, exposure_class=["corporate", "sovereign", "qrre"]).tolist()
     [0.0005, 0.0, 0.001]
@@ -328,9 +333,10 @@ def floored_lgd(
 ) -> FloatArray:
     """An own estimate of LGD, not below the regime's floor (CRE32.16-17 and CRE32.58-59).
 
-    ``collateral`` is a value of :class:`Collateral` (or an array; None and empty text: unsecured) and ``secured_share`` the part of the exposure
-    that it covers after its haircut, E_S / (E (1 + H_E)), within [0, 1]: the floor is the average of the secured and the unsecured floor in these
-    parts. It counts for corporates and other retail; residential mortgages and QRRE have one floor. Sovereigns and banks have none.
+    ``collateral`` is a value of :class:`Collateral` (or an array; None and empty text: unsecured) and ``secured_share`` the part of the
+    exposure that it covers after its haircut, E_S / (E (1 + H_E)), within [0, 1]: the floor is the average of the secured and the
+    unsecured floor in these parts. It counts for corporates and other retail; residential mortgages and QRRE have one floor. Sovereigns
+    and banks have none.
 
     >>> floored_lgd(0.0, exposure_class=["corporate", "residential_mortgage", "qrre", "other_retail", "bank"]).tolist()
     [0.25, 0.05, 0.5, 0.3, 0.0]
@@ -360,8 +366,8 @@ def floored_lgd(
 def foundation_lgd(
     exposure_class: npt.ArrayLike, *, financial: npt.ArrayLike = False, subordinated: npt.ArrayLike = False, regime: Regime = BASEL_III
 ) -> FloatArray:
-    """Supervisory LGD of a claim without recognised collateral (CRE32.6-7): 75 % if subordinated, 45 % on sovereigns, banks and other financial
-    institutions (``financial``), 40 % on other corporates. Retail has no foundation approach.
+    """Supervisory LGD of a claim without recognised collateral (CRE32.6-7): 75 % if subordinated, 45 % on sovereigns, banks and other
+    financial institutions (``financial``), 40 % on other corporates. Retail has no foundation approach.
 
     >>> foundation_lgd(["corporate", "bank", "corporate"], subordinated=[False, False, True]).tolist()
     [0.4, 0.45, 0.75]
@@ -378,9 +384,9 @@ def foundation_lgd(
 class ExpectedLossComparison:
     """Expected loss against eligible provisions (CRE35.8, CAP10.19, CAP30.13); currency units, none negative.
 
-    ``shortfall`` is deducted from Common Equity Tier 1. ``excess`` is what provisions are above expected loss; ``tier_2`` is the part of it that may
-    be counted there: at most 0.6 % of the credit risk-weighted assets under the approach. ``unused_on_defaulted`` is what specific provisions on
-    defaulted facilities exceed their own expected loss by, where that is not allowed to cover the others.
+    ``shortfall`` is deducted from Common Equity Tier 1. ``excess`` is what provisions are above expected loss; ``tier_2`` is the part of
+    it that may be counted there: at most 0.6 % of the credit risk-weighted assets under the approach. ``unused_on_defaulted`` is what
+    specific provisions on defaulted facilities exceed their own expected loss by, where that is not allowed to cover the others.
     """
 
     el: float
@@ -402,8 +408,9 @@ def compare_expected_loss(
 ) -> ExpectedLossComparison:
     """The shortfall or excess of all eligible ``provisions`` against all expected loss ``el`` of the facilities under the approach.
 
-    ``defaulted_el`` and ``defaulted_provisions`` are the parts of both that lie on facilities in default. Where those provisions exceed that
-    expected loss, the excess covers the other facilities only if the supervisor has looked at it (CRE35.9): ``defaulted_excess_covers_others``.
+    ``defaulted_el`` and ``defaulted_provisions`` are the parts of both that lie on facilities in default. Where those provisions exceed
+    that expected loss, the excess covers the other facilities only if the supervisor has looked at it (CRE35.9):
+    ``defaulted_excess_covers_others``.
 
     >>> comparison = compare_expected_loss(100.0, 70.0, rwa=5000.0)
     >>> comparison.shortfall, comparison.tier_2

@@ -23,8 +23,8 @@ PATHS: dict[str, tuple[tuple[date, float], ...]] = {
 class OutputFloor:
     """What the floor does to risk-weighted assets; currency units.
 
-    ``modelled_rwa`` is before the floor, ``standardised_rwa`` its base, ``share`` the share that holds that day, ``rwa`` what counts in the end, and
-    ``capped`` says whether the transitional cap held the increase back.
+    ``modelled_rwa`` is before the floor, ``standardised_rwa`` its base, ``share`` the share that holds that day, ``rwa`` what counts in
+    the end, and ``capped`` says whether the transitional cap held the increase back.
     """
 
     modelled_rwa: float

@@ -43,7 +43,8 @@ _CORPORATE = np.array([1.0, 0.2, 0.5, 0.75, 1.0, 1.5, 1.5])
 
 
 class ScraGrade(StrEnum):
-    """Grades of unrated banks (CRE20.21-32). ``A_STRONG`` is a grade A with a Common Equity Tier 1 ratio of 14 % and a leverage ratio of 5 % or more."""
+    """Grades of unrated banks (CRE20.21-32). ``A_STRONG`` is a grade A with a Common Equity Tier 1 ratio of 14 % and a leverage ratio of
+    5 % or more."""
 
     A_STRONG = "A_STRONG"
     A = "A"
@@ -100,8 +101,9 @@ def sovereign_risk_weight(step: npt.ArrayLike, *, domestic_currency: npt.ArrayLi
 def bank_risk_weight(step: npt.ArrayLike = UNRATED, *, scra_grade: npt.ArrayLike = "", short_term: npt.ArrayLike = False) -> FloatArray:
     """Risk weight of a bank: by its rating (ECRA, CRE20.18 table 6), or by its grade where it has none (SCRA, CRE20.21 table 7).
 
-    ``short_term`` marks claims of an original maturity of three months or less (six for the movement of goods across borders, CRE20.19, CRE20.31).
-    In a jurisdiction that does not allow ratings, give no step. A bank with neither rating nor grade is :class:`crfs.errors.InvalidInput`.
+    ``short_term`` marks claims of an original maturity of three months or less (six for the movement of goods across borders, CRE20.19,
+    CRE20.31). In a jurisdiction that does not allow ratings, give no step. A bank with neither rating nor grade is
+    :class:`crfs.errors.InvalidInput`.
 
     >>> bank_risk_weight([1, 2, 3, 4, 6]).tolist()
     [0.2, 0.3, 0.5, 1.0, 1.5]
@@ -131,7 +133,8 @@ def corporate_risk_weight(
     """Risk weight of a corporate (CRE20.43 table 10, CRE20.44, CRE20.47).
 
     ``small`` marks groups with annual sales of EUR 50 million or less: 85 % where they have no rating. ``ratings_allowed=False`` is for
-    jurisdictions without external ratings: all are as unrated, and those that are ``investment_grade`` by CRE20.45-46 have 65 %; it counts only there.
+    jurisdictions without external ratings: all are as unrated, and those that are ``investment_grade`` by CRE20.45-46 have 65 %; it
+    counts only there.
 
     >>> corporate_risk_weight([1, 2, 3, 4, 5, 6, UNRATED]).tolist()
     [0.2, 0.5, 0.75, 1.0, 1.5, 1.5, 1.0]
@@ -147,7 +150,8 @@ def corporate_risk_weight(
 
 
 def retail_risk_weight(*, regulatory: npt.ArrayLike = True, transactor: npt.ArrayLike = False) -> FloatArray:
-    """Risk weight of retail (CRE20.68): 75 % where it meets the criteria of CRE20.65, 45 % of those who repay in full each time, 100 % else.
+    """Risk weight of retail (CRE20.68): 75 % where it meets the criteria of CRE20.65, 45 % of those who repay in full each time, 100 %
+    else.
 
     >>> retail_risk_weight(regulatory=[True, True, False], transactor=[False, True, True]).tolist()
     [0.75, 0.45, 1.0]
@@ -165,7 +169,8 @@ def residential_risk_weight(
     """Risk weight of a loan on residential property, of the whole loan (CRE20.82 table 11, CRE20.84 table 12, CRE20.89).
 
     ``ltv`` is the loan over the value of the property, where the loan counts what is undrawn too. ``cash_flow_dependent``: repayment
-    rests materially on what the property earns. What does not meet the requirements of CRE20.71 has the weight of the counterparty, or 150 %.
+    rests materially on what the property earns. What does not meet the requirements of CRE20.71 has the weight of the counterparty, or
+    150 %.
 
     >>> residential_risk_weight([0.5, 0.6, 0.8, 0.9, 1.0, 1.01]).tolist()
     [0.2, 0.25, 0.3, 0.4, 0.5, 0.7]
@@ -189,8 +194,8 @@ def commercial_risk_weight(
 ) -> FloatArray:
     """Risk weight of a loan on commercial property, of the whole loan (CRE20.85 table 13, CRE20.87 table 14, CRE20.89).
 
-    Up to an ``ltv`` of 60 % it is 60 % or the weight of the counterparty, whichever is lower, and above it the counterparty's; where repayment rests on what
-    the property earns, it is 70 %, 90 % (above 60 %) or 110 % (above 80 %).
+    Up to an ``ltv`` of 60 % it is 60 % or the weight of the counterparty, whichever is lower, and above it the counterparty's; where
+    repayment rests on what the property earns, it is 70 %, 90 % (above 60 %) or 110 % (above 80 %).
 
     >>> commercial_risk_weight([0.6, 0.61], counterparty_risk_weight=1.0).tolist()
     [0.6, 1.0]
@@ -206,8 +211,8 @@ def commercial_risk_weight(
 
 
 def land_risk_weight(*, presold_residential: npt.ArrayLike = False) -> FloatArray:
-    """Risk weight of land acquisition, development and construction: 150 %; 100 % for residential property that is largely sold or rented before, or
-    in which the borrower has substantial equity at risk (CRE20.90-91).
+    """Risk weight of land acquisition, development and construction: 150 %; 100 % for residential property that is largely sold or rented
+    before, or in which the borrower has substantial equity at risk (CRE20.90-91).
 
     >>> land_risk_weight(presold_residential=[False, True]).tolist()
     [1.5, 1.0]
@@ -220,8 +225,8 @@ SUBORDINATED = 1.5
 
 
 def mismatched_risk_weight(risk_weight: npt.ArrayLike) -> FloatArray:
-    """Risk weight of an unhedged retail or residential loan to an individual in another currency than that of their income: 1.5 times as high, at
-    most 150 % (CRE20.92).
+    """Risk weight of an unhedged retail or residential loan to an individual in another currency than that of their income: 1.5 times as
+    high, at most 150 % (CRE20.92).
 
     >>> mismatched_risk_weight([0.75, 1.2]).tolist()
     [1.125, 1.5]
