@@ -131,7 +131,7 @@ def test_standardised_risk_weights_of_defaults_land_retail_and_mismatched_curren
     for regulatory in (False, True):
         theirs = tables.get_retail_risk_weight(is_regulatory_retail=regulatory, is_currency_mismatched=True)
         assert 100.0 * float(standardised.mismatched_risk_weight(standardised.retail_risk_weight(regulatory=regulatory))) == theirs
-    assert 100.0 * standardised.SUBORDINATED == tables.get_subordinated_debt_risk_weight()
+    assert tables.get_subordinated_debt_risk_weight() == 100.0 * standardised.SUBORDINATED
 
 
 def test_the_output_floor_agrees_on_every_day_of_its_path(seed: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -239,38 +239,49 @@ def regulatory_capital(
     columns["capital"] = capital_ratio * columns["rwa"]
     table = rows.drop("ead", strict=False).with_columns(pl.Series(name, values, nan_to_null=True) for name, values in columns.items())
 
-    rwa, modelled_rwa = math.fsum(columns["rwa"].tolist()), math.fsum(columns["rwa"][modelled].tolist())
+    totals = _totals(rows, columns, modelled)
     floored = None
     if floor:
         base = math.fsum(columns["standardised_rwa"].tolist())
-        floored = output_floor(rwa, base, on=floor_on, path=floor_path, transitional_cap=transitional_cap)
-    provisions = numbers(rows, "specific_provisions", default=0.0)
+        floored = output_floor(totals.rwa, base, on=floor_on, path=floor_path, transitional_cap=transitional_cap)
     comparison = None
     if modelled.any():
-        comparison = _compare(
-            rows,
-            columns,
-            modelled=modelled,
-            rwa=modelled_rwa,
-            general_provisions=general_provisions,
-            covers_others=defaulted_excess_covers_others,
+        defaulted = _totals(rows, columns, modelled & _in_default(rows), only=True)
+        own = _totals(rows, columns, modelled, only=True)
+        comparison = irb.compare_expected_loss(
+            own.el,
+            own.specific_provisions + general_provisions,
+            rwa=own.rwa,
+            defaulted_el=defaulted.el,
+            defaulted_provisions=defaulted.specific_provisions,
+            defaulted_excess_covers_others=defaulted_excess_covers_others,
         )
     return CapitalResult(
         table=table,
         rejected=rejected,
-        totals=CapitalTotals(
-            facilities=rows.height,
-            ead=math.fsum(columns["ead"].tolist()),
-            rwa=rwa,
-            modelled_rwa=modelled_rwa,
-            capital=capital_ratio * (floored.rwa if floored else rwa),
-            el=math.fsum(columns["el"][modelled].tolist()),
-            specific_provisions=math.fsum(provisions.tolist()),
-        ),
+        totals=replace(totals, capital=capital_ratio * (floored.rwa if floored else totals.rwa)),
         expected_loss=comparison,
         floor=floored,
         regime=regime.name,
         notes=_notes(rows, rejected, regime),
+    )
+
+
+def _totals(rows: pl.DataFrame, columns: dict[str, FloatArray], modelled: BoolArray, *, only: bool = False) -> CapitalTotals:
+    """Sums over all rows, or only over those under models; each is the exact sum, rounded once."""
+    taken = modelled if only else np.ones(rows.height, dtype=np.bool_)
+
+    def total(values: FloatArray, mask: BoolArray) -> float:
+        return math.fsum(values[mask].tolist())
+
+    return CapitalTotals(
+        facilities=int(taken.sum()),
+        ead=total(columns["ead"], taken),
+        rwa=total(columns["rwa"], taken),
+        modelled_rwa=total(columns["rwa"], modelled),
+        capital=total(columns["capital"], taken),
+        el=total(columns["el"], modelled),
+        specific_provisions=total(numbers(rows, "specific_provisions", default=0.0), taken),
     )
 
 
@@ -493,27 +504,6 @@ def _real_estate_weight(rows: pl.DataFrame, step: IntArray, corporate: FloatArra
             standardised.commercial_risk_weight(ltv, counterparty_risk_weight=owes, **terms),
         ],
         standardised.land_risk_weight(presold_residential=flags(rows, "presold_residential")),
-    )
-
-
-def _compare(
-    rows: pl.DataFrame,
-    columns: dict[str, FloatArray],
-    *,
-    modelled: BoolArray,
-    rwa: float,
-    general_provisions: float,
-    covers_others: bool,
-) -> ExpectedLossComparison:
-    defaulted = modelled & _in_default(rows)
-    provisions = numbers(rows, "specific_provisions", default=0.0)
-    return irb.compare_expected_loss(
-        math.fsum(columns["el"][modelled].tolist()),
-        math.fsum(provisions[modelled].tolist()) + general_provisions,
-        rwa=rwa,
-        defaulted_el=math.fsum(columns["el"][defaulted].tolist()),
-        defaulted_provisions=math.fsum(provisions[defaulted].tolist()),
-        defaulted_excess_covers_others=covers_others,
     )
 
 

@@ -190,9 +190,18 @@ def segments_of(rows: pl.DataFrame, scenarios: Sequence[EclScenario], segment_co
 
 
 def paths_of(
-    scenario: EclScenario, times: Sequence[float], *, curves: PdCurves | None, segments: Sequence[str], blend: Blend | None = None
+    scenario: EclScenario,
+    times: Sequence[float],
+    *,
+    period_years: float,
+    curves: PdCurves | None,
+    segments: Sequence[str],
+    blend: Blend | None = None,
 ) -> PathTable:
-    """What a scenario does in each period of ``times``; the last column of each table is for segments that are not named."""
+    """What a scenario does in each period of ``times``; the last column of each table is for segments that are not named.
+
+    Exposures are looked at every ``period_years``, however a scenario's turns cut the periods.
+    """
 
     from scipy.special import ndtri
 
@@ -214,6 +223,7 @@ def paths_of(
         factor = np.array([scenario.at(scenario.factor, begin) for begin in times[:-1]])
     return PathTable(
         times=nodes,
+        owed_at=np.floor(nodes[:-1] / period_years + 1e-9) * period_years,
         hazard=table("hazard_multiplier"),
         lgd=table("lgd_multiplier"),
         ead=table("ead_multiplier"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,8 +92,6 @@ def cecl_allowance(
     for name, value in (("forecast_years", forecast_years), ("reversion_years", reversion_years)):
         if not (math.isfinite(value) and value >= 0.0):
             raise InvalidInput(f"{name} is a finite number of years, zero or more", argument=name)
-    if not (math.isfinite(period_years) and period_years > 0.0):
-        raise InvalidInput("period_years is a finite number above 0", argument="period_years")
     check_weights(scenarios)
     known = [curves for scenario in scenarios if (curves := scenario.pd_curves or pd_curves) is not None]
     needs_rate = discounted or "annuity" in facilities.get_column("amortisation", default=pl.Series([], dtype=pl.String)).cast(pl.String)
@@ -109,12 +108,7 @@ def cecl_allowance(
     longest = float(numbers(rows, "maturity_years").max())
     turns = [forecast_years, forecast_years + reversion_years]
     times = time_grid(scenarios, until_years=longest, period_years=period_years, further=[time for time in turns if time > 0.0])
-
-    def blend(begin: float, end: float) -> float:
-        if reversion_years == 0.0:
-            return 1.0 if (begin + end) / 2.0 > forecast_years else 0.0
-        return min(max(((begin + end) / 2.0 - forecast_years) / reversion_years, 0.0), 1.0)
-
+    blend = partial(_blend, forecast_years=forecast_years, reversion_years=reversion_years)
     allowance, pd_lifetime = np.zeros(rows.height), np.zeros(rows.height)
     by_scenario: dict[str, FloatArray] = {}
     for scenario in scenarios:
@@ -122,7 +116,7 @@ def cecl_allowance(
         loans = loans_of(rows, curves=curves, segments=segments, segment_column=segment_column)
         off = np.where(flags(rows, "unconditionally_cancellable"), 0.0, loans.off)
         loans = replace(loans, off=off, force=loans.force if discounted else np.zeros(rows.height))
-        paths = paths_of(scenario, times, curves=curves, segments=segments, blend=blend)
+        paths = paths_of(scenario, times, period_years=period_years, curves=curves, segments=segments, blend=blend)
         losses = expected_losses(loans, paths, timing=Timing.EXACT)
         by_scenario[scenario.name] = losses.lifetime
         allowance += scenario.weight * losses.lifetime
@@ -142,3 +136,11 @@ def cecl_allowance(
         forecast_years=forecast_years,
         reversion_years=reversion_years,
     )
+
+
+def _blend(begin: float, end: float, *, forecast_years: float, reversion_years: float) -> float:
+    """How far the middle of a period has gone back to the long run."""
+    middle = (begin + end) / 2.0
+    if reversion_years == 0.0:
+        return 1.0 if middle > forecast_years else 0.0
+    return min(max((middle - forecast_years) / reversion_years, 0.0), 1.0)

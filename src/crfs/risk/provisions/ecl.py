@@ -15,9 +15,11 @@ from crfs.errors import InvalidInput
 from crfs.risk.cents import in_cents
 from crfs.risk.facilities import FloatArray, flags, numbers
 from crfs.risk.provisions.book import exposures, loans_of, paths_of, read_book, segments_of
-from crfs.risk.provisions.loss_paths import Timing, expected_losses
+from crfs.risk.provisions.loss_paths import Loans, PathTable, Timing, expected_losses
 from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, time_grid
 from crfs.risk.provisions.term_structure import PdCurves
+
+_COLUMNS = ("ecl_12m", "ecl_lifetime", "pd_12m_weighted", "pd_lifetime")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,42 +125,35 @@ def expected_credit_loss(
     ([1250.0, 76.0], 1326.0)
     """
     moment = _timing(timing)
-    if not (math.isfinite(period_years) and period_years > 0.0):
-        raise InvalidInput("period_years is a finite number above 0", argument="period_years")
     check_weights(scenarios)
-    known = [curves for scenario in scenarios if (curves := scenario.pd_curves or pd_curves) is not None]
     rows, rejected = read_book(
         facilities,
         staged=True,
         needs_r2=any(scenario.factor is not None for scenario in scenarios),
         interest_rate=interest_rate,
-        curves=known,
+        curves=[curves for scenario in scenarios if (curves := scenario.pd_curves or pd_curves) is not None],
         carry=carry,
         accept_partial=accept_partial,
     )
-    segments = segments_of(rows, scenarios, segment_column)
     poci = flags(rows, "poci")
     stage = np.where(poci, 0.0, numbers(rows, "stage"))
-    impaired = stage == 3.0
-    living = np.flatnonzero(~impaired)
+    living = np.flatnonzero(stage != 3.0)
     longest = float(numbers(rows, "maturity_years", default=0.0)[living].max(initial=0.0))
-    times = time_grid(scenarios, until_years=max(longest, period_years), period_years=period_years)
-    on, off = exposures(rows)
+    times = time_grid(scenarios, until_years=longest, period_years=period_years)
+    segments = segments_of(rows, scenarios, segment_column)
 
-    sums = {name: np.zeros(rows.height) for name in ("ecl_12m", "ecl_lifetime", "pd_12m_weighted", "pd_lifetime")}
+    sums = {name: np.zeros(rows.height) for name in _COLUMNS}
     by_scenario: dict[str, FloatArray] = {}
     for scenario in scenarios:
         curves = scenario.pd_curves or pd_curves
         loans = loans_of(rows, curves=curves, segments=segments, segment_column=segment_column)
-        paths = paths_of(scenario, times, curves=curves, segments=segments)
-        now = np.minimum(loans.lgd * paths.lgd[0, loans.segment], 1.0) * (on + off) * paths.ead[0, loans.segment]
-        found = {"ecl_12m": now, "ecl_lifetime": now.copy(), "pd_12m_weighted": np.ones(rows.height), "pd_lifetime": np.ones(rows.height)}
-        losses = expected_losses(loans.take(living), paths, timing=moment)
-        for name, values in zip(found, (losses.within_12m, losses.lifetime, losses.pd_12m, losses.pd_lifetime), strict=True):
-            found[name][living] = values
+        paths = paths_of(scenario, times, period_years=period_years, curves=curves, segments=segments)
+        found = _on_one_scenario(loans, paths, living, moment)
+        for name in _COLUMNS:
             sums[name] += scenario.weight * found[name]
-        by_scenario[scenario.name] = _of_stage(found["ecl_12m"], found["ecl_lifetime"], stage, rows)
-    ecl = _of_stage(sums["ecl_12m"], sums["ecl_lifetime"], stage, rows)
+        by_scenario[scenario.name] = _of_stage(found, stage, rows)
+    ecl = _of_stage(sums, stage, rows)
+    on, off = exposures(rows)
     table = rows.with_columns(
         pl.Series("exposure", on + off),
         *(pl.Series(name, values) for name, values in sums.items()),
@@ -196,10 +191,20 @@ def _timing(timing: Timing | str) -> Timing:
         raise InvalidInput(f"{timing!r} is no timing of defaults; known: {', '.join(Timing)}", argument="timing") from None
 
 
-def _of_stage(within_12m: FloatArray, lifetime: FloatArray, stage: FloatArray, rows: pl.DataFrame) -> FloatArray:
+def _on_one_scenario(loans: Loans, paths: PathTable, living: npt.NDArray[np.intp], timing: Timing) -> dict[str, FloatArray]:
+    """Losses and PDs of all rows: those of the paths for the ``living``; what is in default loses LGD × exposure now."""
+    now = np.minimum(loans.lgd * paths.lgd[0, loans.segment], 1.0) * (loans.on + loans.off) * paths.ead[0, loans.segment]
+    losses = expected_losses(loans.take(living), paths, timing=timing)
+    found = dict(zip(_COLUMNS, (now, now.copy(), np.ones(len(now)), np.ones(len(now))), strict=True))
+    for name, values in zip(_COLUMNS, (losses.within_12m, losses.lifetime, losses.pd_12m, losses.pd_lifetime), strict=True):
+        found[name][living] = values
+    return found
+
+
+def _of_stage(losses: dict[str, FloatArray], stage: FloatArray, rows: pl.DataFrame) -> FloatArray:
     """What counts: 12 months in stage 1, else the life; of poci (stage 0 here) the life less what was expected when it came."""
     initial = np.where(stage == 0.0, numbers(rows, "initial_ecl", default=0.0), 0.0)
-    return np.where(stage == 1.0, within_12m, lifetime) - initial
+    return np.where(stage == 1.0, losses["ecl_12m"], losses["ecl_lifetime"]) - initial
 
 
 def _notes(rejected: pl.DataFrame, poci: npt.NDArray[np.bool_]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The kernel of provisions: expected discounted losses of many facilities over periods, one pass in time, a few vectors of memory.
 
-In a period the hazard of default is constant, and so is the exposure that is owed at its beginning. With h the hazard, δ the force of
+In a period the hazard of default is constant, and so is the exposure, which is that at its beginning. With h the hazard, δ the force of
 interest (and of prepayment) a year and Δ the length, the loss of a facility that is alive at the period's beginning a is
 
     lgd · exposure(a) · e^(-δ a) · h / (h + δ) · (1 - e^(-(h + δ) Δ))
@@ -74,12 +74,13 @@ class PathTable:
     """What a scenario does in each period: multipliers by segment, hazards of curves, the factor, and how far paths have gone to the long
     run.
 
-    ``times`` are the ends of the periods after a 0. ``hazard``, ``lgd`` and ``ead`` are periods by segments; ``curve_hazard`` is periods
-    by curves, a year's hazard, and ``curve_threshold`` the normal quantile of a year's PD; ``factor`` has a number a period, or is None;
-    ``blend`` is within [0, 1].
+    ``times`` are the ends of the periods after a 0, ``owed_at`` when the exposure of each is looked at. ``hazard``, ``lgd`` and ``ead``
+    are periods by segments; ``curve_hazard`` is periods by curves, a year's hazard, and ``curve_threshold`` the normal quantile of a
+    year's PD; ``factor`` has a number a period, or is None; ``blend`` is within [0, 1].
     """
 
     times: FloatArray
+    owed_at: FloatArray
     hazard: FloatArray
     lgd: FloatArray
     ead: FloatArray
@@ -129,7 +130,7 @@ def _block(loans: Loans, paths: PathTable, amortisation: int, timing: Timing) ->
             break
         step = np.minimum(end, loans.maturity[:n]) - begin
         mass, fall = _hazard_of_period(loans, paths, k, n, step), drift[:n] * step
-        owed = loans.on[:n] * share_of_kind(amortisation, begin, loans.maturity[:n], loans.contract_force[:n])
+        owed = loans.on[:n] * share_of_kind(amortisation, float(paths.owed_at[k]), loans.maturity[:n], loans.contract_force[:n])
         blend = float(paths.blend[k])
         lgd = np.minimum(loans.lgd[:n] * _by_segment(paths.lgd[k], loans.segment[:n]), 1.0)
         ead = (owed + loans.off[:n]) * (_by_segment(paths.ead[k], loans.segment[:n]) * (1.0 - blend) + blend)

@@ -62,10 +62,11 @@ class EclScenario:
         return given if isinstance(given, Mapping) else {OTHERS: given}
 
     def nodes(self, until_years: float) -> list[float]:
-        """The times, up to ``until_years``, at which one of its paths may turn."""
-        longest = max(len(path) for what in ("hazard_multiplier", "lgd_multiplier", "ead_multiplier") for path in self.paths(what).values())
-        longest = max(longest, len(self.factor) if self.factor is not None else 0)
-        return [k * self.period_years for k in range(1, longest) if k * self.period_years < until_years]
+        """The times, up to ``until_years``, at which one of its paths turns; where none does there is none, so that nothing is cut for nothing."""
+        every = [path for what in ("hazard_multiplier", "lgd_multiplier", "ead_multiplier") for path in self.paths(what).values()]
+        every += [self.factor] if self.factor is not None else []
+        turns = {k for path in every for k in range(1, len(path)) if path[k] != path[k - 1]}
+        return [k * self.period_years for k in sorted(turns) if k * self.period_years < until_years]
 
     def at(self, path: Path, years: float) -> float:
         """The value of a path at a time."""
@@ -93,12 +94,15 @@ def time_grid(scenarios: Sequence[EclScenario], *, until_years: float, period_ye
     Multiples of ``period_years``, one year (so that 12 months are a whole number of periods), the times at which a scenario's path turns,
     and ``further`` ones.
     """
+    if not (math.isfinite(period_years) and period_years > 0.0):
+        raise InvalidInput("period_years is a finite number above 0", argument="period_years")
     count = math.ceil(until_years / period_years - 1e-9)
     if count > 50_000:
         raise InvalidInput(f"{count:,} periods of {period_years:g} years; make them longer", argument="period_years")
-    nodes = {k * period_years for k in range(1, count + 1)} | {time for time in (1.0, *further) if time < until_years}
+    last = max(count, 1) * period_years
+    nodes = {k * period_years for k in range(1, max(count, 1) + 1)} | {time for time in (1.0, *further) if time < last}
     for scenario in scenarios:
-        nodes.update(scenario.nodes(until_years))
+        nodes.update(scenario.nodes(last))
     ordered = np.unique(np.array([0.0, *nodes]))
     # Two ways to compute one time may differ by a bit: the earlier one stands.
     apart = np.concatenate([[True], np.diff(ordered) > 1e-9])

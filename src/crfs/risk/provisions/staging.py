@@ -76,8 +76,8 @@ def staging_schema() -> TableSchema:
         columns=(
             ColumnSchema(name="facility_id", dtype=pl.String, required=True, meaning="the contract; once a table"),
             *portfolio_columns("obligor_id", "pd_12m", "rating", "sector", "region", "segment", "facility_type", "currency"),
-            decimal_column("lifetime_pd", "of the remaining life, as seen today"),
-            decimal_column("lifetime_pd_at_origination", "of the same remaining life, as seen at recognition"),
+            decimal_column("pd_lifetime", "of the remaining life, as seen today"),
+            decimal_column("pd_lifetime_at_origination", "of the same remaining life, as seen at recognition"),
             ColumnSchema(name="days_past_due", dtype=pl.Int64, unit="days", minimum=0),
             ColumnSchema(name="defaulted", dtype=pl.Boolean, meaning="credit-impaired"),
             ColumnSchema(name="watchlist", dtype=pl.Boolean),
@@ -103,17 +103,17 @@ def stage_facilities(
     ``facilities`` has the columns of :func:`staging_schema`. Both lifetime PDs are given, or neither: without them no increase of PD is
     seen. What was credit-impaired when it came has no stage, and is no matter of this function.
 
-    >>> table = pl.DataFrame({"facility_id": ["A", "B", "C", "D"], "lifetime_pd": [0.01, 0.03, 0.01, 0.01],
-    ...                       "lifetime_pd_at_origination": [0.01, 0.01, 0.01, 0.01], "days_past_due": [0, 0, 31, 90]})
+    >>> table = pl.DataFrame({"facility_id": ["A", "B", "C", "D"], "pd_lifetime": [0.01, 0.03, 0.01, 0.01],
+    ...                       "pd_lifetime_at_origination": [0.01, 0.01, 0.01, 0.01], "days_past_due": [0, 0, 31, 90]})
     >>> stage_facilities(table).select("stage", pl.col("triggers").list.join(" ")).rows()
     [(1, ''), (2, 'pd_increase'), (2, 'days_past_due_stage_2'), (3, 'days_past_due_stage_3 days_past_due_stage_2')]
     """
     rule = rule or StagingRule()
     typed, faults = read_facilities(facilities, staging_schema(), carry=carry)
-    now, then = numbers(typed, "lifetime_pd"), numbers(typed, "lifetime_pd_at_origination")
+    now, then = numbers(typed, "pd_lifetime"), numbers(typed, "pd_lifetime_at_origination")
     detail = "both lifetime PDs are needed to compare them: the cell is blank and the other is not"
-    note(faults, np.isnan(now) & ~np.isnan(then), column="lifetime_pd", detail=detail)
-    note(faults, ~np.isnan(now) & np.isnan(then), column="lifetime_pd_at_origination", detail=detail)
+    note(faults, np.isnan(now) & ~np.isnan(then), column="pd_lifetime", detail=detail)
+    note(faults, ~np.isnan(now) & np.isnan(then), column="pd_lifetime_at_origination", detail=detail)
     if rule.low_credit_risk_pd is not None:
         missing = ~np.isnan(now) & np.isnan(numbers(typed, "pd_12m"))
         note(faults, missing, column="pd_12m", detail="the exemption of low credit risk looks at the 12-month PD")
@@ -137,7 +137,7 @@ def stage_facilities(
 
 
 def _triggers(rows: pl.DataFrame, rule: StagingRule) -> dict[Trigger, BoolArray]:
-    now, then = numbers(rows, "lifetime_pd"), numbers(rows, "lifetime_pd_at_origination")
+    now, then = numbers(rows, "pd_lifetime"), numbers(rows, "pd_lifetime_at_origination")
     with np.errstate(invalid="ignore"):
         # A difference of decimals such as 0.015 - 0.01 falls a bit short of what is meant.
         relative = now >= (1.0 + rule.relative_increase) * then - _ROUNDING
