@@ -227,6 +227,8 @@ def test_every_fault_is_named_by_row_and_column_and_the_others_can_be_measured()
         facility(rating="AAAA", approach="standardised"),
         facility(ead=None, drawn=5.0, limit=9.0),
         facility(exposure_class="sovereign", pd=1e-6),
+        facility(ltv=75.0),
+        facility(turnover=20_000_000.0),
     ]
     with pytest.raises(InvalidInput) as caught:
         regulatory_capital(table_of(*rows))
@@ -242,16 +244,19 @@ def test_every_fault_is_named_by_row_and_column_and_the_others_can_be_measured()
         (9, "rating", "unknown_value"),
         (10, "ead", "missing"),
         (11, "pd", "out_of_range"),
+        (12, "ltv", "out_of_range"),
+        (13, "turnover", "out_of_range"),
     ]
     partial = regulatory_capital(table_of(*rows), accept_partial=True)
     assert partial.totals.facilities == 1
-    assert partial.notes[0] == "10 row(s) of the table were rejected and are not in these numbers"
+    assert partial.notes[0] == "12 row(s) of the table were rejected and are not in these numbers"
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"approach": "slotting"}, "no approach"),
+        ({"regime": "basel_iv"}, "no regime"),
         ({"capital_ratio": 8.0}, "capital_ratio"),
         ({"general_provisions": -1.0}, "general_provisions"),
         ({"carry": ["desk"]}, "no column 'desk'"),
@@ -269,6 +274,14 @@ def test_an_empty_table_two_currencies_and_an_unknown_column_are_refused() -> No
         regulatory_capital(table_of(facility(currency="EUR"), facility(currency="USD")))
     with pytest.raises(InvalidInput, match="did you mean ltv"):
         regulatory_capital(table_of(facility(ltvv=0.5)))
+
+
+def test_a_file_as_read_gives_the_same_numbers_and_a_book_s_other_columns_do_not_matter() -> None:
+    table = table_of(facility(turnover=20.0, transactor=True), facility(exposure_class="qrre", transactor=True, rating="NR"))
+    text = table.with_columns(pl.all().cast(pl.String).fill_null(""))
+    assert regulatory_capital(text).table["rwa"].to_list() == regulatory_capital(table).table["rwa"].to_list()
+    book = table.with_columns(r2=pl.lit(0.2), group=pl.lit("all"), effective_interest_rate=pl.lit(0.05), lgd_sd=pl.lit(0.1))
+    assert regulatory_capital(book, regime="basel_iii").totals == regulatory_capital(table).totals
 
 
 def test_a_carried_column_comes_along_to_cut_by() -> None:

@@ -1,8 +1,8 @@
-"""Whole cents that sum to the rounded total, against exact decimal arithmetic."""
+"""Whole cents that sum to the rounded total, against exact fractions."""
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ amounts = st.lists(
         st.floats(-1e9, 1e9),
         st.integers(-(10**12), 10**12).map(lambda cents: cents / 100.0),
         st.integers(-(10**6), 10**6).map(lambda eighths: eighths * 0.125),
-        st.floats(-LARGEST, LARGEST),
+        st.floats(-LARGEST / 64, LARGEST / 64),
     ),
     max_size=60,
 )
@@ -25,10 +25,7 @@ amounts = st.lists(
 
 @given(amounts)
 def test_the_total_is_the_exact_sum_rounded_once(values: list[float]) -> None:
-    with localcontext() as context:
-        context.prec = 120
-        exact = sum((Decimal(value) for value in values), Decimal(0)) * 100
-        assert total_in_cents(values) == int(exact.to_integral_value(rounding=ROUND_HALF_EVEN))
+    assert total_in_cents(values) == round(100 * sum((Fraction(value) for value in values), Fraction(0)))  # round: half to even
 
 
 @given(amounts)
@@ -36,7 +33,7 @@ def test_the_parts_sum_to_the_total_and_each_is_within_a_cent(values: list[float
     cents = in_cents(values)
     assert int(cents.sum()) == total_in_cents(values)
     for value, part in zip(values, cents.tolist(), strict=True):
-        assert abs(Decimal(value) * 100 - part) <= 1
+        assert abs(Fraction(value) * 100 - part) <= 1
 
 
 @given(st.lists(st.integers(-(10**13), 10**13), max_size=60))
@@ -61,7 +58,7 @@ def test_a_hundred_thousand_thirds_lose_no_cent() -> None:
     assert int(in_cents(parts).sum()) == 3333333333333
 
 
-@pytest.mark.parametrize("bad", [[np.nan], [np.inf], [1.0, -1e15], [[1.0]], [LARGEST] * 1000])
+@pytest.mark.parametrize("bad", [[np.nan], [np.inf], [1.0, -5e16], [[1.0]], [LARGEST / 999] * 1000])
 def test_what_has_no_cents_is_refused(bad: list[float]) -> None:
     with pytest.raises(InvalidInput):
         in_cents(bad)

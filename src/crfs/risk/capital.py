@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from crfs.credit.schemas import LARGEST_AMOUNT, ColumnSchema, Reason, TableSchema
+from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput
 from crfs.quality.checks import Faults
 from crfs.risk import irb, standardised
@@ -22,11 +22,12 @@ from crfs.risk.facilities import (
     FloatArray,
     IntArray,
     accepted_rows,
+    amount_column,
+    book_columns,
     codes,
     flags,
     note,
     numbers,
-    portfolio_columns,
     read_facilities,
 )
 from crfs.risk.irb import BASEL_III, ExpectedLossComparison, IrbClass, Regime
@@ -81,17 +82,16 @@ def capital_schema(pd_name: str = "pd_12m") -> TableSchema:
             ColumnSchema(
                 name=pd_name, dtype=pl.Float64, unit="decimal", minimum=0.0, maximum=1.0, meaning="in 12 months; 1 means in default"
             ),
-            *portfolio_columns("lgd", "ead", "drawn", "limit", "ccf", "rating", "maturity_years", "obligor_id", "sector", "region"),
-            *portfolio_columns("currency", "stage", "segment", "facility_type"),
+            *book_columns(but=("facility_id", "pd_12m")),
             ColumnSchema(
                 name="turnover", dtype=pl.Float64, unit="million euros", minimum=0.0, maximum=2e6, meaning="annual sales of the group"
             ),
             ColumnSchema(
-                name="ltv", dtype=pl.Float64, unit="decimal", minimum=0.0, maximum=100.0, meaning="loan over value of the property"
+                name="ltv", dtype=pl.Float64, unit="decimal", minimum=0.0, maximum=10.0, meaning="loan over value of the property"
             ),
             _flag("defaulted", "in default; a pd of 1 says so too"),
             ColumnSchema(name="best_estimate_el", dtype=pl.Float64, unit="decimal of ead", minimum=0.0, maximum=1.0, meaning="in default"),
-            ColumnSchema(name="specific_provisions", dtype=pl.Float64, unit="currency", minimum=0.0, maximum=LARGEST_AMOUNT),
+            amount_column("specific_provisions", "set aside for this facility"),
             _flag("subordinated", "ranks behind other debt"),
             _flag("financial", "a corporate that is a financial institution"),
             _flag("large_financial", "financial institution with assets of USD 100 billion, or unregulated"),
@@ -183,7 +183,7 @@ def regulatory_capital(
     facilities: pl.DataFrame,
     *,
     approach: Approach | str = Approach.ADVANCED,
-    regime: Regime = BASEL_III,
+    regime: Regime | str = BASEL_III,
     ratings_allowed: bool = True,
     floor: bool = False,
     floor_on: date | None = None,
@@ -201,7 +201,7 @@ def regulatory_capital(
     named in ``carry`` come along unread, to cut by. ``approach`` is that of rows which name none. Amounts are in one currency, sales in
     million euros.
 
-    Under models: PD, LGD and maturity after the floors of ``regime``, EAD not below what CRE32.36 says where ``drawn`` and ``limit`` are
+    Under models: PD, LGD and maturity after the floors of ``regime`` (or its name), EAD not below what CRE32.36 says where ``drawn`` and ``limit`` are
     given. A blank ``lgd`` under the foundation approach is the supervisory one, and maturity is 2.5 years there (CRE32.44), as where it
     is blank (CRE32.55). In default K = max(0, LGD - ``best_estimate_el``) and EL is that estimate; blank means as large as LGD. Under
     tables: exposures are net of specific provisions, ``drawn + conversion factor · undrawn`` where these are given, else ``ead``.
@@ -218,7 +218,7 @@ def regulatory_capital(
     >>> round(result.totals.rwa, 2), round(result.floor.rwa, 2), result.floor.binding
     (1509.4, 1509.4, False)
     """
-    usual = _approach(approach)
+    usual, rules = _approach(approach), _regime(regime)
     if not 0.0 < capital_ratio <= 1.0:
         raise InvalidInput(f"capital_ratio is a decimal within (0, 1], not {capital_ratio}", argument="capital_ratio")
     if not math.isfinite(general_provisions) or general_provisions < 0.0:
@@ -230,7 +230,7 @@ def regulatory_capital(
     rows, rejected = accepted_rows(typed, faults, what="capital table", accept_partial=accept_partial)
 
     modelled = ~_is_approach(rows, Approach.STANDARDISED)
-    columns = _modelled(rows, modelled, regime)
+    columns = _modelled(rows, modelled, rules)
     if floor or not modelled.all():
         needed = np.ones(rows.height, dtype=np.bool_) if floor else ~modelled
         columns |= _standardised(rows, needed, ratings_allowed=ratings_allowed)
@@ -262,8 +262,8 @@ def regulatory_capital(
         totals=replace(totals, capital=capital_ratio * (floored.rwa if floored else totals.rwa)),
         expected_loss=comparison,
         floor=floored,
-        regime=regime.name,
-        notes=_notes(rows, rejected, regime),
+        regime=rules.name,
+        notes=_notes(rows, rejected, rules),
     )
 
 
@@ -290,6 +290,14 @@ def _approach(approach: Approach | str) -> Approach:
         return Approach(approach)
     except ValueError:
         raise InvalidInput(f"{approach!r} is no approach; known: {', '.join(Approach)}", argument="approach") from None
+
+
+def _regime(regime: Regime | str) -> Regime:
+    if isinstance(regime, Regime):
+        return regime
+    if regime not in irb.REGIMES:
+        raise InvalidInput(f"{regime!r} is no regime; known: {', '.join(irb.REGIMES)}", argument="regime")
+    return irb.REGIMES[regime]
 
 
 def _approach_of(typed: pl.DataFrame, usual: Approach) -> pl.Series:

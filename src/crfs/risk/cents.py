@@ -15,10 +15,9 @@ import numpy.typing as npt
 
 from crfs.errors import InvalidInput
 
-LARGEST = 2.0**53 / 100.0
-"""Of one amount, in currency units: beyond 90 trillion a double no longer tells one cent from the next."""
+LARGEST = 2.0**62 / 100.0
+"""Of one amount and of all together, in currency units: what whole cents in 64 bits can hold."""
 
-_LARGEST_TOTAL = 2.0**62 / 100.0
 _SPLITTER = 2.0**27 + 1.0
 
 
@@ -26,7 +25,7 @@ def in_cents(amounts: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Whole cents, one for each of ``amounts`` (currency units, of any sign), that sum to :func:`total_in_cents` of them.
 
     The method of the largest remainder (Hamilton's). A negative amount is cut down too, so its remainder is positive like the others'.
-    An amount that is not finite, or beyond :data:`LARGEST`, is :class:`crfs.errors.InvalidInput`.
+    An amount that is not finite, or amounts beyond :data:`LARGEST`, are :class:`crfs.errors.InvalidInput`.
 
     >>> in_cents([0.005, 0.005, 0.005]).tolist()
     [1, 1, 0]
@@ -65,23 +64,20 @@ def _missing(cents: npt.NDArray[np.int64], parts: npt.NDArray[np.float64]) -> in
 
 
 def _split(amounts: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Each amount as its whole cents, rounded down, and what is left of a cent (within [0, 1]) as three numbers that sum to it exactly."""
+    """Each amount as its whole cents, rounded down, and what is left of a cent (within [0, 1]) as four numbers that sum to it exactly."""
     values = np.asarray(amounts, dtype=np.float64)
     if values.ndim != 1:
         raise InvalidInput("amounts is one sequence of numbers")
-    wrong = ~(np.abs(values) <= LARGEST)
+    wrong = ~np.isfinite(values)
     if wrong.any():
-        place = int(np.argmax(wrong))
-        raise InvalidInput(
-            f"amount {place + 1} is {values[place]}: cents need a finite amount of at most {LARGEST:.4g}; count in thousands"
-        )
-    if float(np.abs(values).sum()) > _LARGEST_TOTAL:
-        raise InvalidInput(f"the amounts sum to more than {_LARGEST_TOTAL:.4g}, which whole cents cannot hold; count in thousands")
+        raise InvalidInput(f"amount {int(np.argmax(wrong)) + 1} is {values[wrong][0]}: cents need a finite amount")
+    if math.fsum(np.abs(values).tolist()) > LARGEST:
+        raise InvalidInput(f"the amounts sum to more than {LARGEST:.4g}, which whole cents cannot hold; count in thousands")
     product = values * 100.0
     # What the product lost in rounding, exactly (Dekker, 1971): a product rounded up to a whole number must not count as that number.
     high = values * _SPLITTER
     high = high - (high - values)
     lost = (high * 100.0 - product) + (values - high) * 100.0
     whole = np.floor(product)
-    whole -= (product == whole) & (lost < 0.0)
-    return whole.astype(np.int64), np.stack([product, -whole, lost])
+    carry = np.where(product == whole, np.floor(lost), 0.0)
+    return whole.astype(np.int64) + carry.astype(np.int64), np.stack([product, -whole, lost, -carry])

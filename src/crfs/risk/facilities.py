@@ -19,10 +19,21 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 
-def portfolio_columns(*names: str) -> tuple[ColumnSchema, ...]:
-    """Columns of :data:`crfs.credit.schemas.PORTFOLIO` by name, none of them required."""
-    columns = [PORTFOLIO.column(name) for name in names]
-    return tuple(replace(column, required=False) for column in columns if column is not None)
+LARGEST_AMOUNT = 1e15
+"""Of one facility, in currency units: so that whole cents hold the risk-weighted assets of a book."""
+
+
+def book_columns(*, but: Sequence[str] = ()) -> tuple[ColumnSchema, ...]:
+    """Every column of :data:`crfs.credit.schemas.PORTFOLIO` but some, none of them required: the file of a book is read as it is."""
+    columns = (column for column in PORTFOLIO.columns if column.name not in but)
+    return tuple(
+        replace(column, required=False, maximum=LARGEST_AMOUNT if column.unit == "currency" else column.maximum) for column in columns
+    )
+
+
+def amount_column(name: str, meaning: str) -> ColumnSchema:
+    """A column of amounts in currency units, zero or more."""
+    return ColumnSchema(name=name, dtype=pl.Float64, unit="currency", minimum=0.0, maximum=LARGEST_AMOUNT, meaning=meaning)
 
 
 def decimal_column(name: str, meaning: str) -> ColumnSchema:

@@ -277,6 +277,14 @@ def test_a_facility_s_bits_do_not_depend_on_the_others() -> None:
     assert backwards.reverse().rows() == whole.rows()
 
 
+def test_a_file_as_read_gives_the_same_numbers_and_a_book_s_other_columns_do_not_matter() -> None:
+    book = random_book(30, 1)
+    text = book.with_columns(pl.all().cast(pl.String))
+    other = book.with_columns(r2=pl.lit(0.2), group=pl.lit("all"), lgd_sd=pl.lit(0.1), obligor_id=pl.lit("O"))
+    assert expected_credit_loss(text).table["ecl"].to_list() == expected_credit_loss(book).table["ecl"].to_list()
+    assert expected_credit_loss(other).total == expected_credit_loss(book).total
+
+
 @pytest.mark.parametrize(
     ("wrong", "column"),
     [

@@ -19,7 +19,7 @@ def stages(*rows: dict[str, Any], rule: StagingRule | None = None) -> list[tuple
     table = pl.DataFrame(
         {"facility_id": [f"F{k}" for k in range(len(rows))], **{n: [row.get(n) for row in rows] for n in names}}, strict=False
     )
-    staged = stage_facilities(table, rule=rule)
+    staged = stage_facilities(table, rule=rule).table
     return list(zip(staged["stage"].to_list(), staged["triggers"].to_list(), strict=True))
 
 
@@ -103,6 +103,18 @@ def test_a_worse_facility_is_never_in_a_better_stage(rows: list[tuple[Any, ...]]
     assert all((stage == 1) == (not triggers) for stage, triggers in then)
 
 
+def test_a_book_s_own_stage_is_the_previous_one_and_bad_rows_are_told_of() -> None:
+    book = pl.DataFrame({"facility_id": ["A", "B", "C"], "stage": [3, 1, 2], "days_past_due": [0, 31, -1], "ead": 5.0, "loading:oil": 0.1})
+    result = stage_facilities(book, accept_partial=True)
+    assert result.table.select("facility_id", "previous_stage", "stage", "ead").rows() == [("A", 3, 3, 5.0), ("B", 1, 2, 5.0)]
+    assert result.rejected.select("row", "column").rows() == [(3, "days_past_due")]
+    assert result.to_dict() == {
+        "stages": {"1": 0, "2": 1, "3": 1},
+        "triggers": {"days_past_due_stage_2": 1, "probation_stage_3": 1},
+        "n_rejected": 1,
+    }
+
+
 def test_a_hundred_thousand_facilities_at_once() -> None:
     random = np.random.default_rng(3)
     count = 100_000
@@ -114,7 +126,7 @@ def test_a_hundred_thousand_facilities_at_once() -> None:
             "days_past_due": random.integers(0, 120, count),
         }
     )
-    staged = stage_facilities(table)
+    staged = stage_facilities(table).table
     past_due = table["days_past_due"].to_numpy()
     assert (staged["stage"].to_numpy() == 3).sum() == (past_due >= 90).sum()
     increased = (table["pd_lifetime"] >= 2 * table["pd_lifetime_at_origination"]) & (

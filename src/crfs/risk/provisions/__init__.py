@@ -10,7 +10,7 @@ from crfs.risk.provisions.loss_paths import Timing
 from crfs.risk.provisions.overlays import Overlay, OverlayResult, apply_overlays
 from crfs.risk.provisions.reconciliation import Reconciliation, reconcile
 from crfs.risk.provisions.scenarios import BASE, EclScenario
-from crfs.risk.provisions.staging import StagingRule, stage_facilities, staging_schema
+from crfs.risk.provisions.staging import StagingResult, StagingRule, Trigger, stage_facilities, staging_schema
 from crfs.risk.provisions.term_structure import (
     PdCurves,
     curves_from_conditional,
@@ -31,8 +31,10 @@ __all__ = [
     "OverlayResult",
     "PdCurves",
     "Reconciliation",
+    "StagingResult",
     "StagingRule",
     "Timing",
+    "Trigger",
     "apply_overlays",
     "balance_share",
     "cecl_allowance",

@@ -8,10 +8,21 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from crfs.credit.schemas import LARGEST_AMOUNT, ColumnSchema, Reason, TableSchema
+from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput
 from crfs.quality.checks import Faults, quoted
-from crfs.risk.facilities import FloatArray, accepted_rows, codes, decimal_column, flags, note, numbers, portfolio_columns, read_facilities
+from crfs.risk.facilities import (
+    FloatArray,
+    accepted_rows,
+    amount_column,
+    book_columns,
+    codes,
+    decimal_column,
+    flags,
+    note,
+    numbers,
+    read_facilities,
+)
 from crfs.risk.provisions.exposure import Amortisation
 from crfs.risk.provisions.loss_paths import Blend, Loans, PathTable
 from crfs.risk.provisions.scenarios import OTHERS, EclScenario
@@ -27,8 +38,7 @@ def provisions_schema() -> TableSchema:
         unique=("facility_id",),
         columns=(
             ColumnSchema(name="facility_id", dtype=pl.String, required=True, meaning="the contract; once a table"),
-            *portfolio_columns("obligor_id", "ead", "drawn", "limit", "ccf", "lgd", "pd_12m", "rating", "sector", "region", "currency"),
-            *portfolio_columns("segment", "facility_type", "stage", "effective_interest_rate", "r2"),
+            *book_columns(but=("facility_id", "maturity_years")),
             ColumnSchema(
                 name="maturity_years",
                 dtype=pl.Float64,
@@ -42,7 +52,7 @@ def provisions_schema() -> TableSchema:
             ColumnSchema(name="amortisation", dtype=pl.String, allowed=tuple(Amortisation), meaning="blank: bullet"),
             ColumnSchema(name="prepayment_rate", dtype=pl.Float64, unit="decimal a year", minimum=0.0, maximum=1.0, maximum_open=True),
             ColumnSchema(name="poci", dtype=pl.Boolean, meaning="purchased or originated credit-impaired"),
-            ColumnSchema(name="initial_ecl", dtype=pl.Float64, unit="currency", minimum=0.0, maximum=LARGEST_AMOUNT, meaning="of poci"),
+            amount_column("initial_ecl", "of poci: the lifetime loss expected when it came"),
             decimal_column("pd_12m_long_run", "what CECL goes back to; blank: pd_12m"),
             decimal_column("lgd_long_run", "what CECL goes back to; blank: lgd"),
             ColumnSchema(name="unconditionally_cancellable", dtype=pl.Boolean, meaning="CECL: the undrawn part needs no allowance"),

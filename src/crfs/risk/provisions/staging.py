@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from crfs.credit.schemas import ColumnSchema, TableSchema
 from crfs.errors import InvalidInput
-from crfs.risk.facilities import BoolArray, accepted_rows, decimal_column, flags, note, numbers, portfolio_columns, read_facilities
+from crfs.risk.facilities import BoolArray, accepted_rows, book_columns, decimal_column, flags, note, numbers, read_facilities
 
 _ROUNDING = 1e-12
 
@@ -75,7 +76,7 @@ def staging_schema() -> TableSchema:
         unique=("facility_id",),
         columns=(
             ColumnSchema(name="facility_id", dtype=pl.String, required=True, meaning="the contract; once a table"),
-            *portfolio_columns("obligor_id", "pd_12m", "rating", "sector", "region", "segment", "facility_type", "currency"),
+            *book_columns(but=("facility_id",)),
             decimal_column("pd_lifetime", "of the remaining life, as seen today"),
             decimal_column("pd_lifetime_at_origination", "of the same remaining life, as seen at recognition"),
             ColumnSchema(name="days_past_due", dtype=pl.Int64, unit="days", minimum=0),
@@ -94,21 +95,42 @@ def staging_schema() -> TableSchema:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StagingResult:
+    """``table`` has the given columns of the accepted rows, and ``stage`` (1, 2 or 3), ``sicr`` (true in stage 2) and ``triggers`` (a list
+    of :class:`Trigger`, the heaviest first; empty in stage 1). ``rejected`` lists the faults of rows that are left out.
+    """
+
+    table: pl.DataFrame
+    rejected: pl.DataFrame
+
+    def to_dict(self) -> dict[str, Any]:
+        """How many facilities are in each stage and have each trigger, for JSON."""
+        counts = self.table["triggers"].explode().drop_nulls().value_counts().sort("triggers")
+        return {
+            "stages": {str(stage): int((self.table["stage"] == stage).sum()) for stage in (1, 2, 3)},
+            "triggers": dict(counts.iter_rows()),
+            "n_rejected": self.rejected["row"].n_unique(),
+        }
+
+
 def stage_facilities(
     facilities: pl.DataFrame, *, rule: StagingRule | None = None, carry: Sequence[str] = (), accept_partial: bool = False
-) -> pl.DataFrame:
-    """The given rows with ``stage`` (1, 2 or 3), ``sicr`` (true in stage 2) and ``triggers`` (a list of :class:`Trigger`, the heaviest
-    first).
+) -> StagingResult:
+    """The stage of each facility, and what put it there.
 
     ``facilities`` has the columns of :func:`staging_schema`. Both lifetime PDs are given, or neither: without them no increase of PD is
-    seen. What was credit-impaired when it came has no stage, and is no matter of this function.
+    seen. Where there is no column ``previous_stage``, a ``stage`` that the table has is the previous one. What was credit-impaired when it
+    came has no stage, and is no matter of this function.
 
     >>> table = pl.DataFrame({"facility_id": ["A", "B", "C", "D"], "pd_lifetime": [0.01, 0.03, 0.01, 0.01],
     ...                       "pd_lifetime_at_origination": [0.01, 0.01, 0.01, 0.01], "days_past_due": [0, 0, 31, 90]})
-    >>> stage_facilities(table).select("stage", pl.col("triggers").list.join(" ")).rows()
+    >>> stage_facilities(table).table.select("stage", pl.col("triggers").list.join(" ")).rows()
     [(1, ''), (2, 'pd_increase'), (2, 'days_past_due_stage_2'), (3, 'days_past_due_stage_3 days_past_due_stage_2')]
     """
     rule = rule or StagingRule()
+    if "stage" in facilities.columns and "previous_stage" not in facilities.columns:
+        facilities = facilities.rename({"stage": "previous_stage"})
     typed, faults = read_facilities(facilities, staging_schema(), carry=carry)
     now, then = numbers(typed, "pd_lifetime"), numbers(typed, "pd_lifetime_at_origination")
     detail = "both lifetime PDs are needed to compare them: the cell is blank and the other is not"
@@ -117,7 +139,7 @@ def stage_facilities(
     if rule.low_credit_risk_pd is not None:
         missing = ~np.isnan(now) & np.isnan(numbers(typed, "pd_12m"))
         note(faults, missing, column="pd_12m", detail="the exemption of low credit risk looks at the 12-month PD")
-    rows, _ = accepted_rows(typed, faults, what="staging table", accept_partial=accept_partial)
+    rows, rejected = accepted_rows(typed, faults, what="staging table", accept_partial=accept_partial)
 
     hit = _triggers(rows, rule)
     stage_3 = hit[Trigger.DEFAULT] | hit[Trigger.DPD_STAGE_3]
@@ -129,11 +151,12 @@ def stage_facilities(
     hit[Trigger.PROBATION_STAGE_2] = ((before == 2.0) & (stage == 1) & (months < rule.probation_stage_2_months)) | left_3
     stage = np.where(hit[Trigger.PROBATION_STAGE_3], 3, np.where(hit[Trigger.PROBATION_STAGE_2], 2, stage))
     shown = [pl.when(pl.Series(hit[trigger])).then(pl.lit(trigger.value)) for trigger in Trigger]
-    return rows.with_columns(
+    table = rows.with_columns(
         pl.Series("stage", stage),
         pl.Series("sicr", stage == 2),
         pl.concat_list(shown).list.drop_nulls().alias("triggers"),
     )
+    return StagingResult(table=table, rejected=rejected)
 
 
 def _triggers(rows: pl.DataFrame, rule: StagingRule) -> dict[Trigger, BoolArray]:
