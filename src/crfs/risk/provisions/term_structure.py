@@ -211,7 +211,7 @@ def _square(states: Sequence[str], matrices: npt.ArrayLike, argument: str) -> Fl
 
 def _exponential(rate: FloatArray, length: float) -> FloatArray:
     fastest = float(-np.diag(rate).min())
-    if fastest == 0.0:
+    if fastest * length < np.finfo(np.float64).tiny:  # nothing moves that a double could tell
         return np.eye(len(rate))
     # Halve the time until few terms are enough, and square the result as often: sums and products of positive numbers alone.
     halvings = max(0, int(np.ceil(np.log2(fastest * length))) + 1)
