@@ -6,35 +6,63 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crfs.risk.capital import regulatory_capital
     from crfs.risk.concentration import effective_number, herfindahl_index
     from crfs.risk.granularity import granularity_adjustment
     from crfs.risk.homogeneous import homogeneous_pool
     from crfs.risk.measures import expected_shortfall, tail_measure, value_at_risk
     from crfs.risk.portfolio import portfolio_risk
+    from crfs.risk.provisions import apply_overlays, cecl_allowance, expected_credit_loss, stage_facilities
     from crfs.risk.result import RiskResult
 
 # The public names and the modules that hold them, imported when asked for: the science costs nothing until it is used.
 _HOME = {
     "RiskResult": "result",
+    "apply_overlays": "provisions",
+    "cecl_allowance": "provisions",
     "effective_number": "concentration",
+    "expected_credit_loss": "provisions",
     "expected_shortfall": "measures",
     "granularity_adjustment": "granularity",
     "herfindahl_index": "concentration",
     "homogeneous_pool": "homogeneous",
     "portfolio_risk": "portfolio",
+    "regulatory_capital": "capital",
+    "stage_facilities": "provisions",
     "tail_measure": "measures",
     "value_at_risk": "measures",
 }
-_MODULES = ("bivariate_normal", "concentration", "granularity", "homogeneous", "measures", "obligors", "result", "simulation", "vasicek")
+_MODULES = (
+    "bivariate_normal",
+    "capital",
+    "cents",
+    "concentration",
+    "granularity",
+    "homogeneous",
+    "irb",
+    "measures",
+    "obligors",
+    "output_floor",
+    "provisions",
+    "result",
+    "simulation",
+    "standardised",
+    "vasicek",
+)
 
 __all__ = [
     "RiskResult",
+    "apply_overlays",
+    "cecl_allowance",
     "effective_number",
+    "expected_credit_loss",
     "expected_shortfall",
     "granularity_adjustment",
     "herfindahl_index",
     "homogeneous_pool",
     "portfolio_risk",
+    "regulatory_capital",
+    "stage_facilities",
     "tail_measure",
     "value_at_risk",
 ]

@@ -1,0 +1,188 @@
+"""Management overlays: amounts or factors on top of what the models say, with an approver, a reason and a last day."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from crfs.errors import InvalidInput
+from crfs.risk.cents import in_cents
+
+
+class Status(StrEnum):
+    """What became of an overlay."""
+
+    APPLIED = "applied"
+    NOT_YET = "not_yet"
+    EXPIRED = "expired"
+    NO_FACILITY = "no_facility"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """One overlay: it holds from ``effective`` to ``expires``, both days included.
+
+    ``amount`` (currency units, negative to release) is spread over its facilities in proportion to their model ECL, or to exposure where
+    they have none; ``factor`` multiplies their model ECL instead (1.1 adds a tenth). ``where`` names columns and the values that belong:
+    ``{"sector": ["retail"], "stage": [1, 2]}``; empty: all facilities. ``approver`` and ``reason`` are never blank, and whoever proposed
+    it (``author``) does not approve it.
+    """
+
+    name: str
+    approver: str
+    reason: str
+    effective: date
+    expires: date
+    amount: float | None = None
+    factor: float | None = None
+    where: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
+    author: str = ""
+
+    def __post_init__(self) -> None:
+        for what in ("name", "approver", "reason"):
+            if not getattr(self, what).strip():
+                raise InvalidInput(f"overlay {self.name or '(without a name)'}: {what} is blank", argument=what)
+        if self.author.strip() and self.author.strip() == self.approver.strip():
+            raise InvalidInput(f"overlay {self.name}: {self.approver} proposed it and cannot approve it", argument="approver")
+        if self.expires < self.effective:
+            raise InvalidInput(
+                f"overlay {self.name}: it expires on {self.expires}, before it begins on {self.effective}", argument="expires"
+            )
+        if (self.amount is None) == (self.factor is None):
+            raise InvalidInput(f"overlay {self.name}: give an amount or a factor", argument="amount")
+        if self.amount is not None and not math.isfinite(self.amount):
+            raise InvalidInput(f"overlay {self.name}: amount is a finite number", argument="amount")
+        if self.factor is not None and not (math.isfinite(self.factor) and self.factor >= 0.0):
+            raise InvalidInput(f"overlay {self.name}: factor is a finite number of zero or more", argument="factor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayLine:
+    """What one overlay did on a day: its status in a word and in a sentence, how many facilities it touched, and its amount in currency
+    units."""
+
+    name: str
+    status: Status
+    detail: str
+    facilities: int
+    amount: float
+    approver: str
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OverlayResult:
+    """``table`` is the given one with ``overlay_cents`` and ``ecl_after_cents`` (whole cents); ``lines`` has a line an overlay, applied
+    or not."""
+
+    table: pl.DataFrame
+    lines: tuple[OverlayLine, ...]
+    on: date
+
+    @property
+    def total(self) -> float:
+        """What all overlays add, currency units."""
+        return int(self.table["overlay_cents"].sum()) / 100.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, without the rows."""
+        lines = [asdict(line) | {"status": line.status.value, "expires": line.expires.isoformat()} for line in self.lines]
+        return {"on": self.on.isoformat(), "total": self.total, "overlays": lines}
+
+
+def apply_overlays(table: pl.DataFrame, overlays: Sequence[Overlay], *, on: date) -> OverlayResult:
+    """Overlays on the ECL of a table (``ecl_cents``, as :func:`crfs.risk.provisions.expected_credit_loss` gives it), as of a day.
+
+    Every overlay acts on the model's ECL, not on what others made of it, so their order changes nothing; what they add is summed. One
+    that has expired, does not hold yet, or finds no facility is not applied, and its line says so. A facility's allowance cannot fall
+    below zero, where the model has none below: that is refused, with the overlays that it is due to.
+
+    >>> table = pl.DataFrame({"sector": ["a", "a", "b"], "ecl_cents": [10000, 20000, 40000]})
+    >>> common = {"approver": "CRO", "reason": "energy prices", "effective": date(2026, 1, 1), "expires": date(2026, 12, 31)}
+    >>> result = apply_overlays(table, [Overlay(name="energy", factor=1.1, where={"sector": ["a"]}, **common)], on=date(2026, 6, 30))
+    >>> result.table["overlay_cents"].to_list(), result.lines[0].status.value
+    ([1000, 2000, 0], 'applied')
+    >>> apply_overlays(table, [Overlay(name="energy", factor=1.1, **common)], on=date(2027, 1, 1)).lines[0].detail
+    'expired on 2026-12-31: not applied'
+    """
+    names = [overlay.name for overlay in overlays]
+    if len(set(names)) != len(names):
+        raise InvalidInput("two overlays have one name", argument="overlays")
+    if "ecl_cents" not in table.columns or not table["ecl_cents"].dtype.is_integer():
+        raise InvalidInput("the table needs a column ecl_cents of whole numbers", argument="table")
+    model = table["ecl_cents"].to_numpy().astype(np.int64)
+    total, lines = np.zeros(table.height, dtype=np.int64), []
+    for overlay in overlays:
+        members = _members(table, overlay)
+        if overlay.expires < on:
+            lines.append(_line(overlay, Status.EXPIRED, f"expired on {overlay.expires}: not applied"))
+        elif on < overlay.effective:
+            lines.append(_line(overlay, Status.NOT_YET, f"holds from {overlay.effective}: not applied"))
+        elif not members.any():
+            lines.append(_line(overlay, Status.NO_FACILITY, "no facility belongs to it: not applied"))
+        else:
+            added = _added(table, overlay, model, members)
+            total += added
+            amount = int(added.sum()) / 100.0
+            lines.append(_line(overlay, Status.APPLIED, f"applied until {overlay.expires}", int(members.sum()), amount))
+    after = model + total
+    below = (after < 0) & (after < model)
+    if below.any():
+        at_fault = [line.name for line in lines if line.amount < 0.0]
+        row = int(np.argmax(below)) + 1
+        raise InvalidInput(f"row {row}: overlays {', '.join(at_fault)} take its allowance to {after[row - 1] / 100:.2f}, below zero")
+    return OverlayResult(
+        table=table.with_columns(pl.Series("overlay_cents", total), pl.Series("ecl_after_cents", after)), lines=tuple(lines), on=on
+    )
+
+
+def _members(table: pl.DataFrame, overlay: Overlay) -> npt.NDArray[np.bool_]:
+    members = pl.repeat(True, table.height, eager=True)
+    for column, values in overlay.where.items():
+        if column not in table.columns:
+            raise InvalidInput(f"overlay {overlay.name}: the table has no column {column!r}", argument="overlays")
+        wanted = pl.Series(list(values))
+        if wanted.dtype.is_numeric() != table[column].dtype.is_numeric():
+            raise InvalidInput(
+                f"overlay {overlay.name}: column {column} holds {table[column].dtype}, and its values are not", argument="overlays"
+            )
+        members = members & table[column].is_in(list(values)).fill_null(False)
+    return np.asarray(members.to_numpy(), dtype=np.bool_)
+
+
+def _added(table: pl.DataFrame, overlay: Overlay, model: npt.NDArray[np.int64], members: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Whole cents for each row; their sum is the overlay's amount, rounded once."""
+    rows = np.flatnonzero(members)
+    ecl = model[rows].astype(np.float64)
+    if overlay.factor is not None:
+        parts = (overlay.factor - 1.0) * ecl / 100.0
+    else:
+        weight = ecl if (ecl >= 0.0).all() and ecl.sum() > 0.0 else np.ones(len(rows))
+        if not ecl.any() and "exposure" in table.columns and float(table["exposure"].gather(rows).sum()) > 0.0:
+            weight = table["exposure"].gather(rows).to_numpy().astype(np.float64)
+        parts = float(overlay.amount or 0.0) * (weight / weight.sum())
+    added = np.zeros(len(model), dtype=np.int64)
+    added[rows] = in_cents(parts)
+    return added
+
+
+def _line(overlay: Overlay, status: Status, detail: str, facilities: int = 0, amount: float = 0.0) -> OverlayLine:
+    return OverlayLine(
+        name=overlay.name,
+        status=status,
+        detail=detail,
+        facilities=facilities,
+        amount=amount,
+        approver=overlay.approver,
+        reason=overlay.reason,
+        expires=overlay.expires,
+    )

@@ -1,0 +1,122 @@
+"""Overlays: governed, dated, cut by anything, exact to the cent; what is not applied is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crfs.errors import InvalidInput
+from crfs.risk.provisions import Overlay, apply_overlays
+
+TODAY = date(2026, 6, 30)
+TABLE = pl.DataFrame(
+    {
+        "sector": ["energy", "energy", "retail", None],
+        "stage": [1, 2, 1, 3],
+        "exposure": [1e6, 2e6, 3e6, 4e6],
+        "ecl_cents": [10_000, 30_000, 0, 55_555],
+    }
+)
+
+
+def overlay(**change: Any) -> Overlay:
+    usual: dict[str, Any] = {
+        "name": "o",
+        "approver": "CRO",
+        "reason": "floods",
+        "effective": date(2026, 1, 1),
+        "expires": date(2026, 12, 31),
+    }
+    return Overlay(**(usual | change))
+
+
+def added(*overlays: Overlay, on: date = TODAY) -> list[int]:
+    return apply_overlays(TABLE, overlays, on=on).table["overlay_cents"].to_list()
+
+
+def test_a_factor_multiplies_and_an_amount_is_spread_by_ecl() -> None:
+    assert added(overlay(factor=1.5, where={"sector": ["energy"]})) == [5_000, 15_000, 0, 0]
+    assert added(overlay(factor=0.9, where={"stage": [2, 3]})) == [0, -3_000, 0, -5_555]
+    assert added(overlay(amount=100.01, where={"sector": ["energy"]})) == [2_500, 7_501, 0, 0]
+    assert added(overlay(amount=60.0, where={"sector": ["retail"]})) == [0, 0, 6_000, 0]  # no ECL: by exposure
+    assert added(overlay(amount=-400.0, where={"sector": ["energy"]})) == [-10_000, -30_000, 0, 0]
+
+
+def test_cuts_combine_and_a_blank_belongs_to_none() -> None:
+    assert added(overlay(factor=2.0, where={"sector": ["energy"], "stage": [1, 3]})) == [10_000, 0, 0, 0]
+    assert added(overlay(factor=2.0)) == [10_000, 30_000, 0, 55_555]
+
+
+def test_all_act_on_the_model_s_ecl_so_their_order_changes_nothing() -> None:
+    one, two = overlay(name="a", factor=2.0), overlay(name="b", amount=100.0, where={"sector": ["energy"]})
+    assert added(one, two) == added(two, one) == [12_500, 37_500, 0, 55_555]
+
+
+def test_expired_early_and_homeless_overlays_are_not_applied_and_say_so() -> None:
+    some = [
+        overlay(name="old", factor=2.0, expires=date(2026, 6, 29)),
+        overlay(name="last day", factor=2.0, expires=TODAY),
+        overlay(name="new", factor=2.0, effective=date(2026, 7, 1)),
+        overlay(name="nobody", amount=5.0, where={"sector": ["mining"]}),
+    ]
+    result = apply_overlays(TABLE, some, on=TODAY)
+    assert [(line.name, line.status.value, line.facilities, line.amount) for line in result.lines] == [
+        ("old", "expired", 0, 0.0),
+        ("last day", "applied", 4, 955.55),
+        ("new", "not_yet", 0, 0.0),
+        ("nobody", "no_facility", 0, 0.0),
+    ]
+    assert result.lines[0].detail == "expired on 2026-06-29: not applied"
+    assert result.total == 955.55
+    assert json.loads(json.dumps(result.to_dict()))["overlays"][1]["approver"] == "CRO"
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=40), st.integers(-(10**9), 10**9), st.integers(0, 2**31))
+def test_an_amount_is_spread_to_the_cent(ecl: list[int], cents: int, seed: int) -> None:
+    cents = max(cents, -sum(ecl))
+    table = pl.DataFrame({"ecl_cents": ecl, "exposure": np.random.default_rng(seed).uniform(1.0, 2.0, len(ecl))})
+    result = apply_overlays(table, [overlay(amount=cents / 100.0)], on=TODAY)
+    assert int(result.table["overlay_cents"].sum()) == cents
+    assert (result.table["ecl_after_cents"] >= 0).all()
+    assert (result.table["ecl_after_cents"] - result.table["ecl_cents"] == result.table["overlay_cents"]).all()
+
+
+def test_an_allowance_below_zero_is_refused_with_the_overlay_that_makes_it() -> None:
+    with pytest.raises(InvalidInput, match=r"row 1: overlays release take its allowance to -2\.00, below zero"):
+        apply_overlays(TABLE, [overlay(name="release", amount=-408.0, where={"sector": ["energy"]})], on=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"approver": " "}, "approver is blank"),
+        ({"reason": ""}, "reason is blank"),
+        ({"author": "CRO"}, "cannot approve"),
+        ({"expires": date(2025, 1, 1)}, "before it begins"),
+        ({"amount": 1.0}, "amount or a factor"),
+        ({"factor": None}, "amount or a factor"),
+        ({"factor": -1.0}, "zero or more"),
+        ({"factor": None, "amount": float("nan")}, "finite"),
+    ],
+)
+def test_an_overlay_without_governance_or_sense_is_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        overlay(**({"factor": 1.1} | wrong))
+
+
+def test_a_cut_by_a_column_that_is_not_there_or_of_another_kind_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="no column 'desk'"):
+        added(overlay(factor=1.1, where={"desk": ["x"]}))
+    with pytest.raises(InvalidInput, match="its values are not"):
+        added(overlay(factor=1.1, where={"stage": ["1"]}))
+    with pytest.raises(InvalidInput, match="one name"):
+        added(overlay(factor=1.1), overlay(factor=1.2))
+    with pytest.raises(InvalidInput, match="ecl_cents"):
+        apply_overlays(TABLE.drop("ecl_cents"), [], on=TODAY)
