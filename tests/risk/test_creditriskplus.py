@@ -299,6 +299,23 @@ def test_a_longer_lattice_finds_no_mass_that_a_shorter_one_lost(variance: float)
     assert float(np.abs(short.probability - long.probability[: len(short.probability)]).sum()) == pytest.approx(lost, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("loss", "pd", "variance"),
+    [
+        (np.full(300, 10.01), np.full(300, 0.02), 5000.0),  # a tail a thousand deviations long
+        (np.array([1e12, 3.3e6, 7.7e6]), np.array([1e-14, 0.1, 0.1]), 0.3),  # a name that dwarfs the deviation
+        (np.full(40_000, 1.0 / 3.0), np.full(40_000, 0.5), 0.0),  # a deviation that is nothing beside the expectation
+    ],
+)
+def test_books_of_any_shape_find_a_lattice(loss: FloatArray, pd: FloatArray, variance: float) -> None:
+    result = loss_distribution(loss, pd, sectors={"all": variance}, contributions=False)
+    n = np.arange(len(result.probability))
+    assert float((n * result.probability).sum()) * result.unit == pytest.approx(result.el, rel=1e-4)
+    assert all(measure.es >= measure.var for measure in result.measures)
+    # Where the lattice has to be coarse, it is told.
+    assert (result.unit > 0.01 * result.ul) == any("no quantile is finer" in note for note in result.notes)
+
+
 def test_rare_defaults_lose_nothing_at_the_quantile_and_all_of_it_in_the_tail() -> None:
     result = loss_distribution([100.0, 300.0], [1e-5, 2e-5], sectors={"all": 0.3}, confidences=(0.99,))
     (measure,) = result.measures

@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from crfs.errors import InvalidInput
 from crfs.risk.creditriskplus.book import IDIOSYNCRATIC, Book, check_book, check_dependence, check_levels, check_rounding
 from crfs.risk.creditriskplus.contributions import Allocation, Parts, lattice_tail
-from crfs.risk.creditriskplus.lattice import Lattice, Rounding, choose_unit, to_lattice
+from crfs.risk.creditriskplus.lattice import MOST_POINTS, Lattice, Rounding, choose_unit, coarser, to_lattice
 from crfs.risk.creditriskplus.result import CreditRiskPlusResult
 from crfs.risk.creditriskplus.sectors import Dependence, GammaSectors, make_sectors
-from crfs.risk.creditriskplus.transform import Transform, lattice_points, make_bands
+from crfs.risk.creditriskplus.transform import Transform, lattice_points, make_bands, transform_length
 from crfs.risk.measures import TailMeasure
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -34,6 +35,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 MISSING_MASS = 1e-13
 # Poisson counts let a name default twice; beyond this share of the expected loss the reader is told.
 _TOLD_SHARE_OF_TWICE = 0.01
+# A unit above this share of the standard deviation costs a quantile its third digit.
+_TOLD_UNIT_OF_UL = 0.01
 # Covariances that agree to this are the same to a reader.
 _TOLD_COVARIANCE_GAP = 1e-9
 
@@ -114,9 +117,20 @@ def _make(
     ul = math.sqrt(_variance(book.loss, book.pd, sector_el, covariance))
     live = np.flatnonzero((book.loss > 0.0) & (book.pd > 0.0))
     step = float(unit) if unit is not None else choose_unit(book.loss[live], ul=ul) if len(live) else 1.0
-    lattice = to_lattice(book.loss[live], book.pd[live], unit=step, rounding=rounding)
-    bands = make_bands(lattice, book.weights[live], drivers)
-    points = lattice_points(bands, drivers, missing_mass=missing_mass, unit=step)
+    while True:
+        lattice = to_lattice(book.loss[live], book.pd[live], unit=step, rounding=rounding)
+        bands = make_bands(lattice, book.weights[live], drivers)
+        points = lattice_points(bands, drivers, missing_mass=missing_mass)
+        if points <= MOST_POINTS:
+            break
+        if unit is not None:
+            raise InvalidInput(
+                f"a lattice of unit {step:g} needs {points:.3g} points, above the {MOST_POINTS:,} allowed; take a unit of at least "
+                f"{step * points / MOST_POINTS * 1.1:.3g}",
+                argument="unit",
+            )
+        # A tail so long, or a deviation so small, that four digits of it do not fit: as many as do.
+        step = coarser(step)
     return _Made(
         live=live,
         weight=book.weights[live],
@@ -126,7 +140,7 @@ def _make(
         drivers=drivers,
         lattice=lattice,
         rounding=rounding,
-        transform=Transform.of(bands, drivers, points=points),
+        transform=Transform.of(bands, drivers, points=transform_length(points)),
         missing_mass=missing_mass,
     )
 
@@ -142,11 +156,12 @@ def _answer(book: Book, made: _Made, confidences: tuple[float, ...], *, contribu
         parts = [allocation.parts(tail) for tail in tails]
     rounded = lattice.units.astype(np.float64) * unit
     lattice_el: FloatArray = np.einsum("e,ek->k", rounded * lattice.intensity, made.weight[lattice.owner])
+    ul_lattice = math.sqrt(_variance(rounded, lattice.intensity, lattice_el, made.covariance))
     return CreditRiskPlusResult(
         el=float((book.loss * book.pd).sum()),
         ul=made.ul,
         el_lattice=float((rounded * lattice.intensity).sum()),
-        ul_lattice=math.sqrt(_variance(rounded, lattice.intensity, lattice_el, made.covariance)),
+        ul_lattice=ul_lattice,
         measures=tuple(_exact(tail.confidence, tail.at * unit, tail.es_units * unit) for tail in tails),
         probability=np.maximum(probability, 0.0),
         unit=unit,
@@ -158,7 +173,7 @@ def _answer(book: Book, made: _Made, confidences: tuple[float, ...], *, contribu
         sectors=_sector_table(book, made, parts),
         n_obligors=len(book.loss),
         total_loss=float(book.loss.sum()),
-        notes=_notes(book, made),
+        notes=_notes(book, made, ul_lattice),
     )
 
 
@@ -216,7 +231,7 @@ def _sector_table(book: Book, made: _Made, parts: list[Parts]) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _notes(book: Book, made: _Made) -> tuple[str, ...]:
+def _notes(book: Book, made: _Made, ul_lattice: float) -> tuple[str, ...]:
     notes = []
     el = book.pd * book.loss
     # pd - (1 - exp(-pd)): what of the Poisson count is second and later defaults.
@@ -224,6 +239,11 @@ def _notes(book: Book, made: _Made) -> tuple[str, ...]:
     if twice > _TOLD_SHARE_OF_TWICE * el.sum():
         notes.append(
             f"{twice / float(el.sum()):.1%} of the expected loss are second defaults of one name, which Poisson counts allow; read it for small pd"
+        )
+    if made.lattice.unit > _TOLD_UNIT_OF_UL * made.ul and abs(ul_lattice - made.ul) > 1e-9 * made.ul:
+        notes.append(
+            f"the lattice's unit {made.lattice.unit:g} is {made.lattice.unit / made.ul:.2g} standard deviations of loss, and losses are rounded to it: "
+            "no quantile is finer"
         )
     gap = float(np.abs(made.drivers.covariance - made.covariance).max())
     if made.dependence is not Dependence.INDEPENDENT and gap > _TOLD_COVARIANCE_GAP:

@@ -17,6 +17,9 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 
 # A unit of this share of the standard deviation of loss puts the quantiles within a ten-thousandth of it.
 _UNIT_OF_UL = 1e-4
+MOST_POINTS = 2**23
+"""The longest lattice: some 70 MB an array, and a transform in under a second."""
+
 # An amount this close to a multiple of the unit is that multiple: what a division of two decimals rounds.
 _ON_LATTICE = 1e-9
 # More units than this in one name's loss would overflow what a lattice can hold long before.
@@ -54,7 +57,7 @@ def choose_unit(loss: FloatArray, *, ul: float) -> float:
     >>> choose_unit(np.array([200.0, 350.0]), ul=500.0), choose_unit(np.array([1.0, math.pi]), ul=3.0)
     (50.0, 0.0002)
     """
-    fine = _round_down(_UNIT_OF_UL * ul)
+    fine = _round_down(max(_UNIT_OF_UL * ul, 10.0 * float(loss.max()) / MOST_POINTS))
     for parts in (1, 100):
         scaled = loss * parts
         whole = np.rint(scaled)
@@ -92,6 +95,17 @@ def to_lattice(loss: FloatArray, intensity: FloatArray, *, unit: float, rounding
         return Lattice(unit=unit, owner=owners[kept], units=units[kept], intensity=intensity[owners[kept]] * shares[kept])
     point = np.where(on, whole, np.ceil(exact) if rounding is Rounding.UP else np.maximum(1.0, whole))
     return Lattice(unit=unit, owner=owner, units=point.astype(np.int64), intensity=intensity * np.where(on, 1.0, exact / point))
+
+
+def coarser(unit: float) -> float:
+    """The next unit up that is 1, 2 or 5 times a power of ten, at least twice this one.
+
+    >>> [coarser(unit) for unit in (0.01, 3.0, 5.0)]
+    [0.02, 10.0, 10.0]
+    """
+    step = 2.0 * unit
+    found = _round_down(step)
+    return found if found >= step * (1.0 - 1e-12) else _round_down(step * 2.5)
 
 
 def _round_down(amount: float) -> float:

@@ -9,7 +9,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.errors import InvalidInput
 from crfs.risk.creditriskplus.lattice import Lattice
 from crfs.risk.creditriskplus.sectors import GammaSectors
 
@@ -17,8 +16,6 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 ComplexArray: TypeAlias = npt.NDArray[np.complex128]
 
-# Some 70 MB an array, and a transform in under a second.
-_MOST_POINTS = 2**23
 # exp of more overflows.
 _LARGEST_EXPONENT = 700.0
 
@@ -46,16 +43,14 @@ def make_bands(lattice: Lattice, weight: FloatArray, drivers: GammaSectors) -> B
     return Bands(units=units.astype(np.int64), own=sums(own), driven=driven)
 
 
-def lattice_points(bands: Bands, drivers: GammaSectors, *, missing_mass: float, unit: float) -> int:
-    """Length of the transform: beyond it lies at most ``missing_mass``, by P(L >= n) <= exp(log G(t) - t n) for every t (Chernoff).
+def lattice_points(bands: Bands, drivers: GammaSectors, *, missing_mass: float) -> float:
+    """Points beyond which at most ``missing_mass`` lies, by P(L >= n) <= exp(log G(t) - t n) for every t (Chernoff).
 
     The bound is proved before anything is transformed, so no aliasing has to be looked for afterwards. Its best t need not be met exactly:
     any t gives a true bound, and near the best one it is flat.
     """
-    from scipy.fft import next_fast_len
-
     if not len(bands.units):
-        return 1
+        return 1.0
     largest = float(bands.units[-1])
 
     def needed(tilt: float) -> float:
@@ -66,13 +61,14 @@ def lattice_points(bands: Bands, drivers: GammaSectors, *, missing_mass: float, 
     coarse = {tilt: needed(tilt) for tilt in (1e-6 / largest * 2.0**step for step in range(30))}
     start = min(coarse, key=lambda tilt: coarse[tilt])
     best = min(coarse[start], *(needed(start * 2.0 ** (step / 8)) for step in range(-7, 8)))
-    if best > _MOST_POINTS:
-        raise InvalidInput(
-            f"a lattice of unit {unit:g} needs {best:.3g} points, above the {_MOST_POINTS:,} allowed; take a unit of at least "
-            f"{unit * best / _MOST_POINTS * 1.1:.3g}",
-            argument="unit",
-        )
-    return int(next_fast_len(max(math.ceil(best), int(largest) + 1) + 1, real=True))
+    return max(best, largest) + 2.0
+
+
+def transform_length(points: float) -> int:
+    """The next length of at least ``points`` that a fast Fourier transform is quick at."""
+    from scipy.fft import next_fast_len
+
+    return int(next_fast_len(math.ceil(points), real=True))
 
 
 def _log_pgf_at(bands: Bands, drivers: GammaSectors, tilt: float) -> float:
