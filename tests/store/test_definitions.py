@@ -138,6 +138,7 @@ def test_a_definition_with_any_bound_is_what_was_put_in_force(module_database: D
     base = dataset()
     definition = replace(base, columns=(replace(base.columns[0], minimum=bound, maximum=2e300), *base.columns[1:]))
     batch = define(module_database, [definition], [replace(factor(definition), minimum=bound, maximum=2e300)], at=NOW, source="a")
+    assert batch is not None
     assert define(module_database, [definition], [], at=NOW, source="a") is None
     with module_database.reading() as connection:
         assert altered_definitions(connection) == []

@@ -37,6 +37,7 @@ _MODULES = (
     "capital",
     "cents",
     "concentration",
+    "creditriskplus",
     "granularity",
     "homogeneous",
     "irb",
