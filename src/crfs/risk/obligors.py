@@ -22,12 +22,14 @@ class Obligors:
     """A checked book as arrays, in the order of ``names`` (sorted, so that the order of a file's rows changes nothing).
 
     An obligor's latent variable is ``sqrt(r2) * directions[direction] . Z + sqrt(1 - r2) * e``. The facilities follow in arrays of
-    their own, sorted by obligor: ``facility_obligor`` is the index of the obligor who owes.
+    their own, sorted by obligor: ``facility_obligor`` is the index of the obligor who owes. ``nu`` has the degrees of freedom of the copula,
+    infinite where it is Gaussian.
     """
 
     names: tuple[str, ...]
     pd: FloatArray
     r2: FloatArray
+    nu: FloatArray
     direction: IntArray
     directions: FloatArray
     facility_obligor: IntArray
@@ -51,6 +53,28 @@ class Obligors:
         """Expected loss of each obligor in 12 months, currency units: exact."""
         return self.pd * self.loss
 
+    def loss_cumulants(self) -> FloatArray:
+        """First four cumulants of each obligor's loss if it defaults: 4 x obligors, powers of currency units.
+
+        A facility's loss is ``ead`` times a Beta variable of mean ``lgd`` and standard deviation ``lgd_sd``, independent of the others.
+        """
+        mean, spread = self.facility_lgd, self.facility_lgd_sd
+        cumulants = np.zeros((4, len(self.names)))
+        cumulants[0] = self.loss
+        random = np.flatnonzero((spread > 0.0) & (self.facility_ead > 0.0))
+        if not len(random):
+            return cumulants
+        mu, variance = mean[random], np.square(spread[random])
+        total = mu * (1.0 - mu) / variance - 1.0  # a + b of Beta(a, b)
+        skewness = 2.0 * (1.0 - 2.0 * mu) * np.sqrt(total + 1.0) / ((total + 2.0) * np.sqrt(mu * (1.0 - mu)))
+        a, b = mu * total, (1.0 - mu) * total
+        excess = 6.0 * (np.square(a - b) * (total + 1.0) - a * b * (total + 2.0)) / (a * b * (total + 2.0) * (total + 3.0))
+        sd = np.sqrt(variance)
+        for order, factor in ((1, np.ones_like(mu)), (2, skewness), (3, excess)):
+            amounts = (self.facility_ead[random] * sd) ** (order + 1) * factor
+            cumulants[order] = np.bincount(self.facility_obligor[random], weights=amounts, minlength=len(self.names))
+        return cumulants
+
     def _sum(self, amounts: FloatArray) -> FloatArray:
         return np.bincount(self.facility_obligor, weights=amounts, minlength=len(self.names)).astype(np.float64)
 
@@ -63,11 +87,15 @@ def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
     owner = (starts.cast(pl.Int64).cum_sum() - 1).to_numpy()
     first = book.filter(starts)
     r2, direction, directions = _directions(first, factor_model)
+    groups = first["group"].to_list() if "group" in first.columns and factor_model.copula.by_group else [None] * first.height
     spread = book["lgd_sd"].fill_null(0.0).to_numpy() if "lgd_sd" in book.columns else np.zeros(book.height)
     return Obligors(
         names=tuple(first["obligor_id"].to_list()),
         pd=first["pd_12m"].to_numpy().astype(np.float64),
         r2=r2,
+        nu=np.array([factor_model.copula.of(group) for group in groups], dtype=np.float64)
+        if factor_model.copula.by_group
+        else np.full(first.height, factor_model.copula.nu),
         direction=direction,
         directions=directions,
         facility_obligor=np.asarray(owner, dtype=np.int64),

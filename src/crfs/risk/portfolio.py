@@ -132,7 +132,7 @@ def portfolio_risk(
         n_facilities=len(obligors.facility_ead),
         n_rejected=checked.rejected_rows,
         total_ead=float(ead.sum()),
-        copula=factor_model.copula.value,
+        copula=factor_model.copula.text,
         notes=notes,
     )
 

@@ -1,0 +1,82 @@
+"""The names of a book that may lose something, as the conditional methods need them: thresholds, slopes, cumulants, classes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.credit.factor_model import FactorModel
+from crfs.risk.normal_cdf import normal_cdf
+from crfs.risk.obligors import Obligors
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Names:
+    """Names with a positive PD and loss, sorted by class: a class is a direction of the factor model and a number of degrees of freedom.
+
+    Given its composite factor ``y`` and the mixing variable ``s = sqrt(W / nu)`` (1 where the copula is Gaussian) a name defaults with
+    probability ``Phi(s a - b y)``, where ``a = c / sqrt(1 - r2)``, ``b = sqrt(r2 / (1 - r2))`` and ``c`` is the quantile of its PD.
+
+    ``loss`` has the first four cumulants of its loss if it defaults (4 x names) in units of ``unit``, a power of two in currency, so
+    that fourth powers stay harmless. ``kind`` is its class; ``directions`` (classes x factors) are unit vectors in independent
+    standard normals, the largest principal component first; ``nu_index`` points a class into ``nus``, -1 for a Gaussian one.
+    """
+
+    obligor: IntArray
+    a: FloatArray
+    b: FloatArray
+    loss: FloatArray
+    kind: IntArray
+    directions: FloatArray
+    nu_index: IntArray
+    nus: tuple[float, ...]
+    unit: float
+
+    def __len__(self) -> int:
+        return len(self.obligor)
+
+    def conditional_pd(self, which: npt.NDArray[np.intp] | slice, y: FloatArray, s: FloatArray | float) -> FloatArray:
+        """Default probabilities of some names: ``y`` (and ``s``) have one row a name, or one row for all."""
+        return normal_cdf(self.a[which, None] * s - self.b[which, None] * y)
+
+
+def make_names(obligors: Obligors, factor_model: FactorModel) -> Names:
+    """The live names of a book in the order of their classes; a name with PD 1 is among them (its ``a`` is infinite)."""
+    from scipy.special import ndtri, stdtrit
+
+    live = np.flatnonzero((obligors.pd > 0.0) & (obligors.loss > 0.0))
+    nus, nu_of = np.unique(obligors.nu[live], return_inverse=True)
+    kinds, kind = np.unique(np.stack([obligors.direction[live], nu_of.reshape(-1)]), axis=1, return_inverse=True)
+    order = np.argsort(kind.reshape(-1), kind="stable")
+    live, kind = live[order], np.asarray(kind, dtype=np.int64).reshape(-1)[order]
+    pd, r2, nu = obligors.pd[live], obligors.r2[live], obligors.nu[live]
+    threshold = ndtri(pd)
+    for value in nus[np.isfinite(nus)]:
+        mine = nu == value
+        threshold[mine] = np.where(pd[mine] < 1.0, stdtrit(value, np.minimum(pd[mine], 1.0 - 1e-16)), np.inf)
+    finite = [float(value) for value in nus if math.isfinite(value)]
+    unit = 2.0 ** math.frexp(float(obligors.loss.max()))[1]
+    scale = unit ** np.arange(1, 5)
+    return Names(
+        obligor=np.asarray(live, dtype=np.int64),
+        a=threshold / np.sqrt(1.0 - r2),
+        b=np.sqrt(r2 / (1.0 - r2)),
+        loss=np.ascontiguousarray(obligors.loss_cumulants()[:, live] / scale[:, None]),
+        kind=kind,
+        directions=np.ascontiguousarray(_white(obligors.directions, factor_model)[kinds[0]]),
+        nu_index=np.array([finite.index(nus[k]) if math.isfinite(nus[k]) else -1 for k in kinds[1]], dtype=np.int64),
+        nus=tuple(finite),
+        unit=unit,
+    )
+
+
+def _white(directions: FloatArray, factor_model: FactorModel) -> FloatArray:
+    """Directions on the factors as directions on the independent normals that make the factors."""
+    return np.einsum("ij,jk->ik", directions, factor_model.root())
