@@ -74,7 +74,9 @@ def parse_copula(text: str) -> Copula:
             nu = math.nan
         if math.isfinite(nu):
             return Copula(nu=nu)
-    raise InvalidInput(f"copula {text!r} is not known; use 'gaussian', or 't:NU' with its degrees of freedom such as 't:6'", argument="copula")
+    raise InvalidInput(
+        f"copula {text!r} is not known; use 'gaussian', or 't:NU' with its degrees of freedom such as 't:6'", argument="copula"
+    )
 
 
 def read_copula(value: object) -> Copula:
@@ -83,7 +85,8 @@ def read_copula(value: object) -> Copula:
         return parse_copula(value)
     if not isinstance(value, dict) or set(value) - {"t", "groups"} or not isinstance(value.get("groups", {}), dict):
         raise InvalidInput(
-            "copula is a text such as 'gaussian' or 't:6', or an object {\"t\": 6, \"groups\": {name: degrees of freedom}}", argument="copula"
+            "copula is a text such as 'gaussian' or 't:6', or an object {\"t\": 6, \"groups\": {name: degrees of freedom}}",
+            argument="copula",
         )
     groups = value.get("groups", {})
     return Copula(nu=_nu(value.get("t"), "t"), by_group=tuple(sorted((name, _nu(nu, f"group {name!r}")) for name, nu in groups.items())))

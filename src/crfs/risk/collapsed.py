@@ -20,7 +20,7 @@ from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.lattice import Lattice, make_lattice
 from crfs.risk.mixture import Mixture, make_mixture
 from crfs.risk.names import Names
-from crfs.risk.points import Aim, draw, merged, mixing_variables
+from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
 from crfs.risk.tables import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -35,8 +35,10 @@ _MOST_POINTS = 400_000
 _LARGE = 0.4
 _MOST_EXPLICIT = 192
 # Lattice steps in the standard deviation of the rest; lattice points at most.
-_CELLS_A_SPREAD = 10.0
+_CELLS_A_SPREAD = 5.0
 _MOST_CELLS = 4_096
+_MOST_STEPS = 60
+_CLOSE = 1e-10
 # The expansion is trusted where what it leaves out moves a measure by less than this part of the wanted error.
 _TRUSTED = 0.5
 
@@ -55,6 +57,11 @@ class Quantile:
     es_by_scramble: FloatArray
     bias_var: float
     bias_es: float
+
+    @property
+    def biases(self) -> tuple[float, float]:
+        """What bounds the systematic error of both, positive."""
+        return abs(self.bias_var), abs(self.bias_es)
 
     def error(self, which: str) -> float:
         """Standard error over the scrambles of ``var`` or ``es``."""
@@ -126,49 +133,45 @@ def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: in
 def quantile(mixture: Mixture, confidence: float, *, guess: float | None = None) -> float:
     """inf{x: F(x) >= confidence} over all points together; zero where that much of the distribution is no loss.
 
-    ``guess`` is where to look first. The root is sought in the logarithm of P(L > x), which is nearly straight in a tail.
+    ``guess`` is where to look first. Newton's steps in the logarithm of P(L > x), which is nearly straight in a tail, kept in a bracket.
     """
-    from scipy.optimize import brentq
-
     level = 1.0 - confidence
-
-    def gap(x: float) -> float:
-        return math.log(max(float(mixture.tails(np.array([x]))[0].mean()), 1e-300) / level)
-
-    if gap(0.0) <= 0.0:
-        return 0.0
     if guess is None or not guess > 0.0:
         mean, square = (float(values.mean()) for values in mixture.moments())
         guess = mean + 3.0 * math.sqrt(max(square - mean * mean, 0.0))
-    low = high = guess
-    step = 1.1
-    if gap(guess) > 0.0:
-        while gap(high := high * step) > 0.0:
-            low, step = high, step * step
-    else:
-        while gap(low := low / step) <= 0.0:
-            high, step = low, step * step
-            if low < 1e-12 * guess:
-                return 0.0
-    return float(brentq(gap, low, high, xtol=1e-10 * guess, rtol=1e-10))
+    low, high, x = 0.0, math.inf, guess
+    for _ in range(_MOST_STEPS):
+        beyond, _, density = (float(values.mean()) for values in mixture.tails(np.array([x])))
+        if beyond > level:
+            low = x
+        else:
+            high = x
+        following = x + math.log(max(beyond, 1e-300) / level) * beyond / density if density > 0.0 and beyond > 0.0 else math.inf
+        if not low < following < high:
+            following = 0.5 * (low + high) if high < math.inf else 2.0 * x
+        if abs(following - x) <= _CLOSE * guess or high - low <= _CLOSE * guess:
+            return following
+        if high <= 1e-9 * guess:
+            return 0.0
+        x = following
+    return x
 
 
 def measure(mixture: Mixture, confidence: float, *, guess: float | None = None) -> Quantile:
     """Value at risk and expected shortfall with their spread over the scrambles (their influence functions at the joint quantile)."""
     x = quantile(mixture, confidence, guess=guess)
     level = 1.0 - confidence
-    h = 1e-3 * max(x, 1e-6 * float(mixture.book.names.loss[0].sum()))
-    beyond, excess = mixture.tails(np.array([x, max(x - h, 0.0), x + h]))
-    density = max(float(beyond[1].mean() - beyond[2].mean()) / (x + h - max(x - h, 0.0)), 1e-300)
-    es = x + float(excess[0].mean()) / level
+    beyond, excess, slope = (values[0] for values in mixture.tails(np.array([x])))
+    density = max(float(slope.mean()), 1e-300)
+    es = x + float(excess.mean()) / level
     bias_p, bias_e = mixture.left_out(x)
     exact_zero = x == 0.0
     return Quantile(
         confidence=confidence,
         var=x,
         es=es,
-        var_by_scramble=np.zeros(mixture.scrambles) if exact_zero else x + (beyond[0] - level) / density,
-        es_by_scramble=x + excess[0] / level,
+        var_by_scramble=np.zeros(mixture.scrambles) if exact_zero else x + (beyond - level) / density,
+        es_by_scramble=x + excess / level,
         bias_var=0.0 if exact_zero else bias_p / density,
         bias_es=bias_e / level,
     )
@@ -179,9 +182,12 @@ def _drawn(
 ) -> Collapsed:
     lattice = _lattice(book, _spread(book, aims)) if len(book.explicit) else None
     factors, nus = book.names.directions.shape[1], book.names.nus
-    common = {"factors": factors, "nus": nus, "seed": seed, "scrambles": SCRAMBLES}
+
+    def drawn(size: int, skip: int) -> Points:
+        return draw(aims, factors=factors, nus=nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip)
+
     size = _FIRST
-    points = draw(aims, size=size, **common)  # type: ignore[arg-type]
+    points = drawn(size, 0)
     guesses: dict[float, float] = {}
     while True:
         mixture = make_mixture(book, points, lattice)
@@ -192,11 +198,9 @@ def _drawn(
         )
         if converged or 2 * len(points) > most_points:
             break
-        points = merged(points, draw(aims, size=size, skip=size, **common))  # type: ignore[arg-type]
+        points = merged(points, drawn(size, size))
         size *= 2
-    trusted = all(
-        abs(bias) <= _TRUSTED * rel_tol * value for q in quantiles for bias, value in ((q.bias_var, q.var), (q.bias_es, q.es))
-    )
+    trusted = all(abs(bias) <= _TRUSTED * rel_tol * value for q in quantiles for bias, value in ((q.bias_var, q.var), (q.bias_es, q.es)))
     return Collapsed(mixture=mixture, aims=aims, quantiles=quantiles, converged=converged, trusted=trusted)
 
 

@@ -12,9 +12,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.cumulants import of_default, sums_of_default
+from crfs.risk.cumulants import sums_of_default
 from crfs.risk.names import Names
-from crfs.risk.tables import REACH, MapTasks, Table, make_table
+from crfs.risk.tables import MapTasks, Table, make_table
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]

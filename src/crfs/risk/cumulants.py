@@ -29,7 +29,7 @@ def of_default(p: FloatArray, loss: FloatArray) -> tuple[FloatArray, FloatArray,
 
 def sums_of_default(p: FloatArray, loss: FloatArray) -> FloatArray:
     """Cumulants of the sum over names: ``p`` has one row a name, one column a state; ``loss`` is 4 x names; the answer 4 x states."""
-    k1, k2, k3, k4 = loss
+    k1, k2, k3 = loss[:3]
     pq = p * (1.0 - p)
     odd = pq * (1.0 - 2.0 * p)
     if not loss[1:].any():

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from crfs.risk.normal_cdf import normal_cdf
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+Losses: TypeAlias = "float | FloatArray"
 
 _ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
 _FAR = 38.0
@@ -36,15 +37,15 @@ class Tail(NamedTuple):
     curvature: FloatArray
 
 
-def tail(x: npt.ArrayLike, m1: FloatArray, m2: FloatArray, m3: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """P(L > x) and E(L - x)+ of sums with cumulants ``m1``, ``m2`` > 0, ``m3``; shapes broadcast, currency units.
+def tail(x: Losses, m1: FloatArray, m2: FloatArray, m3: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """P(L > x), E(L - x)+ and the density of sums with cumulants ``m1``, ``m2`` > 0, ``m3``; shapes broadcast, currency units.
 
-    >>> p, e = tail(0.0, np.array([0.0]), np.array([1.0]), np.array([0.0]))
-    >>> round(float(p[0]), 9), round(float(e[0]), 9)
-    (0.5, 0.39894228)
+    >>> p, e, f = tail(0.0, np.array([0.0]), np.array([1.0]), np.array([0.0]))
+    >>> round(float(p[0]), 9), round(float(e[0]), 9), round(float(f[0]), 9)
+    (0.5, 0.39894228, 0.39894228)
     """
     spread = np.sqrt(m2)
-    d = np.clip((np.asarray(x) - m1) / spread, -_FAR, _FAR)
+    d = np.clip((x - m1) / spread, -_FAR, _FAR)
     g = m3 / (6.0 * m2 * spread)
     phi = np.exp(-0.5 * d * d) / _ROOT_TWO_PI
     q = normal_cdf(-d)
@@ -52,28 +53,26 @@ def tail(x: npt.ArrayLike, m1: FloatArray, m2: FloatArray, m3: FloatArray) -> tu
     excess = np.maximum(spread * (phi - d * q + g * d * phi), 0.0)
     # Where d was cut the excess is the distance itself.
     excess = np.where(d <= -_FAR, m1 - x, excess)
-    return beyond, excess
+    return beyond, excess, phi / spread * (1.0 + g * d * (d * d - 3.0))
 
 
-def local(x: npt.ArrayLike, m1: FloatArray, m2: FloatArray, m3: FloatArray) -> Tail:
+def local(x: Losses, m1: FloatArray, m2: FloatArray, m3: FloatArray) -> Tail:
     """Everything that the contributions of names need at losses ``x``; not clamped but for P(L > x). Shapes broadcast."""
     spread = np.sqrt(m2)
-    d = np.clip((np.asarray(x) - m1) / spread, -_FAR, _FAR)
-    g = m3 / (6.0 * m2 * spread)
+    d = np.clip((x - m1) / spread, -_FAR, _FAR)
     phi = np.exp(-0.5 * d * d) / _ROOT_TWO_PI
-    beyond, excess = tail(x, m1, m2, m3)
-    density = phi / spread * (1.0 + g * d * (d * d - 3.0))
+    beyond, excess, density = tail(x, m1, m2, m3)
     # The derivatives at second order: with these the parts of all names sum to the third-order total.
     return Tail(beyond, excess, density, phi * d / m2, phi * (d * d - 1.0) / (m2 * spread))
 
 
-def fourth_order(x: npt.ArrayLike, m1: FloatArray, m2: FloatArray, m3: FloatArray, m4: FloatArray) -> tuple[FloatArray, FloatArray]:
+def fourth_order(x: Losses, m1: FloatArray, m2: FloatArray, m3: FloatArray, m4: FloatArray) -> tuple[FloatArray, FloatArray]:
     """What the next order would add to P(L > x) and to E(L - x)+: the measure of what is left out.
 
     The terms in the fourth cumulant and in the square of the third.
     """
     spread = np.sqrt(m2)
-    d = np.clip((np.asarray(x) - m1) / spread, -_FAR, _FAR)
+    d = np.clip((x - m1) / spread, -_FAR, _FAR)
     phi = np.exp(-0.5 * d * d) / _ROOT_TWO_PI
     g = m3 / (6.0 * m2 * spread)
     k = m4 / (24.0 * m2 * m2)

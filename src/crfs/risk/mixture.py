@@ -38,20 +38,18 @@ class Mixture:
         """How many independent answers the points hold."""
         return self.points.scrambles
 
-    def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """P(L > x) and E(L - x)+ for each of ``losses`` and each scramble: two arrays losses x scrambles."""
-        beyond = np.zeros((len(losses), self.scrambles))
-        excess = np.zeros_like(beyond)
+    def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """P(L > x), E(L - x)+ and the density for each of ``losses`` and each scramble: three arrays losses x scrambles."""
+        answer = np.zeros((3, len(losses), self.scrambles))
         for some, moments, weight, probabilities, cells in self._chunks():
             for j, x in enumerate(losses):
                 if probabilities is None:
-                    p, e = tail(x, *moments[:3])
+                    parts = tail(float(x), *moments[:3])
                 else:
-                    rest_p, rest_e = tail(x - cells, *moments[:3, :, None])
-                    p, e = np.einsum("pg,pg->p", probabilities, rest_p), np.einsum("pg,pg->p", probabilities, rest_e)
-                self._add(beyond[j], weight * p, some)
-                self._add(excess[j], weight * e, some)
-        return beyond, excess
+                    parts = tuple(np.einsum("pg,pg->p", probabilities, part) for part in tail(x - cells, *moments[:3, :, None]))
+                for row, values in zip(answer[:, j], parts, strict=True):
+                    self._add(row, weight * values, some)
+        return answer[0], answer[1], answer[2]
 
     def local(self, x: float) -> Tail:
         """The tail at one loss, point by point and not weighted."""
@@ -100,7 +98,7 @@ class Mixture:
             yield some, moments, probabilities, cells
 
     def _by_scramble(self, values: FloatArray) -> FloatArray:
-        return values.reshape(self.scrambles, -1).sum(axis=1)
+        return np.asarray(values.reshape(self.scrambles, -1).sum(axis=1))
 
     def _add(self, row: FloatArray, values: FloatArray, some: slice) -> None:
         each = len(self.points) // self.scrambles
@@ -125,7 +123,7 @@ class Mixture:
                 moments,
                 self.points.weight[some],
                 np.ascontiguousarray(probabilities[:, first:last]),
-                self.lattice.step * np.arange(first, last),
+                self.lattice.step * np.arange(first, last, dtype=np.float64),
             )
 
 

@@ -79,4 +79,4 @@ def make_names(obligors: Obligors, factor_model: FactorModel) -> Names:
 
 def _white(directions: FloatArray, factor_model: FactorModel) -> FloatArray:
     """Directions on the factors as directions on the independent normals that make the factors."""
-    return np.einsum("ij,jk->ik", directions, factor_model.root())
+    return np.asarray(np.einsum("ij,jk->ik", directions, factor_model.root()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,6 +16,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 LOADING = "loading:"
+TAGS = ("sector", "region", "rating", "group", "segment", "facility_type")
+"""Columns of a book by which its risk is shared out, where the book has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,7 +26,7 @@ class Obligors:
 
     An obligor's latent variable is ``sqrt(r2) * directions[direction] . Z + sqrt(1 - r2) * e``. The facilities follow in arrays of
     their own, sorted by obligor: ``facility_obligor`` is the index of the obligor who owes. ``nu`` has the degrees of freedom of the copula,
-    infinite where it is Gaussian.
+    infinite where it is Gaussian. ``facility_tags`` are the columns by which the book can be cut, such as ``sector``.
     """
 
     names: tuple[str, ...]
@@ -36,7 +39,7 @@ class Obligors:
     facility_ead: FloatArray
     facility_lgd: FloatArray
     facility_lgd_sd: FloatArray
-    facility_sector: tuple[str | None, ...]
+    facility_tags: Mapping[str, tuple[str | None, ...]]
 
     @property
     def ead(self) -> FloatArray:
@@ -102,33 +105,39 @@ def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
         facility_ead=book["ead"].to_numpy().astype(np.float64),
         facility_lgd=book["lgd"].to_numpy().astype(np.float64),
         facility_lgd_sd=np.asarray(spread, dtype=np.float64),
-        facility_sector=tuple(book["sector"].to_list()) if "sector" in book.columns else (None,) * book.height,
+        facility_tags={
+            name: tuple(book[name].to_list()) for name in TAGS if name in book.columns and book[name].null_count() < book.height
+        },
     )
 
 
 def _directions(first: pl.DataFrame, factor_model: FactorModel) -> tuple[FloatArray, IntArray, FloatArray]:
     """R2, index of direction, and the distinct directions, each of unit variance under the model's correlation."""
     count = len(factor_model.factors)
-    vectors = np.zeros((first.height, count))
     r2 = np.zeros(first.height)
+    units = [np.zeros(count)]
+    place = np.zeros(first.height, dtype=np.int64)
     if "r2" in first.columns:
         r2 = first["r2"].fill_null(0.0).to_numpy().astype(np.float64)
         if "group" in first.columns:
             known = sorted(first["group"].drop_nulls().unique().to_list())
-            units = np.array([*(factor_model.direction(name) for name in known), np.zeros(count)])
-            position = {name: k for k, name in enumerate(known)}
-            vectors = units[[position.get(name, len(known)) for name in first["group"].to_list()]]
+            units += [factor_model.direction(name) for name in known]
+            numbers = {name: k for k, name in enumerate(known, 1)}
+            place = first["group"].replace_strict(numbers, default=0, return_dtype=pl.Int64).fill_null(0).to_numpy().copy()
     loadings = [name for name in first.columns if name.startswith(LOADING)]
     if loadings:
-        given = ~first.select(pl.all_horizontal(pl.col(name).is_null() for name in loadings)).to_series().to_numpy()
-        weights = np.zeros((first.height, count))
+        given = np.flatnonzero(~first.select(pl.all_horizontal(pl.col(name).is_null() for name in loadings)).to_series().to_numpy())
+        weights = np.zeros((len(given), count))
         for name in loadings:
-            weights[:, factor_model.factors.index(name.removeprefix(LOADING))] = first[name].fill_null(0.0).to_numpy()
-        variance = np.einsum("ij,jk,ik->i", weights, factor_model.correlation_matrix(), weights)
-        r2 = np.where(given, np.clip(variance, 0.0, None), r2)
-        scale = np.sqrt(np.where(variance > 0.0, variance, 1.0))
-        vectors = np.where(given[:, None], weights / scale[:, None], vectors)
-    vectors = np.where((r2 > 0.0)[:, None], vectors, 0.0)
+            weights[:, factor_model.factors.index(name.removeprefix(LOADING))] = first[name].fill_null(0.0).to_numpy()[given]
+        variance = np.clip(np.einsum("ij,jk,ik->i", weights, factor_model.correlation_matrix(), weights, optimize=True), 0.0, None)
+        r2[given] = variance
+        own = weights / np.sqrt(np.where(variance > 0.0, variance, 1.0))[:, None]
+        place[given] = len(units) + np.arange(len(given))
+        units += list(own)
+    place[r2 <= 0.0] = 0
+    used, index = np.unique(place, return_inverse=True)
     # Directions that agree to ten digits are one: they come from loadings of different size along the same line.
-    _, where, index = np.unique(vectors.round(10) + 0.0, axis=0, return_index=True, return_inverse=True)
-    return r2, np.asarray(index, dtype=np.int64).reshape(-1), np.ascontiguousarray(vectors[where])
+    vectors = np.array([units[k] for k in used])
+    _, where, same = np.unique(vectors.round(10) + 0.0, axis=0, return_index=True, return_inverse=True)
+    return r2, np.asarray(same.reshape(-1)[index.reshape(-1)], dtype=np.int64), np.ascontiguousarray(vectors[where])

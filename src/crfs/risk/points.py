@@ -42,9 +42,7 @@ class Points:
         return len(self.epsilon)
 
 
-def draw(
-    aims: tuple[Aim, ...], *, factors: int, nus: tuple[float, ...], seed: int, scrambles: int, size: int, skip: int = 0
-) -> Points:
+def draw(aims: tuple[Aim, ...], *, factors: int, nus: tuple[float, ...], seed: int, scrambles: int, size: int, skip: int = 0) -> Points:
     """Points ``skip`` to ``skip + size`` of every moved stratum, and a quarter as many unmoved ones (all of them where there is no aim).
 
     ``size`` and ``skip`` are multiples of 32. The same arguments give the same points, and further ones continue the same sequences.
@@ -70,7 +68,9 @@ def draw(
         if chi_squared is not None:
             log_ratio += -0.5 * reference * np.log(aim.scale) - 0.5 * chi_squared * (1.0 / aim.scale - 1.0)
         density += count / total * np.exp(log_ratio)
-    return Points(epsilon=epsilon, mixing=mixing_variables(chi_squared, nus, len(epsilon)), weight=1.0 / (density * total), scrambles=scrambles)
+    return Points(
+        epsilon=epsilon, mixing=mixing_variables(chi_squared, nus, len(epsilon)), weight=1.0 / (density * total), scrambles=scrambles
+    )
 
 
 def mixing_variables(chi_squared: FloatArray | None, nus: tuple[float, ...], count: int) -> FloatArray:

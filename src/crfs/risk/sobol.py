@@ -100,7 +100,7 @@ def scrambled_sobol(dimensions: int, *, key: tuple[int, ...], skip: int, count: 
     used = min(dimensions, DIMENSIONS)
     seeds = np.random.Generator(np.random.Philox(np.random.SeedSequence(key))).integers(0, 2**32, (2, used), dtype=np.uint32)
     words = _scramble(_sobol(used, skip, count), seeds[0]) ^ seeds[1]
-    points = (words + 0.5) / 2.0**_BITS
+    points: FloatArray = (words + 0.5) / 2.0**_BITS
     if dimensions == used:
         return points
     rest = np.random.Philox(np.random.SeedSequence((*key, 1)))

@@ -27,6 +27,8 @@ _STEP = 0.2
 # Coarser where the grid has two dimensions: 2e-5 of the mean and 1e-4 of the variance, where one dimension has 1e-7.
 _STEP_WITH_MIXING = 0.25
 _MIXING_STEP = 0.15
+NODES_A_NAME = 2_500
+"""About how many default probabilities a name costs, once, under a t copula; a twentieth of it under a Gaussian one."""
 _TINY = 1e-280
 _NAMES_A_TASK = 2_048
 _CELLS_AT_ONCE = 12_000  # doubles: a handful of such arrays stay in a core's own cache
