@@ -142,7 +142,7 @@ def _curve(mixture: Mixture, quantiles: tuple[Quantile, ...]) -> tuple[CurvePoin
     unit = mixture.book.names.unit
     mean = float(mixture.moments()[0].mean())
     highest = max((q.es for q in quantiles), default=mean) * 1.4
-    losses = np.geomspace(max(0.2 * mean, 1e-6 * highest), highest, _CURVE_POINTS if mixture.lattice is None else _CURVE_POINTS // 2)
+    losses = np.geomspace(max(0.2 * mean, 1e-6 * highest), highest, _CURVE_POINTS)
     beyond, _, density = mixture.tails(losses)
     probability, slope = beyond.mean(axis=1), density.mean(axis=1)
     student = float(stdtrit(mixture.scrambles - 1, 0.975))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from crfs.risk.aiming import aim_at
 from crfs.risk.conditional import ConditionalBook, condition
-from crfs.risk.lattice import Lattice, make_lattice
 from crfs.risk.mixture import Mixture, make_mixture
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
@@ -34,13 +33,12 @@ _MOST_POINTS = 400_000
 # A name is kept apart where its loss is this part of the standard deviation, given a bad state, of all.
 _LARGE = 0.4
 _MOST_EXPLICIT = 192
-# Lattice steps in the standard deviation of the rest; lattice points at most.
-_CELLS_A_SPREAD = 5.0
-_MOST_CELLS = 4_096
 _MOST_STEPS = 60
 _CLOSE = 1e-10
-# The expansion is trusted where what it leaves out moves a measure by less than this part of the wanted error.
+# The expansion is trusted where what it leaves out moves a measure by less than this part of the wanted error; where large names are
+# in it, less still, for then the next order is a poor judge of all that follow.
 _TRUSTED = 0.5
+_TRUSTED_WITH_LARGE_NAMES = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,6 +60,11 @@ class Quantile:
     def biases(self) -> tuple[float, float]:
         """What bounds the systematic error of both, positive."""
         return abs(self.bias_var), abs(self.bias_es)
+
+    @property
+    def judged(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Each bias beside its measure."""
+        return (abs(self.bias_var), self.var), (abs(self.bias_es), self.es)
 
     def error(self, which: str) -> float:
         """Standard error over the scrambles of ``var`` or ``es``."""
@@ -97,20 +100,20 @@ def collapse(
     """
     if book is None:
         book = condition(names, map_tasks=map_tasks)
+    if aims is None:
+        aims = find_aims(book, confidences, seed=seed)
+    large = _large(book, aims)
+    if not len(book.explicit) and len(large) and float(names.loss[0].max()) > _spread(book, aims):
+        book = book.with_explicit(large, map_tasks)
     while True:
-        if aims is None:
-            # The whole book is aimed at while no name is apart: the aims need no more than the mean and the variance.
-            aims = find_aims(book, confidences, seed=seed)
-            explicit = _large(book, aims)
-            if len(explicit):
-                book = book.with_explicit(explicit, map_tasks)
         found = _drawn(book, aims, confidences=confidences, rel_tol=rel_tol, seed=seed, most_points=most_points)
-        live = len(names)
-        if found.trusted or len(book.explicit) >= min(live, _MOST_EXPLICIT):
+        wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
+        found = replace(found, trusted=all(bias <= wished * rel_tol * value for q in found.quantiles for bias, value in q.judged))
+        most = min(len(names), _MOST_EXPLICIT)
+        if found.trusted or len(book.explicit) >= most:
             return found
-        more = min(live, _MOST_EXPLICIT, max(16, 2 * len(book.explicit)))
-        largest = np.sort(np.argsort(-names.loss[0], kind="stable")[:more])
-        book = book.with_explicit(largest, map_tasks)
+        wanted = min(most, max(len(large), 16, 2 * len(book.explicit)))
+        book = book.with_explicit(np.sort(np.argsort(-names.loss[0], kind="stable")[:wanted]), map_tasks)
 
 
 def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: int) -> tuple[Aim, ...]:
@@ -124,7 +127,7 @@ def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: in
         # Each coarse answer is drawn with what is known by then, so that a far tail is reached in steps.
         for _ in range(2):
             points = draw(aims, factors=factors, nus=nus, seed=seed, scrambles=1, size=_PILOT)
-            loss = quantile(make_mixture(book, points, None), confidence)
+            loss = quantile(make_mixture(book, points, 0.0), confidence)
             found = aim_at(book, loss, start=aims[-1].epsilon if aims else None)
             aims = (*aims[: sorted(confidences).index(confidence)], found)
     return aims
@@ -180,7 +183,7 @@ def measure(mixture: Mixture, confidence: float, *, guess: float | None = None) 
 def _drawn(
     book: ConditionalBook, aims: tuple[Aim, ...], *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int
 ) -> Collapsed:
-    lattice = _lattice(book, _spread(book, aims)) if len(book.explicit) else None
+    spread = _spread(book, aims)
     factors, nus = book.names.directions.shape[1], book.names.nus
 
     def drawn(size: int, skip: int) -> Points:
@@ -190,7 +193,7 @@ def _drawn(
     points = drawn(size, 0)
     guesses: dict[float, float] = {}
     while True:
-        mixture = make_mixture(book, points, lattice)
+        mixture = make_mixture(book, points, spread)
         quantiles = tuple(measure(mixture, confidence, guess=guesses.get(confidence)) for confidence in confidences)
         guesses = {q.confidence: q.var for q in quantiles}
         converged = all(
@@ -220,10 +223,3 @@ def _large(book: ConditionalBook, aims: tuple[Aim, ...]) -> IntArray:
     losses = book.names.loss[0]
     order = np.argsort(-losses, kind="stable")[:_MOST_EXPLICIT]
     return np.asarray(np.sort(order[losses[order] > _LARGE * _spread(book, aims)]), dtype=np.int64)
-
-
-def _lattice(book: ConditionalBook, spread: float) -> Lattice:
-    """A lattice fine beside what the other names blur; the finest that is payable where they blur nothing."""
-    loss = book.names.loss[:, book.explicit]
-    coarse = make_lattice(loss, _MOST_CELLS).step
-    return make_lattice(loss, _MOST_CELLS, step=max(spread / _CELLS_A_SPREAD, coarse))

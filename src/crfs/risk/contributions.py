@@ -5,7 +5,7 @@ Given the factors the loss is a sum of independent parts, and with K_j(i) the cu
     E[L_i; L > x] = K1(i) P(L > x) + K2(i) f(x) - K3(i) f'(x) / 2 + ...,    E[L_i; L in dx] = K1(i) f(x) - K2(i) f'(x) + K3(i) f''(x) / 2 - ...
 
 (expand E[L_i exp(t L)] = K'_i(t) E[exp(t L)] in powers of t). Summed over names the first is the third-order tail itself, so nothing is lost
-between the whole and its parts. Names that are kept explicit are taken exactly, backwards through their convolution.
+between the whole and its parts. Names that are kept explicit are taken exactly, by leaving each out of the product of characteristic functions.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.cumulants import of_default
-from crfs.risk.edgeworth import tail
-from crfs.risk.mixture import Mixture
+from crfs.risk.mixture import Lumpy, Mixture
 from crfs.risk.normal_cdf import normal_cdf
 from crfs.risk.tables import MapTasks, Table
 
@@ -54,8 +53,10 @@ def contributions(mixture: Mixture, x: float, confidence: float, *, map_tasks: M
         _tabulated(mixture, table, columns, result, map_tasks)
     if len(mixture.book.direct):
         _direct(mixture, columns, result)
-    if mixture.lattice is not None:
-        _explicit(mixture, x, tail_weight, line_weight, result)
+    if isinstance(mixture, Lumpy):
+        tails, lines = mixture.explicit_parts(x)
+        result[0, mixture.book.explicit] = tails / (1.0 - confidence)
+        result[1, mixture.book.explicit] = lines / density
     return Shares(es=result[0], var=result[1])
 
 
@@ -149,21 +150,3 @@ def _direct(mixture: Mixture, columns: FloatArray, result: FloatArray) -> None:
         for which, (first, second, third) in enumerate((columns[:3], columns[3:])):
             values = k1 * first + k2 * second + k3 * third
             result[which, some] += values.reshape(len(some), -1, each).sum(axis=2)
-
-
-def _explicit(mixture: Mixture, x: float, tail_weight: FloatArray, line_weight: FloatArray, result: FloatArray) -> None:
-    """Explicit names: what the summed loss of them makes of the tail, backwards through the convolution."""
-    lattice, points = mixture.lattice, mixture.points
-    assert lattice is not None
-    each = len(points) // points.scrambles
-    cells = lattice.step * np.arange(lattice.size, dtype=np.float64)
-    step = max(1, 200_000 // (lattice.size * max(1, len(lattice.cells))))
-    for start in range(0, len(points), step):
-        some = slice(start, min(len(points), start + step))
-        moments = mixture.sums[:3, some, None]
-        beyond, _, density = tail(x - cells, *moments)
-        payoffs = np.stack([beyond * tail_weight[some, None], density * line_weight[some, None]])
-        parts = lattice.parts(mixture.explicit_pd[:, some], payoffs)
-        owner = np.arange(some.start, some.stop) // each
-        for scramble in np.unique(owner):
-            result[:, mixture.book.explicit, scramble] += parts[:, :, owner == scramble].sum(axis=2)

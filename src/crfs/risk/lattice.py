@@ -79,7 +79,7 @@ def make_lattice(loss: FloatArray, cells: int, *, step: float | None = None) -> 
 
     A random LGD is replaced by the two values that have its first three moments (its Gauss quadrature).
     """
-    nodes, weights = _two_values(loss)
+    nodes, weights = two_values(loss)
     chosen = float(nodes.max(axis=0).sum()) / max(1, cells - 2 - loss.shape[1]) if step is None else step
     listed, shares, spread = [], [], []
     for i in range(loss.shape[1]):
@@ -126,7 +126,7 @@ def common_step(losses: FloatArray, most_cells: int) -> float | None:
     return step if bool((np.abs(losses / step - np.round(losses / step)) < 1e-6).all()) and losses.sum() / step <= most_cells else None
 
 
-def _two_values(loss: FloatArray) -> tuple[FloatArray, FloatArray]:
+def two_values(loss: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Two values and their probabilities (2 x names each) with the given mean, variance and third central moment; never below zero."""
     mean, variance, third = loss[0], loss[1], loss[2]
     random = variance > 0.0

@@ -1,7 +1,11 @@
-"""The loss distribution as a weighted mixture over points: given each, a lattice of explicit names and an expansion for all others."""
+"""The loss distribution as a weighted mixture over points: given the factors, an expansion for the names that are many and small, and the
+exact characteristic function of the large ones.
+"""
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,136 +15,198 @@ import numpy.typing as npt
 
 from crfs.risk.conditional import ConditionalBook
 from crfs.risk.edgeworth import Tail, fourth_order, local, tail
-from crfs.risk.lattice import Lattice
+from crfs.risk.lattice import two_values
 from crfs.risk.points import Points
+from crfs.risk.spectrum import ComplexArray, Spectrum, make_spectrum
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-_CELLS_AT_ONCE = 120_000
-_NEGLIGIBLE = 1e-13
-_HELD_CELLS = 12_000_000
+_CELLS_AT_ONCE = 60_000
+# The rest is blurred to at least this part of its standard deviation in a bad state: good states, where little is left to
+# blur, need no more, and frequencies beyond what that leaves are not asked for.
+_LEAST_BLUR = 0.4
+_MARGIN = 9.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mixture:
-    """Points, the cumulants there (4 x points, of the names that are not explicit), and the lattice of the explicit ones, if any."""
+class Mixture(ABC):
+    """Points, and the cumulants there (4 x points) of the loss of all names that are not explicit."""
 
     book: ConditionalBook
     points: Points
     sums: FloatArray
-    lattice: Lattice | None
-    explicit_pd: FloatArray
-    held: FloatArray | None = None
-    """The lattice's probabilities at every point, where there is room for them."""
 
     @property
     def scrambles(self) -> int:
         """How many independent answers the points hold."""
         return self.points.scrambles
 
+    @abstractmethod
     def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """P(L > x), E(L - x)+ and the density for each of ``losses`` and each scramble: three arrays losses x scrambles."""
-        answer = np.zeros((3, len(losses), self.scrambles))
-        for some, moments, weight, probabilities, cells in self._chunks():
-            for j, x in enumerate(losses):
-                if probabilities is None:
-                    parts = tail(float(x), *moments[:3])
-                else:
-                    parts = tuple(np.einsum("pg,pg->p", probabilities, part) for part in tail(x - cells, *moments[:3, :, None]))
-                for row, values in zip(answer[:, j], parts, strict=True):
-                    self._add(row, weight * values, some)
-        return answer[0], answer[1], answer[2]
 
+    @abstractmethod
     def local(self, x: float) -> Tail:
         """The tail at one loss, point by point and not weighted."""
-        columns = [np.zeros(len(self.points)) for _ in range(5)]
-        for some, moments, _, probabilities, cells in self._chunks():
-            if probabilities is None:
-                answer = local(x, *moments[:3])
-            else:
-                parts = local(x - cells, *moments[:3, :, None])
-                answer = Tail(*(np.einsum("pg,pg->p", probabilities, part) for part in parts))
-            for column, values in zip(columns, answer, strict=True):
-                column[some] = values
-        return Tail(*columns)
 
+    @abstractmethod
     def left_out(self, x: float) -> tuple[float, float]:
         """What the next order of the expansion would add to P(L > x) and to E(L - x)+."""
-        beyond = excess = 0.0
-        for _, moments, weight, probabilities, cells in self._chunks():
-            if probabilities is None:
-                p, e = fourth_order(x, *moments)
-            else:
-                p, e = fourth_order(x - cells, *moments[:, :, None])
-                p, e = np.einsum("pg,pg->p", probabilities, p), np.einsum("pg,pg->p", probabilities, e)
-            beyond += float((weight * p).sum())
-            excess += float((weight * e).sum())
-        return beyond / self.scrambles, excess / self.scrambles
 
     def moments(self) -> tuple[FloatArray, FloatArray]:
         """Mean and mean square of the loss, a number a scramble each."""
         mean, variance = self.sums[0], self.sums[1]
-        if self.lattice is not None:
-            loss = self.book.names.loss[:, self.book.explicit]
-            mean = mean + np.einsum("i,ip->p", loss[0], self.explicit_pd)
-            p = self.explicit_pd
-            variance = variance + np.einsum("i,ip->p", loss[0] ** 2, p * (1.0 - p)) + np.einsum("i,ip->p", loss[1], p)
-        weight = self.points.weight
-        return self._by_scramble(weight * mean), self._by_scramble(weight * (variance + mean * mean))
+        return self.by_scramble(mean), self.by_scramble(variance + mean * mean)
 
     def by_scramble(self, values: FloatArray) -> FloatArray:
         """Weighted sums of values at the points, a number a scramble."""
-        return self._by_scramble(self.points.weight * values)
+        return np.asarray((self.points.weight * values).reshape(self.scrambles, -1).sum(axis=1))
 
-    def chunks(self) -> Iterator[tuple[slice, FloatArray, FloatArray | None, FloatArray]]:
-        """Points in pieces: where, their cumulants, the lattice's probabilities and its losses."""
-        for some, moments, _, probabilities, cells in self._chunks():
-            yield some, moments, probabilities, cells
 
-    def _by_scramble(self, values: FloatArray) -> FloatArray:
-        return np.asarray(values.reshape(self.scrambles, -1).sum(axis=1))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Smooth(Mixture):
+    """No name is explicit: the expansion alone."""
 
-    def _add(self, row: FloatArray, values: FloatArray, some: slice) -> None:
-        each = len(self.points) // self.scrambles
-        place = np.arange(some.start, some.stop) // each
-        row += np.bincount(place, weights=values, minlength=self.scrambles)
+    def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        answer = np.zeros((3, len(losses), self.scrambles))
+        for j, x in enumerate(losses):
+            for row, values in zip(answer[:, j], tail(float(x), *self.sums[:3]), strict=True):
+                row[:] = self.by_scramble(values)
+        return answer[0], answer[1], answer[2]
 
-    def _chunks(self) -> Iterator[tuple[slice, FloatArray, FloatArray, FloatArray | None, FloatArray]]:
-        width = 1 if self.lattice is None else self.lattice.size
-        step = max(1, _CELLS_AT_ONCE // width)
-        for start in range(0, len(self.points), step):
-            some = slice(start, min(start + step, len(self.points)))
-            moments = self.sums[:, some]
-            if self.lattice is None:
-                yield some, moments, self.points.weight[some], None, np.zeros(0)
-                continue
+    def local(self, x: float) -> Tail:
+        return local(x, *self.sums[:3])
+
+    def left_out(self, x: float) -> tuple[float, float]:
+        beyond, excess = fourth_order(x, *self.sums)
+        return float(self.by_scramble(beyond).mean()), float(self.by_scramble(excess).mean())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lumpy(Mixture):
+    """Explicit names beside the others: characteristic functions are multiplied, and summed over the points of each scramble."""
+
+    spectrum: Spectrum
+    explicit_pd: FloatArray
+    """Default probabilities of the explicit names, names x points."""
+    phases: ComplexArray
+    """Characteristic function of each explicit name's loss given default, names x frequencies."""
+    summed: ComplexArray
+    """Of the whole loss, scrambles x frequencies."""
+    next_order: ComplexArray
+    """What the next order of the expansion adds to it, all scrambles together."""
+
+    def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        answer = np.stack([np.real(self.summed @ self.spectrum.functionals(float(x))[:, :3]).T for x in losses], axis=1)
+        return answer[0], np.maximum(answer[1], 0.0), answer[2]
+
+    def local(self, x: float) -> Tail:
+        functionals = self.spectrum.functionals(x)
+        values = np.concatenate([np.real(spectra @ functionals) for _, spectra in self.spectra()])
+        return Tail(*np.ascontiguousarray(values.T))
+
+    def left_out(self, x: float) -> tuple[float, float]:
+        beyond, excess = np.real(self.next_order @ self.spectrum.functionals(x)[:, :2])
+        return float(beyond), float(excess)
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        loss, p = self.book.names.loss[:, self.book.explicit], self.explicit_pd
+        mean = self.sums[0] + np.einsum("i,ip->p", loss[0], p)
+        variance = self.sums[1] + np.einsum("i,ip->p", loss[0] ** 2, p * (1.0 - p)) + np.einsum("i,ip->p", loss[1], p)
+        return self.by_scramble(mean), self.by_scramble(variance + mean * mean)
+
+    def spectra(self) -> Iterator[tuple[slice, ComplexArray]]:
+        """Points in pieces, and the characteristic function of the loss at each (points x frequencies)."""
+        for some, rest, _ in _rest_spectra(self.sums, self.spectrum):
+            yield some, rest * _product(self.explicit_pd[:, some], self.phases)
+
+    def explicit_parts(self, x: float) -> tuple[FloatArray, FloatArray]:
+        """E[L_i; L > x] and E[L_i; L in dx] of the explicit names, names x scrambles each, weighted."""
+        functionals = self.spectrum.functionals(x)[:, [0, 2]]
+        values, shares = two_values(self.book.names.loss[:, self.book.explicit])
+        turns = np.exp(1j * values[:, :, None] * self.spectrum.frequencies)
+        paid = np.einsum("jn,jnf->nf", values * shares, turns)  # E[X exp(i t X)]
+        count, each = len(paid), len(self.points) // self.scrambles
+        result = np.zeros((2, count, self.scrambles))
+        for some, rest, weight in _rest_spectra(
+            self.sums, self.spectrum, weight=self.points.weight, at_once=_CELLS_AT_ONCE // (1 + count // 8)
+        ):
             p = self.explicit_pd[:, some]
-            probabilities = self.held[some] if self.held is not None else self.lattice.distribution(p)
-            held = np.flatnonzero(probabilities.max(axis=0) > _NEGLIGIBLE)
-            first, last = int(held[0]), int(held[-1]) + 1
-            yield (
-                some,
-                moments,
-                self.points.weight[some],
-                np.ascontiguousarray(probabilities[:, first:last]),
-                self.lattice.step * np.arange(first, last, dtype=np.float64),
-            )
+            factors = [1.0 + p[i][:, None] * (self.phases[i] - 1.0) for i in range(count)]
+            after = [np.ones_like(rest)]
+            for factor in reversed(factors[1:]):
+                after.append(after[-1] * factor)
+            before = rest * weight[:, None]
+            owner = np.arange(some.start, some.stop) // each
+            for i in range(count):
+                part = np.real((before * after[count - 1 - i] * paid[i]) @ functionals) * p[i][:, None]
+                for k in range(2):
+                    result[k, i] += np.bincount(owner, weights=part[:, k], minlength=self.scrambles)
+                before = before * factors[i]
+        return result[0], result[1]
 
 
-def make_mixture(book: ConditionalBook, points: Points, lattice: Lattice | None) -> Mixture:
-    """Look the book up at the points."""
+def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixture:
+    """Look the book up at the points; ``spread`` is the standard deviation, in a bad state, of the loss of the names that are not explicit."""
     sums = book.cumulants(points.epsilon, points.mixing)
-    explicit_pd = np.zeros((0, len(points)))
-    if lattice is not None:
-        explicit_pd = book.conditional_pd(book.explicit, points.epsilon, points.mixing)
-        # What rounding to the lattice adds in variance is taken from the rest, as far as it has some.
-        added = np.einsum("i,ip->p", lattice.spread, explicit_pd)
-        sums = sums.copy()
-        sums[1] = np.maximum(sums[1] - added, 0.5 * sums[1])
-    floor = 1e-12 * float(book.names.loss[0].max()) ** 2
-    sums[1] = np.maximum(sums[1], floor)
-    held = None
-    if lattice is not None and lattice.size * len(points) <= _HELD_CELLS:
-        step = max(1, _CELLS_AT_ONCE // lattice.size)
-        held = np.concatenate([lattice.distribution(explicit_pd[:, start : start + step]) for start in range(0, len(points), step)])
-    return Mixture(book=book, points=points, sums=sums, lattice=lattice, explicit_pd=explicit_pd, held=held)
+    floor = (1e-6 * float(book.names.loss[0].max())) ** 2
+    if not len(book.explicit):
+        sums[1] = np.maximum(sums[1], floor)
+        return Smooth(book=book, points=points, sums=sums)
+    loss = book.names.loss
+    whole = float(loss[0].sum())
+    blur = max(_LEAST_BLUR * spread, 2e-4 * whole, math.sqrt(floor))
+    sums[1] = np.maximum(sums[1], blur * blur)
+    margin = _MARGIN * math.sqrt(float(sums[1].max()))
+    spectrum = make_spectrum(-margin, whole + 3.0 * math.sqrt(float(loss[1].sum())) + margin, blur)
+    explicit_pd = book.conditional_pd(book.explicit, points.epsilon, points.mixing)
+    values, shares = two_values(loss[:, book.explicit])
+    phases = np.einsum("jn,jnf->nf", shares, np.exp(1j * values[:, :, None] * spectrum.frequencies))
+    summed = np.zeros((points.scrambles, len(spectrum.frequencies)), dtype=np.complex128)
+    next_order = np.zeros(len(spectrum.frequencies), dtype=np.complex128)
+    each, cube = len(points) // points.scrambles, spectrum.frequencies**3
+    for some, rest, weight in _rest_spectra(sums, spectrum, weight=points.weight):
+        product = _product(explicit_pd[:, some], phases) * weight[:, None]
+        added = rest * product
+        third, fourth = sums[2, some, None] / 6.0 * cube, sums[3, some, None] / 24.0 * (cube * spectrum.frequencies)
+        next_order += (added / (1.0 - 1j * third) * (fourth - 0.5 * third * third)).sum(axis=0) / points.scrambles
+        for scramble in range(some.start // each, (some.stop - 1) // each + 1):
+            first = max(some.start, scramble * each) - some.start
+            summed[scramble] += added[first : min(some.stop, (scramble + 1) * each) - some.start].sum(axis=0)
+    return Lumpy(
+        book=book,
+        points=points,
+        sums=sums,
+        spectrum=spectrum,
+        explicit_pd=explicit_pd,
+        phases=phases,
+        summed=summed,
+        next_order=next_order,
+    )
+
+
+def _rest_spectra(
+    sums: FloatArray, spectrum: Spectrum, *, weight: FloatArray | None = None, at_once: int = _CELLS_AT_ONCE
+) -> Iterator[tuple[slice, ComplexArray, FloatArray]]:
+    """Characteristic functions of the names that are not explicit, a few points at a time: Gaussian, and the third cumulant's first order."""
+    t = spectrum.frequencies
+    square, cube = t * t, t * t * t
+    step = max(1, at_once // len(t))
+    for start in range(0, sums.shape[1], step):
+        some = slice(start, min(start + step, sums.shape[1]))
+        m1, m2, m3 = sums[:3, some, None]
+        # Even frequencies: each turn is the one before times the first, twenty times cheaper than a sine and a cosine.
+        turns = np.empty((len(m1), len(t)), dtype=np.complex128)
+        turns[:, 0] = 1.0
+        turns[:, 1:] = np.exp(1j * m1 * t[1])
+        np.multiply.accumulate(turns, axis=1, out=turns)
+        spectra = turns * (np.exp(-0.5 * m2 * square) * (1.0 - 1j * m3 / 6.0 * cube))
+        yield some, spectra, weight[some] if weight is not None else np.zeros(0)
+
+
+def _product(p: FloatArray, phases: ComplexArray) -> ComplexArray:
+    """Characteristic function of independent names' summed loss, points x frequencies."""
+    result = np.ones((p.shape[1], phases.shape[1]), dtype=np.complex128)
+    for i in range(len(p)):
+        result *= 1.0 + p[i][:, None] * (phases[i] - 1.0)
+    return result
