@@ -12,6 +12,7 @@ from crfs.risk.collapsed import Collapsed, Quantile
 from crfs.risk.contributions import contributions
 from crfs.risk.cuts import cut
 from crfs.risk.exact import ExactTail
+from crfs.risk.few_names import FewNames
 from crfs.risk.measures import TailMeasure
 from crfs.risk.mixture import Mixture
 from crfs.risk.obligors import Obligors
@@ -62,6 +63,66 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
     )
 
 
+def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[float, ...], *, rel_tol: float, wanted: bool) -> Outcome:
+    """Names exactly, factors by points: an error over the scrambles and no bias; an atom that every scramble finds has no error."""
+    from scipy.special import stdtrit
+
+    unit, scrambles = found.names.unit, found.points.scrambles
+    student = float(stdtrit(scrambles - 1, 0.975))
+    losses = unit * found.lattice.step * np.arange(found.lattice.size)
+    mean = found.probability @ losses
+    deviation = np.sqrt(np.maximum(found.probability @ np.square(losses) - mean**2, 0.0))
+    together = found.probability.mean(axis=0)
+    measures = []
+    es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
+    for c, confidence in enumerate(confidences):
+        at, beyond, var_each, es_each = found.measure(confidence)
+        var_se, es_se = _error(var_each), _error(es_each)
+        measures.append(
+            TailMeasure(
+                confidence=confidence,
+                var=unit * at,
+                var_se=unit * var_se,
+                var_low=unit * max(0.0, min(at, float(var_each.mean()) - student * var_se)),
+                var_high=unit * max(at, float(var_each.mean()) + student * var_se),
+                es=unit * beyond,
+                es_se=unit * es_se,
+                es_low=unit * max(0.0, beyond - student * es_se),
+                es_high=unit * (beyond + student * es_se),
+                tail_scenarios=len(found.points),
+            )
+        )
+        if wanted:
+            parts = found.contributions(confidence)
+            for target, part, total in ((es, parts[0], beyond), (var, parts[1], at)):
+                whole = part.sum(axis=0)
+                target[c, found.names.obligor] = part * np.divide(total * unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
+    beyond_each = np.append(np.cumsum(together[::-1])[::-1][1:], 0.0)
+    places = sorted({int(np.argmax(beyond_each <= p)) for p in np.geomspace(0.999, 1e-6, _CURVE_POINTS)})
+    notes = ["names are taken exactly given the factors, on a lattice; the factors by 8 scrambles of Sobol points"]
+    if not found.converged:
+        notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
+    return Outcome(
+        measures=tuple(measures),
+        mean=float(mean.mean()),
+        mean_se=_error(mean),
+        ul=float(deviation.mean()),
+        ul_se=_error(deviation),
+        curve=tuple(
+            CurvePoint(
+                exceedance_probability=float(beyond_each[k]), loss=float(losses[k]), loss_low=float(losses[k]), loss_high=float(losses[k])
+            )
+            for k in places
+            if beyond_each[k] > 0.0
+        ),
+        contributions=cut(obligors, es, var) if wanted else (),
+        method=Method.FEW_NAMES,
+        scenarios=len(found.points),
+        converged=found.converged,
+        notes=tuple(notes),
+    )
+
+
 def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, wanted: bool, map_tasks: MapTasks) -> Outcome:
     """Measures with errors over the scrambles, Student's interval, and the expansion's own bias within it."""
     mixture, unit = found.mixture, found.mixture.book.names.unit
@@ -77,8 +138,16 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
             notes.append(
                 "contributions are scaled to sum to their measures; the factors are " + ", ".join(f"{factor:.6f}" for factor in factors)
             )
+    # P(any loss) <= sum of pd: where that is no more than the tail, the value at risk is zero and the whole expected loss lies in the tail.
+    any_loss = float(obligors.pd[obligors.loss > 0.0].sum())
+    measures = tuple(
+        certain(q.confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - q.confidence))
+        if any_loss <= 1.0 - q.confidence
+        else _measure(found, q)
+        for q in found.quantiles
+    )
     return Outcome(
-        measures=tuple(_measure(found, q) for q in found.quantiles),
+        measures=measures,
         mean=unit * float(first.mean()),
         mean_se=unit * _error(first),
         ul=unit * float(deviation.mean()),

@@ -49,24 +49,18 @@ class Names:
 
 def make_names(obligors: Obligors, factor_model: FactorModel) -> Names:
     """The live names of a book in the order of their classes; a name with PD 1 is among them (its ``a`` is infinite)."""
-    from scipy.special import ndtri, stdtrit
-
     live = np.flatnonzero((obligors.pd > 0.0) & (obligors.loss > 0.0))
     nus, nu_of = np.unique(obligors.nu[live], return_inverse=True)
     kinds, kind = np.unique(np.stack([obligors.direction[live], nu_of.reshape(-1)]), axis=1, return_inverse=True)
     order = np.argsort(kind.reshape(-1), kind="stable")
     live, kind = live[order], np.asarray(kind, dtype=np.int64).reshape(-1)[order]
     pd, r2, nu = obligors.pd[live], obligors.r2[live], obligors.nu[live]
-    threshold = ndtri(pd)
-    for value in nus[np.isfinite(nus)]:
-        mine = nu == value
-        threshold[mine] = np.where(pd[mine] < 1.0, stdtrit(value, np.minimum(pd[mine], 1.0 - 1e-16)), np.inf)
     finite = [float(value) for value in nus if math.isfinite(value)]
     unit = 2.0 ** math.frexp(float(obligors.loss.max()))[1]
     scale = unit ** np.arange(1, 5)
     return Names(
         obligor=np.asarray(live, dtype=np.int64),
-        a=threshold / np.sqrt(1.0 - r2),
+        a=thresholds(pd, nu) / np.sqrt(1.0 - r2),
         b=np.sqrt(r2 / (1.0 - r2)),
         loss=np.ascontiguousarray(obligors.loss_cumulants()[:, live] / scale[:, None]),
         kind=kind,
@@ -75,6 +69,17 @@ def make_names(obligors: Obligors, factor_model: FactorModel) -> Names:
         nus=tuple(finite),
         unit=unit,
     )
+
+
+def thresholds(pd: FloatArray, nu: FloatArray) -> FloatArray:
+    """Below what a name's latent variable lies when it defaults: the quantile of its PD, normal or of Student's t; infinite for PD 1."""
+    from scipy.special import ndtri, stdtrit
+
+    result = np.asarray(ndtri(pd), dtype=np.float64)
+    for value in np.unique(nu[np.isfinite(nu)]):
+        mine = nu == value
+        result[mine] = np.where(pd[mine] < 1.0, stdtrit(value, np.minimum(pd[mine], 1.0 - 1e-16)), np.inf)
+    return result
 
 
 def _white(directions: FloatArray, factor_model: FactorModel) -> FloatArray:

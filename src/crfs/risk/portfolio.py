@@ -12,11 +12,12 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
-from crfs.risk.analytic import collapsed_outcome, exact_outcome
+from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
 from crfs.risk.closed_form import closed_form
 from crfs.risk.collapsed import collapse
 from crfs.risk.concentration import herfindahl_index
 from crfs.risk.exact import exact_tail
+from crfs.risk.few_names import MOST_NAMES, few_names
 from crfs.risk.granularity import granularity_adjustment
 from crfs.risk.names import make_names
 from crfs.risk.obligors import Obligors, roll_up
@@ -51,8 +52,9 @@ def portfolio_risk(
     A rejected row means :class:`InvalidInput` with every problem, unless ``accept_partial`` says to measure the accepted rows alone.
 
     ``method``: ``auto`` chooses, and the notes say how good the choice is. ``closed_form`` is for a book with at most one uncertain name;
-    ``exact`` for one that follows a single line of the factor model and is homogeneous or loses multiples of one amount; ``collapsed``
-    is the fast one (:mod:`crfs.risk.collapsed`); ``thinning`` and ``plain`` simulate every name, ``plain`` drawing each one's noise.
+    ``exact`` for one that follows a single line of the factor model and is homogeneous or loses multiples of one amount;
+    ``few_names`` for one of a few names with such losses and any factors; ``collapsed`` is the fast one
+    (:mod:`crfs.risk.collapsed`); ``thinning`` and ``plain`` simulate every name, ``plain`` drawing each one's noise.
 
     Points (or scenarios) are drawn in rounds until the standard errors of value at risk and expected shortfall are within ``rel_tol`` of them at
     every confidence, or ``max_scenarios`` are reached: ``converged`` says which. ``budget`` is the most obligors x scenarios that a run may take
@@ -148,7 +150,7 @@ def _tail(obligors: Obligors, factor_model: FactorModel, question: Question, map
     if not live.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
         return closed_form(obligors, uncertain, question.confidences)
     with workers(map_blocks, threads) as map_tasks:
-        if question.method in {Method.AUTO, Method.EXACT, Method.COLLAPSED}:
+        if question.method not in {Method.THINNING, Method.PLAIN}:
             found = _without_noise(obligors, factor_model, question, map_tasks)
             if found is not None:
                 return found
@@ -158,7 +160,7 @@ def _tail(obligors: Obligors, factor_model: FactorModel, question: Question, map
 def _without_noise(obligors: Obligors, factor_model: FactorModel, question: Question, map_tasks: MapTasks) -> Outcome | None:
     """The exact or the collapsed outcome; None where ``auto`` should simulate."""
     names = make_names(obligors, factor_model)
-    if question.method is not Method.COLLAPSED:
+    if question.method in {Method.AUTO, Method.EXACT}:
         exact = exact_tail(names)
         if exact is not None:
             return exact_outcome(obligors, exact, question.confidences, wanted=question.contributions)
@@ -166,6 +168,16 @@ def _without_noise(obligors: Obligors, factor_model: FactorModel, question: Ques
             raise InvalidInput(
                 "the exact method is for a book along one line of the factor model, with certain losses that are all alike or multiples of one amount; "
                 "use method 'auto'"
+            )
+    if question.method in {Method.AUTO, Method.FEW_NAMES}:
+        few = few_names(
+            names, confidences=question.confidences, rel_tol=question.rel_tol, seed=question.seed, most_points=question.max_scenarios
+        )
+        if few is not None:
+            return few_names_outcome(obligors, few, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
+        if question.method is Method.FEW_NAMES:
+            raise InvalidInput(
+                f"this method is for {MOST_NAMES} names at most, with certain losses that are multiples of one amount; use method 'auto'"
             )
     price = float(len(names)) * NODES_A_NAME
     if price > question.budget:

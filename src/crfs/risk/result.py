@@ -16,6 +16,7 @@ class Method(StrEnum):
     AUTO = "auto"
     CLOSED_FORM = "closed_form"
     EXACT = "exact"
+    FEW_NAMES = "few_names"
     COLLAPSED = "collapsed"
     THINNING = "thinning"
     PLAIN = "plain"

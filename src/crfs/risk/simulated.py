@@ -256,6 +256,8 @@ def _line_weights(losses: FloatArray, scenarios: npt.NDArray[np.int64], var: flo
     The scenarios at the value at risk itself where there are many (an atom), else a few nearest on either side of it.
     """
     mine = losses[scenarios]
+    if not len(mine):
+        return np.zeros(0)
     wanted = max(_LEAST_NEAR, round(_NEAR_SHARE * len(mine)))
     at = mine == var
     if np.count_nonzero(at) < wanted:
