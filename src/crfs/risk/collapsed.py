@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from crfs.risk.aiming import aim_at
 from crfs.risk.conditional import ConditionalBook, condition
-from crfs.risk.mixture import Mixture, make_mixture
+from crfs.risk.mixture import Lumpy, Mixture, make_mixture
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
 from crfs.risk.tables import MapTasks
@@ -39,6 +39,8 @@ _CLOSE = 1e-10
 # in it, less still, for then the next order is a poor judge of all that follow.
 _TRUSTED = 0.5
 _TRUSTED_WITH_LARGE_NAMES = 0.1
+# The bias of a blur is about half its square, in units of the value at risk.
+_SHARP = 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,12 +110,19 @@ def collapse(
     while True:
         found = _drawn(book, aims, confidences=confidences, rel_tol=rel_tol, seed=seed, most_points=most_points)
         wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
-        found = replace(found, trusted=all(bias <= wished * rel_tol * value for q in found.quantiles for bias, value in q.judged))
+        expands = all(bias <= wished * rel_tol * value for q in found.quantiles for bias, value in q.judged)
+        found = replace(found, trusted=expands and _sharp(found))
         most = min(len(names), _MOST_EXPLICIT)
         if found.trusted or len(book.explicit) >= most:
             return found
         wanted = min(most, max(len(large), 16, 2 * len(book.explicit)))
         book = book.with_explicit(np.sort(np.argsort(-names.loss[0], kind="stable")[:wanted]), map_tasks)
+
+
+def _sharp(found: Collapsed) -> bool:
+    """Whether the blur that a Fourier series needs is small beside every value at risk: in a book of giants and dwarfs it is not."""
+    mixture = found.mixture
+    return not isinstance(mixture, Lumpy) or all(mixture.blur <= _SHARP * q.var for q in found.quantiles)
 
 
 def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: int) -> tuple[Aim, ...]:

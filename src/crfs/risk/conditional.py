@@ -122,5 +122,7 @@ def _subset(names: Names, which: IntArray) -> Names:
         a=names.a[which],
         b=names.b[which],
         loss=np.ascontiguousarray(names.loss[:, which]),
+        certain=names.certain[which],
+        random=names.random[which],
         kind=names.kind[which],
     )

@@ -87,8 +87,8 @@ def exact_tail(names: Names) -> ExactTail | None:
     step = common_step(names.loss[0], _MOST_CELLS)
     if step is None:
         return None
-    lattice = make_lattice(names.loss, 0, step=step)
-    if not lattice.exact or float(len(weight)) * len(names) * lattice.size > _MOST_WORK:
+    lattice = make_lattice(names.loss[0], step)
+    if float(len(weight)) * len(names) * lattice.size > _MOST_WORK:
         return None
     probability = np.zeros(lattice.size)
     some_points = max(1, _CELLS_AT_ONCE // lattice.size)

@@ -72,7 +72,7 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
     step = common_step(names.loss[0], _MOST_CELLS)
     if step is None:
         return None
-    lattice = make_lattice(names.loss, 0, step=step)
+    lattice = make_lattice(names.loss[0], step)
     book = condition(names)
     aims = find_aims(book, confidences, seed=seed)
     factors = names.directions.shape[1]

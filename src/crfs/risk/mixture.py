@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from crfs.risk.conditional import ConditionalBook
 from crfs.risk.edgeworth import Tail, fourth_order, local, tail
-from crfs.risk.lattice import two_values
 from crfs.risk.points import Points
 from crfs.risk.spectrum import ComplexArray, Spectrum, make_spectrum
 
@@ -87,6 +86,8 @@ class Lumpy(Mixture):
     """Explicit names beside the others: characteristic functions are multiplied, and summed over the points of each scramble."""
 
     spectrum: Spectrum
+    blur: float
+    """Standard deviation by which the loss of the other names is blurred at least, book units."""
     explicit_pd: FloatArray
     """Default probabilities of the explicit names, names x points."""
     phases: ComplexArray
@@ -123,9 +124,7 @@ class Lumpy(Mixture):
     def explicit_parts(self, x: float) -> tuple[FloatArray, FloatArray]:
         """E[L_i; L > x] and E[L_i; L in dx] of the explicit names, names x scrambles each, weighted."""
         functionals = self.spectrum.functionals(x)[:, [0, 2]]
-        values, shares = two_values(self.book.names.loss[:, self.book.explicit])
-        turns = np.exp(1j * values[:, :, None] * self.spectrum.frequencies)
-        paid = np.einsum("jn,jnf->nf", values * shares, turns)  # E[X exp(i t X)]
+        paid = _phases(self.book, self.spectrum, self.blur)[1]
         count, each = len(paid), len(self.points) // self.scrambles
         result = np.zeros((2, count, self.scrambles))
         for some, rest, weight in _rest_spectra(
@@ -155,13 +154,14 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixtur
         return Smooth(book=book, points=points, sums=sums)
     loss = book.names.loss
     whole = float(loss[0].sum())
-    blur = max(_LEAST_BLUR * spread, 2e-4 * whole, math.sqrt(floor))
+    # A random LGD is a sum over at most so many values: the blur bridges them.
+    widest = float(book.names.random[book.explicit].max()) / 200.0
+    blur = max(_LEAST_BLUR * spread, 3e-4 * whole, widest, math.sqrt(floor))
     sums[1] = np.maximum(sums[1], blur * blur)
     margin = _MARGIN * math.sqrt(float(sums[1].max()))
     spectrum = make_spectrum(-margin, whole + 3.0 * math.sqrt(float(loss[1].sum())) + margin, blur)
     explicit_pd = book.conditional_pd(book.explicit, points.epsilon, points.mixing)
-    values, shares = two_values(loss[:, book.explicit])
-    phases = np.einsum("jn,jnf->nf", shares, np.exp(1j * values[:, :, None] * spectrum.frequencies))
+    phases = _phases(book, spectrum, blur)[0]
     summed = np.zeros((points.scrambles, len(spectrum.frequencies)), dtype=np.complex128)
     next_order = np.zeros(len(spectrum.frequencies), dtype=np.complex128)
     each, cube = len(points) // points.scrambles, spectrum.frequencies**3
@@ -178,11 +178,23 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixtur
         points=points,
         sums=sums,
         spectrum=spectrum,
+        blur=blur,
         explicit_pd=explicit_pd,
         phases=phases,
         summed=summed,
         next_order=next_order,
     )
+
+
+def _phases(book: ConditionalBook, spectrum: Spectrum, blur: float) -> tuple[ComplexArray, ComplexArray]:
+    """E[exp(i t X)] and E[X exp(i t X)] of each explicit name's loss ``X`` given default, names x frequencies each."""
+    phases = np.zeros((len(book.explicit), len(spectrum.frequencies)), dtype=np.complex128)
+    paid = np.zeros_like(phases)
+    for row, i in enumerate(book.explicit):
+        values, shares = book.names.loss_given_default(int(i), blur)
+        turns = np.exp(1j * values[:, None] * spectrum.frequencies) * shares[:, None]
+        phases[row], paid[row] = turns.sum(axis=0), (values[:, None] * turns).sum(axis=0)
+    return phases, paid
 
 
 def _rest_spectra(

@@ -56,6 +56,20 @@ class Obligors:
         """Expected loss of each obligor in 12 months, currency units: exact."""
         return self.pd * self.loss
 
+    @property
+    def certain_loss(self) -> FloatArray:
+        """Of each obligor's loss if it defaults, the part of facilities whose LGD is certain, currency units."""
+        return self._sum(np.where(self._random, 0.0, self.facility_ead * self.facility_lgd))
+
+    @property
+    def random_exposure(self) -> FloatArray:
+        """Exposure of each obligor's facilities whose LGD is random, currency units."""
+        return self._sum(np.where(self._random, self.facility_ead, 0.0))
+
+    @property
+    def _random(self) -> npt.NDArray[np.bool_]:
+        return np.asarray((self.facility_lgd_sd > 0.0) & (self.facility_ead > 0.0))
+
     def loss_cumulants(self) -> FloatArray:
         """First four cumulants of each obligor's loss if it defaults: 4 x obligors, powers of currency units.
 
@@ -64,7 +78,7 @@ class Obligors:
         mean, spread = self.facility_lgd, self.facility_lgd_sd
         cumulants = np.zeros((4, len(self.names)))
         cumulants[0] = self.loss
-        random = np.flatnonzero((spread > 0.0) & (self.facility_ead > 0.0))
+        random = np.flatnonzero(self._random)
         if not len(random):
             return cumulants
         mu, variance = mean[random], np.square(spread[random])

@@ -14,7 +14,7 @@ ComplexArray: TypeAlias = npt.NDArray[np.complex128]
 
 # exp(-16): what is left at the last frequency of the least blurred point.
 _DECAY = 5.6
-_MOST_FREQUENCIES = 6_000
+_MOST_FREQUENCIES = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
