@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crfs.credit.factor_model import Copula, FactorModel, parse_copula
+from crfs.credit.copula import GAUSSIAN, Copula, parse_copula
+from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput, NotFound
 
 RAW: dict[str, Any] = {
@@ -23,7 +24,7 @@ RAW: dict[str, Any] = {
 
 def test_json_goes_in_and_out() -> None:
     model = FactorModel.from_json(json.dumps(RAW))
-    assert model.copula is Copula.GAUSSIAN
+    assert model.copula is GAUSSIAN
     assert FactorModel.from_json(model.to_json()) == model
     assert json.loads(model.to_json()) == RAW
 
@@ -61,7 +62,12 @@ def test_directions_have_variance_one_and_the_root_squares_to_the_correlation(co
         ({"groups": {"banks": {"us": 0}}}, "variance"),
         ({"groups": {"banks": {"us": True}}}, "not a number"),
         ({"groups": ["banks"]}, "object of objects"),
-        ({"copula": "t:6"}, "not there yet"),
+        ({"copula": "t:0.5"}, "degrees of freedom"),
+        ({"copula": "t:many"}, "t:many"),
+        ({"copula": 6}, "copula"),
+        ({"copula": {"t": True}}, "no number"),
+        ({"copula": {"t": int("9" * 400)}}, "too many digits"),
+        ({"copula": {"t": 6, "groups": {"mars": 4}}}, "mars"),
         ({"copula": "clayton"}, "clayton"),
         ({"colour": 1}, "colour"),
     ],
@@ -85,7 +91,7 @@ def test_broken_json_and_unknown_groups() -> None:
         FactorModel.from_json('{"factors": ["a"]}')
     with pytest.raises(NotFound, match="has banks"):
         FactorModel.from_json(json.dumps(RAW)).direction("retail")
-    assert parse_copula(" Gaussian ") is Copula.GAUSSIAN
+    assert parse_copula(" Gaussian ") is GAUSSIAN
 
 
 @pytest.mark.parametrize(
@@ -119,3 +125,15 @@ def test_the_content_of_a_model_is_read_as_its_json_is() -> None:
     assert FactorModel.from_content(content) == FactorModel.from_json(json.dumps(RAW))
     with pytest.raises(InvalidInput, match="group 1, 3, has no text"):
         FactorModel.from_content({**RAW, "groups": {3: {"us": 1.0}}})
+
+
+@pytest.mark.parametrize("copula", ["gaussian", "t:6", {"t": 6.0, "groups": {"banks": 4.0}}, {"t": None, "groups": {"banks": 4.0}}])
+def test_every_copula_comes_back_from_its_json(copula: Any) -> None:
+    model = FactorModel.from_json(json.dumps({**RAW, "copula": copula}))
+    assert FactorModel.from_json(model.to_json()) == model
+    assert json.loads(model.to_json())["copula"] == copula
+
+
+def test_groups_without_degrees_of_their_own_take_the_model_s() -> None:
+    copula = Copula(nu=6.0, by_group=(("banks", 4.0),))
+    assert (copula.of("banks"), copula.of("retail"), copula.of(None), copula.text) == (4.0, 6.0, 6.0, "grouped-t")

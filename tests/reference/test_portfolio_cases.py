@@ -90,6 +90,7 @@ def test_the_simulation_agrees_with_the_finite_pool(case: Any) -> None:
         pool(given["m"], given["pd"], given["rho"]),
         ONE_FACTOR,
         confidences=(0.95, 0.99, 0.999),
+        method="thinning",
         seed=5,
         max_scenarios=100_000,
         contributions=False,
@@ -136,7 +137,9 @@ def test_the_granularity_adjustment_of_gordy_and_luetkebohmert() -> None:
 
 
 def test_the_large_pool_is_the_limit_of_the_simulation() -> None:
-    result = portfolio_risk(pool(4000, 0.01, 0.2), ONE_FACTOR, confidences=(0.999,), seed=1, max_scenarios=40_000, contributions=False)
+    result = portfolio_risk(
+        pool(4000, 0.01, 0.2), ONE_FACTOR, confidences=(0.999,), method="thinning", seed=1, max_scenarios=40_000, contributions=False
+    )
     limit = vasicek.value_at_risk(0.01, r2=0.2, confidence=0.999) * 4000
     (measure,) = result.measures
     # 4,000 names are not infinitely many: the finite pool is a little riskier, by less than a granularity adjustment of its size.

@@ -51,7 +51,9 @@ def book(obligors: int, *, seed: int = 3) -> pl.DataFrame:
 
 
 def run(table: pl.DataFrame, **options: Any) -> RiskResult:
-    return portfolio_risk(table, MODEL, **{"confidences": (0.95, 0.99), "max_scenarios": 12_000, "seed": 7, **options})
+    return portfolio_risk(
+        table, MODEL, **{"confidences": (0.95, 0.99), "method": "thinning", "max_scenarios": 12_000, "seed": 7, **options}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +227,7 @@ def test_one_name_has_its_closed_form(pd: float) -> None:
     table = pl.DataFrame(
         {"facility_id": ["F"], "obligor_id": ["O"], "ead": [100.0], "lgd": [0.5], "pd_12m": [pd], "r2": [0.2], "group": ["retail"]}
     )
-    result = run(table)
+    result = run(table, method="auto")
     assert result.method == "closed_form"
     assert result.converged
     assert result.el == 50.0 * pd
@@ -317,7 +319,7 @@ def test_books_with_nothing_to_measure_are_refused() -> None:
 
 def test_a_tail_too_large_to_keep_leaves_out_the_contributions_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(book(60), max_scenarios=50_000, rel_tol=1e-6)
-    monkeypatch.setattr("crfs.risk.portfolio._MOST_TAIL_DEFAULTS", 100)
+    monkeypatch.setattr("crfs.risk.simulated._MOST_TAIL_DEFAULTS", 100)
     result = run(book(60), max_scenarios=50_000, rel_tol=1e-6)
     assert result.contributions == ()
     assert any("left out" in note for note in result.notes)

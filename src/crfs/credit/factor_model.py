@@ -6,13 +6,13 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from crfs.credit.copula import GAUSSIAN, Copula, read_copula
 from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, NotFound
 
@@ -23,19 +23,14 @@ _SYMMETRY_TOLERANCE = 1e-8
 _NEGATIVE_EIGENVALUE_TOLERANCE = 1e-8
 
 
-class Copula(StrEnum):
-    """How defaults hang together beyond the correlation of their latent variables."""
-
-    GAUSSIAN = "gaussian"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorModel:
-    """A Gaussian factor model of default.
+    """A factor model of default.
 
     Obligor ``i`` of group ``g`` defaults when its latent variable ``A = sqrt(r2) * Y_g + sqrt(1 - r2) * e`` falls below
     ``Phi^-1(pd_12m)``, where ``e`` is its own standard normal, ``Y_g = u_g . Z`` is the group's composite factor and ``Z`` is
-    normal with mean zero and the given ``correlation``. So a low factor is a bad state of the world.
+    normal with mean zero and the given ``correlation``. So a low factor is a bad state of the world. Under a t copula all latent variables are
+    divided by one more common variable (:class:`crfs.credit.copula.Copula`).
 
     ``groups`` maps a group's name to factor weights of any scale: ``direction`` scales them so that ``Y_g`` has variance one.
     ``correlation`` is symmetric with a unit diagonal and positive semi-definite.
@@ -48,7 +43,7 @@ class FactorModel:
     factors: tuple[str, ...]
     correlation: tuple[tuple[float, ...], ...]
     groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    copula: Copula = Copula.GAUSSIAN
+    copula: Copula = GAUSSIAN
 
     def __post_init__(self) -> None:
         _check_factors(self.factors)
@@ -56,6 +51,9 @@ class FactorModel:
         object.__setattr__(self, "groups", MappingProxyType({name: MappingProxyType(dict(w)) for name, w in self.groups.items()}))
         for name in self.groups:
             self.direction(name)
+        unknown = sorted({name for name, _ in self.copula.by_group} - set(self.groups))
+        if unknown:
+            raise InvalidInput(f"the copula has degrees of freedom for {unknown[0]!r}, which is no group of the model", argument="copula")
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return _from_json, (self.to_json(),)
@@ -104,13 +102,16 @@ class FactorModel:
                 "factors": list(self.factors),
                 "correlation": [list(row) for row in self.correlation],
                 "groups": {name: dict(weights) for name, weights in self.groups.items()},
-                "copula": self.copula.value,
+                "copula": self.copula.to_json(),
             }
         )
 
     @classmethod
     def from_json(cls, text: str | bytes) -> FactorModel:
-        """Read a ``model.json``: ``{"factors": [...], "correlation": [[...]], "groups": {name: {factor: weight}}, "copula": "gaussian"}``."""
+        """Read a ``model.json``: ``{"factors": [...], "correlation": [[...]], "groups": {name: {factor: weight}}, "copula": "gaussian"}``.
+
+        ``copula`` may be ``"t:6"`` too, or ``{"t": 6, "groups": {name: nu}}`` for a grouped t copula.
+        """
         return _from_json(text)
 
     @classmethod
@@ -126,17 +127,6 @@ class FactorModel:
         [1.0]
         """
         return cls(factors=(factor,), correlation=((1.0,),), groups={name: {factor: 1.0} for name in groups})
-
-
-def parse_copula(text: str) -> Copula:
-    """The copula that ``text`` names; ``t:NU`` is refused with what to do, since only the Gaussian one is there."""
-    if text.strip().lower() == Copula.GAUSSIAN.value:
-        return Copula.GAUSSIAN
-    if text.strip().lower().startswith("t"):
-        raise InvalidInput(
-            f"copula {text!r}: the t copula is not there yet; use 'gaussian', and read the tail as a lower bound", argument="copula"
-        )
-    raise InvalidInput(f"copula {text!r} is not known; use 'gaussian'", argument="copula")
 
 
 def factor_model_content(text: str | bytes, *, where: str = "the factor model") -> dict[str, Any]:
@@ -162,11 +152,8 @@ def _from_content(raw: Mapping[str, Any]) -> FactorModel:
     if missing:
         raise InvalidInput(f"the factor model has no {', '.join(missing)}")
     groups = raw.get("groups", {})
-    copula = raw.get("copula", Copula.GAUSSIAN.value)
     if not isinstance(raw["factors"], list | tuple) or not all(isinstance(name, str) for name in raw["factors"]):
         raise InvalidInput("factors is a list of names")
-    if not isinstance(copula, str):
-        raise InvalidInput("copula is a text such as 'gaussian'")
     if not isinstance(groups, Mapping) or not all(isinstance(weights, Mapping) for weights in groups.values()):
         raise InvalidInput("groups is an object of objects: {group: {factor: weight}}")
     for number, factor in enumerate(raw["factors"], 1):
@@ -180,7 +167,7 @@ def _from_content(raw: Mapping[str, Any]) -> FactorModel:
             name: {factor: _number(weight, f"group {name!r:.80}, factor {factor!r:.80}") for factor, weight in sorted(w.items(), key=str)}
             for name, w in sorted(groups.items())
         },
-        copula=parse_copula(copula),
+        copula=read_copula(raw.get("copula", "gaussian")),
     )
 
 

@@ -42,6 +42,7 @@ _MODULES = (
     "homogeneous",
     "irb",
     "measures",
+    "migration",
     "obligors",
     "output_floor",
     "provisions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,6 +16,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 LOADING = "loading:"
+TAGS = ("sector", "region", "rating", "group", "segment", "facility_type")
+"""Columns of a book by which its risk is shared out, where the book has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,19 +25,21 @@ class Obligors:
     """A checked book as arrays, in the order of ``names`` (sorted, so that the order of a file's rows changes nothing).
 
     An obligor's latent variable is ``sqrt(r2) * directions[direction] . Z + sqrt(1 - r2) * e``. The facilities follow in arrays of
-    their own, sorted by obligor: ``facility_obligor`` is the index of the obligor who owes.
+    their own, sorted by obligor: ``facility_obligor`` is the index of the obligor who owes. ``nu`` has the degrees of freedom of the copula,
+    infinite where it is Gaussian. ``facility_tags`` are the columns by which the book can be cut, such as ``sector``.
     """
 
     names: tuple[str, ...]
     pd: FloatArray
     r2: FloatArray
+    nu: FloatArray
     direction: IntArray
     directions: FloatArray
     facility_obligor: IntArray
     facility_ead: FloatArray
     facility_lgd: FloatArray
     facility_lgd_sd: FloatArray
-    facility_sector: tuple[str | None, ...]
+    facility_tags: Mapping[str, tuple[str | None, ...]]
 
     @property
     def ead(self) -> FloatArray:
@@ -51,6 +56,42 @@ class Obligors:
         """Expected loss of each obligor in 12 months, currency units: exact."""
         return self.pd * self.loss
 
+    @property
+    def certain_loss(self) -> FloatArray:
+        """Of each obligor's loss if it defaults, the part of facilities whose LGD is certain, currency units."""
+        return self._sum(np.where(self._random, 0.0, self.facility_ead * self.facility_lgd))
+
+    @property
+    def random_exposure(self) -> FloatArray:
+        """Exposure of each obligor's facilities whose LGD is random, currency units."""
+        return self._sum(np.where(self._random, self.facility_ead, 0.0))
+
+    @property
+    def _random(self) -> npt.NDArray[np.bool_]:
+        return np.asarray((self.facility_lgd_sd > 0.0) & (self.facility_ead > 0.0))
+
+    def loss_cumulants(self) -> FloatArray:
+        """First four cumulants of each obligor's loss if it defaults: 4 x obligors, powers of currency units.
+
+        A facility's loss is ``ead`` times a Beta variable of mean ``lgd`` and standard deviation ``lgd_sd``, independent of the others.
+        """
+        mean, spread = self.facility_lgd, self.facility_lgd_sd
+        cumulants = np.zeros((4, len(self.names)))
+        cumulants[0] = self.loss
+        random = np.flatnonzero(self._random)
+        if not len(random):
+            return cumulants
+        mu, variance = mean[random], np.square(spread[random])
+        total = mu * (1.0 - mu) / variance - 1.0  # a + b of Beta(a, b)
+        skewness = 2.0 * (1.0 - 2.0 * mu) * np.sqrt(total + 1.0) / ((total + 2.0) * np.sqrt(mu * (1.0 - mu)))
+        a, b = mu * total, (1.0 - mu) * total
+        excess = 6.0 * (np.square(a - b) * (total + 1.0) - a * b * (total + 2.0)) / (a * b * (total + 2.0) * (total + 3.0))
+        sd = np.sqrt(variance)
+        for order, factor in ((1, np.ones_like(mu)), (2, skewness), (3, excess)):
+            amounts = (self.facility_ead[random] * sd) ** (order + 1) * factor
+            cumulants[order] = np.bincount(self.facility_obligor[random], weights=amounts, minlength=len(self.names))
+        return cumulants
+
     def _sum(self, amounts: FloatArray) -> FloatArray:
         return np.bincount(self.facility_obligor, weights=amounts, minlength=len(self.names)).astype(np.float64)
 
@@ -63,44 +104,54 @@ def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
     owner = (starts.cast(pl.Int64).cum_sum() - 1).to_numpy()
     first = book.filter(starts)
     r2, direction, directions = _directions(first, factor_model)
+    groups = first["group"].to_list() if "group" in first.columns and factor_model.copula.by_group else [None] * first.height
     spread = book["lgd_sd"].fill_null(0.0).to_numpy() if "lgd_sd" in book.columns else np.zeros(book.height)
     return Obligors(
         names=tuple(first["obligor_id"].to_list()),
         pd=first["pd_12m"].to_numpy().astype(np.float64),
         r2=r2,
+        nu=np.array([factor_model.copula.of(group) for group in groups], dtype=np.float64)
+        if factor_model.copula.by_group
+        else np.full(first.height, factor_model.copula.nu),
         direction=direction,
         directions=directions,
         facility_obligor=np.asarray(owner, dtype=np.int64),
         facility_ead=book["ead"].to_numpy().astype(np.float64),
         facility_lgd=book["lgd"].to_numpy().astype(np.float64),
         facility_lgd_sd=np.asarray(spread, dtype=np.float64),
-        facility_sector=tuple(book["sector"].to_list()) if "sector" in book.columns else (None,) * book.height,
+        facility_tags={
+            name: tuple(book[name].to_list()) for name in TAGS if name in book.columns and book[name].null_count() < book.height
+        },
     )
 
 
 def _directions(first: pl.DataFrame, factor_model: FactorModel) -> tuple[FloatArray, IntArray, FloatArray]:
     """R2, index of direction, and the distinct directions, each of unit variance under the model's correlation."""
     count = len(factor_model.factors)
-    vectors = np.zeros((first.height, count))
     r2 = np.zeros(first.height)
+    units = [np.zeros(count)]
+    place = np.zeros(first.height, dtype=np.int64)
     if "r2" in first.columns:
         r2 = first["r2"].fill_null(0.0).to_numpy().astype(np.float64)
         if "group" in first.columns:
             known = sorted(first["group"].drop_nulls().unique().to_list())
-            units = np.array([*(factor_model.direction(name) for name in known), np.zeros(count)])
-            position = {name: k for k, name in enumerate(known)}
-            vectors = units[[position.get(name, len(known)) for name in first["group"].to_list()]]
+            units += [factor_model.direction(name) for name in known]
+            numbers = {name: k for k, name in enumerate(known, 1)}
+            place = first["group"].replace_strict(numbers, default=0, return_dtype=pl.Int64).fill_null(0).to_numpy().copy()
     loadings = [name for name in first.columns if name.startswith(LOADING)]
     if loadings:
-        given = ~first.select(pl.all_horizontal(pl.col(name).is_null() for name in loadings)).to_series().to_numpy()
-        weights = np.zeros((first.height, count))
+        given = np.flatnonzero(~first.select(pl.all_horizontal(pl.col(name).is_null() for name in loadings)).to_series().to_numpy())
+        weights = np.zeros((len(given), count))
         for name in loadings:
-            weights[:, factor_model.factors.index(name.removeprefix(LOADING))] = first[name].fill_null(0.0).to_numpy()
-        variance = np.einsum("ij,jk,ik->i", weights, factor_model.correlation_matrix(), weights)
-        r2 = np.where(given, np.clip(variance, 0.0, None), r2)
-        scale = np.sqrt(np.where(variance > 0.0, variance, 1.0))
-        vectors = np.where(given[:, None], weights / scale[:, None], vectors)
-    vectors = np.where((r2 > 0.0)[:, None], vectors, 0.0)
+            weights[:, factor_model.factors.index(name.removeprefix(LOADING))] = first[name].fill_null(0.0).to_numpy()[given]
+        variance = np.clip(np.einsum("ij,jk,ik->i", weights, factor_model.correlation_matrix(), weights, optimize=True), 0.0, None)
+        r2[given] = variance
+        own = weights / np.sqrt(np.where(variance > 0.0, variance, 1.0))[:, None]
+        place[given] = len(units) + np.arange(len(given))
+        units += list(own)
+    place[r2 <= 0.0] = 0
+    used, index = np.unique(place, return_inverse=True)
     # Directions that agree to ten digits are one: they come from loadings of different size along the same line.
-    _, where, index = np.unique(vectors.round(10) + 0.0, axis=0, return_index=True, return_inverse=True)
-    return r2, np.asarray(index, dtype=np.int64).reshape(-1), np.ascontiguousarray(vectors[where])
+    vectors = np.array([units[k] for k in used])
+    _, where, same = np.unique(vectors.round(10) + 0.0, axis=0, return_index=True, return_inverse=True)
+    return r2, np.asarray(same.reshape(-1)[index.reshape(-1)], dtype=np.int64), np.ascontiguousarray(vectors[where])

@@ -15,6 +15,9 @@ class Method(StrEnum):
 
     AUTO = "auto"
     CLOSED_FORM = "closed_form"
+    EXACT = "exact"
+    FEW_NAMES = "few_names"
+    COLLAPSED = "collapsed"
     THINNING = "thinning"
     PLAIN = "plain"
 
@@ -31,11 +34,11 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contribution:
-    """Part of the expected loss (exact) and of each expected shortfall that one obligor or one sector makes; currency units.
+    """Part of the expected loss (exact), of each value at risk and of each expected shortfall that one obligor or one tag makes; currency units.
 
-    ``by`` is ``obligor`` or ``sector``; ``name`` is None for facilities without a sector. ``es`` and ``es_se`` are in the order of the
-    run's confidences: the mean loss of this part given that the whole is in its tail, and its standard error given the value at risk.
-    Over all sectors they sum to the whole.
+    ``by`` is ``obligor`` or a column of the book such as ``sector``; ``name`` is None for facilities without one. ``es``, ``var`` and their
+    errors are in the order of the run's confidences: the mean loss of this part given that the whole is in its tail, or at its
+    value at risk, and the standard error given the value at risk. Over all values of a column they sum to the whole.
     """
 
     by: str
@@ -44,6 +47,8 @@ class Contribution:
     el: float
     es: tuple[float, ...]
     es_se: tuple[float, ...]
+    var: tuple[float, ...]
+    var_se: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +124,8 @@ class RiskResult:
                     "ead": c.ead,
                     "el": c.el,
                     "es": [
-                        {"confidence": confidence, "es": es, "es_se": _plain(se)}
-                        for confidence, es, se in zip(confidences, c.es, c.es_se, strict=True)
+                        {"confidence": confidence, "es": es, "es_se": _plain(es_se), "var": var, "var_se": _plain(var_se)}
+                        for confidence, es, es_se, var, var_se in zip(confidences, c.es, c.es_se, c.var, c.var_se, strict=True)
                     ],
                 }
                 for c in self.contributions

@@ -11,14 +11,18 @@ A block's random numbers come from a Philox counter stream keyed by (seed, block
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
+from crfs.risk.names import thresholds
 from crfs.risk.obligors import Obligors
+from crfs.risk.points import mixing_variables
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -31,7 +35,11 @@ _CELL = 0.05
 _CELLS = 1 + round((_HIGHEST - _LOWEST) / _CELL)
 # A bucket whose hazard bound exceeds this in a cell (default probability above 0.63) is compared name by name there.
 _DENSE_HAZARD = 1.0
-_MOST_TABLE_ENTRIES = 600_000  # some 12 MB, which travel with every block that is sent to another process
+# Of the mixing variable; below the first and above the last edge lie some 1e-4 of a t copula with 4 degrees of freedom.
+_MIXING_EDGES = np.geomspace(0.15, 2.6, 24)
+_MOST_TABLE_ENTRIES = (
+    600_000  # some 12 MB (five times that under a t copula), which travel with every block that is sent to another process
+)
 _WORK_PER_BLOCK = 1_500_000
 _BLOCK_SIZES = (4000, 2000, 1000, 500, 250, 125)
 
@@ -64,16 +72,24 @@ def make_plan(obligors: Obligors, factor_model: FactorModel, *, thinning: bool) 
     """
     loss = obligors.loss
     live = np.flatnonzero((obligors.pd > 0.0) & (loss > 0.0))
-    keys = _bucket_keys(obligors, live, thinning=thinning)
+    nus = np.unique(obligors.nu[live][np.isfinite(obligors.nu[live])])
+    nu_index = np.where(np.isfinite(obligors.nu), np.searchsorted(nus, obligors.nu), len(nus))
+    kinds, kind = np.unique(np.stack([obligors.direction, nu_index]), axis=1, return_inverse=True)
+    kind = np.asarray(kind, dtype=np.int64).reshape(-1)
+    cells = _Cells.of(nus)
+    keys = _bucket_keys(obligors, live, kind, cells.count) if thinning else [kind[live]]
     if keys is None:
         return None
     order = np.lexsort((live, *keys[::-1]))
     live = live[order]
     plan = _names(obligors, live)
+    plan["kind"] = kind[live]
+    plan["nus"] = nus
+    plan["kind_nu"] = kinds[1]
     plan["factor_root"] = factor_model.root()
-    plan["directions"] = np.ascontiguousarray(obligors.directions)
+    plan["directions"] = np.ascontiguousarray(obligors.directions[kinds[0]])
     if thinning:
-        plan |= _tables(plan, [key[order] for key in keys])
+        plan |= _tables(plan, [key[order] for key in keys], cells)
         work = float(plan.pop("work_per_scenario"))
     else:
         work = float(len(live))
@@ -81,24 +97,81 @@ def make_plan(obligors: Obligors, factor_model: FactorModel, *, thinning: bool) 
     return plan
 
 
-def _bucket_keys(obligors: Obligors, live: IntArray, *, thinning: bool) -> list[IntArray] | None:
-    """Sort keys (direction, PD class, R2 class), the classes as fine as the tables' size allows."""
-    direction = obligors.direction[live]
-    if not thinning:
-        return [direction]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cells:
+    """Cells of a class's state: of its factor, and under a t copula of the mixing variable too.
+
+    ``edges`` and ``mixing_edges`` part the lines; the first cell is everything below the first edge, the last everything above the last.
+    """
+
+    edges: FloatArray
+    mixing_edges: FloatArray
+
+    @classmethod
+    def of(cls, nus: FloatArray) -> _Cells:
+        edges = _LOWEST + np.float64(_CELL) * np.arange(_CELLS - 1, dtype=np.float64)
+        return cls(edges=edges[::2], mixing_edges=_MIXING_EDGES) if len(nus) else cls(edges=edges, mixing_edges=np.zeros(0))
+
+    @property
+    def count(self) -> int:
+        return (len(self.edges) + 1) * (len(self.mixing_edges) + 1)
+
+    def place(self, factor: FloatArray, mixing: FloatArray) -> IntArray:
+        """The cell of each state."""
+        row = np.searchsorted(self.mixing_edges, mixing.ravel(), side="right").reshape(mixing.shape)
+        step = self.edges[1] - self.edges[0]
+        column = np.clip(np.floor((factor - self.edges[0]) / step).astype(np.int64) + 1, 0, len(self.edges))
+        return np.asarray(row * (len(self.edges) + 1) + column)
+
+    def probability(self, nu: float) -> FloatArray:
+        """Of each cell, where the mixing variable has ``nu`` degrees of freedom (infinite: it is one)."""
+        from scipy.special import chdtr, ndtr
+
+        columns = np.diff(ndtr(np.r_[-np.inf, self.edges, np.inf]))
+        if not len(self.mixing_edges):
+            return columns
+        if not math.isfinite(nu):
+            rows = np.zeros(len(self.mixing_edges) + 1)
+            rows[np.searchsorted(self.mixing_edges, 1.0, side="right")] = 1.0
+        else:
+            rows = np.diff(np.r_[0.0, chdtr(nu, nu * np.square(self.mixing_edges)), 1.0])
+        return np.asarray(np.outer(rows, columns).ravel())
+
+    def bounds(self, a: FloatArray, b: FloatArray, starts: IntArray) -> FloatArray:
+        """Upper bounds of the hazard of each bucket's names in each cell (buckets x cells); infinite in cells without an end."""
+        from scipy.special import log_ndtr
+
+        columns = len(self.edges) + 1
+        bound = np.full((len(starts), self.count), np.inf)
+        if not len(self.mixing_edges):
+            for cell, edge in enumerate(self.edges, start=1):
+                # The hazard falls with the factor, so it is greatest at the cell's lower edge; the margin covers rounding.
+                bound[:, cell] = np.maximum.reduceat(-log_ndtr(b * edge - a), starts) * (1.0 + 1e-9)
+            return bound
+        highest, least, most = np.maximum.reduceat(a, starts), np.minimum.reduceat(b, starts), np.maximum.reduceat(b, starts)
+        low, high = np.r_[0.0, self.mixing_edges], np.r_[self.mixing_edges, np.inf]
+        with np.errstate(invalid="ignore"):
+            # The corner of the bucket and the cell where a default is likeliest.
+            lifted = np.where(highest[:, None] > 0.0, highest[:, None] * high, highest[:, None] * low)
+        lowered = np.minimum(least[:, None] * self.edges, most[:, None] * self.edges)
+        corner = lifted[:, :, None] - lowered[:, None, :]
+        bound.reshape(len(starts), -1, columns)[:, :, 1:] = -log_ndtr(-corner) * (1.0 + 1e-9)
+        return bound
+
+
+def _bucket_keys(obligors: Obligors, live: IntArray, kind: IntArray, cells: int) -> list[IntArray] | None:
+    """Sort keys (class, PD class, R2 class), the last two as fine as the tables' size allows."""
     log_pd, r2 = np.log(obligors.pd[live]), obligors.r2[live]
     for coarseness in (1, 2, 4, 8, 1000):
         pd_class = np.floor(log_pd / (0.25 * coarseness)).astype(np.int64)
         r2_class = np.floor(r2 / (0.05 * coarseness)).astype(np.int64)
-        keys = [direction, pd_class, r2_class]
-        if len(np.unique(np.stack(keys), axis=1).T) * _CELLS <= _MOST_TABLE_ENTRIES:
+        keys = [kind[live], pd_class, r2_class]
+        if len(np.unique(np.stack(keys), axis=1).T) * cells <= _MOST_TABLE_ENTRIES * (1 if cells == _CELLS else 5):
             return keys
     return None
 
 
 def _names(obligors: Obligors, live: IntArray) -> dict[str, npt.NDArray[Any]]:
-    from scipy.special import ndtri
-
     r2 = obligors.r2[live]
     position = np.full(len(obligors.names), -1, dtype=np.int64)
     position[live] = np.arange(len(live))
@@ -113,8 +186,7 @@ def _names(obligors: Obligors, live: IntArray) -> dict[str, npt.NDArray[Any]]:
     precision = lgd * (1.0 - lgd) / np.square(spread[random]) - 1.0
     return {
         "obligor": live,
-        "direction": obligors.direction[live],
-        "a": ndtri(obligors.pd[live]) / np.sqrt(1.0 - r2),
+        "a": thresholds(obligors.pd[live], obligors.nu[live]) / np.sqrt(1.0 - r2),
         "b": np.sqrt(r2 / (1.0 - r2)),
         "certain_loss": certain[live],
         "random_start": np.searchsorted(owner, np.arange(len(live) + 1)),
@@ -124,24 +196,18 @@ def _names(obligors: Obligors, live: IntArray) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray]) -> dict[str, npt.NDArray[Any]]:
-    """Bounds and the distribution of a point over the buckets, for each direction and cell."""
-    from scipy.special import log_ndtr, ndtr
-
+def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray], cells: _Cells) -> dict[str, npt.NDArray[Any]]:
+    """Bounds and the distribution of a point over the buckets, for each class and cell."""
     stacked = np.stack(keys)
     starts = np.flatnonzero(np.r_[True, (stacked[:, 1:] != stacked[:, :-1]).any(axis=0)])
     sizes = np.diff(np.r_[starts, stacked.shape[1]])
     bucket_direction = keys[0][starts]
     directions = len(plan["directions"])
-    edges = _LOWEST + _CELL * np.arange(_CELLS - 1)
-    bound = np.full((len(starts), _CELLS), np.inf)
-    for cell, edge in enumerate(edges, start=1):
-        # The hazard falls with the factor, so it is greatest at the cell's lower edge; the margin covers rounding.
-        bound[:, cell] = np.maximum.reduceat(-log_ndtr(plan["b"] * edge - plan["a"]), starts) * (1.0 + 1e-9)
+    bound = cells.bounds(plan["a"], plan["b"], starts)
     dense = bound > _DENSE_HAZARD
     rate = np.where(dense, 0.0, bound * sizes[:, None])
-    total = np.zeros((directions, _CELLS))
-    dense_names = np.zeros((directions, _CELLS))
+    total = np.zeros((directions, cells.count))
+    dense_names = np.zeros((directions, cells.count))
     np.add.at(total, bucket_direction, rate)
     np.add.at(dense_names, bucket_direction, dense * sizes[:, None])
     cdf, entry_bucket, entry_bound = [], [], []
@@ -154,11 +220,12 @@ def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray]) -> dict[str
         last = cumulative[-1]
         share = np.where(last > 0.0, cumulative / np.where(last > 0.0, last, 1.0), 1.0)
         # Row (d, cell) of the table runs over (row, row + 1], so that one search serves all rows.
-        cdf.append((share + (d * _CELLS + np.arange(_CELLS))).T.ravel())
-        entry_bucket.append(np.tile(np.arange(bucket_start[d], bucket_start[d + 1], dtype=np.int32), _CELLS))
+        cdf.append((share + (d * cells.count + np.arange(cells.count))).T.ravel())
+        entry_bucket.append(np.tile(np.arange(bucket_start[d], bucket_start[d + 1], dtype=np.int32), cells.count))
         entry_bound.append(np.where(dense[mine], 0.0, bound[mine]).T.ravel())
     total_cumulative = {"cdf": cdf, "entry_bucket": entry_bucket, "entry_bound": entry_bound}
-    probability = np.diff(ndtr(np.r_[-np.inf, edges, np.inf]))
+    nus = np.append(plan["nus"], np.inf)
+    probability = np.stack([cells.probability(float(nus[k])) for k in plan["kind_nu"]])
     return {
         **{name: np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32) for name, parts in total_cumulative.items()},
         "total": total,
@@ -178,7 +245,8 @@ def simulate_block(task: BlockTask) -> BlockResult:
     rng = np.random.Generator(bits)
     count = len(plan["obligor"])
     factor = _composite_factors(plan, rng, task.scenarios)
-    defaults = _thinned_defaults(plan, rng, factor) if "cdf" in plan else _plain_defaults(plan, rng, factor)
+    mixing = _mixing(plan, rng, task.scenarios)
+    defaults = _thinned_defaults(plan, rng, factor, mixing) if "cdf" in plan else _plain_defaults(plan, rng, factor, mixing)
     scenario = defaults // count
     name = defaults - scenario * count
     loss = _losses(plan, rng, name)
@@ -201,27 +269,35 @@ def _combine(weights: FloatArray, rows: FloatArray) -> FloatArray:
     return result
 
 
-def _plain_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray) -> IntArray:
+def _mixing(plan: Plan, rng: np.random.Generator, scenarios: int) -> FloatArray:
+    """``sqrt(W / nu)`` for each number of degrees of freedom, from one chi-squared variable a scenario; the last row is one."""
+    nus = tuple(float(nu) for nu in plan["nus"])
+    return mixing_variables(rng.chisquare(min(nus), scenarios) if nus else None, nus, scenarios)
+
+
+def _plain_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray, mixing: FloatArray) -> IntArray:
     """Every name's own normal drawn and compared: the definition, and the judge of the thinned version."""
     count, scenarios = len(plan["obligor"]), factor.shape[1]
     found = []
     step = max(1, _WORK_PER_BLOCK // max(count, 1))
     for start in range(0, scenarios, step):
         y = factor[:, start : start + step]
-        threshold = plan["a"] - plan["b"] * y.T[:, plan["direction"]]
+        s = mixing[:, start : start + step]
+        threshold = plan["a"] * s.T[:, plan["kind_nu"][plan["kind"]]] - plan["b"] * y.T[:, plan["kind"]]
         hit = np.flatnonzero(rng.standard_normal(threshold.shape) < threshold)
         found.append(hit + start * count)
     return np.concatenate(found)
 
 
-def _thinned_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray) -> IntArray:
+def _thinned_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray, mixing: FloatArray) -> IntArray:
     from scipy.special import log_ndtr, ndtr
 
     count, scenarios = len(plan["obligor"]), factor.shape[1]
     a, b = plan["a"], plan["b"]
-    cell = np.clip(np.floor((factor - _LOWEST) / _CELL).astype(np.int64) + 1, 0, _CELLS - 1)
-    row = (cell + _CELLS * np.arange(len(factor))[:, None]).ravel()
-    y = factor.ravel()
+    cells = _Cells.of(plan["nus"])
+    mixed = mixing[plan["kind_nu"]]
+    row = (cells.place(factor, mixed) + cells.count * np.arange(len(factor))[:, None]).ravel()
+    y, s = factor.ravel(), mixed.ravel()
 
     points = rng.poisson(plan["total"].ravel()[row])
     pair = np.repeat(np.arange(len(row)), points)
@@ -229,7 +305,7 @@ def _thinned_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray) 
     entry = np.searchsorted(plan["cdf"], np.minimum(at + rng.random(len(pair)), np.nextafter(at + 1.0, 0.0)), side="right")
     bucket = plan["entry_bucket"][entry]
     name = plan["bucket_first"][bucket] + (rng.random(len(pair)) * plan["bucket_size"][bucket]).astype(np.int64)
-    hazard = -log_ndtr(b[name] * y[pair] - a[name])
+    hazard = -log_ndtr(b[name] * y[pair] - a[name] * s[pair])
     kept = rng.random(len(pair)) * plan["entry_bound"][entry] < hazard
     sparse = (pair[kept] % scenarios) * count + name[kept]
 
@@ -237,10 +313,10 @@ def _thinned_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray) 
     direction = crowded // scenarios
     buckets_there = plan["bucket_start"][direction + 1] - plan["bucket_start"][direction]
     pair, bucket = _expand(crowded, plan["bucket_start"][direction], buckets_there)
-    here = plan["dense"][bucket, row[pair] - _CELLS * (pair // scenarios)]
+    here = plan["dense"][bucket, row[pair] - cells.count * (pair // scenarios)]
     pair, bucket = pair[here], bucket[here]
     pair, name = _expand(pair, plan["bucket_first"][bucket], plan["bucket_size"][bucket])
-    hit = rng.random(len(pair)) < ndtr(a[name] - b[name] * y[pair])
+    hit = rng.random(len(pair)) < ndtr(a[name] * s[pair] - b[name] * y[pair])
     compared = (pair[hit] % scenarios) * count + name[hit]
 
     found = np.sort(np.concatenate([sparse, compared]))

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from scipy.special import ndtr, ndtri
 
+from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk import homogeneous_pool
@@ -523,3 +524,17 @@ def test_one_name_has_the_distribution_of_its_row() -> None:
 def test_thresholds_of_the_simulation_are_those_told() -> None:
     shared = shared_plan(positions(3), ONE, MATRIX, periods=1, persistence=0.0, degrees_of_freedom=None, start=None)
     assert np.array_equal(shared["thresholds"], matrix_thresholds(MATRIX))
+
+
+def test_a_factor_model_s_own_t_copula_is_taken_and_a_grouped_one_is_refused() -> None:
+    common: dict[str, Any] = {"seed": 3, "max_scenarios": 10_000, "contributions": False}
+    own = FactorModel(factors=ONE.factors, correlation=ONE.correlation, groups=ONE.groups, copula=Copula(nu=4.0))
+    assert positions_risk(positions(3), own, MATRIX, **common) == positions_risk(
+        positions(3), ONE, MATRIX, degrees_of_freedom=4.0, **common
+    )
+    group = next(iter(ONE.groups))
+    grouped = FactorModel(
+        factors=ONE.factors, correlation=ONE.correlation, groups=ONE.groups, copula=Copula(nu=4.0, by_group=((group, 9.0),))
+    )
+    with pytest.raises(InvalidInput, match="grouped"):
+        positions_risk(positions(3), grouped, MATRIX, **common)

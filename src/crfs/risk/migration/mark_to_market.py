@@ -141,7 +141,7 @@ def positions_risk(
     ``persistence`` (decimal within [0, 1)) is the factors' correlation from one period to the next; with it a bad period follows a bad one, and
     migrations over several periods are no longer the matrix's power. ``start`` gives factors their value now in long-run standard deviations (a
     factor that it lacks: 0), so that the first period departs from there; without it they are drawn from their long-run distribution.
-    ``degrees_of_freedom``: a t copula.
+    ``degrees_of_freedom``: a t copula in place of the factor model's own (infinite: the Gaussian one).
 
     Scenarios are drawn in rounds until the errors of value at risk and expected shortfall are within ``rel_tol`` of the larger of the two, or
     ``max_scenarios`` (in whole blocks) are there. ``budget`` is the most names x periods x scenarios of a run. ``map_blocks`` runs the blocks as
@@ -161,7 +161,7 @@ def positions_risk(
         matrix,
         periods=int(periods),
         persistence=persistence,
-        degrees_of_freedom=degrees_of_freedom,
+        degrees_of_freedom=_freedom(factor_model, degrees_of_freedom),
         start=start_values,
     )
     chosen, plan, shift, notes = _choose(positions, matrix, shared, chosen, rel_tol=rel_tol, seed=seed, confidence=min(levels))
@@ -433,6 +433,16 @@ def _check_options(
     except ValueError:
         known = ", ".join(form.value for form in MigrationMethod)
         raise InvalidInput(f"method {method!r} is not known; use {known}", argument="method") from None
+
+
+def _freedom(factor_model: FactorModel, asked: float | None) -> float | None:
+    """Degrees of freedom that are asked for, else the factor model's own; None where the copula is Gaussian."""
+    if asked is None and factor_model.copula.text == "grouped-t":
+        raise InvalidInput(
+            "ratings migrate under one t copula for all, and the model's is grouped; name degrees_of_freedom", argument="degrees_of_freedom"
+        )
+    nu = factor_model.copula.nu if asked is None else asked
+    return nu if math.isfinite(nu) else None
 
 
 def _check_dynamics(

@@ -1,0 +1,66 @@
+"""The most likely state of the world in which a loss is reached: where importance sampling looks, and where reverse stress begins."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.conditional import ConditionalBook
+from crfs.risk.points import Aim, mixing_variables
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_FARTHEST = 12.0
+
+
+def aim_at(book: ConditionalBook, loss: float, *, start: FloatArray | None = None) -> Aim:
+    """Maximise ``log P(L > loss | factors) + log density of the factors``; ``loss`` is in the book's units.
+
+    P is taken from the conditional mean and variance. Under a t copula the mixing variable is part of the state (its density taken in
+    the logarithm, where it is nearly normal).
+    """
+    from scipy.optimize import minimize
+    from scipy.special import log_ndtr
+
+    factors, nus = book.names.directions.shape[1], book.names.nus
+    reference = min(nus, default=0.0)
+
+    def value(state: FloatArray) -> tuple[float, FloatArray]:
+        epsilon = state[:factors]
+        log_chi = float(state[factors]) if nus else 0.0
+        chi = math.exp(log_chi)
+        mixing = mixing_variables(np.array([chi]) if nus else None, nus, 1)[:, 0]
+        mean, variance, mean_slope, variance_slope = book.slopes(epsilon, mixing)
+        spread = math.sqrt(variance + 1e-300)
+        d = (loss - mean) / spread
+        log_tail = float(log_ndtr(-d))
+        hazard = math.exp(-0.5 * d * d - 0.9189385332046727 - log_tail) if d > -37.0 else 0.0
+        slope = hazard * (mean_slope / spread + d * variance_slope / (2.0 * variance + 1e-300))
+        penalty = 0.5 * float(epsilon @ epsilon)
+        gradient = slope.copy()
+        gradient[:factors] -= epsilon
+        total = log_tail - penalty
+        if nus:
+            # All mixing variables move together with half the logarithm of chi-squared (exactly so for one nu).
+            gradient[factors] = 0.5 * slope[factors] + 0.5 * reference - 0.5 * chi
+            total += 0.5 * reference * log_chi - 0.5 * chi
+        return -total, -gradient
+
+    first = np.zeros(factors + bool(nus))
+    if nus:
+        first[factors] = math.log(reference)
+    if start is not None:
+        first[:factors] = start
+    else:
+        # Down the gradient of the mean at the middle: a step that is long enough for a bad year.
+        _, _, slope, _ = book.slopes(np.zeros(factors), mixing_variables(np.array([reference]) if nus else None, nus, 1)[:, 0])
+        size = float(np.sqrt(slope[:factors] @ slope[:factors]))
+        first[:factors] = slope[:factors] * (2.0 / size) if size > 0.0 else 0.0
+    bounds = [(-_FARTHEST, _FARTHEST)] * factors + ([(math.log(1e-4), math.log(50.0 * reference))] if nus else [])
+    found = minimize(value, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60, "ftol": 1e-7, "gtol": 1e-4})
+    epsilon = np.asarray(found.x[:factors])
+    scale = math.exp(float(found.x[factors])) / reference if nus else 1.0
+    return Aim(epsilon=epsilon, scale=min(max(scale, 1e-3), 1.0))

@@ -1,0 +1,245 @@
+"""Outcomes of the methods that draw no name's own noise: the exact one and the collapsed one."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.collapsed import Collapsed, Quantile
+from crfs.risk.contributions import contributions
+from crfs.risk.cuts import cut
+from crfs.risk.exact import ExactTail
+from crfs.risk.few_names import FewNames
+from crfs.risk.measures import TailMeasure
+from crfs.risk.mixture import Mixture
+from crfs.risk.obligors import Obligors
+from crfs.risk.outcome import Outcome, certain
+from crfs.risk.result import Contribution, CurvePoint, Method
+from crfs.risk.tables import MapTasks
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_CURVE_POINTS = 60
+
+
+def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float, ...], *, wanted: bool) -> Outcome:
+    """No error anywhere: the factor was integrated over to the last digits."""
+    unit = found.names.unit
+    losses = unit * found.step * np.arange(len(found.probability))
+    mean = float((losses * found.probability).sum())
+    variance = float((np.square(losses - mean) * found.probability).sum())
+    measures = []
+    es = np.zeros((len(confidences), len(obligors.names), 1))
+    var = np.zeros_like(es)
+    for c, confidence in enumerate(confidences):
+        at, beyond = found.measures(confidence)
+        measures.append(certain(confidence, unit * at, unit * beyond))
+        if wanted:
+            es[c, found.names.obligor, 0], var[c, found.names.obligor, 0] = (unit * parts for parts in found.contributions(confidence))
+    beyond_each = np.append(np.cumsum(found.probability[::-1])[::-1][1:], 0.0)
+    places = sorted({int(np.argmax(beyond_each <= p)) for p in np.geomspace(0.999, 1e-6, _CURVE_POINTS)})
+    curve = [
+        CurvePoint(
+            exceedance_probability=float(beyond_each[k]), loss=float(losses[k]), loss_low=float(losses[k]), loss_high=float(losses[k])
+        )
+        for k in places
+        if beyond_each[k] > 0.0
+    ]
+    return Outcome(
+        measures=tuple(measures),
+        mean=mean,
+        mean_se=0.0,
+        ul=math.sqrt(variance),
+        ul_se=0.0,
+        curve=tuple(curve),
+        contributions=cut(obligors, es, var) if wanted else (),
+        method=Method.EXACT,
+        scenarios=0,
+        converged=True,
+        notes=("the distribution is exact: names are independent given the factor, and the factor is integrated over by quadrature",),
+    )
+
+
+def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[float, ...], *, rel_tol: float, wanted: bool) -> Outcome:
+    """Names exactly, factors by points: an error over the scrambles and no bias; an atom that every scramble finds has no error."""
+    from scipy.special import stdtrit
+
+    unit, scrambles = found.names.unit, found.points.scrambles
+    student = float(stdtrit(scrambles - 1, 0.975))
+    losses = unit * found.lattice.step * np.arange(found.lattice.size)
+    mean = found.probability @ losses
+    deviation = np.sqrt(np.maximum(found.probability @ np.square(losses) - mean**2, 0.0))
+    together = found.probability.mean(axis=0)
+    measures = []
+    es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
+    for c, confidence in enumerate(confidences):
+        at, beyond, var_each, es_each = found.measure(confidence)
+        var_se, es_se = _error(var_each), _error(es_each)
+        measures.append(
+            TailMeasure(
+                confidence=confidence,
+                var=unit * at,
+                var_se=unit * var_se,
+                var_low=unit * max(0.0, min(at, float(var_each.mean()) - student * var_se)),
+                var_high=unit * max(at, float(var_each.mean()) + student * var_se),
+                es=unit * beyond,
+                es_se=unit * es_se,
+                es_low=unit * max(0.0, beyond - student * es_se),
+                es_high=unit * (beyond + student * es_se),
+                tail_scenarios=len(found.points),
+            )
+        )
+        if wanted:
+            parts = found.contributions(confidence)
+            for target, part, total in ((es, parts[0], beyond), (var, parts[1], at)):
+                whole = part.sum(axis=0)
+                target[c, found.names.obligor] = part * np.divide(total * unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
+    beyond_each = np.append(np.cumsum(together[::-1])[::-1][1:], 0.0)
+    places = sorted({int(np.argmax(beyond_each <= p)) for p in np.geomspace(0.999, 1e-6, _CURVE_POINTS)})
+    notes = ["names are taken exactly given the factors, on a lattice; the factors by 8 scrambles of Sobol points"]
+    if not found.converged:
+        notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
+    return Outcome(
+        measures=tuple(measures),
+        mean=float(mean.mean()),
+        mean_se=_error(mean),
+        ul=float(deviation.mean()),
+        ul_se=_error(deviation),
+        curve=tuple(
+            CurvePoint(
+                exceedance_probability=float(beyond_each[k]), loss=float(losses[k]), loss_low=float(losses[k]), loss_high=float(losses[k])
+            )
+            for k in places
+            if beyond_each[k] > 0.0
+        ),
+        contributions=cut(obligors, es, var) if wanted else (),
+        method=Method.FEW_NAMES,
+        scenarios=len(found.points),
+        converged=found.converged,
+        notes=tuple(notes),
+    )
+
+
+def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, wanted: bool, map_tasks: MapTasks) -> Outcome:
+    """Measures with errors over the scrambles, Student's interval, and the expansion's own bias within it."""
+    mixture, unit = found.mixture, found.mixture.book.names.unit
+    first, second = mixture.moments()
+    deviation = np.sqrt(np.maximum(second - first**2, 0.0))
+    notes = [_how(found)]
+    if not found.converged:
+        notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(mixture.points):,} points; raise max_scenarios")
+    parts: tuple[Contribution, ...] = ()
+    if wanted:
+        parts, factors = _contributions(obligors, found, map_tasks)
+        if max(abs(factor - 1.0) for factor in factors) > 1e-6:
+            notes.append(
+                "contributions are scaled to sum to their measures; the factors are " + ", ".join(f"{factor:.6f}" for factor in factors)
+            )
+    # P(any loss) <= sum of pd: where that is no more than the tail, the value at risk is zero and the whole expected loss lies in the tail.
+    any_loss = float(obligors.pd[obligors.loss > 0.0].sum())
+    measures = tuple(
+        certain(q.confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - q.confidence))
+        if any_loss <= 1.0 - q.confidence
+        else _measure(found, q)
+        for q in found.quantiles
+    )
+    return Outcome(
+        measures=measures,
+        mean=unit * float(first.mean()),
+        mean_se=unit * _error(first),
+        ul=unit * float(deviation.mean()),
+        ul_se=unit * _error(deviation),
+        curve=_curve(mixture, found.quantiles),
+        contributions=parts,
+        method=Method.COLLAPSED,
+        scenarios=len(mixture.points),
+        converged=found.converged,
+        notes=tuple(notes),
+    )
+
+
+def _how(found: Collapsed) -> str:
+    book = found.mixture.book
+    apart = f"{len(book.explicit)} large names taken exactly, " if len(book.explicit) else ""
+    bias = max((b / v for q in found.quantiles for b, v in zip(q.biases, (q.var, q.es), strict=True) if v > 0.0), default=0.0)
+    return (
+        f"no name's own noise is drawn: {apart}the others by an expansion to third order, whose next order would move a measure by at most "
+        f"{bias:.2g} of it; the factors by {found.mixture.scrambles} scrambles of Sobol points"
+    )
+
+
+def _measure(found: Collapsed, q: Quantile) -> TailMeasure:
+    from scipy.special import stdtrit
+
+    unit = found.mixture.book.names.unit
+    student = float(stdtrit(found.mixture.scrambles - 1, 0.975))
+    bias_var, bias_es = q.biases
+    var_se, es_se = q.error("var"), q.error("es")
+    var_half, es_half = student * var_se + bias_var, student * es_se + bias_es
+    return TailMeasure(
+        confidence=q.confidence,
+        var=unit * q.var,
+        var_se=unit * var_se,
+        var_low=unit * max(0.0, q.var - var_half),
+        var_high=unit * (q.var + var_half),
+        es=unit * q.es,
+        es_se=unit * es_se,
+        es_low=unit * max(0.0, q.es - es_half),
+        es_high=unit * (q.es + es_half),
+        tail_scenarios=_effective(found.mixture, q.var),
+    )
+
+
+def _effective(mixture: Mixture, x: float) -> int:
+    """How many equally likely tail scenarios the weighted points are worth (Kish)."""
+    parts = mixture.points.weight * mixture.local(x).beyond
+    square = float(np.square(parts).sum())
+    return round(float(parts.sum()) ** 2 / square) if square > 0.0 else 0
+
+
+def _error(values: FloatArray) -> float:
+    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def _curve(mixture: Mixture, quantiles: tuple[Quantile, ...]) -> tuple[CurvePoint, ...]:
+    """Exceedance curve with a 95 % band: from below the mean to beyond the strictest value at risk."""
+    from scipy.special import stdtrit
+
+    unit = mixture.book.names.unit
+    mean = float(mixture.moments()[0].mean())
+    highest = max((q.es for q in quantiles), default=mean) * 1.4
+    losses = np.geomspace(max(0.2 * mean, 1e-6 * highest), highest, _CURVE_POINTS)
+    beyond, _, density = mixture.tails(losses)
+    probability, slope = beyond.mean(axis=1), density.mean(axis=1)
+    student = float(stdtrit(mixture.scrambles - 1, 0.975))
+    half = student * beyond.std(axis=1, ddof=1) / math.sqrt(mixture.scrambles)
+    points = []
+    last = 1.0
+    for x, p, s, h in zip(losses, probability, slope, half, strict=True):
+        if not 0.0 < p < last:
+            continue
+        last = float(p)
+        width = h / s if s > 0.0 else 0.0
+        points.append(
+            CurvePoint(exceedance_probability=float(p), loss=unit * x, loss_low=unit * max(0.0, x - width), loss_high=unit * (x + width))
+        )
+    return tuple(points)
+
+
+def _contributions(obligors: Obligors, found: Collapsed, map_tasks: MapTasks) -> tuple[tuple[Contribution, ...], list[float]]:
+    mixture = found.mixture
+    names = mixture.book.names
+    es = np.zeros((len(found.quantiles), len(obligors.names), mixture.scrambles))
+    var = np.zeros_like(es)
+    factors = []
+    for c, q in enumerate(found.quantiles):
+        shares = contributions(mixture, q.var, q.confidence, map_tasks=map_tasks)
+        for target, parts, total in ((es, shares.es, q.es), (var, shares.var, q.var)):
+            whole = parts.sum(axis=0)
+            factors.append(total / float(whole.mean()) if whole.mean() > 0.0 else 1.0)
+            # Each scramble's parts are scaled to the measure: what is left of their spread is that of the shares.
+            target[c, names.obligor] = parts * np.divide(total * names.unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
+    return cut(obligors, es, var), factors

@@ -1,0 +1,234 @@
+"""The fast method: no name's own noise is drawn. Given the factors the loss has tabulated cumulants; the factors are integrated over by
+importance sampling with scrambled Sobol points.
+
+P. Glasserman and J. Li, "Importance sampling for portfolio credit risk", Management Science 51 (2005), for the shift of the factors;
+R. Martin, K. Thompson and C. Browne (2001) and others for expansions given the factors; A. Owen (1997) for the error by scrambles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.aiming import aim_at
+from crfs.risk.conditional import ConditionalBook, condition
+from crfs.risk.mixture import Lumpy, Mixture, make_mixture
+from crfs.risk.names import Names
+from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
+from crfs.risk.tables import MapTasks
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+Report: TypeAlias = Callable[[str], None]
+
+SCRAMBLES = 8
+_PILOT = 1_024
+_FIRST = 256
+_MOST_POINTS = 400_000
+# A name is kept apart where its loss is this part of the standard deviation, given a bad state, of all.
+_LARGE = 0.4
+_MOST_EXPLICIT = 192
+_MOST_STEPS = 60
+_CLOSE = 1e-10
+# The expansion is trusted where what it leaves out moves a measure by less than this part of the wanted error; where large names are
+# in it, less still, for then the next order is a poor judge of all that follow.
+_TRUSTED = 0.5
+_TRUSTED_WITH_LARGE_NAMES = 0.1
+# The bias of a blur is about half its square, in units of the value at risk.
+_SHARP = 0.03
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Quantile:
+    """Value at risk and expected shortfall at one confidence, in the book's units, by scramble and together.
+
+    ``bias_var`` and ``bias_es`` are what the next order of the expansion would move them by.
+    """
+
+    confidence: float
+    var: float
+    es: float
+    var_by_scramble: FloatArray
+    es_by_scramble: FloatArray
+    bias_var: float
+    bias_es: float
+
+    @property
+    def biases(self) -> tuple[float, float]:
+        """What bounds the systematic error of both, positive."""
+        return abs(self.bias_var), abs(self.bias_es)
+
+    @property
+    def judged(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Each bias beside its measure."""
+        return (abs(self.bias_var), self.var), (abs(self.bias_es), self.es)
+
+    def error(self, which: str) -> float:
+        """Standard error over the scrambles of ``var`` or ``es``."""
+        values = self.var_by_scramble if which == "var" else self.es_by_scramble
+        return float(values.std(ddof=1)) / math.sqrt(len(values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Collapsed:
+    """The finished computation: the mixture it rests on, and its quantiles."""
+
+    mixture: Mixture
+    aims: tuple[Aim, ...]
+    quantiles: tuple[Quantile, ...]
+    converged: bool
+    trusted: bool
+
+
+def collapse(
+    names: Names,
+    *,
+    confidences: tuple[float, ...],
+    rel_tol: float,
+    seed: int,
+    map_tasks: MapTasks = map,
+    most_points: int = _MOST_POINTS,
+    book: ConditionalBook | None = None,
+    aims: tuple[Aim, ...] | None = None,
+) -> Collapsed:
+    """Draw until the standard errors are within ``rel_tol`` of the measures at every confidence, or ``most_points`` are reached.
+
+    ``book`` and ``aims`` are those of an earlier run of the same names, where they are at hand.
+    """
+    if book is None:
+        book = condition(names, map_tasks=map_tasks)
+    if aims is None:
+        aims = find_aims(book, confidences, seed=seed)
+    large = _large(book, aims)
+    if not len(book.explicit) and len(large) and float(names.loss[0].max()) > _spread(book, aims):
+        book = book.with_explicit(large, map_tasks)
+    while True:
+        found = _drawn(book, aims, confidences=confidences, rel_tol=rel_tol, seed=seed, most_points=most_points)
+        wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
+        expands = all(bias <= wished * rel_tol * value for q in found.quantiles for bias, value in q.judged)
+        found = replace(found, trusted=expands and _sharp(found))
+        most = min(len(names), _MOST_EXPLICIT)
+        if found.trusted or len(book.explicit) >= most:
+            return found
+        wanted = min(most, max(len(large), 16, 2 * len(book.explicit)))
+        book = book.with_explicit(np.sort(np.argsort(-names.loss[0], kind="stable")[:wanted]), map_tasks)
+
+
+def _sharp(found: Collapsed) -> bool:
+    """Whether the blur that a Fourier series needs is small beside every value at risk: in a book of giants and dwarfs it is not."""
+    mixture = found.mixture
+    return not isinstance(mixture, Lumpy) or all(mixture.blur <= _SHARP * q.var for q in found.quantiles)
+
+
+def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: int) -> tuple[Aim, ...]:
+    """For each confidence the most likely state in which its value at risk is reached, found from a coarse value at risk.
+
+    ``book`` has no explicit names: how lumpy the losses are matters little for where they come from.
+    """
+    factors, nus = book.names.directions.shape[1], book.names.nus
+    aims: tuple[Aim, ...] = ()
+    for confidence in sorted(confidences):
+        # Each coarse answer is drawn with what is known by then, so that a far tail is reached in steps.
+        for _ in range(2):
+            points = draw(aims, factors=factors, nus=nus, seed=seed, scrambles=1, size=_PILOT)
+            loss = quantile(make_mixture(book, points, 0.0), confidence)
+            found = aim_at(book, loss, start=aims[-1].epsilon if aims else None)
+            aims = (*aims[: sorted(confidences).index(confidence)], found)
+    return aims
+
+
+def quantile(mixture: Mixture, confidence: float, *, guess: float | None = None) -> float:
+    """inf{x: F(x) >= confidence} over all points together; zero where that much of the distribution is no loss.
+
+    ``guess`` is where to look first. Newton's steps in the logarithm of P(L > x), which is nearly straight in a tail, kept in a bracket.
+    """
+    level = 1.0 - confidence
+    if guess is None or not guess > 0.0:
+        mean, square = (float(values.mean()) for values in mixture.moments())
+        guess = mean + 3.0 * math.sqrt(max(square - mean * mean, 0.0))
+    low, high, x = 0.0, math.inf, guess
+    for _ in range(_MOST_STEPS):
+        beyond, _, density = (float(values.mean()) for values in mixture.tails(np.array([x])))
+        if beyond > level:
+            low = x
+        else:
+            high = x
+        following = x + math.log(max(beyond, 1e-300) / level) * beyond / density if density > 0.0 and beyond > 0.0 else math.inf
+        if not low < following < high:
+            following = 0.5 * (low + high) if high < math.inf else 2.0 * x
+        if abs(following - x) <= _CLOSE * guess or high - low <= _CLOSE * guess:
+            return following
+        if high <= 1e-9 * guess:
+            return 0.0
+        x = following
+    return x
+
+
+def measure(mixture: Mixture, confidence: float, *, guess: float | None = None) -> Quantile:
+    """Value at risk and expected shortfall with their spread over the scrambles (their influence functions at the joint quantile)."""
+    x = quantile(mixture, confidence, guess=guess)
+    level = 1.0 - confidence
+    beyond, excess, slope = (values[0] for values in mixture.tails(np.array([x])))
+    density = max(float(slope.mean()), 1e-300)
+    es = x + float(excess.mean()) / level
+    bias_p, bias_e = mixture.left_out(x)
+    exact_zero = x == 0.0
+    return Quantile(
+        confidence=confidence,
+        var=x,
+        es=es,
+        var_by_scramble=np.zeros(mixture.scrambles) if exact_zero else x + (beyond - level) / density,
+        es_by_scramble=x + excess / level,
+        bias_var=0.0 if exact_zero else bias_p / density,
+        bias_es=bias_e / level,
+    )
+
+
+def _drawn(
+    book: ConditionalBook, aims: tuple[Aim, ...], *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int
+) -> Collapsed:
+    spread = _spread(book, aims)
+    factors, nus = book.names.directions.shape[1], book.names.nus
+
+    def drawn(size: int, skip: int) -> Points:
+        return draw(aims, factors=factors, nus=nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip)
+
+    size = _FIRST
+    points = drawn(size, 0)
+    guesses: dict[float, float] = {}
+    while True:
+        mixture = make_mixture(book, points, spread)
+        quantiles = tuple(measure(mixture, confidence, guess=guesses.get(confidence)) for confidence in confidences)
+        guesses = {q.confidence: q.var for q in quantiles}
+        converged = all(
+            q.error(which) <= rel_tol * value for q in quantiles for which, value in (("var", q.var), ("es", q.es)) if value > 0.0
+        )
+        if converged or 2 * len(points) > most_points:
+            break
+        points = merged(points, drawn(size, size))
+        size *= 2
+    trusted = all(abs(bias) <= _TRUSTED * rel_tol * value for q in quantiles for bias, value in ((q.bias_var, q.var), (q.bias_es, q.es)))
+    return Collapsed(mixture=mixture, aims=aims, quantiles=quantiles, converged=converged, trusted=trusted)
+
+
+def _spread(book: ConditionalBook, aims: tuple[Aim, ...]) -> float:
+    """Standard deviation of the loss of all but the explicit names in the mildest of the aimed-at states, book units."""
+    reference = min(book.names.nus, default=0.0)
+    spreads = []
+    for aim in aims:
+        chi_squared = np.array([aim.scale * reference]) if book.names.nus else None
+        sums = book.cumulants(aim.epsilon[None], mixing_variables(chi_squared, book.names.nus, 1))
+        spreads.append(math.sqrt(float(sums[1, 0])))
+    return min(spreads, default=0.0)
+
+
+def _large(book: ConditionalBook, aims: tuple[Aim, ...]) -> IntArray:
+    """Names that no expansion smooths away in the bad states: their loss is a large part of the spread that is left there."""
+    losses = book.names.loss[0]
+    order = np.argsort(-losses, kind="stable")[:_MOST_EXPLICIT]
+    return np.asarray(np.sort(order[losses[order] > _LARGE * _spread(book, aims)]), dtype=np.int64)

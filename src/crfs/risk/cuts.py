@@ -1,0 +1,85 @@
+"""The tail shared out: by name, and by every column that the book can be cut by."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.obligors import Obligors
+from crfs.risk.result import Contribution
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+TOP_OBLIGORS = 20
+MOST_VALUES = 500
+"""A column with more values than this is no cut, but a name of its own."""
+
+
+def cut(obligors: Obligors, es: FloatArray, var: FloatArray) -> tuple[Contribution, ...]:
+    """The greatest obligors, then every tag's values, from contributions confidences x obligors x independent answers.
+
+    One answer alone is exact; the spread of several is the error. An obligor's part is split among its facilities as their mean losses are.
+    """
+    top = np.argsort(-es[-1].mean(axis=1), kind="stable")[:TOP_OBLIGORS]
+    ead, el = obligors.ead, obligors.expected_loss
+    parts = [_part(("obligor", obligors.names[i]), float(ead[i]), float(el[i]), es[:, i], var[:, i]) for i in top]
+    share = facility_shares(obligors)
+    for tag in obligors.facility_tags:
+        values, code = coded(obligors, tag)
+        if len(values) > MOST_VALUES:
+            continue
+        by_value = [_summed(obligors, share, code, len(values), amounts) for amounts in (es, var)]
+        for k, value in enumerate(values):
+            mine = code == k
+            owed = float(obligors.facility_ead[mine].sum())
+            expected = float((obligors.pd[obligors.facility_obligor] * obligors.facility_ead * obligors.facility_lgd)[mine].sum())
+            parts.append(_part((tag, value), owed, expected, by_value[0][:, k], by_value[1][:, k]))
+    return tuple(parts)
+
+
+def facility_shares(obligors: Obligors) -> FloatArray:
+    """Each facility's part of its obligor's mean loss."""
+    mean = obligors.facility_ead * obligors.facility_lgd
+    whole = obligors.loss[obligors.facility_obligor]
+    return np.divide(mean, whole, out=np.zeros_like(whole), where=whole > 0.0)
+
+
+def coded(obligors: Obligors, tag: str) -> tuple[list[str | None], IntArray]:
+    """The values of a tag in order (None, where facilities have none, comes last) and each facility's place among them."""
+    column = obligors.facility_tags[tag]
+    known: list[str | None] = [*sorted({value for value in column if value is not None})]
+    place: dict[str | None, int] = {value: k for k, value in enumerate(known)}
+    if None in column:
+        place[None] = len(known)
+        known = [*known, None]
+    return known, np.array([place[value] for value in column], dtype=np.int64)
+
+
+def _summed(obligors: Obligors, share: FloatArray, code: IntArray, width: int, amounts: FloatArray) -> FloatArray:
+    """Amounts (confidences x obligors x answers) summed by value: confidences x values x answers."""
+    result = np.zeros((amounts.shape[0], width, amounts.shape[2]))
+    for c in range(amounts.shape[0]):
+        for r in range(amounts.shape[2]):
+            weights = amounts[c, obligors.facility_obligor, r] * share
+            result[c, :, r] = np.bincount(code, weights=weights, minlength=width)
+    return result
+
+
+def _part(what: tuple[str, str | None], ead: float, el: float, es: FloatArray, var: FloatArray) -> Contribution:
+    def error(values: FloatArray) -> float:
+        return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+    return Contribution(
+        by=what[0],
+        name=what[1],
+        ead=ead,
+        el=el,
+        es=tuple(float(values.mean()) for values in es),
+        es_se=tuple(error(values) for values in es),
+        var=tuple(float(values.mean()) for values in var),
+        var_se=tuple(error(values) for values in var),
+    )

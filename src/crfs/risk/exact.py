@@ -1,0 +1,171 @@
+"""Small books and homogeneous ones without any sampling: the conditional distribution exactly, the factor by quadrature.
+
+Applies where all names move along one line of the factor model (and one mixing variable), and either are all alike or lose multiples
+of one amount.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.lattice import Lattice, common_step, make_lattice
+from crfs.risk.names import Names
+from crfs.risk.points import mixing_variables
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_REACH = 10.0
+_PANELS = 50
+_NODES_PER_PANEL = 16
+_MIXING_PANELS = 8
+_MIXING_NODES_PER_PANEL = 12
+_LEAST_PROBABILITY = 1e-14
+_MOST_CELLS = 4_000
+_MOST_WORK = 6e8
+_CELLS_AT_ONCE = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExactTail:
+    """The loss distribution on a lattice: ``probability[k]`` is P(loss = k ``step``), book units."""
+
+    step: float
+    probability: FloatArray
+    names: Names
+    lattice: Lattice | None
+    y: FloatArray
+    mixing: FloatArray
+    weight: FloatArray
+
+    def measures(self, confidence: float) -> tuple[float, float]:
+        """Lower quantile and atom-corrected expected shortfall."""
+        k = self._quantile(confidence)
+        cells = np.arange(k + 1, len(self.probability))
+        return k * self.step, self.step * (k + float((self.probability[k + 1 :] * (cells - k)).sum()) / (1.0 - confidence))
+
+    def contributions(self, confidence: float) -> tuple[FloatArray, FloatArray]:
+        """Contributions of the names to expected shortfall (the atom's part included) and to value at risk."""
+        k = self._quantile(confidence)
+        level = 1.0 - confidence
+        at = float(self.probability[k])
+        above = float(self.probability[k + 1 :].sum())
+        atom = (level - above) / at / level if at > 0.0 else 0.0
+        if self.lattice is None:
+            whole, beyond = self.measures(confidence)
+            count = len(self.names)
+            return np.full(count, beyond / count), np.full(count, whole / count)
+        cells = np.arange(self.lattice.size)
+        payoffs = np.stack([np.where(cells > k, 1.0 / level, np.where(cells == k, atom, 0.0)), np.where(cells == k, 1.0 / at, 0.0)])
+        total = np.zeros((2, len(self.names)))
+        step = max(1, _CELLS_AT_ONCE // self.lattice.size)
+        for start in range(0, len(self.y), step):
+            some = slice(start, start + step)
+            weight = self.weight[some]
+            here = np.broadcast_to(payoffs[:, None, :], (2, len(weight), len(cells)))
+            parts = self.lattice.parts(_conditional_pd(self.names, self.y[some], self.mixing[:, some]), here)
+            total += np.einsum("kip,p->ki", parts, weight)
+        return total[0], total[1]
+
+    def _quantile(self, confidence: float) -> int:
+        # From above, so that a far tail is not lost in the rounding of a sum close to one.
+        beyond = np.append(np.cumsum(self.probability[::-1])[::-1][1:], 0.0)
+        return int(np.argmax(beyond <= (1.0 - confidence) * (1.0 + 1e-12)))
+
+
+def exact_tail(names: Names) -> ExactTail | None:
+    """The exact distribution, where the book allows it and it is payable; else None."""
+    if not _one_line(names) or names.loss[1:].any():
+        return None
+    alike = all(len(np.unique(values)) == 1 for values in (names.loss[0], names.a, names.b, names.kind)) and len(names) > 1
+    y, mixing, weight = _quadrature(names)
+    if alike and len(names) > 64:
+        return _homogeneous(names, y, mixing, weight)
+    step = common_step(names.loss[0], _MOST_CELLS)
+    if step is None:
+        return None
+    lattice = make_lattice(names.loss[0], step)
+    if float(len(weight)) * len(names) * lattice.size > _MOST_WORK:
+        return None
+    probability = np.zeros(lattice.size)
+    some_points = max(1, _CELLS_AT_ONCE // lattice.size)
+    for start in range(0, len(y), some_points):
+        some = slice(start, start + some_points)
+        held = lattice.distribution(_conditional_pd(names, y[some], mixing[:, some]))
+        probability += np.einsum("pg,p->g", held, weight[some])
+    return ExactTail(step=step, probability=probability, names=names, lattice=lattice, y=y, mixing=mixing, weight=weight)
+
+
+def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatArray) -> ExactTail:
+    """Names that are all alike: a binomial number of defaults given the state."""
+    from scipy.special import gammaln, log_ndtr
+
+    count = len(names)
+    s = mixing[names.nu_index[names.kind[0]]]
+    x = names.a[0] * s - names.b[0] * y
+    log_p, log_q = log_ndtr(x), log_ndtr(-x)
+    counts = np.arange(count + 1, dtype=np.float64)
+    choose = gammaln(count + 1.0) - gammaln(counts + 1.0) - gammaln(count - counts + 1.0)
+    probability = np.zeros(count + 1)
+    p, q = np.exp(log_p), np.exp(log_q)
+    spread = np.sqrt(count * p * q)
+    # Beyond 12 standard deviations and 60 defaults there is nothing left of a binomial.
+    low = np.maximum(np.floor(count * p - 12.0 * spread - 60.0), 0.0).astype(np.intp)
+    high = np.minimum(np.ceil(count * p + 12.0 * spread + 60.0), count).astype(np.intp)
+    # Points of like width together, so that little is computed in vain.
+    order = np.argsort(high - low, kind="stable")
+    for part in np.array_split(order, max(1, int((high - low).sum()) // _CELLS_AT_ONCE)):
+        if not len(part):
+            continue
+        k = low[part, None] + np.arange(int((high - low)[part].max()) + 1)
+        inside = k <= high[part, None]
+        k = np.minimum(k, count)
+        log_mass = choose[k] + k * log_p[part, None] + (count - k) * log_q[part, None]
+        mass = np.where(inside, np.exp(log_mass), 0.0) * weight[part, None]
+        probability += np.bincount(k.ravel(), weights=mass.ravel(), minlength=count + 1)
+    return ExactTail(step=float(names.loss[0, 0]), probability=probability, names=names, lattice=None, y=y, mixing=mixing, weight=weight)
+
+
+def _one_line(names: Names) -> bool:
+    """Whether all names that follow a factor follow the same line, in the same sense."""
+    used = np.unique(names.kind[names.b > 0.0])
+    directions = names.directions[used]
+    return not len(directions) or float(np.abs(directions - directions[0]).max()) <= 1e-9
+
+
+def _conditional_pd(names: Names, y: FloatArray, mixing: FloatArray) -> FloatArray:
+    from scipy.special import ndtr
+
+    s = mixing[names.nu_index[names.kind]]
+    return np.asarray(ndtr(names.a[:, None] * s - names.b[:, None] * y))
+
+
+def _quadrature(names: Names) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Points in the factor (and the mixing variable) and their probabilities."""
+    from scipy.special import chdtri, gammaln
+
+    panels = 2 * _PANELS if names.nus else 4 * _PANELS
+    y, log_density = _legendre(-_REACH, _REACH, panels, _NODES_PER_PANEL)
+    weight_y = np.exp(log_density - 0.5 * y * y - 0.5 * np.log(2.0 * np.pi))
+    weight_y /= weight_y.sum()
+    if not names.nus:
+        return y, np.ones((1, len(y))), weight_y
+    nu = min(names.nus)
+    low, high = np.log(chdtri(nu, 1.0 - _LEAST_PROBABILITY)), np.log(chdtri(nu, _LEAST_PROBABILITY))
+    log_chi, log_step = _legendre(float(low), float(high), _MIXING_PANELS, _MIXING_NODES_PER_PANEL)
+    half = 0.5 * nu
+    weight_s = np.exp(log_step + half * log_chi - 0.5 * np.exp(log_chi) - half * np.log(2.0) - gammaln(half))
+    weight_s /= weight_s.sum()
+    mixing = mixing_variables(np.exp(log_chi), names.nus, len(log_chi))
+    return np.tile(y, len(log_chi)), np.repeat(mixing, len(y), axis=1), np.outer(weight_s, weight_y).ravel()
+
+
+def _legendre(low: float, high: float, panels: int, nodes: int) -> tuple[FloatArray, FloatArray]:
+    """Composite Gauss-Legendre nodes and the logarithms of their weights."""
+    points, weights = np.polynomial.legendre.leggauss(nodes)
+    half = 0.5 * (high - low) / panels
+    centres = low + half * (2 * np.arange(panels) + 1)
+    return (centres[:, None] + half * points).ravel(), np.log(np.tile(half * weights, panels))

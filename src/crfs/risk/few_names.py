@@ -1,0 +1,117 @@
+"""Books of few names over several factors: every name's default is taken exactly, on a lattice, and only the factors are sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.collapsed import SCRAMBLES, find_aims
+from crfs.risk.conditional import ConditionalBook, condition
+from crfs.risk.lattice import Lattice, common_step, make_lattice
+from crfs.risk.names import Names
+from crfs.risk.points import Points, draw, merged
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+MOST_NAMES = 48
+_MOST_CELLS = 4_000
+_FIRST = 64
+_MOST_WORK = 4e8
+_CELLS_AT_ONCE = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FewNames:
+    """The loss distribution on a lattice, ``probability[r, k]`` = P(loss = k steps) by scramble, in the book's units."""
+
+    names: Names
+    lattice: Lattice
+    book: ConditionalBook
+    points: Points
+    probability: FloatArray
+    converged: bool
+
+    def measure(self, confidence: float) -> tuple[float, float, FloatArray, FloatArray]:
+        """Value at risk and expected shortfall of all points together, and by scramble."""
+        k = _quantile(self.probability.mean(axis=0), confidence)
+        step = self.lattice.step
+        above = np.arange(self.lattice.size) - k
+        excess = np.where(above > 0, self.probability * above, 0.0).sum(axis=1) * step / (1.0 - confidence)
+        each = np.array([_quantile(row, confidence) for row in self.probability], dtype=np.float64) * step
+        return k * step, k * step + float(excess.mean()), each, k * step + excess
+
+    def contributions(self, confidence: float) -> tuple[FloatArray, FloatArray]:
+        """Contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
+        together = self.probability.mean(axis=0)
+        k, level = _quantile(together, confidence), 1.0 - confidence
+        at, above = float(together[k]), float(together[k + 1 :].sum())
+        atom = (level - above) / at / level if at > 0.0 else 0.0
+        cells = np.arange(self.lattice.size)
+        payoffs = np.stack([np.where(cells > k, 1.0 / level, np.where(cells == k, atom, 0.0)), np.where(cells == k, 1.0 / at, 0.0)])
+        result = np.zeros((2, len(self.names), self.points.scrambles))
+        each = len(self.points) // self.points.scrambles
+        step = max(1, _CELLS_AT_ONCE // (self.lattice.size * len(self.names)))
+        for start in range(0, len(self.points), step):
+            some = slice(start, min(len(self.points), start + step))
+            p = _pd(self.book, self.points, some)
+            parts = self.lattice.parts(p, np.broadcast_to(payoffs[:, None, :], (2, p.shape[1], len(cells))))
+            parts = parts * self.points.weight[some]
+            owner = np.arange(some.start, some.stop) // each
+            for scramble in np.unique(owner):
+                result[:, :, scramble] += parts[:, :, owner == scramble].sum(axis=2)
+        return result[0], result[1]
+
+
+def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int) -> FewNames | None:
+    """The distribution, drawn until the errors are small enough; None where the book has too many names or losses of no common amount."""
+    if len(names) > MOST_NAMES or names.loss[1:].any():
+        return None
+    step = common_step(names.loss[0], _MOST_CELLS)
+    if step is None:
+        return None
+    lattice = make_lattice(names.loss[0], step)
+    book = condition(names)
+    aims = find_aims(book, confidences, seed=seed)
+    factors = names.directions.shape[1]
+    size = _FIRST
+    points = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size)
+    while True:
+        found = FewNames(
+            names=names, lattice=lattice, book=book, points=points, probability=_distribution(book, lattice, points), converged=False
+        )
+        converged = all(_settled(*found.measure(confidence), rel_tol) for confidence in confidences)
+        work = 2.0 * len(points) * lattice.size * len(names)
+        if converged or 2 * len(points) > most_points or work > _MOST_WORK:
+            return FewNames(names=names, lattice=lattice, book=book, points=points, probability=found.probability, converged=converged)
+        points = merged(points, draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=size))
+        size *= 2
+
+
+def _settled(var: float, es: float, var_each: FloatArray, es_each: FloatArray, rel_tol: float) -> bool:
+    root = float(np.sqrt(len(var_each)))
+    return bool(var_each.std(ddof=1) / root <= rel_tol * var and es_each.std(ddof=1) / root <= rel_tol * es)
+
+
+def _distribution(book: ConditionalBook, lattice: Lattice, points: Points) -> FloatArray:
+    each = len(points) // points.scrambles
+    result = np.zeros((points.scrambles, lattice.size))
+    step = max(1, _CELLS_AT_ONCE // lattice.size)
+    for scramble in range(points.scrambles):
+        for start in range(scramble * each, (scramble + 1) * each, step):
+            some = slice(start, min(start + step, (scramble + 1) * each))
+            result[scramble] += np.einsum("pg,p->g", lattice.distribution(_pd(book, points, some)), points.weight[some])
+        # The weights sum to one but for the sampling of the strata.
+        result[scramble] /= result[scramble].sum()
+    return result
+
+
+def _pd(book: ConditionalBook, points: Points, some: slice) -> FloatArray:
+    return book.conditional_pd(np.arange(len(book.names)), points.epsilon[some], points.mixing[:, some])
+
+
+def _quantile(probability: FloatArray, confidence: float) -> int:
+    beyond = np.append(np.cumsum(probability[::-1])[::-1][1:], 0.0)
+    return int(np.argmax(beyond <= (1.0 - confidence) * (1.0 + 1e-12)))

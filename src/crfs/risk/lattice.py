@@ -1,0 +1,88 @@
+"""The exact loss of a few names given the factors: a convolution on a lattice, and what each of them has to do with the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lattice:
+    """Losses as multiples of ``step``: name ``i`` loses ``cells[i]`` steps if it defaults. ``size`` points, from no loss to all of them."""
+
+    step: float
+    cells: IntArray
+
+    @property
+    def size(self) -> int:
+        """How many sums there can be."""
+        return 1 + int(self.cells.sum())
+
+    def distribution(self, p: FloatArray) -> FloatArray:
+        """Probabilities (points x lattice) of the summed loss, for default probabilities ``p`` (names x points)."""
+        return self._stages(p, keep=False)[-1]
+
+    def parts(self, p: FloatArray, payoffs: FloatArray) -> FloatArray:
+        """For each name E[its loss x payoff(summed loss)] at each point: payoffs x names x points; ``payoffs`` is kinds x points x lattice.
+
+        Backwards through the convolution, so the cost is that of making it, and nothing is divided by what may be small.
+        """
+        stages = self._stages(p, keep=True)
+        result = np.zeros((len(payoffs), *p.shape))
+        for kind, payoff in enumerate(payoffs):
+            after = payoff
+            for i in range(len(self.cells) - 1, -1, -1):
+                cell = int(self.cells[i])
+                shifted = np.zeros_like(after)
+                shifted[:, : self.size - cell] = after[:, cell:]
+                result[kind, i] = cell * self.step * p[i] * np.einsum("pg,pg->p", stages[i], shifted)
+                after = after * (1.0 - p[i])[:, None] + shifted * p[i][:, None]
+        return result
+
+    def _stages(self, p: FloatArray, *, keep: bool) -> list[FloatArray]:
+        """The distribution of the first 0, 1, 2, ... names; the last alone where they are not to be kept."""
+        now = np.zeros((p.shape[1], self.size))
+        now[:, 0] = 1.0
+        stages = [now]
+        reach = 1
+        for i, cell in enumerate(self.cells):
+            following = np.zeros_like(now)
+            following[:, :reach] = now[:, :reach] * (1.0 - p[i])[:, None]
+            following[:, cell : cell + reach] += now[:, :reach] * p[i][:, None]
+            reach += int(cell)
+            stages = [*stages, following] if keep else [following]
+            now = following
+        return stages
+
+
+def make_lattice(losses: FloatArray, step: float) -> Lattice:
+    """The lattice of losses that are multiples of ``step`` (:func:`common_step`)."""
+    return Lattice(step=step, cells=np.asarray(np.round(losses / step), dtype=np.int64))
+
+
+def common_step(losses: FloatArray, most_cells: int) -> float | None:
+    """The largest amount that every loss is a multiple of, where that takes at most ``most_cells`` lattice points; else None.
+
+    >>> common_step(np.array([300.0, 500.0, 1100.0]), 1000)
+    100.0
+    """
+    step = float(losses[0])
+    for loss in losses[1:]:
+        a, b = float(loss), step
+        while b > 1e-7 * step:
+            a, b = b, a % b
+            if a - b < 1e-7 * step:  # the remainder of numbers that are not quite multiples
+                b = 0.0
+        step = a
+        if losses.sum() / step > most_cells:
+            return None
+    steps = losses / step
+    # Steps that differ in rounding alone are one: take the one that fits the largest loss.
+    step = float(losses.max() / round(float(steps.max())))
+    return step if bool((np.abs(losses / step - np.round(losses / step)) < 1e-6).all()) and losses.sum() / step <= most_cells else None

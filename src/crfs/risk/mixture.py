@@ -1,0 +1,224 @@
+"""The loss distribution as a weighted mixture over points: given the factors, an expansion for the names that are many and small, and the
+exact characteristic function of the large ones.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.conditional import ConditionalBook
+from crfs.risk.edgeworth import Tail, fourth_order, local, tail
+from crfs.risk.points import Points
+from crfs.risk.spectrum import ComplexArray, Spectrum, make_spectrum
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_CELLS_AT_ONCE = 60_000
+# The rest is blurred to at least this part of its standard deviation in a bad state: good states, where little is left to
+# blur, need no more, and frequencies beyond what that leaves are not asked for.
+_LEAST_BLUR = 0.4
+_MARGIN = 9.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mixture(ABC):
+    """Points, and the cumulants there (4 x points) of the loss of all names that are not explicit."""
+
+    book: ConditionalBook
+    points: Points
+    sums: FloatArray
+
+    @property
+    def scrambles(self) -> int:
+        """How many independent answers the points hold."""
+        return self.points.scrambles
+
+    @abstractmethod
+    def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """P(L > x), E(L - x)+ and the density for each of ``losses`` and each scramble: three arrays losses x scrambles."""
+
+    @abstractmethod
+    def local(self, x: float) -> Tail:
+        """The tail at one loss, point by point and not weighted."""
+
+    @abstractmethod
+    def left_out(self, x: float) -> tuple[float, float]:
+        """What the next order of the expansion would add to P(L > x) and to E(L - x)+."""
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and mean square of the loss, a number a scramble each."""
+        mean, variance = self.sums[0], self.sums[1]
+        return self.by_scramble(mean), self.by_scramble(variance + mean * mean)
+
+    def by_scramble(self, values: FloatArray) -> FloatArray:
+        """Weighted sums of values at the points, a number a scramble."""
+        return np.asarray((self.points.weight * values).reshape(self.scrambles, -1).sum(axis=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Smooth(Mixture):
+    """No name is explicit: the expansion alone."""
+
+    def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        answer = np.zeros((3, len(losses), self.scrambles))
+        for j, x in enumerate(losses):
+            for row, values in zip(answer[:, j], tail(float(x), *self.sums[:3]), strict=True):
+                row[:] = self.by_scramble(values)
+        return answer[0], answer[1], answer[2]
+
+    def local(self, x: float) -> Tail:
+        return local(x, *self.sums[:3])
+
+    def left_out(self, x: float) -> tuple[float, float]:
+        beyond, excess = fourth_order(x, *self.sums)
+        return float(self.by_scramble(beyond).mean()), float(self.by_scramble(excess).mean())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lumpy(Mixture):
+    """Explicit names beside the others: characteristic functions are multiplied, and summed over the points of each scramble."""
+
+    spectrum: Spectrum
+    blur: float
+    """Standard deviation by which the loss of the other names is blurred at least, book units."""
+    explicit_pd: FloatArray
+    """Default probabilities of the explicit names, names x points."""
+    phases: ComplexArray
+    """Characteristic function of each explicit name's loss given default, names x frequencies."""
+    summed: ComplexArray
+    """Of the whole loss, scrambles x frequencies."""
+    next_order: ComplexArray
+    """What the next order of the expansion adds to it, all scrambles together."""
+
+    def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        answer = np.stack([np.real(self.summed @ self.spectrum.functionals(float(x))[:, :3]).T for x in losses], axis=1)
+        return answer[0], np.maximum(answer[1], 0.0), answer[2]
+
+    def local(self, x: float) -> Tail:
+        functionals = self.spectrum.functionals(x)
+        values = np.concatenate([np.real(spectra @ functionals) for _, spectra in self.spectra()])
+        return Tail(*np.ascontiguousarray(values.T))
+
+    def left_out(self, x: float) -> tuple[float, float]:
+        beyond, excess = np.real(self.next_order @ self.spectrum.functionals(x)[:, :2])
+        return float(beyond), float(excess)
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        loss, p = self.book.names.loss[:, self.book.explicit], self.explicit_pd
+        mean = self.sums[0] + np.einsum("i,ip->p", loss[0], p)
+        variance = self.sums[1] + np.einsum("i,ip->p", loss[0] ** 2, p * (1.0 - p)) + np.einsum("i,ip->p", loss[1], p)
+        return self.by_scramble(mean), self.by_scramble(variance + mean * mean)
+
+    def spectra(self) -> Iterator[tuple[slice, ComplexArray]]:
+        """Points in pieces, and the characteristic function of the loss at each (points x frequencies)."""
+        for some, rest, _ in _rest_spectra(self.sums, self.spectrum):
+            yield some, rest * _product(self.explicit_pd[:, some], self.phases)
+
+    def explicit_parts(self, x: float) -> tuple[FloatArray, FloatArray]:
+        """E[L_i; L > x] and E[L_i; L in dx] of the explicit names, names x scrambles each, weighted."""
+        functionals = self.spectrum.functionals(x)[:, [0, 2]]
+        paid = _phases(self.book, self.spectrum, self.blur)[1]
+        count, each = len(paid), len(self.points) // self.scrambles
+        result = np.zeros((2, count, self.scrambles))
+        for some, rest, weight in _rest_spectra(
+            self.sums, self.spectrum, weight=self.points.weight, at_once=_CELLS_AT_ONCE // (1 + count // 8)
+        ):
+            p = self.explicit_pd[:, some]
+            factors = [1.0 + p[i][:, None] * (self.phases[i] - 1.0) for i in range(count)]
+            after = [np.ones_like(rest)]
+            for factor in reversed(factors[1:]):
+                after.append(after[-1] * factor)
+            before = rest * weight[:, None]
+            owner = np.arange(some.start, some.stop) // each
+            for i in range(count):
+                part = np.real((before * after[count - 1 - i] * paid[i]) @ functionals) * p[i][:, None]
+                for k in range(2):
+                    result[k, i] += np.bincount(owner, weights=part[:, k], minlength=self.scrambles)
+                before = before * factors[i]
+        return result[0], result[1]
+
+
+def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixture:
+    """Look the book up at the points; ``spread`` is the standard deviation, in a bad state, of the loss of the names that are not explicit."""
+    sums = book.cumulants(points.epsilon, points.mixing)
+    floor = (1e-6 * float(book.names.loss[0].max())) ** 2
+    if not len(book.explicit):
+        sums[1] = np.maximum(sums[1], floor)
+        return Smooth(book=book, points=points, sums=sums)
+    loss = book.names.loss
+    whole = float(loss[0].sum())
+    # A random LGD is a sum over at most so many values: the blur bridges them.
+    widest = float(book.names.random[book.explicit].max()) / 200.0
+    blur = max(_LEAST_BLUR * spread, 3e-4 * whole, widest, math.sqrt(floor))
+    sums[1] = np.maximum(sums[1], blur * blur)
+    margin = _MARGIN * math.sqrt(float(sums[1].max()))
+    spectrum = make_spectrum(-margin, whole + 3.0 * math.sqrt(float(loss[1].sum())) + margin, blur)
+    explicit_pd = book.conditional_pd(book.explicit, points.epsilon, points.mixing)
+    phases = _phases(book, spectrum, blur)[0]
+    summed = np.zeros((points.scrambles, len(spectrum.frequencies)), dtype=np.complex128)
+    next_order = np.zeros(len(spectrum.frequencies), dtype=np.complex128)
+    each, cube = len(points) // points.scrambles, spectrum.frequencies**3
+    for some, rest, weight in _rest_spectra(sums, spectrum, weight=points.weight):
+        product = _product(explicit_pd[:, some], phases) * weight[:, None]
+        added = rest * product
+        third, fourth = sums[2, some, None] / 6.0 * cube, sums[3, some, None] / 24.0 * (cube * spectrum.frequencies)
+        next_order += (added / (1.0 - 1j * third) * (fourth - 0.5 * third * third)).sum(axis=0) / points.scrambles
+        for scramble in range(some.start // each, (some.stop - 1) // each + 1):
+            first = max(some.start, scramble * each) - some.start
+            summed[scramble] += added[first : min(some.stop, (scramble + 1) * each) - some.start].sum(axis=0)
+    return Lumpy(
+        book=book,
+        points=points,
+        sums=sums,
+        spectrum=spectrum,
+        blur=blur,
+        explicit_pd=explicit_pd,
+        phases=phases,
+        summed=summed,
+        next_order=next_order,
+    )
+
+
+def _phases(book: ConditionalBook, spectrum: Spectrum, blur: float) -> tuple[ComplexArray, ComplexArray]:
+    """E[exp(i t X)] and E[X exp(i t X)] of each explicit name's loss ``X`` given default, names x frequencies each."""
+    phases = np.zeros((len(book.explicit), len(spectrum.frequencies)), dtype=np.complex128)
+    paid = np.zeros_like(phases)
+    for row, i in enumerate(book.explicit):
+        values, shares = book.names.loss_given_default(int(i), blur)
+        turns = np.exp(1j * values[:, None] * spectrum.frequencies) * shares[:, None]
+        phases[row], paid[row] = turns.sum(axis=0), (values[:, None] * turns).sum(axis=0)
+    return phases, paid
+
+
+def _rest_spectra(
+    sums: FloatArray, spectrum: Spectrum, *, weight: FloatArray | None = None, at_once: int = _CELLS_AT_ONCE
+) -> Iterator[tuple[slice, ComplexArray, FloatArray]]:
+    """Characteristic functions of the names that are not explicit, a few points at a time: Gaussian, and the third cumulant's first order."""
+    t = spectrum.frequencies
+    square, cube = t * t, t * t * t
+    step = max(1, at_once // len(t))
+    for start in range(0, sums.shape[1], step):
+        some = slice(start, min(start + step, sums.shape[1]))
+        m1, m2, m3 = sums[:3, some, None]
+        # Even frequencies: each turn is the one before times the first, twenty times cheaper than a sine and a cosine.
+        turns = np.empty((len(m1), len(t)), dtype=np.complex128)
+        turns[:, 0] = 1.0
+        turns[:, 1:] = np.exp(1j * m1 * t[1])
+        np.multiply.accumulate(turns, axis=1, out=turns)
+        spectra = turns * (np.exp(-0.5 * m2 * square) * (1.0 - 1j * m3 / 6.0 * cube))
+        yield some, spectra, weight[some] if weight is not None else np.zeros(0)
+
+
+def _product(p: FloatArray, phases: ComplexArray) -> ComplexArray:
+    """Characteristic function of independent names' summed loss, points x frequencies."""
+    result = np.ones((p.shape[1], phases.shape[1]), dtype=np.complex128)
+    for i in range(len(p)):
+        result *= 1.0 + p[i][:, None] * (phases[i] - 1.0)
+    return result

@@ -1,0 +1,111 @@
+"""The names of a book that may lose something, as the conditional methods need them: thresholds, slopes, cumulants, classes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.credit.factor_model import FactorModel
+from crfs.risk.normal_cdf import normal_cdf
+from crfs.risk.obligors import Obligors
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+_MOST_VALUES = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Names:
+    """Names with a positive PD and loss, sorted by class: a class is a direction of the factor model and a number of degrees of freedom.
+
+    Given its composite factor ``y`` and the mixing variable ``s = sqrt(W / nu)`` (1 where the copula is Gaussian) a name defaults with
+    probability ``Phi(s a - b y)``, where ``a = c / sqrt(1 - r2)``, ``b = sqrt(r2 / (1 - r2))`` and ``c`` is the quantile of its PD.
+
+    ``certain`` and ``random`` are the parts of its exposure at default, in the same units, that are lost for certain and that are lost as a
+    Beta variable's share; ``loss`` has the first four cumulants of its loss if it defaults (4 x names) in units of ``unit``, a power of two in currency, so
+    that fourth powers stay harmless. ``kind`` is its class; ``directions`` (classes x factors) are unit vectors in independent
+    standard normals, the largest principal component first; ``nu_index`` points a class into ``nus``, -1 for a Gaussian one.
+    """
+
+    obligor: IntArray
+    a: FloatArray
+    b: FloatArray
+    loss: FloatArray
+    certain: FloatArray
+    random: FloatArray
+    kind: IntArray
+    directions: FloatArray
+    nu_index: IntArray
+    nus: tuple[float, ...]
+    unit: float
+
+    def __len__(self) -> int:
+        return len(self.obligor)
+
+    def loss_given_default(self, i: int, fineness: float) -> tuple[FloatArray, FloatArray]:
+        """Values and probabilities that stand for name ``i``'s loss if it defaults: Gauss's points of its Beta density, ``fineness`` apart or nearer.
+
+        Of several facilities with a random LGD the sum is taken as one Beta variable of the same mean and variance.
+        """
+        from scipy.special import roots_jacobi
+
+        mean, variance = float(self.loss[0, i] - self.certain[i]), float(self.loss[1, i])
+        if variance <= 0.0:
+            return self.loss[0, i : i + 1], np.ones(1)
+        exposure = float(self.random[i])
+        share = mean / exposure
+        total = share * (1.0 - share) / (variance / exposure**2) - 1.0
+        count = int(min(_MOST_VALUES, max(4, np.ceil(0.5 * np.pi * exposure / fineness))))
+        place, weight = roots_jacobi(count, (1.0 - share) * total - 1.0, share * total - 1.0)
+        return self.certain[i] + 0.5 * exposure * (1.0 + place), weight / weight.sum()
+
+    def conditional_pd(self, which: npt.NDArray[np.intp] | slice, y: FloatArray, s: FloatArray | float) -> FloatArray:
+        """Default probabilities of some names: ``y`` (and ``s``) have one row a name, or one row for all."""
+        return normal_cdf(self.a[which, None] * s - self.b[which, None] * y)
+
+
+def make_names(obligors: Obligors, factor_model: FactorModel) -> Names:
+    """The live names of a book in the order of their classes; a name with PD 1 is among them (its ``a`` is infinite)."""
+    live = np.flatnonzero((obligors.pd > 0.0) & (obligors.loss > 0.0))
+    nus, nu_of = np.unique(obligors.nu[live], return_inverse=True)
+    kinds, kind = np.unique(np.stack([obligors.direction[live], nu_of.reshape(-1)]), axis=1, return_inverse=True)
+    order = np.argsort(kind.reshape(-1), kind="stable")
+    live, kind = live[order], np.asarray(kind, dtype=np.int64).reshape(-1)[order]
+    pd, r2, nu = obligors.pd[live], obligors.r2[live], obligors.nu[live]
+    finite = [float(value) for value in nus if math.isfinite(value)]
+    unit = 2.0 ** math.frexp(float(obligors.loss.max()))[1]
+    scale = unit ** np.arange(1, 5)
+    return Names(
+        obligor=np.asarray(live, dtype=np.int64),
+        a=thresholds(pd, nu) / np.sqrt(1.0 - r2),
+        b=np.sqrt(r2 / (1.0 - r2)),
+        loss=np.ascontiguousarray(obligors.loss_cumulants()[:, live] / scale[:, None]),
+        certain=obligors.certain_loss[live] / unit,
+        random=obligors.random_exposure[live] / unit,
+        kind=kind,
+        directions=np.ascontiguousarray(_white(obligors.directions, factor_model)[kinds[0]]),
+        nu_index=np.array([finite.index(nus[k]) if math.isfinite(nus[k]) else -1 for k in kinds[1]], dtype=np.int64),
+        nus=tuple(finite),
+        unit=unit,
+    )
+
+
+def thresholds(pd: FloatArray, nu: FloatArray) -> FloatArray:
+    """Below what a name's latent variable lies when it defaults: the quantile of its PD, normal or of Student's t; infinite for PD 1."""
+    from scipy.special import ndtri, stdtrit
+
+    result = np.asarray(ndtri(pd), dtype=np.float64)
+    for value in np.unique(nu[np.isfinite(nu)]):
+        mine = nu == value
+        result[mine] = np.where(pd[mine] < 1.0, stdtrit(value, np.minimum(pd[mine], 1.0 - 1e-16)), np.inf)
+    return result
+
+
+def _white(directions: FloatArray, factor_model: FactorModel) -> FloatArray:
+    """Directions on the factors as directions on the independent normals that make the factors."""
+    return np.asarray(np.einsum("ij,jk->ik", directions, factor_model.root()))

@@ -1,0 +1,42 @@
+"""What each method finds out about the loss distribution, in currency units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crfs.risk.measures import TailMeasure
+from crfs.risk.result import Contribution, CurvePoint, Method
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The measures with their errors, moments, loss curve and contributions; ``notes`` are sentences for the reader."""
+
+    measures: tuple[TailMeasure, ...]
+    mean: float
+    mean_se: float
+    ul: float
+    ul_se: float
+    curve: tuple[CurvePoint, ...]
+    contributions: tuple[Contribution, ...]
+    method: Method
+    scenarios: int
+    converged: bool
+    notes: tuple[str, ...]
+
+
+def certain(confidence: float, var: float, es: float) -> TailMeasure:
+    """A measure that is known exactly."""
+    return TailMeasure(
+        confidence=confidence,
+        var=var,
+        var_se=0.0,
+        var_low=var,
+        var_high=var,
+        es=es,
+        es_se=0.0,
+        es_low=es,
+        es_high=es,
+        tail_scenarios=0,
+        exact=True,
+    )

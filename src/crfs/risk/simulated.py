@@ -1,0 +1,277 @@
+"""The loss distribution by simulation of every name's default, in rounds until the errors are small enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.credit.factor_model import FactorModel
+from crfs.errors import InvalidInput
+from crfs.risk.cuts import MOST_VALUES, TOP_OBLIGORS, coded, facility_shares
+from crfs.risk.measures import TailMeasure, interval_ranks, quantile_rank, sorted_tail_measure
+from crfs.risk.obligors import Obligors
+from crfs.risk.outcome import Outcome, certain
+from crfs.risk.result import Contribution, CurvePoint, Method
+from crfs.risk.simulation import BlockResult, BlockTask, make_plan, simulate_block
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+MapBlocks: TypeAlias = Callable[[Callable[[BlockTask], BlockResult], Iterable[BlockTask]], Iterable[BlockResult]]
+
+_FIRST_ROUND = 20_000
+_CURVE_POINTS = 120
+# Fewer scenarios beyond the value at risk than this say too little to call a run converged.
+_LEAST_TAIL_SCENARIOS = 100
+# Tail defaults are kept for the contributions; beyond this they would take gigabytes.
+_MOST_TAIL_DEFAULTS = 20_000_000
+# Scenarios that stand for "the loss equals the value at risk": a share of those beyond it, and no fewer than these.
+_NEAR_SHARE = 0.05
+_LEAST_NEAR = 20
+
+
+def simulate(
+    obligors: Obligors,
+    factor_model: FactorModel,
+    *,
+    confidences: tuple[float, ...],
+    method: Method,
+    rel_tol: float,
+    seed: int,
+    max_scenarios: int,
+    wanted: bool,
+    map_blocks: MapBlocks,
+) -> Outcome:
+    """The measures from scenarios in which every name's default is decided, with the errors of a sample.
+
+    ``method`` THINNING needs obligors that share directions, PLAIN does not, AUTO takes the first that can.
+    """
+    notes: list[str] = []
+    with_contributions = wanted
+    plan = make_plan(obligors, factor_model, thinning=True) if method is not Method.PLAIN else None
+    used = Method.THINNING if plan is not None else Method.PLAIN
+    if plan is None:
+        if method is Method.THINNING:
+            raise InvalidInput(
+                "thinning needs obligors that share directions; this book has too many directions: use method 'plain' or 'auto'"
+            )
+        plan = make_plan(obligors, factor_model, thinning=False)
+        assert plan is not None  # only thinning can be refused
+    size = int(plan["block_size"])
+    blocks = -(-max_scenarios // size)
+
+    def run(numbers: Iterable[int], floor: float) -> list[BlockResult]:
+        tasks = [BlockTask(plan, seed, k, min(size, max_scenarios - k * size), floor) for k in numbers]
+        return sorted(map_blocks(simulate_block, tasks), key=lambda result: result.block)
+
+    lowest = min(confidences)
+    results: list[BlockResult] = []
+    floors: list[float] = []
+    floor = math.inf
+    target = min(blocks, -(-_FIRST_ROUND // size))
+    while True:
+        fresh = run(range(len(results), target), floor)
+        results += fresh
+        floors += [floor] * len(fresh)
+        ordered = np.sort(np.concatenate([result.losses for result in results]))
+        measures = tuple(_measure(ordered, obligors, confidence) for confidence in confidences)
+        converged = all(_within(measure, rel_tol) for measure in measures)
+        if converged or target == blocks:
+            break
+        if with_contributions and not math.isfinite(floor):
+            # A loss that the final value at risk will not fall below, but for one chance in a billion; then blocks are simply run again.
+            rank = interval_ranks(len(ordered), lowest, level=1.0 - 1e-9)[0]
+            floor = max(float(ordered[rank - 1]) if rank else 0.0, math.ulp(0.0))
+        following = min(blocks, 2 * target)
+        kept = sum(len(result.tail_loss) for result in results)
+        if kept + sum(len(result.tail_loss) for result in fresh) * (following - target) / len(fresh) > _MOST_TAIL_DEFAULTS:
+            floor, with_contributions = math.inf, False
+        target = following
+
+    if not converged:
+        notes.append(
+            f"the errors are not yet within rel_tol {rel_tol:g} after {len(ordered):,} scenarios; raise max_scenarios for narrower intervals"
+        )
+    parts: tuple[Contribution, ...] = ()
+    if with_contributions:
+        least = max(min(_quantile(ordered, confidence) for confidence in confidences), math.ulp(0.0))
+        again = [k for k, used_floor in enumerate(floors) if used_floor > least]
+        # One block tells how much the others will hold.
+        for k, result in zip(again[:1], run(again[:1], least), strict=True):
+            results[k] = result
+            with_contributions = len(result.tail_loss) * len(results) <= _MOST_TAIL_DEFAULTS
+        if with_contributions:
+            for k, result in zip(again[1:], run(again[1:], least), strict=True):
+                results[k] = result
+            parts = _contributions(obligors, results, size, ordered, confidences)
+    if wanted and not parts:
+        notes.append("contributions are left out: the tail holds too many defaults to keep; ask for higher confidences or fewer scenarios")
+    n = len(ordered)
+    mean = float(ordered.mean())
+    deviation = ordered - mean
+    variance = float(np.square(deviation).sum()) / (n - 1)
+    fourth = float(np.square(np.square(deviation)).mean())
+    ul = math.sqrt(variance)
+    return Outcome(
+        measures=measures,
+        mean=mean,
+        mean_se=math.sqrt(variance / n),
+        ul=ul,
+        ul_se=math.sqrt(max(0.0, fourth - variance**2) / n) / (2.0 * ul) if ul > 0.0 else 0.0,
+        curve=_curve(ordered),
+        contributions=parts,
+        method=used,
+        scenarios=n,
+        converged=converged,
+        notes=tuple(notes),
+    )
+
+
+def _measure(ordered: FloatArray, obligors: Obligors, confidence: float) -> TailMeasure:
+    """The sample's measure, or the exact one where defaults are rarer than the tail is wide."""
+    uncertain = float(obligors.pd[(obligors.loss > 0.0)].sum())
+    if uncertain <= 1.0 - confidence:
+        # P(any loss) <= sum of pd <= 1 - confidence: the value at risk is zero, and the whole expected loss lies in the tail.
+        return certain(confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - confidence))
+    measure = sorted_tail_measure(ordered, confidence=confidence)
+    # No loss is below zero, so a sample too small to bound the quantile from below is bounded all the same.
+    return measure if measure.var_low > -math.inf else replace(measure, var_low=0.0, es_low=max(0.0, measure.es_low))
+
+
+def _within(measure: TailMeasure, rel_tol: float) -> bool:
+    if measure.exact:
+        return True
+    if measure.tail_scenarios < _LEAST_TAIL_SCENARIOS:
+        return False
+    return measure.var_se <= rel_tol * measure.var and measure.es_se <= rel_tol * measure.es
+
+
+def _quantile(ordered: FloatArray, confidence: float) -> float:
+    return float(ordered[quantile_rank(len(ordered), confidence) - 1])
+
+
+def _curve(ordered: FloatArray) -> tuple[CurvePoint, ...]:
+    """Exceedance curve with a 95 % band, its points even in the logarithm of the probability, down to ten scenarios."""
+    n = len(ordered)
+    points = []
+    for probability in np.geomspace(0.999, 10.0 / n, _CURVE_POINTS):
+        confidence = 1.0 - float(probability)
+        rank = min(n, max(1, math.ceil(n * confidence)))
+        low, high = interval_ranks(n, confidence)
+        points.append(
+            CurvePoint(
+                exceedance_probability=float(probability),
+                loss=float(ordered[rank - 1]),
+                loss_low=float(ordered[low - 1]) if low >= 1 else 0.0,
+                loss_high=float(ordered[high - 1]) if high <= n else math.inf,
+            )
+        )
+    return tuple(points)
+
+
+def _contributions(
+    obligors: Obligors, results: list[BlockResult], size: int, ordered: FloatArray, confidences: tuple[float, ...]
+) -> tuple[Contribution, ...]:
+    """Mean loss of each obligor and sector in the tail: they sum to the sample's expected shortfall, the atom at the quantile included."""
+    losses = np.concatenate([result.losses for result in results])
+    scenario = np.concatenate([result.tail_scenario + result.block * size for result in results])
+    obligor = np.concatenate([result.tail_obligor for result in results])
+    loss = np.concatenate([result.tail_loss for result in results])
+    share = facility_shares(obligors)
+    starts = np.searchsorted(obligors.facility_obligor, np.arange(len(obligors.names) + 1))
+    count = starts[obligor + 1] - starts[obligor]
+    entry = np.repeat(np.arange(len(obligor)), count)
+    facility = starts[obligor][entry] + np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
+    pieces = loss[entry] * share[facility]
+    tail_scenarios, tail_row = np.unique(scenario, return_inverse=True)
+    weights = [_tail_weights(losses, tail_scenarios, _quantile(ordered, confidence), confidence) for confidence in confidences]
+    near = [_line_weights(losses, tail_scenarios, _quantile(ordered, confidence)) for confidence in confidences]
+
+    def shared(place: IntArray, amount: FloatArray, row: IntArray, width: int) -> list[list[tuple[FloatArray, FloatArray]]]:
+        """For each confidence the mean and its error of what each of ``width`` places lost, in the tail and at the value at risk."""
+        table = (
+            np.bincount(row * width + place, weights=amount, minlength=len(tail_scenarios) * width).astype(np.float64).reshape(-1, width)
+        )
+        return [[_mean_and_error(weight, table) for weight in pair] for pair in zip(weights, near, strict=True)]
+
+    # Names are many and seldom in the tail: theirs are sums over defaults, not a table.
+    by_name = [
+        [_mean_and_error_of_names(weight[tail_row], obligor, loss, weight, len(obligors.names)) for weight in pair]
+        for pair in zip(weights, near, strict=True)
+    ]
+    top = np.argsort(-by_name[int(np.argmax(confidences))][0][0], kind="stable")[:TOP_OBLIGORS]
+    ead, el = obligors.ead, obligors.expected_loss
+    parts = [_contribution(("obligor", obligors.names[i]), float(ead[i]), float(el[i]), by_name, int(i)) for i in top]
+    facility_mean = obligors.facility_ead * obligors.facility_lgd
+    facility_el = obligors.pd[obligors.facility_obligor] * facility_mean
+    for tag in obligors.facility_tags:
+        values, code = coded(obligors, tag)
+        if len(values) > MOST_VALUES:
+            continue
+        width = len(values)
+        measured = shared(code[facility], pieces, tail_row[entry], width)
+        tag_ead = np.bincount(code, weights=obligors.facility_ead, minlength=width)
+        tag_el = np.bincount(code, weights=facility_el, minlength=width)
+        parts += [_contribution((tag, value), float(tag_ead[k]), float(tag_el[k]), measured, k) for k, value in enumerate(values)]
+    return tuple(parts)
+
+
+def _mean_and_error(weight: FloatArray, table: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weighted means of the columns of ``table`` (a row a kept scenario) and their standard errors for the scenarios that count."""
+    first = (weight[:, None] * table).sum(axis=0)
+    second = (weight[:, None] * table**2).sum(axis=0)
+    return first, np.sqrt(np.clip(second - first**2, 0.0, None) * float(np.square(weight).sum()))
+
+
+def _mean_and_error_of_names(
+    per_default: FloatArray, obligor: IntArray, loss: FloatArray, weight: FloatArray, count: int
+) -> tuple[FloatArray, FloatArray]:
+    first = np.bincount(obligor, weights=per_default * loss, minlength=count).astype(np.float64)
+    second = np.bincount(obligor, weights=per_default * loss**2, minlength=count).astype(np.float64)
+    return first, np.sqrt(np.clip(second - first**2, 0.0, None) * float(np.square(weight).sum()))
+
+
+def _contribution(
+    what: tuple[str, str | None], ead: float, el: float, measured: list[list[tuple[FloatArray, FloatArray]]], k: int
+) -> Contribution:
+    return Contribution(
+        by=what[0],
+        name=what[1],
+        ead=ead,
+        el=el,
+        es=tuple(float(tail[0][k]) for tail, _ in measured),
+        es_se=tuple(float(tail[1][k]) for tail, _ in measured),
+        var=tuple(float(line[0][k]) for _, line in measured),
+        var_se=tuple(float(line[1][k]) for _, line in measured),
+    )
+
+
+def _line_weights(losses: FloatArray, scenarios: npt.NDArray[np.int64], var: float) -> FloatArray:
+    """Weights of the kept scenarios around the value at risk, equal and summing to one: the sample's stand-in for a loss that equals it.
+
+    The scenarios at the value at risk itself where there are many (an atom), else a few nearest on either side of it.
+    """
+    mine = losses[scenarios]
+    if not len(mine):
+        return np.zeros(0)
+    wanted = max(_LEAST_NEAR, round(_NEAR_SHARE * len(mine)))
+    at = mine == var
+    if np.count_nonzero(at) < wanted:
+        distance = np.sort(np.abs(mine - var))
+        at = np.abs(mine - var) <= distance[min(wanted, len(distance)) - 1]
+    return at / np.count_nonzero(at) if at.any() else np.zeros(len(mine))
+
+
+def _tail_weights(losses: FloatArray, scenarios: npt.NDArray[np.int64], var: float, confidence: float) -> FloatArray:
+    """Weight of each kept scenario in the expected shortfall; over all scenarios they sum to one."""
+    n = len(losses)
+    above = int(np.count_nonzero(losses > var))
+    at = int(np.count_nonzero(losses == var))
+    each = 1.0 / (n * (1.0 - confidence))
+    atom = max(0.0, (1.0 - above * each)) / at
+    mine = losses[scenarios]
+    return np.where(mine > var, each, np.where(mine == var, atom, 0.0))

@@ -1,0 +1,32 @@
+"""The threads that a run works with; they change its time and no bit of its answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from crfs.errors import InvalidInput
+from crfs.risk.tables import MapTasks
+
+
+@contextmanager
+def workers(map_tasks: MapTasks | None, threads: int | None) -> Iterator[MapTasks]:
+    """``map_tasks`` itself, or the map of a pool of ``threads`` (None: one a core) for the time of the block.
+
+    Products of matrices stay on the thread that asks for them: a threaded BLAS sums in an order that depends on its threads.
+    """
+    from threadpoolctl import threadpool_limits
+
+    if threads is not None and threads < 1:
+        raise InvalidInput(f"threads is one or more, not {threads}", argument="threads")
+    with threadpool_limits(limits=1, user_api="blas"):
+        if map_tasks is not None:
+            yield map_tasks
+            return
+        count = (
+            threads if threads is not None else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
+        with ThreadPoolExecutor(max_workers=count, thread_name_prefix="risk") as pool:
+            yield pool.map

@@ -1,0 +1,282 @@
+"""The methods that draw no name's own noise: against each other, against simulation of every name, and against exact cases."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crfs.credit.copula import Copula
+from crfs.credit.factor_model import FactorModel
+from crfs.errors import InvalidInput
+from crfs.risk import RiskResult, homogeneous_pool, portfolio_risk
+
+SHARED = Path(os.environ.get("CRFS_SHARED", Path(__file__).resolve().parents[2] / ".." / "shared"))
+TRUTH = SHARED / "truth"
+needs_truth = pytest.mark.skipif(not TRUTH.exists(), reason="the folder of reference cases (CRFS_SHARED) is not here")
+
+GROUPS = {"banks": {"us": 1.0, "eu": 0.5}, "energy": {"us": 0.3, "oil": 1.0}, "retail": {"eu": 1.0}}
+CORRELATION = ((1.0, 0.6, -0.2), (0.6, 1.0, 0.1), (-0.2, 0.1, 1.0))
+
+
+def model(**options: Any) -> FactorModel:
+    return FactorModel(factors=("us", "eu", "oil"), correlation=CORRELATION, groups=GROUPS, **options)
+
+
+COPULAS = {
+    "gaussian": Copula(),
+    "t": Copula(nu=5.0),
+    "grouped-t": Copula(nu=8.0, by_group=(("banks", 4.0), ("retail", math.inf))),
+}
+
+
+def book(names: int, *, seed: int = 3, spread: float = 1.0, whole: bool = False, lgd_sd: float = 0.15) -> pl.DataFrame:
+    """A heterogeneous book; ``whole`` gives losses in whole hundreds, ``spread`` is that of the log exposures."""
+    rng = np.random.default_rng(seed)
+    ead = rng.lognormal(8.0, spread, names)
+    ids = [f"O{i:05d}" for i in range(names)]
+    return pl.DataFrame(
+        {
+            "facility_id": ids,
+            "obligor_id": ids,
+            "ead": np.ceil(ead / 100.0) * 100.0 if whole else ead,
+            "lgd": np.ones(names) if whole else rng.uniform(0.2, 0.7, names),
+            "lgd_sd": np.zeros(names) if whole else np.where(rng.random(names) < 0.5, lgd_sd, 0.0),
+            "pd_12m": np.exp(rng.uniform(np.log(0.002), np.log(0.1), names)),
+            "r2": rng.uniform(0.05, 0.5, names),
+            "group": np.array(sorted(GROUPS))[rng.integers(0, 3, names)],
+            "sector": np.array(["a", "b", "c"])[rng.integers(0, 3, names)],
+        }
+    )
+
+
+def alike(names: int, pd: float, r2: float, *, loss: float = 1.0) -> pl.DataFrame:
+    ids = [f"O{i:05d}" for i in range(names)]
+    return pl.DataFrame({"facility_id": ids, "obligor_id": ids, "ead": loss, "lgd": 1.0, "pd_12m": pd, "r2": r2, "group": "all"})
+
+
+def one_factor(nu: float = math.inf) -> FactorModel:
+    return FactorModel(factors=("economy",), correlation=((1.0,),), groups={"all": {"economy": 1.0}}, copula=Copula(nu=nu))
+
+
+def cases(start: str) -> list[Any]:
+    file = TRUTH / "portfolio_cases.json"
+    listed = json.loads(file.read_text()) if file.exists() else []
+    return [pytest.param(case, id=case["id"]) for case in listed if case["id"].startswith(start)]
+
+
+def agree(one: RiskResult, other: RiskResult, *, errors: float = 4.0) -> None:
+    for a, b in zip(one.measures, other.measures, strict=True):
+        assert abs(a.var - b.var) < errors * np.hypot(a.var_se, b.var_se) + 1e-9 * a.var, (a, b)
+        assert abs(a.es - b.es) < errors * np.hypot(a.es_se, b.es_se) + 1e-9 * a.es, (a, b)
+
+
+@needs_truth
+@pytest.mark.parametrize("case", cases("fmn_t_copula"))
+def test_frey_mcneil_and_nyfeler_s_ten_thousand_names_are_exact_under_both_copulas(case: Any) -> None:
+    given_, expected = case["inputs"], case["expected"]
+    nu = float(given_["nu"]) if given_["nu"] not in (None, "inf") else math.inf
+    result = portfolio_risk(alike(given_["m"], given_["pd"], given_["rho"]), one_factor(nu), confidences=(0.95, 0.99), contributions=False)
+    assert result.method == "exact"
+    assert [m.var for m in result.measures] == [expected["VaR_0.95"], expected["VaR_0.99"]]
+
+
+@needs_truth
+def test_25_names_and_their_contributions_are_exact_to_the_last_digits() -> None:
+    (case,) = (parameter.values[0] for parameter in cases("exact_25"))
+    given_, expected = case["inputs"], case["expected"]
+    ids = [f"O{i:02d}" for i in range(25)]
+    table = pl.DataFrame(
+        {
+            "facility_id": ids,
+            "obligor_id": ids,
+            "ead": [1e5 * unit for unit in given_["units"]],
+            "lgd": 1.0,
+            "pd_12m": given_["pd"],
+            "r2": given_["rho"],
+            "group": "all",
+        }
+    )
+    result = portfolio_risk(table, one_factor(), confidences=(0.95, 0.99, 0.999))
+    assert result.method == "exact"
+    for measure in result.measures:
+        assert measure.var == 1e5 * expected[f"VaR_{measure.confidence}"]
+        assert measure.es == pytest.approx(1e5 * expected[f"ES_{measure.confidence}"], rel=1e-12)
+        assert measure.exact
+    es, var = dict(zip(ids, expected["ES99_contributions"], strict=True)), dict(zip(ids, expected["VaR99_contributions"], strict=True))
+    shown = [part for part in result.contributions if part.by == "obligor"]
+    assert len(shown) == 20
+    for part in shown:
+        assert part.name is not None
+        assert part.es[1] == pytest.approx(1e5 * es[part.name], rel=1e-10)
+        assert part.var[1] == pytest.approx(1e5 * var[part.name], rel=1e-10)
+
+
+@needs_truth
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_thousand_names_in_twenty_factors_under_t6_agree_with_brute_force(seed: int) -> None:
+    table, known = pl.read_csv(TRUTH / "hard_portfolio.csv"), json.loads((TRUTH / "hard_case_t6.json").read_text())
+    factors = tuple(name for name in table.columns if name.startswith("a"))
+    ids = [f"O{i:04d}" for i in range(table.height)]
+    loaded = pl.DataFrame(
+        {"facility_id": ids, "obligor_id": ids, "ead": table["loss_units"].cast(pl.Float64), "lgd": 1.0, "pd_12m": table["pd"]}
+    ).with_columns(table[name].cast(pl.Float64).alias(f"loading:{name}") for name in factors)
+    many = FactorModel(factors=factors, correlation=tuple(map(tuple, np.eye(len(factors)).tolist())), copula=Copula(nu=6.0))
+    result = portfolio_risk(loaded, many, confidences=(0.99, 0.995, 0.999, 0.9999), seed=seed, contributions=False)
+    assert result.method == "collapsed"
+    assert result.converged
+    assert result.el == pytest.approx(known["EL_exact"], rel=1e-12)
+    for measure in result.measures:
+        reference = known["t6"][f"{measure.confidence:g}"]
+        assert abs(measure.var - reference["VaR"]) < 4 * np.hypot(measure.var_se, reference["VaR_se"])
+        assert abs(measure.es - reference["ES"]) < 4 * np.hypot(measure.es_se, reference["ES_se"])
+
+
+@pytest.mark.parametrize("copula", COPULAS)
+@pytest.mark.parametrize(("names", "spread"), [(2000, 0.7), (150, 1.0)])
+def test_the_collapsed_method_agrees_with_simulation_of_every_name(copula: str, names: int, spread: float) -> None:
+    table, factor_model = book(names, spread=spread), model(copula=COPULAS[copula])
+    fast = portfolio_risk(table, factor_model, confidences=(0.95, 0.99), seed=1)
+    slow = portfolio_risk(table, factor_model, confidences=(0.95, 0.99), method="thinning", seed=2, max_scenarios=60_000, rel_tol=1e-6)
+    assert (fast.method, slow.method) == ("collapsed", "thinning")
+    assert fast.converged
+    agree(fast, slow)
+    assert abs(fast.ul - slow.ul) < 4 * np.hypot(fast.ul_se, slow.ul_se)
+    theirs = {(part.by, part.name): part for part in slow.contributions}
+    common = [part for part in fast.contributions if (part.by, part.name) in theirs]
+    assert len(common) > 10
+    for part in common:
+        other = theirs[part.by, part.name]
+        for k in range(2):
+            assert abs(part.es[k] - other.es[k]) < 4.5 * np.hypot(part.es_se[k], other.es_se[k]) + 0.002 * fast.measures[k].es
+
+
+def test_a_book_of_a_giant_and_dwarfs_is_left_to_simulation() -> None:
+    result = portfolio_risk(book(60, spread=2.5), model(), confidences=(0.95, 0.99), max_scenarios=20_000, contributions=False)
+    assert result.method == "thinning"
+
+
+@pytest.mark.parametrize("copula", COPULAS)
+def test_thinned_and_plain_simulation_are_one_model_under_every_copula(copula: str) -> None:
+    table, factor_model = book(80), model(copula=COPULAS[copula])
+    options: dict[str, Any] = {"confidences": (0.95, 0.99), "max_scenarios": 60_000, "rel_tol": 1e-6, "contributions": False}
+    agree(
+        portfolio_risk(table, factor_model, method="thinning", seed=3, **options),
+        portfolio_risk(table, factor_model, method="plain", seed=4, **options),
+    )
+
+
+@pytest.mark.parametrize("nu", [math.inf, 4.0])
+def test_few_names_on_a_lattice_have_the_exact_distribution_of_a_single_factor(nu: float) -> None:
+    table = book(20, whole=True).with_columns(group=pl.lit("all"))
+    exact = portfolio_risk(table, one_factor(nu), confidences=(0.95, 0.99))
+    sampled = portfolio_risk(table, one_factor(nu), confidences=(0.95, 0.99), method="few_names")
+    assert (exact.method, sampled.method) == ("exact", "few_names")
+    for a, b in zip(exact.measures, sampled.measures, strict=True):
+        # The quantile of a sampled distribution may fall on the next atom.
+        assert abs(a.var - b.var) <= 100.0 + 4 * b.var_se
+        assert abs(a.es - b.es) < 5 * b.es_se
+    theirs = {(part.by, part.name): part for part in exact.contributions}
+    for part in sampled.contributions:
+        assert part.es[1] == pytest.approx(theirs[part.by, part.name].es[1], rel=0.05, abs=2e-3 * exact.measures[1].es)
+
+
+def test_auto_takes_a_small_book_of_several_factors_exactly_given_the_factors() -> None:
+    result = portfolio_risk(book(20, whole=True), model(), confidences=(0.99,))
+    assert result.method == "few_names"
+    (measure,) = result.measures
+    assert measure.var % 100.0 == 0.0
+    assert measure.es >= measure.var
+
+
+@pytest.mark.parametrize("names", [20, 400])
+def test_the_same_bits_on_one_two_and_eight_threads(names: int) -> None:
+    table = book(names, whole=names == 20)
+    one, two, eight = (portfolio_risk(table, model(copula=Copula(nu=6.0)), threads=threads).to_dict() for threads in (1, 2, 8))
+    assert one == two == eight
+    assert portfolio_risk(table.sample(fraction=1.0, shuffle=True, seed=1), model(copula=Copula(nu=6.0))).to_dict() == one
+
+
+def test_parts_sum_to_both_measures_by_every_cut() -> None:
+    result = portfolio_risk(book(300), model(), confidences=(0.95, 0.999))
+    for tag in ("sector", "group"):
+        parts = [part for part in result.contributions if part.by == tag]
+        assert len(parts) == 3
+        for k, measure in enumerate(result.measures):
+            assert sum(part.es[k] for part in parts) == pytest.approx(measure.es, rel=1e-9)
+            assert sum(part.var[k] for part in parts) == pytest.approx(measure.var, rel=1e-9)
+        assert sum(part.el for part in parts) == pytest.approx(result.el, rel=1e-12)
+
+
+def test_a_t_copula_of_many_degrees_of_freedom_is_the_gaussian_one_and_a_grouped_one_of_equal_degrees_is_t() -> None:
+    table = book(300)
+    options: dict[str, Any] = {"confidences": (0.99,), "contributions": False}
+    gaussian = portfolio_risk(table, model(), **options)
+    agree(gaussian, portfolio_risk(table, model(copula=Copula(nu=1e6)), **options))
+    grouped = model(copula=Copula(nu=6.0, by_group=(("banks", 6.0), ("retail", 6.0))))
+    t6 = portfolio_risk(table, model(copula=Copula(nu=6.0)), **options)
+    assert t6.copula == portfolio_risk(table, grouped, **options).copula == "t:6"
+    agree(t6, portfolio_risk(table, grouped, **options))
+    assert t6.measures[0].es > gaussian.measures[0].es
+
+
+def test_a_large_homogeneous_pool_without_shared_losses_meets_the_finite_one() -> None:
+    # Losses that differ in the last digits keep the book from the exact method.
+    table = alike(1000, 0.02, 0.15).with_columns(ead=1.0 + pl.int_range(1000) * 1e-7)
+    exact = homogeneous_pool(1000, 0.02, 0.15)
+    result = portfolio_risk(table, one_factor(), confidences=(0.99, 0.999), rel_tol=0.001)
+    assert result.method == "collapsed"
+    for measure in result.measures:
+        assert abs(measure.es - exact.expected_shortfall(measure.confidence)) < 4 * measure.es_se + 2e-4 * measure.es
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 1000), factor=st.floats(1e-3, 1e6), names=st.integers(60, 200))
+def test_expected_shortfall_is_above_value_at_risk_scales_and_falls_with_better_names(seed: int, factor: float, names: int) -> None:
+    table = book(names, seed=seed)
+    options: dict[str, Any] = {"confidences": (0.95, 0.99), "contributions": False, "rel_tol": 0.02, "threads": 1}
+    base = portfolio_risk(table, model(), **options)
+    scaled = portfolio_risk(table.with_columns(pl.col("ead") * factor), model(), **options)
+    better = portfolio_risk(table.with_columns(pl.col("pd_12m") * 0.5), model(), **options)
+    for a, b, c in zip(base.measures, scaled.measures, better.measures, strict=True):
+        assert a.es >= a.var >= 0.0
+        assert b.var == pytest.approx(factor * a.var, rel=1e-6)
+        assert b.es == pytest.approx(factor * a.es, rel=1e-6)
+        assert c.es < a.es + 4 * np.hypot(a.es_se, c.es_se)
+
+
+def test_shortfall_of_two_books_together_is_no_more_than_of_each() -> None:
+    options: dict[str, Any] = {"confidences": (0.99,), "contributions": False}
+    first, second = book(150, seed=1), book(150, seed=2).with_columns(pl.concat_str(pl.lit("x"), "facility_id").alias("facility_id"))
+    second = second.with_columns(obligor_id=pl.col("facility_id"))
+    (one,), (two,), (both,) = (portfolio_risk(t, model(), **options).measures for t in (first, second, pl.concat([first, second])))
+    assert both.es <= one.es + two.es + 4 * math.sqrt(one.es_se**2 + two.es_se**2 + both.es_se**2)
+
+
+@pytest.mark.parametrize(("method", "message"), [("exact", "one line of the factor model"), ("few_names", "48 names at most")])
+def test_a_method_outside_its_range_is_refused_with_what_to_do(method: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        portfolio_risk(book(100), model(), method=method)
+
+
+def test_a_name_that_defaults_for_certain_and_one_that_cannot_are_taken_as_such() -> None:
+    table = book(120).with_columns(
+        pd_12m=pl.when(pl.col("obligor_id") == "O00000").then(1.0).when(pl.col("obligor_id") == "O00001").then(0.0).otherwise("pd_12m")
+    )
+    for factor_model in (model(), model(copula=Copula(nu=4.0))):
+        result = portfolio_risk(table, factor_model, confidences=(0.99,))
+        parts = {part.name: part for part in result.contributions if part.by == "obligor"}
+        sure = table.filter(pl.col("obligor_id") == "O00000")
+        loss = float((sure["ead"] * sure["lgd"])[0])
+        assert abs(result.el_simulated - result.el) < 5 * result.el_simulated_se
+        assert "O00001" not in parts
+        if "O00000" in parts:
+            assert parts["O00000"].es[0] == pytest.approx(loss, rel=0.01)
