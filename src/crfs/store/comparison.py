@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
-from crfs.store.conditions import counts, is_word, last_batch, same_key, same_period, stands
+from crfs.store.conditions import by_source, counts, is_word, last_batch, same_key, same_period, stands
 from crfs.store.latest_only import (
     BATCHES_OF_PAYLOAD,
     forget_known_history,
@@ -57,7 +57,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         _withdraw(connection, data, table)
     if kind is BatchKind.ANNUL:
         _check_that_they_are_there(connection, definition, table)
-    _settle_by_key(connection, definition, table, kind, since=since)
+    _settle_by_key(connection, definition, table, how, since=since)
     _settle_clipped(connection, definition, table, how)
     if shown_at is not None and kind is BatchKind.INGEST:
         keep_what_was_seen_later(connection, definition, table, fetched_at=shown_at)
@@ -67,27 +67,27 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         say_again_what_was_seen_later(connection, definition, table, answered)
 
 
-def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, table: str, kind: BatchKind, *, since: int) -> None:
+def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, since: int) -> None:
     """Take out the staged rows whose keys the store has and that say nothing new of them; an ingest may not say anything else.
 
-    What the source itself said last of a key is nothing new though it was corrected or annulled since.
+    What the source itself said last of a key is nothing new though it was corrected or annulled since: not when the answer comes again, and
+    not when its payload is parsed again.
     """
-    data, ingest = relation(definition.name), kind is BatchKind.INGEST
-    names = ["row_state", *(f'"{column.name}"' for column in definition.columns)]
+    data, kind, ingest = relation(definition.name), how.kind, how.kind is BatchKind.INGEST
+    same = _same_values(definition, "s", "d")
     if kind not in {BatchKind.INGEST, BatchKind.ANNUL}:
-        names += ["knowledge_basis", "vintage_date"]
-    same = "({}) IS NOT DISTINCT FROM ({})".format(*(", ".join(f"{row}.{name}" for name in names) for row in "sd"))
-    settled = f"{same} OR d.row_state = {RowState.ANNULLED.code}" if ingest else same
+        same += " AND (s.knowledge_basis, s.vintage_date) IS NOT DISTINCT FROM (d.knowledge_basis, d.vintage_date)"
+    settled = f"({same}) OR d.row_state = {RowState.ANNULLED.code}" if ingest else same
     upgraded = "false"
     vintaged = ingest and definition.revision_policy is RevisionPolicy.VINTAGED
     if vintaged:
         # Both say that there is no value. "Retracted" says more: that there was one.
         settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code})"
         upgraded = f"s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code}"
-    if ingest or kind is BatchKind.REPARSE:
-        said = same.replace("d.", "w.") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if vintaged else "")
+    if ingest or (kind is BatchKind.REPARSE and how.payloads):
+        said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if vintaged else "")
         said_before = f"EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 's')} AND ({said}) AND {is_word(data, 'w')})"
-        settled += f" OR (NOT ({upgraded}) AND {said_before})"
+        settled += f" OR (NOT {by_source('d')} AND {said_before})"
     refused = f"NOT ({settled} OR ({upgraded}))" if ingest else "false"
     # One look at each row's counterpart says both what goes and what may not come.
     row = connection.exec_driver_sql(
@@ -107,6 +107,18 @@ def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, tab
         )
 
 
+def _same_values(definition: DatasetDefinition, one: str, other: str) -> str:
+    """SQL: whether two rows have the same state and values."""
+    names = ["row_state", *(f'"{column.name}"' for column in definition.columns)]
+    return "({}) IS NOT DISTINCT FROM ({})".format(*(", ".join(f"{row}.{name}" for name in names) for row in (one, other)))
+
+
+def _says_as(definition: DatasetDefinition, one: str, other: str) -> str:
+    """SQL: whether two rows have the same values, or none."""
+    values = "".join(f' AND {one}."{column.name}" IS NOT DISTINCT FROM {other}."{column.name}"' for column in definition.columns)
+    return f"({one}.row_state = 0) = ({other}.row_state = 0){values}"
+
+
 def _check_that_they_are_there(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
     absent = connection.exec_driver_sql(
         f"SELECT count(*) FROM {table} AS s WHERE NOT EXISTS (SELECT 1 FROM {relation(definition.name)} AS x WHERE {same_key('x', 's')})"
@@ -121,11 +133,6 @@ def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, ta
     A payload that is parsed again may say more of the rows that it gave itself: those stay.
     """
     data = relation(definition.name)
-
-    def same_as(row: str) -> str:
-        values = "".join(f' AND s."{column.name}" IS NOT DISTINCT FROM {row}."{column.name}"' for column in definition.columns)
-        return f"(s.row_state = 0) = ({row}.row_state = 0){values}"
-
     own = (
         f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({BATCHES_OF_PAYLOAD}))"
         if how.kind is BatchKind.REPARSE
@@ -135,8 +142,8 @@ def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, ta
         sa.text(
             f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
             f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} "
-            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {same_as('d')} OR EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 'd')} "
-            f"AND {same_as('w')} AND {is_word(data, 'w')}) WHERE s.clipped{own}) AS k WHERE gone.ctid = k.ctid"
+            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {_says_as(definition, 's', 'd')} OR EXISTS (SELECT 1 FROM {data} AS w "
+            f"WHERE {same_key('w', 'd')} AND {_says_as(definition, 's', 'w')} AND {is_word(data, 'w')}) WHERE s.clipped{own}) AS k WHERE gone.ctid = k.ctid"
         ),
         {"payloads": list(how.payloads), "dataset": definition.name},
     )

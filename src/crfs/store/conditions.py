@@ -32,8 +32,8 @@ def is_word(data: str, row: str) -> str:
     A key that a mended parser no longer makes is none that the source ever spoke of.
     """
     return (
-        f"{row}.row_state <> {RowState.ANNULLED.code} AND {_by_source(row)} AND NOT EXISTS (SELECT 1 FROM {data} AS l "
-        f"WHERE {same_key('l', row)} AND l.batch_id > {row}.batch_id AND {_by_source('l')})"
+        f"{row}.row_state <> {RowState.ANNULLED.code} AND {by_source(row)} AND NOT EXISTS (SELECT 1 FROM {data} AS l "
+        f"WHERE {same_key('l', row)} AND l.batch_id > {row}.batch_id AND {by_source('l')})"
     )
 
 
@@ -47,5 +47,6 @@ def same_key(one: str, other: str) -> str:
     return f"{same_period(one, other)} AND {one}.knowledge_time = {other}.knowledge_time"
 
 
-def _by_source(row: str) -> str:
+def by_source(row: str) -> str:
+    """Whether it is the source that speaks in a row, and not somebody who corrects or annuls what it said."""
     return f"EXISTS (SELECT 1 FROM crfs.batch AS t WHERE t.batch_id = {row}.batch_id AND t.kind NOT IN {_AMENDED_BY_US})"
