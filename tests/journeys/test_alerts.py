@@ -82,6 +82,8 @@ def test_a_life_of_an_alert_with_who_when_and_why(session: Session, clock: Clock
         act_on_alert(session, number, "silence", until=NOW.isoformat())
     with pytest.raises(InvalidInput, match="until when"):
         act_on_alert(session, number, "silence")
+    with pytest.raises(InvalidInput, match="in the past"):  # a day is its start in UTC
+        act_on_alert(session, number, "silence", until=clock.time.date().isoformat())
     assert act_on_alert(session, number, "silence", until=until.isoformat(), note="they know")["silenced_until"] == until
     clock.time = until - timedelta(seconds=1)
     watch_sources(session)

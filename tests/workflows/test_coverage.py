@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from crfs.credit.catalogue import packaged_catalogue
@@ -32,9 +33,11 @@ def test_every_dataset_has_a_source_that_there_is_and_says_its_rights() -> None:
         assert dataset.rights or dataset.synthetic or dataset.source in {"crfs", "portfolio"}, dataset.name
 
 
-def test_every_source_has_a_page_and_its_streams_name_it() -> None:
+def test_every_source_has_a_page_that_says_what_its_rights_are_and_its_streams_name_it() -> None:
     for name in source_names():
-        assert (ROOT / "docs/sources" / f"{name}.md").is_file(), name
+        page = ROOT / "docs/sources" / f"{name}.md"
+        assert page.is_file(), name
+        assert re.search(r"^(\*\*Rights\.|## Rights$|- Rights: |\| rights \|)", page.read_text(encoding="utf-8"), re.MULTILINE), name
         assert load_source(name).provider.title or name in OF_THE_USER, name
     for stream in CATALOGUE.streams.values():
         assert stream.source in source_names(), stream.key

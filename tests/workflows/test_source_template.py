@@ -64,5 +64,5 @@ def test_a_name_that_is_no_modules_name_is_refused(checkout: Path, name: str) ->
 
 
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="no checkout"):
+    with pytest.raises(InvalidInput, match=r"no folder src/crfs/sources/providers\. A source is a module of crfs itself, so clone crfs"):
         new_source("fresh", "csv", tmp_path)

@@ -38,6 +38,12 @@ SELECT kept.next_at, now, ((now AT TIME ZONE :zone)::date + 1)::timestamp AT TIM
 FROM (SELECT {clock} AS now) AS moment LEFT JOIN crfs.rate_limit AS kept ON kept.source = :source
 """
 
+_LIFT = """
+UPDATE crfs.rate_limit AS kept SET next_at = before.now FROM (
+    SELECT next_at, {clock} AS now FROM crfs.rate_limit WHERE source = :source FOR UPDATE
+) AS before WHERE kept.source = :source AND before.next_at > before.now + interval '10 seconds' RETURNING before.next_at
+"""
+
 _HOLD = """
 INSERT INTO crfs.rate_limit AS kept (source, next_at, quota_day, used, used_by_backfills)
 SELECT :source, now + :seconds * interval '1 second', now::date, 0, 0 FROM (SELECT {clock} AS now) AS moment
@@ -54,7 +60,9 @@ class StoredBudget:
     def __init__(self, database: Database, *, now: Callable[[], datetime] | None = None) -> None:
         self._database, self._now = database, now
         clock = "clock_timestamp()" if now is None else "CAST(:now AS timestamptz)"
-        self._take, self._why, self._hold = (sa.text(statement.format(clock=clock)) for statement in (_TAKE, _WHY, _HOLD))
+        self._take, self._why, self._hold, self._lift = (
+            sa.text(statement.format(clock=clock)) for statement in (_TAKE, _WHY, _HOLD, _LIFT)
+        )
 
     def take(
         self, source: str, *, spacing: float, a_day: int | None, for_backfills: int | None, zone: str, backfill: bool, patience: float
@@ -84,13 +92,24 @@ class StoredBudget:
                 what = f"the {share} of a day's {a_day} requests that backfills may use are used up"
                 raise _exhausted(source, what, why.midnight, backfills_only=True)
             if why.next_at is not None and (why.next_at - why.now).total_seconds() > patience:
-                raise _exhausted(source, "nothing may be asked now", why.next_at)
+                raise _exhausted(
+                    source, f"the provider asked to be left alone (crfs sources lift {source} asks it all the same)", why.next_at
+                )
             # What stood in the way has passed between the two statements.
 
     def hold(self, source: str, seconds: float) -> None:
         """Give no slot that comes sooner than in ``seconds``: the provider said so."""
         with self._database.asking() as connection:
             connection.execute(self._hold, self._with_clock({"source": source, "seconds": seconds}))
+
+    def lift(self, source: str) -> datetime | None:
+        """End a pause that the provider asked for, and say until when it would have lasted; None where there was none.
+
+        The spacing of requests, which keeps the next one some seconds away, is no pause, and the day's count stays.
+        """
+        with self._database.asking() as connection:
+            held: datetime | None = connection.execute(self._lift, self._with_clock({"source": source})).scalar()
+        return held
 
     def _with_clock(self, asked: dict[str, object]) -> dict[str, object]:
         return asked if self._now is None else {**asked, "now": self._now()}

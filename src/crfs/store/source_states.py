@@ -155,6 +155,48 @@ def park_source(database: Database, source: str, *, until: datetime, reason: str
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """What kept a source from being asked until it was lifted; ``streams`` are due again, and ``jobs`` that waited may be claimed."""
+
+    open_until: datetime | None = None
+    parked_until: datetime | None = None
+    parked_reason: str | None = None
+    streams: int = 0
+    jobs: int = 0
+
+
+def lift_source(database: Database, source: str, *, at: datetime) -> Lifted:
+    """Close a source's circuit and end its parking; the streams and jobs that wait for either are due at once."""
+    with database.writing() as connection:
+        held = connection.execute(
+            sa.text(
+                "UPDATE crfs.source_state AS s SET failures = 0, open_until = NULL, parked_until = NULL, parked_reason = NULL "
+                "FROM (SELECT * FROM crfs.source_state WHERE source = :source FOR UPDATE) AS b WHERE s.source = b.source "
+                "AND (b.open_until > :at OR b.parked_until > :at) RETURNING b.open_until, b.parked_until, b.parked_reason"
+            ),
+            {"source": source, "at": at},
+        ).one_or_none()
+        if held is None:
+            return Lifted()
+        until = [moment for moment in (held.open_until, held.parked_until) if moment is not None and moment > at]
+        streams = connection.execute(
+            sa.text(
+                "UPDATE crfs.stream_state SET next_due_at = CAST(:at AS timestamptz) WHERE source = :source "
+                "AND next_due_at = ANY(CAST(:until AS timestamptz[]))"
+            ),
+            {"source": source, "at": at, "until": until},
+        ).rowcount
+        jobs = connection.execute(
+            sa.text(
+                "UPDATE crfs.job SET not_before = NULL WHERE state = 'queued' AND not_before = ANY(CAST(:until AS timestamptz[])) "
+                "AND starts_with(specification ->> 'stream', :prefix)"
+            ),
+            {"until": until, "prefix": f"{source}/"},
+        ).rowcount
+    return Lifted(open_until=held.open_until, parked_until=held.parked_until, parked_reason=held.parked_reason, streams=streams, jobs=jobs)
+
+
 _ANY = datetime.max.replace(tzinfo=UTC)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import Conflict, InvalidInput
 from crfs.workflows.session import Session
 from crfs.workflows.staleness import stale_since
-from crfs.workflows.times import parse_instant
+from crfs.workflows.times import parse_start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,7 @@ def show_alert(session: Session, alert_id: int) -> dict[str, Any]:
 
 
 def act_on_alert(session: Session, alert_id: int, act: Act | str, *, note: str | None = None, until: str | None = None) -> dict[str, Any]:
-    """Acknowledge, silence (``until`` a time) or close an alert, with a note that is kept."""
+    """Acknowledge, silence (``until`` a time; a day is its start in UTC) or close an alert, with a note that is kept."""
     from crfs.monitoring.alert_states import Act, AlertState, after_act
     from crfs.store.alerts import alert, change
 
@@ -122,7 +122,7 @@ def act_on_alert(session: Session, alert_id: int, act: Act | str, *, note: str |
     if wanted is Act.SILENCE:
         if until is None:
             raise InvalidInput("say until when it is silent: --until TIME")
-        end = parse_instant(until, what="until")
+        end = parse_start(until, what="until")
         if end <= now:
             raise InvalidInput(f"until {until} lies in the past")
     found, _ = alert(session.database, alert_id)

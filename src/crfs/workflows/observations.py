@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.session import Session
 from crfs.workflows.staleness import Stale, staleness
-from crfs.workflows.times import parse_instant, parse_question
+from crfs.workflows.times import parse_question, parse_start
 
 if TYPE_CHECKING:
     import polars as pl
@@ -243,9 +243,4 @@ def _within(rows: pl.DataFrame, start: str | None, end: str | None) -> pl.DataFr
 
 
 def _instant(text: str | None, what: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(text), time(0), tzinfo=UTC)
-    except ValueError:
-        return parse_instant(text, what=what)
+    return parse_start(text, what=what) if text else None

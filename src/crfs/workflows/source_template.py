@@ -18,7 +18,11 @@ def new_source(name: str, template: Literal["csv", "json"] | str, checkout: Path
         raise InvalidInput(f"a source is called by a lower case letter, then letters, digits and _, not {name!r}")
     providers = checkout / "src" / "crfs" / "sources" / "providers"
     if not providers.is_dir():
-        raise InvalidInput(f"{checkout.resolve()} is no checkout of crfs: go to one, or name it with --into")
+        raise InvalidInput(
+            f"{checkout.resolve()} is no checkout of crfs: it has no folder src/crfs/sources/providers. A source is a module of crfs itself, "
+            "so clone crfs, and go there or name it with --into",
+            argument="into",
+        )
     places = {
         f"{template}.txt": providers / f"{name}.py",
         "catalog.txt": checkout / "src" / "crfs" / "catalog" / f"{name}.toml",

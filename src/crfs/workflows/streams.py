@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 KIND = "stream"
 _FIRST_RETRY = timedelta(minutes=5)
 _LAST_RETRY = timedelta(hours=6)
+_SOONER = "(crfs sources lift {} asks it at once)"
 
 
 class SourceRests(SourceUnavailable):
@@ -56,6 +57,20 @@ def stream_of(session: Session, key: str) -> StreamDefinition:
         near = sorted(name for name in streams if name.partition("/")[0] == key.partition("/")[0])
         raise NotFound(f"no stream is called {key!r}; " + (f"there are {', '.join(near)}" if near else "crfs jobs schedule lists them"))
     return streams[key]
+
+
+def stream_key(source: str, stream: str) -> str:
+    """The id of a source's stream, by its own name or by the id that ``crfs jobs schedule`` lists.
+
+    >>> stream_key("fred", "claims"), stream_key("fred", "fred/claims")
+    ('fred/claims', 'fred/claims')
+    """
+    named, _, own = stream.rpartition("/")
+    if named not in ("", source):
+        raise InvalidInput(
+            f"the stream {stream!r} is of {named}, not of {source}; write crfs ingest {named} --stream {own}", argument="stream"
+        )
+    return f"{source}/{own}"
 
 
 def scheduled(session: Session) -> list[StreamDefinition]:
@@ -185,7 +200,8 @@ def _check_circuit(session: Session, source: str) -> None:
     now, state = session.clock.now(), source_state(session.database, source)
     if state.parked_until is not None and state.parked_until > now:
         raise QuotaExhausted(
-            f"{source} is parked until {state.parked_until:%Y-%m-%d %H:%M}Z: {state.parked_reason}", until=state.parked_until
+            f"{source} is parked until {state.parked_until:%Y-%m-%d %H:%M}Z: {state.parked_reason} {_SOONER.format(source)}",
+            until=state.parked_until,
         )
     if state.open_until is None or (state.open_until <= now and take_probe(session.database, source, at=now)):
         return
@@ -193,7 +209,9 @@ def _check_circuit(session: Session, source: str) -> None:
     if until <= now:
         return  # somebody else's probe has just closed it
     raise SourceRests(
-        f"{source} has failed {state.failures} times in a row and rests until {until:%Y-%m-%d %H:%M}Z: {state.last_error}", until=until
+        f"{source} has failed {state.failures} times in a row and rests until {until:%Y-%m-%d %H:%M}Z: {state.last_error} "
+        f"{_SOONER.format(source)}",
+        until=until,
     )
 
 

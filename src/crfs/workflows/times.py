@@ -18,6 +18,18 @@ def parse_instant(text: str, *, what: str) -> datetime:
     return _in_utc(value, text, what)
 
 
+def parse_start(text: str, *, what: str) -> datetime:
+    """An RFC 3339 instant, or the start of a day in UTC.
+
+    >>> parse_start("2027-01-01", what="until").isoformat()
+    '2027-01-01T00:00:00+00:00'
+    """
+    try:
+        return datetime.combine(date.fromisoformat(text), time(0), tzinfo=UTC)
+    except ValueError:
+        return parse_instant(text, what=what)
+
+
 def parse_question(asked: str | date, *, what: str, zone: str = "UTC") -> datetime:
     """The instant that a question names, in UTC; a day, or a text that is only a date, means the end of that day in ``zone``.
 

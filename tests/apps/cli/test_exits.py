@@ -22,7 +22,7 @@ EXPECTED = {
     errors.NotFound: 1,
     errors.NotYetKnown: 1,
     errors.SourceRejected: 1,
-    errors.QuotaExhausted: 1,
+    errors.QuotaExhausted: 3,
     errors.Forbidden: 1,
     errors.Quarantined: 2,
     errors.Conflict: 1,

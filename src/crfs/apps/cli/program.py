@@ -53,7 +53,7 @@ root = LazyGroup(
     places=COMMANDS,
     help="The Credit Risk Factor Store: factors with their vintages, credit models and portfolio risk, every number of which can be "
     "computed again and traced to the bytes it rests on.",
-    epilog="Exit codes: 0 done, 1 your mistake, 2 a verification failed, 3 a service is not there, 4 done in part. "
+    epilog="Exit codes: 0 done, 1 your mistake, 2 a verification failed, 3 a service is not there, or a quota is used up, 4 done in part. "
     'With --json an error is {"error": {…}} on the standard output, and its text on the standard error.',
     params=[
         click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and end.")

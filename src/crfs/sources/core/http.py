@@ -5,6 +5,7 @@ What a provider answers is judged by its source's classifier, never by the HTTP 
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from collections.abc import Callable
@@ -31,6 +32,15 @@ _ANSWERS = (Classification.OK, Classification.EMPTY, Classification.SCHEMA)
 _NOT_MODIFIED = 304
 _LATE_SECONDS = 0.1
 _TURNS = 4
+_log = logging.getLogger("crfs.sources")
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    """Whether a line of stamina's is about somebody else's retries: ours are told in a sentence of our own."""
+    return not str(record.__dict__.get("stamina.caused_by", "")).startswith("_Busy(")
+
+
+logging.getLogger("stamina").addFilter(_is_not_ours)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +152,12 @@ class HttpTransport:
         )
         for attempt in attempts:
             with attempt:
-                return self._once(request, first)
+                try:
+                    return self._once(request, first)
+                except _Busy as busy:
+                    if attempt.num < provider.attempts:
+                        _log.warning("%s (attempt %d of %d)", busy, attempt.num, provider.attempts)
+                    raise
         raise AssertionError("stamina ends with an answer or an error")
 
     def _check_permission(self) -> None:

@@ -97,5 +97,6 @@ for _name in (
     "httpx",
     "httpcore",
     "stamina",
+    "crfs.sources",
 ):
     logging.getLogger(_name).addFilter(OF_THIS_PROCESS)

@@ -51,7 +51,12 @@ def ack(door: Door, alert: int, note: str | None) -> None:
 
 @alerts.command("silence")
 @click.argument("alert", type=int)
-@click.option("--until", required=True, metavar="TIME", help="Open it again after this time, if its condition is still there.")
+@click.option(
+    "--until",
+    required=True,
+    metavar="TIME",
+    help="Open it again after this time, if its condition is still there; a day means its start in UTC.",
+)
 @click.option("--note", help="Kept in its history.")
 @pass_door
 def silence(door: Door, alert: int, until: str, note: str | None) -> None:

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 @click.option("--until", metavar="DAY", help="The last day wanted.")
 @click.option("--vintages", type=click.Choice(["all", "latest"]), default="latest", show_default=True, help="Which vintages.")
 @click.option("--replay", type=click.Path(path_type=Path), metavar="DIR", help="Recorded answers instead of the network.")
-@click.option("--stream", metavar="NAME", help="A stream of the catalogue, from where it stands (crfs jobs schedule --all).")
+@click.option(
+    "--stream",
+    metavar="NAME",
+    help="A stream of SOURCE from where it stands, like claims or fred/claims (crfs jobs schedule --all lists them).",
+)
 @click.option("--backfill", is_flag=True, help="With --stream: its whole history, in slices; one that was interrupted goes on.")
 @click.option("--reparse", is_flag=True, help="Read every landed answer again that the present parser has not read.")
 @click.option("--dataset", help="csv: the dataset that the file has rows of.")
@@ -48,16 +52,17 @@ def ingest(
     Exit code 4 says that some rows were rejected, or some answers contradict the store, while the others were stored.
     """
     from crfs.workflows.collection import collect, collect_again, collect_history, collect_stream, is_partial
+    from crfs.workflows.streams import stream_key
 
     if backfill and stream is None:
         raise click.UsageError("--backfill is of a stream: name it with --stream")
     with door.session() as session:
         with door.progress() as progress:
             if backfill:
-                history = collect_history(session, f"{source}/{stream}", progress=progress)
+                history = collect_history(session, stream_key(source, str(stream)), progress=progress)
                 return _history(door, history)
             if stream is not None:
-                report = collect_stream(session, f"{source}/{stream}", progress=progress)
+                report = collect_stream(session, stream_key(source, stream), progress=progress)
             elif reparse:
                 report = collect_again(session, source, progress=progress)
             else:

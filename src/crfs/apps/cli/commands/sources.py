@@ -84,6 +84,26 @@ def test(door: Door, source: str) -> ExitCode:
     return ExitCode.DONE if found["works"] or not found["probes"] else ExitCode.NO_SERVICE
 
 
+@sources.command("lift")
+@click.argument("source")
+@pass_door
+def lift(door: Door, source: str) -> None:
+    """Ask SOURCE again at once: close its circuit, end its parking and the pause that its provider asked for.
+
+    Streams and jobs that waited are due now. A day's requests that are used up stay so.
+    """
+    from crfs.apps.cli.screen import cell
+    from crfs.workflows.lifting import lift_source
+
+    with door.session() as session:
+        done = lift_source(session, source)
+    ends = {"open_until": "its circuit was open", "parked_until": "it was parked", "held_until": "its provider asked to be left alone"}
+    lines = [f"{source}: {words} until {cell(done[name])}; no longer" for name, words in ends.items() if done[name] is not None]
+    if done["streams"] or done["jobs"]:
+        lines.append(f"{done['streams']} streams are due now, {done['jobs']} jobs that waited may be done")
+    door.lines(done, *(lines or [f"{source}: nothing was in the way of asking it"]))
+
+
 @sources.command("coverage")
 @click.option("--markdown", is_flag=True, help="As the page of the documentation.")
 @pass_door
@@ -100,10 +120,18 @@ def coverage(door: Door, markdown: bool) -> None:
 @sources.command("new")
 @click.argument("name")
 @click.option("--template", type=click.Choice(["csv", "json"]), required=True, help="What the provider's answers look like.")
-@click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The checkout of crfs (here).")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="A checkout of crfs: the folder with its src and tests (here).",
+)
 @pass_door
 def new(door: Door, name: str, template: str, into: Path) -> None:
-    """Write the module, the catalogue file, the samples and a test of a new source NAME from a template; nothing that is there is touched."""
+    """Write the module, the catalogue file, the samples and a test of a new source NAME from a template; nothing that is there is touched.
+
+    A source is a module of crfs itself, so it is begun in a checkout of crfs: clone crfs, and go there or name it with --into.
+    """
     from crfs.workflows.source_template import new_source
 
     written = new_source(name, template, into)
