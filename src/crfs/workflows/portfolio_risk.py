@@ -28,7 +28,7 @@ DEFAULTS: dict[str, Any] = {"confidences": [0.99, 0.999], "method": "auto", "rel
 
 
 def compute(session: Session, specification: Mapping[str, Any], batch_id: int, progress: Progress) -> Computation:
-    """Build the book, fill its blanks from the models, check it, and simulate."""
+    """Build the book, fill its blanks from the models, check it, and measure it."""
     from concurrent.futures import ThreadPoolExecutor
 
     from crfs.credit.factor_model import FactorModel
@@ -52,7 +52,7 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         default_ccf=specification.get("default_ccf"),
     )
     accepted = checked.require_all("the book")
-    progress("simulating losses", 2, 3)
+    progress("measuring losses", 2, 3)
     options = {name: specification.get(name, default) for name, default in DEFAULTS.items()}
     with ThreadPoolExecutor(max_workers=session.workers) as pool:
         result = portfolio_risk(accepted, factor_model, map_blocks=pool.map, **options)
@@ -64,7 +64,7 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         "segments": _segments(accepted),
     }
     payloads = [specification["book"]["sha256"]] if specification["book"].get("kind") == "payload" else []
-    progress("simulating losses", 3, 3)
+    progress("measuring losses", 3, 3)
     return Computation(
         result=canonical_json(document),
         inputs=RunInputs(
