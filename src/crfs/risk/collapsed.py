@@ -29,6 +29,7 @@ Report: TypeAlias = Callable[[str], None]
 SCRAMBLES = 8
 _PILOT = 1_024
 _FIRST = 256
+_LEAST = 32
 _MOST_POINTS = 400_000
 # A name is kept apart where its loss is this part of the standard deviation, given a bad state, of all.
 _LARGE = 0.4
@@ -199,6 +200,8 @@ def _drawn(
         return draw(aims, factors=factors, nus=nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip)
 
     size = _FIRST
+    while size > _LEAST and SCRAMBLES * size * (len(aims) + 1) > most_points:
+        size //= 2
     points = drawn(size, 0)
     guesses: dict[float, float] = {}
     while True:
