@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -46,16 +46,17 @@ FORBIDDEN = 'redistribution = "forbidden"\nrights = "Only {} may have it."'
 
 
 @pytest.fixture(scope="module")
-def session(new_store: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Session:
+def session(new_store: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """A free dataset, two forbidden ones, and one that was free until now."""
-    folder, opened = tmp_path_factory.mktemp("rights"), open_session(new_store())
-    for name, rights in (("free", ""), ("one", FORBIDDEN.format("Ann")), ("two", FORBIDDEN.format("Ben")), ("turned", "")):
-        definition, rows = folder / f"{name}.toml", folder / f"{name}.csv"
-        definition.write_text(DATASET.format(name=name, rights=rights))
-        rows.write_text("entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,1.5\n")
-        define_datasets(opened, definition)
-        collect(opened, "csv", [f"rights_{name}"], file=rows)
-    return opened
+    folder = tmp_path_factory.mktemp("rights")
+    with open_session(new_store()) as opened:
+        for name, rights in (("free", ""), ("one", FORBIDDEN.format("Ann")), ("two", FORBIDDEN.format("Ben")), ("turned", "")):
+            definition, rows = folder / f"{name}.toml", folder / f"{name}.csv"
+            definition.write_text(DATASET.format(name=name, rights=rights))
+            rows.write_text("entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,1.5\n")
+            define_datasets(opened, definition)
+            collect(opened, "csv", [f"rights_{name}"], file=rows)
+        yield opened
 
 
 def build(session: Session, folder: Path, *names: str, recorded_as_of: str | None = None) -> Path:

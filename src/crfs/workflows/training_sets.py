@@ -67,39 +67,11 @@ def build_features(
     """
     import json
 
-    from crfs.store.payloads import FetchNote, land
-
     if out.suffix not in {".csv", ".parquet"}:
         raise InvalidInput(f"{out} ends in {out.suffix!r}; name a .csv or a .parquet file")
     require_export(session, *(str(factor["mnemonic"]) for factor in factors), recorded_as_of=recorded_as_of)
-    try:
-        body = spine_file.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"cannot read the spine {spine_file}: {error.strerror}") from None
     pin = recorded_state(recorded_as_of)
-    file_format = "parquet" if spine_file.suffix == ".parquet" else "csv"
-    read_spine(body, file_format=file_format)
-    now = session.clock.now()
-    sha256 = land(
-        session.database,
-        body,
-        FetchNote(
-            source="file",
-            stream=f"spine/{spine_file.name}",
-            url=f"file:{spine_file.name}",
-            status=200,
-            headers={},
-            classification="OK",
-            parser_version="1",
-            started_at=now,
-            fetched_at=now,
-        ),
-    )
-    specification: dict[str, Any] = {
-        "spine": {"kind": "payload", "sha256": sha256, "format": file_format},
-        "factor": factors,
-        "strict": strict,
-    }
+    specification: dict[str, Any] = {"spine": _landed(session, spine_file), "factor": factors, "strict": strict}
     if as_of:
         specification["as_of"] = as_of
     if vintage:
@@ -121,3 +93,28 @@ def build_features(
     except OSError as error:
         raise InvalidInput(f"cannot write {out}: {error.strerror}") from None
     return manifest
+
+
+def _landed(session: Session, spine_file: Path) -> dict[str, str]:
+    """A spine's file, landed as a payload: what a specification says of it."""
+    from crfs.store.payloads import FetchNote, land
+
+    try:
+        body = spine_file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"cannot read the spine {spine_file}: {error.strerror}") from None
+    file_format = "parquet" if spine_file.suffix == ".parquet" else "csv"
+    read_spine(body, file_format=file_format)
+    now = session.clock.now()
+    note = FetchNote(
+        source="file",
+        stream=f"spine/{spine_file.name}",
+        url=f"file:{spine_file.name}",
+        status=200,
+        headers={},
+        classification="OK",
+        parser_version="1",
+        started_at=now,
+        fetched_at=now,
+    )
+    return {"kind": "payload", "sha256": land(session.database, body, note), "format": file_format}

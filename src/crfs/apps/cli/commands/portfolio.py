@@ -80,7 +80,9 @@ def list_(door: Door) -> None:
 @click.option("--method", default="auto", show_default=True, help="auto, closed_form, exact, few_names, collapsed, thinning or plain.")
 @click.option("--rel-tol", type=float, default=0.005, show_default=True, help="Relative standard error at which drawing stops.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers, bit for bit.")
-@click.option("--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios (or points in the factors) to draw.")
+@click.option(
+    "--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios (or points in the factors) to draw."
+)
 @click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
 @click.option("--models", type=Names(), metavar="pd,lgd,ead|none", help="Champions that fill blank cells; all there are, if not given.")
 @click.option("--as-of", metavar="TIME", help="What is known when blanks are filled. Now, if not given.")
