@@ -24,7 +24,7 @@ from crfs.store.jobs import jobs
 from crfs.store.staging import staging_room
 from crfs.store.verification import verify_store
 from crfs.workflows.jobs import LEASE
-from crfs.workflows.session import open_session
+from crfs.workflows.session import Session, open_session
 from tests.faults.rig import Child, Life, contents, kill_server, last_words, left_behind, shares, strike, undisturbed
 from tests.journeys.captures import write_graph, write_refusal, write_window
 from tests.ops.datatier.conftest import living, wait_for
@@ -217,17 +217,21 @@ def test_an_ingest_whose_postgresql_is_killed_says_so_and_goes_on_when_it_is_run
     rounds_of_killed_postgres(fred, home, seed=seed, count=2)
 
 
+def stage_until_the_server_is_killed(session: Session, folder: Path) -> None:
+    """The blow falls between the staging of rows and the end of its transaction, and the log of it is on the disk by then."""
+    with staging_room(session.database) as room, session.database.writing() as connection:
+        room.stage(connection, pl.DataFrame({"entity_id": [1], "value": [1.0]}))
+        with session.database.owning() as other:
+            other.exec_driver_sql("CREATE TABLE data.flushed (x integer)")
+        kill_server(datatier.status(folder).pids.get("postgres"))
+        connection.exec_driver_sql("SELECT 1")
+
+
 def test_a_server_that_is_killed_while_rows_are_staged_starts_again_at_once(packaged: Path, home: Path) -> None:
     """The log that is replayed makes the staging table again; nothing of it may lie there already."""
     folder = copied(packaged, home)
-    with open_session(data_dir=folder) as session:
-        database = session.database
-        with pytest.raises(ServiceUnavailable), staging_room(database) as room, database.writing() as connection:
-            room.stage(connection, pl.DataFrame({"entity_id": [1], "value": [1.0]}))
-            with database.owning() as other:  # what is committed takes the log of the staging to the disk with it
-                other.exec_driver_sql("CREATE TABLE data.flushed (x integer)")
-            kill_server(datatier.status(folder).pids.get("postgres"))
-            connection.exec_driver_sql("SELECT 1")
+    with open_session(data_dir=folder) as session, pytest.raises(ServiceUnavailable):
+        stage_until_the_server_is_killed(session, folder)
     try:
         with open_session(data_dir=folder) as session:
             assert left_behind(session.database.url.render_as_string(hide_password=False))["staging"] == []
