@@ -133,6 +133,15 @@ def shares(seed: int, count: int) -> list[float]:
     return places
 
 
+def last_words(data_dir: Path, *, lines: int = 60) -> str:
+    """The end of what PostgreSQL wrote in a data folder: why it would not start."""
+    try:
+        text = (data_dir / "postgres.log").read_text(errors="replace")
+    except OSError as error:
+        return f"(no log of PostgreSQL: {error})"
+    return "\n".join(["the end of PostgreSQL's log:", *text.splitlines()[-lines:]])
+
+
 def kill_server(pid: int | None) -> None:
     """kill -9 of a server that may not have started."""
     if pid is not None:

@@ -13,16 +13,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import redis
 
+from crfs.errors import ServiceUnavailable
 from crfs.ops import datatier
 from crfs.ops.clock import SystemClock
 from crfs.store.jobs import jobs
+from crfs.store.staging import staging_room
 from crfs.store.verification import verify_store
 from crfs.workflows.jobs import LEASE
-from crfs.workflows.session import open_session
-from tests.faults.rig import Child, Life, contents, kill_server, left_behind, shares, strike, undisturbed
+from crfs.workflows.session import Session, open_session
+from tests.faults.rig import Child, Life, contents, kill_server, last_words, left_behind, shares, strike, undisturbed
 from tests.journeys.captures import write_graph, write_refusal, write_window
 from tests.ops.datatier.conftest import living, wait_for
 from tests.sources.alfred import Archive, random_archive
@@ -126,7 +129,7 @@ def check_rerun(told: Story, folder: Path) -> None:
     """A rerun ends well, the store holds exactly what an undisturbed one does, and nothing is left: no lock, no table, no job, no process."""
     again = Child(folder, told.work)
     status = again.end()
-    assert (status, again.errors) == (0, ""), again.lines[-1:]
+    assert (status, again.errors) == (0, ""), f"{again.lines[-1:]}\n{last_words(folder)}"
     with open_session(data_dir=folder) as session:
         url = session.database.url.render_as_string(hide_password=False)
         found = contents(url)
@@ -212,6 +215,29 @@ def test_a_killed_ingest_ends_in_the_same_rows_when_it_is_run_again(
 
 def test_an_ingest_whose_postgresql_is_killed_says_so_and_goes_on_when_it_is_run_again(fred: Story, home: Path, seed: int) -> None:
     rounds_of_killed_postgres(fred, home, seed=seed, count=2)
+
+
+def stage_until_the_server_is_killed(session: Session, folder: Path) -> None:
+    """The blow falls between the staging of rows and the end of its transaction, and the log of it is on the disk by then."""
+    with staging_room(session.database) as room, session.database.writing() as connection:
+        room.stage(connection, pl.DataFrame({"entity_id": [1], "value": [1.0]}))
+        with session.database.owning() as other:
+            other.exec_driver_sql("CREATE TABLE data.flushed (x integer)")
+        kill_server(datatier.status(folder).pids.get("postgres"))
+        connection.exec_driver_sql("SELECT 1")
+
+
+def test_a_server_that_is_killed_while_rows_are_staged_starts_again_at_once(packaged: Path, home: Path) -> None:
+    """The log that is replayed makes the staging table again; nothing of it may lie there already."""
+    folder = copied(packaged, home)
+    with open_session(data_dir=folder) as session, pytest.raises(ServiceUnavailable):
+        stage_until_the_server_is_killed(session, folder)
+    try:
+        with open_session(data_dir=folder) as session:
+            assert left_behind(session.database.url.render_as_string(hide_password=False))["staging"] == []
+    except ServiceUnavailable as error:
+        raise AssertionError(last_words(folder)) from error
+    shutil.rmtree(folder)
 
 
 def test_a_starter_killed_while_it_makes_the_store_leaves_one_that_can_be_made(start: Story, home: Path, seed: int) -> None:

@@ -37,8 +37,8 @@ class Comparison:
 def compare(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, since: int) -> None:
     """Take out of the staged rows those that say nothing new; ``since`` compares with later batches only."""
     data, kind = relation(definition.name), how.kind
-    by_source = kind in {BatchKind.INGEST, BatchKind.REPARSE}
-    shown_at = how.fetched_at if by_source and shows_the_latest(definition, how.fetched_at) else None
+    speaks = kind in {BatchKind.INGEST, BatchKind.REPARSE}
+    shown_at = how.fetched_at if speaks and shows_the_latest(definition, how.fetched_at) else None
     if shown_at is not None:
         if kind is BatchKind.INGEST:
             forget_known_history(connection, definition, table)

@@ -28,10 +28,11 @@ _TYPES = {
 
 
 class StagingRoom:
-    """The staging tables of one append."""
+    """The staging tables of one append; ``guard`` is the connection that holds their lock."""
 
-    def __init__(self, token: int) -> None:
+    def __init__(self, token: int, guard: sa.Connection) -> None:
         self._token = token
+        self._guard = guard
         self._names: list[str] = []
 
     @property
@@ -40,11 +41,16 @@ class StagingRoom:
         return list(self._names)
 
     def stage(self, connection: sa.Connection, rows: pl.DataFrame) -> str:
-        """Make a table of ``rows`` on ``connection``; its qualified name."""
+        """Make a table and fill it with ``rows`` on ``connection``; its qualified name.
+
+        The table itself is committed at once. A transaction that makes an unlogged table and is undone because the server dies leaves the
+        server a start that fails: it makes the table's files again from its log, where one of them lies still.
+        """
         name = f"staging.s{self._token:016x}_{len(self._names)}"
         columns = ", ".join(f'"{column}" {_TYPES[dtype.base_type()]}' for column, dtype in rows.schema.items())
         self._names.append(name)
-        connection.exec_driver_sql(f"CREATE UNLOGGED TABLE {name} ({columns})")
+        self._guard.exec_driver_sql(f"CREATE UNLOGGED TABLE {name} ({columns})")
+        self._guard.commit()
         copy_into(connection, name, rows)
         connection.exec_driver_sql(f"ANALYZE {name} (entity_id)")
         return name
@@ -61,8 +67,8 @@ def copy_into(connection: sa.Connection, relation: str, rows: pl.DataFrame) -> N
 def staging_room(database: Database) -> Iterator[StagingRoom]:
     """Room for one append; a writer that dies leaves its tables to the next one, which sees that nobody holds their lock."""
     token = secrets.randbits(62)
-    room = StagingRoom(token)
     with answering(), database.engine.connect() as guard:
+        room = StagingRoom(token, guard)
         guard.exec_driver_sql("SET synchronous_commit = off")
         guard.execute(sa.text("SELECT pg_advisory_lock(:token)"), {"token": token})
         guard.commit()
