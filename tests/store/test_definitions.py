@@ -142,4 +142,5 @@ def test_a_definition_with_any_bound_is_what_was_put_in_force(module_database: D
     assert define(module_database, [definition], [], at=NOW, source="a") is None
     with module_database.reading() as connection:
         assert altered_definitions(connection) == []
+    assert batch is not None
     assert catalogue_at(module_database, batch).dataset(definition.name) == definition

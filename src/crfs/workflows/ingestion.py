@@ -443,7 +443,9 @@ def _nothing_of(catalogue: Catalogue, dataset: str, fetched_at: datetime | None)
 
 
 def _note_rejected(report: IngestReport, payload: Payload, rejected: pl.DataFrame) -> None:
-    report.rejected_rows += rejected.height
+    from crfs.sources.core.contract import rejection_count
+
+    report.rejected_rows += rejection_count(rejected)
     for row in rejected.head(max(0, SHOWN_REJECTIONS - len(report.rejected))).to_dicts():
         report.rejected.append({"stream": payload.stream, "payload": payload.sha256, **row})
 

@@ -63,13 +63,16 @@ def released_shape(payload: Payload, parsed: Parsed) -> Shape:
 
 
 def _bad_rows(parsed: Parsed) -> int:
-    """How many rows are bad; a column that nobody knows yet makes none so."""
+    """How many rows are bad; a column that nobody knows yet makes none so. Of rejections that are not listed as many are of a row each."""
     import polars as pl
 
     from crfs.sources.core import RejectReason
+    from crfs.sources.core.contract import rejection_count
 
     bad = parsed.rejected.filter(pl.col("reason").cast(pl.String) != RejectReason.UNKNOWN_COLUMN.value)
-    return bad["row"].drop_nulls().n_unique()
+    listed = bad["row"].drop_nulls()
+    count = rejection_count(parsed.rejected)
+    return listed.n_unique() if count == parsed.rejected.height else round(listed.n_unique() * count / parsed.rejected.height)
 
 
 def keep_shapes(session: Session, source: Source, shapes: Iterable[tuple[Payload, Shape]], *, released: bool = False) -> None:
@@ -95,6 +98,7 @@ def keep_shapes(session: Session, source: Source, shapes: Iterable[tuple[Payload
 
 def hold_rejected(session: Session, source: Source, payload: Payload, rejected: pl.DataFrame, *, job_id: UUID | None) -> None:
     """Note that some rows of a payload were refused; the others are published."""
+    from crfs.sources.core.contract import rejection_count
     from crfs.store.quarantine import REJECTED_ROWS, hold
 
     counts = {str(reason): count for reason, count in rejected.group_by("reason").len().sort("reason").rows()}
@@ -106,7 +110,7 @@ def hold_rejected(session: Session, source: Source, payload: Payload, rejected: 
         sha256=payload.sha256,
         parser_version=source.parser_version,
         rule=REJECTED_ROWS,
-        detail=f"{rejected.height} cells or rows refused, the first: row {first['row']}, column {first['column']}: {first['detail']}",
+        detail=f"{rejection_count(rejected)} cells or rows refused, the first: row {first['row']}, column {first['column']}: {first['detail']}",
         evidence={"reasons": counts},
         at=session.clock.now(),
         job_id=job_id,

@@ -69,6 +69,8 @@ def try_source(session: Session, name: str, *, progress: Progress = no_progress)
 
 
 def _probe(source: Source, what: str, query: Query, transport: Transport, catalogue: Catalogue) -> Probe:
+    from crfs.sources.core.contract import rejection_count
+
     accepted = rejected = answers = 0
     newest: str | None = None
     first: str | None = None
@@ -81,7 +83,7 @@ def _probe(source: Source, what: str, query: Query, transport: Transport, catalo
             continue
         parsed = source.parse(payload, catalogue)
         accepted += sum(table.height for table in parsed.tables.values())
-        rejected += parsed.rejected.height
+        rejected += rejection_count(parsed.rejected)
         if first is None and parsed.rejected.height:
             row = parsed.rejected.row(0, named=True)
             first = f"row {row['row']}, column {row['column']}: {row['reason']}: {row['detail']}"

@@ -10,8 +10,8 @@ import pytest
 from crfs.bitemporal.release import ReleaseLag
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core.contract import REJECTED_SCHEMA, RejectReason
-from crfs.sources.core.tables import accept, known_from, rejected_where, settle_clipped
+from crfs.sources.core.contract import MOST_LISTED, REJECTED_SCHEMA, Parsed, RejectReason, rejection_count
+from crfs.sources.core.tables import Rejections, accept, known_from, rejected_table, rejected_where, settle_clipped
 from crfs.sources.core.text import iso_date, iso_instant, read_delimited
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
@@ -93,7 +93,34 @@ def test_settled_rows_stay_settled(catalogue: Catalogue) -> None:
 
 def test_a_million_rows_may_be_rejected_for_one_reason() -> None:
     frame = pl.DataFrame({"row": pl.int_range(1, 1_000_001, eager=True)}).with_columns(value=pl.lit("x"))
-    assert rejected_where(frame, pl.lit(True), "value", RejectReason.NOT_A_NUMBER, "not a number").height == 1_000_000
+    rejected = rejected_where(frame, pl.lit(True), "value", RejectReason.NOT_A_NUMBER, "not a number")
+    assert (rejected.height, rejection_count(rejected)) == (MOST_LISTED + 1, 1_000_000)
+    assert rejected.row(MOST_LISTED - 1) == (MOST_LISTED, "value", "not_a_number", "not a number: x")
+    assert rejected.row(MOST_LISTED) == (None, None, "not_a_number", "990000 more are not listed")
+
+
+@pytest.mark.parametrize("counts", [(9_999,), (10_000,), (10_001,), (3, 10_001, 0, 25_000), (10_000, 1), (5_000, 5_000), (50_000, 1)])
+def test_of_many_rejections_the_first_are_listed_and_the_others_counted(counts: tuple[int, ...]) -> None:
+    """Whichever parts they come in, and in whatever order the parts are put together."""
+    parts = [rejected_table([(number + 1, "value", RejectReason.NOT_A_NUMBER, "x") for number in range(count)]) for count in counts]
+    for joined in (pl.concat(parts), pl.concat(parts).sort("row", maintain_order=True)):
+        rejected = Parsed(tables={}, rejected=joined).rejected
+        assert rejection_count(rejected) == sum(counts)
+        assert rejected.height == min(sum(counts), MOST_LISTED + 1)
+        assert rejected.filter(pl.col("row").is_null()).height == (sum(counts) > MOST_LISTED)
+        if sum(counts) > MOST_LISTED:
+            assert rejected.row(-1) == (None, None, "not_a_number", f"{sum(counts) - MOST_LISTED} more are not listed")
+
+
+def test_rejections_ask_for_room_before_their_text_is_made() -> None:
+    rejections = Rejections()
+    made = 0
+    for number in range(25_000):
+        if rejections.room(RejectReason.MALFORMED):
+            made += 1
+            rejections.append((number, None, RejectReason.MALFORMED, "x"))
+    assert (made, len(rejections), len(rejections.listed())) == (MOST_LISTED, 25_000, MOST_LISTED + 1)
+    assert rejection_count(rejected_table(rejections.listed())) == 25_000
 
 
 def _prices(*rows: tuple[str, datetime, float | None]) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -77,6 +78,10 @@ REJECTED_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
 )
 """Columns of a rejected table; ``row`` counts the data rows of the body from 1."""
 
+MOST_LISTED = 10_000
+"""As many rejections of one payload are listed; one more row, of no row, says how many more there were. A hostile body has millions."""
+_UNLISTED = r"^(\d{1,15}) more are not listed$"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -135,12 +140,61 @@ class Payload:
 class Parsed:
     """What a parser made of one payload: accepted rows by dataset (:mod:`crfs.sources.core.tables` says their columns), rejected ones.
 
-    ``complete_history`` says that the payload has every revision of what it covers, so that unchanged values may be left out.
+    ``complete_history`` says that the payload has every revision of what it covers, so that unchanged values may be left out. Of more than
+    :data:`MOST_LISTED` rejections the first are kept, and a last row says how many more there were (:func:`rejection_count`).
     """
 
     tables: Mapping[str, pl.DataFrame]
     rejected: pl.DataFrame
     complete_history: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rejected.height > MOST_LISTED:
+            object.__setattr__(self, "rejected", _bounded(self.rejected))
+
+
+def _bounded(rejected: pl.DataFrame) -> pl.DataFrame:
+    """The first rejections, and one row about all others; parts of the table may have such rows of their own already."""
+    about = pl.col("row").is_null() & pl.col("detail").str.contains(_UNLISTED)
+    told, single = rejected.filter(about), rejected.filter(~about)
+    count = int(told["detail"].str.extract(_UNLISTED).cast(pl.Int64).sum()) + max(0, single.height - MOST_LISTED)
+    if not count:
+        return single
+    rest = single[MOST_LISTED:] if single.height > MOST_LISTED else told
+    return pl.concat([single.head(MOST_LISTED), unlisted(count, rest["reason"][0])])
+
+
+def unlisted(count: int, reason: str) -> pl.DataFrame:
+    """The row that says how many more rejections there were, the first of which was for ``reason``."""
+    row = {"row": [None], "column": [None], "reason": [reason], "detail": [unlisted_words(count)]}
+    return pl.DataFrame(row, schema=dict(REJECTED_SCHEMA))
+
+
+def unlisted_words(count: int) -> str:
+    """The detail of that row."""
+    return f"{count} more are not listed"
+
+
+def unlisted_count(detail: str) -> int:
+    """The number in such a detail; 0 for any other.
+
+    >>> unlisted_count(unlisted_words(7)), unlisted_count("no number: 7")
+    (7, 0)
+    """
+    found = re.fullmatch(_UNLISTED, detail)
+    return int(found[1]) if found else 0
+
+
+def rejection_count(rejected: pl.DataFrame) -> int:
+    """How many rejections there were, listed or not.
+
+    >>> rejection_count(pl.DataFrame(schema=dict(REJECTED_SCHEMA)))
+    0
+    """
+    if rejected.height <= MOST_LISTED:
+        return rejected.height
+    more = unlisted_count(rejected["detail"][-1])
+    return rejected.height - 1 + more if more else rejected.height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 
 from crfs.sources.core.contract import RejectReason
-from crfs.sources.core.tables import Rejection
+from crfs.sources.core.tables import Rejection, Rejections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +56,32 @@ def object_cells(
     Null becomes an empty text, and so does an ``optional`` field that is absent; an object without one of ``names`` is rejected, and so is
     what is no object. Numbers keep their shortest text; lists and objects are written as JSON.
     """
-    columns: dict[str, list[str]] = {name: [] for name in (*names, *optional)}
+    good: list[dict[str, Any]] = []
     numbers: list[int] = []
-    rejected: list[Rejection] = []
+    rejected = Rejections()
     needed, no_object, no_field = frozenset(names), f"{what} is an object", f"{what} has no such field"
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            rejected.append((number, None, RejectReason.UNEXPECTED_SHAPE, no_object))
-            continue
-        if not needed <= row.keys():
+            if rejected.room(RejectReason.UNEXPECTED_SHAPE):
+                rejected.append((number, None, RejectReason.UNEXPECTED_SHAPE, no_object))
+        elif needed <= row.keys():
+            good.append(row)
+            numbers.append(number)
+        elif rejected.room(RejectReason.MISSING_FIELD):
             absent = next(name for name in names if name not in row)
             rejected.append((number, absent, RejectReason.MISSING_FIELD, no_field))
-            continue
-        numbers.append(number)
-        for name, cells in columns.items():
-            cells.append(as_text(row.get(name)))
-    return pl.DataFrame({"row": numbers, **columns}, schema={"row": pl.Int64(), **dict.fromkeys(columns, pl.String())}), rejected
+    columns = [_texts(name, [row.get(name) for row in good]) for name in dict.fromkeys((*names, *optional))]
+    return pl.DataFrame([pl.Series("row", numbers, dtype=pl.Int64), *columns]), rejected.listed()
+
+
+def _texts(name: str, values: list[Any]) -> pl.Series:
+    """Values as text; where all are texts already, which is most of the time, none needs a look of its own."""
+    if set(map(type, values)) == {str}:
+        try:
+            return pl.Series(name, values, dtype=pl.String)
+        except UnicodeEncodeError:  # half of a pair
+            pass
+    return pl.Series(name, [as_text(value) for value in values], dtype=pl.String)
 
 
 def as_text(value: object) -> str:

@@ -13,7 +13,7 @@ from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, KnowledgeB
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType, DatasetDefinition
-from crfs.sources.core.contract import REJECTED_SCHEMA, Parsed, RejectReason
+from crfs.sources.core.contract import MOST_LISTED, REJECTED_SCHEMA, Parsed, RejectReason, unlisted, unlisted_count, unlisted_words
 
 ACCEPTED: Mapping[str, pl.DataType] = MappingProxyType(
     {
@@ -38,9 +38,56 @@ _KEY = ["entity", "valid_time", "knowledge_time"]
 Rejection = tuple[int | None, str | None, RejectReason, str]
 
 
+class Rejections:
+    """Rejections in their order: the first :data:`~crfs.sources.core.contract.MOST_LISTED`, and how many more there were.
+
+    Ask for :meth:`room` before making a rejection's text: where there is none, it is counted and need not be made.
+    """
+
+    __slots__ = ("_listed", "_more", "_reason")
+
+    def __init__(self, rejections: Iterable[Rejection] = ()) -> None:
+        self._listed: list[Rejection] = []
+        self._more, self._reason = 0, RejectReason.UNEXPECTED_SHAPE
+        self.extend(rejections)
+
+    def __len__(self) -> int:
+        return len(self._listed) + self._more
+
+    def room(self, reason: RejectReason) -> bool:
+        """Whether one more is listed; where it is not, it is counted."""
+        if len(self._listed) < MOST_LISTED:
+            return True
+        self._reason = self._reason if self._more else reason
+        self._more += 1
+        return False
+
+    def append(self, rejection: Rejection) -> None:
+        """List one more, or count it; one that stands for many counts as many."""
+        row, _, reason, detail = rejection
+        many = unlisted_count(detail) if row is None else 0
+        if many:
+            self._reason = self._reason if self._more else reason
+            self._more += many
+        elif self.room(reason):
+            self._listed.append(rejection)
+
+    def extend(self, rejections: Iterable[Rejection]) -> None:
+        """List or count several."""
+        for rejection in rejections:
+            self.append(rejection)
+
+    def listed(self) -> list[Rejection]:
+        """Those that are listed, and one of no row that says how many are not."""
+        more: list[Rejection] = [(None, None, self._reason, unlisted_words(self._more))] if self._more else []
+        return [*self._listed, *more]
+
+
 def rejected_table(rows: Iterable[Rejection] = ()) -> pl.DataFrame:
-    """A rejected table of (row, column, reason, detail)."""
-    listed = list(rows)
+    """A rejected table of (row, column, reason, detail); of very many the first, and a row that says how many more there were."""
+    listed = rows if isinstance(rows, list) else list(rows)
+    if len(listed) > MOST_LISTED + 1:
+        listed = Rejections(listed).listed()
     columns = {
         "row": [row for row, _, _, _ in listed],
         "column": [column for _, column, _, _ in listed],
@@ -61,27 +108,23 @@ def rejected_where(
 ) -> pl.DataFrame:
     """The rejected rows of ``frame`` where ``bad`` holds; ``detail`` is followed by the cell (of ``shown``, else of ``column``)."""
     cell = pl.col(shown or column).cast(pl.String).fill_null("").str.slice(0, 80)
-    # As a column: polars does not broadcast a literal predicate over a frame that it filters in parts.
-    return (
-        frame.with_columns(_bad=bad.fill_null(False))
-        .filter(pl.col("_bad"))
-        .select(
-            row=pl.col("row").cast(pl.Int64),
-            column=pl.lit(column),
-            reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]),
-            detail=pl.lit(f"{detail}: ") + cell,
-        )
-    )
+    return _listed(frame, bad, pl.lit(column), reason, pl.lit(f"{detail}: ") + cell)
 
 
 def rejected_cells(frame: pl.DataFrame, bad: pl.Expr, reason: RejectReason, detail: str) -> pl.DataFrame:
     """The rejected cells of a wide table in its long form: ``entity`` is the column's name, ``text`` what stood there."""
-    return frame.filter(bad.fill_null(False)).select(
-        row=pl.col("row").cast(pl.Int64),
-        column=pl.col("entity"),
-        reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]),
-        detail=pl.lit(f"{detail}: ") + pl.col("text").fill_null("").str.slice(0, 80),
+    return _listed(frame, bad, pl.col("entity"), reason, pl.lit(f"{detail}: ") + pl.col("text").fill_null("").str.slice(0, 80))
+
+
+def _listed(frame: pl.DataFrame, bad: pl.Expr, column: pl.Expr, reason: RejectReason, detail: pl.Expr) -> pl.DataFrame:
+    """The rejected rows where ``bad`` holds: the first of them, before any text is made, and how many more there were."""
+    # As a column: polars does not broadcast a literal predicate over a frame that it filters in parts.
+    places = frame.with_columns(_bad=bad.fill_null(False))["_bad"].arg_true()
+    listed = frame[places.head(MOST_LISTED)].select(
+        row=pl.col("row").cast(pl.Int64), column=column, reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]), detail=detail
     )
+    more = len(places) - listed.height
+    return pl.concat([listed, unlisted(more, reason.value)]) if more else listed
 
 
 def known_from(valid_times: pl.Series, rule: ReleaseRule | None, period: Tenor, fetched_at: datetime) -> pl.DataFrame:

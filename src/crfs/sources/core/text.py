@@ -12,7 +12,7 @@ import polars as pl
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.definitions import ColumnDefinition, ColumnType
 from crfs.sources.core.contract import RejectReason
-from crfs.sources.core.tables import Rejection, rejected_table, rejected_where
+from crfs.sources.core.tables import Rejection, Rejections, rejected_table, rejected_where
 
 _TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
 
@@ -40,29 +40,30 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
     header: list[str] = []
     rows: list[list[str]] = []
     numbers: list[int] = []
-    rejected: list[Rejection] = []
-    number = 0
+    rejected = Rejections()
+    number = width = 0
     try:
         for cells in reader:
-            if not any(cell.strip() for cell in cells):
+            if not any(map(str.strip, cells)):
                 continue
-            if not header:
+            if not width:
                 header = [cell.strip() for cell in cells]
+                width = len(header)
                 continue
             number += 1
             broken = None if whole else next((i for i, cell in enumerate(cells) if not _is_text(cell)), None)
-            if broken is not None:
-                name = header[broken] if broken < len(header) else None
+            if broken is None and len(cells) == width:
+                rows.append(cells)
+                numbers.append(number)
+            elif broken is not None and rejected.room(RejectReason.BROKEN_ENCODING):
+                name = header[broken] if broken < width else None
                 shown = cells[broken].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
                 rejected.append(
                     (number, name if name is None or _is_text(name) else None, RejectReason.BROKEN_ENCODING, f"not UTF-8: {shown[:80]}")
                 )
-            elif len(cells) != len(header):
-                detail = f"{len(cells)} cells, but the header has {len(header)}"
+            elif broken is None and rejected.room(RejectReason.UNEXPECTED_SHAPE):
+                detail = f"{len(cells)} cells, but the header has {width}"
                 rejected.append((number, None, RejectReason.UNEXPECTED_SHAPE, detail))
-            else:
-                rows.append(cells)
-                numbers.append(number)
     except csv.Error as error:
         rejected.append((number + 1, None, RejectReason.MALFORMED, f"the rest cannot be read: {error}"))
     if not header:
@@ -73,7 +74,7 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
         return _unreadable(RejectReason.UNEXPECTED_SHAPE, "the header names a column twice (or one is called row)")
     columns = {name: [cells[i].strip() for cells in rows] for i, name in enumerate(header)}
     table = pl.DataFrame({"row": numbers, **columns}, schema={"row": pl.Int64(), **dict.fromkeys(header, pl.String())})
-    return DelimitedText(header=tuple(header), table=table, rejected=tuple(rejected))
+    return DelimitedText(header=tuple(header), table=table, rejected=tuple(rejected.listed()))
 
 
 def _is_text(cell: str) -> bool:

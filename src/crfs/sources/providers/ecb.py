@@ -20,7 +20,7 @@ from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
 from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_sdmx, stated_units
-from crfs.sources.core.tables import Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
+from crfs.sources.core.tables import Rejection, Rejections, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
 from crfs.sources.core.units import of_expected_units
 from crfs.sources.core.xml_text import read_xml
@@ -150,7 +150,7 @@ def _of_xml(body: bytes) -> _Quotes:
     if read.root is None:
         return _Quotes(table=pl.DataFrame(schema=_CELLS), problem=(RejectReason.MALFORMED, read.problem or "not XML"))
     rows: list[tuple[int, str, str, str]] = []
-    rejected: list[Rejection] = []
+    rejected = Rejections()
     days = number = 0
     for cube in read.root.iter():
         if "time" not in cube.attrib or _local(cube) != "Cube":
@@ -166,7 +166,7 @@ def _of_xml(body: bytes) -> _Quotes:
     if not days and _local(read.root) != "Envelope":
         shape = (RejectReason.UNEXPECTED_SHAPE, f"the root is {_local(read.root)[:60]}, not an Envelope of reference rates")
         return _Quotes(table=pl.DataFrame(schema=_CELLS), problem=shape)
-    return _Quotes(table=pl.DataFrame(rows, schema=_CELLS, orient="row"), rejected=tuple(rejected), days=days)
+    return _Quotes(table=pl.DataFrame(rows, schema=_CELLS, orient="row"), rejected=tuple(rejected.listed()), days=days)
 
 
 def _of_csv(body: bytes) -> _Quotes:

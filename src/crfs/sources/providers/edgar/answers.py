@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from crfs.sources.core.contract import Classification, Payload, RejectReason
+from crfs.sources.core.contract import Classification, Payload
 from crfs.sources.core.json_text import read_json
-from crfs.sources.core.tables import Rejection
 
 
 class Kind(Enum):
@@ -50,7 +49,6 @@ _FORM_8K = re.compile(
     rb"<type>\s*8-k|form(?:\s|&nbsp;|&#160;|&#xa0;|<[^>]{0,200}>){1,12}8\s*-\s*k|name=\"dei:documenttype\"[^>]{0,300}>\s*8-k", re.IGNORECASE
 )
 _HEAD = 60_000
-MOST_REJECTED = 10_000
 _COLUMNS = ("accessionNumber", "filingDate", "form")
 
 
@@ -98,14 +96,6 @@ def entity(cik: object) -> str | None:
     """
     text = str(cik).strip() if isinstance(cik, int | str) and not isinstance(cik, bool) else ""
     return f"CIK{int(text):010d}" if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) else None
-
-
-def bounded(rejected: list[Rejection]) -> list[Rejection]:
-    """The first ten thousand rejections and the number of the others: a million empty objects are one fault, not a million."""
-    if len(rejected) <= MOST_REJECTED:
-        return rejected
-    rest = len(rejected) - MOST_REJECTED
-    return [*rejected[:MOST_REJECTED], (None, None, RejectReason.UNEXPECTED_SHAPE, f"{rest} more are not listed")]
 
 
 def classify(payload: Payload) -> Classification:

@@ -31,7 +31,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_table
 from crfs.sources.providers.edgar import ratios
-from crfs.sources.providers.edgar.answers import bounded, cik_of, entity
+from crfs.sources.providers.edgar.answers import cik_of, entity
 from crfs.sources.providers.edgar.fact_columns import Facts, Ints
 
 DATASET = "edgar_facts"
@@ -59,14 +59,14 @@ def parse(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> 
         rejected += more
         columns = _columns(groups, [facts[place] for place in sound], group[sound], np.array(sound, np.int64) + 1)
     if columns is None or not columns.row.size:
-        return Parsed(tables={}, rejected=rejected_table(bounded(rejected)))
+        return Parsed(tables={}, rejected=rejected_table(rejected))
     known = _known(columns, payload)
     frame, more = _frame(issuer, columns, known)
     accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
     tables = {DATASET: accepted} if accepted.height else {}
     tables |= ratios.derive(issuer, columns, known, catalogue)
     if rejected or more:
-        refused = pl.concat([rejected_table(bounded(rejected + more)), refused]).sort("row", maintain_order=True)
+        refused = pl.concat([rejected_table(rejected + more), refused]).sort("row", maintain_order=True)
     return Parsed(tables=tables, rejected=refused)
 
 

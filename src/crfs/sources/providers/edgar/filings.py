@@ -25,7 +25,7 @@ from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_tab
 from crfs.sources.core.text import day_instant, iso_date, iso_instant
 from crfs.sources.core.xml_text import read_xml
 from crfs.sources.providers.edgar import issuers, items
-from crfs.sources.providers.edgar.answers import bounded, cik_of, entity
+from crfs.sources.providers.edgar.answers import cik_of, entity
 
 FILINGS, EVENTS, FEED = "edgar_filings", "edgar_events", "edgar_feed"
 ZONE = "America/New_York"
@@ -186,5 +186,5 @@ def parse_feed(payload: Payload, catalogue: Catalogue) -> Parsed:
     accepted, more = accept(good, catalogue.dataset(FEED), catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={FEED: accepted} if accepted.height else {},
-        rejected=pl.concat([rejected_table(bounded(rejected)), *refused, more]).sort("row", maintain_order=True),
+        rejected=pl.concat([rejected_table(rejected), *refused, more]).sort("row", maintain_order=True),
     )

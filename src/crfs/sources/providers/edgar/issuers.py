@@ -11,7 +11,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text, object_cells
 from crfs.sources.core.tables import accept, rejected_table
-from crfs.sources.providers.edgar.answers import bounded, entity
+from crfs.sources.providers.edgar.answers import entity
 
 ISSUERS, TICKERS = "edgar_issuers", "edgar_tickers"
 _TEXTS = {
@@ -61,5 +61,5 @@ def parse_tickers(fields: Mapping[str, Any], payload: Payload, catalogue: Catalo
     accepted, rejected = accept(good, catalogue.dataset(TICKERS), catalogue, fetched_at=payload.fetched_at)
     return Parsed(
         tables={TICKERS: accepted} if accepted.height else {},
-        rejected=pl.concat([rejected_table(bounded(bad)), rejected]).sort("row", maintain_order=True),
+        rejected=pl.concat([rejected_table(bad), rejected]).sort("row", maintain_order=True),
     )

@@ -14,7 +14,7 @@ from crfs.sources.core.articles import filled
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text
 from crfs.sources.core.markup import plain_text
-from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, reject_all, rejected_table, rejected_where
+from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, Rejections, accept, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import day_instant, iso_date, iso_instant
 from crfs.sources.providers.federal_register.answers import Kind, look
 
@@ -161,7 +161,7 @@ def _cells(
     documents: Sequence[object], key: str, read: Callable[[Mapping[str, object]], dict[str, str]]
 ) -> tuple[pl.DataFrame, list[Rejection]]:
     """The fields of each document as text, and what is no document."""
-    rejected: list[Rejection] = []
+    rejected = Rejections()
     rows: list[dict[str, object]] = []
     for number, document in enumerate(documents, start=1):
         if not isinstance(document, dict):
@@ -171,7 +171,7 @@ def _cells(
         else:
             rows.append({"row": number, **read(document)})
     names = ["row", *read({})]
-    return pl.DataFrame(rows, schema={name: pl.Int64() if name == "row" else pl.String() for name in names}), rejected
+    return pl.DataFrame(rows, schema={name: pl.Int64() if name == "row" else pl.String() for name in names}), rejected.listed()
 
 
 def _checked(frame: pl.DataFrame, checks: Sequence[tuple[pl.Expr, str, RejectReason, str]]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:

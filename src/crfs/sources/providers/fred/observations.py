@@ -16,10 +16,12 @@ from crfs.bitemporal.rows import KNOWLEDGE_BASIS
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
+from crfs.sources.core.json_text import object_cells
 from crfs.sources.core.tables import (
     FIRST_DAY,
     LAST_DAY,
     Rejection,
+    Rejections,
     accept,
     known_by_entity,
     reject_all,
@@ -127,25 +129,13 @@ def _archive_start(periods: pl.DataFrame, fields: Mapping[str, object], start: d
 
 
 def _cells(rows: Iterable[object]) -> tuple[pl.DataFrame, list[Rejection]]:
-    names = [name for name in _CELLS if name != "row"]
-    data: list[tuple[object, ...]] = []
-    rejections: list[Rejection] = []
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, Mapping):
-            rejections.append((number, None, RejectReason.UNEXPECTED_SHAPE, "an observation is an object"))
-            continue
-        absent = next((name for name in names if name not in row), None)
-        if absent is not None:
-            rejections.append((number, absent, RejectReason.MISSING_FIELD, "the observation has no such field"))
-            continue
-        data.append((number, *(_text(row[name]) for name in names)))
-    return pl.DataFrame(data, schema=_CELLS, orient="row"), rejections
+    return object_cells(rows, [name for name in _CELLS if name != "row"], what="an observation")
 
 
 def _wide_cells(rows: Iterable[object], series: str, end: date, output_type: int) -> tuple[pl.DataFrame, list[Rejection]]:
     """Output types 2 and 3 have a column a vintage, ``GDP_19911204``; the period of a cell ends where the next one of its row begins."""
     data: list[tuple[object, ...]] = []
-    rejections: list[Rejection] = []
+    rejections = Rejections()
     prefix = f"{series}_"
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping) or "date" not in row:
@@ -157,7 +147,8 @@ def _wide_cells(rows: Iterable[object], series: str, end: date, output_type: int
                 continue
             day = name.removeprefix(prefix)
             if name == day or len(day) != 8 or not (day.isascii() and day.isdigit()):
-                rejections.append((number, str(name), RejectReason.UNKNOWN_COLUMN, f"a column is called {prefix}YYYYMMDD"))
+                if rejections.room(RejectReason.UNKNOWN_COLUMN):
+                    rejections.append((number, str(name), RejectReason.UNKNOWN_COLUMN, f"a column is called {prefix}YYYYMMDD"))
                 continue
             vintages.append((f"{day[:4]}-{day[4:6]}-{day[6:]}", _text(value)))
         vintages.sort()
@@ -168,7 +159,7 @@ def _wide_cells(rows: Iterable[object], series: str, end: date, output_type: int
         for _, run in groupby(vintages, key=lambda item: item[1]):
             first, value = next(run)
             data.append((number, first, end.isoformat(), _text(row["date"]), value))
-    return pl.DataFrame(data, schema=_CELLS, orient="row"), rejections
+    return pl.DataFrame(data, schema=_CELLS, orient="row"), rejections.listed()
 
 
 def _periods(cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -137,7 +137,7 @@ def _timeline(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
             cells, bad = object_cells(data, ("date", "value"), what="a point")
             name = str(line.get("series") or "").encode("utf-8", "replace").decode()
             parts.append(cells.select(pl.col("row") + offset, "date", pl.lit(name).alias("series"), "value"))
-            rejections += [((row or 0) + offset, column, reason, detail) for row, column, reason, detail in bad]
+            rejections += [(row and row + offset, column, reason, detail) for row, column, reason, detail in bad]
             offset += len(data)
     if not query or not parts:
         reason = "neither the url nor query_details says what was searched" if not query else "no series in the timeline"

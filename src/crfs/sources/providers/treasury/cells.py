@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import polars as pl
 
 from crfs.sources.core.contract import Payload, RejectReason
-from crfs.sources.core.tables import Rejection
+from crfs.sources.core.tables import Rejection, Rejections
 from crfs.sources.core.text import read_delimited
 from crfs.sources.core.xml_text import read_xml
 from crfs.sources.providers.treasury.columns import KINDS, RATE_TYPES, REAL_LONG_TERM, Series, is_unknown_tenor, of_field, of_headers
@@ -94,7 +94,7 @@ def _of_csv(payload: Payload) -> Cells:
     series = of_headers(list(text.header), _kind(payload))
     if day is None or not series:
         return _problem(RejectReason.UNEXPECTED_SHAPE, "the header has no Date, or no tenor or rate of the Treasury")
-    rejected = list(text.rejected)
+    rejected = Rejections(text.rejected)
     for name in text.header:
         if name != day and name not in series and (name or (text.table[name] != "").any()):
             rejected.append((None, name[:80], RejectReason.UNKNOWN_COLUMN, "no tenor or rate can be read from this name"))
@@ -106,10 +106,10 @@ def _of_csv(payload: Payload) -> Cells:
         .join(told, on="field", how="left", maintain_order="left")
     )
     bad_dates = text.table.filter(pl.col(day) == "")["row"]
-    rejected += [(row, day, RejectReason.MISSING_FIELD, "the line has no date") for row in bad_dates]
+    rejected.extend((row, day, RejectReason.MISSING_FIELD, "the line has no date") for row in bad_dates)
     return Cells(
         table=table.filter(pl.col("date") != "").select(list(CELLS)).sort("row", maintain_order=True),
-        rejected=tuple(rejected),
+        rejected=tuple(rejected.listed()),
         days=text.table.height + len(text.rejected),
     )
 

@@ -20,7 +20,7 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text
-from crfs.sources.core.tables import Rejection, accept, known_from, reject_all, rejected_table, rejected_where
+from crfs.sources.core.tables import Rejection, Rejections, accept, known_from, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import day_instant
 from crfs.sources.core.units import Kind, of_expected_units
 
@@ -119,7 +119,8 @@ def _bars(result: Mapping[str, Any], about: Mapping[str, Any], payload: Payload)
     if not isinstance(closes, list) or len(closes) != len(stamps):
         shown = f"{len(closes)} closes" if isinstance(closes, list) else "no list of closes"
         return _nothing((None, "close", RejectReason.UNEXPECTED_SHAPE, f"{shown} for {len(stamps)} timestamps"))
-    refused: list[Rejection] = []
+    refused = Rejections()
+    bad: set[int] = set()
     columns: dict[str, list[float | None]] = {}
     for name in FIELDS:
         cells = quote.get(name)
@@ -130,12 +131,11 @@ def _bars(result: Mapping[str, Any], about: Mapping[str, Any], payload: Payload)
             columns[name] = [None] * len(stamps)
         else:
             columns[name] = [_number(cell) for cell in cells]
-            refused += [
-                (row, name, RejectReason.NOT_A_NUMBER, f"no number: {as_text(cell)[:80]}")
-                for row, (cell, read) in enumerate(zip(cells, columns[name], strict=True), start=1)
-                if read is None and cell is not None
-            ]
-    bad = {row for row, _, reason, _ in refused if row is not None and reason is RejectReason.NOT_A_NUMBER}
+            for row, (cell, read) in enumerate(zip(cells, columns[name], strict=True), start=1):
+                if read is None and cell is not None:
+                    bad.add(row)
+                    if refused.room(RejectReason.NOT_A_NUMBER):
+                        refused.append((row, name, RejectReason.NOT_A_NUMBER, f"no number: {as_text(cell)[:80]}"))
     frame, no_time = _dated(stamps, about, columns)
     frame = frame.filter(~pl.col("row").is_in(list(bad))) if bad else frame
     running = _running(about, payload.fetched_at)
@@ -146,7 +146,7 @@ def _bars(result: Mapping[str, Any], about: Mapping[str, Any], payload: Payload)
     given = pl.any_horizontal(pl.col(name).is_not_null() for name in FIELDS)
     # A day of nothing but nulls is one for which Yahoo has no value; the currency alone is none.
     whole = whole.with_columns(currency=pl.when(given).then(pl.lit(about["currency"], dtype=pl.String)))
-    return whole, [rejected_table(refused), no_time, unfinished]
+    return whole, [rejected_table(refused.listed()), no_time, unfinished]
 
 
 def _running(about: Mapping[str, Any], fetched_at: datetime) -> pl.Expr:
