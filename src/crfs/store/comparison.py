@@ -45,7 +45,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         parsed_again = how.payloads if kind is BatchKind.REPARSE else ()
         know_from_the_fetch(connection, definition, table, fetched_at=shown_at, parsed_again=parsed_again)
     answered = None
-    if by_source and how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED:
+    if speaks and how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED:
         answered = Answered(fetched_at=how.fetched_at, parsed_again=how.payloads if kind is BatchKind.REPARSE else ())
         know_changes_from_the_fetch(connection, definition, table, answered)
     if kind is BatchKind.REPARSE:
