@@ -31,7 +31,7 @@ def require_trust(session: Session, source: Source, payload: Payload, parsed: Pa
     kept = last_shape(session.database, source.name, kind_of_answer(payload)) if compared else None
     before = None if kept is None else Shape.from_dict(kept)
     ratios = None if before is None else scale_ratios(before, parsed.tables)
-    broken = breaches(before, shape, rejected_rows=_bad_rows(parsed), ratios=ratios)
+    broken = breaches(before, shape, rejected_rows=bad_rows(parsed), ratios=ratios)
     if not broken or is_released(session.database, payload.sha256):
         return shape
     numbers = [
@@ -62,8 +62,10 @@ def released_shape(payload: Payload, parsed: Parsed) -> Shape:
     return shape_of(payload, parsed.tables)
 
 
-def _bad_rows(parsed: Parsed) -> int:
-    """How many rows are bad; a column that nobody knows yet makes none so. Of rejections that are not listed as many are of a row each."""
+def bad_rows(parsed: Parsed) -> int:
+    """How many rows are bad; a column that nobody knows yet makes none so. Of rejections that are not listed as many are assumed
+    to be of one row as of those that are.
+    """
     import polars as pl
 
     from crfs.sources.core import RejectReason
@@ -72,7 +74,7 @@ def _bad_rows(parsed: Parsed) -> int:
     bad = parsed.rejected.filter(pl.col("reason").cast(pl.String) != RejectReason.UNKNOWN_COLUMN.value)
     listed = bad["row"].drop_nulls()
     count = rejection_count(parsed.rejected)
-    return listed.n_unique() if count == parsed.rejected.height else round(listed.n_unique() * count / parsed.rejected.height)
+    return listed.n_unique() if count == parsed.rejected.height else round(listed.n_unique() * count / (parsed.rejected.height - 1))
 
 
 def keep_shapes(session: Session, source: Source, shapes: Iterable[tuple[Payload, Shape]], *, released: bool = False) -> None:

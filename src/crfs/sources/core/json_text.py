@@ -70,11 +70,11 @@ def object_cells(
         elif rejected.room(RejectReason.MISSING_FIELD):
             absent = next(name for name in names if name not in row)
             rejected.append((number, absent, RejectReason.MISSING_FIELD, no_field))
-    columns = [_texts(name, [row.get(name) for row in good]) for name in dict.fromkeys((*names, *optional))]
+    columns = [texts(name, [row.get(name) for row in good]) for name in dict.fromkeys((*names, *optional))]
     return pl.DataFrame([pl.Series("row", numbers, dtype=pl.Int64), *columns]), rejected.listed()
 
 
-def _texts(name: str, values: list[Any]) -> pl.Series:
+def texts(name: str, values: list[Any]) -> pl.Series:
     """Values as text; where all are texts already, which is most of the time, none needs a look of its own."""
     if set(map(type, values)) == {str}:
         try:

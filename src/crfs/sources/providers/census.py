@@ -22,7 +22,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
-from crfs.sources.core.json_text import as_text, read_json
+from crfs.sources.core.json_text import as_text, read_json, texts
 from crfs.sources.core.shutdowns import COMMERCE, put_off
 from crfs.sources.core.tables import accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant
@@ -191,7 +191,7 @@ def _cells(rows: list[Any]) -> tuple[pl.DataFrame, pl.DataFrame]:
     columns: dict[str, pl.Series] = {"row": pl.Series(numbers, dtype=pl.Int64)}
     for place, name in enumerate(header):
         if name and name not in columns:
-            columns[name] = pl.Series([as_text(rows[number][place]) for number in numbers], dtype=pl.String).str.strip_chars()
+            columns[name] = texts(name, [rows[number][place] for number in numbers]).str.strip_chars()
     every = pl.DataFrame({"row": pl.int_range(1, len(rows), eager=True)}).join(pl.DataFrame({"row": columns["row"]}), on="row", how="anti")
     uneven = rejected_where(every, pl.lit(True), "row", RejectReason.UNEXPECTED_SHAPE, f"no list of {width} cells, as the header is; row")
     return pl.DataFrame(columns), uneven.with_columns(column=pl.lit(None, dtype=pl.String))

@@ -21,7 +21,7 @@ from crfs.credit.definitions import DatasetDefinition
 from crfs.errors import InvalidInput, NotFound
 from crfs.sources.core.contract import Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, accept, known_from, reject_all, rejected_table, rejected_where
-from crfs.sources.core.text import DelimitedText, day_instant, iso_date, iso_instant, read_delimited, typed
+from crfs.sources.core.text import DelimitedText, beginning, day_instant, iso_date, iso_instant, read_delimited, typed
 
 _CLOCKS = ("entity", "valid_time", "knowledge_time")
 _PROVIDER = Provider()
@@ -66,7 +66,7 @@ class CsvFile:
         """OK with at least one row under a header that names entity and valid_time; EMPTY without rows; else SCHEMA."""
         if not payload.body.strip():
             return Classification.EMPTY
-        text = read_delimited(payload.body)
+        text = read_delimited(beginning(payload.body))
         if text.problem is not None or not {"entity", "valid_time"} <= set(text.header):
             return Classification.SCHEMA
         return Classification.OK if text.table.height or text.rejected else Classification.EMPTY
@@ -77,12 +77,11 @@ class CsvFile:
             dataset = catalogue.dataset(payload.stream)
         except NotFound as error:
             return reject_all(RejectReason.UNKNOWN_SERIES, f"{error}; a CSV file is called by its dataset's name")
-        text = read_delimited(payload.body)
-        if text.problem is not None:
-            return reject_all(*text.problem)
-        wrong = _header_problems(text, dataset)
+        text = read_delimited(beginning(payload.body))
+        wrong = _header_problems(text, dataset) if text.problem is None else reject_all(*text.problem)
         if wrong is not None:
             return wrong
+        text = read_delimited(payload.body)
         table, bad_clocks = _clocks(text.table, dataset, payload.fetched_at, with_knowledge="knowledge_time" in text.header)
         values, bad_values = typed(table, {column.name: column for column in dataset.columns})
         accepted, refused = accept(_known(values, dataset, payload), dataset, fetched_at=payload.fetched_at)
@@ -111,13 +110,14 @@ def _clocks(
 
     Who writes that something will be known later than the file is read has written another day than was meant.
     """
-    if not with_knowledge:
-        table = table.with_columns(knowledge_time=pl.lit(""))
+    no_day, no_instant = pl.lit(None, dtype=pl.Date), pl.lit(None, dtype=INSTANT)
+    known = pl.col("knowledge_time") if with_knowledge else pl.lit("")
     read = table.with_columns(
         _valid_day=iso_date(pl.col("valid_time")),
         _valid=iso_instant(pl.col("valid_time")),
-        vintage_date=iso_date(pl.col("knowledge_time")),
-        _known=iso_instant(pl.col("knowledge_time")),
+        knowledge_time=known,
+        vintage_date=iso_date(known) if with_knowledge else no_day,
+        _known=iso_instant(known) if with_knowledge else no_instant,
     )
     far = ~pl.col("vintage_date").is_between(FIRST_DAY, LAST_DAY)
     no_valid = pl.col("_valid_day").is_null() & pl.col("_valid").is_null()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from crfs.sources.core.contract import Payload, RejectReason
 from crfs.sources.core.tables import Rejection, Rejections
-from crfs.sources.core.text import read_delimited
+from crfs.sources.core.text import beginning, read_delimited
 from crfs.sources.core.xml_text import read_xml
 from crfs.sources.providers.treasury.columns import KINDS, RATE_TYPES, REAL_LONG_TERM, Series, is_unknown_tenor, of_field, of_headers
 
@@ -38,11 +38,18 @@ class Cells:
     problem: tuple[RejectReason, str] | None = None
 
 
+def first_lines(payload: Payload) -> Payload:
+    """The payload with the first lines of a CSV, which say what it is; XML stays whole."""
+    return payload if _is_xml(payload.body) else replace(payload, body=beginning(payload.body))
+
+
 def read_cells(payload: Payload) -> Cells:
     """The cells of a payload: XML where it begins so, else CSV. Blank cells and absent elements give no row."""
-    if payload.body[:400].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return _of_feed(payload.body)
-    return _of_csv(payload)
+    return _of_feed(payload.body) if _is_xml(payload.body) else _of_csv(payload)
+
+
+def _is_xml(body: bytes) -> bool:
+    return body[:400].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def _problem(reason: RejectReason, detail: str) -> Cells:

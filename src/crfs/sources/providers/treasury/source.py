@@ -14,7 +14,7 @@ from crfs.errors import InvalidInput
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.tables import accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, iso_date
-from crfs.sources.providers.treasury.cells import read_cells
+from crfs.sources.providers.treasury.cells import first_lines, read_cells
 from crfs.sources.providers.treasury.columns import BILLS, KINDS, LONG, PAR, REAL, SPREADS, Kind
 
 FEED = "https://home.treasury.gov/resource-center/data-chart-center/interest-rates/pages/xml"
@@ -68,7 +68,7 @@ class Treasury:
             return Classification.EMPTY
         if not payload.body.strip():
             return Classification.RETRY
-        cells = read_cells(payload)
+        cells = read_cells(first_lines(payload))
         if cells.problem is not None:
             return Classification.SCHEMA
         return Classification.OK if cells.days else Classification.EMPTY
