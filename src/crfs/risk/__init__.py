@@ -25,7 +25,18 @@ _HOME = {
     "tail_measure": "measures",
     "value_at_risk": "measures",
 }
-_MODULES = ("bivariate_normal", "concentration", "granularity", "homogeneous", "measures", "obligors", "result", "simulation", "vasicek")
+_MODULES = (
+    "bivariate_normal",
+    "concentration",
+    "granularity",
+    "homogeneous",
+    "measures",
+    "obligors",
+    "result",
+    "simulation",
+    "stress",
+    "vasicek",
+)
 
 __all__ = [
     "RiskResult",
