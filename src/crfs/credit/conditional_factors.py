@@ -19,9 +19,10 @@ _TOLERANCE = 1e-8
 class ConditionalFactors:
     """A normal distribution of factors: ``mean`` and ``covariance`` in the order of ``factors``.
 
-    ``factors`` are names of factors of a factor model, or of its groups (whose composite factor has variance one before anything is known). A
-    factor is standard normal where nothing is known of it, and low is bad: a mean of -2 is a state that is worse in one of 44 years. The
-    covariance is symmetric and positive semi-definite; zeros mean that the value is certain. ``notes`` are sentences for the reader.
+    ``factors`` are names of factors of a factor model, or of its groups (whose composite factor has variance one before anything is
+    known). A factor is standard normal where nothing is known of it, and low is bad: a mean of -2 is a state that is worse in one of 44
+    years. The covariance is symmetric and positive semi-definite; zeros mean that the value is certain. ``notes`` are sentences for the
+    reader.
 
     >>> given = ConditionalFactors(factors=("us",), mean=(-2.0,), covariance=((0.4,),))
     >>> given.mean_array().tolist(), given.covariance_array().tolist()

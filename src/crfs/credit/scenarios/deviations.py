@@ -36,11 +36,12 @@ def from_deviations(
     """The scenario that deviates from ``base`` as told.
 
     Args:
-        deviations: ``valid_time`` (first day of one of the base's periods), ``variable``, ``deviation`` (decimal: 0.02 is two percentage points, or
-            two percent) and ``how``: ``additive`` (added to the base's value, as for rates) or ``relative`` (of the base's level, as for prices).
-        between: a table of years on a base of quarters has gaps. ``step`` holds the last deviation until the next; ``linear`` goes on a straight line,
-            from nothing in the period before the first told one where that is within the scenario. Before the first told one there is none, after
-            the last one it stays.
+        deviations: ``valid_time`` (first day of one of the base's periods), ``variable``, ``deviation`` (decimal: 0.02 is two percentage
+            points, or two percent) and ``how``: ``additive`` (added to the base's value, as for rates) or ``relative`` (of the base's
+            level, as for prices).
+        between: a table of years on a base of quarters has gaps. ``step`` holds the last deviation until the next; ``linear`` goes on a
+            straight line, from nothing in the period before the first told one where that is within the scenario. Before the first told
+            one there is none, after the last one it stays.
 
     Variables that the table leaves out are the base's, bit for bit.
 

@@ -30,10 +30,10 @@ def parse_scenarios(
 ) -> tuple[Scenario, ...]:
     """The scenarios of a file, in its order.
 
-    Each ``[[scenario]]`` has a ``name`` and what it is made of: ``[[scenario.path]]`` tables, a ``base``, ``combine`` (a table of names and weights) or
-    ``replay`` (a window of history); then ``[[scenario.step]]`` tables are taken one after the other. Names stand for scenarios above in the file,
-    else for those in ``known``. ``history`` is the long table that a replay needs. ``where`` names the file in errors. The keys are explained in
-    the documentation ("Scenario files").
+    Each ``[[scenario]]`` has a ``name`` and what it is made of: ``[[scenario.path]]`` tables, a ``base``, ``combine`` (a table of names
+    and weights) or ``replay`` (a window of history); then ``[[scenario.step]]`` tables are taken one after the other. Names stand for
+    scenarios above in the file, else for those in ``known``. ``history`` is the long table that a replay needs. ``where`` names the file
+    in errors. The keys are explained in the documentation ("Scenario files").
     """
     try:
         data = tomllib.loads(text)

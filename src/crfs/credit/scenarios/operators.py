@@ -39,9 +39,9 @@ def shift(
 ) -> Scenario:
     """Move variables by an amount each.
 
-    ``amounts`` are in the variable's unit where ``how`` is ``additive`` (0.02 = two percentage points of a rate), a share of its value where it
-    is ``relative`` (-0.3 = thirty percent less). A list has an amount for each period that starts in ``[since, until)``; a number holds for
-    all of them. An amount of zero changes nothing, bit for bit; a value that the scenario does not say stays unsaid.
+    ``amounts`` are in the variable's unit where ``how`` is ``additive`` (0.02 = two percentage points of a rate), a share of its value
+    where it is ``relative`` (-0.3 = thirty percent less). A list has an amount for each period that starts in ``[since, until)``; a
+    number holds for all of them. An amount of zero changes nothing, bit for bit; a value that the scenario does not say stays unsaid.
 
     >>> from crfs.credit.scenarios.scenario import QUARTER
     >>> base = Scenario(name="base", start=date(2026, 1, 1), period=QUARTER,
@@ -77,8 +77,8 @@ def scale(
 ) -> Scenario:
     """``base + factor * (scenario - base)``: the same story, told ``factor`` times as hard.
 
-    A factor of 0 gives the base path and 1 the scenario, both bit for bit. ``variables`` are those that are scaled (None: all); the rest stay.
-    A level that would fall to zero or below is refused with its period: no index loses more than all.
+    A factor of 0 gives the base path and 1 the scenario, both bit for bit. ``variables`` are those that are scaled (None: all); the rest
+    stay. A level that would fall to zero or below is refused with its period: no index loses more than all.
     """
     if not math.isfinite(factor):
         raise InvalidInput(f"factor is a finite number, not {factor}", argument="factor")
@@ -106,8 +106,8 @@ def combine(
 ) -> Scenario:
     """The weighted mean of the paths of scenarios with the same variables and periods; the weights are not negative and sum to one.
 
-    The mean lies between the least and the greatest path, whatever the rounding, and does not depend on the order. The loss of a mean path is
-    not the mean of the losses: for expected credit losses weigh the losses of each scenario.
+    The mean lies between the least and the greatest path, whatever the rounding, and does not depend on the order. The loss of a mean
+    path is not the mean of the losses: for expected credit losses weigh the losses of each scenario.
     """
     if not scenarios or len(scenarios) != len(weights):
         raise InvalidInput(f"{len(scenarios)} scenarios have {len(weights)} weights; each needs one", argument="weights")
@@ -135,9 +135,9 @@ def extend(
 ) -> Scenario:
     """Carry a scenario on for ``periods`` more, each variable reverting to its long-run mean.
 
-    The distance from the mean halves every ``half_life_years`` (0: it is gone at once). For a rate the mean is its level, in its unit; for a
-    level (an index) it is its growth a year, a decimal, and what reverts is the growth of the last period. A mean of None holds the last
-    value. Every variable needs an entry, and a value in the last period (a level in the last two).
+    The distance from the mean halves every ``half_life_years`` (0: it is gone at once). For a rate the mean is its level, in its unit;
+    for a level (an index) it is its growth a year, a decimal, and what reverts is the growth of the last period. A mean of None holds the
+    last value. Every variable needs an entry, and a value in the last period (a level in the last two).
     """
     if periods < 1:
         raise InvalidInput(f"periods is a number of periods, at least 1, not {periods}", argument="periods")

@@ -43,14 +43,16 @@ def replay(
     value: a difference for rates, a relative change for levels, as the unit says. ``start`` is the first period of the scenario.
 
     Args:
-        history: a long table as :func:`~crfs.credit.scenarios.tables.from_table` takes it, as it was known when the question is asked (of a store:
-            with its ``as_of``), reaching from the period before ``since`` up to ``until``. Variables that ``today`` does not name are left out.
+        history: a long table as :func:`~crfs.credit.scenarios.tables.from_table` takes it, as it was known when the question is asked (of
+            a store: with its ``as_of``), reaching from the period before ``since`` up to ``until``. Variables that ``today`` does not
+            name are left out.
         today: the last known value of each variable, in the engine's unit (decimals).
         bounds: a value beyond is held at the bound, and the scenario's notes say so.
 
     >>> days = [date(2008, 7, 1), date(2008, 10, 1), date(2009, 1, 1)]
     >>> history = pl.DataFrame({"valid_time": days, "variable": "us.equity", "value": [1000.0, 700.0, 600.0], "unit": "index"})
-    >>> again = replay(history, since=date(2008, 10, 1), until=date(2009, 4, 1), today={"us.equity": 5000.0}, start=date(2026, 1, 1), name="2008")
+    >>> again = replay(history, since=date(2008, 10, 1), until=date(2009, 4, 1), today={"us.equity": 5000.0},
+    ...                start=date(2026, 1, 1), name="2008")
     >>> again.path("us.equity").values
     (3500.0, 3000.0)
     """

@@ -48,8 +48,8 @@ class ScenarioSeverity(StrEnum):
 class Path:
     """One variable over the periods of its scenario.
 
-    ``unit`` is the engine's: rates are ``decimal`` (0.05 is five percent; ``percent`` is refused), names that end in ``_bp`` are basis points.
-    A value is finite, or None where the scenario does not say. ``change`` is how the variable moves where its unit does not tell.
+    ``unit`` is the engine's: rates are ``decimal`` (0.05 is five percent; ``percent`` is refused), names that end in ``_bp`` are basis
+    points. A value is finite, or None where the scenario does not say. ``change`` is how the variable moves where its unit does not tell.
 
     >>> Path(variable="us.unemployment_rate", unit="decimal", values=(0.05, 0.06)).moves_by
     <Change.DIFFERENCE: 'difference'>
@@ -96,8 +96,8 @@ class Scenario:
     """Paths of macro variables over the same regular periods.
 
     ``start`` is the first day of the first period, ``period`` the length of each: ``P1M`` or ``P3M``. ``paths`` are kept in the order of
-    their variables' names. ``probability`` is a decimal in [0, 1], None where nobody gave one; ``source`` says who made the scenario, ``notes``
-    what was done to it.
+    their variables' names. ``probability`` is a decimal in [0, 1], None where nobody gave one; ``source`` says who made the scenario,
+    ``notes`` what was done to it.
 
     >>> slump = Scenario(name="slump", start=date(2026, 1, 1), period=QUARTER, severity=ScenarioSeverity.ADVERSE,
     ...                  paths=(Path(variable="us.unemployment_rate", unit="decimal", values=(0.05, 0.06)),))
@@ -176,7 +176,8 @@ class Scenario:
         return values
 
     def to_table(self) -> pl.DataFrame:
-        """One row a variable and period: ``valid_time`` (the period's first instant, UTC), ``variable``, ``value`` (null: not said), ``unit``."""
+        """One row a variable and period: ``valid_time`` (the period's first instant, UTC), ``variable``, ``value`` (null: not said) and
+        ``unit``."""
         times = pl.Series(list(self.times)).cast(INSTANT)
         parts = [
             pl.DataFrame({"valid_time": times, "value": pl.Series(path.values, dtype=pl.Float64)}).select(

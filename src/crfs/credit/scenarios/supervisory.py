@@ -26,8 +26,8 @@ def supervisory_scenarios(tables: Iterable[pl.DataFrame], catalogue: Catalogue) 
 
     Args:
         tables: rows of ``fed_scenario_domestic`` and ``fed_scenario_international``, resolved to one vintage (a row an entity and
-            ``valid_time``): ``entity`` (``2025/severely_adverse/domestic``), ``valid_time`` and the dataset's columns as delivered, in percent.
-            What the source's parser accepted has this shape, and so has what :func:`crfs.bitemporal.as_of` answers.
+            ``valid_time``): ``entity`` (``2025/severely_adverse/domestic``), ``valid_time`` and the dataset's columns as delivered, in
+            percent. What the source's parser accepted has this shape, and so has what :func:`crfs.bitemporal.as_of` answers.
         catalogue: its factors name the variables (``us.scenario.unemployment_rate``) and scale them to decimals.
 
     The rows of history are left out: :func:`supervisory_history` has them. In the order of their names.

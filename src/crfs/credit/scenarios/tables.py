@@ -37,8 +37,8 @@ def from_table(
         units: unit by variable, where the table has no column ``unit``.
         changes: how a variable moves, where its unit does not tell.
 
-    A time that is not the first day of a period, a period that is left out, a second row for one variable and period, and a value that is not
-    finite are :class:`~crfs.errors.InvalidInput` with row and column.
+    A time that is not the first day of a period, a period that is left out, a second row for one variable and period, and a value that is
+    not finite are :class:`~crfs.errors.InvalidInput` with row and column.
 
     >>> table = pl.DataFrame({"valid_time": [date(2026, 1, 1), date(2026, 4, 1)], "variable": "us.unemployment_rate",
     ...                       "value": [4.4, 6.0], "unit": "percent"})

@@ -1,4 +1,4 @@
-"""Satellite models: from macro history to default rates, to the factor behind them, and to losses given default; simple, with their errors."""
+"""Satellite models: from macro history to default rates, the factor behind them, and losses given default; simple, with their errors."""
 
 from crfs.models.satellite.default_rates import DefaultRateModel, Link, RatePath, fit_default_rates
 from crfs.models.satellite.fitting import Forecast, MacroFit, SatelliteSpec, WrongSign

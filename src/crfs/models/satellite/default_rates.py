@@ -53,9 +53,9 @@ class Link(StrEnum):
 class RatePath:
     """Default rates over the periods of a scenario, decimals over the model's horizon.
 
-    ``central`` is the median, ``mean`` the mean over what the regression does not explain, with the coefficients as estimated: what a large book loses
-    on average given the scenario (more: the rate is convex in its residuals). ``low`` and ``high`` bound the rate with the model's ``confidence``,
-    residual and parameter errors together. ``notes`` are sentences for the reader.
+    ``central`` is the median, ``mean`` the mean over what the regression does not explain, with the coefficients as estimated: what a
+    large book loses on average given the scenario (more: the rate is convex in its residuals). ``low`` and ``high`` bound the rate with
+    the model's ``confidence``, residual and parameter errors together. ``notes`` are sentences for the reader.
     """
 
     times: tuple[date, ...]
@@ -124,8 +124,8 @@ def fit_default_rates(
     T. Wilson, "Portfolio credit risk", Risk, September and October 1997 (CreditPortfolioView) for log-odds.
 
     Args:
-        rates: a row a period: ``valid_time`` and either ``default_rate`` (decimal, above 0 and below 1) or counts ``defaults`` and ``obligors``, of
-            which the rate is (defaults + 1/2) / (obligors + 1), so that a period without a default has log-odds too.
+        rates: a row a period: ``valid_time`` and either ``default_rate`` (decimal, above 0 and below 1) or counts ``defaults`` and
+            ``obligors``, of which the rate is (defaults + 1/2) / (obligors + 1), so that a period without a default has log-odds too.
         history: the long table of macro history, of the same periods.
 
     A rate of 0 or 1 without its counts is refused with its row: its log-odds are infinite.

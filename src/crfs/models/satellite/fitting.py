@@ -71,8 +71,11 @@ class SatelliteSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """A normal distribution a period of a scenario: ``mean`` and ``sd`` of what the regression explains; ``parameter_sd`` is the part of ``sd`` that
-    comes from not knowing the coefficients. ``notes`` say where the scenario leaves what the sample has seen."""
+    """A normal distribution a period of a scenario: ``mean`` and ``sd`` of what the regression explains.
+
+    ``parameter_sd`` is the part of ``sd`` that comes from not knowing the coefficients. ``notes`` say where the scenario leaves what the
+    sample has seen.
+    """
 
     times: tuple[date, ...]
     mean: FloatArray
@@ -90,9 +93,9 @@ class Forecast:
 class MacroFit:
     """A regression of a series on macro history, and what is needed to carry it on.
 
-    ``chosen`` are the terms with the lag that was taken; ``times`` the periods of the sample. ``series`` is what is explained, with its own periods,
-    and ``macro`` the history of the terms' variables. ``tried`` is how many combinations of lags were compared: the more, the better the best of
-    them looks by chance.
+    ``chosen`` are the terms with the lag that was taken; ``times`` the periods of the sample. ``series`` is what is explained, with its
+    own periods, and ``macro`` the history of the terms' variables. ``tried`` is how many combinations of lags were compared: the more,
+    the better the best of them looks by chance.
     """
 
     spec: SatelliteSpec
@@ -107,9 +110,10 @@ class MacroFit:
     def forecast(self, scenario: Scenario, *, history: pl.DataFrame | None = None) -> Forecast:
         """The explained series over the scenario's periods.
 
-        ``history`` is the macro history up to the scenario's start (a long table) where it is newer than the one of the fit. With the last value
-        among the regressors the forecast starts where the series ends, and goes through the history to the scenario. The error is that of the
-        residuals, adding up from period to period as far as they persist, and of the coefficients (delta method, with their HAC covariance).
+        ``history`` is the macro history up to the scenario's start (a long table) where it is newer than the one of the fit. With the
+        last value among the regressors the forecast starts where the series ends, and goes through the history to the scenario. The error
+        is that of the residuals, adding up from period to period as far as they persist, and of the coefficients (delta method, with
+        their HAC covariance).
         """
         macro = _spliced(self.macro if history is None else _macro(history, self.spec.terms), scenario, self.spec.terms)
         first = (scenario.start.year - macro.start.year) * 12 + scenario.start.month - macro.start.month
@@ -219,7 +223,8 @@ def fit_macro(series: Scenario, history: pl.DataFrame, spec: SatelliteSpec, *, s
         history: a long table of macro history (``valid_time``, ``variable``, ``value``, ``unit``), of the same periods.
         sign: -1 where the series is low when defaults are many, so that the terms' signs turn round.
 
-    Of the terms' lags the combination of the least BIC is taken, on one sample for all; one whose signs are right goes before one whose are not.
+    Of the terms' lags the combination of the least BIC is taken, on one sample for all; one whose signs are right goes before one whose
+    are not.
     """
     macro = _macro(history, spec.terms)
     if macro.period != series.period:

@@ -26,8 +26,8 @@ _LEAST_COMMON = 8
 def implied_factor(default_rate: npt.ArrayLike, *, pd: float, r2: float) -> FloatArray:
     """The factor at which a large homogeneous pool has this default rate: ``(Phi^-1(pd) - sqrt(1 - r2) Phi^-1(rate)) / sqrt(r2)``.
 
-    The inverse of :func:`crfs.risk.vasicek.conditional_default_probability`: standard normal, and low is bad. ``pd`` lies strictly between 0 and 1,
-    ``r2`` within (0, 1), rates strictly between 0 and 1; NaN stays NaN.
+    The inverse of :func:`crfs.risk.vasicek.conditional_default_probability`: standard normal, and low is bad. ``pd`` lies strictly
+    between 0 and 1, ``r2`` within (0, 1), rates strictly between 0 and 1; NaN stays NaN.
 
     >>> (implied_factor([0.03437728, 0.01428739], pd=0.02, r2=0.12).round(5) + 0.0).tolist()
     [-1.0, 0.0]
@@ -44,8 +44,8 @@ def implied_factor(default_rate: npt.ArrayLike, *, pd: float, r2: float) -> Floa
 def conditional_pd(pd: float, *, r2: float, mean: npt.ArrayLike, variance: npt.ArrayLike = 0.0) -> FloatArray:
     """The default probability where the factor is normal with this mean and variance.
 
-    ``Phi((Phi^-1(pd) - sqrt(r2) mean) / sqrt(1 - r2 + r2 variance))``, which is the mean of Vasicek's conditional probability over the factor: with
-    mean 0 and variance 1 it is ``pd``.
+    ``Phi((Phi^-1(pd) - sqrt(r2) mean) / sqrt(1 - r2 + r2 variance))``, which is the mean of Vasicek's conditional probability over the
+    factor: with mean 0 and variance 1 it is ``pd``.
     """
     from scipy.special import ndtr, ndtri
 
@@ -57,9 +57,10 @@ def conditional_pd(pd: float, *, r2: float, mean: npt.ArrayLike, variance: npt.A
 def fit_pool(default_rate: npt.ArrayLike) -> tuple[float, float]:
     """``pd`` and ``r2`` of a large homogeneous pool by maximum likelihood from its default rates.
 
-    Probits of the rates are normal with mean ``Phi^-1(pd) / sqrt(1 - r2)`` and variance ``r2 / (1 - r2)``; so with their mean m and variance v (of the
-    sample, over n) ``r2 = v / (1 + v)`` and ``pd = Phi(m / sqrt(1 + v))`` (K. Düllmann and M. Trapp, Bundesbank Discussion Paper 02/2004). Small pools
-    scatter by chance too, and r2 comes out too large; periods that hang together make it too small.
+    Probits of the rates are normal with mean ``Phi^-1(pd) / sqrt(1 - r2)`` and variance ``r2 / (1 - r2)``; so with their mean m and
+    variance v (of the sample, over n) ``r2 = v / (1 + v)`` and ``pd = Phi(m / sqrt(1 + v))`` (K. Düllmann and M. Trapp, Bundesbank
+    Discussion Paper 02/2004). Small pools scatter by chance too, and r2 comes out too large; periods that hang together make it too
+    small.
     """
     from scipy.special import ndtr, ndtri
 
@@ -110,9 +111,9 @@ def fit_latent_factor(
 ) -> LatentFactorModel:
     """Back the factor out of default rates and regress it on macro history.
 
-    ``rates`` and ``history`` are those of :func:`~crfs.models.satellite.default_rates.fit_default_rates`. ``pd`` and ``r2`` are those of the pool; None
-    takes the estimate of :func:`fit_pool`, and the model's notes say so. The terms' signs are those of their effect on the default rate, so the
-    factor moves against them.
+    ``rates`` and ``history`` are those of :func:`~crfs.models.satellite.default_rates.fit_default_rates`. ``pd`` and ``r2`` are those of
+    the pool; None takes the estimate of :func:`fit_pool`, and the model's notes say so. The terms' signs are those of their effect on the
+    default rate, so the factor moves against them.
     """
     series = one_series(checked_rates(rates), column="default_rate", what="default rates")
     values = series.paths[0].array()
@@ -139,8 +140,8 @@ def conditional_factors(
         models: by the name of the factor, or of the factor model's group, that each stands for.
         at: first day of the period; None takes the last one.
 
-    Residuals of one period hang together as they did in the common sample, and add up as far as each factor persists; errors of coefficients are
-    taken as independent between factors. The covariance is positive semi-definite by construction.
+    Residuals of one period hang together as they did in the common sample, and add up as far as each factor persists; errors of
+    coefficients are taken as independent between factors. The covariance is positive semi-definite by construction.
     """
     names = tuple(sorted(models))
     if not names:

@@ -17,9 +17,10 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 def frye_jacobs(conditional_pd: npt.ArrayLike, *, pd: npt.ArrayLike, lgd: npt.ArrayLike, r2: npt.ArrayLike) -> FloatArray:
     """Loss given default in the state in which the default rate is ``conditional_pd``, with no parameter beyond those of default.
 
-    ``Phi(Phi^-1(c) - k) / c`` with ``k = (Phi^-1(pd) - Phi^-1(pd lgd)) / sqrt(1 - r2)``: J. Frye and M. Jacobs, "Credit loss and systematic loss given
-    default", Journal of Credit Risk 8(1), 2012. It rises with the default rate, and over all states its loss is ``pd lgd``. All are decimals and
-    broadcast against each other; ``r2`` is below 1. A ``pd`` or a conditional rate of 0, and an ``lgd`` of 0 or 1, have their limits.
+    ``Phi(Phi^-1(c) - k) / c`` with ``k = (Phi^-1(pd) - Phi^-1(pd lgd)) / sqrt(1 - r2)``: J. Frye and M. Jacobs, "Credit loss and
+    systematic loss given default", Journal of Credit Risk 8(1), 2012. It rises with the default rate, and over all states its loss is
+    ``pd lgd``. All are decimals and broadcast against each other; ``r2`` is below 1. A ``pd`` or a conditional rate of 0, and an ``lgd``
+    of 0 or 1, have their limits.
 
     >>> frye_jacobs([0.01, 0.1], pd=0.02, lgd=0.4, r2=0.15).round(4).tolist()
     [0.3348, 0.4778]
@@ -48,9 +49,11 @@ def frye_jacobs(conditional_pd: npt.ArrayLike, *, pd: npt.ArrayLike, lgd: npt.Ar
 
 
 def frye_jacobs_response(pd: FloatArray, stressed_pd: FloatArray, lgd: FloatArray, r2: FloatArray) -> FloatArray:
-    """Stressed loss given default where the default probability goes from ``pd`` to ``stressed_pd``: the booked one times the growth of Frye and
-    Jacobs's function, at most 1. The form that :func:`crfs.risk.stress.stress` takes as ``lgd_response``. No change of the probability is no
-    change of the loss, bit for bit."""
+    """Stressed loss given default where the default probability goes from ``pd`` to ``stressed_pd``.
+
+    The booked one times the growth of Frye and Jacobs's function, at most 1: the form that :func:`crfs.risk.stress.stress` takes as
+    ``lgd_response``. No change of the probability is no change of the loss, bit for bit.
+    """
     before, after = (frye_jacobs(rate, pd=pd, lgd=lgd, r2=r2) for rate in (pd, stressed_pd))
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = np.where(before > 0.0, np.minimum(lgd * (after / before), 1.0), lgd)
@@ -66,8 +69,8 @@ class HousePriceLgd:
         variable: the index's mnemonic in the scenarios.
         ltv: exposure over the property's value today, above 0 (0.8 = 80 percent).
         sale_haircut: share of the value that a forced sale and its time cost, within [0, 1).
-        dispersion: standard deviation of the logarithm of a single price about the index, not negative: 0 makes every loan fall with the index;
-            with more, some are under water already, and the loss begins earlier and rises more gently.
+        dispersion: standard deviation of the logarithm of a single price about the index, not negative: 0 makes every loan fall with the
+            index; with more, some are under water already, and the loss begins earlier and rises more gently.
 
     >>> channel = HousePriceLgd(variable="us.house_price_index", ltv=0.8, sale_haircut=0.2)
     >>> [round(float(x), 6) for x in channel.severity([1.0, 0.75])]
@@ -99,7 +102,7 @@ class HousePriceLgd:
 def house_price_severity(
     price: npt.ArrayLike, *, ltv: npt.ArrayLike, sale_haircut: npt.ArrayLike = 0.2, dispersion: float = 0.0
 ) -> FloatArray:
-    """``E[max(0, 1 - v)]`` for the coverage ``v = (1 - sale_haircut) price / ltv``, scattered lognormally with that mean: the loss of a put.
+    """``E[max(0, 1 - v)]`` for the coverage ``v = (1 - sale_haircut) price / ltv``, scattered lognormally with that mean: a put's loss.
 
     ``dispersion`` is the standard deviation of ``ln v``. With 0 it is ``max(0, 1 - v)``, else ``Phi(-d2) - v Phi(-d1)`` with
     ``d1 = ln(v) / s + s / 2`` and ``d2 = d1 - s`` (F. Black and M. Scholes, 1973, with no interest). It falls as prices rise.

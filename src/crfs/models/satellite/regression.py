@@ -26,9 +26,9 @@ _FIRST_SHARE = 0.6
 class Stability:
     """Whether the first and the second half of the sample tell the same story, and how well one period is foretold by those before.
 
-    ``chow_f`` with ``chow_p`` is Chow's test of equal coefficients before and after ``chow_at`` (a row of the sample), None where a half is too
-    short. ``error`` is the root mean square of the errors of ``forecasts`` one-period forecasts, each fitted on the rows before it alone;
-    ``naive_error`` is that of taking the last value. Both are None where the sample is too short.
+    ``chow_f`` with ``chow_p`` is Chow's test of equal coefficients before and after ``chow_at`` (a row of the sample), None where a half
+    is too short. ``error`` is the root mean square of the errors of ``forecasts`` one-period forecasts, each fitted on the rows before it
+    alone; ``naive_error`` is that of taking the last value. Both are None where the sample is too short.
     """
 
     chow_f: float | None
@@ -47,10 +47,10 @@ class Stability:
 class Regression:
     """``y = X b + e``: coefficients in the order of ``names``, the intercept first.
 
-    ``standard_errors`` are Newey-West's with ``hac_lags`` lags and the factor n / (n - k); ``t`` is with n - k degrees of freedom. ``sigma`` is the
-    standard deviation of the residual. ``durbin_watson`` near 2 says that residuals do not hang together; with the value of the last period
-    among the regressors it is near 2 whatever they do, and ``durbin_h`` (standard normal) is to be read. ``vif`` is each regressor's variance
-    inflation.
+    ``standard_errors`` are Newey-West's with ``hac_lags`` lags and the factor n / (n - k); ``t`` is with n - k degrees of freedom.
+    ``sigma`` is the standard deviation of the residual. ``durbin_watson`` near 2 says that residuals do not hang together; with the value
+    of the last period among the regressors it is near 2 whatever they do, and ``durbin_h`` (standard normal) is to be read. ``vif`` is
+    each regressor's variance inflation.
     """
 
     names: tuple[str, ...]
@@ -127,9 +127,10 @@ class Regression:
 def regress(y: FloatArray, regressors: FloatArray, names: tuple[str, ...], *, hac_lags: int | None = None) -> Regression:
     """Least squares of ``y`` on an intercept and ``regressors`` (rows in the order of time, without a gap).
 
-    ``hac_lags`` is how many periods residuals may hang together; None takes ``floor(4 (n / 100)^(2/9))`` (W. Newey and K. West, "Automatic lag
-    selection in covariance matrix estimation", Review of Economic Studies 61, 1994). Standard errors: W. Newey and K. West, Econometrica 55
-    (1987), Bartlett's weights. Regressors of which one is a combination of the others, and samples too short for them, are refused.
+    ``hac_lags`` is how many periods residuals may hang together; None takes ``floor(4 (n / 100)^(2/9))`` (W. Newey and K. West,
+    "Automatic lag selection in covariance matrix estimation", Review of Economic Studies 61, 1994). Standard errors: W. Newey and K.
+    West, Econometrica 55 (1987), Bartlett's weights. Regressors of which one is a combination of the others, and samples too short for
+    them, are refused.
 
     >>> fit = regress(np.array([1.0, 3.0, 2.0, 5.0, 4.0, 6.0, 8.0, 7.0]), np.arange(8.0)[:, None], ("trend",), hac_lags=1)
     >>> fit.names, round(float(fit.coefficients[1]), 6), fit.observations

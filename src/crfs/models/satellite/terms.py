@@ -30,7 +30,8 @@ class Term:
 
     Args:
         variable: the factor's mnemonic, as in the history and in the scenarios.
-        transform: the ``level``, its ``difference`` to ``over`` periods before, or the difference of its logarithm (for prices and indices).
+        transform: the ``level``, its ``difference`` to ``over`` periods before, or the difference of its logarithm (for prices and
+            indices).
         over: periods between the two values of a change; 4 with quarters is the change of a year.
         lags: periods before the default rate's own; of several the best is taken.
         sign: of its effect on the default rate that makes economic sense: 1 (unemployment), -1 (growth), 0 (either).

@@ -1,4 +1,4 @@
-"""Satellite models as one function of a scenario: the shocks to a book's probabilities and losses, segment by segment, against a base scenario."""
+"""Satellite models as one function of a scenario: shocks to a book's probabilities and losses by segment, against a base scenario."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class SatelliteTransmission:
         history: macro history up to the scenarios' start, where it is newer than what the models were fitted on.
         lgd: house-price channels by segment.
 
-    The shock to a probability is the difference of the probits of the 12-month default rate under the scenario and under the base, so that a name
-    of any probability moves by as much as its segment does. Rates over less than a year are compounded first, as if the period's rate held for a
-    year. The band is that of the scenario's path about the base's centre.
+    The shock to a probability is the difference of the probits of the 12-month default rate under the scenario and under the base, so
+    that a name of any probability moves by as much as its segment does. Rates over less than a year are compounded first, as if the
+    period's rate held for a year. The band is that of the scenario's path about the base's centre.
     """
 
     pd: Mapping[str | None, Satellite]

@@ -1,4 +1,4 @@
-"""Stress testing: shocks to a book's default probabilities, losses, exposures, ratings and correlations, over a year or along a path, explained."""
+"""Stress testing: shocks to a book's probabilities, losses, exposures, ratings and correlations, over a year or a path, explained."""
 
 from crfs.risk.stress.conditioning import restrict
 from crfs.risk.stress.grades import Grades

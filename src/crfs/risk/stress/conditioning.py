@@ -19,9 +19,10 @@ _RANK_TOLERANCE = 1e-10
 def restrict(factor_model: FactorModel, given: ConditionalFactors) -> ConditionalFactors:
     """The distribution of all factors of a model where some of its factors, or composite factors of its groups, are distributed as given.
 
-    With Z ~ N(0, C) and W = A Z the named ones, what is not said of Z stays as it is given W: ``Z = G W + rest`` with ``G = C A' (A C A')^-1``. So the mean
-    is ``G m`` and the covariance ``C - G A C + G V G'`` for a given mean m and covariance V. Saying of W what the model says of it already
-    (mean 0, covariance ``A C A'``) changes nothing. Where W is redundant the pseudo-inverse stands for the inverse.
+    With Z ~ N(0, C) and W = A Z the named ones, what is not said of Z stays as it is given W: ``Z = G W + rest`` with ``G = C A' (A C
+    A')^-1``. So the mean is ``G m`` and the covariance ``C - G A C + G V G'`` for a given mean m and covariance V. Saying of W what the
+    model says of it already (mean 0, covariance ``A C A'``) changes nothing. Where W is redundant the pseudo-inverse stands for the
+    inverse.
 
     >>> model = FactorModel(factors=("us", "eu"), correlation=((1.0, 0.6), (0.6, 1.0)), groups={"american": {"us": 1.0}})
     >>> stressed = restrict(model, ConditionalFactors(factors=("american",), mean=(-2.0,), covariance=((0.0,),)))

@@ -40,7 +40,8 @@ def conditional_migration(matrix: npt.ArrayLike, *, r2: float, factor: float) ->
     """The migration matrix where the systematic factor (standard normal; low is bad) has a value: tails
     ``Phi((Phi^-1(tail) - sqrt(r2) factor) / sqrt(1 - r2))``. Its mean over the factor is the matrix.
 
-    B. Belkin, S. Suchower and L. Forest, "A one-parameter representation of credit risk and transition matrices", CreditMetrics Monitor, 1998.
+    B. Belkin, S. Suchower and L. Forest, "A one-parameter representation of credit risk and transition matrices", CreditMetrics Monitor,
+    1998.
     """
     from scipy.special import ndtr, ndtri
 
@@ -50,7 +51,7 @@ def conditional_migration(matrix: npt.ArrayLike, *, r2: float, factor: float) ->
 
 
 def rating_path(shares: npt.ArrayLike, matrices: Sequence[npt.ArrayLike]) -> FloatArray:
-    """Shares of a book by grade (default last) before the first period and after each: the row of shares times one matrix after the other."""
+    """Shares of a book by grade (default last) before the first period and after each: the shares times one matrix after the other."""
     state = np.asarray(shares, dtype=np.float64)
     if state.ndim != 1 or not (np.isfinite(state) & (state >= 0.0)).all():
         raise InvalidInput("shares are numbers by grade, not negative", argument="shares")

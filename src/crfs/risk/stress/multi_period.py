@@ -25,9 +25,9 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 class BalanceSheet(StrEnum):
     """What becomes of the book along the path.
 
-    ``static``: what defaults or matures is replaced by the like, as in the European Banking Authority's stress tests: every period begins with the same
-    book, and a harder shock in any period never makes the path's loss smaller. ``closed``: what has defaulted is gone and facilities end at their maturity;
-    then who defaults early cannot default later, when the loss may be higher.
+    ``static``: what defaults or matures is replaced by the like, as in the European Banking Authority's stress tests: every period begins
+    with the same book, and a harder shock in any period never makes the path's loss smaller. ``closed``: what has defaulted is gone and
+    facilities end at their maturity; then who defaults early cannot default later, when the loss may be higher.
     """
 
     STATIC = "static"
@@ -38,8 +38,8 @@ class BalanceSheet(StrEnum):
 class StressPath:
     """Expected losses by period (rows) and label (columns): of the book as it is and under the shocks; currency units.
 
-    ``labels`` are the values of ``tag`` (None: blank), or one for all. All numbers are whole multiples of ``quantum``, so that sums over periods and
-    labels are exact. ``pd_base`` and ``pd_stressed`` are exposure-weighted default probabilities of 12 months, one a period.
+    ``labels`` are the values of ``tag`` (None: blank), or one for all. All numbers are whole multiples of ``quantum``, so that sums over
+    periods and labels are exact. ``pd_base`` and ``pd_stressed`` are exposure-weighted default probabilities of 12 months, one a period.
     """
 
     times: tuple[date, ...]
@@ -65,8 +65,7 @@ class StressPath:
         return float(self.stressed.sum())
 
     def to_table(self) -> pl.DataFrame:
-        """One row a period: ``valid_time``, ``el_base``, ``el_stressed``, ``change`` and ``cumulative_change``; ``pd_base`` and ``pd_stressed`` are
-        the exposure-weighted default probabilities of 12 months."""
+        """One row a period: ``valid_time``, ``el_base``, ``el_stressed``, ``change``, ``cumulative_change``, ``pd_base``, ``pd_stressed``."""
         before, after = self.base.sum(axis=1), self.stressed.sum(axis=1)
         return pl.DataFrame(
             {
@@ -120,7 +119,8 @@ def stress_path(
 ) -> StressPath:
     """Expected loss along the periods of the shocks.
 
-    A name with the probability p in twelve months defaults in a period of y years with ``1 - (1 - p)^y``, p being that period's stressed one.
+    A name with the probability p in twelve months defaults in a period of y years with ``1 - (1 - p)^y``, p being that period's stressed
+    one.
 
     Args:
         shocks: as :func:`~crfs.risk.stress.one_period.stress` takes them, with ``valid_time`` in every row, each segment in every period.

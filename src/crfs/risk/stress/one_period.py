@@ -23,8 +23,9 @@ WORST = "worst"
 class StressResult:
     """Base, stressed, and the difference.
 
-    ``base`` and ``stressed`` are books of the same rows, which :func:`crfs.risk.portfolio_risk` takes as it takes any; ``waterfall`` explains the change of
-    the expected loss. ``at`` is the period whose shocks were taken, None where they have none. ``notes`` are sentences for the reader.
+    ``base`` and ``stressed`` are books of the same rows, which :func:`crfs.risk.portfolio_risk` takes as it takes any; ``waterfall``
+    explains the change of the expected loss. ``at`` is the period whose shocks were taken, None where they have none. ``notes`` are
+    sentences for the reader.
     """
 
     base: pl.DataFrame
@@ -92,9 +93,11 @@ def stress(
 
     Args:
         book: one row a facility (:data:`crfs.credit.schemas.PORTFOLIO`) with ``ead``, ``lgd`` and ``pd_12m`` in each.
-        shocks: the table of :data:`~crfs.risk.stress.transmission.SHOCKS`, such as a :class:`~crfs.risk.stress.transmission.Transmission` gives.
+        shocks: the table of :data:`~crfs.risk.stress.transmission.SHOCKS`, such as a :class:`~crfs.risk.stress.transmission.Transmission`
+            gives.
         by: the book's column of segments.
-        at: the first day of the period whose shocks are taken, or ``worst``: the one of the greatest expected loss. Needed where there are several.
+        at: the first day of the period whose shocks are taken, or ``worst``: the one of the greatest expected loss. Needed where there
+            are several.
         band, lgd_response, grades: as :func:`~crfs.risk.stress.stressed_book.stressed_book` has them.
         order, shapley: as :func:`~crfs.risk.stress.waterfall.waterfall` has them.
 
@@ -146,7 +149,8 @@ def stressed_at(
     if at is None:
         if len(times) > 1:
             raise InvalidInput(
-                f"the shocks are of {len(times)} periods, {_day(times[0])} to {_day(times[-1])}; say at which, or 'worst', or go over the path",
+                f"the shocks are of {len(times)} periods, {_day(times[0])} to {_day(times[-1])}; "
+                "say at which, or 'worst', or go over the path",
                 argument="at",
             )
         return under(times[0]), _day(times[0]), ()

@@ -23,8 +23,9 @@ BUMPS: Mapping[str, float] = {"pd_probit": 0.1, "pd_relative": 0.1, "lgd_add": 0
 def sensitivities(book: pl.DataFrame, *, bumps: Mapping[str, float] = BUMPS) -> pl.DataFrame:
     """Expected loss of 12 months where one input of every row moves: one row an input and direction.
 
-    ``pd_probit`` adds to the probits of default probabilities, ``pd_relative`` is a share of them (held below 1), ``lgd_add`` and ``ccf_add`` are
-    decimals. Columns: ``input``, ``bump``, ``el``, ``change`` (currency units), ``relative`` (of the base's expected loss; null where that is 0).
+    ``pd_probit`` adds to the probits of default probabilities, ``pd_relative`` is a share of them (held below 1), ``lgd_add`` and
+    ``ccf_add`` are decimals. Columns: ``input``, ``bump``, ``el``, ``change`` (currency units), ``relative`` (of the base's expected
+    loss; null where that is 0).
     """
     unknown = sorted(set(bumps) - set(BUMPS))
     if unknown:
@@ -55,8 +56,9 @@ def macro_sensitivities(
 ) -> pl.DataFrame:
     """Stressed expected loss where one variable of the scenario moves over its whole path, up and down.
 
-    ``bumps`` are in the variable's unit (0.01 = one percentage point of a rate, one index point). Columns as in :func:`sensitivities`, with ``variable`` for
-    ``input``; the base is the scenario itself at ``at`` (the first day of a period, or ``worst``: each run's own worst).
+    ``bumps`` are in the variable's unit (0.01 = one percentage point of a rate, one index point). Columns as in :func:`sensitivities`,
+    with ``variable`` for ``input``; the base is the scenario itself at ``at`` (the first day of a period, or ``worst``: each run's own
+    worst).
     """
 
     checked = checked_book(book)

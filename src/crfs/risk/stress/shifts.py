@@ -10,16 +10,16 @@ import numpy.typing as npt
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _HIGHEST_R2 = 0.99
-# The normal distribution is computed with an error of 1e-14, so of two arguments next to each other the larger may come out smaller. Arguments
-# on this grid (9e-13) are so far apart that it cannot; a probability differs by at most 4e-12 of itself for it.
+# The normal distribution is computed with an error of 1e-14, so of two arguments next to each other the larger may come out smaller.
+# Arguments on this grid (9e-13) are so far apart that it cannot; a probability differs by at most 4e-12 of itself for it.
 _STEPS = 2.0**40
 
 
 def shifted_pd(pd: FloatArray, shift: FloatArray) -> FloatArray:
-    """``Phi(Phi^-1(pd) + shift)``: by how much a name of any probability moves where its segment moves by ``shift`` standard deviations.
+    """``Phi(Phi^-1(pd) + shift)``: how a name of any probability moves where its segment moves by ``shift`` standard deviations.
 
-    A certain default and an impossible one stay so. A larger shift never gives a smaller probability, and one of zero gives ``pd``, whatever the
-    rounding.
+    A certain default and an impossible one stay so. A larger shift never gives a smaller probability, and one of zero gives ``pd``,
+    whatever the rounding.
 
     >>> shifted_pd(np.array([0.0, 0.01, 1.0]), np.array([0.5, 0.5, 0.5])).round(6).tolist()
     [0.0, 0.033899, 1.0]

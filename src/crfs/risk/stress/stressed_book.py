@@ -98,9 +98,9 @@ def stressed_book(
         lgd_response: moves ``lgd`` with the default probability before ``lgd_add`` does; it needs ``r2`` in the book.
         grades: the rating scale, where shocks have ``notches``.
 
-    ``pd_12m`` moves by ``pd_probit`` and by the grades' probits, ``lgd`` by the response and ``lgd_add`` (its spread with it), ``ead`` by ``ccf_add``
-    where the row has ``drawn`` and ``limit``, ``r2`` by ``r2_scale`` (loadings by its root). An obligor whose facilities would end with
-    different probabilities is refused: it defaults as one.
+    ``pd_12m`` moves by ``pd_probit`` and by the grades' probits, ``lgd`` by the response and ``lgd_add`` (its spread with it), ``ead`` by
+    ``ccf_add`` where the row has ``drawn`` and ``limit``, ``r2`` by ``r2_scale`` (loadings by its root). An obligor whose facilities
+    would end with different probabilities is refused: it defaults as one.
     """
     mine = matched_shocks(book, shocks, by)
     columns: dict[str, pl.Series] = {}

@@ -1,4 +1,4 @@
-"""What a stress test is given from outside: shocks as a table, and the functions that make them. Models fit these types, and risk knows no model."""
+"""What a stress test is given from outside: shocks as a table, and the functions that make them, so that risk knows no model."""
 
 from __future__ import annotations
 

@@ -57,10 +57,10 @@ def expected_loss(book: pl.DataFrame) -> FloatArray:
 class Waterfall:
     """A measure of the base book, what each step adds, and the measure of the stressed book; currency units.
 
-    ``order`` are the steps in the order in which they were taken; with ``shapley`` each is the mean over all orders. ``tag`` is the column of the cut,
-    ``labels`` its values (None: blank), one row each in ``base``, ``steps`` and ``stressed``. Every number is a whole multiple of ``quantum``, a power of
-    two some 2^-52 of the total: so base + steps = stressed in each row, rows sum to the totals in each column, and other cuts have the same
-    totals within a quantum a label: exactly, in floating point, in any order of adding.
+    ``order`` are the steps in the order in which they were taken; with ``shapley`` each is the mean over all orders. ``tag`` is the
+    column of the cut, ``labels`` its values (None: blank), one row each in ``base``, ``steps`` and ``stressed``. Every number is a whole
+    multiple of ``quantum``, a power of two some 2^-52 of the total: so base + steps = stressed in each row, rows sum to the totals in
+    each column, and other cuts have the same totals within a quantum a label: exactly, in floating point, in any order of adding.
     """
 
     order: tuple[Channel, ...]
