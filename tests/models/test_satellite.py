@@ -188,6 +188,14 @@ def test_changes_and_lags_look_back_into_history() -> None:
     assert forecast[4] == pytest.approx(a + on_u * 0.0 + on_h * np.log(50.0 / h[99]))
 
 
+def test_a_model_is_told_in_plain_values() -> None:
+    told = json.loads(json.dumps(fitted().to_dict()))
+    assert [row["name"] for row in told["coefficients"]] == ["intercept", "last_period", world.UNEMPLOYMENT, world.GROWTH]
+    assert (told["observations"], told["sample_start"], told["sample_end"]) == (99, "1996-04-01", "2020-10-01")
+    assert {"durbin_watson", "r2", "stability", "notes", "hac_lags"} <= set(told)
+    assert {"se", "t", "p", "coefficient", "vif"} <= set(told["coefficients"][1])
+
+
 def test_a_scenario_beyond_the_sample_is_said() -> None:
     notes = fitted().predict(world.scenario(AFTER, unemployment=[0.3] * 8, growth=[0.02] * 8)).notes
     assert len(notes) == 1

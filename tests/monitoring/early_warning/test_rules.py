@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 
 import pytest
 
 from crfs.errors import InvalidInput
 from crfs.monitoring.alert_states import Severity
-from crfs.monitoring.early_warning import RuleKind, Scope, parse_rules, rule_from_dict
+from crfs.monitoring.early_warning import RuleKind, Scope, packaged_rules, parse_rules, rule_from_dict
 
 TEXT = """
 [[rule]]
@@ -28,12 +27,8 @@ levels = [{ severity = "warning", open = 2.0, close = 1.0 }, { severity = "criti
 """
 
 
-def packaged() -> str:
-    return (files("crfs") / "catalog" / "early_warning" / "rules.toml").read_text(encoding="utf-8")
-
-
 def test_the_rules_that_ship_are_read_and_cover_every_kind_that_has_a_column_of_its_own() -> None:
-    rules = parse_rules(packaged(), where="rules.toml")
+    rules = packaged_rules()
     assert {rule.kind for rule in rules} == set(RuleKind) - {RuleKind.LEVEL, RuleKind.LOW_LEVEL}
     assert {rule.scope for rule in rules} == set(Scope)
     for rule in rules:

@@ -57,6 +57,7 @@ def test_a_harder_shock_is_never_a_smaller_loss_of_any_facility(seed: int, rows:
     assert (expected_loss(hard.stressed) >= expected_loss(mild.stressed)).all()
     assert (expected_loss(mild.stressed) >= expected_loss(mild.base)).all()
     assert hard.el_stressed >= mild.el_stressed >= mild.el_base
+    assert hard.el_base == mild.el_base
 
 
 @given(st.floats(1e-12, 1.0), st.floats(-4.0, 4.0), st.integers(0, 40))
@@ -90,9 +91,13 @@ def test_steps_and_cuts_add_up_to_the_last_bit(
     assert found.total_base + sum(found.total_steps) == found.total_stressed
     assert sum(found.total_steps) == found.change
     plain = float(expected_loss(result.stressed).sum())
-    assert found.total_stressed == pytest.approx(plain, rel=1e-12, abs=1e-9)
-    # Another cut has the same totals, within its rounding.
-    assert found.total_stressed == pytest.approx(result.el_stressed, rel=1e-14)
+    assert found.total_stressed == pytest.approx(plain, rel=1e-14, abs=found.quantum * result.base.height)
+    # Every cut has the same totals.
+    assert (found.total_base, found.total_stressed, found.total_steps) == (
+        result.el_base,
+        result.el_stressed,
+        result.waterfall.total_steps if not shapley else found.total_steps,
+    )
     assert found.total_steps[found.order.index(Channel.CORRELATION)] == 0.0
     table = found.to_table()
     assert table["change"].sum() == found.change

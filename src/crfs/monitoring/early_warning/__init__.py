@@ -2,7 +2,7 @@
 
 from crfs.monitoring.early_warning.evaluation import Evaluation, applicable, evaluate
 from crfs.monitoring.early_warning.performance import RulePerformance, Share, rule_performance, wilson
-from crfs.monitoring.early_warning.rules import Level, Rule, RuleKind, Scope, parse_rules, rule_from_dict
+from crfs.monitoring.early_warning.rules import Level, Rule, RuleKind, Scope, packaged_rules, parse_rules, rule_from_dict
 
 __all__ = [
     "Evaluation",
@@ -14,6 +14,7 @@ __all__ = [
     "Share",
     "applicable",
     "evaluate",
+    "packaged_rules",
     "parse_rules",
     "rule_from_dict",
     "rule_performance",

@@ -7,6 +7,8 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from crfs.bitemporal.tenor import Tenor
@@ -230,6 +232,13 @@ def parse_rules(text: str, *, where: str) -> tuple[Rule, ...]:
         raise InvalidInput(f"{where}: {error}") from None
     require_distinct(rules, where)
     return rules
+
+
+@cache
+def packaged_rules() -> tuple[Rule, ...]:
+    """The rules that ship with crfs: a beginning, to be measured on one's own defaults and changed."""
+    text = (files("crfs") / "catalog" / "early_warning" / "rules.toml").read_text(encoding="utf-8")
+    return parse_rules(text, where="catalog/early_warning/rules.toml")
 
 
 def rule_from_dict(data: Mapping[str, Any]) -> Rule:

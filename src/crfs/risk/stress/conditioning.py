@@ -24,6 +24,9 @@ def restrict(factor_model: FactorModel, given: ConditionalFactors) -> Conditiona
     model says of it already (mean 0, covariance ``A C A'``) changes nothing. Where W is redundant the pseudo-inverse stands for the
     inverse.
 
+    A book is measured under these factors with the default probabilities that it has: they are means over all states, and the state is
+    what is said here. Moving them by the same scenario as well would count it twice.
+
     >>> model = FactorModel(factors=("us", "eu"), correlation=((1.0, 0.6), (0.6, 1.0)), groups={"american": {"us": 1.0}})
     >>> stressed = restrict(model, ConditionalFactors(factors=("american",), mean=(-2.0,), covariance=((0.0,),)))
     >>> stressed.factors, stressed.mean, round(stressed.covariance[1][1], 6)

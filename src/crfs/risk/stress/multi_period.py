@@ -17,7 +17,7 @@ from crfs.errors import InvalidInput
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.stressed_book import Band, checked_book, stressed_book
 from crfs.risk.stress.transmission import LgdResponse, checked_shocks
-from crfs.risk.stress.waterfall import on_grid, quantum_of, tag_codes
+from crfs.risk.stress.waterfall import label_sums, on_grid, quantum_of, tag_codes
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -39,7 +39,8 @@ class StressPath:
     """Expected losses by period (rows) and label (columns): of the book as it is and under the shocks; currency units.
 
     ``labels`` are the values of ``tag`` (None: blank), or one for all. All numbers are whole multiples of ``quantum``, so that sums over
-    periods and labels are exact. ``pd_base`` and ``pd_stressed`` are exposure-weighted default probabilities of 12 months, one a period.
+    periods and labels are exact, and the same in every cut. ``pd_base`` and ``pd_stressed`` are exposure-weighted default probabilities
+    of 12 months, one a period.
     """
 
     times: tuple[date, ...]
@@ -140,7 +141,7 @@ def stress_path(
     codes, labels = tag_codes(base, tag)
     ends = _maturities(base, sheet)
     survivors = [np.ones(base.height), np.ones(base.height)]
-    losses = np.zeros((2, len(times), len(labels)))
+    losses = np.zeros((2, len(times), base.height))
     mean_pd = np.zeros((2, len(times)))
     for number, time in enumerate(times):
         rows = given.filter(pl.col("valid_time").dt.date() == time)
@@ -149,14 +150,14 @@ def stress_path(
         for side, state in enumerate((base, after)):
             pd, amount = state["pd_12m"].to_numpy(), (state["lgd"] * state["ead"]).to_numpy()
             defaults = _period_probability(pd, share) * survivors[side]
-            losses[side, number] = np.bincount(codes, weights=defaults * amount, minlength=len(labels))
+            losses[side, number] = defaults * amount
             exposure = state["ead"].to_numpy() * survivors[side]
             weight = float(np.add.reduce(exposure))
             mean_pd[side, number] = float(np.add.reduce(exposure * pd)) / weight if weight > 0.0 else 0.0
             if sheet is BalanceSheet.CLOSED:
                 survivors[side] = survivors[side] - defaults
-    quantum = quantum_of(losses.reshape(2, -1))
-    grid = on_grid(losses, quantum) * quantum
+    quantum = quantum_of(base, losses.reshape(2, -1), times=len(times))
+    grid = np.array([[label_sums(on_grid(row, quantum), codes, len(labels)) for row in side] for side in losses]) * quantum
     return StressPath(
         times=times,
         period=length,
