@@ -49,6 +49,7 @@ _MODULES = (
     "result",
     "simulation",
     "standardised",
+    "stress",
     "vasicek",
 )
 

@@ -42,6 +42,8 @@ _TRUSTED = 0.5
 _TRUSTED_WITH_LARGE_NAMES = 0.1
 # The bias of a blur is about half its square, in units of the value at risk.
 _SHARP = 0.03
+# An atom that is smeared is misplaced by up to the blur: this part of the wanted error at most.
+_SMEARED = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,7 +114,7 @@ def collapse(
         found = _drawn(book, aims, confidences=confidences, rel_tol=rel_tol, seed=seed, most_points=most_points)
         wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
         expands = all(bias <= wished * rel_tol * value for q in found.quantiles for bias, value in q.judged)
-        found = replace(found, trusted=expands and _sharp(found))
+        found = replace(found, trusted=expands and _sharp(found, rel_tol))
         most = min(len(names), _MOST_EXPLICIT)
         if found.trusted or len(book.explicit) >= most:
             return found
@@ -120,10 +122,12 @@ def collapse(
         book = book.with_explicit(np.sort(np.argsort(-names.loss[0], kind="stable")[:wanted]), map_tasks)
 
 
-def _sharp(found: Collapsed) -> bool:
-    """Whether the blur that a Fourier series needs is small beside every value at risk: in a book of giants and dwarfs it is not."""
+def _sharp(found: Collapsed, rel_tol: float) -> bool:
+    """Whether the blur that a Fourier series needs is small beside every value at risk, and smaller still where it would smear an atom."""
     mixture = found.mixture
-    return not isinstance(mixture, Lumpy) or all(mixture.blur <= _SHARP * q.var for q in found.quantiles)
+    if not isinstance(mixture, Lumpy):
+        return True
+    return all(mixture.blur <= _SHARP * q.var and mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var for q in found.quantiles)
 
 
 def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: int) -> tuple[Aim, ...]:

@@ -88,6 +88,8 @@ class Lumpy(Mixture):
     spectrum: Spectrum
     blur: float
     """Standard deviation by which the loss of the other names is blurred at least, book units."""
+    blurred: npt.NDArray[np.bool_]
+    """Points where they vary less than that by themselves, so that atoms of the loss are smeared."""
     explicit_pd: FloatArray
     """Default probabilities of the explicit names, names x points."""
     phases: ComplexArray
@@ -115,6 +117,12 @@ class Lumpy(Mixture):
         mean = self.sums[0] + np.einsum("i,ip->p", loss[0], p)
         variance = self.sums[1] + np.einsum("i,ip->p", loss[0] ** 2, p * (1.0 - p)) + np.einsum("i,ip->p", loss[1], p)
         return self.by_scramble(mean), self.by_scramble(variance + mean * mean)
+
+    def smeared(self, x: float) -> float:
+        """By how much a loss of ``x`` may be misplaced: the blur, in the part of its density where it is not the names' own."""
+        density = self.points.weight * np.maximum(self.local(x).density, 0.0)
+        total = float(density.sum())
+        return self.blur * float(density[self.blurred].sum()) / total if total > 0.0 else self.blur
 
     def spectra(self) -> Iterator[tuple[slice, ComplexArray]]:
         """Points in pieces, and the characteristic function of the loss at each (points x frequencies)."""
@@ -157,6 +165,7 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixtur
     # A random LGD is a sum over at most so many values: the blur bridges them.
     widest = float(book.names.random[book.explicit].max()) / 200.0
     blur = max(_LEAST_BLUR * spread, 3e-4 * whole, widest, math.sqrt(floor))
+    blurred = sums[1] < blur * blur
     sums[1] = np.maximum(sums[1], blur * blur)
     margin = _MARGIN * math.sqrt(float(sums[1].max()))
     spectrum = make_spectrum(-margin, whole + 3.0 * math.sqrt(float(loss[1].sum())) + margin, blur)
@@ -179,6 +188,7 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixtur
         sums=sums,
         spectrum=spectrum,
         blur=blur,
+        blurred=blurred,
         explicit_pd=explicit_pd,
         phases=phases,
         summed=summed,

@@ -1,0 +1,36 @@
+"""Stress testing: shocks to a book's probabilities, losses, exposures, ratings and correlations, over a year or a path, explained."""
+
+from crfs.risk.stress.conditioning import restrict
+from crfs.risk.stress.grades import Grades
+from crfs.risk.stress.migration import conditional_migration, rating_path, shifted_migration
+from crfs.risk.stress.multi_period import BalanceSheet, StressPath, stress_path
+from crfs.risk.stress.one_period import StressResult, stress, with_measure
+from crfs.risk.stress.sensitivity import macro_sensitivities, sensitivities
+from crfs.risk.stress.stressed_book import Band, stressed_book
+from crfs.risk.stress.transmission import SHOCKS, LgdResponse, Transmission
+from crfs.risk.stress.waterfall import Channel, Waterfall, expected_loss, waterfall
+
+__all__ = [
+    "SHOCKS",
+    "BalanceSheet",
+    "Band",
+    "Channel",
+    "Grades",
+    "LgdResponse",
+    "StressPath",
+    "StressResult",
+    "Transmission",
+    "Waterfall",
+    "conditional_migration",
+    "expected_loss",
+    "macro_sensitivities",
+    "rating_path",
+    "restrict",
+    "sensitivities",
+    "shifted_migration",
+    "stress",
+    "stress_path",
+    "stressed_book",
+    "waterfall",
+    "with_measure",
+]

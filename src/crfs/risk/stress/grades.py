@@ -1,0 +1,60 @@
+"""A rating scale with the default probability of each grade, and what it means to go some grades down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from crfs.credit.schemas import Reason
+from crfs.errors import InvalidInput, Problem
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grades:
+    """Performing grades from the best to the worst, and their default probabilities in 12 months, which do not fall and lie within (0, 1).
+
+    >>> Grades(names=("A", "BBB", "BB"), pd=(0.0004, 0.002, 0.01)).moved(np.array([0, 2]), np.array([1, 1])).tolist()
+    [1, 2]
+    """
+
+    names: tuple[str, ...]
+    pd: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.names) < 2 or len(self.names) != len(self.pd) or len(set(self.names)) < len(self.names):
+            raise InvalidInput("grades are two or more names that differ, with a pd each", argument="grades")
+        for number, (name, pd) in enumerate(zip(self.names, self.pd, strict=True), start=1):
+            if not 0.0 < pd < 1.0 or (number > 1 and pd < self.pd[number - 2]):
+                detail = f"{pd} of grade {name!r}: probabilities lie within (0, 1) and do not fall from grade to grade"
+                raise InvalidInput(detail, problems=(Problem(row=number, column="pd", reason=Reason.OUT_OF_RANGE.value, detail=detail),))
+
+    def positions(self, ratings: pl.Series, wanted: npt.NDArray[np.bool_]) -> IntArray:
+        """The grade's number of each rating, -1 for an unknown one; an unknown one among the ``wanted`` is refused with its row."""
+        numbers = {name: number for number, name in enumerate(self.names)}
+        found = ratings.replace_strict(numbers, default=-1, return_dtype=pl.Int64).to_numpy()
+        lost = np.flatnonzero((found < 0) & wanted)
+        if len(lost):
+            problems = tuple(
+                Problem(row=int(row) + 1, column="rating", reason=Reason.UNKNOWN_VALUE.value, detail=f"{ratings[int(row)]!r} is no grade")
+                for row in lost[:100]
+            )
+            raise InvalidInput(f"{len(lost)} row(s) move by grades and have none of the scale; first: {problems[0]}", problems=problems)
+        return np.asarray(found, dtype=np.int64)
+
+    def moved(self, positions: IntArray, notches: IntArray) -> IntArray:
+        """Grades after so many notches down; the best and the worst grade are the ends."""
+        return np.asarray(np.clip(positions + notches, 0, len(self.names) - 1), dtype=np.int64)
+
+    def probit_shift(self, positions: IntArray, moved: IntArray) -> FloatArray:
+        """The difference of the probits of two grades' probabilities: a name keeps its place within its grade."""
+        from scipy.special import ndtri
+
+        probits = ndtri(np.array(self.pd))
+        return np.asarray(probits[moved] - probits[positions], dtype=np.float64)
