@@ -164,6 +164,8 @@ def quantile(mixture: Mixture, confidence: float, *, guess: float | None = None)
         else:
             high = x
         following = x + math.log(max(beyond, 1e-300) / level) * beyond / density if density > 0.0 and beyond > 0.0 else math.inf
+        # On a plateau between atoms the tangent leads anywhere: no further than some times the loss itself.
+        following = min(following, 4.0 * x)
         if not low < following < high:
             following = 0.5 * (low + high) if high < math.inf else 2.0 * x
         if abs(following - x) <= _CLOSE * guess or high - low <= _CLOSE * guess:

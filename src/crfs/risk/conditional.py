@@ -88,9 +88,14 @@ class ConditionalBook:
     def with_explicit(self, explicit: IntArray, map_tasks: MapTasks) -> ConditionalBook:
         """The same book with more names kept apart: ``explicit`` are places in ``names`` and hold those that are explicit already."""
         leaving = np.setdiff1d(explicit, np.concatenate([self.explicit, self.direct]))
-        gone = _subset(self.names, leaving)
-        tables = tuple(without(table, gone, map_tasks) if np.isin(gone.kind, table.kinds).any() else table for table in self.tables)
-        return replace(self, tables=tables, direct=np.setdiff1d(self.direct, explicit), explicit=np.sort(explicit))
+        direct = np.setdiff1d(self.direct, explicit)
+        changed = np.unique(self.names.kind[leaving])
+        inside = np.isin(self.names.kind, changed)
+        inside[explicit] = False
+        inside[direct] = False
+        staying = _subset(self.names, np.flatnonzero(inside))
+        kept = [without(table, changed, staying, map_tasks) if np.isin(table.kinds, changed).any() else table for table in self.tables]
+        return replace(self, tables=tuple(table for table in kept if table is not None), direct=direct, explicit=np.sort(explicit))
 
 
 def condition(names: Names, *, map_tasks: MapTasks = map) -> ConditionalBook:

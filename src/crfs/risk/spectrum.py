@@ -35,7 +35,12 @@ class Spectrum:
         return self.low + self.period
 
     def functionals(self, x: float) -> ComplexArray:
-        """Rows ``a`` with ``Re(phi @ a)`` = P(L > x), E(L - x)+, density, minus its slope, its curvature at ``x`` (frequencies x 5)."""
+        """Rows ``a`` with ``Re(phi @ a)`` = P(L > x), E(L - x)+, density, minus its slope, its curvature at ``x`` (frequencies x 5).
+
+        Above the interval there is no loss: all of them are zero there. Below it the series would begin anew, so ``x`` is not below.
+        """
+        if x >= self.high:
+            return np.zeros((len(self.frequencies), 5), dtype=np.complex128)
         t = self.frequencies[1:]
         turn = -1j * t
         at, end = np.exp(turn * x), np.exp(turn * self.high)

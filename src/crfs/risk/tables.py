@@ -30,7 +30,6 @@ _MIXING_STEP = 0.15
 NODES_A_NAME = 2_500
 """About how many default probabilities a name costs, once, under a t copula; a twentieth of it under a Gaussian one."""
 _TINY = 1e-280
-_ROUNDING = 1e-11
 _NAMES_A_TASK = 2_048
 _CELLS_AT_ONCE = 12_000  # doubles: a handful of such arrays stay in a core's own cache
 
@@ -95,12 +94,18 @@ def make_table(names: Names, kinds: IntArray, nu_index: int, s_range: tuple[floa
     return Table(kinds=kinds, nu_index=nu_index, y=y, s=s, sums_at_nodes=sums, pieces=_pieces(sums, y, s))
 
 
-def without(table: Table, leaving: Names, map_tasks: MapTasks) -> Table:
-    """The table without some of its names: cumulants are sums, so theirs are taken away again."""
-    sums = table.sums_at_nodes - _class_sums(leaving, table.kinds, table.y, table.s, map_tasks)
-    # What rounding leaves of a class that is empty now is no loss.
-    sums[:, :2] = np.where(sums[:, :2] > _ROUNDING * table.sums_at_nodes[:, :2], sums[:, :2], 0.0)
-    return replace(table, sums_at_nodes=sums, pieces=_pieces(sums, table.y, table.s))
+def without(table: Table, changed: IntArray, staying: Names, map_tasks: MapTasks) -> Table | None:
+    """The table after some names of the classes ``changed`` left: those are summed anew from the ``staying`` ones; None where nobody stays.
+
+    What left could be taken off the sums instead, but beside a giant the sums of dwarfs are rounding.
+    """
+    populated = np.isin(table.kinds, staying.kind) | ~np.isin(table.kinds, changed)
+    if not populated.any():
+        return None
+    kinds, sums = table.kinds[populated], table.sums_at_nodes[populated].copy()
+    again = np.isin(kinds, changed)
+    sums[again] = _class_sums(staying, kinds[again], table.y, table.s, map_tasks)
+    return replace(table, kinds=kinds, sums_at_nodes=sums, pieces=_pieces(sums, table.y, table.s))
 
 
 def _class_sums(names: Names, kinds: IntArray, y: FloatArray, s: FloatArray, map_tasks: MapTasks) -> FloatArray:
@@ -124,7 +129,8 @@ def _pieces(sums: FloatArray, y: FloatArray, s: FloatArray) -> FloatArray:
 
     m1, m2, m3, m4 = np.moveaxis(sums, 1, 0).reshape(4, len(sums), len(s), len(y))
     safe = np.maximum(m2, _TINY)
-    quantities = np.stack([np.log(np.maximum(m1, _TINY)), np.log(safe), m3 / safe, m4 / safe])
+    some = m2 > _TINY
+    quantities = np.stack([np.log(np.maximum(m1, _TINY)), np.log(safe), np.where(some, m3 / safe, 0.0), np.where(some, m4 / safe, 0.0)])
     # 4 (power of y) x y cells x 4 quantities x classes x s
     along_y = CubicSpline(y, np.moveaxis(quantities, -1, 0), axis=0).c
     if len(s) == 1:
