@@ -121,7 +121,7 @@ def test_25_names_and_their_contributions_are_exact_to_the_last_digits() -> None
 
 
 @needs_truth
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_a_thousand_names_in_twenty_factors_under_t6_agree_with_brute_force(seed: int) -> None:
     table, known = pl.read_csv(TRUTH / "hard_portfolio.csv"), json.loads((TRUTH / "hard_case_t6.json").read_text())
     factors = tuple(name for name in table.columns if name.startswith("a"))
@@ -140,12 +140,11 @@ def test_a_thousand_names_in_twenty_factors_under_t6_agree_with_brute_force(seed
         assert abs(measure.es - reference["ES"]) < 4 * np.hypot(measure.es_se, reference["ES_se"])
 
 
-@pytest.mark.parametrize("copula", COPULAS)
-@pytest.mark.parametrize(("names", "spread"), [(2000, 0.7), (150, 1.0)])
+@pytest.mark.parametrize(("copula", "names", "spread"), [("gaussian", 150, 1.0), ("t", 2000, 0.7), ("grouped-t", 300, 0.7)])
 def test_the_collapsed_method_agrees_with_simulation_of_every_name(copula: str, names: int, spread: float) -> None:
     table, factor_model = book(names, spread=spread), model(copula=COPULAS[copula])
     fast = portfolio_risk(table, factor_model, confidences=(0.95, 0.99), seed=1)
-    slow = portfolio_risk(table, factor_model, confidences=(0.95, 0.99), method="thinning", seed=2, max_scenarios=60_000, rel_tol=1e-6)
+    slow = portfolio_risk(table, factor_model, confidences=(0.95, 0.99), method="thinning", seed=2, max_scenarios=40_000, rel_tol=1e-6)
     assert (fast.method, slow.method) == ("collapsed", "thinning")
     assert fast.converged
     agree(fast, slow)
@@ -159,7 +158,7 @@ def test_the_collapsed_method_agrees_with_simulation_of_every_name(copula: str, 
             assert abs(part.es[k] - other.es[k]) < 4.5 * np.hypot(part.es_se[k], other.es_se[k]) + 0.002 * fast.measures[k].es
 
 
-@pytest.mark.parametrize("spread", [2.0, 2.5])
+@pytest.mark.parametrize("spread", [2.5])
 def test_books_of_giants_and_dwarfs_are_measured_right_by_whatever_auto_takes(spread: float) -> None:
     table = book(60, spread=spread)
     chosen = portfolio_risk(table, model(), confidences=(0.95, 0.99), contributions=False)
@@ -173,7 +172,7 @@ def test_books_of_giants_and_dwarfs_are_measured_right_by_whatever_auto_takes(sp
 @pytest.mark.parametrize("copula", COPULAS)
 def test_thinned_and_plain_simulation_are_one_model_under_every_copula(copula: str) -> None:
     table, factor_model = book(80), model(copula=COPULAS[copula])
-    options: dict[str, Any] = {"confidences": (0.95, 0.99), "max_scenarios": 60_000, "rel_tol": 1e-6, "contributions": False}
+    options: dict[str, Any] = {"confidences": (0.95, 0.99), "max_scenarios": 40_000, "rel_tol": 1e-6, "contributions": False}
     agree(
         portfolio_risk(table, factor_model, method="thinning", seed=3, **options),
         portfolio_risk(table, factor_model, method="plain", seed=4, **options),
@@ -211,16 +210,16 @@ def test_auto_takes_a_small_book_of_several_factors_exactly_given_the_factors() 
     assert measure.es >= measure.var
 
 
-@pytest.mark.parametrize("names", [20, 400])
+@pytest.mark.parametrize("names", [12, 200])
 def test_the_same_bits_on_one_two_and_eight_threads(names: int) -> None:
-    table = book(names, whole=names == 20)
+    table = book(names, whole=names == 12)
     one, two, eight = (portfolio_risk(table, model(copula=Copula(nu=6.0)), threads=threads).to_dict() for threads in (1, 2, 8))
     assert one == two == eight
     assert portfolio_risk(table.sample(fraction=1.0, shuffle=True, seed=1), model(copula=Copula(nu=6.0))).to_dict() == one
 
 
 def test_parts_sum_to_both_measures_by_every_cut() -> None:
-    result = portfolio_risk(book(300), model(), confidences=(0.95, 0.999))
+    result = portfolio_risk(book(200), model(), confidences=(0.95, 0.999))
     for tag in ("sector", "group"):
         parts = [part for part in result.contributions if part.by == tag]
         assert len(parts) == 3
@@ -252,7 +251,7 @@ def test_a_large_homogeneous_pool_without_shared_losses_meets_the_finite_one() -
         assert abs(measure.es - exact.expected_shortfall(measure.confidence)) < 4 * measure.es_se + 2e-4 * measure.es
 
 
-@settings(max_examples=8)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 1000), factor=st.floats(1e-3, 1e6), names=st.integers(60, 200))
 def test_expected_shortfall_is_above_value_at_risk_scales_and_falls_with_better_names(seed: int, factor: float, names: int) -> None:
     table = book(names, seed=seed)
