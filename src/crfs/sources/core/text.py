@@ -80,8 +80,8 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
     if len(set(header)) != len(header) or "row" in header:
         return _unreadable(RejectReason.UNEXPECTED_SHAPE, "the header names a column twice (or one is called row)")
     parts.append(_columns(header, rows))
-    columns = [pl.concat([part[place] for part in parts]) if len(parts) > 1 else parts[0][place] for place in range(width)]
-    table = pl.DataFrame([pl.Series("row", numbers, dtype=pl.Int64), *columns])
+    columns = {name: pl.concat([part[place] for part in parts]) for place, name in enumerate(header)}
+    table = pl.DataFrame({"row": pl.Series(numbers, dtype=pl.Int64), **columns})  # by name: one may be empty
     return DelimitedText(header=tuple(header), table=table, rejected=tuple(rejected.listed()))
 
 
