@@ -38,7 +38,7 @@ COPULAS = {
 }
 
 
-def book(names: int, *, seed: int = 3, spread: float = 1.0, whole: bool = False, lgd_sd: float = 0.15) -> pl.DataFrame:
+def book(names: int, *, seed: int = 3, spread: float = 0.6, whole: bool = False, lgd_sd: float = 0.15) -> pl.DataFrame:
     """A heterogeneous book; ``whole`` gives losses in whole hundreds, ``spread`` is that of the log exposures."""
     rng = np.random.default_rng(seed)
     ead = rng.lognormal(8.0, spread, names)
