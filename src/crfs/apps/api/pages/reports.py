@@ -55,7 +55,7 @@ def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "
         "currency": currency,
         "models": _models(session, risk["models"]),
         "obligors": [item for item in risk["contributions"] if item["by"] == "obligor"],
-        "sectors": [item for item in risk["contributions"] if item["by"] == "sector" and item["name"] is not None],
+        "cuts": _cuts(risk["contributions"]),
         "loss_curve": loss_curve_plot(risk["loss_curve"], risk["measures"], el=risk["el"], currency=currency),
         "exposure": bars_plot(
             [(item["group"] or "no group", item["ead"]) for item in risk["segments"]],
@@ -84,3 +84,12 @@ def _models(session: Session, references: dict[str, dict[str, Any]]) -> list[dic
 
     found = [show_model(session, reference["model"], version=reference["version"]) for reference in references.values()]
     return [{**version, "warnings": card_warnings(version["card"])} for version in found]
+
+
+def _cuts(contributions: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Parts by each column that the book can be cut by, in the order of the answer; what has no value there is left out."""
+    cuts: dict[str, list[dict[str, Any]]] = {}
+    for item in contributions:
+        if item["by"] != "obligor" and item["name"] is not None:
+            cuts.setdefault(item["by"], []).append(item)
+    return cuts
