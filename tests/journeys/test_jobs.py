@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
-from crfs.errors import Conflict, ServiceUnavailable
+from crfs.errors import Conflict, DoneElsewhere, ServiceUnavailable
 from crfs.store.jobs import claim, finish, job, request_cancel, submit
 from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.workflows.holders import holder
@@ -163,13 +163,13 @@ def test_a_server_that_does_not_answer_for_a_moment_does_not_cost_the_lease(sess
     import crfs.workflows.jobs as at_work
 
     told: list[type[Exception] | None] = []
-    trouble = iter([ServiceUnavailable, None, ServiceUnavailable, None, Conflict, None])
+    trouble = iter([ServiceUnavailable, None, ServiceUnavailable, None, DoneElsewhere, None])
     beat, over = ledger.heartbeat, threading.Event()
 
     def heartbeat(*given: Any, **named: Any) -> bool:
         kind = next(trouble)
         told.append(kind)
-        if kind is Conflict:
+        if kind is DoneElsewhere:
             over.set()
         if kind is not None:
             raise kind("for a moment")
@@ -189,7 +189,7 @@ def test_a_server_that_does_not_answer_for_a_moment_does_not_cost_the_lease(sess
         return Counted(steps=1)
 
     run_job(session, "count", {}, work)
-    assert told == [ServiceUnavailable, None, ServiceUnavailable, None, Conflict], "a lease that another worker has is given up"
+    assert told == [ServiceUnavailable, None, ServiceUnavailable, None, DoneElsewhere], "a lease that another worker has is given up"
 
 
 def test_a_running_job_that_is_asked_to_stop_stops_and_says_so(session: Session) -> None:

@@ -20,6 +20,7 @@ import redis
 
 from crfs.apps.worker.beat import scheduler_of
 from crfs.apps.worker.tasks import application, broker_of
+from crfs.credit.catalogue import packaged_catalogue
 from crfs.store.jobs import jobs
 from crfs.store.source_states import schedule_stream
 from crfs.workflows.session import Session, open_session
@@ -179,9 +180,14 @@ def test_two_workers_keep_the_limit_together_as_the_provider_counts_it(office: O
     """Four streams of 21 series, all due at once; one job at a time each, and at most 15 questions in any second."""
     streams = ("job_openings", "cpi", "producer_prices", "labour_costs")
     names = [name for stream in streams for name in office.session.streams[f"fred/{stream}"].series]
-    values = {date(2020 + number // 12, 1 + number % 12, 1): 4.0 + number / 100 for number in range(70)}
-    for number, name in enumerate(names):
-        office.fred.series[name] = told_at_once(name, {day: value + number / 1000 for day, value in values.items()}, on=date(2026, 3, 4))
+    days = [date(2020 + number // 12, 1 + number % 12, 1) for number in range(70)]
+    catalogue = packaged_catalogue()
+    for name in names:
+        factor = catalogue.of_entity("fred_series", name)[0]
+        assert factor.minimum is not None
+        assert factor.maximum is not None
+        middle = (factor.minimum + factor.maximum) / 2.0 / factor.scale  # within the valid range, whatever the unit
+        office.fred.series[name] = told_at_once(name, {day: middle * (1.0 + k / 1000) for k, day in enumerate(days)}, on=date(2026, 3, 4))
     before, began = len(office.jobs()), office.fred.count
     for stream in streams:
         schedule_stream(office.session.database, "fred", stream, due_at=office.session.clock.now())
