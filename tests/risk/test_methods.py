@@ -210,7 +210,7 @@ def test_auto_takes_a_small_book_of_several_factors_exactly_given_the_factors() 
     assert measure.es >= measure.var
 
 
-@pytest.mark.parametrize("names", [12, 200])
+@pytest.mark.parametrize("names", [12, 1500])
 def test_the_same_bits_on_one_two_and_eight_threads(names: int) -> None:
     table = book(names, whole=names == 12)
     one, two, eight = (portfolio_risk(table, model(copula=Copula(nu=6.0)), threads=threads).to_dict() for threads in (1, 2, 8))
@@ -219,7 +219,7 @@ def test_the_same_bits_on_one_two_and_eight_threads(names: int) -> None:
 
 
 def test_parts_sum_to_both_measures_by_every_cut() -> None:
-    result = portfolio_risk(book(200), model(), confidences=(0.95, 0.999))
+    result = portfolio_risk(book(1500), model(), confidences=(0.95, 0.999))
     for tag in ("sector", "group"):
         parts = [part for part in result.contributions if part.by == tag]
         assert len(parts) == 3
@@ -230,7 +230,7 @@ def test_parts_sum_to_both_measures_by_every_cut() -> None:
 
 
 def test_a_t_copula_of_many_degrees_of_freedom_is_the_gaussian_one_and_a_grouped_one_of_equal_degrees_is_t() -> None:
-    table = book(300)
+    table = book(1500)
     options: dict[str, Any] = {"confidences": (0.99,), "contributions": False}
     gaussian = portfolio_risk(table, model(), **options)
     agree(gaussian, portfolio_risk(table, model(copula=Copula(nu=1e6)), **options))
@@ -252,7 +252,7 @@ def test_a_large_homogeneous_pool_without_shared_losses_meets_the_finite_one() -
 
 
 @settings(max_examples=3)
-@given(seed=st.integers(0, 1000), factor=st.floats(1e-3, 1e6), names=st.integers(60, 200))
+@given(seed=st.integers(0, 1000), factor=st.floats(1e-3, 1e6), names=st.integers(1000, 1500))
 def test_expected_shortfall_is_above_value_at_risk_scales_and_falls_with_better_names(seed: int, factor: float, names: int) -> None:
     table = book(names, seed=seed)
     options: dict[str, Any] = {"confidences": (0.95, 0.99), "contributions": False, "rel_tol": 0.02, "threads": 1}
@@ -268,7 +268,7 @@ def test_expected_shortfall_is_above_value_at_risk_scales_and_falls_with_better_
 
 def test_shortfall_of_two_books_together_is_no_more_than_of_each() -> None:
     options: dict[str, Any] = {"confidences": (0.99,), "contributions": False}
-    first, second = book(150, seed=1), book(150, seed=2).with_columns(pl.concat_str(pl.lit("x"), "facility_id").alias("facility_id"))
+    first, second = book(1000, seed=1), book(1000, seed=2).with_columns(pl.concat_str(pl.lit("x"), "facility_id").alias("facility_id"))
     second = second.with_columns(obligor_id=pl.col("facility_id"))
     (one,), (two,), (both,) = (portfolio_risk(t, model(), **options).measures for t in (first, second, pl.concat([first, second])))
     assert both.es <= one.es + two.es + 4 * math.sqrt(one.es_se**2 + two.es_se**2 + both.es_se**2)
