@@ -13,10 +13,10 @@ from crfs.risk.contributions import contributions
 from crfs.risk.cuts import cut
 from crfs.risk.exact import ExactTail
 from crfs.risk.few_names import FewNames
-from crfs.risk.measures import TailMeasure
+from crfs.risk.measures import TailMeasure, certain
 from crfs.risk.mixture import Mixture
 from crfs.risk.obligors import Obligors
-from crfs.risk.outcome import Outcome, certain
+from crfs.risk.outcome import Outcome
 from crfs.risk.result import Contribution, CurvePoint, Method
 from crfs.risk.tables import MapTasks
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.cuts import cut
-from crfs.risk.measures import TailMeasure
+from crfs.risk.measures import TailMeasure, certain
 from crfs.risk.obligors import Obligors
-from crfs.risk.outcome import Outcome, certain
+from crfs.risk.outcome import Outcome
 from crfs.risk.result import CurvePoint, Method
 
 

@@ -37,6 +37,23 @@ class TailMeasure:
     exact: bool = False
 
 
+def certain(confidence: float, var: float, es: float) -> TailMeasure:
+    """A measure that is known exactly."""
+    return TailMeasure(
+        confidence=confidence,
+        var=var,
+        var_se=0.0,
+        var_low=var,
+        var_high=var,
+        es=es,
+        es_se=0.0,
+        es_low=es,
+        es_high=es,
+        tail_scenarios=0,
+        exact=True,
+    )
+
+
 def value_at_risk(losses: npt.ArrayLike, *, confidence: float, weights: npt.ArrayLike | None = None) -> float:
     """The lower quantile inf{x: F(x) >= confidence} of equally likely (or weighted) losses.
 

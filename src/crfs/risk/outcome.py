@@ -23,20 +23,3 @@ class Outcome:
     scenarios: int
     converged: bool
     notes: tuple[str, ...]
-
-
-def certain(confidence: float, var: float, es: float) -> TailMeasure:
-    """A measure that is known exactly."""
-    return TailMeasure(
-        confidence=confidence,
-        var=var,
-        var_se=0.0,
-        var_low=var,
-        var_high=var,
-        es=es,
-        es_se=0.0,
-        es_low=es,
-        es_high=es,
-        tail_scenarios=0,
-        exact=True,
-    )

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk.cuts import MOST_VALUES, TOP_OBLIGORS, coded, facility_shares
-from crfs.risk.measures import TailMeasure, interval_ranks, quantile_rank, sorted_tail_measure
+from crfs.risk.measures import TailMeasure, certain, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
-from crfs.risk.outcome import Outcome, certain
+from crfs.risk.outcome import Outcome
 from crfs.risk.result import Contribution, CurvePoint, Method
 from crfs.risk.simulation import BlockResult, BlockTask, make_plan, simulate_block
 

@@ -28,7 +28,7 @@ from crfs.risk.creditriskplus.lattice import MOST_POINTS, Lattice, Rounding, cho
 from crfs.risk.creditriskplus.result import CreditRiskPlusResult
 from crfs.risk.creditriskplus.sectors import Dependence, GammaSectors, make_sectors
 from crfs.risk.creditriskplus.transform import Transform, lattice_points, make_bands, transform_length
-from crfs.risk.measures import TailMeasure
+from crfs.risk.measures import certain
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -162,7 +162,7 @@ def _answer(book: Book, made: _Made, confidences: tuple[float, ...], *, contribu
         ul=made.ul,
         el_lattice=float((rounded * lattice.intensity).sum()),
         ul_lattice=ul_lattice,
-        measures=tuple(_exact(tail.confidence, tail.at * unit, tail.es_units * unit) for tail in tails),
+        measures=tuple(certain(tail.confidence, tail.at * unit, tail.es_units * unit) for tail in tails),
         probability=np.maximum(probability, 0.0),
         unit=unit,
         rounding=made.rounding,
@@ -180,22 +180,6 @@ def _answer(book: Book, made: _Made, confidences: tuple[float, ...], *, contribu
 def _variance(loss: FloatArray, pd: FloatArray, sector_el: FloatArray, covariance: FloatArray) -> float:
     """Var L = sum pd loss^2 + sum_kl cov_kl EL_k EL_l (CSFB 1997, equation 118 and Bürgisser et al. 1999)."""
     return float((pd * loss * loss).sum()) + max(0.0, float(np.einsum("k,kl,l->", sector_el, covariance, sector_el)))
-
-
-def _exact(confidence: float, var: float, es: float) -> TailMeasure:
-    return TailMeasure(
-        confidence=confidence,
-        var=var,
-        var_se=0.0,
-        var_low=var,
-        var_high=var,
-        es=es,
-        es_se=0.0,
-        es_low=es,
-        es_high=es,
-        tail_scenarios=0,
-        exact=True,
-    )
 
 
 def _obligor_table(book: Book, made: _Made, parts: list[Parts]) -> pl.DataFrame:
