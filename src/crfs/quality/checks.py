@@ -87,7 +87,9 @@ class Faults:
 
 def quoted(values: pl.Series, *, before: str = "", after: str = "") -> pl.Series:
     """One text a row: ``before``, the value as it stands in the table (cut if long), ``after``."""
-    shown = pl.col("v").cast(pl.String, strict=False).str.slice(0, _QUOTED_CHARACTERS).fill_null("")
+    text = pl.col("v").cast(pl.String, strict=False).fill_null("")
+    cut = text.str.slice(0, _QUOTED_CHARACTERS) + pl.format("… ({} characters)", text.str.len_chars())
+    shown = pl.when(text.str.len_chars() > _QUOTED_CHARACTERS).then(cut).otherwise(text)
     return pl.DataFrame({"v": values}).select(pl.lit(before) + shown + pl.lit(after)).to_series()
 
 

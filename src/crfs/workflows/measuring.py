@@ -105,7 +105,7 @@ def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[
 
 def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The content of a factor model: a mapping as it is, a file, or the name of one that ships with crfs."""
-    from crfs.credit.factor_model import factor_model_content
+    from crfs.credit.factor_model import FactorModel, factor_model_content
     from crfs.workflows.packaged import packaged_factor_model
 
     if isinstance(given, Mapping):
@@ -118,9 +118,14 @@ def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[s
             raise NotFound(f"there is no file {given}; a factor model is a model.json, or the name of one that ships with crfs")
         return packaged_factor_model(str(given))
     try:
-        return factor_model_content(file.read_bytes(), where=str(file))
+        content = factor_model_content(file.read_bytes(), where=str(file))
     except OSError as error:
         raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+    try:
+        FactorModel.from_content(content)
+    except InvalidInput as error:
+        raise InvalidInput(f"{file}: {error}", problems=error.problems, argument="factor_model") from None
+    return content
 
 
 def _spread(typed: pl.DataFrame, name: str, top: int) -> dict[str, Any]:
