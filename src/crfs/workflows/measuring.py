@@ -83,11 +83,12 @@ def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[
     """
     from crfs.credit.schemas import PORTFOLIO
     from crfs.quality.checks import Checked, check_columns
+    from crfs.workflows.book_columns import columns_for
+    from crfs.workflows.book_runs import fillers
     from crfs.workflows.filling import Filler
-    from crfs.workflows.portfolio_risk import fillers
 
     batch_id = session.pin().batch_id
-    table = find_book(session, str(book), batch_id=batch_id).table()
+    table = columns_for(find_book(session, str(book), batch_id=batch_id).table(), PORTFOLIO)
     typed, faults = check_columns(table, PORTFOLIO, allow_blank=("pd_12m", "lgd"))
     models = fillers(session, None, batch_id=batch_id)
     filler = Filler(session=session, reader=session.reader(batch_id), models=models, at=None)
