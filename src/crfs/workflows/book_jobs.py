@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from crfs.workflows.book_runs import BookKind, Question
 
 REPLAY = "replay"
-_KINDS: Mapping[RunKind, str] = MappingProxyType({RunKind.RISK: "crfs.workflows.portfolio_risk:RISK"})
+_KINDS: Mapping[RunKind, str] = MappingProxyType(
+    {
+        RunKind.RISK: "crfs.workflows.portfolio_risk:RISK",
+        RunKind.CAPITAL: "crfs.workflows.portfolio_capital:CAPITAL",
+    }
+)
 JOBS: Mapping[str, RunKind] = MappingProxyType({f"{kind.value}-run": kind for kind in _KINDS})
 """The kinds of jobs that make runs about a book, and the runs that they make."""
 

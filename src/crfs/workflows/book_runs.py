@@ -8,7 +8,8 @@ canonical JSON, with what it rests on; the answer has the run's id, both clocks 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -118,17 +119,12 @@ class BookKind:
     summary: tuple[str, ...]
     doing: str
     needed: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
     files: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _: ()
 
     @property
     def job(self) -> str:
         """The kind of the jobs that do such runs, and the last part of their addresses less the plural."""
         return f"{self.kind.value}-run"
-
-    def asked_options(self, specification: Mapping[str, Any]) -> dict[str, Any]:
-        """Every option, as asked or by default."""
-        return {name: specification.get(name, default) for name, default in self.options.items()}
 
     def compute(self, session: Session, specification: Mapping[str, Any], batch_id: int, progress: Progress) -> Computation:
         """Build the book, fill and check it, and measure it: a function of the specification and the batch alone."""
@@ -139,7 +135,7 @@ class BookKind:
             specification,
             f"{self.kind.value} run",
             ("book", *self.needed),
-            ("models", "as_of", "default_ccf", *self.optional, *self.options),
+            ("models", "as_of", *self.options),
         )
         reader = session.reader(batch_id)
         progress("building the book", 0, _STEPS)
@@ -228,17 +224,15 @@ def accept(session: Session, question: Question, *, files: bool = True, rows: bo
     from crfs.workflows.books import named_book
 
     kind = question.kind
-    require(question.given, "options", (), (*kind.options, "default_ccf"))
+    require(question.given, "options", (), tuple(kind.options))
     check_label(question.label)
     kind.check_options(question.given)
     batch_id = session.pin(question.recorded_as_of).batch_id
     models = fillers(session, question.models, batch_id=batch_id)
     as_of = question.as_of or (session.clock.now().isoformat() if models else None)
-    book: Book | Mapping[str, Any]
-    if isinstance(question.book, str):
-        book = (find_book if files else named_book)(session, question.book, batch_id=batch_id)
-    else:
-        book = question.book
+    book = question.book
+    if isinstance(book, str):
+        book = (find_book if files else named_book)(session, book, batch_id=batch_id)
     accepted = Accepted(question=question, book=book, models=models, as_of=as_of, batch_id=batch_id)
     if not rows:
         return accepted
@@ -314,6 +308,17 @@ def check_label(label: str | None) -> None:
     if fault is not None:
         problem = Problem(row=None, column="label", reason=Reason.WRONG_TYPE.value, detail=f"the label has {fault}")
         raise InvalidInput(problem.detail, problems=(problem,))
+
+
+@contextmanager
+def refusing(asked: Asked) -> Iterator[None]:
+    """Say of an error that names rows, raised within, what it means for the book, as :func:`refuse_rows` does."""
+    try:
+        yield
+    except InvalidInput as error:
+        if any(problem.row is not None for problem in error.problems):
+            refuse_rows(asked, error.problems)
+        raise
 
 
 def refuse_rows(asked: Asked, problems: Sequence[Problem]) -> None:

@@ -1,11 +1,11 @@
-"""Risk of a book that a user names: a bad book is refused, every wrong place named, before a byte of it is kept."""
+"""What a user asks of a book that they name: a bad book is refused, every wrong place named, before a byte of it is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows.books import find_book
@@ -16,57 +16,121 @@ from crfs.workflows.times import parse_question
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.workflows.book_runs import Attachment, BookKind
+
 PACKAGED_FACTOR_MODEL = "us_credit"
 
 
+class Shared(TypedDict, total=False):
+    """What may be said whatever is measured.
+
+    ``models`` names the champions that fill blank cells (None: those that there are; empty: none). ``as_of`` is what is known when they
+    are filled, ``recorded_as_of`` the state of the store; ``label`` a name for the run.
+    """
+
+    models: Sequence[str] | None
+    as_of: str | date | None
+    recorded_as_of: str | date | int | None
+    label: str | None
+    progress: Progress
+
+
+class LossOptions(Shared, total=False):
+    """What may be said of a loss distribution; ``copula`` overrides the factor model's own."""
+
+    copula: str | None
+    confidences: Sequence[float] | None
+    method: str | None
+    rel_tol: float | None
+    seed: int | None
+    max_scenarios: int | None
+    default_ccf: float | None
+
+
+class CapitalOptions(Shared, total=False):
+    """What may be said of capital: the arguments of :func:`crfs.risk.capital.regulatory_capital`.
+
+    ``exposure_classes`` gives the class of facilities that have none in the book, by ``facility_type``, by ``segment``, or (``"*"``) for
+    all the others.
+    """
+
+    approach: str | None
+    regime: str | None
+    ratings_allowed: bool | None
+    output_floor: bool | None
+    floor_on: str | date | None
+    floor_path: str | None
+    transitional_cap: bool | None
+    general_provisions: float | None
+    defaulted_excess_covers_others: bool | None
+    capital_ratio: float | None
+    exposure_classes: Mapping[str, str] | None
+
+
 def risk(
-    session: Session,
-    book: str | Path,
-    factor_model: str | Path | Mapping[str, Any] | None = None,
-    *,
-    copula: str | None = None,
-    confidences: Sequence[float] | None = None,
-    method: str | None = None,
-    rel_tol: float | None = None,
-    seed: int | None = None,
-    max_scenarios: int | None = None,
-    default_ccf: float | None = None,
-    models: Sequence[str] | None = None,
-    as_of: str | date | None = None,
-    recorded_as_of: str | date | int | None = None,
-    label: str | None = None,
-    progress: Progress = no_progress,
+    session: Session, book: str | Path, factor_model: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[LossOptions]
 ) -> dict[str, Any]:
     """Loss distribution of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks.
 
-    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs; ``copula`` overrides its own.
-    ``models`` names the champions that fill blank cells (None: those that there are; empty: none).
+    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs.
     """
-    from crfs.workflows.portfolio_risk import measure_portfolio
+    from crfs.workflows.portfolio_risk import RISK
 
-    content = dict(read_factor_model(factor_model))
-    if copula is not None:
-        content["copula"] = copula
-    options = {
-        "confidences": None if confidences is None else list(confidences),
-        "method": method,
-        "rel_tol": rel_tol,
-        "seed": seed,
-        "max_scenarios": max_scenarios,
-        "default_ccf": default_ccf,
-    }
-    _, answer = measure_portfolio(
-        session,
-        str(book),
-        content,
-        options=options,
-        models=models,
+    return _measured(session, RISK, book, asked, {"factor_model": _factor_model(factor_model, asked.get("copula"))}, but=("copula",))
+
+
+def capital(session: Session, book: str | Path, **asked: Unpack[CapitalOptions]) -> dict[str, Any]:
+    """Regulatory capital of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks."""
+    from crfs.workflows.portfolio_capital import CAPITAL
+
+    return _measured(session, CAPITAL, book, asked, {})
+
+
+def _measured(
+    session: Session,
+    kind: BookKind,
+    book: str | Path,
+    asked: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    *,
+    but: Sequence[str] = (),
+    attachments: Sequence[Attachment] = (),
+) -> dict[str, Any]:
+    """Ask a question of a book and answer as the run does; what is ``asked`` of it is options, but for what all kinds share."""
+    from crfs.workflows.book_runs import Question, measure_book
+
+    shared = Shared.__annotations__
+    as_of = asked.get("as_of")
+    question = Question(
+        kind=kind,
+        book=str(book),
+        settings=settings,
+        options={name: _plain(value) for name, value in asked.items() if name not in shared and name not in but},
+        models=asked.get("models"),
         as_of=None if as_of is None else parse_question(as_of, what="as_of").isoformat(),
-        recorded_as_of=recorded_state(recorded_as_of),
-        label=label,
-        progress=progress,
+        recorded_as_of=recorded_state(asked.get("recorded_as_of")),
+        label=asked.get("label"),
+        attachments=attachments,
     )
+    _, answer = measure_book(session, question, progress=asked.get("progress", no_progress))
     return answer
+
+
+def _plain(value: Any) -> Any:
+    """An option as a specification keeps it."""
+    match value:
+        case date():
+            return value.isoformat()
+        case tuple():
+            return list(value)
+        case Mapping():
+            return dict(value)
+    return value
+
+
+def _factor_model(given: str | Path | Mapping[str, Any] | None, copula: str | None) -> dict[str, Any]:
+    content = dict(read_factor_model(given))
+    return content if copula is None else {**content, "copula": copula}
 
 
 def portfolios(session: Session) -> list[dict[str, Any]]:

@@ -80,7 +80,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
 
 RISK = BookKind(
     kind=RunKind.RISK,
-    options=DEFAULTS,
+    options={**DEFAULTS, "default_ccf": None},
     check_options=check_options,
     ready=ready,
     measure=measure,

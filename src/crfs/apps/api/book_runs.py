@@ -46,7 +46,6 @@ class BookQuestion(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    default_ccf: float | None = Field(default=None, ge=0, le=1)
     models: list[str] | None = Field(
         default=None, description="Champions that fill blank cells: of pd, lgd, ead; none: those that there are"
     )
@@ -229,7 +228,7 @@ def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQue
             kind=book_kind(door.kind),
             book=book,
             settings=wanted.settings,
-            options={**wanted.options, "default_ccf": question.default_ccf},
+            options=wanted.options,
             models=question.models,
             as_of=question.as_of,
             recorded_as_of=recorded_state(question.recorded_as_of),

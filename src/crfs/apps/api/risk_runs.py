@@ -25,6 +25,7 @@ class LossQuestion(BookQuestion):
     rel_tol: float | None = Field(default=None, gt=0)
     seed: int | None = Field(default=None, ge=0)
     max_scenarios: int | None = Field(default=None, ge=1, le=10_000_000)
+    default_ccf: float | None = Field(default=None, ge=0, le=1)
 
 
 def losses_wanted(question: LossQuestion) -> Wanted:
@@ -36,7 +37,7 @@ def losses_wanted(question: LossQuestion) -> Wanted:
         content = packaged_factor_model(given) if isinstance(given, str) else dict(given)
     if question.copula is not None:
         content["copula"] = question.copula
-    options = {name: getattr(question, name) for name in ("confidences", "method", "rel_tol", "seed", "max_scenarios")}
+    options = {name: getattr(question, name) for name in ("confidences", "method", "rel_tol", "seed", "max_scenarios", "default_ccf")}
     return Wanted(settings={"factor_model": content}, options=options)
 
 
