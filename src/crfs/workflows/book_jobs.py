@@ -27,6 +27,7 @@ _KINDS: Mapping[RunKind, str] = MappingProxyType(
     {
         RunKind.RISK: "crfs.workflows.portfolio_risk:RISK",
         RunKind.CAPITAL: "crfs.workflows.portfolio_capital:CAPITAL",
+        RunKind.ECL: "crfs.workflows.portfolio_ecl:ECL",
     }
 )
 JOBS: Mapping[str, RunKind] = MappingProxyType({f"{kind.value}-run": kind for kind in _KINDS})

@@ -222,6 +222,7 @@ def _bureau_book(reader: StoreReader, specification: Mapping[str, Any]) -> pl.Da
         "credit_limit",
         "remaining_months",
         "interest_rate",
+        "days_past_due",
         "in_default",
         "months_on_book",
     ]
@@ -251,6 +252,9 @@ def _bureau_book(reader: StoreReader, specification: Mapping[str, Any]) -> pl.Da
             "sector",
             "region",
             "months_on_book",
+            "days_past_due",
+            # Its loans are repaid in equal payments; what revolves has no end.
+            amortisation=pl.when(pl.col("remaining_months").is_null()).then(pl.lit("bullet")).otherwise(pl.lit("annuity")),
             maturity_years=(pl.col("remaining_months") / 12.0).clip(1.0 / 12.0, 30.0),
             effective_interest_rate="interest_rate",
             group=pl.when(corporate).then(pl.format(groups["corporate"], "sector")).otherwise(pl.format(groups["retail"], "region")),

@@ -23,7 +23,7 @@ from crfs.workflows.session import Progress, Session, no_progress, open_session
 if TYPE_CHECKING:
     from crfs.workflows.factors import FactorHistory, FactorVintages
     from crfs.workflows.ingestion import IngestReport
-    from crfs.workflows.measuring import CapitalOptions, LossOptions
+    from crfs.workflows.measuring import CapitalOptions, EclOptions, LossOptions
     from crfs.workflows.runs import Replay
 
 
@@ -315,6 +315,12 @@ class Portfolio:
         from crfs.workflows.measuring import capital
 
         return capital(self._session, book, **asked)
+
+    def ecl(self, book: str | Path, policy: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[EclOptions]) -> dict[str, Any]:
+        """Expected credit losses of a book that was loaded, or of a file; see :func:`crfs.workflows.measuring.ecl`."""
+        from crfs.workflows.measuring import ecl
+
+        return ecl(self._session, book, policy, **asked)
 
     def concentration(self, book: str | Path, *, top: int = 10) -> dict[str, Any]:
         """How a book's exposure is spread."""

@@ -67,6 +67,28 @@ class CapitalOptions(Shared, total=False):
     exposure_classes: Mapping[str, str] | None
 
 
+class EclOptions(Shared, total=False):
+    """What may be said of provisions.
+
+    ``standard`` is ``ifrs9`` or ``cecl``. ``stages`` are ``given`` in the book, or ``found`` by the policy's rule; found, where the book
+    has none. ``interest_rate`` and ``expected_life_years`` are for facilities without a rate, or without a maturity. ``timing`` and
+    ``period_years`` are those of :func:`crfs.risk.provisions.expected_credit_loss`, ``forecast_years``, ``reversion_years`` and
+    ``discounted`` those of :func:`crfs.risk.provisions.cecl_allowance`. ``reporting_date`` says which overlays hold; the day of ``as_of``,
+    if not given.
+    """
+
+    standard: str | None
+    stages: str | None
+    interest_rate: float | None
+    expected_life_years: float | None
+    timing: str | None
+    period_years: float | None
+    forecast_years: float | None
+    reversion_years: float | None
+    discounted: bool | None
+    reporting_date: str | date | None
+
+
 def risk(
     session: Session, book: str | Path, factor_model: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[LossOptions]
 ) -> dict[str, Any]:
@@ -84,6 +106,20 @@ def capital(session: Session, book: str | Path, **asked: Unpack[CapitalOptions])
     from crfs.workflows.portfolio_capital import CAPITAL
 
     return _measured(session, CAPITAL, book, asked, {})
+
+
+def ecl(
+    session: Session, book: str | Path, policy: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[EclOptions]
+) -> dict[str, Any]:
+    """Expected credit losses of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks.
+
+    ``policy`` is a TOML file, or its content: the rule of stages, scenarios with weights, and overlays
+    (:mod:`crfs.workflows.provision_policy`).
+    """
+    from crfs.workflows.portfolio_ecl import ECL
+    from crfs.workflows.provision_policy import read_policy
+
+    return _measured(session, ECL, book, {**asked, **read_policy(policy)}, {})
 
 
 def _measured(

@@ -71,7 +71,7 @@ def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @group("portfolio")
 def portfolio() -> None:
-    """Books: load, list, VaR and ES, concentration, capital."""
+    """Books: load, list, VaR and ES, concentration, capital, provisions."""
 
 
 @portfolio.command("load")
@@ -194,4 +194,32 @@ def capital(door: Door, book: str, *, no_ratings: bool, classes: tuple[tuple[str
             exposure_classes=dict(classes) or None,
             **options,
         )
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("ecl")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option("--standard", metavar="ifrs9|cecl", default="ifrs9", show_default=True, help="Whose rules.")
+@click.option("--policy", metavar="FILE", help="A TOML file: the rule of stages, scenarios with weights, overlays.")
+@click.option("--stages", metavar="given|found", help="As the book has them, or by the policy's rule; found, where the book has none.")
+@click.option("--interest-rate", type=float, help="Effective, a year, of facilities without one.")
+@click.option("--expected-life-years", type=float, help="Of facilities without a maturity.")
+@click.option("--timing", metavar="exact|start|middle|end", help="When in its period a default is discounted from; exact, if not given.")
+@click.option("--period-years", type=float, help="Between two looks at what is owed; 0.25, if not given.")
+@click.option("--forecast-years", type=float, help="CECL: how long a forecast is reasonable; 2, if not given.")
+@click.option("--reversion-years", type=float, help="CECL: over which it goes back to the long run; 1, if not given.")
+@click.option("--discounted", is_flag=True, help="CECL: discount losses at the effective interest rate.")
+@click.option("--reporting-date", metavar="DAY", help="On which overlays hold or not; the day of --as-of, if not given.")
+@about_the_run
+@pass_door
+def ecl(door: Door, book: str, **options: Any) -> None:
+    """Stages and expected credit losses of a book by IFRS 9, or its allowance by CECL, to the cent.
+
+    A book with a row that cannot be measured is refused, and every wrong place is named.
+    """
+    from crfs.apps.cli.reports.ecl import show
+    from crfs.workflows.measuring import ecl as measure
+
+    with door.session() as session, door.progress() as progress:
+        answer = measure(session, book, progress=progress, **options)
     door.answer(answer, lambda screen: show(screen, answer))
