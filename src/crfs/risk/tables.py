@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.cumulants import sums_of_default
+from crfs.risk.cells import cells_of, moved, probabilities
+from crfs.risk.cumulants import Moments, moments, sums_of_default, weighted_sums, weights_of_default
 from crfs.risk.names import Names
 from crfs.risk.normal_cdf import normal_cdf
 
@@ -31,28 +33,58 @@ NODES_A_NAME = 2_500
 """About how many default probabilities a name costs, once, under a t copula; a twentieth of it under a Gaussian one."""
 _TINY = 1e-280
 _NAMES_A_TASK = 2_048
+# Tables of so many names go through cells, where a class has so many of them in one: the cell's own points serve all classes.
+_LEAST_PARTED = 4_000
+_LEAST_IN_CELL = 32
+_STATES_AT_ONCE = 256
 _CELLS_AT_ONCE = 12_000  # doubles: a handful of such arrays stay in a core's own cache
 
 
-class _SumTask(NamedTuple):
+class _Part(NamedTuple):
+    """Some names of a class, in the order of the book."""
+
     a: FloatArray
     b: FloatArray
     loss: FloatArray
+
+
+class _SumTask(NamedTuple):
+    """Parts of several classes that lie in one cell, or (``cell`` below zero) a part to be summed name by name; and the grid's states."""
+
+    cell: int
+    parts: tuple[_Part, ...]
     y: FloatArray
     s: FloatArray
 
 
-def _sum_task(task: _SumTask) -> FloatArray:
-    """Cumulants (4 x s x y) of the losses of some names of one class on its grid."""
-    states = len(task.y) * len(task.s)
+def _sum_task(task: _SumTask) -> list[FloatArray]:
+    """Cumulants (4 x (s x y)) of the losses of each part on the grid."""
+    return _through_cell(task) if task.cell >= 0 else [_name_by_name(part, task.y, task.s) for part in task.parts]
+
+
+def _name_by_name(part: _Part, y: FloatArray, s: FloatArray) -> FloatArray:
+    states = len(y) * len(s)
     total = np.zeros((4, states))
     step = max(1, _CELLS_AT_ONCE // states)
-    for start in range(0, len(task.a), step):
+    for start in range(0, len(part.a), step):
         some = slice(start, start + step)
-        mixed = task.a[some, None] * task.s
-        x = (mixed[:, :, None] - (task.b[some, None] * task.y)[:, None, :]).reshape(-1, states)
-        total += sums_of_default(normal_cdf(x), task.loss[:, some])
+        mixed = part.a[some, None] * s
+        x = (mixed[:, :, None] - (part.b[some, None] * y)[:, None, :]).reshape(-1, states)
+        total += sums_of_default(normal_cdf(x), part.loss[:, some])
     return total
+
+
+def _through_cell(task: _SumTask) -> list[FloatArray]:
+    """The states' probabilities are found at the cell's points, once for all classes."""
+    weights = [moved(task.cell, part.a, part.b, weights_of_default(part.loss)) for part in task.parts]
+    totals = [np.empty((4, len(task.y) * len(task.s))) for _ in weights]
+    values = moments(probabilities(task.cell, task.y, task.s))
+    for start in range(0, totals[0].shape[1], _STATES_AT_ONCE):
+        some = slice(start, start + _STATES_AT_ONCE)
+        here = Moments(*(np.ascontiguousarray(each[:, some]) for each in values))
+        for total, weight in zip(totals, weights, strict=True):
+            total[:, some] = weighted_sums(here, weight)
+    return totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,11 +92,13 @@ class Table:
     """Cumulants of classes with the same degrees of freedom, as piecewise cubics.
 
     ``kinds`` are the classes; ``nu_index`` is -1 where there is no mixing variable; ``sums_at_nodes`` is classes x 4 x (s x y).
+    ``parted`` says whether they went through cells.
     ``pieces``: classes x [s cells x] y cells x 4 quantities x [4 x] 4 coefficients, the highest power first.
     """
 
     kinds: IntArray
     nu_index: int
+    parted: bool
     y: FloatArray
     s: FloatArray
     sums_at_nodes: FloatArray
@@ -90,8 +124,9 @@ def make_table(names: Names, kinds: IntArray, nu_index: int, s_range: tuple[floa
     """Tabulate classes ``kinds`` (all with degrees of freedom ``nu_index``); ``map_tasks`` is ``map`` or a pool's."""
     y = np.linspace(-REACH, REACH, 1 + round(2.0 * REACH / (_STEP if nu_index < 0 else _STEP_WITH_MIXING)))
     s = np.ones(1) if nu_index < 0 else np.linspace(*s_range, 5 + round((s_range[1] - s_range[0]) / _MIXING_STEP))
-    sums = _class_sums(names, kinds, y, s, map_tasks)
-    return Table(kinds=kinds, nu_index=nu_index, y=y, s=s, sums_at_nodes=sums, pieces=_pieces(sums, y, s))
+    parted = int(np.isin(names.kind, kinds).sum()) >= _LEAST_PARTED
+    sums = _class_sums(names, kinds, y, s, map_tasks, parted=parted)
+    return Table(kinds=kinds, nu_index=nu_index, parted=parted, y=y, s=s, sums_at_nodes=sums, pieces=_pieces(sums, y, s))
 
 
 def without(table: Table, changed: IntArray, staying: Names, map_tasks: MapTasks) -> Table | None:
@@ -104,24 +139,50 @@ def without(table: Table, changed: IntArray, staying: Names, map_tasks: MapTasks
         return None
     kinds, sums = table.kinds[populated], table.sums_at_nodes[populated].copy()
     again = np.isin(kinds, changed)
-    sums[again] = _class_sums(staying, kinds[again], table.y, table.s, map_tasks)
+    sums[again] = _class_sums(staying, kinds[again], table.y, table.s, map_tasks, parted=table.parted)
     return replace(table, kinds=kinds, sums_at_nodes=sums, pieces=_pieces(sums, table.y, table.s))
 
 
-def _class_sums(names: Names, kinds: IntArray, y: FloatArray, s: FloatArray, map_tasks: MapTasks) -> FloatArray:
-    """Cumulants at the nodes (classes x 4 x (s x y)) of the names of each class, in pieces of a fixed size and order."""
+def _class_sums(names: Names, kinds: IntArray, y: FloatArray, s: FloatArray, map_tasks: MapTasks, *, parted: bool) -> FloatArray:
+    """Cumulants at the nodes (classes x 4 x (s x y)) of the names of each class: sums over its parts in the order of their cells."""
+    owner, cells, parts = _parts(names, kinds, parted)
+    together: dict[int, list[int]] = {}
+    for number, cell in enumerate(cells):
+        together.setdefault(cell if cell >= 0 else -1 - number, []).append(number)
+    tasks = [_SumTask(cell, tuple(parts[number] for number in numbers), y, s) for cell, numbers in together.items()]
+    found: dict[int, FloatArray] = {}
+    for numbers, answers in zip(together.values(), map_tasks(_sum_task, tasks), strict=True):
+        found.update(zip(numbers, answers, strict=True))
+    sums = np.zeros((len(kinds), 4, len(s) * len(y)))
+    for number, k in enumerate(owner):
+        sums[k] += found[number]
+    return sums
+
+
+def _parts(names: Names, kinds: IntArray, parted: bool) -> tuple[list[int], list[int], list[_Part]]:
+    """Parts of the classes: the class's place in ``kinds``, the cell (-1: to be summed name by name), the names.
+
+    How a class falls into parts depends on its own names alone, and a part on those in its cell. Where the table is not ``parted`` a class is one part.
+    """
     starts = np.searchsorted(names.kind, kinds)
     ends = np.searchsorted(names.kind, kinds, side="right")
-    tasks, owner = [], []
+    owner: list[int] = []
+    cells: list[int] = []
+    parts: list[_Part] = []
     for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        for first in range(start, end, _NAMES_A_TASK):
-            some = slice(first, min(end, first + _NAMES_A_TASK))
-            tasks.append(_SumTask(names.a[some], names.b[some], np.ascontiguousarray(names.loss[:, some]), y, s))
-            owner.append(k)
-    sums = np.zeros((len(kinds), 4, len(s) * len(y)))
-    for k, part in zip(owner, map_tasks(_sum_task, tasks), strict=True):
-        sums[k] += part
-    return sums
+        whole = np.arange(start, end)
+        cell = cells_of(names.a[start:end], names.b[start:end]) if parted else np.full(end - start, -1)
+        order = np.argsort(cell, kind="stable")
+        bounds = np.flatnonzero(np.diff(cell[order], prepend=-2, append=-2))
+        for first, last in pairwise(bounds):
+            mine = whole[order[first:last]]
+            number = int(cell[order[first]])
+            through = number >= 0 and len(mine) >= _LEAST_IN_CELL
+            for some in (mine,) if through else (mine[at : at + _NAMES_A_TASK] for at in range(0, len(mine), _NAMES_A_TASK)):
+                owner.append(k)
+                cells.append(number if through else -1)
+                parts.append(_Part(names.a[some], names.b[some], np.ascontiguousarray(names.loss[:, some])))
+    return owner, cells, parts
 
 
 def _pieces(sums: FloatArray, y: FloatArray, s: FloatArray) -> FloatArray:
