@@ -5,6 +5,7 @@ from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.migration import conditional_migration, rating_path, shifted_migration
 from crfs.risk.stress.multi_period import BalanceSheet, StressPath, stress_path
 from crfs.risk.stress.one_period import StressResult, stress, with_measure
+from crfs.risk.stress.reverse import LikelyScenario, ReverseStress, reverse_stress
 from crfs.risk.stress.sensitivity import macro_sensitivities, sensitivities
 from crfs.risk.stress.stressed_book import Band, stressed_book
 from crfs.risk.stress.transmission import SHOCKS, LgdResponse, Transmission
@@ -17,6 +18,8 @@ __all__ = [
     "Channel",
     "Grades",
     "LgdResponse",
+    "LikelyScenario",
+    "ReverseStress",
     "StressPath",
     "StressResult",
     "Transmission",
@@ -26,6 +29,7 @@ __all__ = [
     "macro_sensitivities",
     "rating_path",
     "restrict",
+    "reverse_stress",
     "sensitivities",
     "shifted_migration",
     "stress",
