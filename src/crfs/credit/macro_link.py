@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.errors import InvalidInput
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -110,3 +111,35 @@ class MacroLink:
             )
         )
         return tuple(sorted(moves, key=lambda move: (-abs(move.deviations), move.variable)))
+
+    def given(self, values: Mapping[str, float]) -> ConditionalFactors:
+        """The factors given values of some of the variables: what the others may be is integrated over.
+
+        >>> link = MacroLink(variables=("us.unemployment_rate",), mean=(0.05,), covariance=((0.0004,),), factors=("economy",),
+        ...                  intercept=(2.0,), loadings=((-40.0,),), residual=((0.36,),))
+        >>> told = link.given({"us.unemployment_rate": 0.1})
+        >>> told.mean, told.covariance
+        ((-2.0,), ((0.36,),))
+        """
+        unknown = sorted(set(values) - set(self.variables))
+        if unknown:
+            raise InvalidInput(f"the link knows {', '.join(self.variables)}, not {', '.join(unknown)}", argument="values")
+        if not all(np.isfinite(value) for value in values.values()):
+            raise InvalidInput("a macro variable's value is not a finite number", argument="values")
+        usual, spread, loadings = np.array(self.mean), np.array(self.covariance), np.array(self.loadings)
+        said = [k for k, name in enumerate(self.variables) if name in values]
+        surprise = np.array([values[self.variables[k]] for k in said]) - usual[said]
+        gain = np.einsum("ik,kl->il", spread[:, said], np.linalg.pinv(spread[np.ix_(said, said)], rcond=1e-12, hermitian=True))
+        moved = usual + np.einsum("ik,k->i", gain, surprise)
+        rest = spread - np.einsum("ik,jk->ij", gain, spread[:, said])
+        moved[said] = [values[self.variables[k]] for k in said]
+        rest[said, :] = 0.0
+        rest[:, said] = 0.0
+        mean = np.array(self.intercept) + np.einsum("ki,i->k", loadings, moved)
+        covariance = np.einsum("ki,ij,lj->kl", loadings, rest, loadings) + np.array(self.residual)
+        return ConditionalFactors(
+            factors=self.factors,
+            mean=tuple(mean.tolist()),
+            covariance=tuple(map(tuple, (0.5 * (covariance + covariance.T)).tolist())),
+            notes=tuple(f"{name} is {values[name]:.6g}" for name in self.variables if name in values),
+        )

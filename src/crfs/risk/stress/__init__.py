@@ -8,6 +8,7 @@ from crfs.risk.stress.one_period import StressResult, stress, with_measure
 from crfs.risk.stress.reverse import LikelyScenario, ReverseStress, reverse_stress
 from crfs.risk.stress.sensitivity import macro_sensitivities, sensitivities
 from crfs.risk.stress.stressed_book import Band, stressed_book
+from crfs.risk.stress.stressed_risk import RiskOptions, StressedRisk, conditional_book, stressed_risk
 from crfs.risk.stress.transmission import SHOCKS, LgdResponse, Transmission
 from crfs.risk.stress.waterfall import Channel, Waterfall, expected_loss, waterfall
 
@@ -20,10 +21,13 @@ __all__ = [
     "LgdResponse",
     "LikelyScenario",
     "ReverseStress",
+    "RiskOptions",
     "StressPath",
     "StressResult",
+    "StressedRisk",
     "Transmission",
     "Waterfall",
+    "conditional_book",
     "conditional_migration",
     "expected_loss",
     "macro_sensitivities",
@@ -35,6 +39,7 @@ __all__ = [
     "stress",
     "stress_path",
     "stressed_book",
+    "stressed_risk",
     "waterfall",
     "with_measure",
 ]
