@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeAlias
@@ -153,7 +153,7 @@ def conditional_factors(
     where = scenario.times.index(moment)
     parameter = np.array([told[name].parameter_sd[where] ** 2 for name in names])
     residual = np.array([told[name].sd[where] ** 2 for name in names]) - parameter
-    correlation = _residual_correlation([models[name] for name in names])
+    correlation = residual_correlation([models[name] for name in names])
     sums = _persistence_correlation([models[name] for name in names], scenario, where)
     size = np.sqrt(np.maximum(residual, 0.0))
     covariance = correlation * sums * np.outer(size, size)
@@ -167,7 +167,8 @@ def conditional_factors(
     )
 
 
-def _residual_correlation(models: list[LatentFactorModel]) -> FloatArray:
+def residual_correlation(models: Sequence[LatentFactorModel]) -> FloatArray:
+    """How the residuals of several models hang together in the periods that all of them have."""
     if len(models) == 1:
         return np.ones((1, 1))
     told = [model.fit.residual_by_time() for model in models]

@@ -5,8 +5,10 @@ from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.migration import conditional_migration, rating_path, shifted_migration
 from crfs.risk.stress.multi_period import BalanceSheet, StressPath, stress_path
 from crfs.risk.stress.one_period import StressResult, stress, with_measure
+from crfs.risk.stress.reverse import LikelyScenario, ReverseStress, reverse_stress
 from crfs.risk.stress.sensitivity import macro_sensitivities, sensitivities
 from crfs.risk.stress.stressed_book import Band, stressed_book
+from crfs.risk.stress.stressed_risk import RiskOptions, StressedRisk, conditional_book, stressed_risk
 from crfs.risk.stress.transmission import SHOCKS, LgdResponse, Transmission
 from crfs.risk.stress.waterfall import Channel, Waterfall, expected_loss, waterfall
 
@@ -17,20 +19,27 @@ __all__ = [
     "Channel",
     "Grades",
     "LgdResponse",
+    "LikelyScenario",
+    "ReverseStress",
+    "RiskOptions",
     "StressPath",
     "StressResult",
+    "StressedRisk",
     "Transmission",
     "Waterfall",
+    "conditional_book",
     "conditional_migration",
     "expected_loss",
     "macro_sensitivities",
     "rating_path",
     "restrict",
+    "reverse_stress",
     "sensitivities",
     "shifted_migration",
     "stress",
     "stress_path",
     "stressed_book",
+    "stressed_risk",
     "waterfall",
     "with_measure",
 ]
