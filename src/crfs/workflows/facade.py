@@ -23,7 +23,7 @@ from crfs.workflows.session import Progress, Session, no_progress, open_session
 if TYPE_CHECKING:
     from crfs.workflows.factors import FactorHistory, FactorVintages
     from crfs.workflows.ingestion import IngestReport
-    from crfs.workflows.measuring import CapitalOptions, EclOptions, LossOptions
+    from crfs.workflows.measuring import CapitalOptions, EclOptions, LossOptions, ReverseStressOptions
     from crfs.workflows.runs import Replay
 
 
@@ -321,6 +321,18 @@ class Portfolio:
         from crfs.workflows.measuring import ecl
 
         return ecl(self._session, book, policy, **asked)
+
+    def reverse_stress(
+        self,
+        book: str | Path,
+        loss: float,
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        **asked: Unpack[ReverseStressOptions],
+    ) -> dict[str, Any]:
+        """The most likely states that cost a given loss; see :func:`crfs.workflows.measuring.reverse_stress`."""
+        from crfs.workflows.measuring import reverse_stress
+
+        return reverse_stress(self._session, book, loss, factor_model, **asked)
 
     def concentration(self, book: str | Path, *, top: int = 10) -> dict[str, Any]:
         """How a book's exposure is spread."""

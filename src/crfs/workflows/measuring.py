@@ -89,6 +89,15 @@ class EclOptions(Shared, total=False):
     reporting_date: str | date | None
 
 
+class ReverseStressOptions(Shared, total=False):
+    """What may be said of reverse stress: at most ``modes`` states are looked for, from starts that ``seed`` scatters."""
+
+    copula: str | None
+    modes: int | None
+    seed: int | None
+    default_ccf: float | None
+
+
 def risk(
     session: Session, book: str | Path, factor_model: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[LossOptions]
 ) -> dict[str, Any]:
@@ -120,6 +129,23 @@ def ecl(
     from crfs.workflows.provision_policy import read_policy
 
     return _measured(session, ECL, book, {**asked, **read_policy(policy)}, {})
+
+
+def reverse_stress(
+    session: Session,
+    book: str | Path,
+    loss: float,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[ReverseStressOptions],
+) -> dict[str, Any]:
+    """The most likely states in which a book (a name that was loaded, or a file) loses ``loss`` in 12 months, an amount in its currency.
+
+    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs. The answer is the run's.
+    """
+    from crfs.workflows.portfolio_reverse_stress import REVERSE_STRESS
+
+    settings = {"factor_model": _factor_model(factor_model, asked.get("copula"))}
+    return _measured(session, REVERSE_STRESS, book, {**asked, "loss": loss}, settings, but=("copula",))
 
 
 def _measured(

@@ -31,6 +31,7 @@ class RunKind(StrEnum):
     CAPITAL = "capital"
     ECL = "ecl"
     STRESS = "stress"
+    REVERSE_STRESS = "reverse-stress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ _COMPUTE = {
     RunKind.CAPITAL: "crfs.workflows.portfolio_capital:compute",
     RunKind.ECL: "crfs.workflows.portfolio_ecl:compute",
     RunKind.STRESS: "crfs.workflows.portfolio_stress:compute",
+    RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:compute",
 }
 
 

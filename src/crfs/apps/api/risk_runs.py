@@ -30,15 +30,17 @@ class LossQuestion(BookQuestion):
 
 def losses_wanted(question: LossQuestion) -> Wanted:
     """The factor model, and the options of the loss distribution."""
+    options = {name: getattr(question, name) for name in ("confidences", "method", "rel_tol", "seed", "max_scenarios", "default_ccf")}
+    return Wanted(settings={"factor_model": factor_model_wanted(question.factor_model, question.copula)}, options=options)
+
+
+def factor_model_wanted(given: dict[str, Any] | str, copula: str | None) -> dict[str, Any]:
+    """The content of a factor model that was named or given, with another copula where one was asked for."""
     from crfs.workflows.packaged import packaged_factor_model
 
-    given = question.factor_model
     with naming("factor_model"):
         content = packaged_factor_model(given) if isinstance(given, str) else dict(given)
-    if question.copula is not None:
-        content["copula"] = question.copula
-    options = {name: getattr(question, name) for name in ("confidences", "method", "rel_tol", "seed", "max_scenarios", "default_ccf")}
-    return Wanted(settings={"factor_model": content}, options=options)
+    return content if copula is None else {**content, "copula": copula}
 
 
 router = routes(

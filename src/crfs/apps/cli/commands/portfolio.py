@@ -71,7 +71,7 @@ def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @group("portfolio")
 def portfolio() -> None:
-    """Books: load, list, VaR and ES, concentration, capital, provisions."""
+    """Books: load, list, VaR and ES, concentration, capital, provisions, reverse stress."""
 
 
 @portfolio.command("load")
@@ -222,4 +222,28 @@ def ecl(door: Door, book: str, **options: Any) -> None:
 
     with door.session() as session, door.progress() as progress:
         answer = measure(session, book, progress=progress, **options)
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("reverse-stress")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option("--loss", type=float, required=True, help="What the book is to lose in 12 months, in its currency.")
+@click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit).")
+@click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own.")
+@click.option("--modes", type=int, default=5, show_default=True, help="The most states to tell.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the scattered starts of the search.")
+@click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
+@about_the_run
+@pass_door
+def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | None, **options: Any) -> None:
+    """The most likely states of the systematic factors in which a book loses a given amount.
+
+    Each is told with its distance, its probability, the moves of factors and groups, and the loss by every cut. A loss that no state
+    brings is refused, and what can be reached is said.
+    """
+    from crfs.apps.cli.reports.reverse_stress import show
+    from crfs.workflows.measuring import reverse_stress as search
+
+    with door.session() as session, door.progress() as progress:
+        answer = search(session, book, loss, factor_model, progress=progress, **options)
     door.answer(answer, lambda screen: show(screen, answer))
