@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ def build_book(session: Session, reader: StoreReader, specification: Mapping[str
         )
     if kind == "bureau":
         require(specification, "book", ("kind", "at", "groups", "r2"), ("max_age", "currency"))
-        return _bureau_book(reader, specification)
+        key = ("bureau book", json.dumps(specification, sort_keys=True))
+        return session.shared(reader, key, lambda own: _bureau_book(own, specification))
     raise InvalidInput(f"book.kind = {kind!r}; it is payload or bureau")
 
 

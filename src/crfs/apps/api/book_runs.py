@@ -61,6 +61,8 @@ class Wanted:
     settings: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
+    batch_id: int | None = None
+    """The state of the store by which names were found; None: that of the question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ class RunDoor:
     kind: RunKind
     title: str
     question: type[BookQuestion]
-    wanted: Callable[[Any], Wanted]
+    wanted: Callable[[Any, Session], Wanted]
     example: Mapping[str, Any]
     inline_example: Mapping[str, Any]
     answer: str
@@ -221,7 +223,7 @@ def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQue
     from crfs.workflows.book_runs import Question
     from crfs.workflows.observations import recorded_state
 
-    wanted = door.wanted(question)
+    wanted = door.wanted(question, session)
     return submit_question(
         session,
         Question(
@@ -231,7 +233,7 @@ def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQue
             options=wanted.options,
             models=question.models,
             as_of=question.as_of,
-            recorded_as_of=recorded_state(question.recorded_as_of),
+            recorded_as_of=recorded_state(question.recorded_as_of) if wanted.batch_id is None else wanted.batch_id,
             label=question.label,
             attachments=wanted.attachments,
         ),
