@@ -43,6 +43,7 @@ _MODULES = (
     "capital",
     "cents",
     "concentration",
+    "correlation",
     "creditriskplus",
     "granularity",
     "homogeneous",
