@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crfs.risk.attribution import attribute
     from crfs.risk.capital import regulatory_capital
     from crfs.risk.concentration import effective_number, herfindahl_index
     from crfs.risk.granularity import granularity_adjustment
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
     from crfs.risk.portfolio import portfolio_risk
     from crfs.risk.provisions import apply_overlays, cecl_allowance, expected_credit_loss, stage_facilities
     from crfs.risk.result import RiskResult
+    from crfs.risk.stress import reverse_stress, stressed_risk
 
 # The public names and the modules that hold them, imported when asked for: the science costs nothing until it is used.
 _HOME = {
     "RiskResult": "result",
     "apply_overlays": "provisions",
+    "attribute": "attribution",
     "cecl_allowance": "provisions",
     "effective_number": "concentration",
     "expected_credit_loss": "provisions",
@@ -28,15 +31,19 @@ _HOME = {
     "homogeneous_pool": "homogeneous",
     "portfolio_risk": "portfolio",
     "regulatory_capital": "capital",
+    "reverse_stress": "stress",
     "stage_facilities": "provisions",
+    "stressed_risk": "stress",
     "tail_measure": "measures",
     "value_at_risk": "measures",
 }
 _MODULES = (
+    "attribution",
     "bivariate_normal",
     "capital",
     "cents",
     "concentration",
+    "correlation",
     "creditriskplus",
     "granularity",
     "homogeneous",
@@ -56,6 +63,7 @@ _MODULES = (
 __all__ = [
     "RiskResult",
     "apply_overlays",
+    "attribute",
     "cecl_allowance",
     "effective_number",
     "expected_credit_loss",
@@ -65,7 +73,9 @@ __all__ = [
     "homogeneous_pool",
     "portfolio_risk",
     "regulatory_capital",
+    "reverse_stress",
     "stage_facilities",
+    "stressed_risk",
     "tail_measure",
     "value_at_risk",
 ]

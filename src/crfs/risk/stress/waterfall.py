@@ -15,6 +15,7 @@ import polars as pl
 
 from crfs.errors import InvalidInput
 from crfs.risk.obligors import LOADING
+from crfs.risk.shapley import shapley_parts
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -151,7 +152,7 @@ def waterfall(
     codes = codes if levels.shape[1] == len(codes) else np.zeros(1, dtype=np.int64)
     whole = {moved: label_sums(on_grid(level, quantum), codes, len(labels)) for moved, level in zip(wanted, levels, strict=True)}
     none, every = (False,) * len(channels), (True,) * len(channels)
-    steps = _shapley(whole, len(channels)) if shapley else np.diff(np.array([whole[moved] for moved in wanted]), axis=0)
+    steps = shapley_parts(whole, len(channels)) if shapley else np.diff(np.array([whole[moved] for moved in wanted]), axis=0)
     return Waterfall(
         order=channels,
         shapley=shapley,
@@ -218,24 +219,3 @@ def _measured(book: pl.DataFrame, measure: Measure, labels: int) -> FloatArray:
     if value.shape != (book.height,):
         raise InvalidInput("a measure gives one number a row of the book, or one for the whole", argument="measure")
     return value
-
-
-def _shapley(whole: dict[tuple[bool, ...], IntArray], count: int) -> IntArray:
-    """L. Shapley (1953), in whole numbers: what rounding leaves goes to the largest part, so that the parts are the whole."""
-    every = math.factorial(count)
-    labels = len(next(iter(whole.values())))
-    parts = np.zeros((count, labels), dtype=np.int64)
-    for label in range(labels):
-        sums = [0] * count
-        for moved, row in whole.items():
-            for channel in range(count):
-                if not moved[channel]:
-                    after = tuple(done or k == channel for k, done in enumerate(moved))
-                    size = sum(moved)
-                    sums[channel] += math.factorial(size) * math.factorial(count - size - 1) * (int(whole[after][label]) - int(row[label]))
-        shares = [(2 * total + every) // (2 * every) for total in sums]
-        largest = max(range(count), key=lambda k: abs(shares[k]))
-        change = int(whole[(True,) * count][label]) - int(whole[(False,) * count][label])
-        shares[largest] += change - sum(shares)
-        parts[:, label] = shares
-    return parts
