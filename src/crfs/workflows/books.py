@@ -109,6 +109,25 @@ def show_portfolio(session: Session, name: str, *, batch_id: int | None = None) 
     return found.row(0, named=True)
 
 
+def book_valid_at(session: Session, name: str, at: datetime, *, batch_id: int) -> dict[str, Any] | None:
+    """The specification of the newest book under a name that was in force at ``at``, as the store had it at a batch; None where it had none.
+
+    What a book was is told by ``valid_at`` of when it was loaded, else by when that was.
+    """
+    import polars as pl
+
+    from crfs.bitemporal.resolve import as_of
+
+    reader = session.reader(batch_id)
+    if DATASET not in reader.catalogue.datasets:
+        return None
+    known = as_of(reader.rows(DATASET)).filter((pl.col("entity") == name) & (pl.col("valid_time") <= at)).sort("valid_time")
+    if known.is_empty():
+        return None
+    row = known.row(-1, named=True)
+    return {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
     """A book of facilities as bytes; ``name`` is what it was loaded under, None where the bytes came with the question."""

@@ -23,7 +23,7 @@ from crfs.workflows.session import Progress, Session, no_progress, open_session
 if TYPE_CHECKING:
     from crfs.workflows.factors import FactorHistory, FactorVintages
     from crfs.workflows.ingestion import IngestReport
-    from crfs.workflows.measuring import CapitalOptions, EclOptions, LossOptions, ReverseStressOptions, StressOptions
+    from crfs.workflows.measuring import AttributionOptions, CapitalOptions, EclOptions, LossOptions, ReverseStressOptions, StressOptions
     from crfs.workflows.runs import Replay
 
 
@@ -322,6 +322,19 @@ class Portfolio:
         from crfs.workflows.measuring import ecl
 
         return ecl(self._session, book, policy, **asked)
+
+    def attribute(
+        self,
+        name: str,
+        earlier: str | date,
+        later: str | date,
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        **asked: Unpack[AttributionOptions],
+    ) -> dict[str, Any]:
+        """Why the risk of a book changed between two times; see :func:`crfs.workflows.measuring.attribute`."""
+        from crfs.workflows.measuring import attribute
+
+        return attribute(self._session, name, earlier, later, factor_model, **asked)
 
     def reverse_stress(
         self,

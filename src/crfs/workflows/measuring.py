@@ -115,6 +115,20 @@ class StressOptions(LossOptions, total=False):
     ecl: Mapping[str, Any] | None
 
 
+class AttributionOptions(LossOptions, total=False):
+    """What may be said of attribution, besides what may be said of a loss distribution.
+
+    ``tags`` cut each number (``sector``, ``region``, ``rating``, ``segment``, ``facility_type``). With ``shapley`` each step is the mean over
+    all orders. ``replicates`` are seeds over which numbers are averaged: from 2 on their spread is the error of a step.
+    ``earlier_factor_model`` is that of the earlier date, if it was another one.
+    """
+
+    tags: Sequence[str] | None
+    shapley: bool | None
+    replicates: int | None
+    earlier_factor_model: str | Path | Mapping[str, Any] | None
+
+
 def risk(
     session: Session, book: str | Path, factor_model: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[LossOptions]
 ) -> dict[str, Any]:
@@ -163,6 +177,43 @@ def reverse_stress(
 
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula"))}
     return _measured(session, REVERSE_STRESS, book, {**asked, "loss": loss}, settings, but=("copula",))
+
+
+def attribute(
+    session: Session,
+    name: str,
+    earlier: str | date,
+    later: str | date,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[AttributionOptions],
+) -> dict[str, Any]:
+    """Why the risk of the book under a name changed between two times, in steps that sum exactly; the answer is the run's.
+
+    Each time is seen as it was: the book in force under the name, values and champions as the store had them then. A time at which the store
+    had no such book is seen in the newest state.
+    """
+    from crfs.workflows.book_runs import measure_book
+    from crfs.workflows.portfolio_attribution import between
+
+    copula = asked.get("copula")
+    settings = {"factor_model": _factor_model(factor_model, copula)}
+    given = asked.get("earlier_factor_model")
+    if given is not None:
+        settings["earlier_factor_model"] = _factor_model(given, copula)
+    but = ("copula", "earlier_factor_model")
+    question = between(
+        session,
+        name,
+        parse_question(earlier, what="from"),
+        parse_question(later, what="to"),
+        settings=settings,
+        options={key: _plain(value) for key, value in asked.items() if key not in Shared.__annotations__ and key not in but},
+        models=asked.get("models"),
+        batch_id=session.pin(recorded_state(asked.get("recorded_as_of"))).batch_id,
+        label=asked.get("label"),
+    )
+    _, answer = measure_book(session, question, progress=asked.get("progress", no_progress))
+    return answer
 
 
 def stress(

@@ -16,6 +16,7 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from crfs.apps.api import (
+    attribution_runs,
     capital_runs,
     ecl_runs,
     factors,
@@ -90,6 +91,7 @@ def create_app(
         ecl_runs,
         stress_runs,
         reverse_stress_runs,
+        attribution_runs,
         scenarios,
         runs,
         models,

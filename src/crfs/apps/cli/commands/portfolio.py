@@ -91,19 +91,22 @@ def about_losses(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @group("portfolio")
 def portfolio() -> None:
-    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress."""
+    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, attribution."""
 
 
 @portfolio.command("load")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--valid-at", metavar="TIME", help="When the book was so; now, if not given. A day means its end.")
 @pass_door
-def load(door: Door, name: str, file: Path) -> None:
+def load(door: Door, name: str, file: Path, *, valid_at: str | None) -> None:
     """Keep a book FILE under NAME."""
     from crfs.workflows.books import load_portfolio
+    from crfs.workflows.times import parse_question
 
+    at = parse_question(valid_at, what="valid_at") if valid_at else None
     with door.session() as session:
-        document = load_portfolio(session, name, file)
+        document = load_portfolio(session, name, file, valid_at=at)
     door.lines(document, f"{name}: {document['facilities']:,} facilities, sha256={document['sha256']}")
 
 
@@ -304,4 +307,29 @@ def stress(door: Door, book: str, *, no_losses: bool, classes: tuple[tuple[str, 
             ecl=provisions or None,
             **options,
         )
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("attribute")
+@click.argument("name")
+@click.option("--from", "earlier", metavar="TIME", required=True, help="The earlier time; a day means its end.")
+@click.option("--to", "later", metavar="TIME", required=True, help="The later one.")
+@click.option("--by", "tags", type=Names(), metavar="sector,region", default="none", show_default=True, help="Cuts of every number.")
+@click.option("--shapley", is_flag=True, help="Each step the mean over all orders, in place of one order.")
+@click.option("--replicates", type=int, default=1, show_default=True, help="Seeds to average over; from 2 on errors are their spread.")
+@click.option("--earlier-factor-model", metavar="FILE", help="The earlier time's; --factor-model's, if not given.")
+@about_losses
+@about_the_run
+@pass_door
+def attribute(door: Door, name: str, *, earlier: str, later: str, factor_model: str | None, **options: Any) -> None:
+    """Why the risk of the book NAME changed between two times: new and gone names, exposures, losses given default, default
+    probabilities, models, correlations, and values that were revised.
+
+    Each time is seen as it was: the book in force then, values and champions as the store had them. The steps sum exactly.
+    """
+    from crfs.apps.cli.reports.attribution import show
+    from crfs.workflows.measuring import attribute as explain
+
+    with door.session() as session, door.progress() as progress:
+        answer = explain(session, name, earlier, later, factor_model, progress=progress, **options)
     door.answer(answer, lambda screen: show(screen, answer))
