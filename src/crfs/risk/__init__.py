@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from crfs.risk.portfolio import portfolio_risk
     from crfs.risk.provisions import apply_overlays, cecl_allowance, expected_credit_loss, stage_facilities
     from crfs.risk.result import RiskResult
+    from crfs.risk.warm import WarmPortfolio
+    from crfs.risk.what_if import WhatIf
 
 # The public names and the modules that hold them, imported when asked for: the science costs nothing until it is used.
 _HOME = {
     "RiskResult": "result",
+    "WarmPortfolio": "warm",
+    "WhatIf": "what_if",
     "apply_overlays": "provisions",
     "cecl_allowance": "provisions",
     "effective_number": "concentration",
@@ -51,10 +55,14 @@ _MODULES = (
     "standardised",
     "stress",
     "vasicek",
+    "warm",
+    "what_if",
 )
 
 __all__ = [
     "RiskResult",
+    "WarmPortfolio",
+    "WhatIf",
     "apply_overlays",
     "cecl_allowance",
     "effective_number",

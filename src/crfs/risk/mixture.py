@@ -21,6 +21,7 @@ from crfs.risk.spectrum import ComplexArray, Spectrum, make_spectrum
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _CELLS_AT_ONCE = 60_000
+_LOSSES_AT_ONCE = 10_000
 # The rest is blurred to at least this part of its standard deviation in a bad state: good states, where little is left to
 # blur, need no more, and frequencies beyond what that leaves are not asked for.
 _LEAST_BLUR = 0.4
@@ -68,9 +69,11 @@ class Smooth(Mixture):
 
     def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         answer = np.zeros((3, len(losses), self.scrambles))
-        for j, x in enumerate(losses):
-            for row, values in zip(answer[:, j], tail(float(x), *self.sums[:3]), strict=True):
-                row[:] = self.by_scramble(values)
+        step = max(1, _LOSSES_AT_ONCE // len(self.points))
+        for start in range(0, len(losses), step):
+            some = slice(start, start + step)
+            for rows, values in zip(answer, tail(losses[some, None], *self.sums[:3]), strict=True):
+                rows[some] = (self.points.weight * values).reshape(len(values), self.scrambles, -1).sum(axis=2)
         return answer[0], answer[1], answer[2]
 
     def local(self, x: float) -> Tail:
@@ -153,9 +156,12 @@ class Lumpy(Mixture):
         return result[0], result[1]
 
 
-def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixture:
-    """Look the book up at the points; ``spread`` is the standard deviation, in a bad state, of the loss of the names that are not explicit."""
-    sums = book.cumulants(points.epsilon, points.mixing)
+def make_mixture(book: ConditionalBook, points: Points, spread: float, *, sums: FloatArray | None = None) -> Mixture:
+    """Look the book up at the points; ``spread`` is the standard deviation, in a bad state, of the loss of the names that are not explicit.
+
+    ``sums`` are the book's cumulants at the points where they are at hand.
+    """
+    sums = book.cumulants(points.epsilon, points.mixing) if sums is None else sums.copy()
     floor = (1e-6 * float(book.names.loss[0].max())) ** 2
     if not len(book.explicit):
         sums[1] = np.maximum(sums[1], floor)
