@@ -64,8 +64,7 @@ def without_contributions(table: pl.DataFrame, factor_model: FactorModel) -> Ris
     return portfolio_risk(table, factor_model, contributions=False)
 
 
-@pytest.mark.parametrize("names", [900, 4_600])
-@pytest.mark.parametrize("nu", [math.inf, 5.0])
+@pytest.mark.parametrize(("names", "nu"), [(1_500, math.inf), (4_600, math.inf), (4_600, 5.0)])
 def test_every_change_gives_the_bits_of_a_run_from_nothing(names: int, nu: float) -> None:
     table, factor_model = book(names), model(nu=nu)
     warm = WarmPortfolio(table, factor_model)
@@ -131,7 +130,7 @@ def test_what_a_loan_adds_agrees_with_two_runs_and_is_known_much_better() -> Non
     table = book(3_000)
     warm = WarmPortfolio(table, model(), confidences=(0.99, 0.999))
     answer = warm.what_if(put=loan(ead=1e5))
-    run = portfolio_risk(pl.concat([table, loan(ead=1e5)]), model(), contributions=False, rel_tol=0.001)
+    run = portfolio_risk(pl.concat([table, loan(ead=1e5)]), model(), contributions=False, rel_tol=0.002)
     for mine, before, after in zip(answer.measures, warm.result.measures, run.measures, strict=True):
         assert abs(mine.var - after.var) < 4 * np.hypot(mine.var_se, after.var_se)
         assert abs(mine.es - after.es) < 4 * np.hypot(mine.es_se, after.es_se)
@@ -164,7 +163,7 @@ def test_nothing_that_changes_changes_nothing_and_a_large_loan_is_taken_exactly(
 
 
 def test_subscribers_are_handed_every_new_result_and_none_after_they_leave() -> None:
-    warm = WarmPortfolio(book(60), model(), confidences=(0.99,))
+    warm = WarmPortfolio(book(15, whole=True), model(), confidences=(0.99,))
     told: list[RiskResult] = []
     leave = warm.subscribe(told.append)
     first = warm.update(pd={"O000010": 0.2})
@@ -191,7 +190,7 @@ def test_subscribers_are_handed_every_new_result_and_none_after_they_leave() -> 
     ],
 )
 def test_a_change_that_cannot_be_is_refused_and_changes_nothing(change: dict[str, Any], message: str) -> None:
-    warm = WarmPortfolio(book(60), model(), confidences=(0.99,))
+    warm = WarmPortfolio(book(15, whole=True), model(), confidences=(0.99,))
     before = warm.result
     told: list[RiskResult] = []
     warm.subscribe(told.append)
