@@ -29,6 +29,14 @@ def test_json_goes_in_and_out() -> None:
     assert json.loads(model.to_json()) == RAW
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e-150, 1.0, 3.0, 1e308])
+def test_the_scale_of_weights_means_nothing_though_their_squares_overflow(scale: float) -> None:
+    groups = {"g": {"us": 0.5 * scale, "eu": 0.25 * scale}}
+    model = FactorModel.from_json(json.dumps({**RAW, "groups": groups}))
+    assert model.direction("g") == pytest.approx(FactorModel.from_json(json.dumps(RAW)).direction("banks"), rel=1e-15)
+
+
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1), st.floats(0.01, 100.0))
 def test_directions_have_variance_one_and_the_root_squares_to_the_correlation(count: int, seed: int, scale: float) -> None:
     rng = np.random.default_rng(seed)

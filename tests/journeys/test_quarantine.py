@@ -220,17 +220,17 @@ def _one_more(archive: Archive) -> dict[date, str]:
     return {**newest, last + WEEK: newest[last]}
 
 
-def test_good_answers_before_the_bad_one_stay(desk: Desk, session: Session) -> None:
-    """Three series in one run: the first is stored, the second held, the third not asked any more."""
-    for series in ("FIRST", "SECOND", "THIRD"):
+def test_a_bad_answer_stops_no_other_one_of_the_run_and_all_bad_ones_are_told(desk: Desk, session: Session) -> None:
+    for series in ("FIRST", "SECOND", "THIRD", "FOURTH"):
         desk.show(weekly(series), series)
-    bring(session, "SECOND")
-    desk.show(weekly("SECOND", scale=1000), "SECOND")
-    with pytest.raises(Quarantined, match="times what they were"):
-        bring(session, "FIRST", "SECOND", "THIRD")
-    assert stored(session, "FIRST") == weekly("FIRST")
-    assert stored(session, "SECOND") == weekly("SECOND")
-    assert stored(session, "THIRD") == {}
+    bring(session, "SECOND", "FOURTH")
+    for series in ("SECOND", "FOURTH"):
+        desk.show(weekly(series, scale=1000), series)
+    with pytest.raises(Quarantined, match="times what they were") as caught:
+        bring(session, "FIRST", "SECOND", "THIRD", "FOURTH")
+    assert all(word in str(caught.value) for word in ("SECOND", "FOURTH", "What else came is stored"))
+    for series in ("FIRST", "SECOND", "THIRD", "FOURTH"):
+        assert stored(session, series) == weekly(series)
 
 
 def test_what_came_before_a_provider_falls_silent_is_stored(desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

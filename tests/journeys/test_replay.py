@@ -11,7 +11,7 @@ import pytest
 from crfs.store.append import Delivery, append
 from crfs.store.publication import BatchKind, BatchNote
 from crfs.store.runs import run as find_run
-from crfs.workflows.portfolio_risk import risk_answer
+from crfs.workflows.book_runs import run_answer
 from crfs.workflows.run_documents import risk_run
 from crfs.workflows.runs import replay, run_result
 from crfs.workflows.session import Session, open_session
@@ -56,7 +56,7 @@ def test_every_run_matches_after_revisions_were_ingested_and_stored_results_dele
     # A replay that matches keeps the result again, and so does asking for one.
     with open_session(own_world.address) as session:
         risk, result = run_result(session, runs["risk"])
-        assert risk_answer(risk, json.loads(result))["measures"][0]["var"] > 0
+        assert run_answer(risk, json.loads(result))["measures"][0]["var"] > 0
     with administering(own_world.url) as connection:
         assert risk.result_sha256 in connection.exec_driver_sql("SELECT sha256 FROM crfs.artefact").scalars().all()
 

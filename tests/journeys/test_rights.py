@@ -53,7 +53,8 @@ def session(new_store: Callable[[], str], tmp_path_factory: pytest.TempPathFacto
         for name, rights in (("free", ""), ("one", FORBIDDEN.format("Ann")), ("two", FORBIDDEN.format("Ben")), ("turned", "")):
             definition, rows = folder / f"{name}.toml", folder / f"{name}.csv"
             definition.write_text(DATASET.format(name=name, rights=rights))
-            rows.write_text("entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,1.5\n")
+            level = 1.5 if name == "free" else 2.5  # other bytes: those that fed a forbidden dataset too are forbidden
+            rows.write_text(f"entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,{level}\n")
             define_datasets(opened, definition)
             collect(opened, "csv", [f"rights_{name}"], file=rows)
         yield opened
@@ -93,6 +94,28 @@ def test_the_program_and_the_service_refuse_a_file_and_show_the_values(
     with serving(create_app(session)) as client:
         assert client.get("/v1/factors/rights.one/observations", params={"format": "csv"}).status_code == 403
         assert client.get("/v1/factors/rights.one/observations").status_code == 200
+
+
+def test_the_bytes_that_rows_came_from_are_the_operators_and_nobody_elses(
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def sha256(name: str) -> str:
+        with session.database.reading() as connection:
+            found: str = connection.exec_driver_sql(
+                f"SELECT p.sha256 FROM crfs.batch_payload AS p JOIN crfs.batch_dataset AS d USING (batch_id) WHERE d.dataset = 'rights_{name}'"
+            ).scalar_one()
+        return found
+
+    monkeypatch.setattr(Door, "session", lambda _door: nullcontext(session))
+    with serving(create_app(session)) as client:
+        for name, status, words in (("free", 200, ""), ("one", 403, "Only Ann may have it.")):
+            answer = client.get(f"/v1/payloads/{sha256(name)}")
+            assert answer.status_code == status
+            assert words in answer.text
+            assert run(["payloads", "get", sha256(name)]) == 0
+            shown = capsys.readouterr()
+            assert shown.out.startswith("entity,valid_time")
+            assert words in shown.err
 
 
 def test_the_terms_of_today_hold_for_every_state_of_the_store(session: Session, tmp_path: Path) -> None:

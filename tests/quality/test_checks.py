@@ -117,3 +117,10 @@ def test_every_row_is_either_accepted_or_has_a_fault(rows: list[tuple[str | None
     assert checked.accepted.height + checked.rejected_rows == table.height
     assert checked.accepted["id"].null_count() == 0
     assert all(rate is None or 0.0 <= rate < 1.0 for rate in checked.accepted["rate"])
+
+
+def test_a_long_cell_is_quoted_cut_with_its_length() -> None:
+    rejected = check_table(pl.DataFrame({"id": ["a", "b"], "rate": ["9" * 400, "9" * 80]}), SCHEMA).rejected
+    cut, whole = rejected["detail"].to_list()
+    assert cut.startswith("9" * 80 + "… (400 characters)")
+    assert whole.startswith("9" * 80 + " ")

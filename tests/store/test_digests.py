@@ -101,6 +101,14 @@ def test_an_alteration_is_found_and_named_with_what_rests_on_it(own_database: Da
     assert bool(chain.altered or chain.dangling) == (name not in NOT_IN_LINEAGE), chain.altered
 
 
+def test_every_run_is_named_however_many_rest_on_what_was_altered(own_database: Database, top: str) -> None:
+    more = [kept(own_database, b"%d" % number, runs=[top], batches={"altered": [2]}, batch_id=5) for number in range(30)]
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql("UPDATE crfs.fetch SET fetched_at = fetched_at + interval '1 day'")
+    (error, *_) = verify_store(own_database).book_errors
+    assert all(run in error for run in [top, *more]), error
+
+
 def test_a_store_of_an_older_crfs_is_sound_and_says_that_less_of_it_can_be_checked(own_database: Database, top: str) -> None:
     with administering(own_database.url) as connection:
         connection.exec_driver_sql("UPDATE crfs.digest SET parts = NULL, older = true")

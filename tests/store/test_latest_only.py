@@ -189,9 +189,43 @@ def test_an_older_fetch_that_comes_late_does_not_win_over_the_newer_one(module_d
     definition = dataset()
     seen(module_database, definition, [(40, 2.0)], 60, basis=basis)
     seen(module_database, definition, [(40, 1.0)], 50, basis=basis)
-    assert [known_at(module_database, definition, moment) for moment in (50, 59, 60, 70)] == [1.0, 1.0, 2.0, 2.0]
+    assert [known_at(module_database, definition, moment) for moment in (40, 49, 50, 59, 60, 70)] == [1.0, 1.0, 1.0, 1.0, 2.0, 2.0]
     for value, fetched in ((1.0, 50), (2.0, 60), (1.0, 55), (2.0, 65)):
         assert seen(module_database, definition, [(40, value)], fetched, basis=basis).batch_id is None
+
+
+def test_which_fetch_was_the_first_of_a_period_may_turn_out_late_and_more_than_once(module_database: Database) -> None:
+    definition = dataset()
+    for fetched, value in ((60, 2.0), (50, 2.0), (55, 1.0), (45, 0.5)):
+        seen(module_database, definition, [(40, value)], fetched, basis="calendar")
+    expected = {40: 0.5, 49: 0.5, 50: 2.0, 54: 2.0, 55: 1.0, 59: 1.0, 60: 2.0}
+    assert {moment: known_at(module_database, definition, moment) for moment in expected} == expected
+
+
+def test_a_corrected_value_stands_though_an_older_fetch_comes_late(module_database: Database) -> None:
+    definition = dataset()
+    seen(module_database, definition, [(40, 2.0)], 60, basis="calendar")
+    write(module_database, definition, rows([2.5], known=40), BatchKind.CORRECTION)
+    seen(module_database, definition, [(40, 2.0)], 50, basis="calendar")
+    assert [known_at(module_database, definition, moment) for moment in (40, 50, 60)] == [2.5] * 3
+
+
+def test_parsed_again_answers_that_came_out_of_order_say_what_they_said(module_database: Database) -> None:
+    definition = dataset()
+    new, old = landed(module_database, b"the new", fetched_at=day(60)), landed(module_database, b"the old", fetched_at=day(50))
+
+    def parsed(sha: str, fetched: int, value: float, kind: BatchKind) -> Receipt:
+        table = rows([value], valid=0, known=40, knowledge_basis=["calendar"])
+        note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=(sha,))
+        return append(module_database, [Delivery(definition=definition, rows=table, fetched_at=day(fetched))], note)
+
+    parsed(new, 60, 2.0, BatchKind.INGEST)
+    parsed(old, 50, 1.0, BatchKind.INGEST)
+    for scale in (1.0, 10.0):
+        for sha, fetched, value in ((old, 50, 1.0), (new, 60, 2.0)):
+            parsed(sha, fetched, value * scale, BatchKind.REPARSE)
+        expected = [1.0 * scale, 1.0 * scale, 2.0 * scale, 2.0 * scale]
+        assert [known_at(module_database, definition, moment) for moment in (40, 59, 60, 70)] == expected
 
 
 def test_bytes_that_were_fetched_again_say_that_nothing_had_changed_by_then(module_database: Database) -> None:
@@ -234,6 +268,21 @@ def test_whatever_the_order_a_fetch_that_brought_news_can_be_asked_for_what_it_s
         ruled = all(basis == "calendar" for _, basis in fetches.values())
         for moment in brought if ruled else brought and [max(brought)]:
             assert known_at(module_database, definition, moment) == fetches[moment][0][-1][1], (fetched, moment)
+
+
+@settings(max_examples=30)
+@given(values=st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=1, max_size=5), data=st.data())
+def test_whatever_the_order_the_rule_dates_what_the_first_fetch_saw(
+    module_database: Database, values: list[float], data: st.DataObject
+) -> None:
+    definition = dataset()
+    ingested: list[int] = []
+    for number in data.draw(st.permutations(range(len(values)))):
+        seen(module_database, definition, [(40, values[number])], 100 + number, basis="calendar")
+        ingested.append(number)
+        assert known_at(module_database, definition, 40) == values[min(ingested)]
+        assert known_at(module_database, definition, 99) == values[min(ingested)]
+        assert known_at(module_database, definition, 200) == values[max(ingested)]
 
 
 @pytest.mark.parametrize("basis", ["calendar", "observed"])

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import Definitions
-from crfs.errors import Conflict
+from crfs.errors import Conflict, InvalidInput
 from crfs.store.append import Receipt
 from crfs.store.database import Database, ensure_schema
 from crfs.store.heads import pin
@@ -165,13 +165,15 @@ def test_a_time_resolves_to_the_batch_recorded_by_then(own_database: Database) -
         (None, 3, True),
         (2, 2, False),
         (3, 3, False),
-        (9, 3, True),
         (0, 0, False),
     ]:
         answer = pin(own_database, question)
         assert (answer.batch_id, answer.resolved) == (batch, resolved), question
         if batch:
             assert answer.recorded_at == NOW + timedelta(hours=batch - 1)
+    for nonsense in (4, 999, -1, True, False, 6.5, "2", date(2024, 1, 1)):
+        with pytest.raises(InvalidInput, match="recorded_as_of"):
+            pin(own_database, nonsense)  # type: ignore[arg-type]
 
 
 def _at_once(calls: list[Callable[[], Receipt]]) -> list[Receipt | Exception]:

@@ -72,11 +72,11 @@ class FactorModel:
             if not math.isfinite(weight):
                 raise InvalidInput(f"group {group!r}: the weight of {factor!r} is {weight}, not a finite number")
             weights[self.factors.index(factor)] = weight
+        # A power of two changes no digit, and keeps the squares of the largest weights that there are.
+        weights = np.ldexp(weights, -int(np.frexp(np.abs(weights).max(initial=0.0))[1]))
         variance = self.variance(weights)
         if variance <= 1e-12 * float(np.dot(weights, weights)):
-            raise InvalidInput(
-                f"group {group!r}: its combination of factors has variance {variance:.3g}; give it a weight that does not cancel"
-            )
+            raise InvalidInput(f"group {group!r}: its combination of factors has no variance; give it a weight that does not cancel")
         return np.asarray(weights / math.sqrt(variance), dtype=np.float64)
 
     def variance(self, weights: FloatArray) -> float:

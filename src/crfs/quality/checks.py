@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -59,13 +59,17 @@ class Faults:
     def __post_init__(self) -> None:
         self.bad = pl.repeat(False, self.height, eager=True)
 
-    def add(self, mask: pl.Series, *, column: str, reason: Reason, detail: pl.Series | str) -> None:
-        """Note a fault in ``column`` at each row where ``mask`` is true (null counts as false); ``detail`` is a text or one text a row."""
+    def add(self, mask: pl.Series, *, column: str, reason: Reason, detail: pl.Series | str | Callable[[], pl.Series]) -> None:
+        """Note a fault in ``column`` at each row where ``mask`` is true (null counts as false).
+
+        ``detail`` is a text, or one text a row, or a function that makes them and is called where there is a fault.
+        """
         mask = mask.fill_null(False)
         rows = mask.arg_true()
         if rows.is_empty():
             return
-        texts = pl.repeat(detail, len(rows), dtype=pl.String, eager=True) if isinstance(detail, str) else detail.gather(rows)
+        made = detail() if callable(detail) else detail
+        texts = pl.repeat(made, len(rows), dtype=pl.String, eager=True) if isinstance(made, str) else made.gather(rows)
         self.frames.append(
             pl.DataFrame(
                 {
@@ -87,7 +91,9 @@ class Faults:
 
 def quoted(values: pl.Series, *, before: str = "", after: str = "") -> pl.Series:
     """One text a row: ``before``, the value as it stands in the table (cut if long), ``after``."""
-    shown = pl.col("v").cast(pl.String, strict=False).str.slice(0, _QUOTED_CHARACTERS).fill_null("")
+    text = pl.col("v").cast(pl.String, strict=False).fill_null("")
+    cut = text.str.slice(0, _QUOTED_CHARACTERS) + pl.format("… ({} characters)", text.str.len_chars())
+    shown = pl.when(text.str.len_chars() > _QUOTED_CHARACTERS).then(cut).otherwise(text)
     return pl.DataFrame({"v": values}).select(pl.lit(before) + shown + pl.lit(after)).to_series()
 
 
@@ -162,12 +168,14 @@ def _typed(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Series:
             given.is_not_null() & typed.is_null(),
             column=name,
             reason=Reason.WRONG_TYPE,
-            detail=quoted(given, before="'", after=f"' is not a {target}"),
+            detail=lambda: quoted(given, before="'", after=f"' is not a {target}"),
         )
     if column.allowed:
         unknown = typed.is_not_null() & ~typed.is_in(list(column.allowed))
         listed = ", ".join(str(value) for value in column.allowed)
-        faults.add(unknown, column=name, reason=Reason.UNKNOWN_VALUE, detail=quoted(typed, before="'", after=f"' is none of {listed}"))
+        faults.add(
+            unknown, column=name, reason=Reason.UNKNOWN_VALUE, detail=lambda: quoted(typed, before="'", after=f"' is none of {listed}")
+        )
         typed = typed.set(unknown.fill_null(False), None)
     return typed.alias(name)
 
@@ -177,7 +185,7 @@ def _numbers(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Serie
     if given.dtype == pl.String:
         numbers = given.cast(pl.Float64, strict=False)
         unread = given.is_not_null() & numbers.is_null()
-        faults.add(unread, column=name, reason=Reason.NOT_A_NUMBER, detail=quoted(given, before="'", after="' is not a number"))
+        faults.add(unread, column=name, reason=Reason.NOT_A_NUMBER, detail=lambda: quoted(given, before="'", after="' is not a number"))
     elif given.dtype.is_numeric() or given.dtype == pl.Null:
         numbers = given.cast(pl.Float64)
     else:
@@ -185,7 +193,7 @@ def _numbers(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Serie
         faults.add(given.is_not_null(), column=name, reason=Reason.WRONG_TYPE, detail=detail)
         numbers = pl.repeat(None, len(given), dtype=pl.Float64, eager=True)
     unfinite = (numbers.is_nan() | numbers.is_infinite()).fill_null(False)
-    faults.add(unfinite, column=name, reason=Reason.NOT_FINITE, detail=quoted(given, after=" is not a finite number"))
+    faults.add(unfinite, column=name, reason=Reason.NOT_FINITE, detail=lambda: quoted(given, after=" is not a finite number"))
     numbers = numbers.set(unfinite, None)
     outside = pl.repeat(False, len(given), eager=True)
     if column.minimum is not None:
@@ -193,11 +201,11 @@ def _numbers(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Serie
     if column.maximum is not None:
         outside |= (numbers >= column.maximum) if column.maximum_open else (numbers > column.maximum)
     outside = outside.fill_null(False)
-    faults.add(outside, column=name, reason=Reason.OUT_OF_RANGE, detail=quoted(given, after=f" is not within {column.range_text}"))
+    faults.add(outside, column=name, reason=Reason.OUT_OF_RANGE, detail=lambda: quoted(given, after=f" is not within {column.range_text}"))
     numbers = numbers.set(outside, None)
     if column.dtype == pl.Int64:
         broken = (numbers.is_not_null() & ((numbers != numbers.floor()) | (numbers.abs() > 2.0**53))).fill_null(False)
-        faults.add(broken, column=name, reason=Reason.WRONG_TYPE, detail=quoted(given, after=" is not a whole number"))
+        faults.add(broken, column=name, reason=Reason.WRONG_TYPE, detail=lambda: quoted(given, after=" is not a whole number"))
         return numbers.set(broken, None).cast(pl.Int64)
     return numbers
 
@@ -225,6 +233,8 @@ def _parsed(given: pl.Series, target: ColumnType) -> pl.Series:
 
 def _check_unique(typed: pl.DataFrame, schema: TableSchema, faults: Faults) -> None:
     if not schema.unique or not all(name in typed.columns for name in schema.unique):
+        return
+    if not typed.select(schema.unique).is_duplicated().any():
         return
     keyed = typed.select(schema.unique).with_row_index("__row", offset=1)
     first = keyed.select(pl.col("__row").min().over(schema.unique), pl.col("__row").alias("__own"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -149,7 +150,7 @@ def _check_lgd_spread(typed: pl.DataFrame, faults: Faults) -> None:
         return
     # A Beta variable with this mean and sd exists only below this bound.
     impossible = (typed["lgd_sd"] > 0.0) & (typed["lgd_sd"] ** 2 >= typed["lgd"] * (1.0 - typed["lgd"]))
-    detail = quoted(typed["lgd_sd"], after=" is too wide: lgd_sd must be below sqrt(lgd * (1 - lgd))")
+    detail = partial(quoted, typed["lgd_sd"], after=" is too wide: lgd_sd must be below sqrt(lgd * (1 - lgd))")
     faults.add(impossible, column="lgd_sd", reason=Reason.INCONSISTENT, detail=detail)
 
 
@@ -167,7 +168,7 @@ def _check_directions(table: pl.DataFrame, typed: pl.DataFrame, factor_model: Fa
     if "group" in typed.columns:
         known = typed["group"].is_in(list(factor_model.groups))
         listed = ", ".join(sorted(factor_model.groups)[:10]) + (", ..." if len(factor_model.groups) > 10 else "")
-        detail = quoted(typed["group"], before="'", after=f"' is no group of the factor model, which has {listed or 'none'}")
+        detail = partial(quoted, typed["group"], before="'", after=f"' is no group of the factor model, which has {listed or 'none'}")
         faults.add(~blank_group & ~known, column="group", reason=Reason.UNKNOWN_GROUP, detail=detail)
     if "r2" in typed.columns:
         needs_group = ~has_loading & blank_group & (typed["r2"] > 0.0)
@@ -178,7 +179,7 @@ def _check_directions(table: pl.DataFrame, typed: pl.DataFrame, factor_model: Fa
             weights[:, factor_model.factors.index(name.removeprefix(LOADING))] = typed[name].fill_null(0.0).to_numpy()
         variance = pl.Series(np.einsum("ij,jk,ik->i", weights, factor_model.correlation_matrix(), weights, optimize=True))
         too_much = has_loading & (variance >= 1.0)
-        detail = quoted(variance.round(6), before="the loadings give a systematic variance of ", after="; it must be below 1")
+        detail = partial(quoted, variance.round(6), before="the loadings give a systematic variance of ", after="; it must be below 1")
         faults.add(too_much, column=loadings[0], reason=Reason.OUT_OF_RANGE, detail=detail)
 
 
@@ -191,6 +192,8 @@ def _all_of(masks: Iterable[pl.Series], height: int) -> pl.Series:
 
 def _check_obligors_agree(typed: pl.DataFrame, faults: Faults) -> None:
     """An obligor defaults as one, so what drives its default must be the same on all its rows; the first row that says it stands."""
+    if not typed["obligor_id"].is_duplicated().any():
+        return
     for name in [c for c in typed.columns if c in ("pd_12m", "r2", "group") or c.startswith(LOADING)]:
         # A blank loading is a loading of zero, so it may differ from another row's.
         values = typed[name].fill_null(0.0) if name.startswith(LOADING) else typed[name]
@@ -209,5 +212,7 @@ def _check_one_currency(typed: pl.DataFrame, faults: Faults) -> None:
     faults.add(
         typed["currency"].is_null(), column="currency", reason=Reason.MISSING, detail=f"other rows are in {first}; say this one's currency"
     )
-    detail = quoted(typed["currency"], before="'", after=f"' where the book began with {first}; a book has one currency: convert it first")
+    detail = partial(
+        quoted, typed["currency"], before="'", after=f"' where the book began with {first}; a book has one currency: convert it first"
+    )
     faults.add(typed["currency"] != first, column="currency", reason=Reason.INCONSISTENT, detail=detail)

@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from crfs.risk.aiming import aim_at
 from crfs.risk.conditional import ConditionalBook, condition
+from crfs.risk.memo import Memo
 from crfs.risk.mixture import Lumpy, Mixture, make_mixture
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
-from crfs.risk.tables import MapTasks
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -96,17 +97,14 @@ def collapse(
     seed: int,
     map_tasks: MapTasks = map,
     most_points: int = _MOST_POINTS,
-    book: ConditionalBook | None = None,
-    aims: tuple[Aim, ...] | None = None,
+    memo: Memo | None = None,
 ) -> Collapsed:
     """Draw until the standard errors are within ``rel_tol`` of the measures at every confidence, or ``most_points`` are reached.
 
-    ``book`` and ``aims`` are those of an earlier run of the same names, where they are at hand.
+    ``memo`` holds what was tabulated in earlier runs.
     """
-    if book is None:
-        book = condition(names, map_tasks=map_tasks)
-    if aims is None:
-        aims = find_aims(book, confidences, seed=seed)
+    book = condition(names, map_tasks=map_tasks, memo=memo)
+    aims = find_aims(book, confidences, seed=seed)
     large = _large(book, aims)
     if not len(book.explicit) and len(large) and float(names.loss[0].max()) > _spread(book, aims):
         book = book.with_explicit(large, map_tasks)

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.cumulants import sums_of_default
+from crfs.risk.memo import Memo
 from crfs.risk.names import Names
-from crfs.risk.tables import MapTasks, Table, make_table, without
+from crfs.risk.tables import Table, make_table, without
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -33,6 +35,7 @@ class ConditionalBook:
     tables: tuple[Table, ...]
     direct: IntArray
     explicit: IntArray
+    memo: Memo | None = None
 
     def factors(self, kinds: IntArray, epsilon: FloatArray) -> FloatArray:
         """Composite factors of classes (classes x points) from independent normals (points x factors)."""
@@ -94,12 +97,15 @@ class ConditionalBook:
         inside[explicit] = False
         inside[direct] = False
         staying = _subset(self.names, np.flatnonzero(inside))
-        kept = [without(table, changed, staying, map_tasks) if np.isin(table.kinds, changed).any() else table for table in self.tables]
+        kept = [
+            without(table, changed, staying, map_tasks, self.memo) if np.isin(table.kinds, changed).any() else table
+            for table in self.tables
+        ]
         return replace(self, tables=tuple(table for table in kept if table is not None), direct=direct, explicit=np.sort(explicit))
 
 
-def condition(names: Names, *, map_tasks: MapTasks = map) -> ConditionalBook:
-    """Tabulate what can be tabulated of ``names``."""
+def condition(names: Names, *, map_tasks: MapTasks = map, memo: Memo | None = None) -> ConditionalBook:
+    """Tabulate what can be tabulated of ``names``; with a ``memo``, but for what was tabulated before."""
     from scipy.special import chdtri
 
     counts = np.bincount(names.kind, minlength=len(names.nu_index))
@@ -115,8 +121,8 @@ def condition(names: Names, *, map_tasks: MapTasks = map) -> ConditionalBook:
             continue
         nu = names.nus[nu_index] if nu_index >= 0 else 1.0
         s_range = (max(1e-3, float(np.sqrt(chdtri(nu, 1.0 - 1e-9) / nu))), float(np.sqrt(chdtri(nu, 1e-9) / nu)))
-        tables.append(make_table(inside, kinds, nu_index, s_range, map_tasks))
-    return ConditionalBook(names=names, tables=tuple(tables), direct=direct, explicit=np.zeros(0, dtype=np.int64))
+        tables.append(make_table(inside, kinds, nu_index, s_range, map_tasks, memo=memo))
+    return ConditionalBook(names=names, tables=tuple(tables), direct=direct, explicit=np.zeros(0, dtype=np.int64), memo=memo)
 
 
 def _subset(names: Names, which: IntArray) -> Names:

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from crfs.risk.cumulants import of_default
 from crfs.risk.mixture import Lumpy, Mixture
 from crfs.risk.normal_cdf import normal_cdf
-from crfs.risk.tables import MapTasks, Table
+from crfs.risk.tables import Table
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]

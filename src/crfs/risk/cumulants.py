@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,18 +27,41 @@ def of_default(p: FloatArray, loss: FloatArray) -> tuple[FloatArray, FloatArray,
     )
 
 
+def weights_of_default(loss: FloatArray) -> FloatArray:
+    """What each name counts for in :func:`weighted_sums`: 4 rows where every loss given default (``loss``: 4 x names) is certain, else 10."""
+    k1, k2, k3, k4 = loss
+    own = [k1, k1 * k1, k1**3, k1**4]
+    if loss[1:].any():
+        own += [k2, 3.0 * k1 * k2, k3, 6.0 * k2 * k1 * k1, 4.0 * k3 * k1 + 3.0 * k2 * k2, k4]
+    return np.stack(own)
+
+
+class Moments(NamedTuple):
+    """What the cumulants of a default are made of, names x states each: p, pq, pq(1 - 2p), pq(1 - 6pq)."""
+
+    p: FloatArray
+    pq: FloatArray
+    odd: FloatArray
+    even: FloatArray
+
+
+def moments(p: FloatArray) -> Moments:
+    """Of default probabilities ``p``."""
+    pq = p * (1.0 - p)
+    return Moments(p, pq, pq * (1.0 - 2.0 * p), pq * (1.0 - 6.0 * pq))
+
+
+def weighted_sums(of: Moments, weights: FloatArray) -> FloatArray:
+    """Cumulants (4 x states) of the sum over names: ``weights`` are those of :func:`weights_of_default`."""
+    total = np.stack([row @ values for row, values in zip(weights[:4], of, strict=True)])
+    if len(weights) > 4:
+        from_p, from_pq = weights[[4, 6, 9]] @ of.p, weights[[5, 8]] @ of.pq
+        total[1] += from_p[0]
+        total[2] += from_p[1] + from_pq[0]
+        total[3] += from_p[2] + from_pq[1] + weights[7] @ of.odd
+    return np.asarray(total)
+
+
 def sums_of_default(p: FloatArray, loss: FloatArray) -> FloatArray:
     """Cumulants of the sum over names: ``p`` has one row a name, one column a state; ``loss`` is 4 x names; the answer 4 x states."""
-    k1, k2, k3 = loss[:3]
-    pq = p * (1.0 - p)
-    odd = pq * (1.0 - 2.0 * p)
-    if not loss[1:].any():
-        return np.stack([k1 @ p, (k1 * k1) @ pq, k1**3 @ odd, k1**4 @ (pq * (1.0 - 6.0 * pq))])
-    total = loss @ p
-    square = np.stack([k1 * k1, 3.0 * k1 * k2, 4.0 * k3 * k1 + 3.0 * k2 * k2]) @ pq
-    cube = np.stack([k1**3, 6.0 * k2 * k1 * k1]) @ odd
-    fourth = (k1**4) @ (pq * (1.0 - 6.0 * pq))
-    total[1] += square[0]
-    total[2] += square[1] + cube[0]
-    total[3] += square[2] + cube[1] + fourth
-    return np.asarray(total)
+    return weighted_sums(moments(p), weights_of_default(loss))

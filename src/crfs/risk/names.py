@@ -73,9 +73,11 @@ def make_names(obligors: Obligors, factor_model: FactorModel) -> Names:
     """The live names of a book in the order of their classes; a name with PD 1 is among them (its ``a`` is infinite)."""
     live = np.flatnonzero((obligors.pd > 0.0) & (obligors.loss > 0.0))
     nus, nu_of = np.unique(obligors.nu[live], return_inverse=True)
-    kinds, kind = np.unique(np.stack([obligors.direction[live], nu_of.reshape(-1)]), axis=1, return_inverse=True)
-    order = np.argsort(kind.reshape(-1), kind="stable")
-    live, kind = live[order], np.asarray(kind, dtype=np.int64).reshape(-1)[order]
+    # A class as one number: its direction, then its degrees of freedom.
+    code, kind = np.unique(obligors.direction[live] * max(1, len(nus)) + nu_of.reshape(-1), return_inverse=True)
+    kinds = np.divmod(code, max(1, len(nus)))
+    order = np.argsort(kind, kind="stable")
+    live, kind = live[order], np.asarray(kind, dtype=np.int64)[order]
     pd, r2, nu = obligors.pd[live], obligors.r2[live], obligors.nu[live]
     finite = [float(value) for value in nus if math.isfinite(value)]
     unit = 2.0 ** math.frexp(float(obligors.loss.max()))[1]

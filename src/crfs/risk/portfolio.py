@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -12,22 +10,13 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
-from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
-from crfs.risk.closed_form import closed_form
-from crfs.risk.collapsed import collapse
+from crfs.risk.choosing import Question, find_outcome, make_question
 from crfs.risk.concentration import herfindahl_index
-from crfs.risk.exact import exact_tail
-from crfs.risk.few_names import MOST_NAMES, few_names
 from crfs.risk.granularity import granularity_adjustment
-from crfs.risk.names import make_names
 from crfs.risk.obligors import Obligors, roll_up
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Method, RiskResult
-from crfs.risk.simulated import simulate
-from crfs.risk.tables import NODES_A_NAME, MapTasks
-from crfs.risk.workers import workers
-
-MapBlocks: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+from crfs.risk.workers import MapTasks
 
 
 def portfolio_risk(
@@ -43,7 +32,7 @@ def portfolio_risk(
     default_ccf: float | None = None,
     accept_partial: bool = False,
     contributions: bool = True,
-    map_blocks: MapBlocks | None = None,
+    map_blocks: MapTasks | None = None,
     threads: int | None = None,
 ) -> RiskResult:
     """Loss distribution of a book over 12 months under a multi-factor Gaussian, t or grouped t copula.
@@ -66,38 +55,48 @@ def portfolio_risk(
     >>> round(result.el, 9), result.measures[0].var, round(result.measures[0].es, 9)
     (0.8, 40.0, 40.0)
     """
-    chosen = _check_arguments(confidences, method, rel_tol, seed, max_scenarios)
+    question = make_question(
+        confidences=confidences,
+        method=method,
+        rel_tol=rel_tol,
+        seed=seed,
+        max_scenarios=max_scenarios,
+        budget=budget,
+        contributions=contributions,
+    )
     checked = validate_portfolio(portfolio, factor_model, default_ccf=default_ccf)
     book = checked.accepted if accept_partial else checked.require_all("portfolio")
     if book.is_empty():
         raise InvalidInput("every row of the book was rejected; nothing is left to measure", problems=checked.problems)
+    obligors = obligors_of(book, factor_model)
+    found = find_outcome(obligors, factor_model, question, map_tasks=map_blocks, threads=threads)
+    return answer(obligors, factor_model, question, found.outcome, currency=currency_of(book), n_rejected=checked.rejected_rows)
+
+
+def obligors_of(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
+    """The obligors of a checked book that has something to lose."""
     obligors = roll_up(book, factor_model)
     if not obligors.ead.sum() > 0.0:
         raise InvalidInput("the book's exposures sum to zero; there is nothing to lose, and no concentration to speak of")
+    return obligors
 
-    tail = _tail(
-        obligors,
-        factor_model,
-        Question(
-            confidences=tuple(confidences),
-            method=chosen,
-            rel_tol=rel_tol,
-            seed=seed,
-            max_scenarios=max_scenarios,
-            budget=budget,
-            contributions=contributions,
-        ),
-        map_blocks,
-        threads,
-    )
 
+def currency_of(book: pl.DataFrame) -> str | None:
+    """The currency of a checked book; None where it does not say."""
+    known = book["currency"].drop_nulls() if "currency" in book.columns else pl.Series([], dtype=pl.String)
+    return known[0] if len(known) else None
+
+
+def answer(
+    obligors: Obligors, factor_model: FactorModel, question: Question, tail: Outcome, *, currency: str | None, n_rejected: int
+) -> RiskResult:
+    """The result of a run: what its method found out, and what is known of the book without it."""
     ead = obligors.ead
-    adjustment, adjustment_note = _granularity(obligors, max(confidences))
-    currencies = book["currency"].drop_nulls() if "currency" in book.columns else pl.Series([], dtype=pl.String)
+    adjustment, adjustment_note = _granularity(obligors, max(question.confidences))
     hhi = herfindahl_index(ead)
     notes = tail.notes
-    if not checked.rejected.is_empty():
-        notes = (*notes, f"{checked.rejected_rows} row(s) of the book were rejected and are not in these numbers")
+    if n_rejected:
+        notes = (*notes, f"{n_rejected} row(s) of the book were rejected and are not in these numbers")
     return RiskResult(
         el=float(obligors.expected_loss.sum()),
         ul=tail.ul,
@@ -109,133 +108,21 @@ def portfolio_risk(
         method=tail.method,
         scenarios=tail.scenarios,
         converged=tail.converged,
-        rel_tol=rel_tol,
-        seed=seed,
+        rel_tol=question.rel_tol,
+        seed=question.seed,
         hhi=hhi,
         effective_names=1.0 / hhi,
         granularity_adjustment=adjustment,
         granularity_note=adjustment_note,
         contributions=tail.contributions,
-        currency=currencies[0] if len(currencies) else None,
+        currency=currency,
         n_obligors=len(obligors.names),
         n_facilities=len(obligors.facility_ead),
-        n_rejected=checked.rejected_rows,
+        n_rejected=n_rejected,
         total_ead=float(ead.sum()),
         copula=factor_model.copula.text,
         notes=notes,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked of a book, once it is known to make sense."""
-
-    confidences: tuple[float, ...]
-    method: Method
-    rel_tol: float
-    seed: int
-    max_scenarios: int
-    budget: float
-    contributions: bool
-
-
-def _tail(obligors: Obligors, factor_model: FactorModel, question: Question, map_blocks: MapBlocks | None, threads: int | None) -> Outcome:
-    """The method that is asked for; ``auto`` goes from the exact to the approximate and stops at the first that is in its range."""
-    live = (obligors.pd > 0.0) & (obligors.loss > 0.0)
-    uncertain = np.flatnonzero(live & (obligors.pd < 1.0))
-    random_lgd = (obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0) & live[obligors.facility_obligor]
-    closed = len(uncertain) <= 1 and not random_lgd.any()
-    if question.method is Method.CLOSED_FORM and not closed:
-        raise InvalidInput("the closed form is for a book with at most one uncertain name and a certain lgd; use method 'auto'")
-    if not live.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
-        return closed_form(obligors, uncertain, question.confidences)
-    with workers(map_blocks, threads) as map_tasks:
-        if question.method not in {Method.THINNING, Method.PLAIN}:
-            found = _without_noise(obligors, factor_model, question, map_tasks)
-            if found is not None:
-                return found
-        return _simulated(obligors, factor_model, question, map_tasks)
-
-
-def _without_noise(obligors: Obligors, factor_model: FactorModel, question: Question, map_tasks: MapTasks) -> Outcome | None:
-    """The exact or the collapsed outcome; None where ``auto`` should simulate."""
-    names = make_names(obligors, factor_model)
-    if question.method in {Method.AUTO, Method.EXACT}:
-        exact = exact_tail(names)
-        if exact is not None:
-            return exact_outcome(obligors, exact, question.confidences, wanted=question.contributions)
-        if question.method is Method.EXACT:
-            raise InvalidInput(
-                "the exact method is for a book along one line of the factor model, with certain losses that are all alike or multiples of one amount; "
-                "use method 'auto'"
-            )
-    if question.method in {Method.AUTO, Method.FEW_NAMES}:
-        few = few_names(
-            names, confidences=question.confidences, rel_tol=question.rel_tol, seed=question.seed, most_points=question.max_scenarios
-        )
-        if few is not None:
-            return few_names_outcome(obligors, few, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
-        if question.method is Method.FEW_NAMES:
-            raise InvalidInput(
-                f"this method is for {MOST_NAMES} names at most, with certain losses that are multiples of one amount; use method 'auto'"
-            )
-    price = float(len(names)) * NODES_A_NAME
-    if price > question.budget:
-        raise InvalidInput(
-            f"the tables take {len(names):,} names x {NODES_A_NAME:,} states = {price:.3g} evaluations, above the budget of {question.budget:.3g}; "
-            "raise the budget"
-        )
-    found = collapse(
-        names,
-        confidences=question.confidences,
-        rel_tol=question.rel_tol,
-        seed=question.seed,
-        map_tasks=map_tasks,
-        most_points=question.max_scenarios,
-    )
-    if not found.trusted and question.method is Method.AUTO:
-        return None
-    return collapsed_outcome(obligors, found, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=map_tasks)
-
-
-def _simulated(obligors: Obligors, factor_model: FactorModel, question: Question, map_tasks: MapTasks) -> Outcome:
-    price = float(len(obligors.names)) * question.max_scenarios
-    if price > question.budget:
-        raise InvalidInput(
-            f"the run may take {len(obligors.names):,} obligors x {question.max_scenarios:,} scenarios = {price:.3g} obligor-scenarios, above the "
-            f"budget of {question.budget:.3g}; lower max_scenarios to {int(question.budget / max(len(obligors.names), 1)):,} or raise the budget"
-        )
-    return simulate(
-        obligors,
-        factor_model,
-        confidences=question.confidences,
-        method=question.method,
-        rel_tol=question.rel_tol,
-        seed=question.seed,
-        max_scenarios=question.max_scenarios,
-        wanted=question.contributions,
-        map_blocks=map_tasks,
-    )
-
-
-def _check_arguments(confidences: Sequence[float], method: Method | str, rel_tol: float, seed: int, max_scenarios: int) -> Method:
-    if not confidences:
-        raise InvalidInput("confidences is empty; ask for at least one, such as 0.999", argument="confidences")
-    for confidence in confidences:
-        if not 0.0 < confidence < 1.0:
-            raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}", argument="confidences")
-    if len(set(confidences)) != len(confidences):
-        raise InvalidInput("confidences has the same one twice", argument="confidences")
-    if not 0.0 < rel_tol < 1.0:
-        raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.005, not {rel_tol}", argument="rel_tol")
-    if not 0 <= seed < 2**64:
-        raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {seed}", argument="seed")
-    if max_scenarios < 1000:
-        raise InvalidInput(f"max_scenarios is 1,000 or more, not {max_scenarios}", argument="max_scenarios")
-    try:
-        return Method(method)
-    except ValueError:
-        raise InvalidInput(f"method {method!r} is not known; use {', '.join(known.value for known in Method)}", argument="method") from None
 
 
 def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, str]:

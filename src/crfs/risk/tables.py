@@ -6,20 +6,19 @@ and the ratios of the third and fourth to the second: they bend little, and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.cumulants import sums_of_default
+from crfs.risk.class_sums import LEAST_PARTED, class_sums
+from crfs.risk.memo import Memo, digest
 from crfs.risk.names import Names
-from crfs.risk.normal_cdf import normal_cdf
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
-MapTasks: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 REACH = 10.0
 """The composite factor is tabulated within these many standard deviations; what lies beyond takes the value at the edge."""
@@ -28,73 +27,74 @@ _STEP = 0.2
 _STEP_WITH_MIXING = 0.25
 _MIXING_STEP = 0.15
 NODES_A_NAME = 2_500
-"""About how many default probabilities a name costs, once, under a t copula; a twentieth of it under a Gaussian one."""
+"""About how many default probabilities a name costs at most, once, under a t copula; a twentieth of it under a Gaussian one."""
 _TINY = 1e-280
-_NAMES_A_TASK = 2_048
-_CELLS_AT_ONCE = 12_000  # doubles: a handful of such arrays stay in a core's own cache
-
-
-class _SumTask(NamedTuple):
-    a: FloatArray
-    b: FloatArray
-    loss: FloatArray
-    y: FloatArray
-    s: FloatArray
-
-
-def _sum_task(task: _SumTask) -> FloatArray:
-    """Cumulants (4 x s x y) of the losses of some names of one class on its grid."""
-    states = len(task.y) * len(task.s)
-    total = np.zeros((4, states))
-    step = max(1, _CELLS_AT_ONCE // states)
-    for start in range(0, len(task.a), step):
-        some = slice(start, start + step)
-        mixed = task.a[some, None] * task.s
-        x = (mixed[:, :, None] - (task.b[some, None] * task.y)[:, None, :]).reshape(-1, states)
-        total += sums_of_default(normal_cdf(x), task.loss[:, some])
-    return total
+_COEFFICIENTS_AT_ONCE = 131_072  # doubles: they stay in a core's own cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Table:
     """Cumulants of classes with the same degrees of freedom, as piecewise cubics.
 
-    ``kinds`` are the classes; ``nu_index`` is -1 where there is no mixing variable; ``sums_at_nodes`` is classes x 4 x (s x y).
-    ``pieces``: classes x [s cells x] y cells x 4 quantities x [4 x] 4 coefficients, the highest power first.
+    ``kinds`` are the classes; ``nu_index`` is -1 where there is no mixing variable. ``parted`` says whether sums went through cells.
+    ``pieces``, of each class: [s cells x] y cells x 4 quantities x [4 x] 4 coefficients, the highest power first.
     """
 
     kinds: IntArray
     nu_index: int
+    parted: bool
     y: FloatArray
     s: FloatArray
-    sums_at_nodes: FloatArray
-    pieces: FloatArray
+    pieces: tuple[FloatArray, ...]
 
     def sums(self, factor: FloatArray, mixing: FloatArray | None) -> FloatArray:
         """Cumulants (4 x points) summed over the table's classes: ``factor`` is classes x points, ``mixing`` one number a point."""
-        total = np.zeros((4, factor.shape[1]))
-        cell_y, u = _cells(self.y, factor)
-        if self.nu_index < 0:
-            for k in range(len(self.kinds)):
-                total += _whole(_horner(self.pieces[k][cell_y[k]], u[k][:, None]))
-            return total
-        assert mixing is not None
-        cell_s, v = _cells(self.s, mixing)
-        for k in range(len(self.kinds)):
-            rows = self.pieces[k][cell_s, cell_y[k]]
-            total += _whole(_horner(_horner(rows, v[:, None, None]), u[k][:, None]))
-        return total
+        return np.asarray(np.add.reduce(self.by_class(factor, mixing), axis=0))
+
+    def by_class(self, factor: FloatArray, mixing: FloatArray | None) -> FloatArray:
+        """The same class by class: classes x 4 x points."""
+        result = np.empty((len(self.kinds), 4, factor.shape[1]))
+        step = max(1, _COEFFICIENTS_AT_ONCE // (len(self.kinds) * (16 if self.nu_index < 0 else 64)))
+        for start in range(0, factor.shape[1], step):
+            some = slice(start, start + step)
+            cell_y, u = _cells(self.y, factor[:, some])
+            if self.nu_index < 0:
+                rows = np.stack([pieces[cell_y[k]] for k, pieces in enumerate(self.pieces)])
+            else:
+                assert mixing is not None
+                cell_s, v = _cells(self.s, mixing[some])
+                rows = _horner(np.stack([pieces[cell_s, cell_y[k]] for k, pieces in enumerate(self.pieces)]), v[:, None, None])
+            result[:, :, some] = _whole(_horner(rows, u[:, :, None]))
+        return result
+
+    def of_class(self, k: int, pieces: FloatArray) -> Table:
+        """A table of its ``k``-th class alone, whose ``pieces`` are given."""
+        return replace(self, kinds=self.kinds[k : k + 1], pieces=(pieces,))
 
 
-def make_table(names: Names, kinds: IntArray, nu_index: int, s_range: tuple[float, float], map_tasks: MapTasks) -> Table:
+def make_table(
+    names: Names, kinds: IntArray, nu_index: int, s_range: tuple[float, float], map_tasks: MapTasks, *, memo: Memo | None
+) -> Table:
     """Tabulate classes ``kinds`` (all with degrees of freedom ``nu_index``); ``map_tasks`` is ``map`` or a pool's."""
     y = np.linspace(-REACH, REACH, 1 + round(2.0 * REACH / (_STEP if nu_index < 0 else _STEP_WITH_MIXING)))
     s = np.ones(1) if nu_index < 0 else np.linspace(*s_range, 5 + round((s_range[1] - s_range[0]) / _MIXING_STEP))
-    sums = _class_sums(names, kinds, y, s, map_tasks)
-    return Table(kinds=kinds, nu_index=nu_index, y=y, s=s, sums_at_nodes=sums, pieces=_pieces(sums, y, s))
+    parted = is_parted(names, kinds)
+    return Table(
+        kinds=kinds,
+        nu_index=nu_index,
+        parted=parted,
+        y=y,
+        s=s,
+        pieces=class_pieces(names, kinds, y, s, map_tasks, parted=parted, memo=memo),
+    )
 
 
-def without(table: Table, changed: IntArray, staying: Names, map_tasks: MapTasks) -> Table | None:
+def is_parted(names: Names, kinds: IntArray) -> bool:
+    """Whether a table of these classes of ``names`` goes through cells."""
+    return int(np.isin(names.kind, kinds).sum()) >= LEAST_PARTED
+
+
+def without(table: Table, changed: IntArray, staying: Names, map_tasks: MapTasks, memo: Memo | None = None) -> Table | None:
     """The table after some names of the classes ``changed`` left: those are summed anew from the ``staying`` ones; None where nobody stays.
 
     What left could be taken off the sums instead, but beside a giant the sums of dwarfs are rounding.
@@ -102,42 +102,51 @@ def without(table: Table, changed: IntArray, staying: Names, map_tasks: MapTasks
     populated = np.isin(table.kinds, staying.kind) | ~np.isin(table.kinds, changed)
     if not populated.any():
         return None
-    kinds, sums = table.kinds[populated], table.sums_at_nodes[populated].copy()
-    again = np.isin(kinds, changed)
-    sums[again] = _class_sums(staying, kinds[again], table.y, table.s, map_tasks)
-    return replace(table, kinds=kinds, sums_at_nodes=sums, pieces=_pieces(sums, table.y, table.s))
+    again = table.kinds[populated & np.isin(table.kinds, changed)]
+    fresh = iter(class_pieces(staying, again, table.y, table.s, map_tasks, parted=table.parted, memo=memo))
+    pieces = tuple(
+        next(fresh) if kind in again else old for kind, old, keep in zip(table.kinds, table.pieces, populated, strict=True) if keep
+    )
+    return replace(table, kinds=table.kinds[populated], pieces=pieces)
 
 
-def _class_sums(names: Names, kinds: IntArray, y: FloatArray, s: FloatArray, map_tasks: MapTasks) -> FloatArray:
-    """Cumulants at the nodes (classes x 4 x (s x y)) of the names of each class, in pieces of a fixed size and order."""
-    starts = np.searchsorted(names.kind, kinds)
-    ends = np.searchsorted(names.kind, kinds, side="right")
-    tasks, owner = [], []
-    for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        for first in range(start, end, _NAMES_A_TASK):
-            some = slice(first, min(end, first + _NAMES_A_TASK))
-            tasks.append(_SumTask(names.a[some], names.b[some], np.ascontiguousarray(names.loss[:, some]), y, s))
-            owner.append(k)
-    sums = np.zeros((len(kinds), 4, len(s) * len(y)))
-    for k, part in zip(owner, map_tasks(_sum_task, tasks), strict=True):
-        sums[k] += part
-    return sums
+class _PiecesTask(NamedTuple):
+    sums: FloatArray
+    y: FloatArray
+    s: FloatArray
 
 
-def _pieces(sums: FloatArray, y: FloatArray, s: FloatArray) -> FloatArray:
+def class_pieces(
+    names: Names, kinds: IntArray, y: FloatArray, s: FloatArray, map_tasks: MapTasks, *, parted: bool, memo: Memo | None
+) -> tuple[FloatArray, ...]:
+    """Of each class of ``kinds`` its piecewise cubics over the grid."""
+    sums = class_sums(names, kinds, y, s, map_tasks, parted=parted, memo=memo)
+    if memo is None:
+        return tuple(map_tasks(_pieces, [_PiecesTask(each.sums, y, s) for each in sums]))
+    keys = [digest(b"pieces", each.key) for each in sums]
+    known = [memo.find(key) for key in keys]
+    fresh = iter(map_tasks(_pieces, [_PiecesTask(each.sums, y, s) for each, old in zip(sums, known, strict=True) if old is None]))
+    found = tuple(next(fresh) if old is None else old for old in known)
+    for key, each in zip(keys, found, strict=True):
+        memo.keep(key, each)
+    return found
+
+
+def _pieces(task: _PiecesTask) -> FloatArray:
     from scipy.interpolate import CubicSpline
 
-    m1, m2, m3, m4 = np.moveaxis(sums, 1, 0).reshape(4, len(sums), len(s), len(y))
+    sums, y, s = task
+    m1, m2, m3, m4 = sums.reshape(4, len(s), len(y))
     safe = np.maximum(m2, _TINY)
     some = m2 > _TINY
     quantities = np.stack([np.log(np.maximum(m1, _TINY)), np.log(safe), np.where(some, m3 / safe, 0.0), np.where(some, m4 / safe, 0.0)])
-    # 4 (power of y) x y cells x 4 quantities x classes x s
+    # 4 (power of y) x y cells x 4 quantities x s
     along_y = CubicSpline(y, np.moveaxis(quantities, -1, 0), axis=0).c
     if len(s) == 1:
-        return np.ascontiguousarray(np.transpose(along_y[..., 0], (3, 1, 2, 0)))
-    # 4 (power of s) x s cells x 4 (power of y) x y cells x 4 quantities x classes
+        return np.ascontiguousarray(np.transpose(along_y[..., 0], (1, 2, 0)))
+    # 4 (power of s) x s cells x 4 (power of y) x y cells x 4 quantities
     both = CubicSpline(s, np.moveaxis(along_y, -1, 0), axis=0).c
-    return np.ascontiguousarray(np.transpose(both, (5, 1, 3, 4, 2, 0)))
+    return np.ascontiguousarray(np.transpose(both, (1, 3, 4, 2, 0)))
 
 
 def _cells(grid: FloatArray, x: FloatArray) -> tuple[npt.NDArray[np.intp], FloatArray]:
@@ -158,6 +167,10 @@ def _horner(coefficients: FloatArray, u: FloatArray) -> FloatArray:
 
 
 def _whole(quantities: FloatArray) -> FloatArray:
-    """Cumulants (4 x points) from the interpolated quantities (points x 4)."""
-    m1, m2 = np.exp(quantities[:, 0]), np.exp(quantities[:, 1])
-    return np.stack([m1, m2, m2 * quantities[:, 2], m2 * quantities[:, 3]])
+    """Cumulants (classes x 4 x points) from the interpolated quantities (classes x points x 4)."""
+    result = np.empty((len(quantities), 4, quantities.shape[1]))
+    np.exp(quantities[:, :, 0], out=result[:, 0])
+    np.exp(quantities[:, :, 1], out=result[:, 1])
+    np.multiply(result[:, 1], quantities[:, :, 2], out=result[:, 2])
+    np.multiply(result[:, 1], quantities[:, :, 3], out=result[:, 3])
+    return result

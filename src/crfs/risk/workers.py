@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 from crfs.errors import InvalidInput
-from crfs.risk.tables import MapTasks
+
+MapTasks: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""``map``, or what runs tasks as it does: a pool's ``map``."""
 
 
 @contextmanager

@@ -24,16 +24,24 @@ class Pin:
 
 
 def pin(database: Database, recorded_as_of: datetime | int | None = None) -> Pin:
-    """The state that the store had at ``recorded_as_of`` (an instant, or a batch id); the head if it is None or later."""
+    """The state that the store had at ``recorded_as_of`` (an instant, or a batch id, 0 before the first); the head if it is None or a later
+    instant. A batch that the store has not reached is :class:`~crfs.errors.InvalidInput`: no state has its number.
+    """
+    if isinstance(recorded_as_of, bool) or not isinstance(recorded_as_of, datetime | int | None):
+        raise InvalidInput(f"recorded_as_of is an instant or the number of a batch, not {recorded_as_of!r}", argument="recorded_as_of")
     if isinstance(recorded_as_of, datetime) and recorded_as_of.tzinfo is None:
-        raise InvalidInput("recorded_as_of has no time zone; write 2026-06-30T00:00:00Z")
+        raise InvalidInput("recorded_as_of has no time zone; write 2026-06-30T00:00:00Z", argument="recorded_as_of")
     with database.reading() as connection:
         head = connection.execute(sa.text("SELECT batch_id, recorded_at FROM crfs.head")).one()
         if recorded_as_of is None:
             return Pin(batch_id=head.batch_id, recorded_at=head.recorded_at, resolved=True)
         if isinstance(recorded_as_of, int):
-            if recorded_as_of >= head.batch_id:
-                return Pin(batch_id=head.batch_id, recorded_at=head.recorded_at, resolved=recorded_as_of > head.batch_id)
+            if not 0 <= recorded_as_of <= head.batch_id:
+                raise InvalidInput(
+                    f"recorded_as_of names batch {recorded_as_of}, and the store is at batch {head.batch_id}", argument="recorded_as_of"
+                )
+            if recorded_as_of == head.batch_id:
+                return Pin(batch_id=head.batch_id, recorded_at=head.recorded_at, resolved=False)
             row = connection.execute(
                 sa.text("SELECT batch_id, recorded_at FROM crfs.batch WHERE batch_id = :batch"), {"batch": recorded_as_of}
             ).one_or_none()

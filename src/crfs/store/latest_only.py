@@ -1,6 +1,7 @@
 """Answers of providers that show only the latest values: from when what they show was known, whatever the order they are ingested in.
 
-Two laws hold. What a fetch showed of a period is what is known of it from that fetch on, until a later fetch showed something else. And an
+Three laws hold. What a fetch showed of a period is what is known of it from that fetch on, until a later fetch showed something else. From
+the rule's time up to the first of the fetches it is what that first one showed, and which one is the first may turn out late. And an
 answer is news where it says something else than the source said before, not where it differs from what we made of that: a correction
 or an annulment stands until the source's word changes.
 """
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
-from crfs.store.conditions import is_word, same_key, same_period, stands
+from crfs.store.conditions import by_source, is_word, same_key, same_period, stands
 from crfs.store.relations import relation
 
 BATCHES_OF_PAYLOAD = (
@@ -37,19 +38,37 @@ def forget_known_history(connection: sa.Connection, definition: DatasetDefinitio
     )
 
 
+def is_first_to_show(data: str, row: str) -> str:
+    """SQL: whether all that the store has of a staged row's period came from later fetches than its own (``:fetched_at``, ``:dataset``).
+
+    What was not fetched, as corrections and annulments are not, counts as there before.
+    """
+    return (
+        f"{row}.shown AND NOT EXISTS (SELECT 1 FROM {data} AS e JOIN crfs.batch_dataset AS d ON d.batch_id = e.batch_id AND d.dataset = :dataset "
+        f"WHERE {same_period('e', row)} AND (coalesce(d.fetched_at <= :fetched_at, true) OR EXISTS ("
+        f"SELECT 1 FROM ({_FETCHED_AGAIN.format(batch='e.batch_id')}) AS f WHERE f.seen <= :fetched_at)))"
+    )
+
+
 def know_from_the_fetch(
     connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime, parsed_again: Sequence[str]
 ) -> None:
     """What is shown of a period that the store has is known from the fetch, since the provider does not say when it was changed.
 
     That holds for a row that a rule dates, since the rule says when the period was first published; for one with a publication time
-    where the store has its very key, since an edited text keeps the time of the first one; and for one that was published, it says, before
-    what an earlier fetch showed. A payload that is ``parsed_again`` keeps the times that it was given first. Rows that are given the time of
-    the fetch are marked ``clipped``.
+    where the store has its very key, since an edited text keeps the time of the first one; neither where the store has the period from
+    later fetches alone. And it holds for a row that was published, it says, before what another fetch showed by then. A payload that is
+    ``parsed_again`` keeps the times that it was given first, but where a payload of an earlier fetch has spoken of them since. Rows that are
+    given the time of the fetch are marked ``clipped``.
     """
     data = relation(definition.name)
+    spoken_since = (
+        f"SELECT 1 FROM {data} AS l WHERE {same_key('l', 'o')} AND l.batch_id > o.batch_id AND {by_source('l')} "
+        f"AND l.batch_id NOT IN ({BATCHES_OF_PAYLOAD})"
+    )
     own = (
-        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({BATCHES_OF_PAYLOAD}))"
+        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({BATCHES_OF_PAYLOAD}) "
+        f"AND NOT EXISTS ({spoken_since}))"
         if parsed_again
         else ""
     )
@@ -57,9 +76,10 @@ def know_from_the_fetch(
     connection.execute(
         sa.text(
             f"UPDATE {table} AS s SET knowledge_time = :fetched_at, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
-            f"WHERE s.shown AND s.knowledge_time < :fetched_at AND EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND ("
-            f"({stands(data, 'x')} AND ({ruled} OR x.knowledge_time > s.knowledge_time AND x.knowledge_time <= :fetched_at)) "
-            f"OR (x.knowledge_time = s.knowledge_time AND {is_word(data, 'x')}))){own}"
+            f"WHERE s.shown AND s.knowledge_time < :fetched_at AND (EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} "
+            f"AND {stands(data, 'x')} AND x.knowledge_time > s.knowledge_time AND x.knowledge_time <= :fetched_at) "
+            f"OR (EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND (({stands(data, 'x')} AND {ruled}) "
+            f"OR (x.knowledge_time = s.knowledge_time AND {is_word(data, 'x')}))) AND NOT ({is_first_to_show(data, 's')}))){own}"
         ),
         {"fetched_at": fetched_at, "payloads": list(parsed_again), "dataset": definition.name},
     )
@@ -100,7 +120,7 @@ def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefin
             f"{''.join(f', c.{column}' for column in columns)} "
             f"FROM {table} AS s JOIN LATERAL ({_SEEN_LATER.format(data=data)}) AS later ON later.seen IS NOT NULL "
             f"JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time <= later.seen AND {stands(data, 'x')} "
-            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS c ON c.knowledge_time < s.knowledge_time AND ({differs}) "
+            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS c ON c.knowledge_time <= s.knowledge_time AND ({differs}) "
             f"WHERE s.shown AND s.row_state <> {RowState.ANNULLED.code} AND s.knowledge_time <= :fetched_at AND NOT EXISTS ("
             f"SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time = later.seen)"
         ),
@@ -108,15 +128,19 @@ def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefin
     )
 
 
+_FETCHED_AGAIN = (
+    "SELECT f.fetched_at AS seen FROM crfs.batch AS b JOIN crfs.batch_payload AS p ON p.batch_id = b.batch_id AND p.dataset IN ('', :dataset) "
+    "JOIN crfs.fetch AS f ON f.sha256 = p.sha256 AND (b.source IS NULL OR f.source = b.source) WHERE b.batch_id = {batch} "
+    # Bytes that came as several streams do not say of which one these rows are.
+    "AND NOT EXISTS (SELECT 1 FROM crfs.fetch AS g WHERE g.sha256 = f.sha256 AND (g.source, g.stream) <> (f.source, f.stream))"
+)
+"""SQL: when the bytes that a batch rests on were fetched, each time."""
+
 _SEEN_LATER = (
     "SELECT min(f.seen) AS seen FROM ("
     "SELECT d.fetched_at AS seen FROM {data} AS x JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset "
     "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-    "UNION ALL SELECT f.fetched_at FROM {data} AS x JOIN crfs.batch AS b ON b.batch_id = x.batch_id "
-    "JOIN crfs.batch_payload AS p ON p.batch_id = x.batch_id AND p.dataset IN ('', :dataset) "
-    "JOIN crfs.fetch AS f ON f.sha256 = p.sha256 AND (b.source IS NULL OR f.source = b.source) "
-    "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-    # Bytes that came as several streams do not say of which one these rows are.
-    "AND NOT EXISTS (SELECT 1 FROM crfs.fetch AS g WHERE g.sha256 = f.sha256 AND (g.source, g.stream) <> (f.source, f.stream))"
+    f"UNION ALL SELECT a.seen FROM {{data}} AS x, LATERAL ({_FETCHED_AGAIN.format(batch='x.batch_id')}) AS a "
+    "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time"
     ") AS f WHERE f.seen > :fetched_at"
 )

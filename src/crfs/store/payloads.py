@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from crfs.errors import NotFound, VerificationFailed
 from crfs.store.database import Database
 from crfs.store.digests import FETCH, LANDING
+from crfs.store.relations import relation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +125,32 @@ def keep_rejected(database: Database, sha256: str, parser_version: str, rejected
                 ],
             )
     return rejected.height
+
+
+def payload_fed(database: Database, sha256: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """The sources that fetched a payload, and what its batches wrote: (dataset, natural key of the entity), each once."""
+    batches = "SELECT batch_id FROM crfs.batch_payload WHERE sha256 = :sha256 AND dataset IN ('', :dataset)"
+    with database.reading() as connection:
+        of = {"sha256": sha256}
+        sources = (
+            connection.execute(sa.text("SELECT DISTINCT source FROM crfs.fetch WHERE sha256 = :sha256 ORDER BY 1"), of).scalars().all()
+        )
+        datasets = connection.execute(
+            sa.text(
+                "SELECT DISTINCT d.dataset FROM crfs.batch_payload AS p JOIN crfs.batch_dataset AS d USING (batch_id) "
+                "WHERE p.sha256 = :sha256 AND p.dataset IN ('', d.dataset) ORDER BY 1"
+            ),
+            of,
+        ).scalars()
+        fed = [
+            (dataset, key)
+            for dataset in datasets.all()
+            for key in connection.execute(
+                sa.text(
+                    "SELECT natural_key FROM crfs.entity WHERE entity_id IN "
+                    f"(SELECT entity_id FROM {relation(dataset)} WHERE batch_id IN ({batches})) ORDER BY 1"
+                ),
+                {**of, "dataset": dataset},
+            ).scalars()
+        ]
+    return list(sources), fed

@@ -14,9 +14,6 @@ from crfs.store.lineage import runs_above, runs_on_payloads
 from crfs.store.relations import content_of, relation, rows_of_entities
 from crfs.store.runs import specification_digest
 
-_NAMED = 5
-"""As many runs as an error names."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
@@ -116,8 +113,7 @@ def _readers(connection: sa.Connection, dataset: str) -> list[str]:
 def _resting(runs: Sequence[str]) -> str:
     if not runs:
         return ""
-    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
-    return f"; {len(runs)} run{'s rest' if len(runs) > 1 else ' rests'} on it: {', '.join(runs[:_NAMED])}{more}"
+    return f"; {len(runs)} run{'s rest' if len(runs) > 1 else ' rests'} on it: {', '.join(runs)}"
 
 
 def _registered(connection: sa.Connection) -> list[str]:

@@ -170,22 +170,27 @@ def check_name(name: str) -> None:
 
 def check_cells(book: pl.DataFrame) -> None:
     """Refuse a book with a wrong cell: types, ranges, facilities that are there twice, columns that nobody knows; and one without exposure."""
-    from crfs.credit.schemas import PORTFOLIO
     from crfs.quality.checks import Checked, check_columns
     from crfs.quality.portfolio import require_exposure
+    from crfs.workflows.book_columns import book_schema
 
-    typed, faults = check_columns(book, PORTFOLIO, allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
+    typed, faults = check_columns(book, book_schema(), allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
     Checked(accepted=typed.filter(~faults.bad), rejected=faults.table()).require_all("the book")
     require_exposure(typed)
 
 
 def land_book(session: Session, body: bytes, file: Path) -> str:
     """Land the bytes of a book file; their hash."""
+    return land_file(session, body, file, source="portfolio")
+
+
+def land_file(session: Session, body: bytes, file: Path, *, source: str) -> str:
+    """Land the bytes of a file that a user gave; their hash."""
     from crfs.store.payloads import FetchNote, land
 
     now = session.clock.now()
     note = FetchNote(
-        source="portfolio",
+        source=source,
         stream=file.name,
         url=f"file:{file.name}",
         status=200,
@@ -217,6 +222,7 @@ def _bureau_book(reader: StoreReader, specification: Mapping[str, Any]) -> pl.Da
         "credit_limit",
         "remaining_months",
         "interest_rate",
+        "days_past_due",
         "in_default",
         "months_on_book",
     ]
@@ -246,6 +252,9 @@ def _bureau_book(reader: StoreReader, specification: Mapping[str, Any]) -> pl.Da
             "sector",
             "region",
             "months_on_book",
+            "days_past_due",
+            # Its loans are repaid in equal payments; what revolves has no end.
+            amortisation=pl.when(pl.col("remaining_months").is_null()).then(pl.lit("bullet")).otherwise(pl.lit("annuity")),
             maturity_years=(pl.col("remaining_months") / 12.0).clip(1.0 / 12.0, 30.0),
             effective_interest_rate="interest_rate",
             group=pl.when(corporate).then(pl.format(groups["corporate"], "sector")).otherwise(pl.format(groups["retail"], "region")),

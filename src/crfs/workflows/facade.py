@@ -16,13 +16,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from crfs.workflows.session import Progress, Session, no_progress, open_session
 
 if TYPE_CHECKING:
     from crfs.workflows.factors import FactorHistory, FactorVintages
     from crfs.workflows.ingestion import IngestReport
+    from crfs.workflows.measuring import CapitalOptions, EclOptions, LossOptions, ReverseStressOptions
     from crfs.workflows.runs import Replay
 
 
@@ -302,43 +303,36 @@ class Portfolio:
         return portfolios(self._session)
 
     def risk(
-        self,
-        book: str | Path,
-        factor_model: str | Path | Mapping[str, Any] | None = None,
-        *,
-        copula: str | None = None,
-        confidences: Sequence[float] | None = None,
-        method: str | None = None,
-        rel_tol: float | None = None,
-        seed: int | None = None,
-        max_scenarios: int | None = None,
-        default_ccf: float | None = None,
-        models: Sequence[str] | None = None,
-        as_of: str | date | None = None,
-        recorded_as_of: str | date | int | None = None,
-        label: str | None = None,
-        progress: Progress = no_progress,
+        self, book: str | Path, factor_model: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[LossOptions]
     ) -> dict[str, Any]:
         """Loss distribution, VaR, ES and concentration of a book that was loaded, or of a file; see :func:`crfs.workflows.measuring.risk`."""
         from crfs.workflows.measuring import risk
 
-        return risk(
-            self._session,
-            book,
-            factor_model,
-            copula=copula,
-            confidences=confidences,
-            method=method,
-            rel_tol=rel_tol,
-            seed=seed,
-            max_scenarios=max_scenarios,
-            default_ccf=default_ccf,
-            models=models,
-            as_of=as_of,
-            recorded_as_of=recorded_as_of,
-            label=label,
-            progress=progress,
-        )
+        return risk(self._session, book, factor_model, **asked)
+
+    def capital(self, book: str | Path, **asked: Unpack[CapitalOptions]) -> dict[str, Any]:
+        """Regulatory capital of a book that was loaded, or of a file; see :func:`crfs.workflows.measuring.capital`."""
+        from crfs.workflows.measuring import capital
+
+        return capital(self._session, book, **asked)
+
+    def ecl(self, book: str | Path, policy: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[EclOptions]) -> dict[str, Any]:
+        """Expected credit losses of a book that was loaded, or of a file; see :func:`crfs.workflows.measuring.ecl`."""
+        from crfs.workflows.measuring import ecl
+
+        return ecl(self._session, book, policy, **asked)
+
+    def reverse_stress(
+        self,
+        book: str | Path,
+        loss: float,
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        **asked: Unpack[ReverseStressOptions],
+    ) -> dict[str, Any]:
+        """The most likely states that cost a given loss; see :func:`crfs.workflows.measuring.reverse_stress`."""
+        from crfs.workflows.measuring import reverse_stress
+
+        return reverse_stress(self._session, book, loss, factor_model, **asked)
 
     def concentration(self, book: str | Path, *, top: int = 10) -> dict[str, Any]:
         """How a book's exposure is spread."""

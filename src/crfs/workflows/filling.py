@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from crfs.errors import InvalidInput, Problem
 from crfs.workflows.scoring import predict_facilities, referenced_version, revolving_types, score_obligors, unscored
 from crfs.workflows.session import Session
 from crfs.workflows.training import registered_model
@@ -225,6 +226,70 @@ def fill_and_check(
     # A column of which every cell is blank is filled like one that is not there; one that nobody fills has to be there.
     blanks = [column for name, column in FILLED.items() if column != "ead" and (name in models or column in book.columns)]
     return validate_portfolio(book, factor_model, allow_blank=blanks, default_ccf=default_ccf, fill=filler), filler
+
+
+def fill_wanted(
+    session: Session,
+    reader: StoreReader,
+    book: pl.DataFrame,
+    models: Mapping[str, Mapping[str, Any]],
+    *,
+    at: datetime | None,
+    wanted: Mapping[str, pl.Series],
+) -> tuple[pl.DataFrame, Filler]:
+    """A book as it came, with those blank cells filled by models that ``wanted`` marks (a mask a column of :data:`FILLED`).
+
+    Other blanks stay: what measures the book says whether it can do without. A given cell stays as it is, right or wrong. A cell that
+    is wanted and that a model cannot tell is :class:`InvalidInput` with its place. Where there is no model nothing is filled.
+    """
+    from crfs.credit.schemas import PORTFOLIO
+    from crfs.quality.checks import Checked, Faults, check_columns
+    from crfs.quality.portfolio import blank_cells
+
+    filler = Filler(session=session, reader=reader, models=models, at=at)
+    found, problems = book, []
+    for name, column in FILLED.items():
+        given = int((~blank_cells(book, column)).sum())
+        blank = blank_cells(book, column) & wanted[column]
+        if name in models and blank.any() and "obligor_id" in book.columns:
+            # An obligor defaults as one, so its other rows may say what this one does not.
+            mask = blank if name != "pd" else book["obligor_id"].is_in(book.filter(blank)["obligor_id"].implode())
+            numbers = mask.arg_true()
+            part = book.filter(mask).select(c for c in book.columns if PORTFOLIO.column(c) is not None)
+            typed, _ = check_columns(part, PORTFOLIO, allow_blank=("pd_12m", "lgd"))
+            faults = Faults(height=part.height)
+            filled = {"ead": filler.ead, "lgd": filler.lgd, "pd": filler.pd_12m}[name](part, typed, faults)
+            told = Checked(accepted=filled, rejected=faults.table()).problems
+            problems += [_moved(problem, numbers) for problem in told]
+            for made in (column, "lgd_sd") if name == "lgd" else (column,):
+                found = _with_filled(found, made, filled[made], numbers)
+        origins = filler.origins.setdefault(f"{column}_origin", {})
+        filler.origins[f"{column}_origin"] = {**origins, **({"given": given} if given else {})}
+    if problems:
+        raise InvalidInput(f"{len(problems)} blank cell(s) cannot be filled; first: {problems[0]}", problems=tuple(problems))
+    return found, filler
+
+
+def _moved(problem: Problem, numbers: pl.Series) -> Problem:
+    """A wrong place of some rows of a book as one of the whole book."""
+    row = None if problem.row is None else numbers[problem.row - 1] + 1
+    return Problem(row=row, column=problem.column, reason=problem.reason, detail=problem.detail)
+
+
+def _with_filled(book: pl.DataFrame, column: str, values: pl.Series, numbers: pl.Series) -> pl.DataFrame:
+    """The book with the values in the blank cells of some rows of a column; text where the column is text, exactly."""
+    import polars as pl
+
+    from crfs.quality.portfolio import blank_cells
+
+    given = book[column] if column in book.columns else pl.repeat(None, book.height, dtype=pl.Float64, eager=True).alias(column)
+    made: list[float | str | None] = [None] * book.height
+    text = given.dtype == pl.String
+    for row, value in zip(numbers, values, strict=True):
+        made[row] = repr(value) if text and value is not None else value
+    spread = pl.Series(column, made, dtype=pl.String if text else pl.Float64)
+    blank = blank_cells(book, column) & spread.is_not_null()
+    return book.with_columns(spread.zip_with(blank, given if text else given.cast(pl.Float64)).alias(column))
 
 
 def _predicted(session: Session, version: ModelVersion, typed: pl.DataFrame, rows: pl.Series, columns: Sequence[str]) -> pl.DataFrame:

@@ -183,12 +183,13 @@ class _Origin(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arrival:
-    """Payloads that arrived together, the rows that they bring, and the datasets that each payload gave rows of."""
+    """Payloads that arrived together, the rows that they bring, and the datasets that each payload gave rows of; or why they are ``held``."""
 
     payloads: list[Payload]
     deliveries: list[Delivery]
     origins: dict[str, list[str]]
     shapes: list[tuple[Payload, Shape]]
+    held: Quarantined | None = None
 
 
 def take_in_landed(session: Session, source_name: str, sha256: str, *, job: JobContext, released: bool) -> IngestReport:
@@ -223,14 +224,19 @@ def _take_in(
 ) -> None:
     """Land, parse, look at and publish; landed payloads are noted as read only when their rows are published.
 
-    Payloads that contradict the store are noted, and those after them go on.
+    Payloads that contradict the store are noted, those that look wrong are held back, and those after them go on. That some were held back
+    is an error when all is done.
     """
     catalogue = session.catalogue()
+    held: list[Quarantined] = []
     with (
         ahead(payloads) as coming,
         ahead(_parsed(session, source, coming, catalogue, report=report, job=job, origin=origin), depth=2) as parsed,
     ):
         for arrival in parsed:
+            if arrival.held is not None:
+                held.append(arrival.held)
+                continue
             try:
                 _publish(session, source, arrival, catalogue, report=report, job=job)
             except DoneElsewhere:
@@ -245,6 +251,15 @@ def _take_in(
             keep_shapes(session, source, arrival.shapes, released=origin is _Origin.RELEASED)
             job.progress(f"{source.name}: {arrival.payloads[-1].stream}", report.payloads, None)
     _derive(session, report, job=job)
+    if held:
+        raise _all_held(held, report)
+
+
+def _all_held(held: list[Quarantined], report: IngestReport) -> Quarantined:
+    """One error for all answers of a run that are held back."""
+    words = [str(error) for error in held] + [f"{item['stream']}: {item['detail']}" for item in report.conflicts]
+    stored = any(report.appended.values()) or any(report.unchanged.values())
+    return Quarantined("; ".join(words) + (". What else came is stored" if stored else ""))
 
 
 def _derive(session: Session, report: IngestReport, *, job: JobContext) -> None:
@@ -341,9 +356,17 @@ def _parsed(
     job: JobContext,
     origin: _Origin,
 ) -> Iterator[_Arrival]:
-    """Payloads a delivery, each landed and then parsed."""
+    """Payloads a delivery, each landed and then parsed; what follows in a stream of which something is held back is left out: it may be in
+    another unit.
+    """
+    held: set[str] = set()
     for group in _deliveries(payloads, same_bytes=origin is _Origin.LANDED):
-        yield _rows(session, source, group, catalogue, report=report, job=job, origin=origin)
+        if any(payload.stream in held for payload in group):
+            continue
+        arrival = _rows(session, source, group, catalogue, report=report, job=job, origin=origin)
+        if arrival.held is not None:
+            held.update(payload.stream for payload in group)
+        yield arrival
 
 
 def _rows(
@@ -369,7 +392,10 @@ def _rows(
             hold_rejected(session, source, payload, parsed.rejected, job_id=job.fence.job_id)
         if origin in (_Origin.PROVIDER, _Origin.BACKFILL):
             compared = origin is _Origin.PROVIDER
-            shape = require_trust(session, source, payload, parsed, compared=compared, job_id=job.fence.job_id)
+            try:
+                shape = require_trust(session, source, payload, parsed, compared=compared, job_id=job.fence.job_id)
+            except Quarantined as error:
+                return _Arrival(payloads=group, deliveries=[], origins={}, shapes=[], held=error)
             shapes += [(payload, shape)] if compared else []
         elif origin is _Origin.RELEASED:
             shapes.append((payload, released_shape(payload, parsed)))

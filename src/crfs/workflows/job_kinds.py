@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from crfs.errors import InvalidInput, QuotaExhausted
-from crfs.workflows import backfills, risk_jobs, streams
+from crfs.workflows import backfills, book_jobs, streams
 from crfs.workflows.jobs import JobContext, Outcome, run_job
 from crfs.workflows.session import Progress, Session, no_progress
 
@@ -16,15 +16,15 @@ Work = Callable[[Session, Mapping[str, Any], JobContext], Outcome]
 
 WORK: Mapping[str, Work] = MappingProxyType(
     {
-        risk_jobs.KIND: risk_jobs.measure,
-        risk_jobs.REPLAY: risk_jobs.replay,
+        **{job: book_jobs.work_of(job) for job in book_jobs.JOBS},
+        book_jobs.REPLAY: book_jobs.replay,
         streams.KIND: lambda session, specification, job: streams.run_stream(session, specification["stream"], job),
         backfills.KIND: lambda session, specification, job: backfills.run_backfill(session, specification["stream"], job),
     }
 )
 
 
-ASKED_FOR = (risk_jobs.KIND, risk_jobs.REPLAY)
+ASKED_FOR = (*book_jobs.JOBS, book_jobs.REPLAY)
 """Kinds that somebody waits for: a service does these itself."""
 
 

@@ -1,11 +1,11 @@
-"""Risk of a book that a user names: a bad book is refused, every wrong place named, before a byte of it is kept."""
+"""What a user asks of a book that they name: a bad book is refused, every wrong place named, before a byte of it is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows.books import find_book
@@ -16,57 +16,183 @@ from crfs.workflows.times import parse_question
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.workflows.book_runs import Attachment, BookKind
+
 PACKAGED_FACTOR_MODEL = "us_credit"
 
 
+class Shared(TypedDict, total=False):
+    """What may be said whatever is measured.
+
+    ``models`` names the champions that fill blank cells (None: those that there are; empty: none). ``as_of`` is what is known when they
+    are filled, ``recorded_as_of`` the state of the store; ``label`` a name for the run.
+    """
+
+    models: Sequence[str] | None
+    as_of: str | date | None
+    recorded_as_of: str | date | int | None
+    label: str | None
+    progress: Progress
+
+
+class LossOptions(Shared, total=False):
+    """What may be said of a loss distribution; ``copula`` overrides the factor model's own."""
+
+    copula: str | None
+    confidences: Sequence[float] | None
+    method: str | None
+    rel_tol: float | None
+    seed: int | None
+    max_scenarios: int | None
+    default_ccf: float | None
+
+
+class CapitalOptions(Shared, total=False):
+    """What may be said of capital: the arguments of :func:`crfs.risk.capital.regulatory_capital`.
+
+    ``exposure_classes`` gives the class of facilities that have none in the book, by ``facility_type``, by ``segment``, or (``"*"``) for
+    all the others.
+    """
+
+    approach: str | None
+    regime: str | None
+    ratings_allowed: bool | None
+    output_floor: bool | None
+    floor_on: str | date | None
+    floor_path: str | None
+    transitional_cap: bool | None
+    general_provisions: float | None
+    defaulted_excess_covers_others: bool | None
+    capital_ratio: float | None
+    exposure_classes: Mapping[str, str] | None
+
+
+class EclOptions(Shared, total=False):
+    """What may be said of provisions.
+
+    ``standard`` is ``ifrs9`` or ``cecl``. ``stages`` are ``given`` in the book, or ``found`` by the policy's rule; found, where the book
+    has none. ``interest_rate`` and ``expected_life_years`` are for facilities without a rate, or without a maturity. ``timing`` and
+    ``period_years`` are those of :func:`crfs.risk.provisions.expected_credit_loss`, ``forecast_years``, ``reversion_years`` and
+    ``discounted`` those of :func:`crfs.risk.provisions.cecl_allowance`. ``reporting_date`` says which overlays hold; the day of ``as_of``,
+    if not given.
+    """
+
+    standard: str | None
+    stages: str | None
+    interest_rate: float | None
+    expected_life_years: float | None
+    timing: str | None
+    period_years: float | None
+    forecast_years: float | None
+    reversion_years: float | None
+    discounted: bool | None
+    reporting_date: str | date | None
+
+
+class ReverseStressOptions(Shared, total=False):
+    """What may be said of reverse stress: at most ``modes`` states are looked for, from starts that ``seed`` scatters."""
+
+    copula: str | None
+    modes: int | None
+    seed: int | None
+    default_ccf: float | None
+
+
 def risk(
-    session: Session,
-    book: str | Path,
-    factor_model: str | Path | Mapping[str, Any] | None = None,
-    *,
-    copula: str | None = None,
-    confidences: Sequence[float] | None = None,
-    method: str | None = None,
-    rel_tol: float | None = None,
-    seed: int | None = None,
-    max_scenarios: int | None = None,
-    default_ccf: float | None = None,
-    models: Sequence[str] | None = None,
-    as_of: str | date | None = None,
-    recorded_as_of: str | date | int | None = None,
-    label: str | None = None,
-    progress: Progress = no_progress,
+    session: Session, book: str | Path, factor_model: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[LossOptions]
 ) -> dict[str, Any]:
     """Loss distribution of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks.
 
-    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs; ``copula`` overrides its own.
-    ``models`` names the champions that fill blank cells (None: those that there are; empty: none).
+    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs.
     """
-    from crfs.workflows.portfolio_risk import measure_portfolio
+    from crfs.workflows.portfolio_risk import RISK
 
-    content = dict(read_factor_model(factor_model))
-    if copula is not None:
-        content["copula"] = copula
-    options = {
-        "confidences": None if confidences is None else list(confidences),
-        "method": method,
-        "rel_tol": rel_tol,
-        "seed": seed,
-        "max_scenarios": max_scenarios,
-        "default_ccf": default_ccf,
-    }
-    _, answer = measure_portfolio(
-        session,
-        str(book),
-        content,
-        options=options,
-        models=models,
+    return _measured(session, RISK, book, asked, {"factor_model": _factor_model(factor_model, asked.get("copula"))}, but=("copula",))
+
+
+def capital(session: Session, book: str | Path, **asked: Unpack[CapitalOptions]) -> dict[str, Any]:
+    """Regulatory capital of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks."""
+    from crfs.workflows.portfolio_capital import CAPITAL
+
+    return _measured(session, CAPITAL, book, asked, {})
+
+
+def ecl(
+    session: Session, book: str | Path, policy: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[EclOptions]
+) -> dict[str, Any]:
+    """Expected credit losses of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks.
+
+    ``policy`` is a TOML file, or its content: the rule of stages, scenarios with weights, and overlays
+    (:mod:`crfs.workflows.provision_policy`).
+    """
+    from crfs.workflows.portfolio_ecl import ECL
+    from crfs.workflows.provision_policy import read_policy
+
+    return _measured(session, ECL, book, {**asked, **read_policy(policy)}, {})
+
+
+def reverse_stress(
+    session: Session,
+    book: str | Path,
+    loss: float,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[ReverseStressOptions],
+) -> dict[str, Any]:
+    """The most likely states in which a book (a name that was loaded, or a file) loses ``loss`` in 12 months, an amount in its currency.
+
+    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs. The answer is the run's.
+    """
+    from crfs.workflows.portfolio_reverse_stress import REVERSE_STRESS
+
+    settings = {"factor_model": _factor_model(factor_model, asked.get("copula"))}
+    return _measured(session, REVERSE_STRESS, book, {**asked, "loss": loss}, settings, but=("copula",))
+
+
+def _measured(
+    session: Session,
+    kind: BookKind,
+    book: str | Path,
+    asked: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    *,
+    but: Sequence[str] = (),
+    attachments: Sequence[Attachment] = (),
+) -> dict[str, Any]:
+    """Ask a question of a book and answer as the run does; what is ``asked`` of it is options, but for what all kinds share."""
+    from crfs.workflows.book_runs import Question, measure_book
+
+    shared = Shared.__annotations__
+    as_of = asked.get("as_of")
+    question = Question(
+        kind=kind,
+        book=str(book),
+        settings=settings,
+        options={name: _plain(value) for name, value in asked.items() if name not in shared and name not in but},
+        models=asked.get("models"),
         as_of=None if as_of is None else parse_question(as_of, what="as_of").isoformat(),
-        recorded_as_of=recorded_state(recorded_as_of),
-        label=label,
-        progress=progress,
+        recorded_as_of=recorded_state(asked.get("recorded_as_of")),
+        label=asked.get("label"),
+        attachments=attachments,
     )
+    _, answer = measure_book(session, question, progress=asked.get("progress", no_progress))
     return answer
+
+
+def _plain(value: Any) -> Any:
+    """An option as a specification keeps it."""
+    match value:
+        case date():
+            return value.isoformat()
+        case tuple():
+            return list(value)
+        case Mapping():
+            return dict(value)
+    return value
+
+
+def _factor_model(given: str | Path | Mapping[str, Any] | None, copula: str | None) -> dict[str, Any]:
+    content = dict(read_factor_model(given))
+    return content if copula is None else {**content, "copula": copula}
 
 
 def portfolios(session: Session) -> list[dict[str, Any]]:
@@ -83,11 +209,12 @@ def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[
     """
     from crfs.credit.schemas import PORTFOLIO
     from crfs.quality.checks import Checked, check_columns
+    from crfs.workflows.book_columns import columns_for
+    from crfs.workflows.book_runs import fillers
     from crfs.workflows.filling import Filler
-    from crfs.workflows.portfolio_risk import fillers
 
     batch_id = session.pin().batch_id
-    table = find_book(session, str(book), batch_id=batch_id).table()
+    table = columns_for(find_book(session, str(book), batch_id=batch_id).table(), PORTFOLIO)
     typed, faults = check_columns(table, PORTFOLIO, allow_blank=("pd_12m", "lgd"))
     models = fillers(session, None, batch_id=batch_id)
     filler = Filler(session=session, reader=session.reader(batch_id), models=models, at=None)
@@ -105,7 +232,7 @@ def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[
 
 def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The content of a factor model: a mapping as it is, a file, or the name of one that ships with crfs."""
-    from crfs.credit.factor_model import factor_model_content
+    from crfs.credit.factor_model import FactorModel, factor_model_content
     from crfs.workflows.packaged import packaged_factor_model
 
     if isinstance(given, Mapping):
@@ -118,9 +245,14 @@ def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[s
             raise NotFound(f"there is no file {given}; a factor model is a model.json, or the name of one that ships with crfs")
         return packaged_factor_model(str(given))
     try:
-        return factor_model_content(file.read_bytes(), where=str(file))
+        content = factor_model_content(file.read_bytes(), where=str(file))
     except OSError as error:
         raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+    try:
+        FactorModel.from_content(content)
+    except InvalidInput as error:
+        raise InvalidInput(f"{file}: {error}", problems=error.problems, argument="factor_model") from None
+    return content
 
 
 def _spread(typed: pl.DataFrame, name: str, top: int) -> dict[str, Any]:

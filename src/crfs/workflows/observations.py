@@ -221,8 +221,8 @@ def _asked(session: Session, mnemonic: str, recorded_as_of: str | date | int | N
 
 def recorded_state(recorded_as_of: str | date | int | None) -> datetime | int | None:
     """What a question's ``recorded_as_of`` names: an instant, or a batch where it is a whole number."""
-    if recorded_as_of is None or isinstance(recorded_as_of, int):
-        return recorded_as_of
+    if not isinstance(recorded_as_of, str | date):
+        return recorded_as_of  # what is no number of a batch is refused where the state is looked up
     if isinstance(recorded_as_of, str) and recorded_as_of.isascii() and recorded_as_of.isdecimal() and len(recorded_as_of) < 8:
         return int(recorded_as_of)
     return parse_question(recorded_as_of, what="recorded_as_of")

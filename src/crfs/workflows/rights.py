@@ -48,6 +48,26 @@ def forbidden_entities(session: Session, dataset: str, *, recorded_as_of: str | 
     return sorted(forbidden)
 
 
+def terms_of_payload(session: Session, sha256: str) -> str | None:
+    """The terms that keep a payload's bytes here; None where nothing does.
+
+    They are those of what it gave rows of. Of a payload that gave none they are those of its source, where it forbids all that it has.
+    """
+    from crfs.credit.definitions import Redistribution
+    from crfs.store.payloads import payload_fed
+
+    catalogue = session.catalogue()
+    sources, fed = payload_fed(session.database, sha256)
+    datasets = {name for name, _ in fed}
+    definitions = [d for d in catalogue.datasets.values() if (d.name in datasets if fed else d.source in sources)]
+    forbidding = [d.rights for d in definitions if d.redistribution is Redistribution.FORBIDDEN]
+    if forbidding and (fed or len(forbidding) == len(definitions)):
+        return forbidding[0]
+    written = set(fed)
+    own = (name for name, factor in catalogue.factors.items() if (factor.dataset, factor.entity) in written)
+    return next(filter(None, (_terms_that_forbid(catalogue, name) for name in own)), None)
+
+
 def _in_force(session: Session, recorded_as_of: str | date | int | None) -> list[Catalogue]:
     """The definitions of today, and those of another state of the store."""
     now = session.catalogue()

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import NotFound
+from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -30,18 +31,23 @@ def list_runs(session: Session, *, kind: str | None = None, label: str | None = 
     ]
 
 
-def risk_run(session: Session, run_id: str) -> dict[str, Any]:
-    """The answer of a risk run; where its bytes are gone it is computed again, and must come out the same."""
-    from crfs.workflows.portfolio_risk import risk_answer
-    from crfs.workflows.runs import RunKind, run_result
+def book_run(session: Session, run_id: str, *, kind: RunKind) -> dict[str, Any]:
+    """The answer of a run about a book; where its bytes are gone it is computed again, and must come out the same."""
+    from crfs.workflows.book_runs import run_answer
+    from crfs.workflows.runs import run_result
 
-    run, result = run_result(session, _of_kind(session, run_id, RunKind.RISK.value))
+    run, result = run_result(session, _of_kind(session, run_id, kind.value))
     return {
-        **risk_answer(run, json.loads(result)),
+        **run_answer(run, json.loads(result)),
         "label": run.label,
         "created_at": run.created_at.isoformat(),
         "replay": replay_command(run.run_id),
     }
+
+
+def risk_run(session: Session, run_id: str) -> dict[str, Any]:
+    """The answer of a risk run."""
+    return book_run(session, run_id, kind=RunKind.RISK)
 
 
 def newest_risk_run(session: Session, *, label: str | None = None, recorded_as_of: str | int | None = None) -> str | None:

@@ -28,6 +28,10 @@ class RunKind(StrEnum):
     TRAINING_SET = "training-set"
     MODEL = "model"
     RISK = "risk"
+    CAPITAL = "capital"
+    ECL = "ecl"
+    STRESS = "stress"
+    REVERSE_STRESS = "reverse-stress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,10 @@ _COMPUTE = {
     RunKind.TRAINING_SET: "crfs.workflows.training_sets:compute",
     RunKind.MODEL: "crfs.workflows.training:compute",
     RunKind.RISK: "crfs.workflows.portfolio_risk:compute",
+    RunKind.CAPITAL: "crfs.workflows.portfolio_capital:compute",
+    RunKind.ECL: "crfs.workflows.portfolio_ecl:compute",
+    RunKind.STRESS: "crfs.workflows.portfolio_stress:compute",
+    RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:compute",
 }
 
 

@@ -73,15 +73,17 @@ def test_a_full_pool_says_so_and_writes_nothing(session: Session) -> None:
 
 
 def test_jobs_that_an_earlier_process_left_are_taken_up(session: Session) -> None:
+    from crfs.workflows.book_jobs import rows_as_csv, submit_question
+    from crfs.workflows.book_runs import Question
     from crfs.workflows.ledger import show_job
     from crfs.workflows.packaged import packaged_factor_model
-    from crfs.workflows.risk_jobs import RiskRequest, rows_as_csv, submit_risk
+    from crfs.workflows.portfolio_risk import RISK
 
     row = {"facility_id": "F", "obligor_id": "O", "ead": 1, "lgd": 0.5, "pd_12m": 0.1, "r2": 0.1, "group": "retail_pacific"}
     from crfs.workflows.books import land_book
 
     book = {"kind": "payload", "sha256": land_book(session, rows_as_csv([row]), Path("one.csv"))}
-    job_id = submit_risk(session, RiskRequest(book=book, factor_model=packaged_factor_model(), models=[]))
+    job_id = submit_question(session, Question(kind=RISK, book=book, settings={"factor_model": packaged_factor_model()}, models=[]))
     with serving(create_app(session)):
         for _ in range(200):
             if show_job(session, job_id)["state"] == "succeeded":

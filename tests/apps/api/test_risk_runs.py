@@ -246,7 +246,7 @@ def test_a_model_run_is_no_risk_run(client: Client) -> None:
 
 
 def test_a_job_that_waits_is_cancelled_at_once(client: Client, session: Session) -> None:
-    from crfs.workflows.risk_jobs import submit_replay
+    from crfs.workflows.book_jobs import submit_replay
 
     run_id = client.json("/v1/models/pd")["run_id"]
     job_id = submit_replay(session, run_id)

@@ -13,10 +13,12 @@ from uuid import UUID
 
 import pytest
 
+from crfs.workflows.book_jobs import submit_question
+from crfs.workflows.book_runs import Question
 from crfs.workflows.books import land_book
 from crfs.workflows.ledger import show_job
 from crfs.workflows.packaged import packaged_factor_model
-from crfs.workflows.risk_jobs import RiskRequest, submit_risk
+from crfs.workflows.portfolio_risk import RISK
 from crfs.workflows.session import Session, open_session
 
 BOOK = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\n" + "".join(
@@ -33,7 +35,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 def queued(session: Session, *, max_scenarios: int, seed: int) -> UUID:
     book = {"kind": "payload", "sha256": land_book(session, BOOK.encode(), Path("book.csv")), "format": "csv"}
     options = {"max_scenarios": max_scenarios, "seed": seed, "rel_tol": 1e-9}
-    return submit_risk(session, RiskRequest(book=book, factor_model=packaged_factor_model(), options=options, models=()))
+    return submit_question(
+        session, Question(kind=RISK, book=book, settings={"factor_model": packaged_factor_model()}, options=options, models=())
+    )
 
 
 def working(session: Session) -> subprocess.Popen[str]:
@@ -72,7 +76,7 @@ def test_another_worker_takes_over_from_one_that_was_killed(session: Session) ->
     process.communicate()
     with session.database.writing() as connection:  # rather than wait for a minute
         connection.exec_driver_sql("UPDATE crfs.job SET lease_until = now() - interval '1 second', specification = jsonb_set(specification, "
-                                   "'{options,max_scenarios}', '4000') WHERE job_id = %s", (job,))  # fmt: skip
+                                   "'{run,max_scenarios}', '4000') WHERE job_id = %s", (job,))  # fmt: skip
     successor = working(session)
     assert state(session, job, "succeeded", "failed") == "succeeded"
     assert show_job(session, job)["attempts"] == 2

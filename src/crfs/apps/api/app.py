@@ -15,7 +15,21 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from crfs.apps.api import factors, health, jobs, models, pages, payloads, portfolios, problems, risk_runs, runs
+from crfs.apps.api import (
+    capital_runs,
+    ecl_runs,
+    factors,
+    health,
+    jobs,
+    models,
+    pages,
+    payloads,
+    portfolios,
+    problems,
+    reverse_stress_runs,
+    risk_runs,
+    runs,
+)
 from crfs.apps.api.middleware import BodyLimit, Guard
 from crfs.apps.api.pages.problem import page_of_problem
 from crfs.apps.api.queries import refuse_unknown
@@ -65,7 +79,7 @@ def create_app(
     )
     app.state.service = service
     problems.install(app, page_of_problem)
-    for part in (health, factors, portfolios, risk_runs, runs, models, payloads, jobs):
+    for part in (health, factors, portfolios, risk_runs, capital_runs, ecl_runs, reverse_stress_runs, runs, models, payloads, jobs):
         app.include_router(part.router)
     pages.install(app)
     app.openapi = lambda: _description(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it

@@ -80,8 +80,8 @@ async def load(
 
 
 def _load(session: Session, name: str, kind: str, body: bytes, valid_at: str | None) -> dict[str, Any]:
+    from crfs.workflows.book_jobs import rows_as_csv
     from crfs.workflows.books import load_book
-    from crfs.workflows.risk_jobs import rows_as_csv
     from crfs.workflows.times import parse_instant
 
     if kind == "application/json":

@@ -28,7 +28,7 @@ COMMANDS = {
     "datasets": (f"{_COMMANDS}.datasets:datasets", "Datasets: define, append, list, show, export."),
     "features": (f"{_COMMANDS}.features:features", "Training sets that do not see the future, and the check that they do not."),
     "models": (f"{_COMMANDS}.models:models", "Models: train, list, show, promote, score."),
-    "portfolio": (f"{_COMMANDS}.portfolio:portfolio", "Books: load, list, VaR and ES, concentration."),
+    "portfolio": (f"{_COMMANDS}.portfolio:portfolio", "Books: load, list, VaR and ES, concentration, capital, provisions."),
     "lineage": (f"{_COMMANDS}.lineage:lineage", "What a result rests on, down to the bytes that came over the wire."),
     "replay": (f"{_COMMANDS}.replay:replay", "Compute a result again and compare it to the byte."),
     "verify": (f"{_COMMANDS}.verify:verify", "Whether every byte and every book of the store is what it was."),

@@ -18,6 +18,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_confidences, check_method, check_run
 from crfs.risk.measures import TailMeasure, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.migration.collapsed import idiosyncratic_shift, make_collapsed_plan, name_losses, name_means, simulate_collapsed
 from crfs.risk.migration.curves import ZeroCurves
@@ -149,7 +150,9 @@ def positions_risk(
     book's conditional law, ``auto`` takes the latter where what it leaves out is small against ``rel_tol`` and it is faster.
     """
     check_horizon(matrix, periods)
-    chosen, levels = _check_options(confidences, method, rel_tol, seed, max_scenarios)
+    levels = check_confidences(confidences)
+    check_run(rel_tol=rel_tol, seed=seed, max_scenarios=max_scenarios)
+    chosen = check_method(method, MigrationMethod)
     start_values = _check_dynamics(factor_model, persistence, degrees_of_freedom, start)
     if positions.loss.shape[1] != len(matrix.ratings):
         raise InvalidInput(
@@ -411,28 +414,6 @@ def _tail_weights(losses: FloatArray, confidence: float) -> FloatArray:
     each = 1.0 / (n * (1.0 - confidence))
     atom = max(0.0, 1.0 - float(above.sum()) * each) / float(at.sum())
     return np.where(above, each, np.where(at, atom, 0.0))
-
-
-def _check_options(
-    confidences: Sequence[float], method: MigrationMethod | str, rel_tol: float, seed: int, max_scenarios: int
-) -> tuple[MigrationMethod, tuple[float, ...]]:
-    levels = tuple(float(confidence) for confidence in confidences)
-    if not levels or len(set(levels)) != len(levels):
-        raise InvalidInput("confidences needs at least one level such as 0.999, and none twice", argument="confidences")
-    for confidence in levels:
-        if not 0.0 < confidence < 1.0:
-            raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}", argument="confidences")
-    if not 0.0 < rel_tol < 1.0:
-        raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.01, not {rel_tol}", argument="rel_tol")
-    if not 0 <= seed < 2**64:
-        raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {seed}", argument="seed")
-    if max_scenarios < 1000:
-        raise InvalidInput(f"max_scenarios is 1,000 or more, not {max_scenarios}", argument="max_scenarios")
-    try:
-        return MigrationMethod(method), levels
-    except ValueError:
-        known = ", ".join(form.value for form in MigrationMethod)
-        raise InvalidInput(f"method {method!r} is not known; use {known}", argument="method") from None
 
 
 def _freedom(factor_model: FactorModel, asked: float | None) -> float | None:

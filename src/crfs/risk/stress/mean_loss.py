@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.names import Names
 from crfs.risk.points import mixing_variables
-from crfs.risk.tables import MapTasks
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]

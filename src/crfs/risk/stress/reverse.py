@@ -21,8 +21,7 @@ from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors, roll_up
 from crfs.risk.stress.likely_states import LikelyState, greatest_nearby, likely_states
 from crfs.risk.stress.mean_loss import FARTHEST, MeanLoss
-from crfs.risk.tables import MapTasks
-from crfs.risk.workers import workers
+from crfs.risk.workers import MapTasks, workers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 

@@ -16,9 +16,10 @@ from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
 from crfs.risk.obligors import LOADING
-from crfs.risk.portfolio import MapBlocks, portfolio_risk
+from crfs.risk.portfolio import portfolio_risk
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.stress.conditioning import restrict
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -38,7 +39,7 @@ class RiskOptions(TypedDict, total=False):
     default_ccf: float | None
     accept_partial: bool
     contributions: bool
-    map_blocks: MapBlocks | None
+    map_blocks: MapTasks | None
     threads: int | None
 
 

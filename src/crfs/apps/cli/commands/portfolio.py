@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,36 @@ class Names(click.ParamType[tuple[str, ...]]):
         return () if value == "none" else tuple(part.strip() for part in str(value).split(","))
 
 
+class Pairs(click.ParamType[tuple[str, str]]):
+    """``NAME=VALUE``; a value alone is for any name."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> tuple[str, str]:
+        """The name (``*`` for any) and the value."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, told = str(value).partition("=")
+        return (name.strip(), told.strip()) if equals else ("*", name.strip())
+
+
+def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every kind of run about a book has."""
+    for option in (
+        click.option("--label", help="A name for the run."),
+        click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then."),
+        click.option("--as-of", metavar="TIME", help="What is known when blanks are filled. Now, if not given."),
+        click.option(
+            "--models", type=Names(), metavar="pd,lgd,ead|none", help="Champions that fill blank cells; all there are, if not given."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @group("portfolio")
 def portfolio() -> None:
-    """Books: load, list, VaR and ES, concentration."""
+    """Books: load, list, VaR and ES, concentration, capital, provisions, reverse stress."""
 
 
 @portfolio.command("load")
@@ -84,10 +112,7 @@ def list_(door: Door) -> None:
     "--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios (or points in the factors) to draw."
 )
 @click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
-@click.option("--models", type=Names(), metavar="pd,lgd,ead|none", help="Champions that fill blank cells; all there are, if not given.")
-@click.option("--as-of", metavar="TIME", help="What is known when blanks are filled. Now, if not given.")
-@click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then.")
-@click.option("--label", help="A name for the run.")
+@about_the_run
 @pass_door
 def risk(door: Door, book: str, **options: Any) -> None:
     """Expected and unexpected loss, VaR and ES with their errors, concentration and contributions of a book.
@@ -122,3 +147,103 @@ def concentration(door: Door, book: str, top: int) -> None:
             screen.print(table(part["largest"], ["name", "ead", "share"], title=title))
 
     door.answer(document, render)
+
+
+@portfolio.command("capital")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option(
+    "--approach",
+    metavar="advanced|foundation|standardised",
+    default="advanced",
+    show_default=True,
+    help="Of facilities that name none in the column approach.",
+)
+@click.option("--regime", metavar="basel_iii|basel_ii", help="The parameters of the rules; basel_iii, if not given.")
+@click.option("--output-floor", is_flag=True, help="With the floor of 72.5 % of the standardised approaches, which every row then needs.")
+@click.option("--floor-on", metavar="DAY", help="The day whose step of the floor's transition holds; after it, if not given.")
+@click.option("--floor-path", metavar="basel|eu", help="Whose transition; basel, if not given.")
+@click.option("--transitional-cap", is_flag=True, help="Hold what the floor adds to 25 % in the transition.")
+@click.option("--no-ratings", is_flag=True, help="Where external ratings are not allowed.")
+@click.option("--general-provisions", type=float, help="Of facilities under models, set against their expected loss.")
+@click.option("--capital-ratio", type=float, help="Capital over risk-weighted assets; 0.08, if not given.")
+@click.option(
+    "--exposure-class",
+    "classes",
+    type=Pairs(),
+    multiple=True,
+    metavar="[NAME=]CLASS",
+    help="Class of facilities that have none in the column exposure_class, by facility type or segment; CLASS alone: of all others. "
+    "May be given again.",
+)
+@about_the_run
+@pass_door
+def capital(door: Door, book: str, *, no_ratings: bool, classes: tuple[tuple[str, str], ...], **options: Any) -> None:
+    """Risk weights, risk-weighted assets, capital and expected loss of a book by the Basel rules.
+
+    A book with a row that cannot be weighed is refused, and every wrong place is named.
+    """
+    from crfs.apps.cli.reports.capital import show
+    from crfs.workflows.measuring import capital as measure
+
+    with door.session() as session, door.progress() as progress:
+        answer = measure(
+            session,
+            book,
+            progress=progress,
+            ratings_allowed=not no_ratings,
+            exposure_classes=dict(classes) or None,
+            **options,
+        )
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("ecl")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option("--standard", metavar="ifrs9|cecl", default="ifrs9", show_default=True, help="Whose rules.")
+@click.option("--policy", metavar="FILE", help="A TOML file: the rule of stages, scenarios with weights, overlays.")
+@click.option("--stages", metavar="given|found", help="As the book has them, or by the policy's rule; found, where the book has none.")
+@click.option("--interest-rate", type=float, help="Effective, a year, of facilities without one.")
+@click.option("--expected-life-years", type=float, help="Of facilities without a maturity.")
+@click.option("--timing", metavar="exact|start|middle|end", help="When in its period a default is discounted from; exact, if not given.")
+@click.option("--period-years", type=float, help="Between two looks at what is owed; 0.25, if not given.")
+@click.option("--forecast-years", type=float, help="CECL: how long a forecast is reasonable; 2, if not given.")
+@click.option("--reversion-years", type=float, help="CECL: over which it goes back to the long run; 1, if not given.")
+@click.option("--discounted", is_flag=True, help="CECL: discount losses at the effective interest rate.")
+@click.option("--reporting-date", metavar="DAY", help="On which overlays hold or not; the day of --as-of, if not given.")
+@about_the_run
+@pass_door
+def ecl(door: Door, book: str, **options: Any) -> None:
+    """Stages and expected credit losses of a book by IFRS 9, or its allowance by CECL, to the cent.
+
+    A book with a row that cannot be measured is refused, and every wrong place is named.
+    """
+    from crfs.apps.cli.reports.ecl import show
+    from crfs.workflows.measuring import ecl as measure
+
+    with door.session() as session, door.progress() as progress:
+        answer = measure(session, book, progress=progress, **options)
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("reverse-stress")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option("--loss", type=float, required=True, help="What the book is to lose in 12 months, in its currency.")
+@click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit).")
+@click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own.")
+@click.option("--modes", type=int, default=5, show_default=True, help="The most states to tell.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the scattered starts of the search.")
+@click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
+@about_the_run
+@pass_door
+def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | None, **options: Any) -> None:
+    """The most likely states of the systematic factors in which a book loses a given amount.
+
+    Each is told with its distance, its probability, the moves of factors and groups, and the loss by every cut. A loss that no state
+    brings is refused, and what can be reached is said.
+    """
+    from crfs.apps.cli.reports.reverse_stress import show
+    from crfs.workflows.measuring import reverse_stress as search
+
+    with door.session() as session, door.progress() as progress:
+        answer = search(session, book, loss, factor_model, progress=progress, **options)
+    door.answer(answer, lambda screen: show(screen, answer))

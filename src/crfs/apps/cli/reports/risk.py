@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, number, table
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
         f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors, exposure {money(answer['total_ead'], currency)}"
     )
     screen.print(
-        f"as of {answer['as_of']}, recorded as of {answer['recorded_as_of']} (batch {answer['batch_id']}); {answer['method']}, "
-        f"{answer['scenarios']:,} scenarios, seed {answer['seed']}, {answer['copula']} copula"
+        f"{state(answer)}; {answer['method']}, {answer['scenarios']:,} scenarios, seed {answer['seed']}, {answer['copula']} copula"
     )
     screen.print()
     screen.print(table(_losses(answer), ["loss in 12 months", "amount", "standard error", "95 % interval"]))
@@ -37,11 +37,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
         if rows:
             screen.print()
             screen.print(table(rows, list(rows[0]), title=title))
-    for note in answer["notes"]:
-        screen.print(f"Note: {note}")
-    screen.print()
-    screen.print(f"run {answer['run_id']}  sha256={answer['result_sha256']}")
-    screen.print(f"again: crfs replay {answer['run_id']}   bytes: crfs lineage {answer['run_id']} --to payload")
+    again(screen, answer)
 
 
 def _losses(answer: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -1,0 +1,293 @@
+"""Runs about a book over HTTP: asked of a book, done as a job, answered under a URL of their own. Every kind has the same paths."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from crfs.apps.api.answers import FOR_EVER, NEVER, respond
+from crfs.apps.api.jobs import job_document
+from crfs.apps.api.portfolios import read_json, rows_of
+from crfs.apps.api.problems import responses
+from crfs.apps.api.service import Held, Service, Serving
+from crfs.errors import InvalidInput
+from crfs.workflows.runs import RunKind
+from crfs.workflows.session import Session
+
+if TYPE_CHECKING:
+    from crfs.workflows.book_runs import Attachment
+    from crfs.workflows.books import Book
+
+LONGEST_WAIT = 30.0
+ROWS = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF1,O1,100000,0.4,0.02,0.2,retail_pacific\n"
+"""A book of one facility, for the examples of the description."""
+_ASKING = {
+    **responses(404, 413, 415, 429),
+    200: {"description": "The result, where Prefer: wait was given and it was ready in time"},
+    202: {"description": "Queued: Location is the job, Retry-After when to ask"},
+}
+
+
+class BookQuestion(BaseModel):
+    """What may be asked of a book, whatever is measured."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: list[str] | None = Field(
+        default=None, description="Champions that fill blank cells: of pd, lgd, ead; none: those that there are"
+    )
+    as_of: str | None = None
+    recorded_as_of: str | None = None
+    label: str | None = Field(default=None, max_length=200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A question in the workflow's words: what its kind needs, its options, and files that came with it."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDoor:
+    """One kind of run about a book: ``question`` is the body, ``wanted`` what it means, ``examples`` are bodies for the description."""
+
+    kind: RunKind
+    title: str
+    question: type[BookQuestion]
+    wanted: Callable[[Any], Wanted]
+    example: Mapping[str, Any]
+    inline_example: Mapping[str, Any]
+    answer: str
+
+    @property
+    def path(self) -> str:
+        """The last part of its addresses."""
+        return f"{self.kind.value}-runs"
+
+
+def routes(door: RunDoor) -> APIRouter:
+    """The paths of a kind of run."""
+    router = APIRouter(prefix="/v1", tags=[door.kind.value], responses=responses(404))
+    inline_question = create_model(
+        f"Inline{door.question.__name__}",
+        __base__=door.question,
+        __doc__='The same, with the book: ``{"csv": "facility_id,…"}`` or ``{"rows": [{…}, …]}``.',
+        book=(dict[str, Any], ...),
+    )
+    name = f"{door.kind.value.capitalize()}Run"
+
+    @router.post(
+        f"/portfolios/{{name}}/{door.path}",
+        summary=f"{door.title} of a book that was loaded",
+        operation_id=f"postPortfolio{name}",
+        status_code=202,
+        responses=_ASKING,
+        openapi_extra=_body(door.question, door.example, file=False),
+    )
+    async def ask_of_portfolio(request: Request, session: Held, service: Serving, name: str) -> Response:
+        """Queue a run about the newest book under a name (as recorded then, where that is asked); an empty body takes every default."""
+        body = await request.body()
+        question = _question(door.question, read_json(body) if body.strip() else {})
+        return await _queue(request, session, service, door, lambda: _submit(session, door, name, question))
+
+    @router.post(
+        f"/{door.path}",
+        summary=f"{door.title} of a book that comes with the question",
+        operation_id=f"post{name}",
+        status_code=202,
+        responses=_ASKING,
+        openapi_extra=_body(inline_question, door.inline_example, file=True),
+    )
+    async def ask(request: Request, session: Held, service: Serving) -> Response:
+        """Queue a run about a book in the body. A book with a wrong cell is refused whole, with every row, column and reason, and nothing
+        of it is kept."""
+        body, file_name, question = await _inline(request, door, inline_question)
+
+        def submit() -> UUID:
+            from crfs.workflows.books import book_of_bytes
+
+            return _submit(session, door, book_of_bytes(body, file_name=file_name), question)
+
+        return await _queue(request, session, service, door, submit)
+
+    @router.get(f"/{door.path}", summary=f"The newest runs of this kind: {door.kind.value}", operation_id=f"list{name}s")
+    def list_all(
+        request: Request,
+        session: Held,
+        label: Annotated[str | None, Query(max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    ) -> Response:
+        """Runs without their results."""
+        from crfs.workflows.run_documents import list_runs
+
+        found = list_runs(session, kind=door.kind.value, label=label, limit=limit)
+        return respond(request, {door.path.replace("-", "_"): found})
+
+    @router.get(f"/{door.path}/{{run_id}}", summary=f"The result: {door.title[0].lower()}{door.title[1:]}", operation_id=f"get{name}")
+    def one(request: Request, session: Held, run_id: str) -> Response:
+        from crfs.workflows.run_documents import book_run
+
+        return respond(request, book_run(session, run_id, kind=door.kind), cache=FOR_EVER)
+
+    one.__doc__ = door.answer
+
+    @router.get(f"/{door.path}/{{run_id}}/lineage", summary="What a run rests on, down to the bytes", operation_id=f"get{name}Lineage")
+    def lineage(request: Request, session: Held, run_id: str) -> Response:
+        """The closed chain, with the state of every payload's bytes now."""
+        from crfs.workflows.lineage import trace
+
+        return respond(request, trace(session, run_id))
+
+    @router.post(
+        f"/{door.path}/{{run_id}}/replays",
+        summary="Compute a run again in a fresh process",
+        operation_id=f"post{name}Replay",
+        status_code=202,
+        responses=_ASKING,
+    )
+    async def replay(
+        request: Request,
+        session: Held,
+        service: Serving,
+        run_id: str,
+        recorded_as_of: Annotated[str | None, Query(description="Another state of the store; none: the run's own")] = None,
+    ) -> Response:
+        """The job's outcome is the verdict: MATCH, ENVIRONMENT DIFFERS, MISMATCH, or OTHER STATE with what moved."""
+
+        def submit() -> UUID:
+            from crfs.workflows.book_jobs import submit_replay
+
+            return submit_replay(session, run_id, recorded_as_of=recorded_as_of)
+
+        return await _queue(request, session, service, door, submit)
+
+    return router
+
+
+def _body(model: type[BaseModel], example: Mapping[str, Any], *, file: bool) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "application/json": {"schema": model.model_json_schema(ref_template="#/components/schemas/{model}"), "example": dict(example)}
+    }
+    if file:
+        content["multipart/form-data"] = {
+            "schema": {
+                "type": "object",
+                "required": ["book"],
+                "properties": {
+                    "book": {"type": "string", "format": "binary", "description": "A CSV or Parquet file"},
+                    "question": {"type": "string", "description": "The other members of the JSON form, as JSON"},
+                },
+            }
+        }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def _inline(request: Request, door: RunDoor, inline_question: type[BookQuestion]) -> tuple[bytes, str, BookQuestion]:
+    """The book, its file's name and the question of a body in JSON or of a form."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        inline = _question(inline_question, read_json(await request.body()))
+        return _book(inline.book), "body.csv", inline  # type: ignore[attr-defined]  # the inline form has a book
+    if kind == "multipart/form-data":
+        async with request.form(max_files=1, max_fields=1) as form:
+            file, text = form.get("book"), form.get("question")
+            if not isinstance(file, UploadFile):
+                raise InvalidInput("the form needs a file called book")
+            if not (text is None or isinstance(text, str)) or set(form) - {"book", "question"}:
+                raise InvalidInput("the form has a file called book and a field called question, and nothing else")
+            body, name = await file.read(), Path(file.filename or "body.csv").name
+            return body, name, _question(door.question, read_json(text.encode()) if text else {})
+    raise HTTPException(415, f"ask with application/json or multipart/form-data, not {kind or 'without a Content-Type'}")
+
+
+def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQuestion) -> UUID:
+    from crfs.workflows.book_jobs import book_kind, submit_question
+    from crfs.workflows.book_runs import Question
+    from crfs.workflows.observations import recorded_state
+
+    wanted = door.wanted(question)
+    return submit_question(
+        session,
+        Question(
+            kind=book_kind(door.kind),
+            book=book,
+            settings=wanted.settings,
+            options=wanted.options,
+            models=question.models,
+            as_of=question.as_of,
+            recorded_as_of=recorded_state(question.recorded_as_of),
+            label=question.label,
+            attachments=wanted.attachments,
+        ),
+    )
+
+
+async def _queue(request: Request, session: Session, service: Service, door: RunDoor, submit: Callable[[], UUID]) -> Response:
+    """Write the job, hand it to the pool, and wait as long as the caller prefers."""
+    from crfs.workflows.ledger import show_job
+
+    wait = _preferred_wait(request.headers.get("prefer", ""))
+    service.room()
+    job_id = await run_in_threadpool(submit)
+    future = asyncio.wrap_future(service.do(job_id))
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())  # looked at, so that asyncio does not complain of it
+    applied = {"Preference-Applied": f"wait={wait:g}"} if wait else {}
+    if wait:
+        done, _ = await asyncio.wait({future}, timeout=wait)
+        if done:
+            return await run_in_threadpool(_result, request, session, door, future.result(), applied)
+    job = job_document(await run_in_threadpool(show_job, session, job_id))
+    return respond(request, job, status=202, cache=NEVER, headers={"Location": f"/v1/jobs/{job_id}", "Retry-After": "1", **applied})
+
+
+def _result(request: Request, session: Session, door: RunDoor, outcome: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    from crfs.workflows.run_documents import book_run
+
+    if "verdict" in outcome:
+        return respond(request, dict(outcome), cache=NEVER, headers=headers)
+    place = {"Content-Location": f"/v1/{door.path}/{outcome['run_id']}"}
+    return respond(request, book_run(session, outcome["run_id"], kind=door.kind), cache=NEVER, headers={**headers, **place})
+
+
+def _preferred_wait(prefer: str) -> float:
+    """The seconds of ``Prefer: wait=N``, at most :data:`LONGEST_WAIT`; 0 where there is none.
+
+    >>> _preferred_wait("respond-async, wait=5"), _preferred_wait("wait=9999"), _preferred_wait("")
+    (5.0, 30.0, 0.0)
+    """
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})", prefer)
+    return min(float(found[1]), LONGEST_WAIT) if found else 0.0
+
+
+def _question(model: type[BookQuestion], document: Any) -> BookQuestion:
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found]) from None
+
+
+def _book(book: Mapping[str, Any]) -> bytes:
+    from crfs.workflows.book_jobs import rows_as_csv
+
+    if set(book) == {"csv"} and isinstance(book["csv"], str):
+        return book["csv"].encode("utf-8", "surrogatepass")  # half of a pair is no UTF-8 then, and its place is told with the others
+    if set(book) == {"rows"}:
+        return rows_as_csv(rows_of(dict(book), within="book."))
+    raise InvalidInput('book is {"csv": "facility_id,…"} or {"rows": [{"facility_id": …}, …]}', argument="book")

@@ -1,0 +1,56 @@
+"""Runs of provisions: the expected credit losses of a book over HTTP."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pydantic import Field
+
+from crfs.apps.api.book_runs import BookQuestion, RunDoor, Wanted, routes
+from crfs.workflows.runs import RunKind
+
+
+class EclQuestion(BookQuestion):
+    """What is asked of a book's provisions; ``policy`` has ``staging`` (an object), ``scenario`` and ``overlay`` (lists of objects), as the
+    policy file has them."""
+
+    standard: str | None = Field(default=None, max_length=32)
+    policy: dict[str, Any] | None = None
+    stages: str | None = Field(default=None, max_length=32)
+    interest_rate: float | None = Field(default=None, gt=-1)
+    expected_life_years: float | None = Field(default=None, gt=0, le=100)
+    timing: str | None = Field(default=None, max_length=32)
+    period_years: float | None = Field(default=None, gt=0)
+    forecast_years: float | None = Field(default=None, ge=0)
+    reversion_years: float | None = Field(default=None, ge=0)
+    discounted: bool | None = None
+    reporting_date: date | None = None
+
+
+def ecl_wanted(question: EclQuestion) -> Wanted:
+    """The options that were given, those of the policy among them."""
+    from crfs.workflows.provision_policy import read_policy
+
+    own = question.model_dump(mode="json", exclude_none=True, exclude={*BookQuestion.model_fields, "book", "policy"})
+    return Wanted(options={**own, **read_policy(question.policy)})
+
+
+router = routes(
+    RunDoor(
+        kind=RunKind.ECL,
+        title="Expected credit losses",
+        question=EclQuestion,
+        wanted=ecl_wanted,
+        example={"standard": "ifrs9", "interest_rate": 0.04, "expected_life_years": 3},
+        inline_example={
+            "book": {
+                "csv": "facility_id,obligor_id,ead,lgd,pd_12m,maturity_years,stage,effective_interest_rate\nF1,O1,100000,0.4,0.02,5,2,0.05\n"
+            },
+            "policy": {
+                "scenario": [{"name": "base", "weight": 0.7}, {"name": "adverse", "weight": 0.3, "hazard_multiplier": [1.5, 2.0, 1.0]}]
+            },
+        },
+        answer="The allowance to the cent, stages and what put facilities into them, scenarios, overlays, and every cut.",
+    )
+)

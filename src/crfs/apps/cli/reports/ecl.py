@@ -1,0 +1,64 @@
+"""A run of provisions on the terminal: the allowance, stages, scenarios, overlays and a cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.screen import table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TITLES = {"ifrs9": "IFRS 9", "cecl": "CECL"}
+SHOWN = ("stage", "segment", "sector")
+
+
+def show(screen: Console, answer: Mapping[str, Any]) -> None:
+    """The run's numbers, and how to have them again."""
+    currency = answer["currency"] or ""
+    screen.print(f"{answer['n_facilities']:,} facilities, exposure {cents(answer['total_ead'])} {currency}".rstrip())
+    screen.print(f"{state(answer)}; {TITLES[answer['standard']]}")
+    screen.print()
+    screen.print(f"Allowance {cents(answer['allowance'])} {currency}".rstrip())
+    overlays = answer["overlays"]
+    if overlays is not None:
+        screen.print(f"= expected credit losses {cents(answer['ecl'])} + overlays {cents(overlays['total'])}")
+    for by in SHOWN:
+        parts = answer["by"].get(by, [])
+        if parts:
+            screen.print()
+            screen.print(table([_part(by, part) for part in parts], [by, "facilities", "exposure", "allowance", "coverage"]))
+    staging = answer["staging"]
+    if staging is not None and staging["triggers"]:
+        screen.print()
+        rows = [{"what put them there": name, "facilities": count} for name, count in staging["triggers"].items()]
+        screen.print(table(rows, ["what put them there", "facilities"]))
+    if len(answer["scenarios"]) > 1:
+        screen.print()
+        name = "ecl" if answer["standard"] == "ifrs9" else "allowance"
+        rows = [{"scenario": s["name"], "weight": f"{s['weight']:g}", "losses": cents(s[name])} for s in answer["scenarios"]]
+        screen.print(table(rows, ["scenario", "weight", "losses"]))
+    for line in [] if overlays is None else overlays["overlays"]:
+        screen.print(f"Overlay {line['name']}: {cents(line['amount'])}, {line['detail']}; {line['approver']}: {line['reason']}")
+    again(screen, answer)
+
+
+def cents(value: float) -> str:
+    """An amount to the cent.
+
+    >>> cents(1234567.8)
+    '1,234,567.80'
+    """
+    return f"{value:,.2f}"
+
+
+def _part(by: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        by: "none" if part["name"] is None else str(part["name"]),
+        "facilities": part["facilities"],
+        "exposure": cents(part["ead"]),
+        "allowance": cents(part["allowance"]),
+        "coverage": f"{part['allowance'] / part['ead'] * 100:.2f} %" if part["ead"] else "",
+    }

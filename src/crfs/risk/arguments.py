@@ -1,0 +1,50 @@
+"""What every risk run is asked with: confidences, tolerance, seed, the most scenarios and a method, checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TypeVar
+
+from crfs.errors import InvalidInput
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+LEAST_SCENARIOS = 1_000
+
+
+def check_confidences(confidences: Sequence[float]) -> tuple[float, ...]:
+    """Confidences as given, each within (0, 1), none twice, at least one.
+
+    >>> check_confidences([0.99, 0.999])
+    (0.99, 0.999)
+    """
+    levels = tuple(float(confidence) for confidence in confidences)
+    if not levels:
+        raise InvalidInput("confidences is empty; ask for at least one, such as 0.999", argument="confidences")
+    for confidence in levels:
+        if not 0.0 < confidence < 1.0:
+            raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}", argument="confidences")
+    if len(set(levels)) != len(levels):
+        raise InvalidInput("confidences has the same one twice", argument="confidences")
+    return levels
+
+
+def check_run(*, rel_tol: float, seed: int, max_scenarios: int) -> None:
+    """Refuse a tolerance, a seed or a number of scenarios that cannot be meant."""
+    if not 0.0 < rel_tol < 1.0:
+        raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.005, not {rel_tol}", argument="rel_tol")
+    if not 0 <= seed < 2**64:
+        raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {seed}", argument="seed")
+    if max_scenarios < LEAST_SCENARIOS:
+        raise InvalidInput(f"max_scenarios is {LEAST_SCENARIOS:,} or more, not {max_scenarios}", argument="max_scenarios")
+
+
+def check_method(method: str, methods: type[Choice]) -> Choice:
+    """The method of that name."""
+    try:
+        return methods(method)
+    except ValueError:
+        raise InvalidInput(
+            f"method {method!r} is not known; use {', '.join(known.value for known in methods)}", argument="method"
+        ) from None

@@ -1,0 +1,166 @@
+"""Which method answers: from the exact to the approximate, the first that is in its range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crfs.credit.factor_model import FactorModel
+from crfs.errors import InvalidInput
+from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
+from crfs.risk.arguments import check_confidences, check_method, check_run
+from crfs.risk.closed_form import closed_form
+from crfs.risk.collapsed import Collapsed, collapse
+from crfs.risk.exact import exact_tail
+from crfs.risk.few_names import MOST_NAMES, few_names
+from crfs.risk.memo import Memo
+from crfs.risk.names import Names, make_names
+from crfs.risk.obligors import Obligors
+from crfs.risk.outcome import Outcome
+from crfs.risk.result import Method
+from crfs.risk.simulated import simulate
+from crfs.risk.tables import NODES_A_NAME
+from crfs.risk.workers import MapTasks, workers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of a book."""
+
+    confidences: tuple[float, ...]
+    method: Method
+    rel_tol: float
+    seed: int
+    max_scenarios: int
+    budget: float
+    contributions: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """An outcome, and the computation behind it where that was the collapsed method."""
+
+    outcome: Outcome
+    collapsed: Collapsed | None = None
+
+
+def make_question(
+    *,
+    confidences: Sequence[float],
+    method: Method | str,
+    rel_tol: float,
+    seed: int,
+    max_scenarios: int,
+    budget: float,
+    contributions: bool,
+) -> Question:
+    """The question, once it is known to make sense; :class:`InvalidInput` names the argument that does not."""
+    levels = check_confidences(confidences)
+    check_run(rel_tol=rel_tol, seed=seed, max_scenarios=max_scenarios)
+    return Question(
+        confidences=levels,
+        method=check_method(method, Method),
+        rel_tol=rel_tol,
+        seed=seed,
+        max_scenarios=max_scenarios,
+        budget=budget,
+        contributions=contributions,
+    )
+
+
+def find_outcome(
+    obligors: Obligors,
+    factor_model: FactorModel,
+    question: Question,
+    *,
+    map_tasks: MapTasks | None = None,
+    threads: int | None = None,
+    memo: Memo | None = None,
+) -> Found:
+    """The method that is asked for; ``auto`` goes from the exact to the approximate and stops at the first that is in its range.
+
+    ``memo`` holds tables of earlier runs: they change the time, and no bit of the answer.
+    """
+    live = (obligors.pd > 0.0) & (obligors.loss > 0.0)
+    uncertain = np.flatnonzero(live & (obligors.pd < 1.0))
+    random_lgd = (obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0) & live[obligors.facility_obligor]
+    closed = len(uncertain) <= 1 and not random_lgd.any()
+    if question.method is Method.CLOSED_FORM and not closed:
+        raise InvalidInput("the closed form is for a book with at most one uncertain name and a certain lgd; use method 'auto'")
+    if not live.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
+        return Found(outcome=closed_form(obligors, uncertain, question.confidences))
+    with workers(map_tasks, threads) as mapped:
+        if question.method not in {Method.THINNING, Method.PLAIN}:
+            names = make_names(obligors, factor_model)
+            small = _small(obligors, names, question)
+            if small is not None:
+                return Found(outcome=small)
+            found = _collapsed(names, question, mapped, memo)
+            if found.trusted or question.method is Method.COLLAPSED:
+                outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=mapped)
+                return Found(outcome=outcome, collapsed=found)
+        return Found(outcome=_simulated(obligors, factor_model, question, mapped))
+
+
+def _small(obligors: Obligors, names: Names, question: Question) -> Outcome | None:
+    """The outcome of a book that is small or simple enough to be taken exactly given the factors; else None."""
+    if question.method in {Method.AUTO, Method.EXACT}:
+        exact = exact_tail(names)
+        if exact is not None:
+            return exact_outcome(obligors, exact, question.confidences, wanted=question.contributions)
+        if question.method is Method.EXACT:
+            raise InvalidInput(
+                "the exact method is for a book along one line of the factor model, with certain losses that are all alike or multiples of one amount; "
+                "use method 'auto'"
+            )
+    if question.method in {Method.AUTO, Method.FEW_NAMES}:
+        few = few_names(
+            names, confidences=question.confidences, rel_tol=question.rel_tol, seed=question.seed, most_points=question.max_scenarios
+        )
+        if few is not None:
+            return few_names_outcome(obligors, few, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
+        if question.method is Method.FEW_NAMES:
+            raise InvalidInput(
+                f"this method is for {MOST_NAMES} names at most, with certain losses that are multiples of one amount; use method 'auto'"
+            )
+    return None
+
+
+def _collapsed(names: Names, question: Question, map_tasks: MapTasks, memo: Memo | None) -> Collapsed:
+    price = float(len(names)) * NODES_A_NAME
+    if price > question.budget:
+        raise InvalidInput(
+            f"the tables take {len(names):,} names x {NODES_A_NAME:,} states = {price:.3g} evaluations, above the budget of {question.budget:.3g}; "
+            "raise the budget"
+        )
+    return collapse(
+        names,
+        confidences=question.confidences,
+        rel_tol=question.rel_tol,
+        seed=question.seed,
+        map_tasks=map_tasks,
+        most_points=question.max_scenarios,
+        memo=memo,
+    )
+
+
+def _simulated(obligors: Obligors, factor_model: FactorModel, question: Question, map_tasks: MapTasks) -> Outcome:
+    price = float(len(obligors.names)) * question.max_scenarios
+    if price > question.budget:
+        raise InvalidInput(
+            f"the run may take {len(obligors.names):,} obligors x {question.max_scenarios:,} scenarios = {price:.3g} obligor-scenarios, above the "
+            f"budget of {question.budget:.3g}; lower max_scenarios to {int(question.budget / max(len(obligors.names), 1)):,} or raise the budget"
+        )
+    return simulate(
+        obligors,
+        factor_model,
+        confidences=question.confidences,
+        method=question.method,
+        rel_tol=question.rel_tol,
+        seed=question.seed,
+        max_scenarios=question.max_scenarios,
+        wanted=question.contributions,
+        map_blocks=map_tasks,
+    )

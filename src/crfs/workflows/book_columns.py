@@ -1,0 +1,35 @@
+"""The columns of a book: one file serves every kind of run, and each kind takes the columns that it knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.credit.schemas import TableSchema
+
+
+@cache
+def book_schema() -> TableSchema:
+    """Every column that some kind of run about a book knows: of its risk, its capital, its stages and its provisions.
+
+    Where two of them know a column, the definition of :data:`crfs.credit.schemas.PORTFOLIO` stands.
+    """
+    from crfs.credit.schemas import PORTFOLIO, TableSchema
+    from crfs.risk.capital import capital_schema
+    from crfs.risk.provisions import provisions_schema, staging_schema
+
+    known = {column.name: column for column in PORTFOLIO.columns}
+    for schema in (capital_schema(), provisions_schema(), staging_schema()):
+        for column in schema.columns:
+            known.setdefault(column.name, replace(column, required=False))
+    return TableSchema(name="book", unique=PORTFOLIO.unique, columns=tuple(known.values()))
+
+
+def columns_for(table: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
+    """The table without the columns that other kinds of runs know and ``schema`` does not; what nobody knows stays, to be refused."""
+    book = book_schema()
+    return table.drop([name for name in table.columns if schema.column(name) is None and book.column(name) is not None])

@@ -1,0 +1,147 @@
+"""Runs about a book through the job ledger: a question is checked whole before it is queued, and its specification is all that a worker
+needs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from crfs.credit.schemas import Reason
+from crfs.credit.texts import text_fault
+from crfs.errors import InvalidInput, Problem
+from crfs.workflows.jobs import JobContext
+from crfs.workflows.runs import RunKind
+from crfs.workflows.session import Session
+
+if TYPE_CHECKING:
+    from crfs.workflows.book_runs import BookKind, Question
+
+REPLAY = "replay"
+_KINDS: Mapping[RunKind, str] = MappingProxyType(
+    {
+        RunKind.RISK: "crfs.workflows.portfolio_risk:RISK",
+        RunKind.CAPITAL: "crfs.workflows.portfolio_capital:CAPITAL",
+        RunKind.ECL: "crfs.workflows.portfolio_ecl:ECL",
+        RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:REVERSE_STRESS",
+    }
+)
+JOBS: Mapping[str, RunKind] = MappingProxyType({f"{kind.value}-run": kind for kind in _KINDS})
+"""The kinds of jobs that make runs about a book, and the runs that they make."""
+
+
+def book_kind(kind: RunKind) -> BookKind:
+    """What a kind of run about a book is made of; its module is imported only now."""
+    module, name = _KINDS[kind].split(":")
+    found: BookKind = getattr(import_module(module), name)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How a job about a book ended: the run that has the answer."""
+
+    run_id: str
+    result_sha256: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, kept in the ledger."""
+        return {"run_id": self.run_id, "result_sha256": self.result_sha256}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """How a replay ended."""
+
+    document: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, kept in the ledger."""
+        return dict(self.document)
+
+
+def submit_question(session: Session, question: Question) -> UUID:
+    """Check a question and its book cell by cell, and queue it; a wrong one is :class:`InvalidInput` and leaves nothing.
+
+    The job is about the state of the store at which it was asked: later books, champions and rows change nothing of it. No file of this
+    machine is ever looked for.
+    """
+    from crfs.store.jobs import submit
+    from crfs.workflows.book_runs import accept
+
+    accepted = accept(session, question, files=False, what="the book")
+    specification = {"run": accepted.keep(session), "batch_id": accepted.batch_id, "label": question.label}
+    return submit(session.database, job_id=uuid4(), kind=question.kind.job, specification=specification, at=session.clock.now()).job_id
+
+
+def submit_replay(session: Session, run_id: str, *, recorded_as_of: str | None = None) -> UUID:
+    """Queue the replay of a run."""
+    from crfs.store.jobs import submit
+    from crfs.store.runs import run as find
+
+    specification = {"run_id": find(session.database, run_id).run_id, "recorded_as_of": recorded_as_of}
+    return submit(session.database, job_id=uuid4(), kind=REPLAY, specification=specification, at=session.clock.now()).job_id
+
+
+def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows of a book as the bytes of a CSV file, so that they can be landed; the columns are those of all rows, in the order they come.
+
+    A cell that is no number and no text, and a column whose name cannot be written, are :class:`InvalidInput`.
+
+    >>> rows_as_csv([{"facility_id": "F1", "ead": 100.0}, {"facility_id": "F2", "lgd": None}])
+    b'facility_id,ead,lgd\\r\\nF1,100.0,\\r\\nF2,,\\r\\n'
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    problems = [
+        Problem(row=None, column=name, reason=Reason.BROKEN_ENCODING.value, detail=f"the name of the column, {name!r:.80}, has {fault}")
+        for name in columns
+        if (fault := text_fault(name)) is not None
+    ]
+    problems += [
+        Problem(row=number, column=column, reason=Reason.WRONG_TYPE.value, detail=f"a cell is a number, a text or null, not {cell!r:.80}")
+        for number, row in enumerate(rows, 1)
+        for column, cell in row.items()
+        if not isinstance(cell, str | int | float | None) or isinstance(cell, bool) or (isinstance(cell, str) and text_fault(cell))
+    ]
+    if problems:
+        detail = f"the rows have {len(problems)} names or cells that are no number and no text; first: {problems[0].detail}"
+        raise InvalidInput(detail, problems=tuple(problems))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def work_of(job: str) -> Callable[[Session, Mapping[str, Any], JobContext], Measured]:
+    """The work of a kind of job about a book."""
+    kind = JOBS[job]
+
+    def work(session: Session, specification: Mapping[str, Any], context: JobContext) -> Measured:
+        from crfs.workflows.runs import execute
+
+        run, _ = execute(
+            session,
+            kind,
+            specification["run"],
+            label=specification["label"],
+            recorded_as_of=specification["batch_id"],
+            job_id=context.fence.job_id,
+            progress=context.progress,
+        )
+        return Measured(run_id=run.run_id, result_sha256=run.result_sha256)
+
+    return work
+
+
+def replay(session: Session, specification: Mapping[str, Any], job: JobContext) -> Replayed:
+    """The work of a replay."""
+    from crfs.workflows.fresh_process import replay_in_fresh_process
+
+    job.progress("computing again in a process of its own", 0, 1)
+    return Replayed(document=replay_in_fresh_process(session, specification["run_id"], recorded_as_of=specification["recorded_as_of"]))

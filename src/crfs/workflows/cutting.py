@@ -1,0 +1,21 @@
+"""By which columns the result of a run about a book is cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_VALUES = 500
+"""A column with more values than this is no cut, but a name of its own."""
+
+
+def cuts_of(rows: pl.DataFrame, *further: str) -> list[str]:
+    """The columns of a book that cut its result: those that cut its risk (:data:`crfs.risk.obligors.TAGS`) and ``further`` ones, where
+    they are there, are not blank throughout, and have no more values than a reader can take in.
+    """
+    from crfs.risk.obligors import TAGS
+
+    wanted = [name for name in (*TAGS, *further) if name in rows.columns]
+    return [name for name in wanted if rows[name].null_count() < rows.height and rows[name].n_unique() <= MOST_VALUES]

@@ -1,0 +1,166 @@
+"""Regulatory capital as a run: a book, the models that fill it, and what the Basel rules ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput
+from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
+from crfs.workflows.cutting import cuts_of
+from crfs.workflows.filling import fill_wanted
+from crfs.workflows.runs import RunKind
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.risk.capital import CapitalResult
+
+DEFAULTS: dict[str, Any] = {
+    "approach": "advanced",
+    "regime": "basel_iii",
+    "ratings_allowed": True,
+    "output_floor": False,
+    "floor_on": None,
+    "floor_path": "basel",
+    "transitional_cap": False,
+    "general_provisions": 0.0,
+    "defaulted_excess_covers_others": False,
+    "capital_ratio": 0.08,
+    "exposure_classes": {},
+}
+ANY = "*"
+"""The key of ``exposure_classes`` that stands for every facility which nothing else says."""
+LARGEST = 20
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse wrong options: they are checked by the measurement itself, on one facility."""
+    import polars as pl
+
+    from crfs.risk.capital import ExposureClass
+
+    classes = options.get("exposure_classes", {})
+    if not isinstance(classes, Mapping):
+        raise InvalidInput(
+            "exposure_classes is an object of facility types (or segments) and exposure classes", argument="exposure_classes"
+        )
+    for name, kind in classes.items():
+        if kind not in list(ExposureClass):
+            detail = f"{name}: {kind!r} is no exposure class; known: {', '.join(ExposureClass)}"
+            raise InvalidInput(detail, argument="exposure_classes")
+    one = pl.DataFrame({"facility_id": ["F"], "exposure_class": ["corporate"], "pd_12m": [0.01], "lgd": [0.4], "ead": [1.0]})
+    capital_of(one, options)
+
+
+def capital_of(rows: pl.DataFrame, options: Mapping[str, Any]) -> CapitalResult:
+    """The capital of a table that has the columns of :func:`crfs.risk.capital.capital_schema`, with the options of a run."""
+    from crfs.risk.capital import regulatory_capital
+
+    told = {**DEFAULTS, **{name: value for name, value in options.items() if name in DEFAULTS}}
+    told.pop("exposure_classes")
+    on = told.pop("floor_on")
+    try:
+        floor_on = None if on is None else date.fromisoformat(on)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"floor_on = {on!r} is no day; write 2026-06-30", argument="floor_on") from None
+    return regulatory_capital(rows, floor=told.pop("output_floor"), floor_on=floor_on, **told)
+
+
+def capital_table(book: pl.DataFrame, classes: Mapping[str, str]) -> pl.DataFrame:
+    """The columns of a book that capital knows, with ``exposure_class`` where the book leaves it blank: by facility type, else by segment,
+    else what stands for any."""
+    import polars as pl
+
+    from crfs.quality.portfolio import blank_cells
+    from crfs.risk.capital import capital_schema
+    from crfs.workflows.book_columns import columns_for
+
+    table = columns_for(book, capital_schema())
+    if not classes:
+        return table
+    told = pl.repeat(classes.get(ANY), table.height, dtype=pl.String, eager=True)
+    for name in ("segment", "facility_type"):
+        if name in table.columns:
+            found = table[name].cast(pl.String).replace_strict(dict(classes), default=None, return_dtype=pl.String)
+            told = found.zip_with(found.is_not_null(), told)
+    blank = blank_cells(table, "exposure_class")
+    given = table["exposure_class"].cast(pl.String) if "exposure_class" in table.columns else told
+    return table.with_columns(told.zip_with(blank, given).alias("exposure_class"))
+
+
+def ready(asked: Asked) -> Ready:
+    """The book with those blanks filled that its approach needs; every row of it can be weighed."""
+    from crfs.quality.portfolio import blank_cells
+
+    options = asked.specification
+    table = capital_table(asked.table, options.get("exposure_classes", {}))
+    usual = options.get("approach", DEFAULTS["approach"])
+    own, foundation = (_under(table, approach, usual) for approach in ("advanced", "foundation"))
+    with refusing(asked):
+        filled, filler = fill_wanted(
+            asked.session,
+            asked.reader,
+            table,
+            asked.models,
+            at=asked.at,
+            wanted={"ead": own & blank_cells(table, "ccf"), "lgd": own, "pd_12m": (own | foundation) & ~_in_default(table)},
+        )
+        return Ready(rows=filled, filler=filler, more=capital_of(filled, options))
+
+
+def _under(table: pl.DataFrame, approach: str, usual: str) -> pl.Series:
+    """The rows that are under an approach, by their own word or as usual."""
+    import polars as pl
+
+    from crfs.quality.portfolio import blank_cells
+
+    blank = blank_cells(table, "approach")
+    if "approach" not in table.columns:
+        return blank & (usual == approach)
+    return (table["approach"].cast(pl.String).str.strip_chars() == approach).fill_null(False) | (blank & (usual == approach))
+
+
+def _in_default(table: pl.DataFrame) -> pl.Series:
+    """Where the column ``defaulted`` says so; what it says wrong is refused later."""
+    import polars as pl
+
+    if "defaulted" not in table.columns:
+        return pl.repeat(False, table.height, eager=True)
+    return table["defaulted"].cast(pl.String).str.strip_chars().str.to_lowercase().is_in(["true", "1"]).fill_null(False)
+
+
+def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
+    """Totals, the output floor, expected loss against provisions, and risk-weighted assets by every cut."""
+    import polars as pl
+
+    result: CapitalResult = ready.more
+    table = result.table
+    currency = table["currency"].drop_nulls() if "currency" in table.columns else pl.Series([], dtype=pl.String)
+    shown = [name for name in ("facility_id", "exposure_class", "approach", "ead", "rw", "rwa", "capital", "el") if name in table.columns]
+    largest = table.sort("rwa", "facility_id", descending=[True, False]).head(LARGEST).select(shown)
+    document = result.to_dict()
+    document.pop("by_exposure_class")
+    return {
+        **document,
+        "approach": asked.option("approach", DEFAULTS["approach"]),
+        "capital_ratio": asked.option("capital_ratio", DEFAULTS["capital_ratio"]),
+        "currency": currency[0] if len(currency) else None,
+        "n_facilities": table.height,
+        "rw": result.totals.rwa / result.totals.ead if result.totals.ead > 0.0 else None,
+        "by": {name: result.by(name).rename({name: "name"}).to_dicts() for name in cuts_of(table, "exposure_class", "approach")},
+        "largest": largest.to_dicts(),
+    }
+
+
+CAPITAL = BookKind(
+    kind=RunKind.CAPITAL,
+    options=DEFAULTS,
+    check_options=check_options,
+    ready=ready,
+    measure=measure,
+    summary=("rw", "totals"),
+    doing="weighing risks",
+)
+compute = CAPITAL.compute

@@ -1,0 +1,272 @@
+"""Provisions as a run: a book, the models that fill it, the policy of provisions, and the expected credit losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput
+from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
+from crfs.workflows.cutting import cuts_of
+from crfs.workflows.filling import fill_wanted
+from crfs.workflows.provision_policy import ecl_scenarios, read_overlays, staging_rule
+from crfs.workflows.runs import RunKind
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.risk.provisions import CeclResult, EclResult, OverlayResult, StagingResult
+
+DEFAULTS: dict[str, Any] = {
+    "standard": "ifrs9",
+    "stages": None,
+    "interest_rate": None,
+    "expected_life_years": None,
+    "timing": "exact",
+    "period_years": 0.25,
+    "forecast_years": 2.0,
+    "reversion_years": 1.0,
+    "discounted": False,
+    "reporting_date": None,
+    "staging": None,
+    "scenarios": None,
+    "overlays": None,
+}
+STANDARDS = ("ifrs9", "cecl")
+STAGES = ("given", "found")
+LARGEST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisions:
+    """What a standard makes of a book: ``rows`` have ``ecl_cents``, ``overlay_cents`` and ``ecl_after_cents``, whole cents a facility.
+
+    ``staging`` is None where stages came with the book, or the standard has none.
+    """
+
+    rows: pl.DataFrame
+    result: EclResult | CeclResult
+    staging: StagingResult | None
+    overlays: OverlayResult
+
+    @property
+    def total(self) -> float:
+        """What is set aside in the end, currency units."""
+        return int(self.rows["ecl_after_cents"].sum()) / 100.0
+
+    def by(self, column: str) -> list[dict[str, Any]]:
+        """Facilities, exposure, losses, overlays and allowance by the values of a column, in whole cents that sum to the totals."""
+        import polars as pl
+
+        from crfs.risk.cents import in_cents
+
+        cut = self.rows.select(
+            pl.col(column).alias("name"),
+            pl.Series("ead", in_cents(self.rows["exposure"].to_numpy())),
+            ecl="ecl_cents",
+            overlay="overlay_cents",
+            allowance="ecl_after_cents",
+        )
+        amounts = ("ead", "ecl", "overlay", "allowance")
+        sums = cut.group_by("name").agg(pl.len().alias("facilities"), pl.col(amounts).sum()).sort("name", nulls_last=True)
+        return sums.with_columns(pl.col(amounts) / 100.0).to_dicts()
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse wrong options: they are checked by the measurement itself, on one facility."""
+    import polars as pl
+
+    for name, known in (("standard", STANDARDS), ("stages", STAGES)):
+        if options.get(name) is not None and options[name] not in known:
+            raise InvalidInput(f"{name} = {options[name]!r}; known: {', '.join(known)}", argument=name)
+    life = options.get("expected_life_years")
+    if life is not None and not 0.0 < life <= 100.0:
+        raise InvalidInput(f"expected_life_years is a number of years within (0, 100], not {life}", argument="expected_life_years")
+    one = {"facility_id": ["F"], "ead": [1.0], "lgd": [0.4], "pd_12m": [0.01], "maturity_years": [1.0], "stage": [1], "r2": [0.1]}
+    staging_rule(options.get("staging"))
+    read_overlays(options.get("overlays"))
+    rate = options.get("interest_rate")
+    plain = [{**item, "hazard_multiplier": 1.0, "lgd_multiplier": 1.0, "ead_multiplier": 1.0} for item in options.get("scenarios") or []]
+    ecl_scenarios(options.get("scenarios"))
+    measured(pl.DataFrame(one), {**options, "interest_rate": 0.0 if rate is None else rate, "scenarios": plain})
+    reporting_day(options.get("reporting_date"), None)
+
+
+def ready(asked: Asked) -> Ready:
+    """The book with its blanks filled and every facility in its stage, and what it is expected to lose."""
+    provisions, filled, filler = prepared(asked, asked.table)
+    return Ready(rows=filled, filler=filler, more=provisions)
+
+
+def prepared(asked: Asked, table: pl.DataFrame) -> tuple[Provisions, pl.DataFrame, Any]:
+    """Provisions of a table by the options of a specification, the table with its blanks filled, and what filled them."""
+    from crfs.quality.portfolio import blank_cells
+
+    with refusing(asked):
+        filled, filler = fill_wanted(
+            asked.session,
+            asked.reader,
+            table,
+            asked.models,
+            at=asked.at,
+            wanted={
+                "ead": blank_cells(table, "ccf") & ~blank_cells(table, "drawn"),
+                "lgd": blank_cells(table, "lgd"),
+                "pd_12m": blank_cells(table, "pd_curve") & ~_in_stage_3(table),
+            },
+        )
+        return provisions_of(filled, asked.specification, on=reporting_day(asked.option("reporting_date"), asked.at)), filled, filler
+
+
+def provisions_of(book: pl.DataFrame, options: Mapping[str, Any], *, on: date | None) -> Provisions:
+    """Stages, losses and overlays of a book whose blanks are filled."""
+    import polars as pl
+
+    from crfs.risk.provisions import apply_overlays, provisions_schema
+    from crfs.workflows.book_columns import columns_for
+
+    life = options.get("expected_life_years")
+    if life is not None:
+        book = _with_life(book, float(life))
+    staging = None
+    if options.get("standard", DEFAULTS["standard"]) == "ifrs9" and _finds_stages(book, options):
+        staging = found_stages(book, options)
+        book = book.with_columns(staging.table["stage"])
+    result = measured(columns_for(book, provisions_schema()), options)
+    rows = result.table if "ecl_cents" in result.table.columns else result.table.rename({"allowance_cents": "ecl_cents"})
+    overlays = read_overlays(options.get("overlays"))
+    if overlays and on is None:
+        raise InvalidInput("overlays hold for some days: say which day it is (reporting_date)", argument="reporting_date")
+    applied = apply_overlays(rows, overlays, on=on or date.min)
+    shown = book.select("facility_id", *cuts_of(book)).with_columns(pl.col("facility_id").cast(pl.String))
+    lost = [name for name in shown.columns if name not in applied.table.columns]
+    return Provisions(rows=applied.table.with_columns(shown[name] for name in lost), result=result, staging=staging, overlays=applied)
+
+
+def measured(table: pl.DataFrame, options: Mapping[str, Any]) -> EclResult | CeclResult:
+    """The losses of a table that has the columns of :func:`crfs.risk.provisions.provisions_schema`, by the standard of the options."""
+    from crfs.risk.provisions import cecl_allowance, expected_credit_loss
+
+    told = {name: options[name] if options.get(name) is not None else default for name, default in DEFAULTS.items()}
+    shared = {
+        "scenarios": ecl_scenarios(told["scenarios"]),
+        "period_years": told["period_years"],
+        "interest_rate": told["interest_rate"],
+        "segment_column": "segment",
+    }
+    if told["standard"] == "ifrs9":
+        return expected_credit_loss(table, timing=told["timing"], **shared)
+    own = {name: told[name] for name in ("forecast_years", "reversion_years", "discounted")}
+    return cecl_allowance(table, **own, **shared)
+
+
+def found_stages(book: pl.DataFrame, options: Mapping[str, Any]) -> StagingResult:
+    """The stage of each facility by the policy's rule; a stage that came with the book is the one before.
+
+    The lifetime PD of today, where the book has that of recognition alone, is that of a constant hazard until the contract's end.
+    """
+    import polars as pl
+
+    from crfs.quality.checks import check_columns
+    from crfs.risk.provisions import stage_facilities, staging_schema
+    from crfs.workflows.book_columns import columns_for
+
+    table = columns_for(book, staging_schema())
+    if "pd_lifetime_at_origination" in table.columns and "pd_lifetime" not in table.columns:
+        typed, _ = check_columns(table, staging_schema())
+        now = 1.0 - (1.0 - pl.col("pd_12m")) ** pl.col("maturity_years")
+        then = pl.col("pd_lifetime_at_origination").is_not_null()
+        if {"pd_12m", "maturity_years"} <= set(typed.columns):
+            table = table.with_columns(typed.select(pl.when(then).then(now).alias("pd_lifetime")))
+    return stage_facilities(table, rule=staging_rule(options.get("staging")))
+
+
+def reporting_day(text: Any, at: Any) -> date | None:
+    """The day on which overlays hold or not: the one that was asked for, else that of what is known."""
+    if text is None:
+        return None if at is None else at.date()
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"reporting_date = {text!r} is no day; write 2026-06-30", argument="reporting_date") from None
+
+
+def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
+    """Totals, stages, what put facilities into them, scenarios, overlays, and the allowance by every cut."""
+    import polars as pl
+
+    from crfs.risk.cents import in_cents
+
+    provisions: Provisions = ready.more
+    rows = provisions.rows
+    currency = rows["currency"].drop_nulls() if "currency" in rows.columns else pl.Series([], dtype=pl.String)
+    wanted = ("facility_id", "stage", "exposure", "pd_lifetime", "ecl_12m", "ecl_lifetime", "ecl_after_cents")
+    shown = [name for name in wanted if name in rows.columns]
+    largest = rows.sort("ecl_after_cents", "facility_id", descending=[True, False]).head(LARGEST).select(shown)
+    document = provisions.result.to_dict()
+    document.pop("allowance", None)
+    return {
+        **document,
+        "standard": asked.option("standard", DEFAULTS["standard"]),
+        "ecl": int(rows["ecl_cents"].sum()) / 100.0,
+        "overlays": provisions.overlays.to_dict() if provisions.overlays.lines else None,
+        "allowance": provisions.total,
+        "staging": None if provisions.staging is None else provisions.staging.to_dict(),
+        "currency": currency[0] if len(currency) else None,
+        "n_facilities": rows.height,
+        "total_ead": int(in_cents(rows["exposure"].to_numpy()).sum()) / 100.0,
+        "by": {name: provisions.by(name) for name in cuts_of(rows, "stage")},
+        "largest": largest.with_columns(pl.col("ecl_after_cents") / 100.0).rename({"ecl_after_cents": "allowance"}).to_dicts(),
+        "notes": [*document.get("notes", ()), *_notes(asked, provisions)],
+    }
+
+
+def _notes(asked: Asked, provisions: Provisions) -> list[str]:
+    notes = []
+    staging = provisions.staging
+    if staging is not None and "pd_lifetime_at_origination" not in staging.table.columns:
+        notes.append(
+            "the book has no PD of recognition, so no stage comes from an increase of PD: arrears and flags alone tell stages apart"
+        )
+    if asked.option("expected_life_years") is not None:
+        notes.append(f"facilities without a maturity are taken to live {asked.option('expected_life_years'):g} years")
+    return notes
+
+
+def _in_stage_3(table: pl.DataFrame) -> pl.Series:
+    """Where the book says so: what is credit-impaired needs no probability of default."""
+    import polars as pl
+
+    if "stage" not in table.columns:
+        return pl.repeat(False, table.height, eager=True)
+    return (table["stage"].cast(pl.String).str.strip_chars() == "3").fill_null(False)
+
+
+def _finds_stages(book: pl.DataFrame, options: Mapping[str, Any]) -> bool:
+    asked = options.get("stages")
+    return asked == "found" if asked is not None else "stage" not in book.columns
+
+
+def _with_life(book: pl.DataFrame, years: float) -> pl.DataFrame:
+    """The book with a life where it has no maturity; text where the column is text."""
+    import polars as pl
+
+    from crfs.quality.portfolio import blank_cells
+
+    given = book["maturity_years"] if "maturity_years" in book.columns else pl.repeat(None, book.height, dtype=pl.Float64, eager=True)
+    filled = pl.repeat(repr(years) if given.dtype == pl.String else years, book.height, dtype=given.dtype, eager=True)
+    return book.with_columns(filled.zip_with(blank_cells(book, "maturity_years"), given).alias("maturity_years"))
+
+
+ECL = BookKind(
+    kind=RunKind.ECL,
+    options=DEFAULTS,
+    check_options=check_options,
+    ready=ready,
+    measure=measure,
+    summary=("ecl", "allowance", "total_ead"),
+    doing="measuring provisions",
+)
+compute = ECL.compute

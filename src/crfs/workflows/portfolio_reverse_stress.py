@@ -1,0 +1,69 @@
+"""Reverse stress as a run: the most likely states of the world in which a book loses a given amount."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput
+from crfs.workflows.book_runs import Asked, BookKind, Ready
+from crfs.workflows.portfolio_risk import factor_model_of
+from crfs.workflows.portfolio_risk import ready as ready_for_losses
+from crfs.workflows.runs import RunKind
+
+if TYPE_CHECKING:
+    from crfs.risk.stress.reverse import ReverseStress
+
+DEFAULTS: dict[str, Any] = {"modes": 5, "seed": 1}
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse wrong options: the search itself checks them, on a book of one name whose exposure is twice the loss."""
+    import polars as pl
+
+    from crfs.credit.factor_model import FactorModel
+    from crfs.risk.stress import reverse_stress
+
+    loss = options.get("loss")
+    if not isinstance(loss, int | float) or isinstance(loss, bool):
+        raise InvalidInput("loss is what the book is to lose in 12 months, an amount in its currency", argument="loss")
+    one_name = pl.DataFrame(
+        {"facility_id": ["F"], "obligor_id": ["O"], "ead": [2.0], "lgd": [1.0], "pd_12m": [0.5], "r2": [0.1], "group": ["all"]}
+    )
+    told = {name: options[name] for name in DEFAULTS if name in options}
+    reverse_stress(one_name, FactorModel.one_factor("all"), loss=float(loss) if loss <= 0.0 else 1.0, **told)
+
+
+def ready(asked: Asked) -> Ready:
+    """The book as the loss distribution takes it, and the states: a loss that cannot be reached is refused before anything is kept."""
+    filled = ready_for_losses(asked)
+    return Ready(rows=filled.rows, filler=filled.filler, more=_states(asked, filled))
+
+
+def _states(asked: Asked, filled: Ready) -> ReverseStress:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from crfs.risk.stress import reverse_stress
+
+    options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
+    with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
+        return reverse_stress(filled.rows, factor_model_of(asked), loss=float(asked.option("loss")), map_blocks=pool.map, **options)
+
+
+def measure(_asked: Asked, ready: Ready) -> dict[str, Any]:
+    """The states, the most likely first, with what they mean."""
+    found: ReverseStress = ready.more
+    return {**found.to_dict(), "n_facilities": ready.rows.height}
+
+
+REVERSE_STRESS = BookKind(
+    kind=RunKind.REVERSE_STRESS,
+    options={**DEFAULTS, "loss": None, "default_ccf": None},
+    check_options=check_options,
+    ready=ready,
+    measure=measure,
+    summary=("loss", "el"),
+    doing="looking for the most likely states",
+    needed=("factor_model",),
+)
+compute = REVERSE_STRESS.compute

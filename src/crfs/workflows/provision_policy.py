@@ -1,0 +1,138 @@
+"""The policy of provisions as a file: when a facility changes its stage, which futures are weighed, and what management adds.
+
+A TOML file has a table ``[staging]`` (:class:`crfs.risk.provisions.StagingRule`), tables ``[[scenario]]``
+(:class:`crfs.risk.provisions.EclScenario`) and tables ``[[overlay]]`` (:class:`crfs.risk.provisions.Overlay`); each may be left out. A
+run keeps them as plain values among its options.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from crfs.risk.provisions import EclScenario, Overlay, StagingRule
+
+_TABLES = {"staging": "staging", "scenario": "scenarios", "overlay": "overlays"}
+
+
+def read_policy(given: Path | str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options ``staging``, ``scenarios`` and ``overlays`` of a policy file, or of its content; days become texts."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        content, where = given, "the policy"
+    else:
+        where = str(given)
+        try:
+            content = tomllib.loads(Path(given).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InvalidInput(f"cannot read {where}: {error.strerror}", argument="policy") from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidInput(f"{where}: not TOML: {error}", argument="policy") from None
+    unknown = sorted(set(content) - set(_TABLES))
+    if unknown:
+        raise InvalidInput(f"{where}: a policy has {', '.join(_TABLES)}, not {unknown[0]!r}", argument="policy")
+    options = {_TABLES[name]: _plain(value) for name, value in content.items()}
+    try:
+        staging_rule(options.get("staging")), ecl_scenarios(options.get("scenarios")), read_overlays(options.get("overlays"))
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}: {error}", problems=error.problems, argument=error.argument or "policy") from None
+    return options
+
+
+def staging_rule(data: Any) -> StagingRule:
+    """The rule of a policy; where it says nothing, the usual one."""
+    from crfs.credit.reading import known, made
+    from crfs.risk.provisions import StagingRule
+
+    if data is None:
+        return StagingRule()
+    if not isinstance(data, Mapping):
+        raise InvalidInput("staging is a table", argument="staging")
+    return made(StagingRule, known(StagingRule, data, "staging"), "staging")
+
+
+def ecl_scenarios(data: Any) -> tuple[EclScenario, ...]:
+    """The scenarios of a policy; where it has none, the one in which nothing changes."""
+    from crfs.credit.reading import called, known
+    from crfs.risk.provisions import BASE, EclScenario
+    from crfs.risk.provisions.scenarios import check_weights
+
+    if not data:
+        return (BASE,)
+    found = []
+    for item in _tables(data, "scenario"):
+        what = called("scenario", item, "name")
+        values = known(EclScenario, item, what)
+        if "pd_curves" in values:
+            raise InvalidInput(f"{what}: curves of default probabilities are for the library alone", argument="scenarios")
+        for name in ("hazard_multiplier", "lgd_multiplier", "ead_multiplier", "factor"):
+            if name in values:
+                values[name] = _paths(values[name], f"{what}: {name}", by_segment=name != "factor")
+        for name in ("weight", "period_years"):
+            if name in values and not _is_number(values[name]):
+                raise InvalidInput(f"{what}: {name} = {values[name]!r}: a number is wanted", argument="scenarios")
+        if not isinstance(values.get("name"), str) or "weight" not in values:
+            raise InvalidInput(f"{what}: it needs a name and a weight", argument="scenarios")
+        found.append(EclScenario(**values))
+    check_weights(found)
+    return tuple(found)
+
+
+def read_overlays(data: Any) -> tuple[Overlay, ...]:
+    """The overlays of a policy; each has an approver, a reason and a last day."""
+    from crfs.credit.reading import called, known, made
+    from crfs.risk.provisions import Overlay
+
+    found = []
+    for item in _tables(data or [], "overlay"):
+        what = called("overlay", item, "name")
+        values = known(Overlay, item, what)
+        where = values.pop("where", {})
+        if not isinstance(where, Mapping) or not all(isinstance(of, list) for of in where.values()):
+            raise InvalidInput(f"{what}: where is a table of columns and lists of values", argument="overlays")
+        one = made(Overlay, {**values, "where": dict(where)}, what, effective=date.fromisoformat, expires=date.fromisoformat)
+        found.append(one)
+    if len({one.name for one in found}) < len(found):
+        raise InvalidInput("two overlays have one name", argument="overlays")
+    return tuple(found)
+
+
+def _tables(data: Any, name: str) -> list[Any]:
+    if not isinstance(data, list):
+        raise InvalidInput(f"{name} is no list of tables; write [[{name}]]", argument=f"{name}s")
+    return data
+
+
+def _paths(value: Any, what: str, *, by_segment: bool) -> Any:
+    """A path (a number alone is one of one period), or a table of segments and paths."""
+    if _is_number(value):
+        return [float(value)]
+    if isinstance(value, list) and all(map(_is_number, value)):
+        return [float(number) for number in value]
+    if by_segment and isinstance(value, Mapping):
+        return {name: _paths(path, f"{what}: {name}", by_segment=False) for name, path in value.items()}
+    raise InvalidInput(
+        f"{what} is a number or a list of numbers{', or a table of them by segment' if by_segment else ''}", argument="scenarios"
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return {str(name): _plain(item) for name, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,145 @@
+"""Provisions from the command line: to the cent, by stage and scenario, with overlays, refused with places, repeated to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from crfs.risk.provisions import expected_credit_loss
+from tests.apps.cli.conftest import Crfs
+
+HEADER = "facility_id,obligor_id,ead,lgd,pd_12m,maturity_years,stage,effective_interest_rate,segment,sector"
+ROWS = (
+    "F1,O1,1000000.10,0.25,0.005,5,1,0.04,corporate,energy",
+    "F2,O2,1000.33,0.4,0.1,2,2,0.05,retail,",
+    "F3,O3,5000.57,0.6,,,3,0.05,retail,",
+    "F4,O4,33333.33,0.45,0.03,3,2,0.06,corporate,energy",
+)
+POLICY = """
+[[scenario]]
+name = "base"
+weight = 0.7
+
+[[scenario]]
+name = "adverse"
+weight = 0.3
+hazard_multiplier = { retail = [2.0, 1.5], "*" = [1.5] }
+
+[[overlay]]
+name = "energy prices"
+factor = 1.1
+where = { sector = ["energy"] }
+author = "credit risk"
+approver = "CRO"
+reason = "energy prices"
+effective = 2026-01-01
+expires = 2026-12-31
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("ecl") / "book.csv"
+    file.write_text("\n".join([HEADER, *ROWS]) + "\n")
+    return file
+
+
+def test_losses_reconcile_to_the_cent_and_the_run_is_replayed_and_traced(within: Crfs, book: Path) -> None:
+    done = within("portfolio", "ecl", book, "--models", "none", "--json")
+    assert done.code == 0, done.err
+    answer = done.json
+    library = expected_credit_loss(pl.read_csv(book, infer_schema=False))
+    assert answer["ecl"] == answer["allowance"] == library.total
+    for by, parts in answer["by"].items():
+        assert sum(round(part["allowance"] * 100) for part in parts) == round(answer["allowance"] * 100), by
+    assert sum(round(stage["ecl"] * 100) for stage in answer["stages"]) == round(answer["ecl"] * 100)
+    replayed = within("replay", answer["run_id"])
+    assert replayed.out.startswith(f"MATCH sha256={answer['result_sha256']}")
+    assert f"allowance={answer['allowance']!r}" in replayed.out
+    chain = within("lineage", answer["run_id"], "--to", "payload", "--json").json
+    assert (chain["sound"], [p["sha256"] for p in chain["payloads"]]) == (True, [hashlib.sha256(book.read_bytes()).hexdigest()])
+
+
+def test_a_policy_weighs_scenarios_and_adds_overlays_while_they_hold(within: Crfs, book: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(POLICY)
+    words = ("portfolio", "ecl", book, "--models", "none", "--policy", policy)
+    held = within(*words, "--reporting-date", "2026-06-30", "--json")
+    assert held.code == 0, held.err
+    energy = next(part for part in held.json["by"]["sector"] if part["name"] == "energy")
+    assert round(energy["overlay"] * 100) == pytest.approx(round(energy["ecl"] * 10), abs=2)
+    assert held.json["allowance"] == pytest.approx(held.json["ecl"] + energy["overlay"], abs=1e-9)
+    assert [scenario["name"] for scenario in held.json["scenarios"]] == ["base", "adverse"]
+    assert held.json["scenarios"][1]["ecl"] > held.json["scenarios"][0]["ecl"]
+    gone = within(*words, "--reporting-date", "2027-01-01", "--json").json
+    assert (gone["overlays"]["overlays"][0]["status"], gone["allowance"]) == ("expired", gone["ecl"])
+    assert within(*words, "--json").code == 1, "nobody said which day it is"
+    assert within("replay", held.json["run_id"]).code == 0
+    shown = within(*words, "--reporting-date", "2026-06-30")
+    assert "Overlay energy prices" in shown.out
+    assert "adverse" in shown.out
+
+
+def test_stages_are_found_by_the_rule_where_the_book_has_none(within: Crfs, tmp_path: Path) -> None:
+    file = tmp_path / "unstaged.csv"
+    header = "facility_id,obligor_id,ead,lgd,pd_12m,maturity_years,days_past_due,pd_lifetime_at_origination"
+    rows = ("F1,O1,100,0.4,0.02,1,0,0.02", "F2,O2,100,0.4,0.02,1,31,0.02", "F3,O3,100,0.4,0.08,1,0,0.02", "F4,O4,100,0.4,0.5,1,95,0.02")
+    file.write_text("\n".join([header, *rows]) + "\n")
+    answer = within("portfolio", "ecl", file, "--models", "none", "--interest-rate", "0", "--json").json
+    assert {part["name"]: part["facilities"] for part in answer["by"]["stage"]} == {1: 1, 2: 2, 3: 1}
+    assert answer["staging"]["triggers"]["pd_increase"] >= 1
+    assert answer["allowance"] == pytest.approx(0.8 + 0.8 + 3.2 + 40.0, abs=1e-9)
+
+
+def test_cecl_takes_the_whole_life_of_every_facility(within: Crfs, book: Path) -> None:
+    ifrs = within("portfolio", "ecl", book, "--models", "none", "--json").json
+    file = book.parent / "cecl.csv"
+    file.write_text("\n".join([HEADER, *(row.replace(",0.6,,,3", ",0.6,0.5,1,3") for row in ROWS)]) + "\n")
+    done = within("portfolio", "ecl", file, "--models", "none", "--standard", "cecl", "--json")
+    assert done.code == 0, done.err
+    first = next(row for row in done.json["largest"] if row["facility_id"] == "F1")
+    assert first["allowance"] > next(row for row in ifrs["largest"] if row["facility_id"] == "F1")["allowance"]
+    assert within("replay", done.json["run_id"]).code == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "places"),
+    [
+        ("F5,O5,100,0.4,1.5,2,1,0.05,retail,", [("pd_12m", "out_of_range")]),
+        ("F5,O5,100,0.4,0.02,,1,0.05,retail,", [("maturity_years", "missing")]),
+        ("F5,O5,100,0.4,0.02,2,4,0.05,retail,", [("stage", "unknown_value")]),
+        ("F5,O5,100,,0.02,2,1,,retail,", [("lgd", "missing"), ("effective_interest_rate", "missing")]),
+    ],
+)
+def test_a_row_that_cannot_be_measured_is_named_and_nothing_is_kept(
+    within: Crfs, tmp_path: Path, row: str, places: list[tuple[str, str]]
+) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("\n".join([HEADER, *ROWS, row]) + "\n")
+    done = within("portfolio", "ecl", file, "--models", "none", "--json")
+    assert done.code == 1
+    found = [(problem["row"], problem["column"], problem["reason"]) for problem in done.json["error"]["problems"]]
+    assert found == [(5, *place) for place in places]
+    assert within("payloads", "get", hashlib.sha256(file.read_bytes()).hexdigest()).code == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[scenario]]\nname = 'a'\nweight = 0.5\n",
+        "[[scenario]]\nname = 'a'\nweight = 1.0\nhazard_multiplier = [-1.0]\n",
+        "[[overlay]]\nname = 'a'\nfactor = 1.1\napprover = ''\nreason = 'r'\neffective = 2026-01-01\nexpires = 2026-12-31\n",
+        "[staging]\nrelative_rise = 2.0\n",
+        "[other]\n",
+        "no TOML",
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused(within: Crfs, book: Path, tmp_path: Path, text: str) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(text)
+    done = within("portfolio", "ecl", book, "--models", "none", "--policy", policy, "--reporting-date", "2026-06-30", "--json")
+    assert done.code == 1
+    assert "policy.toml" in done.json["error"]["message"]
