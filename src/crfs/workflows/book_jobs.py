@@ -28,7 +28,9 @@ _KINDS: Mapping[RunKind, str] = MappingProxyType(
         RunKind.RISK: "crfs.workflows.portfolio_risk:RISK",
         RunKind.CAPITAL: "crfs.workflows.portfolio_capital:CAPITAL",
         RunKind.ECL: "crfs.workflows.portfolio_ecl:ECL",
+        RunKind.STRESS: "crfs.workflows.portfolio_stress:STRESS",
         RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:REVERSE_STRESS",
+        RunKind.ATTRIBUTION: "crfs.workflows.portfolio_attribution:ATTRIBUTION",
     }
 )
 JOBS: Mapping[str, RunKind] = MappingProxyType({f"{kind.value}-run": kind for kind in _KINDS})

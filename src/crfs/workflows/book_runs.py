@@ -94,11 +94,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A book that can be measured: its rows, what filled their blanks, and (of some kinds) what else was made ready for it."""
+    """A book that can be measured: its rows, what filled their blanks, and (of some kinds) what else was made ready for it.
+
+    ``also`` are the fillers of other books that the run is about: it rests on what they read and used too.
+    """
 
     rows: pl.DataFrame
     filler: Filler
     more: Any = None
+    also: tuple[Filler, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,12 +159,21 @@ class BookKind:
         return Computation(
             result=canonical_json(document),
             inputs=RunInputs(
-                batches={name: sorted(batches) for name, batches in reader.batches_read.items()},
-                runs=model_runs(session, ready.filler.used),
-                payloads=[*payloads, *self.files(specification)],
+                batches=_batches_read(reader, *(filler.reader for filler in ready.also)),
+                runs=sorted({run for filler in (ready.filler, *ready.also) for run in model_runs(session, filler.used)}),
+                payloads=list(dict.fromkeys([*payloads, *self.files(specification)])),
             ),
             facts={"document": document, "summary": {name: document[name] for name in self.summary}},
         )
+
+
+def _batches_read(*readers: StoreReader) -> dict[str, list[int]]:
+    """The batches that readers read, by dataset."""
+    found: dict[str, set[int]] = {}
+    for reader in readers:
+        for name, batches in reader.batches_read.items():
+            found.setdefault(name, set()).update(batches)
+    return {name: sorted(batches) for name, batches in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

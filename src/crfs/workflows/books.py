@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ def build_book(session: Session, reader: StoreReader, specification: Mapping[str
         )
     if kind == "bureau":
         require(specification, "book", ("kind", "at", "groups", "r2"), ("max_age", "currency"))
-        return _bureau_book(reader, specification)
+        key = ("bureau book", json.dumps(specification, sort_keys=True))
+        return session.shared(reader, key, lambda own: _bureau_book(own, specification))
     raise InvalidInput(f"book.kind = {kind!r}; it is payload or bureau")
 
 
@@ -105,6 +107,25 @@ def show_portfolio(session: Session, name: str, *, batch_id: int | None = None) 
     if found.is_empty():
         raise NotFound(f"no portfolio is called {name!r}; crfs portfolio list shows the names")
     return found.row(0, named=True)
+
+
+def book_valid_at(session: Session, name: str, at: datetime, *, batch_id: int) -> dict[str, Any] | None:
+    """The specification of the newest book under a name that was in force at ``at``, as the store had it at a batch; None where it had none.
+
+    What a book was is told by ``valid_at`` of when it was loaded, else by when that was.
+    """
+    import polars as pl
+
+    from crfs.bitemporal.resolve import as_of
+
+    reader = session.reader(batch_id)
+    if DATASET not in reader.catalogue.datasets:
+        return None
+    known = as_of(reader.rows(DATASET)).filter((pl.col("entity") == name) & (pl.col("valid_time") <= at)).sort("valid_time")
+    if known.is_empty():
+        return None
+    row = known.row(-1, named=True)
+    return {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

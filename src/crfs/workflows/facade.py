@@ -23,7 +23,7 @@ from crfs.workflows.session import Progress, Session, no_progress, open_session
 if TYPE_CHECKING:
     from crfs.workflows.factors import FactorHistory, FactorVintages
     from crfs.workflows.ingestion import IngestReport
-    from crfs.workflows.measuring import CapitalOptions, EclOptions, LossOptions, ReverseStressOptions
+    from crfs.workflows.measuring import AttributionOptions, CapitalOptions, EclOptions, LossOptions, ReverseStressOptions, StressOptions
     from crfs.workflows.runs import Replay
 
 
@@ -35,7 +35,7 @@ def open_store(url: str | None = None, data_dir: Path | str | None = None) -> St
 class Store:
     """An open store.
 
-    Verbs of one word are its functions; ``factors``, ``datasets``, ``features``, ``models``, ``portfolio``, ``payloads`` and ``jobs`` have
+    Verbs of one word are its functions; ``factors``, ``datasets``, ``features``, ``models``, ``portfolio``, ``scenarios``, ``payloads`` and ``jobs`` have
     theirs. Times are instants with a zone, or texts: an RFC 3339 instant, or a day, which means its end.
     """
 
@@ -46,6 +46,7 @@ class Store:
         self.features = Features(session)
         self.models = Models(session)
         self.portfolio = Portfolio(session)
+        self.scenarios = Scenarios(session)
         self.payloads = Payloads(session)
         self.jobs = Jobs(session)
 
@@ -322,6 +323,19 @@ class Portfolio:
 
         return ecl(self._session, book, policy, **asked)
 
+    def attribute(
+        self,
+        name: str,
+        earlier: str | date,
+        later: str | date,
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        **asked: Unpack[AttributionOptions],
+    ) -> dict[str, Any]:
+        """Why the risk of a book changed between two times; see :func:`crfs.workflows.measuring.attribute`."""
+        from crfs.workflows.measuring import attribute
+
+        return attribute(self._session, name, earlier, later, factor_model, **asked)
+
     def reverse_stress(
         self,
         book: str | Path,
@@ -334,11 +348,54 @@ class Portfolio:
 
         return reverse_stress(self._session, book, loss, factor_model, **asked)
 
+    def stress(
+        self,
+        book: str | Path,
+        scenario: str | Path | None = None,
+        *,
+        base: str | Path | None = None,
+        shocks: str | Path | Sequence[Mapping[str, Any]] | None = None,
+        satellite: str | Path | Mapping[str, Any] | None = None,
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        **asked: Unpack[StressOptions],
+    ) -> dict[str, Any]:
+        """A stress test of a book that was loaded, or of a file; see :func:`crfs.workflows.measuring.stress`."""
+        from crfs.workflows.measuring import stress
+
+        return stress(self._session, book, scenario, base=base, shocks=shocks, satellite=satellite, factor_model=factor_model, **asked)
+
     def concentration(self, book: str | Path, *, top: int = 10) -> dict[str, Any]:
         """How a book's exposure is spread."""
         from crfs.workflows.measuring import concentration
 
         return concentration(self._session, book, top=top)
+
+
+class Scenarios:
+    """Scenarios by name."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(self) -> list[dict[str, Any]]:
+        """Scenarios that were defined, that the Federal Reserve gave, and that ship with crfs."""
+        from crfs.workflows.scenarios import list_scenarios
+
+        return list_scenarios(self._session)
+
+    def show(
+        self, scenario: str | Path, *, as_of: str | date | None = None, recorded_as_of: str | date | int | None = None
+    ) -> dict[str, Any]:
+        """A scenario with its paths: of a name, of ``FILE.toml`` or of ``FILE.toml#NAME``."""
+        from crfs.workflows.scenarios import show_scenario
+
+        return show_scenario(self._session, scenario, as_of=as_of, recorded_as_of=recorded_as_of)
+
+    def define(self, file: Path | str) -> dict[str, Any]:
+        """Keep the scenarios of a TOML file under their names."""
+        from crfs.workflows.scenarios import define_scenarios
+
+        return define_scenarios(self._session, Path(file))
 
 
 class Payloads:

@@ -141,16 +141,18 @@ class Filler:
 
         from crfs.credit.schemas import Reason
 
-        assert self.at is not None
+        at = self.at
+        assert at is not None
         asked = typed.filter(wanting)["obligor_id"].drop_nulls().unique().sort()
-        scores = score_obligors(self.session, self.reader, version, asked, at=self.at)
+        key = ("scores", version.artefact_sha256, at, tuple(asked))
+        scores = self.session.shared(self.reader, key, lambda own: score_obligors(self.session, own, version, asked, at=at))
         if "pd_12m" not in scores.columns:
             scores = scores.with_columns(pd_12m=pl.lit(None, pl.Float64))
         joined = typed.select("obligor_id").join(scores.select("obligor_id", "pd_12m"), on="obligor_id", how="left", maintain_order="left")
         by_model = wanting & joined["pd_12m"].is_not_null()
         untold = wanting & ~by_model & typed["obligor_id"].is_not_null()
         if untold.any():
-            why = unscored(self.session, self.reader, version, typed.filter(untold)["obligor_id"].unique().sort(), at=self.at)
+            why = unscored(self.session, self.reader, version, typed.filter(untold)["obligor_id"].unique().sort(), at=at)
             detail = typed.select("obligor_id").join(why, on="obligor_id", how="left", maintain_order="left")["detail"]
             faults.add(untold, column="pd_12m", reason=Reason.MISSING, detail=detail)
         return joined["pd_12m"].zip_with(by_model, filled), by_model

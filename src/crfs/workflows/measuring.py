@@ -98,6 +98,37 @@ class ReverseStressOptions(Shared, total=False):
     default_ccf: float | None
 
 
+class StressOptions(LossOptions, total=False):
+    """What may be said of a stress, besides what may be said of a loss distribution.
+
+    ``at`` is the first day of the period whose shocks are taken, or ``worst``; ``balance_sheet`` is ``static`` or ``closed`` along the
+    path; ``lgd_response`` is ``frye_jacobs`` or ``none``. Without ``losses`` no loss distribution is made. ``capital`` and ``ecl`` are the
+    options of those, as :class:`CapitalOptions` and :class:`EclOptions` have them: given, they are measured under stress too; not given,
+    they are where the book has a column ``exposure_class``, or ``stage``.
+    """
+
+    at: str | date | None
+    balance_sheet: str | None
+    lgd_response: str | None
+    losses: bool | None
+    capital: Mapping[str, Any] | None
+    ecl: Mapping[str, Any] | None
+
+
+class AttributionOptions(LossOptions, total=False):
+    """What may be said of attribution, besides what may be said of a loss distribution.
+
+    ``tags`` cut each number (``sector``, ``region``, ``rating``, ``segment``, ``facility_type``). With ``shapley`` each step is the mean over
+    all orders. ``replicates`` are seeds over which numbers are averaged: from 2 on their spread is the error of a step.
+    ``earlier_factor_model`` is that of the earlier date, if it was another one.
+    """
+
+    tags: Sequence[str] | None
+    shapley: bool | None
+    replicates: int | None
+    earlier_factor_model: str | Path | Mapping[str, Any] | None
+
+
 def risk(
     session: Session, book: str | Path, factor_model: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[LossOptions]
 ) -> dict[str, Any]:
@@ -148,6 +179,80 @@ def reverse_stress(
     return _measured(session, REVERSE_STRESS, book, {**asked, "loss": loss}, settings, but=("copula",))
 
 
+def attribute(
+    session: Session,
+    name: str,
+    earlier: str | date,
+    later: str | date,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[AttributionOptions],
+) -> dict[str, Any]:
+    """Why the risk of the book under a name changed between two times, in steps that sum exactly; the answer is the run's.
+
+    Each time is seen as it was: the book in force under the name, values and champions as the store had them then. A time at which the store
+    had no such book is seen in the newest state.
+    """
+    from crfs.workflows.book_runs import measure_book
+    from crfs.workflows.portfolio_attribution import between
+
+    copula = asked.get("copula")
+    settings = {"factor_model": _factor_model(factor_model, copula)}
+    given = asked.get("earlier_factor_model")
+    if given is not None:
+        settings["earlier_factor_model"] = _factor_model(given, copula)
+    but = ("copula", "earlier_factor_model")
+    question = between(
+        session,
+        name,
+        parse_question(earlier, what="from"),
+        parse_question(later, what="to"),
+        settings=settings,
+        options={key: _plain(value) for key, value in asked.items() if key not in Shared.__annotations__ and key not in but},
+        models=asked.get("models"),
+        batch_id=session.pin(recorded_state(asked.get("recorded_as_of"))).batch_id,
+        label=asked.get("label"),
+    )
+    _, answer = measure_book(session, question, progress=asked.get("progress", no_progress))
+    return answer
+
+
+def stress(
+    session: Session,
+    book: str | Path,
+    scenario: str | Path | None = None,
+    *,
+    base: str | Path | None = None,
+    shocks: str | Path | Sequence[Mapping[str, Any]] | None = None,
+    satellite: str | Path | Mapping[str, Any] | None = None,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[StressOptions],
+) -> dict[str, Any]:
+    """A stress test of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks.
+
+    ``scenario`` is a name (:func:`crfs.workflows.scenarios.list_scenarios`), ``FILE.toml`` or ``FILE.toml#NAME``; ``base`` what it is
+    compared with, if not its own baseline. ``shocks`` (a CSV file, or rows) stand for a scenario. ``satellite`` says which default rates
+    are explained by which variables: a TOML file, its content, or the name of one that ships with crfs.
+    """
+    from crfs.workflows.portfolio_stress import STRESS
+    from crfs.workflows.scenarios import find_scenario
+    from crfs.workflows.stress_questions import read_shocks, stress_settings
+
+    as_of = asked.get("as_of")
+    batch_id = session.pin(recorded_state(asked.get("recorded_as_of"))).batch_id
+    told = stress_settings(
+        session,
+        scenario=None if scenario is None else find_scenario(scenario),
+        base=None if base is None else find_scenario(base),
+        shocks=read_shocks(shocks) if isinstance(shocks, str | Path) else shocks,
+        satellite=satellite,
+        batch_id=batch_id,
+        known_by=None if as_of is None else parse_question(as_of, what="as_of"),
+    )
+    settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **told.settings}
+    pinned = {**asked, "recorded_as_of": batch_id}
+    return _measured(session, STRESS, book, pinned, settings, but=("copula",), attachments=told.attachments)
+
+
 def _measured(
     session: Session,
     kind: BookKind,
@@ -161,7 +266,7 @@ def _measured(
     """Ask a question of a book and answer as the run does; what is ``asked`` of it is options, but for what all kinds share."""
     from crfs.workflows.book_runs import Question, measure_book
 
-    shared = Shared.__annotations__
+    shared = Shared.__annotations__.keys()
     as_of = asked.get("as_of")
     question = Question(
         kind=kind,

@@ -1,4 +1,4 @@
-"""Specifications that ship with crfs: the first models and the first factor model."""
+"""Specifications that ship with crfs: the first models, factor model, satellite models and scenarios."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def packaged_factor_model(name: str = "us_credit") -> dict[str, Any]:
     """A factor model that ships with crfs, in the form of ``model.json``."""
     content: dict[str, Any] = json.loads(_read("factor_models", f"{name}.json"))
     return content
+
+
+def packaged_satellite(name: str = "us_credit") -> dict[str, Any]:
+    """The specification of satellite models that ships with crfs."""
+    return tomllib.loads(_read("satellites", f"{name}.toml"))
+
+
+def packaged_scenarios() -> str:
+    """The file of scenarios that ships with crfs."""
+    return _read("scenarios", "us.toml")
 
 
 def _read(folder: str, name: str) -> str:

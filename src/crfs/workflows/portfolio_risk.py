@@ -62,7 +62,7 @@ def factor_model_of(asked: Asked) -> FactorModel:
         return FactorModel.from_content(asked.specification["factor_model"])
 
 
-def loss_distribution(asked: Asked, rows: pl.DataFrame) -> RiskResult:
+def loss_distribution(asked: Asked, rows: pl.DataFrame, *, contributions: bool = True) -> RiskResult:
     """The losses of a book that is ready, with the options that were asked for and as many threads as the session has."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -70,7 +70,7 @@ def loss_distribution(asked: Asked, rows: pl.DataFrame) -> RiskResult:
 
     options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
     with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
-        return portfolio_risk(rows, factor_model_of(asked), map_blocks=pool.map, **options)
+        return portfolio_risk(rows, factor_model_of(asked), map_blocks=pool.map, contributions=contributions, **options)
 
 
 def measure(asked: Asked, ready: Ready) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class RunKind(StrEnum):
     ECL = "ecl"
     STRESS = "stress"
     REVERSE_STRESS = "reverse-stress"
+    ATTRIBUTION = "attribution"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ _COMPUTE = {
     RunKind.ECL: "crfs.workflows.portfolio_ecl:compute",
     RunKind.STRESS: "crfs.workflows.portfolio_stress:compute",
     RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:compute",
+    RunKind.ATTRIBUTION: "crfs.workflows.portfolio_attribution:compute",
 }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crfs.ops.clock import Clock, SystemClock
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _GRACE = timedelta(minutes=5)
 """How long after its lease a job may still be taken over, before it counts as failed."""
 
+_Made = TypeVar("_Made")
 Progress = Callable[[str, int, int | None], None]
 """Told of a step: its name, how much is done, of how much (None where nobody knows)."""
 
@@ -46,6 +48,7 @@ class Session:
         self.redis_url = redis_url
         self.workers = settings.compute.workers or os.cpu_count() or 1
         self._tier = tier
+        self._shelf: dict[tuple[Any, ...], tuple[Any, dict[str, set[int]]]] | None = None
         self._lock = threading.Lock()
         self._catalogues: dict[int, Catalogue] = {}
 
@@ -92,6 +95,34 @@ class Session:
         from crfs.store.scan import StoreReader
 
         return StoreReader(self.database, self.catalogue(batch_id), batch_id=batch_id)
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Within this, runs at one batch share what they read alike (:meth:`shared`): a book is built once, and its obligors scored once.
+
+        Outside of it every run reads for itself, as a replay must.
+        """
+        self._shelf = {}
+        try:
+            yield
+        finally:
+            self._shelf = None
+
+    def shared(self, reader: StoreReader, key: tuple[Any, ...], make: Callable[[StoreReader], _Made]) -> _Made:
+        """What ``make`` reads at the reader's batch, a function of ``key`` alone; taken over where it was made before within :meth:`sharing`.
+
+        The reader notes the batches that it rests on either way.
+        """
+        if self._shelf is None:
+            return make(reader)
+        place = (reader.batch_id, *key)
+        if place not in self._shelf:
+            own = self.reader(reader.batch_id)
+            self._shelf[place] = make(own), own.batches_read
+        made, batches = self._shelf[place]
+        for dataset, found in batches.items():
+            reader.batches_read.setdefault(dataset, set()).update(found)
+        return made  # type: ignore[no-any-return]  # what was made under this key
 
     def landed(self, sha256: str) -> bytes:
         """The bytes of a payload, checked."""

@@ -16,6 +16,7 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from crfs.apps.api import (
+    attribution_runs,
     capital_runs,
     ecl_runs,
     factors,
@@ -29,6 +30,8 @@ from crfs.apps.api import (
     reverse_stress_runs,
     risk_runs,
     runs,
+    scenarios,
+    stress_runs,
 )
 from crfs.apps.api.middleware import BodyLimit, Guard
 from crfs.apps.api.pages.problem import page_of_problem
@@ -79,7 +82,22 @@ def create_app(
     )
     app.state.service = service
     problems.install(app, page_of_problem)
-    for part in (health, factors, portfolios, risk_runs, capital_runs, ecl_runs, reverse_stress_runs, runs, models, payloads, jobs):
+    for part in (
+        health,
+        factors,
+        portfolios,
+        risk_runs,
+        capital_runs,
+        ecl_runs,
+        stress_runs,
+        reverse_stress_runs,
+        attribution_runs,
+        scenarios,
+        runs,
+        models,
+        payloads,
+        jobs,
+    ):
         app.include_router(part.router)
     pages.install(app)
     app.openapi = lambda: _description(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from crfs.workflows.books import Book
 
 LONGEST_WAIT = 30.0
+Asked = TypeVar("Asked", bound="BookQuestion")
 ROWS = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF1,O1,100000,0.4,0.02,0.2,retail_pacific\n"
 """A book of one facility, for the examples of the description."""
-_ASKING = {
+ASKING: dict[int | str, dict[str, Any]] = {
     **responses(404, 413, 415, 429),
     200: {"description": "The result, where Prefer: wait was given and it was ready in time"},
     202: {"description": "Queued: Location is the job, Retry-After when to ask"},
@@ -61,18 +62,16 @@ class Wanted:
     settings: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
+    batch_id: int | None = None
+    """The state of the store by which names were found; None: that of the question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunDoor:
-    """One kind of run about a book: ``question`` is the body, ``wanted`` what it means, ``examples`` are bodies for the description."""
+class RunPlace:
+    """Where one kind of run about books is found: what it is, and what its answer has."""
 
     kind: RunKind
     title: str
-    question: type[BookQuestion]
-    wanted: Callable[[Any], Wanted]
-    example: Mapping[str, Any]
-    inline_example: Mapping[str, Any]
     answer: str
 
     @property
@@ -80,9 +79,24 @@ class RunDoor:
         """The last part of its addresses."""
         return f"{self.kind.value}-runs"
 
+    @property
+    def operation(self) -> str:
+        """How the names of its operations end."""
+        return "".join(part.capitalize() for part in self.kind.value.split("-")) + "Run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDoor(RunPlace):
+    """A kind of run about one book: ``question`` is the body, ``wanted`` what it means, ``examples`` are bodies for the description."""
+
+    question: type[BookQuestion]
+    wanted: Callable[[Any, Session], Wanted]
+    example: Mapping[str, Any]
+    inline_example: Mapping[str, Any]
+
 
 def routes(door: RunDoor) -> APIRouter:
-    """The paths of a kind of run."""
+    """The paths of a kind of run about one book."""
     router = APIRouter(prefix="/v1", tags=[door.kind.value], responses=responses(404))
     inline_question = create_model(
         f"Inline{door.question.__name__}",
@@ -90,29 +104,29 @@ def routes(door: RunDoor) -> APIRouter:
         __doc__='The same, with the book: ``{"csv": "facility_id,…"}`` or ``{"rows": [{…}, …]}``.',
         book=(dict[str, Any], ...),
     )
-    name = f"{door.kind.value.capitalize()}Run"
+    name = door.operation
 
     @router.post(
         f"/portfolios/{{name}}/{door.path}",
         summary=f"{door.title} of a book that was loaded",
         operation_id=f"postPortfolio{name}",
         status_code=202,
-        responses=_ASKING,
-        openapi_extra=_body(door.question, door.example, file=False),
+        responses=ASKING,
+        openapi_extra=described_body(door.question, door.example, file=False),
     )
     async def ask_of_portfolio(request: Request, session: Held, service: Serving, name: str) -> Response:
         """Queue a run about the newest book under a name (as recorded then, where that is asked); an empty body takes every default."""
         body = await request.body()
-        question = _question(door.question, read_json(body) if body.strip() else {})
-        return await _queue(request, session, service, door, lambda: _submit(session, door, name, question))
+        question = read_question(door.question, read_json(body) if body.strip() else {})
+        return await queue(request, session, service, door, lambda: _submit(session, door, name, question))
 
     @router.post(
         f"/{door.path}",
         summary=f"{door.title} of a book that comes with the question",
         operation_id=f"post{name}",
         status_code=202,
-        responses=_ASKING,
-        openapi_extra=_body(inline_question, door.inline_example, file=True),
+        responses=ASKING,
+        openapi_extra=described_body(inline_question, door.inline_example, file=True),
     )
     async def ask(request: Request, session: Held, service: Serving) -> Response:
         """Queue a run about a book in the body. A book with a wrong cell is refused whole, with every row, column and reason, and nothing
@@ -124,9 +138,17 @@ def routes(door: RunDoor) -> APIRouter:
 
             return _submit(session, door, book_of_bytes(body, file_name=file_name), question)
 
-        return await _queue(request, session, service, door, submit)
+        return await queue(request, session, service, door, submit)
 
-    @router.get(f"/{door.path}", summary=f"The newest runs of this kind: {door.kind.value}", operation_id=f"list{name}s")
+    answers(router, door)
+    return router
+
+
+def answers(router: APIRouter, place: RunPlace) -> None:
+    """The paths of a kind's runs: the list, the result, its lineage, its replays."""
+    name = place.operation
+
+    @router.get(f"/{place.path}", summary=f"The newest runs of this kind: {place.kind.value}", operation_id=f"list{name}s")
     def list_all(
         request: Request,
         session: Held,
@@ -136,18 +158,18 @@ def routes(door: RunDoor) -> APIRouter:
         """Runs without their results."""
         from crfs.workflows.run_documents import list_runs
 
-        found = list_runs(session, kind=door.kind.value, label=label, limit=limit)
-        return respond(request, {door.path.replace("-", "_"): found})
+        found = list_runs(session, kind=place.kind.value, label=label, limit=limit)
+        return respond(request, {place.path.replace("-", "_"): found})
 
-    @router.get(f"/{door.path}/{{run_id}}", summary=f"The result: {door.title[0].lower()}{door.title[1:]}", operation_id=f"get{name}")
+    @router.get(f"/{place.path}/{{run_id}}", summary=f"The result: {place.title[0].lower()}{place.title[1:]}", operation_id=f"get{name}")
     def one(request: Request, session: Held, run_id: str) -> Response:
         from crfs.workflows.run_documents import book_run
 
-        return respond(request, book_run(session, run_id, kind=door.kind), cache=FOR_EVER)
+        return respond(request, book_run(session, run_id, kind=place.kind), cache=FOR_EVER)
 
-    one.__doc__ = door.answer
+    one.__doc__ = place.answer
 
-    @router.get(f"/{door.path}/{{run_id}}/lineage", summary="What a run rests on, down to the bytes", operation_id=f"get{name}Lineage")
+    @router.get(f"/{place.path}/{{run_id}}/lineage", summary="What a run rests on, down to the bytes", operation_id=f"get{name}Lineage")
     def lineage(request: Request, session: Held, run_id: str) -> Response:
         """The closed chain, with the state of every payload's bytes now."""
         from crfs.workflows.lineage import trace
@@ -155,11 +177,11 @@ def routes(door: RunDoor) -> APIRouter:
         return respond(request, trace(session, run_id))
 
     @router.post(
-        f"/{door.path}/{{run_id}}/replays",
+        f"/{place.path}/{{run_id}}/replays",
         summary="Compute a run again in a fresh process",
         operation_id=f"post{name}Replay",
         status_code=202,
-        responses=_ASKING,
+        responses=ASKING,
     )
     async def replay(
         request: Request,
@@ -175,12 +197,11 @@ def routes(door: RunDoor) -> APIRouter:
 
             return submit_replay(session, run_id, recorded_as_of=recorded_as_of)
 
-        return await _queue(request, session, service, door, submit)
-
-    return router
+        return await queue(request, session, service, place, submit)
 
 
-def _body(model: type[BaseModel], example: Mapping[str, Any], *, file: bool) -> dict[str, Any]:
+def described_body(model: type[BaseModel], example: Mapping[str, Any], *, file: bool) -> dict[str, Any]:
+    """What the description says of a body."""
     content: dict[str, Any] = {
         "application/json": {"schema": model.model_json_schema(ref_template="#/components/schemas/{model}"), "example": dict(example)}
     }
@@ -202,7 +223,7 @@ async def _inline(request: Request, door: RunDoor, inline_question: type[BookQue
     """The book, its file's name and the question of a body in JSON or of a form."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        inline = _question(inline_question, read_json(await request.body()))
+        inline = read_question(inline_question, read_json(await request.body()))
         return _book(inline.book), "body.csv", inline  # type: ignore[attr-defined]  # the inline form has a book
     if kind == "multipart/form-data":
         async with request.form(max_files=1, max_fields=1) as form:
@@ -212,7 +233,7 @@ async def _inline(request: Request, door: RunDoor, inline_question: type[BookQue
             if not (text is None or isinstance(text, str)) or set(form) - {"book", "question"}:
                 raise InvalidInput("the form has a file called book and a field called question, and nothing else")
             body, name = await file.read(), Path(file.filename or "body.csv").name
-            return body, name, _question(door.question, read_json(text.encode()) if text else {})
+            return body, name, read_question(door.question, read_json(text.encode()) if text else {})
     raise HTTPException(415, f"ask with application/json or multipart/form-data, not {kind or 'without a Content-Type'}")
 
 
@@ -221,7 +242,7 @@ def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQue
     from crfs.workflows.book_runs import Question
     from crfs.workflows.observations import recorded_state
 
-    wanted = door.wanted(question)
+    wanted = door.wanted(question, session)
     return submit_question(
         session,
         Question(
@@ -231,14 +252,14 @@ def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQue
             options=wanted.options,
             models=question.models,
             as_of=question.as_of,
-            recorded_as_of=recorded_state(question.recorded_as_of),
+            recorded_as_of=recorded_state(question.recorded_as_of) if wanted.batch_id is None else wanted.batch_id,
             label=question.label,
             attachments=wanted.attachments,
         ),
     )
 
 
-async def _queue(request: Request, session: Session, service: Service, door: RunDoor, submit: Callable[[], UUID]) -> Response:
+async def queue(request: Request, session: Session, service: Service, place: RunPlace, submit: Callable[[], UUID]) -> Response:
     """Write the job, hand it to the pool, and wait as long as the caller prefers."""
     from crfs.workflows.ledger import show_job
 
@@ -251,18 +272,18 @@ async def _queue(request: Request, session: Session, service: Service, door: Run
     if wait:
         done, _ = await asyncio.wait({future}, timeout=wait)
         if done:
-            return await run_in_threadpool(_result, request, session, door, future.result(), applied)
+            return await run_in_threadpool(_result, request, session, place, future.result(), applied)
     job = job_document(await run_in_threadpool(show_job, session, job_id))
     return respond(request, job, status=202, cache=NEVER, headers={"Location": f"/v1/jobs/{job_id}", "Retry-After": "1", **applied})
 
 
-def _result(request: Request, session: Session, door: RunDoor, outcome: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+def _result(request: Request, session: Session, run_place: RunPlace, outcome: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
     from crfs.workflows.run_documents import book_run
 
     if "verdict" in outcome:
         return respond(request, dict(outcome), cache=NEVER, headers=headers)
-    place = {"Content-Location": f"/v1/{door.path}/{outcome['run_id']}"}
-    return respond(request, book_run(session, outcome["run_id"], kind=door.kind), cache=NEVER, headers={**headers, **place})
+    place = {"Content-Location": f"/v1/{run_place.path}/{outcome['run_id']}"}
+    return respond(request, book_run(session, outcome["run_id"], kind=run_place.kind), cache=NEVER, headers={**headers, **place})
 
 
 def _preferred_wait(prefer: str) -> float:
@@ -275,7 +296,8 @@ def _preferred_wait(prefer: str) -> float:
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
 
 
-def _question(model: type[BookQuestion], document: Any) -> BookQuestion:
+def read_question(model: type[Asked], document: Any) -> Asked:
+    """The question of a body; what is wrong with it is told with its place."""
     try:
         return model.model_validate(document)
     except ValidationError as error:

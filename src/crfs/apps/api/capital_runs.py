@@ -8,6 +8,7 @@ from pydantic import Field
 
 from crfs.apps.api.book_runs import BookQuestion, RunDoor, Wanted, routes
 from crfs.workflows.runs import RunKind
+from crfs.workflows.session import Session
 
 
 class CapitalQuestion(BookQuestion):
@@ -27,7 +28,7 @@ class CapitalQuestion(BookQuestion):
     exposure_classes: dict[str, str] | None = None
 
 
-def capital_wanted(question: CapitalQuestion) -> Wanted:
+def capital_wanted(question: CapitalQuestion, _session: Session) -> Wanted:
     """The options that were given."""
     own = question.model_dump(mode="json", exclude_none=True, exclude={*BookQuestion.model_fields, "book"})
     return Wanted(options=own)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from crfs.apps.api.book_runs import BookQuestion, RunDoor, Wanted, routes
 from crfs.workflows.runs import RunKind
+from crfs.workflows.session import Session
 
 
 class EclQuestion(BookQuestion):
@@ -28,7 +29,7 @@ class EclQuestion(BookQuestion):
     reporting_date: date | None = None
 
 
-def ecl_wanted(question: EclQuestion) -> Wanted:
+def ecl_wanted(question: EclQuestion, _session: Session) -> Wanted:
     """The options that were given, those of the policy among them."""
     from crfs.workflows.provision_policy import read_policy
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from crfs.apps.api.book_runs import ROWS, BookQuestion, RunDoor, Wanted, routes
 from crfs.apps.api.risk_runs import factor_model_wanted
 from crfs.workflows.runs import RunKind
+from crfs.workflows.session import Session
 
 
 class ReverseStressQuestion(BookQuestion):
@@ -22,7 +23,7 @@ class ReverseStressQuestion(BookQuestion):
     default_ccf: float | None = Field(default=None, ge=0, le=1)
 
 
-def states_wanted(question: ReverseStressQuestion) -> Wanted:
+def states_wanted(question: ReverseStressQuestion, _session: Session) -> Wanted:
     """The factor model, and the options of the search."""
     options = {name: getattr(question, name) for name in ("loss", "modes", "seed", "default_ccf")}
     return Wanted(settings={"factor_model": factor_model_wanted(question.factor_model, question.copula)}, options=options)

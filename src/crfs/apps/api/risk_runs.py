@@ -13,6 +13,7 @@ from crfs.apps.api.book_runs import ROWS, BookQuestion, RunDoor, Wanted, routes
 from crfs.apps.api.service import Held
 from crfs.errors import naming
 from crfs.workflows.runs import RunKind
+from crfs.workflows.session import Session
 
 
 class LossQuestion(BookQuestion):
@@ -28,7 +29,7 @@ class LossQuestion(BookQuestion):
     default_ccf: float | None = Field(default=None, ge=0, le=1)
 
 
-def losses_wanted(question: LossQuestion) -> Wanted:
+def losses_wanted(question: LossQuestion, _session: Session) -> Wanted:
     """The factor model, and the options of the loss distribution."""
     options = {name: getattr(question, name) for name in ("confidences", "method", "rel_tol", "seed", "max_scenarios", "default_ccf")}
     return Wanted(settings={"factor_model": factor_model_wanted(question.factor_model, question.copula)}, options=options)

@@ -1,9 +1,9 @@
 """Scenarios: named sets of paths of macro variables, what may be done to them, and how they are read."""
 
 from crfs.credit.scenarios.deviations import Between, from_deviations
-from crfs.credit.scenarios.files import parse_scenarios
+from crfs.credit.scenarios.files import parse_scenarios, scenario_tables
 from crfs.credit.scenarios.operators import Shift, combine, extend, rename, scale, shift
-from crfs.credit.scenarios.replay import replay
+from crfs.credit.scenarios.replay import hold, replay
 from crfs.credit.scenarios.scenario import MONTH, QUARTER, Path, Scenario, ScenarioSeverity, require_weights
 from crfs.credit.scenarios.supervisory import supervisory_history, supervisory_scenarios
 from crfs.credit.scenarios.tables import from_table
@@ -23,11 +23,13 @@ __all__ = [
     "extend",
     "from_deviations",
     "from_table",
+    "hold",
     "parse_scenarios",
     "rename",
     "replay",
     "require_weights",
     "scale",
+    "scenario_tables",
     "shift",
     "supervisory_history",
     "supervisory_scenarios",

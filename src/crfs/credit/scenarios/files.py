@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,13 +12,13 @@ import polars as pl
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.reading import called
 from crfs.credit.scenarios.operators import combine, extend, scale, shift
-from crfs.credit.scenarios.replay import replay
+from crfs.credit.scenarios.replay import hold, replay
 from crfs.credit.scenarios.scenario import MONTH, QUARTER, Path, Scenario, ScenarioSeverity
 from crfs.credit.scenarios.units import Change, shifted_right, unit_in_engine
 from crfs.errors import InvalidInput, NotFound
 
 _ABOUT = {"name", "severity", "probability", "source", "notes"}
-_KINDS = ("path", "base", "combine", "replay")
+_KINDS = ("path", "base", "combine", "replay", "hold")
 
 
 def parse_scenarios(
@@ -27,14 +27,36 @@ def parse_scenarios(
     where: str,
     known: Mapping[str, Scenario] | None = None,
     history: pl.DataFrame | None = None,
+    today: Mapping[str, float] | None = None,
+    start: date | None = None,
+    only: Collection[str] | None = None,
 ) -> tuple[Scenario, ...]:
     """The scenarios of a file, in its order.
 
     Each ``[[scenario]]`` has a ``name`` and what it is made of: ``[[scenario.path]]`` tables, a ``base``, ``combine`` (a table of names
-    and weights) or ``replay`` (a window of history); then ``[[scenario.step]]`` tables are taken one after the other. Names stand for
-    scenarios above in the file, else for those in ``known``. ``history`` is the long table that a replay needs. ``where`` names the file
-    in errors. The keys are explained in the documentation ("Scenario files").
+    and weights), ``replay`` (a window of history) or ``hold`` (the last known values, going on); then ``[[scenario.step]]`` tables are
+    taken one after the other. Names stand for scenarios above in the file, else for those in ``known``. ``history`` is the long table that
+    a replay needs, ``today`` the last known values of variables and ``start`` the first period of which nothing is known yet: they stand
+    for what a scenario does not say of them itself. ``only`` reads those names alone. ``where`` names the
+    file in errors. The keys are explained in the documentation ("Scenario files").
     """
+    found: dict[str, Scenario] = {}
+    for item in scenario_tables(text, where=where):
+        try:
+            what = called("scenario", item, "name")
+            if only is not None and item.get("name") not in only:
+                continue
+            one = _Reader(what, {**(known or {}), **found}, history, today or {}, start).read(item)
+            if one.name in found:
+                raise InvalidInput(f"{what}: the file has another scenario of this name")
+        except InvalidInput as error:
+            raise InvalidInput(f"{where}: {error}", problems=error.problems, argument=error.argument) from None
+        found[one.name] = one
+    return tuple(found.values())
+
+
+def scenario_tables(text: str, *, where: str) -> Sequence[Any]:
+    """The ``[[scenario]]`` tables of a file, as they are written."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -44,32 +66,37 @@ def parse_scenarios(
         raise InvalidInput(
             f"{where}: a file of scenarios has [[scenario]] tables and nothing else; found {', '.join(sorted(data)) or 'nothing'}"
         )
-    found: dict[str, Scenario] = {}
-    for item in items:
-        try:
-            what = called("scenario", item, "name")
-            one = _Reader(what, {**(known or {}), **found}, history).read(item)
-            if one.name in found:
-                raise InvalidInput(f"{what}: the file has another scenario of this name")
-        except InvalidInput as error:
-            raise InvalidInput(f"{where}: {error}", problems=error.problems, argument=error.argument) from None
-        found[one.name] = one
-    return tuple(found.values())
+    return items
 
 
 class _Reader:
     """Reads one ``[[scenario]]`` table; ``what`` is what errors call it."""
 
-    def __init__(self, what: str, others: Mapping[str, Scenario], history: pl.DataFrame | None) -> None:
+    def __init__(
+        self,
+        what: str,
+        others: Mapping[str, Scenario],
+        history: pl.DataFrame | None,
+        today: Mapping[str, float],
+        start: date | None,
+    ) -> None:
         self.what = what
         self.others = others
         self.history = history
+        self.today = today
+        self.start = start
 
     def read(self, item: Mapping[str, Any]) -> Scenario:
         kinds = [kind for kind in _KINDS if kind in item]
         if len(kinds) != 1:
             raise InvalidInput(f"{self.what}: it is made of exactly one of {', '.join(_KINDS)}; found {', '.join(kinds) or 'none'}")
-        own = {"path": {"path", "start", "period"}, "base": {"base"}, "combine": {"combine"}, "replay": {"replay", "start"}}[kinds[0]]
+        own = {
+            "path": {"path", "start", "period"},
+            "base": {"base"},
+            "combine": {"combine"},
+            "replay": {"replay", "start"},
+            "hold": {"hold", "start", "period"},
+        }[kinds[0]]
         self._keys(item, _ABOUT | own | {"step"}, self.what)
         about = self._about(item)
         match kinds[0]:
@@ -79,6 +106,8 @@ class _Reader:
                 made = self._known(item["base"]).with_paths(self._known(item["base"]).paths, done=f"from {item['base']}", **about)
             case "combine":
                 made = self._of_weights(item, about)
+            case "hold":
+                made = self._of_today(item, about)
             case _:
                 made = self._of_history(item, about)
         for number, step in enumerate(self._tables(item, "step"), start=1):
@@ -107,7 +136,40 @@ class _Reader:
             raise InvalidInput(f"{self.what}: period = {item['period']!r}: P1M or P3M is wanted")
         paths = tuple(self._path(path) for path in self._tables(item, "path"))
         given = {key: value for key, value in about.items() if value is not None}
-        return Scenario(start=self._day(item, "start"), period=period, paths=paths, **given)
+        return Scenario(start=self._start(item), period=period, paths=paths, **given)
+
+    def _of_today(self, item: Mapping[str, Any], about: Mapping[str, Any]) -> Scenario:
+        told = item["hold"]
+        if not isinstance(told, dict):
+            raise InvalidInput(f"{self.what}: hold is a table with periods and variables")
+        self._keys(told, {"periods", "variables", "today"}, f"{self.what}: hold")
+        if self.history is None:
+            raise InvalidInput(f"{self.what}: holding the last known values needs the history of the variables, and none was given")
+        periods = self._number(told, "periods", f"{self.what}: hold")
+        if periods != int(periods):
+            raise InvalidInput(f"{self.what}: hold: periods = {periods}: a whole number is wanted")
+        given = {key: value for key, value in about.items() if value is not None}
+        today = self._today(told, "hold")
+        return hold(self.history, periods=int(periods), today=today, start=self._start(item), period=item.get("period"), **given)
+
+    def _start(self, item: Mapping[str, Any]) -> date:
+        """Its own start, else the first period of which nothing is known."""
+        return self.start if "start" not in item and self.start is not None else self._day(item, "start")
+
+    def _today(self, told: Mapping[str, Any], what: str) -> Mapping[str, float]:
+        """Its own values, else the last known ones of its variables."""
+        today, variables = told.get("today"), told.get("variables")
+        if today is None and isinstance(variables, list) and variables and self.today:
+            lost = [variable for variable in variables if variable not in self.today]
+            if lost:
+                raise InvalidInput(f"{self.what}: {what}: nothing is known of {', '.join(map(str, lost))}", argument="scenario")
+            return {variable: self.today[variable] for variable in variables}
+        if not isinstance(today, dict) or not all(_is_number(value) for value in today.values()):
+            raise InvalidInput(
+                f"{self.what}: {what}: today is a table of variables and their last values, in decimals; in a run about a store "
+                "variables, a list of names, will do"
+            )
+        return today
 
     def _path(self, item: Any) -> Path:
         what = f"{self.what}: {called('path', item, 'variable')}"
@@ -137,12 +199,9 @@ class _Reader:
         window = item["replay"]
         if not isinstance(window, dict):
             raise InvalidInput(f"{self.what}: replay is a table with since, until and today")
-        self._keys(window, {"since", "until", "today", "bounds", "period"}, f"{self.what}: replay")
+        self._keys(window, {"since", "until", "today", "variables", "bounds", "period"}, f"{self.what}: replay")
         if self.history is None:
             raise InvalidInput(f"{self.what}: a replay needs the history of its variables, and none was given")
-        today = window.get("today")
-        if not isinstance(today, dict) or not all(_is_number(value) for value in today.values()):
-            raise InvalidInput(f"{self.what}: replay: today is a table of variables and their last values, in decimals")
         bounds = window.get("bounds", {})
         if not isinstance(bounds, dict) or not all(
             isinstance(b, list) and len(b) == 2 and all(map(_is_number, b)) for b in bounds.values()
@@ -153,8 +212,8 @@ class _Reader:
             self.history,
             since=self._day(window, "since"),
             until=self._day(window, "until"),
-            today=today,
-            start=self._day(item, "start"),
+            today=self._today(window, "replay"),
+            start=self._start(item),
             bounds={variable: (low, high) for variable, (low, high) in bounds.items()},
             period=window.get("period"),
             **given,

@@ -89,6 +89,45 @@ def replay(
     )
 
 
+def hold(
+    history: pl.DataFrame,
+    *,
+    periods: int,
+    today: Mapping[str, float],
+    start: date,
+    name: str,
+    period: Tenor | str | None = None,
+    severity: ScenarioSeverity | str = ScenarioSeverity.BASELINE,
+    probability: float | None = None,
+    source: str = "",
+) -> Scenario:
+    """The scenario in which nothing moves: every variable keeps the value of ``today`` for so many periods.
+
+    ``history`` gives the units of the variables and the length of a period (unless ``period`` says it).
+
+    >>> history = pl.DataFrame({"valid_time": [date(2026, 1, 1), date(2026, 4, 1)], "variable": "us.rate", "value": [0.03, 0.04],
+    ...                         "unit": "decimal"})
+    >>> hold(history, periods=2, today={"us.rate": 0.04}, start=date(2026, 7, 1), name="hold").path("us.rate").values
+    (0.04, 0.04)
+    """
+    if periods < 1:
+        raise InvalidInput(f"periods is a number of periods, at least 1, not {periods}", argument="periods")
+    unknown = sorted(set(today) - set(history["variable"].unique().to_list() if "variable" in history.columns else ()))
+    if unknown or not today:
+        raise InvalidInput(f"the history has no {', '.join(unknown) or 'variable that is to be held'}", argument="today")
+    told = from_table(history.filter(pl.col("variable").is_in(list(today))), name=name, period=period)
+    return Scenario(
+        name=name,
+        severity=ScenarioSeverity(severity),
+        probability=probability,
+        source=source,
+        notes="the last known values go on",
+        start=start,
+        period=told.period,
+        paths=tuple(with_values(path, np.full(periods, today[path.variable])) for path in told.paths),
+    )
+
+
 def _window(told: Scenario, since: date, until: date) -> tuple[int, int]:
     """Positions of the first period of the window and of the first one after it."""
     edges = period_starts(told.start, told.period, told.periods + 1)

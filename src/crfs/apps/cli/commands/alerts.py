@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from crfs.apps.cli.door import Door, pass_door
 from crfs.apps.cli.lazily import group
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @group("alerts")
@@ -71,6 +75,52 @@ def silence(door: Door, alert: int, until: str, note: str | None) -> None:
 def close(door: Door, alert: int, note: str | None) -> None:
     """Close it; if its condition is still there, the rules open a new one."""
     _act(door, alert, "close", note=note)
+
+
+@alerts.group("rules")
+def rules() -> None:
+    """Early-warning rules: list them, test them."""
+
+
+@rules.command("list")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@pass_door
+def list_rules(door: Door, file: Path | None) -> None:
+    """The rules that ship with crfs, or those of a TOML FILE."""
+    from crfs.workflows.alert_rules import list_rules as found
+
+    document = found(file)
+
+    def told(rule: dict[str, Any]) -> dict[str, Any]:
+        levels = ", ".join(f"{level['severity']} {level['open']:g}" for level in rule["levels"])
+        return {"rule": rule["name"], "scope": rule["scope"], "kind": rule["kind"], "column": rule["column"], "opens at": levels}
+
+    def render(screen: Console) -> None:
+        from crfs.apps.cli.screen import table
+
+        screen.print(table([told(rule) for rule in document], ["rule", "scope", "kind", "column", "opens at"]))
+
+    door.answer(document, render)
+
+
+@rules.command("test")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--table", type=click.Path(path_type=Path), help="A CSV or Parquet table of obligors, in place of the bureau's.")
+@click.option("--defaults", type=click.Path(path_type=Path), help="With --table: entity and defaulted_at, to measure the rules against.")
+@click.option("--as-of", metavar="TIME", help="With what was known then.")
+@click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then.")
+@pass_door
+def test_rules(door: Door, file: Path, **options: Any) -> None:
+    """What the rules of a TOML FILE make of the bureau's obligors, and what they were worth against its defaults.
+
+    Where FILE is a CSV or Parquet table of obligors, the rules that ship with crfs look at it. Nothing is kept.
+    """
+    from crfs.apps.cli.reports.rules import show
+    from crfs.workflows.alert_rules import try_rules
+
+    with door.session() as session:
+        document = try_rules(session, file, **options)
+    door.answer(document, lambda screen: show(screen, document))
 
 
 def _act(door: Door, alert: int, act: str, **options: Any) -> None:

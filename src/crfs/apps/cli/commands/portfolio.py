@@ -69,21 +69,44 @@ def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def about_losses(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a loss distribution."""
+    for option in (
+        click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made."),
+        click.option(
+            "--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios (or points in the factors) to draw."
+        ),
+        click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers, bit for bit."),
+        click.option("--rel-tol", type=float, default=0.005, show_default=True, help="Relative standard error at which drawing stops."),
+        click.option(
+            "--method", default="auto", show_default=True, help="auto, closed_form, exact, few_names, collapsed, thinning or plain."
+        ),
+        click.option("--confidence", "confidences", type=Decimals(), default="0.99,0.999", show_default=True, help="Of VaR and ES."),
+        click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own."),
+        click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit)."),
+    ):
+        function = option(function)
+    return function
+
+
 @group("portfolio")
 def portfolio() -> None:
-    """Books: load, list, VaR and ES, concentration, capital, provisions, reverse stress."""
+    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, attribution."""
 
 
 @portfolio.command("load")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--valid-at", metavar="TIME", help="When the book was so; now, if not given. A day means its end.")
 @pass_door
-def load(door: Door, name: str, file: Path) -> None:
+def load(door: Door, name: str, file: Path, *, valid_at: str | None) -> None:
     """Keep a book FILE under NAME."""
     from crfs.workflows.books import load_portfolio
+    from crfs.workflows.times import parse_question
 
+    at = parse_question(valid_at, what="valid_at") if valid_at else None
     with door.session() as session:
-        document = load_portfolio(session, name, file)
+        document = load_portfolio(session, name, file, valid_at=at)
     door.lines(document, f"{name}: {document['facilities']:,} facilities, sha256={document['sha256']}")
 
 
@@ -102,16 +125,7 @@ def list_(door: Door) -> None:
 
 @portfolio.command("risk")
 @click.argument("book", metavar="NAME_OR_FILE")
-@click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit).")
-@click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own.")
-@click.option("--confidence", "confidences", type=Decimals(), default="0.99,0.999", show_default=True, help="Of VaR and ES.")
-@click.option("--method", default="auto", show_default=True, help="auto, closed_form, exact, few_names, collapsed, thinning or plain.")
-@click.option("--rel-tol", type=float, default=0.005, show_default=True, help="Relative standard error at which drawing stops.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers, bit for bit.")
-@click.option(
-    "--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios (or points in the factors) to draw."
-)
-@click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
+@about_losses
 @about_the_run
 @pass_door
 def risk(door: Door, book: str, **options: Any) -> None:
@@ -246,4 +260,76 @@ def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | No
 
     with door.session() as session, door.progress() as progress:
         answer = search(session, book, loss, factor_model, progress=progress, **options)
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("stress")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option("--scenario", metavar="NAME|FILE.toml[#NAME]", help="The scenario; crfs scenarios list shows the names.")
+@click.option("--base", metavar="NAME|FILE.toml[#NAME]", help="What it is compared with; its own baseline, if not given.")
+@click.option("--shocks", metavar="FILE.csv", help="The shocks themselves, by segment, in place of a scenario.")
+@click.option("--satellite", metavar="FILE.toml", help="Which default rates are explained by which variables; us_credit, if not given.")
+@click.option("--at", metavar="DAY|worst", default="worst", show_default=True, help="The period whose shocks are taken.")
+@click.option("--balance-sheet", metavar="static|closed", help="Along the path; static, if not given.")
+@click.option("--lgd-response", metavar="frye_jacobs|none", help="How losses given default answer; frye_jacobs, if not given.")
+@click.option("--no-losses", is_flag=True, help="Without loss distributions: expected losses alone.")
+@click.option(
+    "--exposure-class",
+    "classes",
+    type=Pairs(),
+    multiple=True,
+    metavar="[NAME=]CLASS",
+    help="Capital under stress too: classes as of crfs portfolio capital. May be given again.",
+)
+@click.option("--policy", metavar="FILE", help="Provisions under stress too: the policy as of crfs portfolio ecl.")
+@click.option("--interest-rate", type=float, help="Provisions under stress too: of facilities without a rate.")
+@click.option("--expected-life-years", type=float, help="Provisions under stress too: of facilities without a maturity.")
+@about_losses
+@about_the_run
+@pass_door
+def stress(door: Door, book: str, *, no_losses: bool, classes: tuple[tuple[str, str], ...], **options: Any) -> None:
+    """A scenario's effect on a book: expected loss, VaR and ES, capital and provisions; base, stressed and the difference.
+
+    Macro paths become default probabilities by regressions that are fitted on the store's history; their errors are shown as a band.
+    """
+    from crfs.apps.cli.reports.stress import show
+    from crfs.workflows.measuring import stress as measure
+    from crfs.workflows.stress_questions import provision_options
+
+    provisions = provision_options(**{name: options.pop(name) for name in ("policy", "interest_rate", "expected_life_years")})
+    with door.session() as session, door.progress() as progress:
+        answer = measure(
+            session,
+            book,
+            progress=progress,
+            losses=not no_losses,
+            capital={"exposure_classes": dict(classes)} if classes else None,
+            ecl=provisions or None,
+            **options,
+        )
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("attribute")
+@click.argument("name")
+@click.option("--from", "earlier", metavar="TIME", required=True, help="The earlier time; a day means its end.")
+@click.option("--to", "later", metavar="TIME", required=True, help="The later one.")
+@click.option("--by", "tags", type=Names(), metavar="sector,region", default="none", show_default=True, help="Cuts of every number.")
+@click.option("--shapley", is_flag=True, help="Each step the mean over all orders, in place of one order.")
+@click.option("--replicates", type=int, default=1, show_default=True, help="Seeds to average over; from 2 on errors are their spread.")
+@click.option("--earlier-factor-model", metavar="FILE", help="The earlier time's; --factor-model's, if not given.")
+@about_losses
+@about_the_run
+@pass_door
+def attribute(door: Door, name: str, *, earlier: str, later: str, factor_model: str | None, **options: Any) -> None:
+    """Why the risk of the book NAME changed between two times: new and gone names, exposures, losses given default, default
+    probabilities, models, correlations, and values that were revised.
+
+    Each time is seen as it was: the book in force then, values and champions as the store had them. The steps sum exactly.
+    """
+    from crfs.apps.cli.reports.attribution import show
+    from crfs.workflows.measuring import attribute as explain
+
+    with door.session() as session, door.progress() as progress:
+        answer = explain(session, name, earlier, later, factor_model, progress=progress, **options)
     door.answer(answer, lambda screen: show(screen, answer))

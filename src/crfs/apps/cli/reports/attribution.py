@@ -1,0 +1,81 @@
+"""An attribution run on the terminal: each measure before, what changed it, and after; and the same by tag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.screen import money, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STEPS = {
+    "revisions": "values revised since",
+    "gone": "gone facilities",
+    "new": "new facilities",
+    "ead": "exposures",
+    "lgd": "losses given default",
+    "pd": "default probabilities",
+    "model": "models",
+    "correlation": "correlations",
+}
+
+
+def show(screen: Console, answer: Mapping[str, Any]) -> None:
+    """The run's numbers, and how to have them again."""
+    earlier = answer["earlier"]
+    screen.print(f"from {earlier['n_facilities']:,} facilities to {answer['n_facilities']:,}")
+    screen.print(f"from as of {earlier['as_of'] or earlier['recorded_as_of']} (batch {earlier['batch_id']})")
+    screen.print(f"to {state(answer)}")
+    screen.print()
+    whole = [effect for effect in answer["effects"] if effect["by"] is None]
+    screen.print(table(_rows(answer, whole, title), ["why", *(title(effect) for effect in whole)]))
+    cut = [effect for effect in answer["effects"] if effect["by"] is not None and effect["measure"] == "el"]
+    for by in dict.fromkeys(effect["by"] for effect in cut):
+        screen.print()
+        mine = [effect for effect in cut if effect["by"] == by]
+        screen.print(table(_parts(by, mine), [by, "EL before", "EL after", "change", "mostly by"]))
+    again(screen, answer)
+
+
+def title(effect: Mapping[str, Any]) -> str:
+    """The name of a measure.
+
+    >>> title({"measure": "var", "confidence": 0.999}), title({"measure": "el", "confidence": None})
+    ('VaR 99.9 %', 'EL')
+    """
+    name = {"var": "VaR"}.get(effect["measure"], effect["measure"].upper())
+    return name if effect["confidence"] is None else f"{name} {effect['confidence'] * 100:g} %"
+
+
+def _rows(answer: Mapping[str, Any], effects: list[Mapping[str, Any]], name: Any) -> list[dict[str, str]]:
+    rows = [{"why": "before", **{name(effect): money(effect["before"]) for effect in effects}}]
+    for k, step in enumerate(answer["order"]):
+        told = {name(effect): _amount(effect["steps"][k]) for effect in effects}
+        if any(effect["steps"][k]["amount"] for effect in effects):
+            rows.append({"why": STEPS[step], **told})
+    rows.append({"why": "after", **{name(effect): money(effect["after"]) for effect in effects}})
+    return rows
+
+
+def _amount(step: Mapping[str, Any]) -> str:
+    error = step["se"]
+    return f"{step['amount']:+,.0f}" + (f" ± {error:,.0f}" if error else "")
+
+
+def _parts(by: str, effects: list[Mapping[str, Any]]) -> list[dict[str, str]]:
+    found = []
+    for effect in sorted(effects, key=lambda one: -abs(one["change"])):
+        largest = max(effect["steps"], key=lambda step: abs(step["amount"]))
+        found.append(
+            {
+                by: effect["label"] or "(blank)",
+                "EL before": money(effect["before"]),
+                "EL after": money(effect["after"]),
+                "change": f"{effect['change']:+,.0f}",
+                "mostly by": STEPS[largest["step"]] if largest["amount"] else "",
+            }
+        )
+    return found

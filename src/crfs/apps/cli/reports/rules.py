@@ -1,0 +1,52 @@
+"""A test of early-warning rules on the terminal: what they see, and what they were worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from crfs.apps.cli.screen import cell, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TOP = 10
+
+
+def show(screen: Console, document: Mapping[str, Any]) -> None:
+    """Alerts by rule, the worst of those that are live, and the rules against defaults."""
+    screen.print(f"{document['source']} as of {cell(document['at'])}: alerts opened so far, and live now")
+    columns = ["rule", "scope", "entities", "opened", "live", "info", "warning", "critical"]
+    screen.print(table(document["rules"], columns))
+    worst = sorted(document["alerts"], key=lambda alert: ("critical", "warning", "info").index(alert["severity"]))
+    if worst:
+        screen.print()
+        screen.print(table(worst[:TOP], ["severity", "rule", "title"], title=f"{min(TOP, len(worst))} of {len(worst):,} live alerts"))
+    if document["performance"]:
+        screen.print()
+        rows = [_worth(one) for one in document["performance"]]
+        screen.print(table(rows, list(rows[0]), title="Against the defaults that followed within 12 months"))
+    for note in document["notes"]:
+        screen.print(f"Note: {note}")
+
+
+def _worth(one: Mapping[str, Any]) -> dict[str, str]:
+    lead = one["lead_days"]
+    return {
+        "rule": one["rule"],
+        "precision": _share(one["precision"]),
+        "recall": _share(one["recall"]),
+        "false alarms": _share(one["false_alarm_rate"]),
+        "median days ahead": "" if lead is None else f"{lead['p50']:.0f}",
+    }
+
+
+def _share(share: Mapping[str, Any] | None) -> str:
+    """A share with its interval.
+
+    >>> _share({"value": 0.25, "low": 0.1, "high": 0.5, "hits": 1, "of": 4})
+    '25.0 % (10.0 to 50.0) of 4'
+    """
+    if share is None or share["value"] is None:
+        return "none to count"
+    return f"{share['value'] * 100:.1f} % ({share['low'] * 100:.1f} to {share['high'] * 100:.1f}) of {share['of']:,}"

@@ -1,0 +1,98 @@
+"""A stress run on the terminal: base, stressed and the difference of every number, the steps between them, and the cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.screen import money, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SHOWN = ("segment", "sector")
+TOP = 8
+STEPS = {"pd": "default probabilities", "lgd": "losses given default", "ead": "exposures", "correlation": "correlations"}
+
+
+def show(screen: Console, answer: Mapping[str, Any]) -> None:
+    """The run's numbers, and how to have them again."""
+    currency = answer["currency"]
+    screen.print(
+        f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors, exposure {money(answer['ead_base'], currency)}"
+    )
+    screen.print(state(answer))
+    screen.print(told(answer))
+    screen.print()
+    screen.print(table(differences(answer), ["amount", "base", "stressed", "difference", "times"]))
+    band = answer["band"]
+    if band is not None:
+        screen.print(
+            f"EL under stress by the errors of the regressions, {band['confidence'] * 100:g} %: {money(band['el_low'])} to "
+            f"{money(band['el_high'])}"
+        )
+    screen.print()
+    screen.print(table(steps(answer), ["why EL changes", "amount"]))
+    for by in SHOWN:
+        rows = answer["cuts"].get(by, [])
+        if rows:
+            screen.print()
+            screen.print(table([_cut(by, row) for row in rows[:TOP]], [by, "base EL", "stressed EL", "difference"]))
+    for fit in answer["satellites"]:
+        terms = ", ".join(term["name"] for term in fit["terms"])
+        screen.print(f"Default rates of {fit['segment'] or 'all others'} on {terms}: R² {fit['r2']:.2f} of {fit['observations']} quarters")
+    again(screen, answer)
+
+
+def told(answer: Mapping[str, Any]) -> str:
+    """What the stress is, in words."""
+    scenario, base = answer["scenario"], answer["base_scenario"]
+    if scenario is None:
+        return "shocks as they were given"
+    return f"scenario {scenario['name']} ({scenario['severity']}) against {base['name']}; shocks of the period from {answer['at']}"
+
+
+def differences(answer: Mapping[str, Any]) -> list[dict[str, str]]:
+    """A row a number: base, stressed, the difference, and how many times as large."""
+    rows = [_row("EL", {"base": answer["el_base"], "stressed": answer["el_stressed"], "change": answer["el_change"]})]
+    losses = answer["losses"]
+    if losses is not None:
+        rows.append(_row("UL", losses["ul"]))
+        for measure in losses["measures"]:
+            rows += [
+                _row(f"{name.upper().replace('VAR', 'VaR')} {measure['confidence'] * 100:g} %", measure[name]) for name in ("var", "es")
+            ]
+    if answer["capital"] is not None:
+        rows += [_row("risk-weighted assets", answer["capital"]["rwa"]), _row("regulatory capital", answer["capital"]["capital"])]
+    if answer["ecl"] is not None:
+        rows.append(_row("provisions", answer["ecl"]["allowance"]))
+        rows += [_row(f"provisions, stage {part['stage']}", part) for part in answer["ecl"]["stages"]]
+    return rows
+
+
+def steps(answer: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The waterfall of the expected loss, a row a step."""
+    fall = answer["waterfall"]
+    rows = [("base", fall["base"]), *((STEPS[step["step"]], step["amount"]) for step in fall["steps"]), ("stressed", fall["stressed"])]
+    return [{"why EL changes": name, "amount": money(amount)} for name, amount in rows]
+
+
+def _row(name: str, part: Mapping[str, float]) -> dict[str, str]:
+    times = f"{part['stressed'] / part['base']:.2f}" if part["base"] else ""
+    return {
+        "amount": name,
+        "base": money(part["base"]),
+        "stressed": money(part["stressed"]),
+        "difference": money(part["change"]),
+        "times": times,
+    }
+
+
+def _cut(by: str, row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        by: "none" if row["name"] is None else str(row["name"]),
+        "base EL": money(row["base"]),
+        "stressed EL": money(row["stressed"]),
+        "difference": money(row["change"]),
+    }

@@ -1,0 +1,131 @@
+"""Macro history by quarters, as it was known: what scenarios start from, and what default rates are explained by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from crfs.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.store.scan import StoreReader
+
+_DOMESTIC, _INTERNATIONAL = "fed_scenario_domestic", "fed_scenario_international"
+
+
+def macro_history(reader: StoreReader, variables: Iterable[str], *, known_by: datetime) -> pl.DataFrame:
+    """A long table of whole quarters: ``valid_time``, ``variable``, ``value`` (the mean of the quarter's values) and ``unit``.
+
+    ``variables`` are factors with one fixed entity; those of which nothing was known are left out. A quarter counts once it is over and,
+    where values come by the month, has all three.
+    """
+    import polars as pl
+
+    parts = [_quarters(reader, name, known_by) for name in sorted(set(variables))]
+    schema = {"valid_time": pl.Date, "variable": pl.String, "value": pl.Float64, "unit": pl.String}
+    return pl.concat([pl.DataFrame(schema=schema), *parts])
+
+
+def is_history(reader: StoreReader, variable: str) -> bool:
+    """Whether a variable is a factor of which the store may have a history by itself."""
+    factor = reader.catalogue.factors.get(variable)
+    return factor is not None and isinstance(factor.entity, str) and factor.dataset not in {_DOMESTIC, _INTERNATIONAL}
+
+
+def last_known(history: pl.DataFrame) -> tuple[dict[str, float], date | None]:
+    """The first quarter of which not every variable is known (None where nothing is), and the last value of each up to that quarter."""
+    import polars as pl
+
+    if history.is_empty():
+        return {}, None
+    newest = history.group_by("variable").agg(pl.col("valid_time").max())
+    start: date = newest.select(pl.col("valid_time").min().dt.offset_by("3mo")).item()
+    return values_at(history, start), start
+
+
+def values_at(history: pl.DataFrame, start: date) -> dict[str, float]:
+    """The last value of each variable up to the quarter that begins at ``start``, itself among them."""
+    import polars as pl
+
+    told = history.filter(pl.col("valid_time") <= start).sort("variable", "valid_time")
+    return dict(told.group_by("variable", maintain_order=True).last().select("variable", "value").iter_rows())
+
+
+def carried_to(history: pl.DataFrame, start: date) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The history with the last value of each variable going on until the quarter before ``start``, and what a reader must know of that."""
+    import polars as pl
+
+    from crfs.credit.scenarios.scenario import QUARTER, period_starts
+
+    parts, notes = [history], []
+    for key, part in history.group_by("variable", maintain_order=True):
+        last = part.sort("valid_time").row(-1, named=True)
+        months = (start.year - last["valid_time"].year) * 12 + start.month - last["valid_time"].month
+        missing = period_starts(last["valid_time"], QUARTER, max(months // 3, 1))[1:]
+        if missing:
+            parts.append(part.head(1).select(valid_time=pl.Series(list(missing)), variable="variable", value=last["value"], unit="unit"))
+        if len(missing) > 1:
+            notes.append(f"{key[0]} is known up to the quarter from {last['valid_time']}; its last value is taken to go on until {start}")
+    return pl.concat(parts).sort("variable", "valid_time"), tuple(notes)
+
+
+def supervisory_tables(reader: StoreReader, *, known_by: datetime) -> list[pl.DataFrame]:
+    """The rows of the Federal Reserve's scenarios as they were known, a table a dataset that has any."""
+    from crfs.bitemporal.resolve import as_of
+
+    tables = [
+        as_of(reader.rows(name, known_by=known_by), as_of=known_by)
+        for name in (_DOMESTIC, _INTERNATIONAL)
+        if name in reader.catalogue.datasets
+    ]
+    return [table for table in tables if not table.is_empty()]
+
+
+def supervisory_quarters(reader: StoreReader, scenario_set: str | None, *, known_by: datetime) -> pl.DataFrame:
+    """The history that the Federal Reserve published with a set of scenarios; None: the newest set that has one."""
+    import polars as pl
+
+    from crfs.credit.scenarios import supervisory_history
+
+    tables = supervisory_tables(reader, known_by=known_by)
+    found = sorted({name.split("/")[0] for table in tables for name in table["entity"].to_list() if "/historic/" in name})
+    chosen = scenario_set if scenario_set is not None else (found[-1] if found else None)
+    if chosen is None or chosen not in found:
+        raise InvalidInput(
+            f"the store has no history of the supervisory scenarios{'' if chosen is None else f' {chosen}'}; crfs ingest federal_reserve brings it",
+            argument="scenario",
+        )
+    history = supervisory_history(tables, reader.catalogue, scenario_set=chosen).drop_nulls("value")
+    return history.with_columns(pl.col("valid_time").cast(pl.Date))
+
+
+def _quarters(reader: StoreReader, mnemonic: str, known_by: datetime) -> pl.DataFrame:
+    import polars as pl
+
+    from crfs.bitemporal.resolve import as_of
+
+    factor = reader.catalogue.factors[mnemonic]
+    rows = as_of(reader.rows(factor.dataset, columns=[factor.column], entities=[str(factor.entity)], known_by=known_by), as_of=known_by)
+    values = rows.select("valid_time", value=factor.value_of(rows[factor.column])).drop_nulls().sort("valid_time")
+    months = reader.catalogue.dataset(factor.dataset).period.months
+    least = 3 // months if months in {1, 3} else 1
+    quarters = (
+        values.group_by(valid_time=pl.col("valid_time").dt.truncate("1q"), maintain_order=True)
+        .agg(pl.col("value").mean(), pl.len().alias("count"))
+        .filter((pl.col("count") >= least) & (pl.col("valid_time").dt.offset_by("3mo") <= known_by))
+    )
+    return quarters.select(pl.col("valid_time").dt.date(), variable=pl.lit(mnemonic), value="value", unit=pl.lit(factor.unit))
+
+
+def variables_of(tables: Iterable[Mapping[str, object]]) -> set[str]:
+    """The variables of which scenario tables ask for history: those of a replay, and those that are held."""
+    found: set[str] = set()
+    for table in tables:
+        for kind in ("replay", "hold"):
+            told = table.get(kind)
+            if isinstance(told, Mapping):
+                found |= {name for name in [*(told.get("variables") or ()), *(told.get("today") or ())] if isinstance(name, str)}
+    return found

@@ -1,0 +1,184 @@
+"""Attribution as a run: why a book's risk changed between two dates, in parts that sum exactly.
+
+Each date is seen as it was then: its positions, the values and champions of the state of the store that it had. That the earlier positions
+are known otherwise by the later date, and that its models see the later positions otherwise, are reasons of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput, NotFound
+from crfs.workflows import portfolio_risk
+from crfs.workflows.book_runs import Asked, BookKind, Question, Ready, fillers
+from crfs.workflows.books import book_valid_at, build_book
+from crfs.workflows.runs import RunKind
+from crfs.workflows.session import Session
+from crfs.workflows.spines import require
+
+if TYPE_CHECKING:
+    from crfs.risk.attribution import Attribution
+
+DEFAULTS: dict[str, Any] = {**portfolio_risk.DEFAULTS, "default_ccf": None, "shapley": False, "replicates": 1, "tags": []}
+EARLIER = ("book", "batch_id", "as_of", "models", "factor_model")
+"""What a specification says of the earlier date; the later one is that of the run itself."""
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse wrong options before anything is kept."""
+    portfolio_risk.check_options({name: options[name] for name in portfolio_risk.DEFAULTS if name in options})
+    replicates = options.get("replicates", 1)
+    if not isinstance(replicates, int) or isinstance(replicates, bool) or not 1 <= replicates <= 100:
+        raise InvalidInput(f"replicates is a number of seeds from 1 to 100, not {replicates!r}", argument="replicates")
+
+
+def ready(asked: Asked) -> Ready:
+    """Both books with their blanks filled, as each date knew them, and the books between them where the dates know or judge differently."""
+    earlier = asked.specification["earlier"]
+    require(earlier, "the earlier date", ("book", "batch_id"), EARLIER[2:])
+    later = portfolio_risk.ready(asked)
+    model = earlier.get("factor_model") or asked.specification["factor_model"]
+    reader = asked.session.reader(earlier["batch_id"])
+    then = replace(
+        asked,
+        reader=reader,
+        table=build_book(asked.session, reader, earlier["book"]),
+        specification={**asked.specification, "factor_model": model, "models": earlier.get("models", {}), "as_of": earlier.get("as_of")},
+        what=f"{asked.what} (the earlier one)",
+    )
+    before = portfolio_risk.ready(then)
+    also, revised, remodelled = [before.filler], None, None
+    if earlier["batch_id"] != asked.reader.batch_id and (then.models or earlier["book"]["kind"] != "payload"):
+        table = build_book(asked.session, asked.reader, earlier["book"])
+        known_since = portfolio_risk.ready(replace(then, reader=asked.reader, table=table))
+        revised = _same_positions(known_since, before)
+        also.append(known_since.filler)
+    if then.models != asked.models:
+        judged = portfolio_risk.ready(replace(asked, specification={**asked.specification, "models": then.models}))
+        remodelled = judged.rows
+        also.append(judged.filler)
+    return Ready(
+        rows=later.rows,
+        filler=later.filler,
+        more={"before": before.rows, "before_model": model, "revised": revised, "remodelled": remodelled},
+        also=tuple(also),
+    )
+
+
+def _same_positions(since: Ready, before: Ready) -> Any:
+    """The earlier positions as they are known since. A facility that only one state knows says nothing of revised values: the earlier state's stands."""
+    import polars as pl
+
+    key = ["facility_id", "obligor_id"]
+    kept = since.rows.join(before.rows.select(key), on=key, how="semi", maintain_order="left")
+    lost = before.rows.join(since.rows.select(key), on=key, how="anti", maintain_order="left")
+    return kept if lost.is_empty() else pl.concat([kept, lost.select(kept.columns)])
+
+
+def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
+    """Every measure before, the steps with their errors, and after; and by the tags that were asked for."""
+    found = _attribution(asked, ready)
+    before, earlier = ready.more["before"], asked.specification["earlier"]
+    return {
+        **found.to_dict(),
+        "earlier": {
+            "as_of": earlier.get("as_of"),
+            "recorded_as_of": asked.session.pin(earlier["batch_id"]).recorded_at.isoformat(),
+            "batch_id": earlier["batch_id"],
+            "n_facilities": before.height,
+        },
+        "n_facilities": ready.rows.height,
+        "change": {name: {"before": one.before, "after": one.after} for name in ("el", "ul") for one in (found.effect(name),)},
+    }
+
+
+def _attribution(asked: Asked, ready: Ready) -> Attribution:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from crfs.credit.factor_model import FactorModel
+    from crfs.risk.attribution import attribute
+
+    told = ready.more
+    options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
+    with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
+        return attribute(
+            told["before"],
+            ready.rows,
+            FactorModel.from_content(told["before_model"]),
+            portfolio_risk.factor_model_of(asked),
+            revised=told["revised"],
+            remodelled=told["remodelled"],
+            map_blocks=pool.map,
+            **options,
+        )
+
+
+def _files(specification: Mapping[str, Any]) -> list[str]:
+    book = specification["earlier"]["book"]
+    return [book["sha256"]] if book.get("kind") == "payload" else []
+
+
+ATTRIBUTION = BookKind(
+    kind=RunKind.ATTRIBUTION,
+    options=DEFAULTS,
+    check_options=check_options,
+    ready=ready,
+    measure=measure,
+    summary=("change",),
+    doing="measuring the books between the two dates",
+    needed=("factor_model", "earlier"),
+    files=_files,
+)
+compute = ATTRIBUTION.compute
+
+
+def between(
+    session: Session,
+    name: str,
+    earlier: datetime,
+    later: datetime,
+    *,
+    settings: Mapping[str, Any],
+    options: Mapping[str, Any],
+    models: Sequence[str] | None = None,
+    batch_id: int,
+    label: str | None = None,
+) -> Question:
+    """The question why the risk of the book under a name changed between two dates.
+
+    Each date has the state that the store had then, if that knew a book in force; else the state ``batch_id``, in which the book was loaded
+    afterwards.
+    """
+    if not earlier < later:
+        raise InvalidInput(f"the earlier date, {earlier.isoformat()}, is not before the later one, {later.isoformat()}", argument="from")
+    states = [_state(session, name, at, batch_id=batch_id) for at in (earlier, later)]
+    (first, first_batch), (last, last_batch) = states
+    if first_batch > last_batch:  # the earlier book was loaded after the later date: one state knows both
+        last, last_batch = book_valid_at(session, name, later, batch_id=first_batch) or last, first_batch
+    then: dict[str, Any] = {"book": first, "batch_id": first_batch}
+    if references := fillers(session, models, batch_id=first_batch):
+        then |= {"models": references, "as_of": earlier.isoformat()}
+    if "earlier_factor_model" in settings:
+        then["factor_model"] = settings["earlier_factor_model"]
+    return Question(
+        kind=ATTRIBUTION,
+        book=last,
+        settings={"factor_model": settings["factor_model"], "earlier": then},
+        options=options,
+        models=models,
+        as_of=later.isoformat(),
+        recorded_as_of=last_batch,
+        label=label,
+    )
+
+
+def _state(session: Session, name: str, at: datetime, *, batch_id: int) -> tuple[dict[str, Any], int]:
+    """The book in force at ``at``, and the state of the store that it is seen in."""
+    for batch in dict.fromkeys((min(session.pin(at).batch_id, batch_id), batch_id)):
+        book = book_valid_at(session, name, at, batch_id=batch)
+        if book is not None:
+            return book, batch
+    raise NotFound(f"no book was in force under {name!r} at {at.isoformat()}; crfs portfolio list shows the names")

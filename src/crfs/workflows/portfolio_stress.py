@@ -1,0 +1,326 @@
+"""A stress test as a run: a book, a scenario, what transmits it, and every number base, stressed and as a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput
+from crfs.workflows import portfolio_capital, portfolio_ecl, portfolio_risk
+from crfs.workflows.book_runs import Asked, BookKind, Ready
+from crfs.workflows.cutting import cuts_of
+from crfs.workflows.runs import RunKind
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.credit.scenarios import Scenario
+    from crfs.risk.stress import LgdResponse, StressResult
+    from crfs.workflows.satellites import Satellites
+    from crfs.workflows.scenarios import Resolver
+
+DEFAULTS: dict[str, Any] = {
+    **portfolio_risk.DEFAULTS,
+    "default_ccf": None,
+    "at": "worst",
+    "lgd_response": "frye_jacobs",
+    "balance_sheet": "static",
+    "losses": True,
+    "capital": None,
+    "ecl": None,
+}
+LGD_RESPONSES = ("frye_jacobs", "none")
+SETTINGS = ("scenario", "base", "satellite", "shocks", "packaged")
+"""Keys of a specification that say what the stress is: a scenario with its base and what is fitted for it, or the shocks themselves."""
+_SEGMENT = "segment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stressed:
+    """What a stress is made of: the shocks, where they come from, and the result on expected losses."""
+
+    result: StressResult
+    shocks: pl.DataFrame
+    scenario: Scenario | None
+    base: Scenario | None
+    satellites: Satellites | None
+    response: LgdResponse | None
+    notes: tuple[str, ...]
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse wrong options before anything is kept."""
+    from datetime import date
+
+    from crfs.risk.stress import BalanceSheet
+    from crfs.risk.stress.one_period import WORST
+
+    portfolio_risk.check_options({name: options[name] for name in (*portfolio_risk.DEFAULTS, "default_ccf") if name in options})
+    known = {"lgd_response": LGD_RESPONSES, "balance_sheet": tuple(BalanceSheet)}
+    for name, values in known.items():
+        if options.get(name) is not None and options[name] not in values:
+            raise InvalidInput(f"{name} = {options[name]!r}; known: {', '.join(values)}", argument=name)
+    at = options.get("at") or WORST
+    if at != WORST:
+        try:
+            date.fromisoformat(at)
+        except (TypeError, ValueError):
+            raise InvalidInput(f"at is the first day of a period, such as 2026-01-01, or 'worst', not {at!r}", argument="at") from None
+    for name, kind in (("capital", portfolio_capital), ("ecl", portfolio_ecl)):
+        given = options.get(name)
+        if given is not None:
+            unknown = sorted(set(given) - set(kind.DEFAULTS))
+            if unknown:
+                raise InvalidInput(f"{name}: unknown option {unknown[0]!r}; known are {', '.join(kind.DEFAULTS)}", argument=name)
+            kind.check_options(given)
+
+
+def ready(asked: Asked) -> Ready:
+    """The book with its blanks filled, and the stress of its expected losses: wrong rows, scenarios and shocks are refused here."""
+    filled = portfolio_risk.ready(asked)
+    stressed = _stressed(asked, filled.rows)
+    _further(asked, stressed, filled.rows, filled.rows)
+    return replace(filled, more=stressed)
+
+
+def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
+    from crfs.models.satellite import frye_jacobs_response
+    from crfs.risk.stress import stress
+
+    told = asked.specification
+    if ("scenario" in told) == ("shocks" in told):
+        raise InvalidInput("a stress is of a scenario, or of shocks: give one of them", argument="scenario")
+    notes: list[str] = []
+    response: LgdResponse | None = None
+    if asked.option("lgd_response", DEFAULTS["lgd_response"]) == "frye_jacobs":
+        if "r2" in rows.columns and not rows["r2"].null_count():
+            response = frye_jacobs_response
+        else:
+            notes.append("losses given default stay as they are: the book's rows do not all have r2, by which they would answer")
+    scenario = base = satellites = None
+    if "shocks" in told:
+        shocks = shock_table(told["shocks"])
+    else:
+        scenario, base, satellites = _of_scenario(asked, rows)
+        shocks = satellites.transmission(scenario)
+        base = satellites.transmission.base
+        notes += satellites.notes
+    at = asked.option("at", DEFAULTS["at"])
+    several = "valid_time" in shocks.columns and shocks["valid_time"].n_unique() > 1
+    result = stress(rows, shocks, by=_SEGMENT, at=at if several or at != "worst" else None, lgd_response=response)
+    return Stressed(
+        result=result, shocks=shocks, scenario=scenario, base=base, satellites=satellites, response=response, notes=tuple(notes)
+    )
+
+
+def _of_scenario(asked: Asked, rows: pl.DataFrame) -> tuple[Scenario, Scenario | None, Satellites]:
+    from crfs.workflows.satellites import fit_satellites
+
+    told = asked.specification
+    found = resolver_of(asked)
+    scenario = found.resolve(told["scenario"])
+    sets = list(found.sets)
+    base = None if told.get("base") is None else found.resolve(told["base"])
+    if base is not None and base.periods > scenario.periods and (base.start, base.period) == (scenario.start, scenario.period):
+        base = _shortened(base, scenario.periods)
+    modelled = told["satellite"]["rates"]["segments"]
+    present = rows[_SEGMENT].unique().to_list() if _SEGMENT in rows.columns else [None]
+    satellites = fit_satellites(
+        asked.reader,
+        told["satellite"],
+        scenario,
+        base,
+        segments=[name for name in modelled if name in present],
+        others=any(name not in modelled for name in present),
+        scenario_set=sets[-1] if sets else None,
+        known_by=found.known_by,
+    )
+    return scenario, base, satellites
+
+
+def _shortened(base: Scenario, periods: int) -> Scenario:
+    paths = [replace(path, values=path.values[:periods]) for path in base.paths]
+    return base.with_paths(paths, done=f"its first {periods} periods")
+
+
+def resolver_of(asked: Asked) -> Resolver:
+    """The resolver of a run: at its batch, by what it names as known, with the packaged scenarios that it kept."""
+    from crfs.workflows.scenarios import Resolver
+
+    sha256 = asked.option("packaged")
+    return Resolver(
+        reader=asked.reader,
+        landed=asked.landed,
+        known_by=asked.at or asked.session.pin(asked.reader.batch_id).recorded_at,
+        packaged=asked.landed(sha256).decode() if sha256 else "[[scenario]]\nname = '-'\n",
+    )
+
+
+def shock_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """A table of shocks from rows of plain values; every wrong cell is named."""
+    import polars as pl
+
+    from crfs.risk.stress.transmission import checked_shocks
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return checked_shocks(pl.DataFrame({name: [row.get(name) for row in rows] for name in names}, strict=False))
+
+
+def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
+    """Expected loss with its reasons and its band, the loss distribution, capital and provisions: base, stressed and the difference."""
+    stressed: Stressed = ready.more
+    result = stressed.result
+    cuts = cuts_of(result.base)
+    rows = result.base
+    currency: Sequence[str] = rows["currency"].drop_nulls().to_list() if "currency" in rows.columns else []
+    losses = _losses(asked, result) if asked.option("losses", DEFAULTS["losses"]) else None
+    further, notes = _further(asked, stressed, result.base, result.stressed)
+    document = result.to_dict(tags=cuts)
+    return {
+        **document,
+        "cuts": {name: [_named(row, name) for row in document["cuts"][name]] for name in cuts},
+        "band": _band(stressed),
+        "path": _path(asked, stressed),
+        "scenario": _scenario(stressed.scenario),
+        "base_scenario": _scenario(stressed.base),
+        "shocks": _shocks(stressed),
+        "satellites": [] if stressed.satellites is None else list(stressed.satellites.fits),
+        "losses": losses,
+        **further,
+        "currency": currency[0] if len(currency) else None,
+        "n_facilities": rows.height,
+        "n_obligors": rows["obligor_id"].n_unique(),
+        "notes": [*document["notes"], *stressed.notes, *notes],
+    }
+
+
+def _losses(asked: Asked, result: StressResult) -> dict[str, Any]:
+    """The loss distribution of both books with the same seed, so that points are common and no change is none at all."""
+    base, stressed = (
+        portfolio_risk.loss_distribution(asked, book, contributions=False).to_dict() for book in (result.base, result.stressed)
+    )
+    measures = [
+        {
+            "confidence": before["confidence"],
+            **{name: {"base": before[name], "stressed": after[name], "change": after[name] - before[name]} for name in ("var", "es")},
+            **{f"{name}_se": {"base": before[f"{name}_se"], "stressed": after[f"{name}_se"]} for name in ("var", "es")},
+        }
+        for before, after in zip(base["measures"], stressed["measures"], strict=True)
+    ]
+    ul = {"base": base["ul"], "stressed": stressed["ul"], "change": stressed["ul"] - base["ul"]}
+    methods = {"base": base["method"], "stressed": stressed["method"]}
+    return {"ul": ul, "measures": measures, "method": methods, "seed": base["seed"], "copula": base["copula"]}
+
+
+def _further(asked: Asked, stressed: Stressed, base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
+    """Capital and provisions of both books, where they were asked for or the book has what they need; notes say why there is none."""
+    notes = []
+    found: dict[str, Any] = {"capital": None, "ecl": None}
+    for name, column, measured in (("capital", "exposure_class", _capital), ("ecl", "stage", _provisions)):
+        options = asked.option(name)
+        if options is None and column not in asked.table.columns:
+            notes.append(f"no {name} under stress: the book has no column {column}, and nobody said how to find it")
+            continue
+        found[name] = measured(asked, options or {}, base, after)
+    return found, notes
+
+
+def _with_amounts(asked: Asked, book: pl.DataFrame) -> pl.DataFrame:
+    """The book as it came, with the probabilities, losses and exposures of a book that was made of it row by row."""
+    made = book.select("ead", "lgd", "pd_12m")
+    return asked.table.with_columns(made[name] for name in made.columns)
+
+
+def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
+    told = []
+    for book in (base, after):
+        table = portfolio_capital.capital_table(_with_amounts(asked, book), options.get("exposure_classes") or {})
+        result = portfolio_capital.capital_of(table, options)
+        told.append({**{name: getattr(result.totals, name) for name in ("rwa", "capital", "el")}, "floor": result.floor})
+    return {name: _difference(told[0][name], told[1][name]) for name in ("rwa", "capital", "el")}
+
+
+def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
+    on = portfolio_ecl.reporting_day(options.get("reporting_date"), asked.at)
+    told = [portfolio_ecl.provisions_of(_with_amounts(asked, book), options, on=on) for book in (base, after)]
+    cents = [int(one.rows["ecl_after_cents"].sum()) for one in told]
+    stages = [{part["name"]: part["allowance"] for part in one.by("stage")} if "stage" in one.rows.columns else {} for one in told]
+    names = sorted({*stages[0], *stages[1]}, key=lambda stage: (stage is None, stage))
+    return {
+        "allowance": {"base": cents[0] / 100.0, "stressed": cents[1] / 100.0, "change": (cents[1] - cents[0]) / 100.0},
+        "stages": [{"stage": name, **_difference(stages[0].get(name, 0.0), stages[1].get(name, 0.0))} for name in names],
+    }
+
+
+def _difference(base: float, stressed: float) -> dict[str, float]:
+    return {"base": base, "stressed": stressed, "change": stressed - base}
+
+
+def _band(stressed: Stressed) -> dict[str, Any] | None:
+    """Expected losses at the ends of the regressions' band, at the same period as the centre; None where shocks were given."""
+    from crfs.risk.stress import Band, stress
+
+    if stressed.satellites is None:
+        return None
+    result = stressed.result
+    ends = {
+        band.value: stress(result.base, stressed.shocks, by=_SEGMENT, at=result.at, band=band, lgd_response=stressed.response).el_stressed
+        for band in (Band.LOW, Band.HIGH)
+    }
+    confidence = stressed.satellites.fits[0]["confidence"]
+    return {"confidence": confidence, "el_low": ends["low"], "el_high": ends["high"]}
+
+
+def _path(asked: Asked, stressed: Stressed) -> dict[str, Any] | None:
+    """Expected losses along the scenario's periods; None where the shocks are of no period."""
+    from crfs.risk.stress import stress_path
+
+    if stressed.scenario is None:
+        return None
+    return stress_path(
+        stressed.result.base,
+        stressed.shocks,
+        by=_SEGMENT,
+        period=stressed.scenario.period,
+        balance_sheet=asked.option("balance_sheet", DEFAULTS["balance_sheet"]),
+        lgd_response=stressed.response,
+    ).to_dict()
+
+
+def _scenario(scenario: Scenario | None) -> dict[str, Any] | None:
+    return None if scenario is None else {**scenario.to_dict(), "digest": scenario.digest}
+
+
+def _shocks(stressed: Stressed) -> list[dict[str, Any]]:
+    """The shocks of the period that was taken, a row a segment."""
+    import polars as pl
+
+    table = stressed.shocks
+    at = stressed.result.at
+    if at is not None and "valid_time" in table.columns:
+        table = table.filter(pl.col("valid_time").dt.date() == at)
+    return table.drop("valid_time", strict=False).to_dicts()
+
+
+def _named(row: Mapping[str, Any], tag: str) -> dict[str, Any]:
+    return {"name" if name == tag else name: value for name, value in row.items()}
+
+
+def _files(specification: Mapping[str, Any]) -> list[str]:
+    told = [specification.get(name) or {} for name in ("scenario", "base")]
+    return [sha256 for sha256 in (*(one.get("sha256") for one in told), specification.get("packaged")) if sha256]
+
+
+STRESS = BookKind(
+    kind=RunKind.STRESS,
+    options={**DEFAULTS, **dict.fromkeys(SETTINGS)},
+    check_options=check_options,
+    ready=ready,
+    measure=measure,
+    summary=("el_base", "el_stressed", "el_change"),
+    doing="stressing the book",
+    needed=("factor_model",),
+    files=_files,
+)
+compute = STRESS.compute

@@ -1,0 +1,174 @@
+"""Satellite models on the store: fitted on default rates and macro history as they were known, and given to a stress as a function.
+
+What is fitted is told by a TOML file (or its content): ``[rates]`` names the datasets of defaults and obligors and the segments,
+``[regression]`` the link, the band's confidence and what becomes of a wrong sign, and ``[[term]]`` tables the macro variables, several
+for one concept where scenarios call it by several names.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput
+from crfs.workflows.default_history import default_counts
+from crfs.workflows.macro_history import carried_to, is_history, macro_history, supervisory_quarters, values_at
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.credit.scenarios import Scenario
+    from crfs.models.satellite import SatelliteSpec, SatelliteTransmission, Term
+    from crfs.store.scan import StoreReader
+
+PACKAGED = "us_credit"
+_TABLES = {"rates": {"defaults", "obligors", "segments"}, "regression": {"link", "lagged", "confidence", "wrong_sign", "hac_lags"}}
+_TERM = {"concept", "variable", "transform", "over", "lags", "sign"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Satellites:
+    """Satellite models that were fitted for a scenario: the transmission, what the fits are like, and what a reader must know."""
+
+    transmission: SatelliteTransmission
+    fits: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]
+
+
+def read_satellite(given: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
+    """The content of a satellite specification: as it is, of a file, or the one of that name that ships with crfs."""
+    from crfs.workflows.packaged import packaged_satellite
+
+    if given is None or isinstance(given, str | Path):
+        file = Path(given or PACKAGED)
+        if file.suffix or file.exists():
+            try:
+                content = tomllib.loads(file.read_text(encoding="utf-8"))
+            except OSError as error:
+                raise InvalidInput(f"cannot read {file}: {error.strerror}", argument="satellite") from None
+            except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+                raise InvalidInput(f"{file}: not TOML: {error}", argument="satellite") from None
+        else:
+            content = packaged_satellite(str(given or PACKAGED))
+    else:
+        content = dict(given)
+    _check(content)
+    return content
+
+
+def fit_satellites(
+    reader: StoreReader,
+    content: Mapping[str, Any],
+    scenario: Scenario,
+    base: Scenario | None,
+    *,
+    segments: Sequence[str],
+    others: bool,
+    scenario_set: str | None,
+    known_by: datetime,
+) -> Satellites:
+    """Models of ``segments`` and, with ``others``, of all obligors, for the variables that the scenario has, fitted on what was known.
+
+    ``base`` None is the scenario in which the last known values go on. The history up to the scenario is that of the store, or of the
+    supervisory set that the scenario is of.
+    """
+    from crfs.bitemporal.tenor import Tenor
+    from crfs.models.satellite import SatelliteSpec, SatelliteTransmission, fit_default_rates
+
+    history = _history(reader, content, scenario, scenario_set, known_by)
+    terms = _terms(content, scenario, history)
+    regression = content["regression"]
+    spec = SatelliteSpec(
+        terms=terms,
+        lagged=regression.get("lagged", True),
+        hac_lags=regression.get("hac_lags"),
+        wrong_sign=regression.get("wrong_sign", "drop"),
+        confidence=regression.get("confidence", 0.9),
+        horizon=Tenor.parse("P3M"),
+    )
+    rates = content["rates"]
+    counts = default_counts(reader, defaults=rates["defaults"], obligors=rates["obligors"], segments=rates["segments"], known_by=known_by)
+    link = regression.get("link", "probit")
+    models: dict[str | None, Any] = {}
+    refused = []
+    for name in segments:
+        try:
+            models[name] = fit_default_rates(counts[name], history, spec, link=link)
+        except InvalidInput as error:  # too few defaults, or no term with the right sign
+            refused.append(f"{name}: {error}: the model of all obligors stands for it")
+    if others or refused:
+        models[None] = fit_default_rates(counts[None], history, spec, link=link)
+    carried, notes = carried_to(history, scenario.start)
+    before = base if base is not None else _held(scenario, history, carried, spec)
+    transmission = SatelliteTransmission(pd=models, base=before, history=carried)
+    return Satellites(
+        transmission=transmission,
+        fits=tuple({"segment": name, **model.to_dict()} for name, model in models.items()),
+        notes=(*notes, *refused, *transmission.notes(scenario)),
+    )
+
+
+def _held(scenario: Scenario, history: pl.DataFrame, carried: pl.DataFrame, spec: SatelliteSpec) -> Scenario:
+    """The scenario's periods with the last known value of each variable of the terms."""
+    from crfs.credit.scenarios import hold
+
+    names = [term.variable for term in spec.terms]
+    today = {name: value for name, value in values_at(history, scenario.start).items() if name in names}
+    return hold(carried, periods=scenario.periods, today=today, start=scenario.start, name="hold", period=scenario.period)
+
+
+def _history(
+    reader: StoreReader, content: Mapping[str, Any], scenario: Scenario, scenario_set: str | None, known_by: datetime
+) -> pl.DataFrame:
+    import polars as pl
+
+    wanted = {term["variable"] for term in content["term"]} & set(scenario.variables)
+    own = {name for name in wanted if is_history(reader, name)}
+    parts = [macro_history(reader, own, known_by=known_by)]
+    if wanted - own and any(name.split(".")[1:2] == ["scenario"] for name in wanted - own):
+        told = supervisory_quarters(reader, scenario_set, known_by=known_by)
+        parts.append(told.filter(pl.col("variable").is_in(sorted(wanted - own))).select(parts[0].columns))
+    return pl.concat(parts)
+
+
+def _terms(content: Mapping[str, Any], scenario: Scenario, history: pl.DataFrame) -> tuple[Term, ...]:
+    """Of each concept the first term whose variable the scenario says and history knows."""
+    from crfs.models.satellite import Term
+
+    known = set(history["variable"].unique().to_list()) & set(scenario.variables)
+    chosen: dict[str, Term] = {}
+    for item in content["term"]:
+        concept = item.get("concept", item["variable"])
+        if concept not in chosen and item["variable"] in known:
+            values = {name: value for name, value in item.items() if name != "concept"}
+            chosen[concept] = Term(**{**values, "lags": tuple(values.get("lags", (0,)))})
+    if not chosen:
+        listed = ", ".join(dict.fromkeys(item["variable"] for item in content["term"]))
+        raise InvalidInput(
+            f"scenario {scenario.name!r} has {', '.join(scenario.variables)}; the satellite model looks at {listed}, and none of these is "
+            "both in the scenario and known to the store",
+            argument="scenario",
+        )
+    return tuple(chosen.values())
+
+
+def _check(content: Mapping[str, Any]) -> None:
+    unknown = sorted(set(content) - {*_TABLES, "term"})
+    if unknown:
+        raise InvalidInput(f"a satellite specification has rates, regression and term, not {unknown[0]!r}", argument="satellite")
+    for name, known in _TABLES.items():
+        table = content.get(name)
+        if not isinstance(table, Mapping) or set(table) - known:
+            raise InvalidInput(f"satellite: {name} is a table of {', '.join(sorted(known))}", argument="satellite")
+    rates, terms = content["rates"], content.get("term")
+    if not {"defaults", "obligors", "segments"} <= set(rates) or not isinstance(rates["segments"], list):
+        raise InvalidInput("satellite: rates needs defaults, obligors and segments (a list of names)", argument="satellite")
+    if not isinstance(terms, list) or not terms:
+        raise InvalidInput("satellite: it needs [[term]] tables", argument="satellite")
+    for number, term in enumerate(terms, start=1):
+        if not isinstance(term, Mapping) or set(term) - _TERM or not isinstance(term.get("variable"), str):
+            raise InvalidInput(f"satellite: term {number} has a variable, and perhaps {', '.join(sorted(_TERM))}", argument="satellite")

@@ -1,0 +1,355 @@
+"""Scenarios by name: those that were defined in the store, the Federal Reserve's that were brought, those that ship with crfs, and files.
+
+A run names its scenario by a reference that its specification keeps. What the reference means is found at the run's batch, so a scenario
+that is defined anew changes nothing of an earlier run; files, that of the shipped scenarios too, are kept as payloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.book_runs import Attachment
+from crfs.workflows.macro_history import (
+    is_history,
+    last_known,
+    macro_history,
+    supervisory_quarters,
+    supervisory_tables,
+    variables_of,
+)
+from crfs.workflows.packaged import packaged_scenarios
+from crfs.workflows.session import Session
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.credit.scenarios import Scenario
+    from crfs.store.scan import StoreReader
+
+DATASET = "scenario_file"
+SOURCE = "scenario"
+PACKAGED_FILE = "us.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What a scenario is asked for by: its reference, as a specification keeps it, and the file that came with it."""
+
+    reference: Mapping[str, Any]
+    attachment: Attachment | None = None
+
+
+@dataclass(kw_only=True)
+class Resolver:
+    """Finds scenarios as a store had them at the reader's batch, with what was known of macro history by ``known_by``.
+
+    ``landed`` gives the bytes of a file by its hash; ``packaged`` is the text of the scenarios that ship with crfs. ``touched`` says
+    afterwards whether one of them was needed, ``sets`` which sets of supervisory scenarios were.
+    """
+
+    reader: StoreReader
+    landed: Callable[[str], bytes]
+    known_by: datetime
+    packaged: str
+    touched: bool = False
+    sets: list[str] = field(default_factory=list)
+
+    def resolve(self, reference: Mapping[str, Any]) -> Scenario:
+        """The scenario of a reference: ``{"name": …}``, with the ``sha256`` of the file that has it where it came in one."""
+        name, sha256 = str(reference["name"]), reference.get("sha256")
+        if sha256 is None:
+            return self.named(name)
+        return self._of_text(_decoded(self.landed(sha256), "the scenario file"), name, where="the scenario file")
+
+    def named(self, name: str) -> Scenario:
+        """The scenario of a name: one that was defined, else a supervisory one, else one that ships with crfs."""
+        sha256 = self.defined.get(name)
+        if sha256 is not None:
+            return self._of_text(_decoded(self.landed(sha256), name), name, where=f"the file that defined {name}")
+        if name in self.supervisory:
+            self.sets.append(name.split("/", maxsplit=1)[0])
+            return self.supervisory[name]
+        if name in table_names(self.packaged, "the packaged scenarios"):
+            self.touched = True
+            return self._of_text(self.packaged, name, where="the packaged scenarios")
+        raise NotFound(f"no scenario is called {name!r}; crfs scenarios list shows the names")
+
+    def baseline_of(self, reference: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The scenario that a stress is compared with if nobody says another: the nearest baseline that it was made of, or its set's own.
+
+        None where there is none: then the last known values go on.
+        """
+        name = str(reference["name"])
+        sha256 = reference.get("sha256") or self.defined.get(name)
+        if sha256 is None and name in self.supervisory:
+            own = f"{name.split('/', maxsplit=1)[0]}/baseline"
+            return {"name": own} if own in self.supervisory and own != name else None
+        tables = _tables(self.packaged if sha256 is None else _decoded(self.landed(sha256), name), name)
+        while name in tables and isinstance(tables[name].get("base"), str):
+            name = tables[name]["base"]
+            if name not in tables:
+                return {"name": name}
+            if tables[name].get("severity") == "baseline":
+                return {"name": name} if sha256 is None else {"name": name, "sha256": sha256}
+        return None
+
+    @cached_property
+    def defined(self) -> Mapping[str, str]:
+        """The hash of the file that each defined scenario is in."""
+        import polars as pl
+
+        from crfs.bitemporal.resolve import as_of
+
+        if DATASET not in self.reader.catalogue.datasets:
+            return {}
+        rows = as_of(self.reader.rows(DATASET, columns=["sha256"])).filter(pl.col("row_state").cast(pl.String) == "value")
+        newest = rows.sort("entity", "valid_time").unique("entity", keep="last", maintain_order=True)
+        return dict(newest.select("entity", "sha256").iter_rows())
+
+    @cached_property
+    def supervisory(self) -> Mapping[str, Scenario]:
+        """The Federal Reserve's scenarios that the store has, by ``set/name``."""
+        from crfs.credit.scenarios import supervisory_scenarios
+
+        tables = supervisory_tables(self.reader, known_by=self.known_by)
+        return {one.name: one for one in supervisory_scenarios(tables, self.reader.catalogue)} if tables else {}
+
+    def _of_text(self, text: str, name: str, *, where: str) -> Scenario:
+        from crfs.credit.scenarios import parse_scenarios
+
+        tables = _tables(text, where)
+        if name not in tables:
+            raise NotFound(f"{where} has no scenario {name!r}; it has {', '.join(tables)}")
+        needed, outside = _closure(tables, name)
+        wanted = variables_of(tables[one] for one in needed)
+        history = self._history(wanted)
+        today, start = last_known(history)
+        found = parse_scenarios(
+            text,
+            where=where,
+            known={one: self.named(one) for one in sorted(outside)},
+            history=history,
+            today=today,
+            start=start,
+            only=needed,
+        )
+        return next(one for one in found if one.name == name)
+
+    def _history(self, wanted: set[str]) -> pl.DataFrame:
+        import polars as pl
+
+        own = {name for name in wanted if is_history(self.reader, name)}
+        history = macro_history(self.reader, own, known_by=self.known_by)
+        others = sorted(name for name in wanted - own if name.split(".")[1:2] == ["scenario"])
+        if others:
+            told = supervisory_quarters(self.reader, self.sets[-1] if self.sets else None, known_by=self.known_by)
+            history = pl.concat([history, told.filter(pl.col("variable").is_in(others)).select(history.columns)])
+        return history
+
+
+def resolver(session: Session, *, batch_id: int, known_by: datetime | None = None) -> Resolver:
+    """A resolver on the store as it was at a batch; what was recorded by then is known, if nobody says another time."""
+    at = known_by or session.pin(batch_id).recorded_at
+    return Resolver(reader=session.reader(batch_id), landed=session.landed, known_by=at, packaged=packaged_scenarios())
+
+
+def find_scenario(given: str | Path) -> Named:
+    """The scenario of a name, of ``FILE.toml`` (which has one), or of ``FILE.toml#NAME``; whether a name is there, the store says."""
+    text = str(given)
+    place, _, wanted = text.partition("#")
+    file = Path(place)
+    if file.suffix != ".toml" and not file.is_file():
+        return Named(reference={"name": text})
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}", argument="scenario") from None
+    return scenario_of_bytes(body, file_name=file.name, name=wanted or None)
+
+
+def scenario_of_bytes(body: bytes, *, file_name: str, name: str | None = None) -> Named:
+    """The scenario of a file that came with the question; one with several needs the ``name`` of the one that is meant."""
+    tables = table_names(_decoded(body, file_name), file_name)
+    if name is None and len(tables) > 1:
+        raise InvalidInput(f"{file_name} has {', '.join(tables)}: say which, as {file_name}#{tables[0]}", argument="scenario")
+    chosen = name or tables[0]
+    if chosen not in tables:
+        raise NotFound(f"{file_name} has no scenario {chosen!r}; it has {', '.join(tables)}")
+    attachment = Attachment(body=body, file_name=file_name, source=SOURCE)
+    return Named(reference={"name": chosen, "sha256": attachment.sha256}, attachment=attachment)
+
+
+def packaged_attachment() -> Attachment:
+    """The file of the scenarios that ship with crfs, to be kept with a run that takes one of them."""
+    return Attachment(body=packaged_scenarios().encode(), file_name=PACKAGED_FILE, source=SOURCE)
+
+
+def list_scenarios(session: Session) -> list[dict[str, Any]]:
+    """Scenarios by name: ``origin`` (defined, supervisory, packaged), ``severity``, ``source`` and ``notes``; a name in the first counts."""
+    found = resolver(session, batch_id=session.pin().batch_id)
+    listed: dict[str, dict[str, Any]] = {}
+    for name, sha256 in sorted(found.defined.items()):
+        listed[name] = _about(_tables(_decoded(session.landed(sha256), name), name)[name], "defined")
+    for name, scenario in found.supervisory.items():
+        about = {"severity": scenario.severity.value, "source": scenario.source, "notes": scenario.notes}
+        listed.setdefault(name, {"scenario": name, "origin": "supervisory", **about})
+    for name, table in _tables(found.packaged, "the packaged scenarios").items():
+        listed.setdefault(name, _about(table, "packaged"))
+    return list(listed.values())
+
+
+def show_scenario(
+    session: Session, given: str | Path, *, as_of: str | date | None = None, recorded_as_of: str | date | int | None = None
+) -> dict[str, Any]:
+    """A scenario with its paths, as it is known: of a name, of ``FILE.toml`` or of ``FILE.toml#NAME``."""
+    named = find_scenario(given)
+    attached = [] if named.attachment is None else [named.attachment]
+    return show_named(session, named.reference, attached=attached, as_of=as_of, recorded_as_of=recorded_as_of)
+
+
+def show_named(
+    session: Session,
+    reference: Mapping[str, Any],
+    *,
+    attached: Sequence[Attachment] = (),
+    as_of: str | date | None = None,
+    recorded_as_of: str | date | int | None = None,
+) -> dict[str, Any]:
+    """The same of a reference; no file of this machine is ever looked for."""
+    from crfs.workflows.observations import recorded_state
+    from crfs.workflows.times import parse_question
+
+    pin = session.pin(recorded_state(recorded_as_of))
+    at = None if as_of is None else parse_question(as_of, what="as_of")
+    found = resolver(session, batch_id=pin.batch_id, known_by=at)
+    found.landed = with_attached(session.landed, attached)
+    scenario = found.resolve(reference)
+    return {
+        **scenario.to_dict(),
+        "digest": scenario.digest,
+        "periods": scenario.periods,
+        "times": [day.isoformat() for day in scenario.times],
+        "as_of": found.known_by.isoformat(),
+        "recorded_as_of": pin.recorded_at.isoformat(),
+        "batch_id": pin.batch_id,
+    }
+
+
+def define_scenarios(session: Session, file: Path) -> dict[str, Any]:
+    """Keep the scenarios of a TOML file under their names, beside what the names meant before."""
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+    return define_scenario_bytes(session, body, file_name=file.name)
+
+
+def define_scenario_bytes(session: Session, body: bytes, *, file_name: str) -> dict[str, Any]:
+    """The same of the bytes of a file. Every scenario is made once, so that one which cannot be is refused before anything is kept."""
+    import polars as pl
+
+    from crfs.store.append import Delivery, append
+    from crfs.store.publication import BatchKind, BatchNote
+    from crfs.workflows.books import land_file
+
+    names = table_names(_decoded(body, file_name), file_name)
+    attachment = Attachment(body=body, file_name=file_name, source=SOURCE)
+    found = resolver(session, batch_id=session.pin().batch_id)
+    found.landed = with_attached(session.landed, [attachment])
+    made = [found.resolve({"name": name, "sha256": attachment.sha256}) for name in names]
+    land_file(session, body, Path(file_name), source=SOURCE)
+    now = session.clock.now()
+    rows = pl.DataFrame(
+        {
+            "entity": names,
+            "valid_time": [now] * len(names),
+            "knowledge_time": [now] * len(names),
+            "knowledge_basis": ["observed"] * len(names),
+            "row_state": ["value"] * len(names),
+            "sha256": [attachment.sha256] * len(names),
+            "file_name": [file_name] * len(names),
+        },
+        schema_overrides={"valid_time": pl.Datetime("us", "UTC"), "knowledge_time": pl.Datetime("us", "UTC")},
+    )
+    note = BatchNote(kind=BatchKind.INGEST, at=now, source=f"scenario:{file_name}", parser_version="1", payloads=[attachment.sha256])
+    receipt = append(session.database, [Delivery(definition=session.catalogue().dataset(DATASET), rows=rows)], note)
+    return {
+        "scenarios": [{"scenario": one.name, "severity": one.severity.value, "digest": one.digest} for one in made],
+        "sha256": attachment.sha256,
+        "batch_id": receipt.batch_id,
+    }
+
+
+def with_attached(landed: Callable[[str], bytes], attachments: Sequence[Attachment]) -> Callable[[str], bytes]:
+    """The bytes of files by their hash, those that are not landed yet among them."""
+    at_hand = {one.sha256: one.body for one in attachments}
+    return lambda sha256: at_hand[sha256] if sha256 in at_hand else landed(sha256)
+
+
+def table_names(text: str, where: str) -> list[str]:
+    """The names of the scenarios in a file."""
+    return list(_tables(text, where))
+
+
+def _tables(text: str, where: str) -> dict[str, Mapping[str, Any]]:
+    from crfs.credit.reading import called
+    from crfs.credit.scenarios import scenario_tables
+
+    found: dict[str, Mapping[str, Any]] = {}
+    for item in scenario_tables(text, where=where):
+        what = called("scenario", item, "name")
+        name = item.get("name")
+        if not isinstance(name, str) or not name.strip():
+            raise InvalidInput(f"{where}: {what}: it needs a name")
+        if name in found:
+            raise InvalidInput(f"{where}: {what}: the file has another scenario of this name")
+        found[name] = item
+    return found
+
+
+def _closure(tables: Mapping[str, Mapping[str, Any]], name: str) -> tuple[set[str], set[str]]:
+    """The names in a file that a scenario is made of, itself among them, and those outside of it."""
+    needed: set[str] = set()
+    outside: set[str] = set()
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if one in needed or one in outside:
+            continue
+        if one not in tables:
+            outside.add(one)
+            continue
+        needed.add(one)
+        waiting += _mentioned(tables[one])
+    return needed, outside
+
+
+def _mentioned(table: Mapping[str, Any]) -> list[str]:
+    steps = table.get("step")
+    abouts = [step.get("about") for step in steps if isinstance(step, Mapping)] if isinstance(steps, list) else []
+    combined = table.get("combine")
+    names = [table.get("base"), *abouts, *(combined if isinstance(combined, Mapping) else ())]
+    return [name for name in names if isinstance(name, str)]
+
+
+def _about(table: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    return {
+        "scenario": table["name"],
+        "origin": origin,
+        "severity": table.get("severity", "adverse"),
+        "source": table.get("source", ""),
+        "notes": table.get("notes", ""),
+    }
+
+
+def _decoded(body: bytes, what: str) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{what} is not UTF-8 text", argument="scenario") from None

@@ -1,0 +1,89 @@
+"""From what a user asks to a stress run's specification: scenarios and their bases by reference, with the files that have to be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput
+from crfs.workflows.satellites import read_satellite
+from crfs.workflows.scenarios import Named, packaged_attachment, resolver, with_attached
+from crfs.workflows.session import Session
+
+if TYPE_CHECKING:
+    from crfs.workflows.book_runs import Attachment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressSettings:
+    """What a stress is, as a specification keeps it, and the files that come with it."""
+
+    settings: Mapping[str, Any]
+    attachments: tuple[Attachment, ...]
+
+
+def stress_settings(
+    session: Session,
+    *,
+    scenario: Named | None,
+    base: Named | None,
+    shocks: Sequence[Mapping[str, Any]] | None,
+    satellite: str | Path | Mapping[str, Any] | None,
+    batch_id: int,
+    known_by: datetime | None,
+) -> StressSettings:
+    """The settings of a stress by a scenario, or by shocks; a name that is not there is refused.
+
+    Without a ``base`` the scenario is compared with the nearest baseline that it was made of, with the baseline of its supervisory set, or
+    with the last known values going on.
+    """
+    if shocks is not None:
+        if scenario is not None or base is not None:
+            raise InvalidInput("shocks stand for a scenario: give one of them", argument="shocks")
+        return StressSettings(settings={"shocks": [dict(row) for row in shocks]}, attachments=())
+    if scenario is None:
+        raise InvalidInput("a stress needs a scenario, by its name or in a file; crfs scenarios list shows the names", argument="scenario")
+    attachments = {one.attachment.sha256: one.attachment for one in (scenario, base) if one is not None and one.attachment is not None}
+    found = resolver(session, batch_id=batch_id, known_by=known_by)
+    found.landed = with_attached(session.landed, list(attachments.values()))
+    found.resolve(scenario.reference)
+    compared = found.baseline_of(scenario.reference) if base is None else dict(base.reference)
+    if compared is not None:
+        found.resolve(compared)
+    settings: dict[str, Any] = {"scenario": dict(scenario.reference), "satellite": read_satellite(satellite)}
+    if compared is not None:
+        settings["base"] = compared
+    if found.touched:
+        packaged = packaged_attachment()
+        attachments[packaged.sha256] = packaged
+        settings["packaged"] = packaged.sha256
+    return StressSettings(settings=settings, attachments=tuple(attachments.values()))
+
+
+def read_shocks(file: Path | str) -> list[dict[str, Any]]:
+    """The rows of a CSV file of shocks: ``segment`` (blank: all others) and some of ``pd_probit``, ``lgd_add``, ``ccf_add``, ``r2_scale``."""
+    import polars as pl
+
+    from crfs.risk.stress.transmission import checked_shocks
+
+    try:
+        table = pl.read_csv(Path(file), infer_schema=False)
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}", argument="shocks") from None
+    except pl.exceptions.PolarsError as error:
+        raise InvalidInput(f"{file} cannot be read as CSV: {str(error).splitlines()[0]}", argument="shocks") from None
+    checked = checked_shocks(table.drop("valid_time", strict=False))
+    return checked.drop("valid_time").to_dicts()
+
+
+def provision_options(
+    *, policy: str | Path | Mapping[str, Any] | None, interest_rate: float | None, expected_life_years: float | None
+) -> dict[str, Any]:
+    """What was said of provisions under stress; empty where nothing was."""
+    from crfs.workflows.provision_policy import read_policy
+
+    told = {"interest_rate": interest_rate, "expected_life_years": expected_life_years}
+    return {**{name: value for name, value in told.items() if value is not None}, **read_policy(policy)}

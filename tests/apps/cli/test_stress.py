@@ -1,0 +1,168 @@
+"""Stress tests and scenarios from the command line: nothing is exactly nothing, harder is never less, and a scenario's old meaning stays."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apps.cli.conftest import Crfs
+
+HEADER = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group,sector,segment,exposure_class,stage,maturity_years,effective_interest_rate"
+ROWS = [
+    f"F{i},O{i % 30},{1000 + 10 * i},0.45,0.0{1 + i % 30 % 5},0.2,corporate_energy,{'retail' if i % 2 else 'energy'},"
+    f"{'corporate' if i % 30 % 3 else 'retail'},corporate,{1 + (i % 10 == 0)},3,0.05"
+    for i in range(40)
+]
+QUICK = ("--models", "none", "--max-scenarios", "2000", "--confidence", "0.9")
+MINE = """
+[[scenario]]
+name = "mine/base"
+severity = "baseline"
+hold = {{ periods = 4, variables = ["us.unemployment_rate_quarterly"] }}
+
+[[scenario]]
+name = "mine/slump"
+base = "mine/base"
+
+[[scenario.step]]
+do = "shift"
+by = {{ "us.unemployment_rate_quarterly" = {rise} }}
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("stress") / "book.csv"
+    file.write_text("\n".join([HEADER, *ROWS]) + "\n")
+    return file
+
+
+def shocks(folder: Path, text: str) -> Path:
+    file = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:8]}.csv"
+    file.write_text(text)
+    return file
+
+
+def stressed(within: Crfs, book: Path, file: Path, *words: str) -> dict[str, Any]:
+    done = within("portfolio", "stress", book, "--shocks", file, *QUICK, *words, "--json")
+    assert done.code == 0, done.err
+    answer: dict[str, Any] = done.json
+    return answer
+
+
+def changes(answer: dict[str, Any]) -> list[float]:
+    """Every difference that an answer tells."""
+    found = [answer["el_change"], answer["losses"]["ul"]["change"], *(step["amount"] for step in answer["waterfall"]["steps"])]
+    found += [measure[name]["change"] for measure in answer["losses"]["measures"] for name in ("var", "es")]
+    found += [row["change"] for rows in answer["cuts"].values() for row in rows]
+    found += [part["change"] for part in answer["capital"].values()]
+    return [*found, answer["ecl"]["allowance"]["change"], *(part["change"] for part in answer["ecl"]["stages"])]
+
+
+def test_no_shock_is_exactly_no_change_of_any_number(within: Crfs, book: Path, tmp_path: Path) -> None:
+    found = changes(stressed(within, book, shocks(tmp_path, "segment,pd_probit,lgd_add\n,0,0\n")))
+    assert len(found) > 15
+    assert set(found) == {0.0}
+
+
+def test_a_harder_shock_is_never_a_smaller_loss_and_the_run_is_replayed(within: Crfs, book: Path, tmp_path: Path) -> None:
+    mild = stressed(within, book, shocks(tmp_path, "segment,pd_probit,lgd_add\ncorporate,0.3,0\n,0,0\n"))
+    hard = stressed(within, book, shocks(tmp_path, "segment,pd_probit,lgd_add\ncorporate,0.6,0.1\n,0.1,0\n"))
+    assert all(after > before > 0.0 for before, after in zip(changes(mild)[:1], changes(hard)[:1], strict=True))
+    for name in ("el_stressed",):
+        assert hard[name] > mild[name]
+    assert hard["losses"]["measures"][0]["var"]["stressed"] > mild["losses"]["measures"][0]["var"]["stressed"]
+    assert hard["ecl"]["allowance"]["stressed"] > mild["ecl"]["allowance"]["stressed"] > mild["ecl"]["allowance"]["base"]
+    # Every cut has the same total, exactly, and the steps lead from the base to the stressed loss.
+    assert {sum(row["change"] for row in rows) for rows in hard["cuts"].values()} == {hard["el_change"]}
+    assert hard["el_base"] + sum(step["amount"] for step in hard["waterfall"]["steps"]) == hard["el_stressed"]
+    replayed = within("replay", hard["run_id"])
+    assert replayed.out.startswith(f"MATCH sha256={hard['result_sha256']}")
+    chain = within("lineage", hard["run_id"], "--to", "payload", "--json").json
+    assert chain["sound"]
+    assert hashlib.sha256(book.read_bytes()).hexdigest() in [payload["sha256"] for payload in chain["payloads"]]
+
+
+def test_a_person_reads_base_stressed_and_difference(within: Crfs, book: Path, tmp_path: Path) -> None:
+    shown = within("portfolio", "stress", book, "--shocks", shocks(tmp_path, "pd_probit\n0.5\n"), *QUICK)
+    assert shown.code == 0, shown.err
+    for words in ("difference", "default probabilities", "risk-weighted assets", "provisions, stage 2", "again: crfs replay stress-"):
+        assert words in shown.out
+
+
+@pytest.mark.parametrize(
+    "text", ["pd_probit\nmuch\n", "segment,pd_probit\ncorporate,0.1\n", "segment\ncorporate\n", "pd_probit,pd_logit\n0.1,0.1\n", ""]
+)
+def test_shocks_that_cannot_be_are_refused_and_nothing_is_kept(within: Crfs, book: Path, tmp_path: Path, text: str) -> None:
+    fresh = tmp_path / "fresh.csv"
+    fresh.write_text(book.read_text() + "F99,O99,7,0.45,0.01,0.2,corporate_energy,energy,,corporate,1,3,0.05\n")
+    done = within("portfolio", "stress", fresh, "--shocks", shocks(tmp_path, text), *QUICK, "--json")
+    assert done.code == 1
+    assert within("payloads", "get", hashlib.sha256(fresh.read_bytes()).hexdigest()).code == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--scenario", "us/nowhere"),
+        ("--scenario", "none.toml"),
+        ("--scenario", "us/hold", "--balance-sheet", "moving"),
+        ("--scenario", "us/hold", "--lgd-response", "loud"),
+        ("--scenario", "us/hold", "--at", "tomorrow"),
+        ("--scenario", "us/hold", "--satellite", "nothing.toml"),
+    ],
+)
+def test_a_question_that_cannot_be_is_the_callers_mistake(
+    within: Crfs, history: dict[str, Any], book: Path, words: tuple[str, ...]
+) -> None:
+    assert history
+    assert within("portfolio", "stress", book, *QUICK, *words, "--json").code == 1
+
+
+def test_scenarios_are_listed_shown_defined_and_defined_anew(within: Crfs, history: dict[str, Any], tmp_path: Path) -> None:
+    assert history
+    names = {item["scenario"]: item["origin"] for item in within("scenarios", "list", "--json").json}
+    assert {"us/hold", "us/recession", "us/severe_recession", "history/2007"} <= set(names)
+    shown = within("scenarios", "show", "history/2007", "--as-of", "2006-12-31", "--json")
+    assert shown.code == 1, "the replayed window was not known then"
+    then = within("scenarios", "show", "us/hold", "--as-of", "2006-12-31", "--json").json
+    rate = next(path for path in then["paths"] if path["variable"] == "us.unemployment_rate_quarterly")
+    known = within("factors", "get", "us.unemployment_rate_quarterly", "--as-of", "2006-12-31", "--json").json["observations"][-1]
+    assert set(rate["values"]) == {known["value"]}
+    assert (known["valid_time"][:10], then["start"]) == ("2006-04-01", "2006-07-01"), "it starts where nothing was known yet"
+    severe, mild = (within("scenarios", "show", f"us/{name}", "--json").json for name in ("severe_recession", "recession"))
+    hold = within("scenarios", "show", "us/hold", "--json").json
+    for path, once, never in zip(severe["paths"], mild["paths"], hold["paths"], strict=True):
+        assert path["values"] == pytest.approx([2 * a - b for a, b in zip(once["values"], never["values"], strict=True)])
+
+    file = tmp_path / "mine.toml"
+    file.write_text(MINE.format(rise=0.01))
+    first = within("scenarios", "define", file, "--json")
+    assert first.code == 0, first.err
+    before = within("scenarios", "show", "mine/slump", "--json").json
+    file.write_text(MINE.format(rise=0.03))
+    second = within("scenarios", "define", file, "--json").json
+    after = within("scenarios", "show", "mine/slump", "--json").json
+    assert after["digest"] == second["scenarios"][1]["digest"] != before["digest"]
+    again = within("scenarios", "show", "mine/slump", "--recorded-as-of", before["recorded_as_of"], "--json").json
+    assert again["digest"] == before["digest"]
+    assert {item["scenario"]: item["origin"] for item in within("scenarios", "list", "--json").json}["mine/slump"] == "defined"
+    assert within("scenarios", "show", f"{file}#mine/slump", "--json").json["digest"] == after["digest"]
+    assert "mine/slump" in within("scenarios", "show", file).err
+    table = within("scenarios", "show", "mine/slump").out
+    assert "us.unemployment_rate_quarterly" in table
+
+
+@pytest.mark.parametrize("text", ["", "[[scenario]]\n", "[[scenario]]\nname = 'x'\nbase = 'nowhere'\n", "[[other]]\nname = 'x'\n"])
+def test_a_scenario_file_that_cannot_be_is_refused_and_defines_nothing(
+    within: Crfs, history: dict[str, Any], tmp_path: Path, text: str
+) -> None:
+    assert history
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    assert within("scenarios", "define", file).code == 1
+    assert within("scenarios", "show", "x").code == 1

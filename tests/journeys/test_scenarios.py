@@ -1,0 +1,142 @@
+"""Scenarios through satellite models on a store: what was known then is fitted, and a scenario that is defined anew leaves earlier runs alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crfs.errors import InvalidInput
+from crfs.workflows.book_runs import Question, measure_book
+from crfs.workflows.measuring import stress
+from crfs.workflows.packaged import packaged_factor_model
+from crfs.workflows.portfolio_stress import STRESS
+from crfs.workflows.replaying import replay_run
+from crfs.workflows.scenarios import define_scenarios, find_scenario
+from crfs.workflows.session import Session
+from crfs.workflows.stress_questions import stress_settings
+from crfs.workflows.times import parse_instant
+from tests.journeys.world import BOOK, BOOK_AT, BOOK_FILE
+
+pytestmark = [pytest.mark.servers, pytest.mark.journey]
+
+QUICK: dict[str, Any] = {"losses": False, "as_of": BOOK_AT, "models": []}
+MINE = """
+[[scenario]]
+name = "mine/slump"
+base = "us/hold"
+
+[[scenario.step]]
+do = "shift"
+by = {{ "us.unemployment_rate_quarterly" = {rise}, "us.credit_spread_baa_aaa" = {rise} }}
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("book") / "book.csv"
+    header, *rows = BOOK_FILE.strip().splitlines()
+    segments = ("corporate", "corporate", "retail")
+    file.write_text("\n".join([f"{header},segment", *(f"{row},{segment}" for row, segment in zip(rows, segments, strict=True))]) + "\n")
+    return file
+
+
+def test_a_scenario_against_itself_changes_exactly_nothing(shared_world: Session, book: Path) -> None:
+    for name in ("us/hold", "us/recession"):
+        answer = stress(shared_world, book, name, base=name, **QUICK)
+        assert answer["el_change"] == 0.0
+        assert {row["change"] for row in answer["path"]["path"]} == {0.0}
+    assert stress(shared_world, book, "us/hold", **QUICK)["el_change"] == 0.0, "nothing moves, against nothing moves"
+
+
+def test_a_harsher_scenario_loses_more_within_a_band_that_the_regressions_errors_give(shared_world: Session, book: Path) -> None:
+    mild, hard = (stress(shared_world, book, f"us/{name}", **QUICK) for name in ("recession", "severe_recession"))
+    assert hard["el_stressed"] > mild["el_stressed"] > mild["el_base"] == hard["el_base"]
+    for answer in (mild, hard):
+        assert answer["band"]["el_low"] < answer["el_stressed"] < answer["band"]["el_high"]
+        assert answer["base_scenario"]["name"] == "us/hold"
+        assert answer["scenario"]["start"] == answer["path"]["path"][0]["valid_time"] == "2009-07-01"
+    assert all(fit["r2"] <= 1.0 and fit["observations"] > 10 for fit in hard["satellites"])
+
+
+def test_what_is_known_later_changes_nothing_of_an_earlier_question(shared_world: Session, book: Path) -> None:
+    early = stress(shared_world, book, "us/recession", **{**QUICK, "as_of": "2008-06-30T00:00:00Z"})
+    late = stress(shared_world, book, "us/recession", **QUICK)
+    assert early["scenario"]["start"] < late["scenario"]["start"]
+    assert early["satellites"][0]["sample_end"] < "2008-06-30" < late["satellites"][0]["sample_end"]
+
+
+def test_a_run_is_replayed_to_the_byte_after_its_scenario_was_defined_anew(shared_world: Session, book: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(MINE.format(rise=0.01))
+    define_scenarios(shared_world, file)
+    before = stress(shared_world, book, "mine/slump", **QUICK)
+    file.write_text(MINE.format(rise=0.03))
+    define_scenarios(shared_world, file)
+    after = stress(shared_world, book, "mine/slump", **QUICK)
+    assert after["el_stressed"] > before["el_stressed"]
+    replayed = replay_run(shared_world, before["run_id"])
+    assert (replayed.verdict.value, replayed.sha256) == ("MATCH", before["result_sha256"])
+    again = stress(shared_world, book, "mine/slump", recorded_as_of=before["recorded_as_of"], **QUICK)
+    assert again["el_stressed"] == before["el_stressed"]
+    chain = shared_world_chain(shared_world, before["run_id"])
+    assert {"scenario_file", "bureau_obligor", "us_macro_quarterly"} <= {batch["dataset"] for batch in chain["batches"]}
+    # The same from the file itself, which is kept with the run.
+    own = stress(shared_world, book, file, **QUICK)
+    assert own["el_stressed"] == after["el_stressed"]
+    file.unlink()
+    assert replay_run(shared_world, own["run_id"]).verdict.value == "MATCH"
+
+
+def shared_world_chain(session: Session, run_id: str) -> dict[str, Any]:
+    from crfs.workflows.lineage import trace
+
+    chain = trace(session, run_id)
+    assert chain["sound"]
+    return chain
+
+
+def test_the_bureaus_book_is_stressed_whole_and_what_runs_share_changes_nothing(shared_world: Session) -> None:
+    told = stress_settings(
+        shared_world,
+        scenario=find_scenario("history/2001"),
+        base=None,
+        shocks=None,
+        satellite=None,
+        batch_id=shared_world.pin().batch_id,
+        known_by=parse_instant(BOOK_AT, what="as_of"),
+    )
+    classes = {"card": "qrre", "mortgage": "residential_mortgage", "instalment": "other_retail", "*": "corporate"}
+    question = Question(
+        kind=STRESS,
+        book=BOOK,
+        settings={"factor_model": packaged_factor_model(), **told.settings},
+        options={
+            "confidences": [0.99],
+            "max_scenarios": 20_000,
+            "capital": {"exposure_classes": classes},
+            "ecl": {"expected_life_years": 3.0},
+        },
+        models=("pd", "lgd", "ead"),
+        as_of=BOOK_AT,
+        attachments=told.attachments,
+    )
+    _, alone = measure_book(shared_world, question)
+    with shared_world.sharing():
+        _, first = measure_book(shared_world, question)
+        _, second = measure_book(shared_world, question)
+    assert alone["result_sha256"] == first["result_sha256"] == second["result_sha256"]
+    assert {"capital", "ecl", "losses"} <= {name for name, value in alone.items() if value is not None}
+    runs = [shared_world_chain(shared_world, answer["run_id"]) for answer in (alone, first, second)]
+    batches = [{(batch["dataset"], batch["batch_id"]) for batch in chain["batches"]} for chain in runs]
+    assert batches[0] == batches[1] == batches[2]
+
+
+def test_a_scenario_that_says_nothing_which_the_models_look_at_is_refused(shared_world: Session, book: Path, tmp_path: Path) -> None:
+    file = tmp_path / "oil.toml"
+    file.write_text(
+        '[[scenario]]\nname = "oil"\nstart = 2009-10-01\n[[scenario.path]]\nvariable = "us.oil_price_wti"\nunit = "USD per barrel"\nvalues = [20.0, 30.0]\n'
+    )
+    with pytest.raises(InvalidInput, match="looks at"):
+        stress(shared_world, book, file, **QUICK)
