@@ -58,7 +58,7 @@ CHANGES = {
     "a digest is gone": ("DELETE FROM crfs.digest WHERE what = 'batch' AND reference = '1'", "batch 1 is gone, or what was kept"),
 }  # fmt: skip
 SEED_ONE = hashlib.sha256(b'{"seed":1}').hexdigest()
-NOT_IN_LINEAGE = {"the promotions", "the fetches", "when rows were recorded", "an entity is gone"}
+NOT_IN_LINEAGE = {"the promotions", "when rows were recorded", "an entity is gone"}
 """Found by verification alone: no run of the chain rests on a promotion, and lineage reads no row."""
 NAMED_BY_OTHERS = {
     "a natural key", "the fetches", "when rows were recorded", "an entity that lost its digest", "when an answer was fetched", "from where",
@@ -99,6 +99,27 @@ def test_an_alteration_is_found_and_named_with_what_rests_on_it(own_database: Da
         assert all(top in error for error in errors.splitlines()), "the runs that rest on it are named"
     chain = lineage(own_database, top)
     assert bool(chain.altered or chain.dangling) == (name not in NOT_IN_LINEAGE), chain.altered
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE crfs.payload SET body = NULL WHERE sha256 = (SELECT min(sha256) FROM crfs.batch_payload WHERE batch_id = 2)",
+        "UPDATE crfs.payload SET byte_count = byte_count + 1 WHERE sha256 = (SELECT min(sha256) FROM crfs.batch_payload WHERE batch_id = 2)",
+        "UPDATE crfs.artefact SET body = set_byte(body, 0, 65) WHERE sha256 = (SELECT result_sha256 FROM crfs.run WHERE run_id = '{top}')",
+        "UPDATE crfs.artefact SET body = set_byte(body, 0, 65) WHERE body = 'model'",
+        "DELETE FROM crfs.fetch WHERE sha256 = (SELECT min(sha256) FROM crfs.batch_payload WHERE batch_id = 2)",
+        "DELETE FROM crfs.definition WHERE kind = 'dataset'",
+    ],
+    ids=["bytes are gone", "their number", "the result", "a model's file", "a fetch", "a definition is gone"],
+)
+def test_what_verification_finds_below_a_run_lineage_finds_too(own_database: Database, top: str, statement: str) -> None:
+    assert lineage(own_database, top).sound
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql("SET session_replication_role = replica")
+        assert connection.exec_driver_sql(statement.replace("{top}", top)).rowcount == 1
+    assert not verify_store(own_database).sound
+    assert not lineage(own_database, top).sound
 
 
 def test_every_run_is_named_however_many_rest_on_what_was_altered(own_database: Database, top: str) -> None:

@@ -69,12 +69,22 @@ class Lineage:
     dangling: int
     altered: Sequence[str]
 
+    def payloads_that_are(self, state: str) -> list[str]:
+        """The hashes of the payloads in a state: ``ok``, ``damaged`` or ``expired``."""
+        return sorted({payload.sha256 for payload in self.payloads if payload.state == state})
+
+    @property
+    def sound(self) -> bool:
+        """Whether the chain is closed, ends at bytes that are kept and have the right hash, and is all as it was written."""
+        return not (self.dangling or self.altered or self.payloads_that_are("damaged") or self.payloads_that_are("expired"))
+
 
 def lineage(database: Database, run_id: str) -> Lineage:
     """Everything that a run rests on, its inputs' inputs included.
 
-    The payloads' hashes are computed anew, and what the books say of the chain's runs, batches, entities and definitions is compared with
-    their digests. The rows themselves are not read: that is :func:`crfs.store.verification.verify_store`.
+    The hashes of payloads and results are computed anew, and what the books say of the chain's runs, batches, entities and definitions is
+    compared with their digests. The rows themselves are not read: that is :func:`crfs.store.verification.verify_store`. A result that is no
+    longer kept is no damage: the run makes it again.
     """
     parameters = {"run_id": run_id}
     with database.reading() as connection:
@@ -100,7 +110,8 @@ def lineage(database: Database, run_id: str) -> Lineage:
                 "JOIN crfs.batch_payload AS p ON p.batch_id = CAST(i.reference AS bigint) AND p.dataset IN (i.dataset, '') "
                 "UNION SELECT i.run_id, NULL, i.reference FROM below AS b "
                 "JOIN crfs.run_input AS i ON i.run_id = b.run_id AND i.kind = 'payload'), checked AS (SELECT sha256, byte_count, "
-                "CASE WHEN body IS NULL THEN 'expired' WHEN encode(sha256(body), 'hex') = sha256 THEN 'ok' ELSE 'damaged' END AS state "
+                "CASE WHEN body IS NULL THEN 'expired' WHEN encode(sha256(body), 'hex') = sha256 AND length(body) = byte_count THEN 'ok' "
+                "ELSE 'damaged' END AS state "
                 "FROM crfs.payload WHERE sha256 IN (SELECT sha256 FROM taken)) "
                 "SELECT t.run_id, t.batch_id, t.sha256, c.byte_count, c.state, f.url, f.status, f.fetched_at FROM taken AS t "
                 "LEFT JOIN checked AS c USING (sha256) LEFT JOIN LATERAL (SELECT url, status, fetched_at FROM crfs.fetch AS x "
@@ -108,12 +119,19 @@ def lineage(database: Database, run_id: str) -> Lineage:
             ),
             parameters,
         ).all()
+        known = [row for row in runs if row.kind is not None]
         altered = _altered(
             connection,
-            [row.run_id for row in runs if row.kind is not None],
+            [row.run_id for row in known],
             [(row.dataset, row.batch_id) for row in batches],
             {row.sha256 for row in payloads},
+            defined_by=max((row.batch_id for row in known), default=0),
         )
+        altered += [
+            f"nobody has fetched the payload {sha256}, as far as the books say"
+            for sha256 in sorted({row.sha256 for row in payloads if row.state is not None and row.fetched_at is None})
+        ]
+        altered += [f"the result of {run_id} is not what it made" for run_id in _damaged_results(connection, [row.run_id for row in known])]
     dangling = sum(row.kind is None for row in runs) + sum(row.kind is None for row in batches) + sum(row.state is None for row in payloads)
     return Lineage(
         runs=[RunNode(**row._mapping) for row in runs if row.kind is not None],
@@ -124,12 +142,29 @@ def lineage(database: Database, run_id: str) -> Lineage:
     )
 
 
-def _altered(connection: sa.Connection, runs: Sequence[str], batches: Sequence[tuple[str, int]], payloads: Collection[str]) -> list[str]:
-    """What of a chain is not what was written, in words."""
+def _damaged_results(connection: sa.Connection, runs: Sequence[str]) -> list[str]:
+    """The runs whose kept results have another hash."""
+    query = sa.text(
+        "SELECT DISTINCT r.run_id FROM crfs.run AS r JOIN crfs.artefact AS a ON a.sha256 = r.result_sha256 WHERE r.run_id = ANY(:runs) "
+        "AND encode(sha256(a.body), 'hex') <> a.sha256 ORDER BY 1"
+    )
+    return list(connection.execute(query, {"runs": list(runs)}).scalars())
+
+
+def _altered(
+    connection: sa.Connection, runs: Sequence[str], batches: Sequence[tuple[str, int]], payloads: Collection[str], *, defined_by: int
+) -> list[str]:
+    """What of a chain is not what was written, in words. Of definitions that is whatever was in force by the batch ``defined_by``: one that is
+    gone does not say of which dataset it was.
+    """
     of_models = connection.execute(
         sa.text("SELECT batch_id FROM crfs.model_version WHERE run_id = ANY(:runs)"), {"runs": list(runs)}
     ).scalars()
-    found = [str(item) for item in altered_books(connection, batches={*(number for _, number in batches), *of_models}, runs=runs)]
+    defining = connection.execute(
+        sa.text("SELECT batch_id FROM crfs.batch WHERE kind = 'define' AND batch_id <= :batch_id"), {"batch_id": defined_by}
+    ).scalars()
+    of_chain = {*(number for _, number in batches), *of_models, *defining}
+    found = [str(item) for item in altered_books(connection, batches=of_chain, runs=runs)]
     if entities := altered_entities(connection):
         touched = rows_of_entities(connection, list(entities), datasets={dataset for dataset, _ in batches})
         found += [words for entity, words in entities.items() if touched.get(entity, set()) & set(batches)]

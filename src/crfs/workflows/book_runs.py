@@ -154,6 +154,7 @@ class BookKind:
             "origins": ready.filler.origins,
             "models": ready.filler.used,
         }
+        document["notes"] = [*document.get("notes", ()), *_hindsight(session, asked, ready)]
         payloads = [specification["book"]["sha256"]] if specification["book"].get("kind") == "payload" else []
         progress(self.doing, _STEPS, _STEPS)
         return Computation(
@@ -165,6 +166,23 @@ class BookKind:
             ),
             facts={"document": document, "summary": {name: document[name] for name in self.summary}},
         )
+
+
+def _hindsight(session: Session, asked: Asked, ready: Ready) -> list[str]:
+    """What models know that nobody knew when the book was as it is: said, since a later model on an earlier book may be meant."""
+    from crfs.store.runs import run as find
+    from crfs.workflows.scoring import referenced_version
+
+    notes = []
+    for reference in ready.filler.used.values():
+        version = referenced_version(session, reference)
+        text = find(session.database, version.run_id).specification.get("as_of")
+        if text and asked.at is not None and parse_instant(text, what="as_of") > asked.at:
+            notes.append(
+                f"the model {version.model} v{version.version} was fitted on what was known at {text}, after {asked.at.isoformat()}: "
+                "these numbers look ahead"
+            )
+    return notes
 
 
 def _batches_read(*readers: StoreReader) -> dict[str, list[int]]:

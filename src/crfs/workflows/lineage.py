@@ -11,15 +11,15 @@ from crfs.workflows.session import Session
 def trace(session: Session, run_id: str) -> dict[str, Any]:
     """What a run rests on: ``runs``, ``batches`` and ``payloads``, with how many edges lead to nothing (``dangling``) and which bytes are damaged.
 
-    The payloads' hashes are computed anew, and ``altered`` says in words what the books say otherwise than when it was written; ``sound`` says
-    that the chain is closed, nothing of it is altered, and every byte that is kept has the right hash.
+    The hashes of payloads and kept results are computed anew, and ``altered`` says in words what is not as it was written; ``sound`` says that
+    the chain is closed, that it ends at bytes which are kept (``expired`` are those that are not) and have the right hash, and that nothing
+    of it is altered.
     """
     from crfs.store.lineage import lineage
     from crfs.store.runs import run as find
 
     found = find(session.database, run_id)
     chain = lineage(session.database, found.run_id)
-    damaged = sorted({payload.sha256 for payload in chain.payloads if payload.state == "damaged"})
     return {
         "run_id": found.run_id,
         "kind": found.kind,
@@ -33,7 +33,8 @@ def trace(session: Session, run_id: str) -> dict[str, Any]:
         "batches": [asdict(node) for node in chain.batches],
         "payloads": [asdict(node) for node in chain.payloads],
         "dangling": chain.dangling,
-        "damaged": damaged,
+        "damaged": chain.payloads_that_are("damaged"),
+        "expired": chain.payloads_that_are("expired"),
         "altered": list(chain.altered),
-        "sound": not chain.dangling and not damaged and not chain.altered,
+        "sound": chain.sound,
     }

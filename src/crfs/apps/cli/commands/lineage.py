@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def lineage(door: Door, run: str, depth: str) -> ExitCode:
     """What the result ID rests on: runs, batches, and the bytes that came over the wire.
 
-    Hashes are computed anew. Exit code 2 says that the chain is broken, altered, or that bytes are damaged.
+    Hashes are computed anew. Exit code 2 says that the chain is broken, altered, or that bytes are damaged or gone.
     """
     from crfs.apps.cli.screen import cell, table
     from crfs.workflows.lineage import trace
@@ -55,7 +55,8 @@ def lineage(door: Door, run: str, depth: str) -> ExitCode:
             )
         screen.print()
         screen.print(
-            f"{document['dangling']} dangling edges, {len(document['damaged'])} damaged payloads, {len(document['altered'])} altered records"
+            f"{document['dangling']} dangling edges, {len(document['damaged'])} damaged payloads, {len(document['expired'])} whose bytes are gone, "
+            f"{len(document['altered'])} altered records"
         )
         for altered in document["altered"]:
             screen.print(f"ALTERED {altered}", markup=False, highlight=False)
