@@ -27,10 +27,10 @@ def test_every_factor_is_counted_once_and_every_category_is_one_of_the_list() ->
 
 
 def test_every_dataset_has_a_source_that_there_is_and_says_its_rights() -> None:
-    there = {*source_names(), "crfs", "portfolio"}
+    there = {*source_names(), "crfs", "portfolio", "scenario"}
     for dataset in CATALOGUE.datasets.values():
         assert dataset.source in there, dataset.name
-        assert dataset.rights or dataset.synthetic or dataset.source in {"crfs", "portfolio"}, dataset.name
+        assert dataset.rights or dataset.synthetic or dataset.source in {"crfs", "portfolio", "scenario"}, dataset.name
 
 
 def test_every_source_has_a_page_that_says_what_its_rights_are_and_its_streams_name_it() -> None:

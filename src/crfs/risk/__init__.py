@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from crfs.risk.provisions import apply_overlays, cecl_allowance, expected_credit_loss, stage_facilities
     from crfs.risk.result import RiskResult
     from crfs.risk.stress import reverse_stress, stressed_risk
+    from crfs.risk.warm import WarmPortfolio
+    from crfs.risk.what_if import WhatIf
 
 # The public names and the modules that hold them, imported when asked for: the science costs nothing until it is used.
 _HOME = {
     "RiskResult": "result",
+    "WarmPortfolio": "warm",
+    "WhatIf": "what_if",
     "apply_overlays": "provisions",
     "attribute": "attribution",
     "cecl_allowance": "provisions",
@@ -58,10 +62,14 @@ _MODULES = (
     "standardised",
     "stress",
     "vasicek",
+    "warm",
+    "what_if",
 )
 
 __all__ = [
     "RiskResult",
+    "WarmPortfolio",
+    "WhatIf",
     "apply_overlays",
     "attribute",
     "cecl_allowance",

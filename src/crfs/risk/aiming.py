@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.conditional import ConditionalBook
+from crfs.risk.names import Names
+from crfs.risk.normal_cdf import normal_cdf
 from crfs.risk.points import Aim, mixing_variables
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _FARTHEST = 12.0
+_BAD = 3.0
+_DIRECTIONS = 3
 
 
 def aim_at(book: ConditionalBook, loss: float, *, start: FloatArray | None = None) -> Aim:
@@ -64,3 +68,17 @@ def aim_at(book: ConditionalBook, loss: float, *, start: FloatArray | None = Non
     epsilon = np.asarray(found.x[:factors])
     scale = math.exp(float(found.x[factors])) / reference if nus else 1.0
     return Aim(epsilon=epsilon, scale=min(max(scale, 1e-3), 1.0))
+
+
+def bad_directions(names: Names) -> FloatArray:
+    """The few directions (directions x factors, orthonormal) along which the factors' bad states move most of the loss."""
+    # What each class loses in a bad state of its own factor, mild enough for all to count.
+    state = 0.6 if names.nus else 1.0
+    mean = names.loss[0] * normal_cdf(names.a * state + names.b * _BAD)
+    weight = np.bincount(names.kind, weights=mean, minlength=len(names.directions))
+    moved = weight[:, None] * names.directions
+    _, sizes, rows = np.linalg.svd(moved, full_matrices=False)
+    kept = min(_DIRECTIONS, int((sizes > 1e-6 * sizes[0]).sum()) if len(sizes) and sizes[0] > 0.0 else 0)
+    # The sign of a singular vector is arbitrary: fix it, so that a seed means the same points on every LAPACK.
+    signs = np.sign(rows[np.arange(len(rows)), np.argmax(np.abs(rows).round(9), axis=1)])
+    return np.ascontiguousarray((rows * signs[:, None])[:kept])

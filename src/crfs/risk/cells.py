@@ -17,7 +17,6 @@ import numpy.typing as npt
 from crfs.risk.normal_cdf import normal_cdf
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-IntArray: TypeAlias = npt.NDArray[np.int64]
 
 _WIDTH_A, _WIDTH_B = 1.0, 0.15
 _POINTS = 10
@@ -30,12 +29,12 @@ _OUTSIDE = -1
 _LOST = 5e-4
 
 
-def cells_of(a: FloatArray, b: FloatArray) -> IntArray:
+def cells_of(a: FloatArray, b: FloatArray) -> npt.NDArray[np.int16]:
     """The number of each name's cell, a function of its threshold and slope alone; -1 far out, where names are summed one by one."""
     inside = (np.abs(a) < _FARTHEST) & (b < _WIDTH_B * _COLUMNS)
     row = np.floor(np.where(inside, a, 0.0) / _WIDTH_A) + _FARTHEST
     column = np.floor(np.where(inside, b, 0.0) / _WIDTH_B)
-    return np.asarray(np.where(inside, row * _COLUMNS + column, _OUTSIDE), dtype=np.int64)
+    return np.asarray(np.where(inside, row * _COLUMNS + column, _OUTSIDE), dtype=np.int16)
 
 
 def moved(cell: int, a: FloatArray, b: FloatArray, weights: FloatArray) -> FloatArray:

@@ -90,7 +90,7 @@ def class_sums(
 
 def _parts(names: Names, kind: int, parted: bool) -> list[Part]:
     start, end = np.searchsorted(names.kind, [kind, kind + 1])
-    cell = cells_of(names.a[start:end], names.b[start:end]) if parted else np.full(end - start, -1)
+    cell = cells_of(names.a[start:end], names.b[start:end]) if parted else np.full(end - start, -1, dtype=np.int16)
     order = np.argsort(cell, kind="stable")
     parts = []
     for first, last in pairwise(np.flatnonzero(np.diff(cell[order], prepend=-2, append=-2))):

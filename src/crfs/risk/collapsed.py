@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.aiming import aim_at
+from crfs.risk.aiming import aim_at, bad_directions
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.memo import Memo
 from crfs.risk.mixture import Lumpy, Mixture, make_mixture
@@ -33,7 +33,7 @@ _FIRST = 256
 _LEAST = 32
 _MOST_POINTS = 400_000
 # A name is kept apart where its loss is this part of the standard deviation, given a bad state, of all.
-_LARGE = 0.4
+LARGE = 0.4
 _MOST_EXPLICIT = 192
 _MOST_STEPS = 60
 _CLOSE = 1e-10
@@ -106,13 +106,12 @@ def collapse(
     book = condition(names, map_tasks=map_tasks, memo=memo)
     aims = find_aims(book, confidences, seed=seed)
     large = _large(book, aims)
-    if not len(book.explicit) and len(large) and float(names.loss[0].max()) > _spread(book, aims):
+    if not len(book.explicit) and len(large) and float(names.loss[0].max()) > spread_of_rest(book, aims):
         book = book.with_explicit(large, map_tasks)
     while True:
         found = _drawn(book, aims, confidences=confidences, rel_tol=rel_tol, seed=seed, most_points=most_points)
         wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
-        expands = all(bias <= wished * rel_tol * value for q in found.quantiles for bias, value in q.judged)
-        found = replace(found, trusted=expands and _sharp(found, rel_tol))
+        found = replace(found, trusted=is_trusted(found.mixture, found.quantiles, rel_tol, within=wished))
         most = min(len(names), _MOST_EXPLICIT)
         if found.trusted or len(book.explicit) >= most:
             return found
@@ -120,12 +119,16 @@ def collapse(
         book = book.with_explicit(np.sort(np.argsort(-names.loss[0], kind="stable")[:wanted]), map_tasks)
 
 
-def _sharp(found: Collapsed, rel_tol: float) -> bool:
-    """Whether the blur that a Fourier series needs is small beside every value at risk, and smaller still where it would smear an atom."""
-    mixture = found.mixture
+def is_trusted(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float, *, within: float = _TRUSTED) -> bool:
+    """Whether what the expansion leaves out, and the blur of a Fourier series, are small beside the wanted error at every confidence.
+
+    ``within`` is the part of it that the former may take.
+    """
+    if not all(bias <= within * rel_tol * value for q in quantiles for bias, value in q.judged):
+        return False
     if not isinstance(mixture, Lumpy):
         return True
-    return all(mixture.blur <= _SHARP * q.var and mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var for q in found.quantiles)
+    return all(mixture.blur <= _SHARP * q.var and mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var for q in quantiles)
 
 
 def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: int) -> tuple[Aim, ...]:
@@ -164,9 +167,11 @@ def quantile(mixture: Mixture, confidence: float, *, guess: float | None = None)
         following = x + math.log(max(beyond, 1e-300) / level) * beyond / density if density > 0.0 and beyond > 0.0 else math.inf
         # On a plateau between atoms the tangent leads anywhere: no further than some times the loss itself.
         following = min(following, 4.0 * x)
+        if abs(following - x) <= _CLOSE * guess:
+            return following
         if not low < following < high:
             following = 0.5 * (low + high) if high < math.inf else 2.0 * x
-        if abs(following - x) <= _CLOSE * guess or high - low <= _CLOSE * guess:
+        if high - low <= _CLOSE * guess:
             return following
         if high <= 1e-9 * guess:
             return 0.0
@@ -197,11 +202,13 @@ def measure(mixture: Mixture, confidence: float, *, guess: float | None = None) 
 def _drawn(
     book: ConditionalBook, aims: tuple[Aim, ...], *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int
 ) -> Collapsed:
-    spread = _spread(book, aims)
+    spread = spread_of_rest(book, aims)
     factors, nus = book.names.directions.shape[1], book.names.nus
 
+    along = bad_directions(book.names)
+
     def drawn(size: int, skip: int) -> Points:
-        return draw(aims, factors=factors, nus=nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip)
+        return draw(aims, factors=factors, nus=nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip, along=along)
 
     size = _FIRST
     while size > _LEAST and SCRAMBLES * size * (len(aims) + 1) > most_points:
@@ -219,11 +226,10 @@ def _drawn(
             break
         points = merged(points, drawn(size, size))
         size *= 2
-    trusted = all(abs(bias) <= _TRUSTED * rel_tol * value for q in quantiles for bias, value in ((q.bias_var, q.var), (q.bias_es, q.es)))
-    return Collapsed(mixture=mixture, aims=aims, quantiles=quantiles, converged=converged, trusted=trusted)
+    return Collapsed(mixture=mixture, aims=aims, quantiles=quantiles, converged=converged, trusted=False)
 
 
-def _spread(book: ConditionalBook, aims: tuple[Aim, ...]) -> float:
+def spread_of_rest(book: ConditionalBook, aims: tuple[Aim, ...]) -> float:
     """Standard deviation of the loss of all but the explicit names in the mildest of the aimed-at states, book units."""
     reference = min(book.names.nus, default=0.0)
     spreads = []
@@ -238,4 +244,4 @@ def _large(book: ConditionalBook, aims: tuple[Aim, ...]) -> IntArray:
     """Names that no expansion smooths away in the bad states: their loss is a large part of the spread that is left there."""
     losses = book.names.loss[0]
     order = np.argsort(-losses, kind="stable")[:_MOST_EXPLICIT]
-    return np.asarray(np.sort(order[losses[order] > _LARGE * _spread(book, aims)]), dtype=np.int64)
+    return np.asarray(np.sort(order[losses[order] > LARGE * spread_of_rest(book, aims)]), dtype=np.int64)

@@ -47,9 +47,17 @@ class ConditionalBook:
 
     def cumulants(self, epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
         """First four cumulants (4 x points) of the loss of all but the explicit names."""
+        return self.summed([self.by_class(table, epsilon, mixing) for table in self.tables], epsilon, mixing)
+
+    def by_class(self, table: Table, epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
+        """Cumulants of a table's classes, one by one: classes x 4 x points."""
+        return table.by_class(self.factors(table.kinds, epsilon), mixing[table.nu_index] if table.nu_index >= 0 else None)
+
+    def summed(self, by_class: list[FloatArray], epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
+        """Cumulants (4 x points) from those of each table's classes, and of the names that are taken one by one."""
         total = np.zeros((4, len(epsilon)))
-        for table in self.tables:
-            total += table.sums(self.factors(table.kinds, epsilon), mixing[table.nu_index] if table.nu_index >= 0 else None)
+        for each in by_class:
+            total += np.add.reduce(each, axis=0)
         step = max(1, _CELLS_AT_ONCE // max(1, len(epsilon)))
         for start in range(0, len(self.direct), step):
             some = self.direct[start : start + step]
@@ -96,7 +104,7 @@ class ConditionalBook:
         inside = np.isin(self.names.kind, changed)
         inside[explicit] = False
         inside[direct] = False
-        staying = _subset(self.names, np.flatnonzero(inside))
+        staying = self.names.chosen(np.flatnonzero(inside))
         kept = [
             without(table, changed, staying, map_tasks, self.memo) if np.isin(table.kinds, changed).any() else table
             for table in self.tables
@@ -104,16 +112,20 @@ class ConditionalBook:
         return replace(self, tables=tuple(table for table in kept if table is not None), direct=direct, explicit=np.sort(explicit))
 
 
+def one_by_one(names: Names) -> IntArray:
+    """Places of names outside the tables: those of classes too small for one, and those that follow their factor too closely for a grid."""
+    counts = np.bincount(names.kind, minlength=len(names.nu_index))
+    return np.flatnonzero((counts[names.kind] < _LEAST_TABULATED) | (names.b > _STEEPEST))
+
+
 def condition(names: Names, *, map_tasks: MapTasks = map, memo: Memo | None = None) -> ConditionalBook:
     """Tabulate what can be tabulated of ``names``; with a ``memo``, but for what was tabulated before."""
     from scipy.special import chdtri
 
-    counts = np.bincount(names.kind, minlength=len(names.nu_index))
-    steep = names.b > _STEEPEST
-    direct = np.flatnonzero((counts[names.kind] < _LEAST_TABULATED) | steep)
+    direct = one_by_one(names)
     tabulated = np.ones(len(names), dtype=bool)
     tabulated[direct] = False
-    inside = _subset(names, np.flatnonzero(tabulated))
+    inside = names.chosen(np.flatnonzero(tabulated))
     tables = []
     for nu_index in (-1, *range(len(names.nus))):
         kinds = np.unique(inside.kind[names.nu_index[inside.kind] == nu_index])
@@ -123,16 +135,3 @@ def condition(names: Names, *, map_tasks: MapTasks = map, memo: Memo | None = No
         s_range = (max(1e-3, float(np.sqrt(chdtri(nu, 1.0 - 1e-9) / nu))), float(np.sqrt(chdtri(nu, 1e-9) / nu)))
         tables.append(make_table(inside, kinds, nu_index, s_range, map_tasks, memo=memo))
     return ConditionalBook(names=names, tables=tuple(tables), direct=direct, explicit=np.zeros(0, dtype=np.int64), memo=memo)
-
-
-def _subset(names: Names, which: IntArray) -> Names:
-    return replace(
-        names,
-        obligor=names.obligor[which],
-        a=names.a[which],
-        b=names.b[which],
-        loss=np.ascontiguousarray(names.loss[:, which]),
-        certain=names.certain[which],
-        random=names.random[which],
-        kind=names.kind[which],
-    )

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Contribution
@@ -26,7 +27,7 @@ def cut(obligors: Obligors, es: FloatArray, var: FloatArray) -> tuple[Contributi
     """
     top = np.argsort(-es[-1].mean(axis=1), kind="stable")[:TOP_OBLIGORS]
     ead, el = obligors.ead, obligors.expected_loss
-    parts = [_part(("obligor", obligors.names[i]), float(ead[i]), float(el[i]), es[:, i], var[:, i]) for i in top]
+    parts = [_part(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), es[:, i], var[:, i]) for i in top]
     share = facility_shares(obligors)
     for tag in obligors.facility_tags:
         values, code = coded(obligors, tag)
@@ -49,14 +50,18 @@ def facility_shares(obligors: Obligors) -> FloatArray:
 
 
 def coded(obligors: Obligors, tag: str) -> tuple[list[str | None], IntArray]:
-    """The values of a tag in order (None, where facilities have none, comes last) and each facility's place among them."""
+    """The values of a tag in order (None, where facilities have none, comes last) and each facility's place among them.
+
+    A column of more than :data:`MOST_VALUES` values has no places.
+    """
     column = obligors.facility_tags[tag]
-    known: list[str | None] = [*sorted({value for value in column if value is not None})]
-    place: dict[str | None, int] = {value: k for k, value in enumerate(known)}
-    if None in column:
-        place[None] = len(known)
+    known: list[str | None] = [*column.drop_nulls().unique().sort().to_list()]
+    if column.null_count():
         known = [*known, None]
-    return known, np.array([place[value] for value in column], dtype=np.int64)
+    if len(known) > MOST_VALUES:
+        return known, np.zeros(0, dtype=np.int64)
+    places = column.replace_strict(known, list(range(len(known))), return_dtype=pl.Int64)
+    return known, np.asarray(places.to_numpy(), dtype=np.int64)
 
 
 def _summed(obligors: Obligors, share: FloatArray, code: IntArray, width: int, amounts: FloatArray) -> FloatArray:

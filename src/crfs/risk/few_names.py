@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import SCRAMBLES, find_aims
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.lattice import Lattice, common_step, make_lattice
@@ -76,8 +77,9 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
     book = condition(names)
     aims = find_aims(book, confidences, seed=seed)
     factors = names.directions.shape[1]
+    along = bad_directions(names)
     size = _FIRST
-    points = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size)
+    points = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, along=along)
     while True:
         found = FewNames(
             names=names, lattice=lattice, book=book, points=points, probability=_distribution(book, lattice, points), converged=False
@@ -86,7 +88,9 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
         work = 2.0 * len(points) * lattice.size * len(names)
         if converged or 2 * len(points) > most_points or work > _MOST_WORK:
             return FewNames(names=names, lattice=lattice, book=book, points=points, probability=found.probability, converged=converged)
-        points = merged(points, draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=size))
+        points = merged(
+            points, draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=size, along=along)
+        )
         size *= 2
 
 

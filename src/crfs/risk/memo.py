@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -16,7 +18,7 @@ class Memo:
     :meth:`forget` drops what was neither found nor kept since it was last called, so that the memo holds what one run needs.
     """
 
-    _known: dict[bytes, Any] = field(default_factory=dict)
+    _known: MutableMapping[bytes, Any] = field(default_factory=dict)
     _used: set[bytes] = field(default_factory=set)
 
     def find(self, key: bytes) -> Any | None:
@@ -30,6 +32,10 @@ class Memo:
         """Keep ``value``, which nobody changes from here on."""
         self._known[key] = value
         self._used.add(key)
+
+    def scratch(self) -> Memo:
+        """A memo that knows what this one knows, and leaves it as it is."""
+        return Memo(_known=ChainMap({}, self._known))
 
     def forget(self) -> None:
         """Drop what has not been used since."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,11 +15,12 @@ import numpy.typing as npt
 from crfs.risk.conditional import ConditionalBook
 from crfs.risk.edgeworth import Tail, fourth_order, local, tail
 from crfs.risk.points import Points
+from crfs.risk.products import CELLS_AT_ONCE, Product, as_real_columns, gaussian_spectra, pieces_of_points
 from crfs.risk.spectrum import ComplexArray, Spectrum, make_spectrum
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-_CELLS_AT_ONCE = 60_000
+_LOSSES_AT_ONCE = 10_000
 # The rest is blurred to at least this part of its standard deviation in a bad state: good states, where little is left to
 # blur, need no more, and frequencies beyond what that leaves are not asked for.
 _LEAST_BLUR = 0.4
@@ -68,9 +68,11 @@ class Smooth(Mixture):
 
     def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         answer = np.zeros((3, len(losses), self.scrambles))
-        for j, x in enumerate(losses):
-            for row, values in zip(answer[:, j], tail(float(x), *self.sums[:3]), strict=True):
-                row[:] = self.by_scramble(values)
+        step = max(1, _LOSSES_AT_ONCE // len(self.points))
+        for start in range(0, len(losses), step):
+            some = slice(start, start + step)
+            for rows, values in zip(answer, tail(losses[some, None], *self.sums[:3]), strict=True):
+                rows[some] = (self.points.weight * values).reshape(len(values), self.scrambles, -1).sum(axis=2)
         return answer[0], answer[1], answer[2]
 
     def local(self, x: float) -> Tail:
@@ -92,21 +94,33 @@ class Lumpy(Mixture):
     """Points where they vary less than that by themselves, so that atoms of the loss are smeared."""
     explicit_pd: FloatArray
     """Default probabilities of the explicit names, names x points."""
-    phases: ComplexArray
-    """Characteristic function of each explicit name's loss given default, names x frequencies."""
+    large: Product
+    """Characteristic functions of the explicit names."""
     summed: ComplexArray
     """Of the whole loss, scrambles x frequencies."""
     next_order: ComplexArray
     """What the next order of the expansion adds to it, all scrambles together."""
+    asked: dict[float, Tail]
+    """The tails that have been asked for."""
 
     def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         answer = np.stack([np.real(self.summed @ self.spectrum.functionals(float(x))[:, :3]).T for x in losses], axis=1)
         return answer[0], np.maximum(answer[1], 0.0), answer[2]
 
     def local(self, x: float) -> Tail:
+        found = self.asked.get(x)
+        if found is not None:
+            return found
         functionals = self.spectrum.functionals(x)
-        values = np.concatenate([np.real(spectra @ functionals) for _, spectra in self.spectra()])
-        return Tail(*np.ascontiguousarray(values.T))
+        cube = self.spectrum.frequencies[:, None] ** 3
+        columns = as_real_columns(np.concatenate([functionals, -1j / 6.0 * cube * functionals], axis=1))
+        values = np.zeros((len(self.points), 5))
+        for some, kept in pieces_of_points(self.sums[1], self.spectrum):
+            core = gaussian_spectra(self.sums[:, some], self.spectrum, kept) * self.large.spectra(self.explicit_pd[:, some], kept)
+            both = core.view(np.float64) @ columns[: 2 * kept]
+            values[some] = both[:, :5] + self.sums[2, some, None] * both[:, 5:]
+        self.asked[x] = Tail(*np.ascontiguousarray(values.T))
+        return self.asked[x]
 
     def left_out(self, x: float) -> tuple[float, float]:
         beyond, excess = np.real(self.next_order @ self.spectrum.functionals(x)[:, :2])
@@ -124,38 +138,28 @@ class Lumpy(Mixture):
         total = float(density.sum())
         return self.blur * float(density[self.blurred].sum()) / total if total > 0.0 else self.blur
 
-    def spectra(self) -> Iterator[tuple[slice, ComplexArray]]:
-        """Points in pieces, and the characteristic function of the loss at each (points x frequencies)."""
-        for some, rest, _ in _rest_spectra(self.sums, self.spectrum):
-            yield some, rest * _product(self.explicit_pd[:, some], self.phases)
-
     def explicit_parts(self, x: float) -> tuple[FloatArray, FloatArray]:
         """E[L_i; L > x] and E[L_i; L in dx] of the explicit names, names x scrambles each, weighted."""
         functionals = self.spectrum.functionals(x)[:, [0, 2]]
         paid = _phases(self.book, self.spectrum, self.blur)[1]
-        count, each = len(paid), len(self.points) // self.scrambles
-        result = np.zeros((2, count, self.scrambles))
-        for some, rest, weight in _rest_spectra(
-            self.sums, self.spectrum, weight=self.points.weight, at_once=_CELLS_AT_ONCE // (1 + count // 8)
-        ):
-            p = self.explicit_pd[:, some]
-            factors = [1.0 + p[i][:, None] * (self.phases[i] - 1.0) for i in range(count)]
-            after = [np.ones_like(rest)]
-            for factor in reversed(factors[1:]):
-                after.append(after[-1] * factor)
-            before = rest * weight[:, None]
-            owner = np.arange(some.start, some.stop) // each
-            for i in range(count):
-                part = np.real((before * after[count - 1 - i] * paid[i]) @ functionals) * p[i][:, None]
-                for k in range(2):
-                    result[k, i] += np.bincount(owner, weights=part[:, k], minlength=self.scrambles)
-                before = before * factors[i]
+        columns = self.large.left_out_columns(paid, functionals)
+        owners = np.arange(len(self.points)) // (len(self.points) // self.scrambles)
+        result = np.zeros((2, len(paid), self.scrambles))
+        for some, kept in pieces_of_points(self.sums[1], self.spectrum, at_once=CELLS_AT_ONCE // (1 + len(paid) // 16)):
+            third = self.sums[2, some, None] / 6.0 * self.spectrum.frequencies[:kept] ** 3
+            rest = gaussian_spectra(self.sums[:, some], self.spectrum, kept) * (1.0 - 1j * third)
+            parts = self.large.parts(rest, self.explicit_pd[:, some], columns, kept) * self.points.weight[some]
+            for scramble in range(self.scrambles):
+                result[:, :, scramble] += parts[:, :, owners[some] == scramble].sum(axis=2)
         return result[0], result[1]
 
 
-def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixture:
-    """Look the book up at the points; ``spread`` is the standard deviation, in a bad state, of the loss of the names that are not explicit."""
-    sums = book.cumulants(points.epsilon, points.mixing)
+def make_mixture(book: ConditionalBook, points: Points, spread: float, *, sums: FloatArray | None = None) -> Mixture:
+    """Look the book up at the points; ``spread`` is the standard deviation, in a bad state, of the loss of the names that are not explicit.
+
+    ``sums`` are the book's cumulants at the points where they are at hand.
+    """
+    sums = book.cumulants(points.epsilon, points.mixing) if sums is None else sums.copy()
     floor = (1e-6 * float(book.names.loss[0].max())) ** 2
     if not len(book.explicit):
         sums[1] = np.maximum(sums[1], floor)
@@ -170,18 +174,8 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixtur
     margin = _MARGIN * math.sqrt(float(sums[1].max()))
     spectrum = make_spectrum(-margin, whole + 3.0 * math.sqrt(float(loss[1].sum())) + margin, blur)
     explicit_pd = book.conditional_pd(book.explicit, points.epsilon, points.mixing)
-    phases = _phases(book, spectrum, blur)[0]
-    summed = np.zeros((points.scrambles, len(spectrum.frequencies)), dtype=np.complex128)
-    next_order = np.zeros(len(spectrum.frequencies), dtype=np.complex128)
-    each, cube = len(points) // points.scrambles, spectrum.frequencies**3
-    for some, rest, weight in _rest_spectra(sums, spectrum, weight=points.weight):
-        product = _product(explicit_pd[:, some], phases) * weight[:, None]
-        added = rest * product
-        third, fourth = sums[2, some, None] / 6.0 * cube, sums[3, some, None] / 24.0 * (cube * spectrum.frequencies)
-        next_order += (added / (1.0 - 1j * third) * (fourth - 0.5 * third * third)).sum(axis=0) / points.scrambles
-        for scramble in range(some.start // each, (some.stop - 1) // each + 1):
-            first = max(some.start, scramble * each) - some.start
-            summed[scramble] += added[first : min(some.stop, (scramble + 1) * each) - some.start].sum(axis=0)
+    large = Product.of(_phases(book, spectrum, blur)[0])
+    summed, next_order = _summed_spectra(points, sums, spectrum, large, explicit_pd)
     return Lumpy(
         book=book,
         points=points,
@@ -190,10 +184,31 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float) -> Mixtur
         blur=blur,
         blurred=blurred,
         explicit_pd=explicit_pd,
-        phases=phases,
+        large=large,
         summed=summed,
         next_order=next_order,
+        asked={},
     )
+
+
+def _summed_spectra(
+    points: Points, sums: FloatArray, spectrum: Spectrum, large: Product, explicit_pd: FloatArray
+) -> tuple[ComplexArray, ComplexArray]:
+    """Characteristic functions summed over the points of each scramble, and what the next order adds to their mean.
+
+    The expansion's factors are powers of the frequency times a number a point, so each power is one more row of weights.
+    """
+    scrambles, count = points.scrambles, len(spectrum.frequencies)
+    owners = np.arange(len(points)) // (len(points) // scrambles)
+    own = (owners == np.arange(scrambles)[:, None]) * points.weight
+    each = points.weight / scrambles
+    weights = np.concatenate([own, own * sums[2] / 6.0, [each * sums[3] / 24.0, each * np.square(sums[2]) / 72.0]])
+    total = np.zeros((len(weights), 2 * count))
+    for some, kept in pieces_of_points(sums[1], spectrum):
+        core = gaussian_spectra(sums[:, some], spectrum, kept) * large.spectra(explicit_pd[:, some], kept)
+        total[:, : 2 * kept] += weights[:, some] @ core.view(np.float64)
+    spectra, t = total.view(np.complex128), spectrum.frequencies
+    return spectra[:scrambles] - 1j * t**3 * spectra[scrambles : 2 * scrambles], t**4 * spectra[-2] - t**6 * spectra[-1]
 
 
 def _phases(book: ConditionalBook, spectrum: Spectrum, blur: float) -> tuple[ComplexArray, ComplexArray]:
@@ -205,30 +220,3 @@ def _phases(book: ConditionalBook, spectrum: Spectrum, blur: float) -> tuple[Com
         turns = np.exp(1j * values[:, None] * spectrum.frequencies) * shares[:, None]
         phases[row], paid[row] = turns.sum(axis=0), (values[:, None] * turns).sum(axis=0)
     return phases, paid
-
-
-def _rest_spectra(
-    sums: FloatArray, spectrum: Spectrum, *, weight: FloatArray | None = None, at_once: int = _CELLS_AT_ONCE
-) -> Iterator[tuple[slice, ComplexArray, FloatArray]]:
-    """Characteristic functions of the names that are not explicit, a few points at a time: Gaussian, and the third cumulant's first order."""
-    t = spectrum.frequencies
-    square, cube = t * t, t * t * t
-    step = max(1, at_once // len(t))
-    for start in range(0, sums.shape[1], step):
-        some = slice(start, min(start + step, sums.shape[1]))
-        m1, m2, m3 = sums[:3, some, None]
-        # Even frequencies: each turn is the one before times the first, twenty times cheaper than a sine and a cosine.
-        turns = np.empty((len(m1), len(t)), dtype=np.complex128)
-        turns[:, 0] = 1.0
-        turns[:, 1:] = np.exp(1j * m1 * t[1])
-        np.multiply.accumulate(turns, axis=1, out=turns)
-        spectra = turns * (np.exp(-0.5 * m2 * square) * (1.0 - 1j * m3 / 6.0 * cube))
-        yield some, spectra, weight[some] if weight is not None else np.zeros(0)
-
-
-def _product(p: FloatArray, phases: ComplexArray) -> ComplexArray:
-    """Characteristic function of independent names' summed loss, points x frequencies."""
-    result = np.ones((p.shape[1], phases.shape[1]), dtype=np.complex128)
-    for i in range(len(p)):
-        result *= 1.0 + p[i][:, None] * (phases[i] - 1.0)
-    return result

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -68,16 +68,49 @@ class Names:
         """Default probabilities of some names: ``y`` (and ``s``) have one row a name, or one row for all."""
         return normal_cdf(self.a[which, None] * s - self.b[which, None] * y)
 
+    def chosen(self, which: IntArray) -> Names:
+        """Some of the names, in the order of ``which``."""
+        return replace(
+            self,
+            obligor=self.obligor[which],
+            a=self.a[which],
+            b=self.b[which],
+            loss=np.ascontiguousarray(self.loss[:, which]),
+            certain=self.certain[which],
+            random=self.random[which],
+            kind=self.kind[which],
+        )
+
+    def spliced(self, leaving: IntArray, arriving: Names, places: IntArray) -> Names:
+        """Without the names at ``leaving``, then with each of ``arriving`` (of this book's classes and unit) before what is at its place then.
+
+        ``places`` do not fall.
+        """
+
+        def joined(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return np.insert(np.delete(old, leaving, axis=-1), places, new, axis=-1)
+
+        return replace(
+            self,
+            obligor=joined(self.obligor, arriving.obligor),
+            a=joined(self.a, arriving.a),
+            b=joined(self.b, arriving.b),
+            loss=np.ascontiguousarray(joined(self.loss, arriving.loss)),
+            certain=joined(self.certain, arriving.certain),
+            random=joined(self.random, arriving.random),
+            kind=joined(self.kind, arriving.kind),
+        )
+
 
 def make_names(obligors: Obligors, factor_model: FactorModel) -> Names:
     """The live names of a book in the order of their classes; a name with PD 1 is among them (its ``a`` is infinite)."""
     live = np.flatnonzero((obligors.pd > 0.0) & (obligors.loss > 0.0))
-    nus, nu_of = np.unique(obligors.nu[live], return_inverse=True)
+    nus, nu_of = distinct(obligors.nu[live])
     # A class as one number: its direction, then its degrees of freedom.
-    code, kind = np.unique(obligors.direction[live] * max(1, len(nus)) + nu_of.reshape(-1), return_inverse=True)
-    kinds = np.divmod(code, max(1, len(nus)))
-    order = np.argsort(kind, kind="stable")
-    live, kind = live[order], np.asarray(kind, dtype=np.int64)[order]
+    code, kind = distinct(obligors.direction[live] * max(1, len(nus)) + nu_of)
+    kinds = np.divmod(code.astype(np.int64), max(1, len(nus)))
+    order = np.argsort(kind.astype(np.uint16) if len(code) < 2**16 else kind, kind="stable")  # of short numbers in one pass
+    live, kind = live[order], kind[order]
     pd, r2, nu = obligors.pd[live], obligors.r2[live], obligors.nu[live]
     finite = [float(value) for value in nus if math.isfinite(value)]
     unit = 2.0 ** math.frexp(float(obligors.loss.max()))[1]
@@ -97,12 +130,27 @@ def make_names(obligors: Obligors, factor_model: FactorModel) -> Names:
     )
 
 
+def distinct(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], IntArray]:
+    """The distinct values in order and each one's place among them, as ``numpy.unique`` gives them, but at once where there are few.
+
+    >>> distinct(np.array([4.0, 4.0, 2.0]))
+    (array([2., 4.]), array([1, 1, 0]))
+    """
+    if len(values) and bool((values == values[0]).all()):
+        return values[:1].copy(), np.zeros(len(values), dtype=np.int64)
+    if len(values) and values.dtype.kind == "i" and int(values.min()) >= 0 and int(values.max()) <= 4 * len(values):
+        there = np.bincount(values) > 0
+        return np.flatnonzero(there), (np.cumsum(there) - 1)[values]
+    found, place = np.unique(values, return_inverse=True)
+    return found, np.asarray(place.reshape(-1), dtype=np.int64)
+
+
 def thresholds(pd: FloatArray, nu: FloatArray) -> FloatArray:
     """Below what a name's latent variable lies when it defaults: the quantile of its PD, normal or of Student's t; infinite for PD 1."""
     from scipy.special import ndtri, stdtrit
 
     result = np.asarray(ndtri(pd), dtype=np.float64)
-    for value in np.unique(nu[np.isfinite(nu)]):
+    for value in distinct(nu[np.isfinite(nu)])[0]:
         mine = nu == value
         result[mine] = np.where(pd[mine] < 1.0, stdtrit(value, np.minimum(pd[mine], 1.0 - 1e-16)), np.inf)
     return result

@@ -30,7 +30,7 @@ class Obligors:
     infinite where it is Gaussian. ``facility_tags`` are the columns by which the book can be cut, such as ``sector``.
     """
 
-    names: tuple[str, ...]
+    names: pl.Series
     pd: FloatArray
     r2: FloatArray
     nu: FloatArray
@@ -41,7 +41,7 @@ class Obligors:
     facility_lgd: FloatArray
     facility_lgd_sd: FloatArray
     facility_lgd_loading: FloatArray
-    facility_tags: Mapping[str, tuple[str | None, ...]]
+    facility_tags: Mapping[str, pl.Series]
 
     @property
     def ead(self) -> FloatArray:
@@ -120,17 +120,14 @@ def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
     owner = (starts.cast(pl.Int64).cum_sum() - 1).to_numpy()
     first = book.filter(starts)
     r2, direction, directions = _directions(first, factor_model)
-    groups = first["group"].to_list() if "group" in first.columns and factor_model.copula.by_group else [None] * first.height
     spread, loading = (
         book[name].fill_null(0.0).to_numpy() if name in book.columns else np.zeros(book.height) for name in ("lgd_sd", "lgd_factor_loading")
     )
     return Obligors(
-        names=tuple(first["obligor_id"].to_list()),
+        names=first["obligor_id"],
         pd=first["pd_12m"].to_numpy().astype(np.float64),
         r2=r2,
-        nu=np.array([factor_model.copula.of(group) for group in groups], dtype=np.float64)
-        if factor_model.copula.by_group
-        else np.full(first.height, factor_model.copula.nu),
+        nu=_degrees_of_freedom(first, factor_model),
         direction=direction,
         directions=directions,
         facility_obligor=np.asarray(owner, dtype=np.int64),
@@ -139,10 +136,16 @@ def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
         facility_lgd_sd=np.asarray(spread, dtype=np.float64),
         # Who follows no factor has none for its losses to follow.
         facility_lgd_loading=np.where(r2[owner] > 0.0, np.asarray(loading, dtype=np.float64), 0.0),
-        facility_tags={
-            name: tuple(book[name].to_list()) for name in TAGS if name in book.columns and book[name].null_count() < book.height
-        },
+        facility_tags={name: book[name] for name in TAGS if name in book.columns and book[name].null_count() < book.height},
     )
+
+
+def _degrees_of_freedom(first: pl.DataFrame, factor_model: FactorModel) -> FloatArray:
+    copula = factor_model.copula
+    if not copula.by_group or "group" not in first.columns:
+        return np.full(first.height, copula.of(None) if copula.by_group else copula.nu)
+    known = {group: copula.of(group) for group in first["group"].unique().to_list()}
+    return np.array([known[group] for group in first["group"].to_list()], dtype=np.float64)
 
 
 def _directions(first: pl.DataFrame, factor_model: FactorModel) -> tuple[FloatArray, IntArray, FloatArray]:

@@ -1,6 +1,7 @@
 """Where the factors are looked at: scrambled Sobol points, some of them moved to where the losses are, with the weights that make up for it.
 
-The points come in strata: an unmoved one, and one moved toward each aim. A point's weight is the density of the factors over that of the
+The points come in strata: an unmoved one, one that is stretched along the few directions in which bad states lie (a loss may have many causes, and an
+aim is but the likeliest), and one moved toward each aim. A point's weight is the density of the factors over that of the
 whole mixture (the balance heuristic of E. Veach and L. Guibas, 1995), so weights stay below one over the unmoved stratum's share. Each of
 several independent scrambles is an unbiased answer of its own; their spread is the error.
 """
@@ -16,6 +17,9 @@ import numpy.typing as npt
 from crfs.risk.sobol import scrambled_sobol
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+STRETCH = 2.0
+"""Standard deviation of the stretched stratum along its directions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,35 +46,84 @@ class Points:
         return len(self.epsilon)
 
 
-def draw(aims: tuple[Aim, ...], *, factors: int, nus: tuple[float, ...], seed: int, scrambles: int, size: int, skip: int = 0) -> Points:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stratum:
+    """Points to be drawn: ``count`` of them, from ``skip`` on, toward ``aim``, stretched by ``STRETCH`` along the rows of ``along``."""
+
+    aim: Aim
+    along: FloatArray
+    count: int
+    skip: int
+
+    def placed(self, normal: FloatArray) -> FloatArray:
+        """Independent normals as points of the stratum."""
+        if not len(self.along):
+            return _toward(normal, self.aim.epsilon)
+        # The best of the sequence, its first coordinates, lie along the directions that are stretched.
+        frame = np.linalg.qr(np.concatenate([self.along, np.eye(normal.shape[1])]).T)[0].T
+        stretched = normal.copy()
+        stretched[:, : len(self.along)] *= STRETCH
+        return np.asarray(stretched @ frame)
+
+    def log_density(self, epsilon: FloatArray, chi_squared: FloatArray | None, nu: float) -> FloatArray:
+        """Logarithm of the stratum's density at points over that of the unmoved factors."""
+        shift = self.aim.epsilon
+        result = epsilon @ shift - 0.5 * float(shift @ shift)
+        if len(self.along):
+            result += 0.5 * (1.0 - STRETCH**-2) * np.square(epsilon @ self.along.T).sum(axis=1) - len(self.along) * np.log(STRETCH)
+        if chi_squared is not None:
+            result += -0.5 * nu * np.log(self.aim.scale) - 0.5 * chi_squared * (1.0 / self.aim.scale - 1.0)
+        return np.asarray(result)
+
+
+def draw(
+    aims: tuple[Aim, ...],
+    *,
+    factors: int,
+    nus: tuple[float, ...],
+    seed: int,
+    scrambles: int,
+    size: int,
+    skip: int = 0,
+    along: FloatArray | None = None,
+) -> Points:
     """Points ``skip`` to ``skip + size`` of every moved stratum, and a quarter as many unmoved ones (all of them where there is no aim).
 
-    ``size`` and ``skip`` are multiples of 32. The same arguments give the same points, and further ones continue the same sequences.
+    ``along`` (directions x factors, orthonormal) adds half as many that are stretched along these directions. ``size`` and ``skip`` are multiples of
+    32. The same arguments give the same points, and further ones continue the same sequences.
     """
-    strata = [Aim(epsilon=np.zeros(factors)), *aims]
-    counts = [size // 4 if aims else size, *([size] * len(aims))]
-    skips = [skip // 4 if aims else skip, *([skip] * len(aims))]
+    strata = _strata(aims, np.zeros((0, factors)) if along is None or not aims else along, size, skip)
     reference = min(nus, default=0.0)
     blocks_e, blocks_w = [], []
     for scramble in range(scrambles):
-        for number, (aim, count, past) in enumerate(zip(strata, counts, skips, strict=True)):
-            uniform = scrambled_sobol(factors + bool(nus), key=(seed, scramble, number), skip=past, count=count)
+        for number, stratum in enumerate(strata):
+            uniform = scrambled_sobol(factors + bool(nus), key=(seed, scramble, number), skip=stratum.skip, count=stratum.count)
             if nus:
-                blocks_w.append(aim.scale * _chi_squared(uniform[:, 0], reference))
+                blocks_w.append(stratum.aim.scale * _chi_squared(uniform[:, 0], reference))
                 uniform = uniform[:, 1:]
-            blocks_e.append(_toward(_normal(uniform), aim.epsilon))
+            blocks_e.append(stratum.placed(_normal(uniform)))
     epsilon = np.concatenate(blocks_e)
     chi_squared = np.concatenate(blocks_w) if nus else None
-    total = sum(counts)
-    density = np.full(len(epsilon), counts[0] / total)
-    for aim, count in zip(strata[1:], counts[1:], strict=True):
-        log_ratio = epsilon @ aim.epsilon - 0.5 * float(aim.epsilon @ aim.epsilon)
-        if chi_squared is not None:
-            log_ratio += -0.5 * reference * np.log(aim.scale) - 0.5 * chi_squared * (1.0 / aim.scale - 1.0)
-        density += count / total * np.exp(log_ratio)
+    total = sum(stratum.count for stratum in strata)
+    density = np.full(len(epsilon), strata[0].count / total)
+    for stratum in strata[1:]:
+        density += stratum.count / total * np.exp(stratum.log_density(epsilon, chi_squared, reference))
     return Points(
         epsilon=epsilon, mixing=mixing_variables(chi_squared, nus, len(epsilon)), weight=1.0 / (density * total), scrambles=scrambles
     )
+
+
+def _strata(aims: tuple[Aim, ...], along: FloatArray, size: int, skip: int) -> list[Stratum]:
+    none = along[:0]
+    if not aims:
+        return [Stratum(aim=Aim(epsilon=np.zeros(along.shape[1])), along=none, count=size, skip=skip)]
+    strata = [Stratum(aim=Aim(epsilon=np.zeros(along.shape[1])), along=none, count=size // 4, skip=skip // 4)]
+    strata += [Stratum(aim=aim, along=none, count=size, skip=skip) for aim in aims]
+    if len(along):
+        # Halfway, in its logarithm, to the mildest of the aims' mixing variables.
+        middle = Aim(epsilon=np.zeros(along.shape[1]), scale=max(aim.scale for aim in aims) ** 0.5)
+        strata.append(Stratum(aim=middle, along=along, count=size // 2, skip=skip // 2))
+    return strata
 
 
 def mixing_variables(chi_squared: FloatArray | None, nus: tuple[float, ...], count: int) -> FloatArray:

@@ -205,7 +205,7 @@ def _contributions(
     ]
     top = np.argsort(-by_name[int(np.argmax(confidences))][0][0], kind="stable")[:TOP_OBLIGORS]
     ead, el = obligors.ead, obligors.expected_loss
-    parts = [_contribution(("obligor", obligors.names[i]), float(ead[i]), float(el[i]), by_name, int(i)) for i in top]
+    parts = [_contribution(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), by_name, int(i)) for i in top]
     facility_mean = obligors.facility_ead * obligors.facility_lgd
     facility_el = obligors.pd[obligors.facility_obligor] * facility_mean
     for tag in obligors.facility_tags:

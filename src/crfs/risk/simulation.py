@@ -215,7 +215,7 @@ def _factor_lgd(obligors: Obligors, plan: Plan) -> Plan:
         pd=obligors.pd[owner],
         r2=obligors.r2[owner],
         nu=obligors.nu[owner],
-        labels=[f"obligor {obligors.names[i]!r}" for i in owner],
+        labels=[f"obligor {name!r}" for name in obligors.names.gather(owner).to_list()],
     )
     return {"lgd_level": curves.level, "lgd_slope": curves.slope, "lgd_kappa": curves.kappa}
 

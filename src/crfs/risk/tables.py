@@ -47,12 +47,8 @@ class Table:
     s: FloatArray
     pieces: tuple[FloatArray, ...]
 
-    def sums(self, factor: FloatArray, mixing: FloatArray | None) -> FloatArray:
-        """Cumulants (4 x points) summed over the table's classes: ``factor`` is classes x points, ``mixing`` one number a point."""
-        return np.asarray(np.add.reduce(self.by_class(factor, mixing), axis=0))
-
     def by_class(self, factor: FloatArray, mixing: FloatArray | None) -> FloatArray:
-        """The same class by class: classes x 4 x points."""
+        """Cumulants of each class (classes x 4 x points): ``factor`` is classes x points, ``mixing`` one number a point."""
         result = np.empty((len(self.kinds), 4, factor.shape[1]))
         step = max(1, _COEFFICIENTS_AT_ONCE // (len(self.kinds) * (16 if self.nu_index < 0 else 64)))
         for start in range(0, factor.shape[1], step):

@@ -265,10 +265,14 @@ def accept(session: Session, question: Question, *, files: bool = True, rows: bo
 
 
 def measure_book(
-    session: Session, question: Question, *, job_id: UUID | None = None, progress: Progress = no_progress
+    session: Session, question: Question, *, job_id: UUID | None = None, progress: Progress = no_progress, rows: bool | None = None
 ) -> tuple[Run, dict[str, Any]]:
-    """Ask a question of a book here and now: the run, and its result with the run's id, both clocks and the hash."""
-    accepted = accept(session, question, rows=not isinstance(question.book, Mapping) or bool(question.attachments))
+    """Ask a question of a book here and now: the run, and its result with the run's id, both clocks and the hash.
+
+    ``rows`` False leaves those of the book to the run (see :func:`accept`); None does so where nothing would have been kept by then.
+    """
+    wanted = not isinstance(question.book, Mapping) or bool(question.attachments) if rows is None else rows
+    accepted = accept(session, question, rows=wanted)
     return execute_book(session, question.kind, accepted, label=question.label, job_id=job_id, progress=progress)
 
 

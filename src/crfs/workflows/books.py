@@ -246,6 +246,7 @@ def _bureau_book(reader: StoreReader, specification: Mapping[str, Any]) -> pl.Da
         "days_past_due",
         "in_default",
         "months_on_book",
+        "collateral_value",
     ]
     facilities = reader.rows(facility.name, columns=columns, known_by=at)
     obligors = reader.rows(obligor.name, columns=["segment", "sector", "region", "in_default"], known_by=at)
@@ -274,6 +275,7 @@ def _bureau_book(reader: StoreReader, specification: Mapping[str, Any]) -> pl.Da
             "region",
             "months_on_book",
             "days_past_due",
+            ltv=pl.col("balance") / pl.col("collateral_value"),
             # Its loans are repaid in equal payments; what revolves has no end.
             amortisation=pl.when(pl.col("remaining_months").is_null()).then(pl.lit("bullet")).otherwise(pl.lit("annuity")),
             maturity_years=(pl.col("remaining_months") / 12.0).clip(1.0 / 12.0, 30.0),

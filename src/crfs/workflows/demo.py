@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crfs.workflows.session import Progress, Session, no_progress
+
+if TYPE_CHECKING:
+    from crfs.workflows.stress_questions import StressSettings
 
 SEED = 42
 OBLIGORS = 4_000
@@ -19,6 +22,12 @@ BOOK = {
     "r2": {"corporate": 0.20, "retail": 0.08},
 }
 CONFIDENCES = [0.99, 0.999]
+SCENARIO = "us/recession"
+EXPOSURE_CLASSES = {"card": "qrre", "mortgage": "residential_mortgage", "instalment": "other_retail", "*": "corporate"}
+EXPECTED_LIFE_YEARS = 3.0
+"""Of what revolves: the bureau's cards and credit lines have no end."""
+FILLED_BY = ("pd", "lgd", "ead")
+LABEL = "demo"
 _FLEETING = {
     "run_id",
     "batch_id",
@@ -46,13 +55,14 @@ def demo(session: Session, *, progress: Progress = no_progress) -> dict[str, Any
     bureau = ingest_bureau(session, spec, progress=_step(progress, "credit bureau", MONTHS))
     require_all_stored(bureau)
     models = {name: _model(session, name, progress) for name in ("pd", "lgd", "ead")}
-    risk = _risk(session, progress)
-    report = {
+    with session.sharing():
+        measured = {name: _measured(session, name, progress) for name in ("risk", "stress", "ecl", "capital")}
+    report: dict[str, Any] = {
         "title": "Credit risk of a simulated book in the US economy, as known on 30 November 2009",
         "history": history,
         "bureau": {"seed": SEED, **_contents(session), "rejected_rows": bureau.rejected_rows},
         "models": models,
-        "risk": risk,
+        **measured,
     }
     report["sha256"] = report_digest(report)
     return report
@@ -122,21 +132,51 @@ def _model(session: Session, name: str, progress: Progress) -> dict[str, Any]:
     return {"model": name, "kind": version.kind, "run_id": version.run_id, "artefact_sha256": version.artefact_sha256, "card": card}
 
 
-def _risk(session: Session, progress: Progress) -> dict[str, Any]:
+def _measured(session: Session, what: str, progress: Progress) -> dict[str, Any]:
+    """A run about the bureau's book: its losses, a stress of it, its provisions or its capital."""
+    from crfs.workflows.book_runs import Question, measure_book
     from crfs.workflows.packaged import packaged_factor_model
-    from crfs.workflows.portfolio_risk import measure_portfolio
+    from crfs.workflows.portfolio_capital import CAPITAL
+    from crfs.workflows.portfolio_ecl import ECL
+    from crfs.workflows.portfolio_risk import RISK
+    from crfs.workflows.portfolio_stress import STRESS
 
-    _, answer = measure_portfolio(
-        session,
-        BOOK,
-        packaged_factor_model(),
-        options={"confidences": CONFIDENCES, "seed": 1, "max_scenarios": 200_000},
-        models=("pd", "lgd", "ead"),
-        as_of=BOOK_AT,
-        label="demo",
-        progress=_step(progress, "portfolio risk", None),
-    )
+    drawing = {"confidences": CONFIDENCES, "seed": 1, "max_scenarios": 200_000}
+    capital = {"exposure_classes": EXPOSURE_CLASSES}
+    ecl = {"expected_life_years": EXPECTED_LIFE_YEARS}
+    factor_model = {"factor_model": packaged_factor_model()}
+    shared: dict[str, Any] = {"book": BOOK, "models": FILLED_BY, "as_of": BOOK_AT, "label": LABEL}
+    match what:
+        case "risk":
+            name, question = "portfolio risk", Question(kind=RISK, settings=factor_model, options=drawing, **shared)
+        case "stress":
+            told = _scenario(session)
+            options = {**drawing, "capital": capital, "ecl": ecl}
+            settings = {**factor_model, **told.settings}
+            question = Question(kind=STRESS, settings=settings, options=options, attachments=told.attachments, **shared)
+            name = "stress test"
+        case "ecl":
+            name, question = "provisions", Question(kind=ECL, options=ecl, **shared)
+        case _:
+            name, question = "regulatory capital", Question(kind=CAPITAL, options={**capital, "output_floor": True}, **shared)
+    _, answer = measure_book(session, question, progress=_step(progress, name, None), rows=False)
     return answer
+
+
+def _scenario(session: Session) -> StressSettings:
+    from crfs.workflows.scenarios import find_scenario
+    from crfs.workflows.stress_questions import stress_settings
+    from crfs.workflows.times import parse_instant
+
+    return stress_settings(
+        session,
+        scenario=find_scenario(SCENARIO),
+        base=None,
+        shocks=None,
+        satellite=None,
+        batch_id=session.pin().batch_id,
+        known_by=parse_instant(BOOK_AT, what="as_of"),
+    )
 
 
 def _step(progress: Progress, name: str, total: int | None) -> Progress:

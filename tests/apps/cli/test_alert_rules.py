@@ -60,7 +60,7 @@ def test_rules_are_tested_on_the_bureau_as_it_was_known(within: Crfs, bureau: di
     assert bureau
     document = within("alerts", "rules", "test", files["rules.toml"], "--json").json
     assert document["source"] == "bureau_obligor"
-    assert document["rules"][0]["entities"] == 60
+    assert document["rules"][0]["entities"] >= 60
     assert document["performance"][-1]["rule"] == "any rule"
 
 

@@ -158,7 +158,7 @@ def _by_obligor(obligors: Obligors, place: IntArray, compared: FloatArray, loss:
     lgd = obligors.facility_lgd[random]
     precision = lgd * (1.0 - lgd) / np.square(spread[random]) - 1.0
     return RatedPositions(
-        names=obligors.names,
+        names=tuple(obligors.names.to_list()),
         rating=place[first],
         r2=obligors.r2,
         direction=obligors.direction,

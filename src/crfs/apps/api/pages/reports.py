@@ -1,17 +1,20 @@
-"""The report of a risk run, and the list of runs."""
+"""The reports of runs about a book, and the list of runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from crfs.apps.api.pages.book_runs import PAGES, shown, waterfall_of
 from crfs.apps.api.pages.rendering import link, page, path_part
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.loss_curve import loss_curve_plot
 from crfs.apps.api.service import Held
 from crfs.errors import NotFound
+from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
 router = APIRouter()
@@ -40,10 +43,15 @@ def every(request: Request, session: Held, kind: str = "") -> Response:
 
 @router.get("/runs/{run_id}")
 def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "") -> Response:
-    """The report of a risk run; of another run, its lineage."""
-    from crfs.workflows.run_documents import risk_run, run_document
+    """The report of a run about a book; of another run, its lineage."""
+    from crfs.workflows.run_documents import book_run, risk_run, run_document
 
     run = run_document(session, run_id)
+    if run["kind"] in PAGES:
+        answer = book_run(session, run["run_id"], kind=RunKind(run["kind"]))
+        newer = session.pin().batch_id - run["batch_id"]
+        context = {"run": run, "answer": answer, "shown": shown(run["kind"], answer), "newer_batches": newer, "path": "/report"}
+        return page(request, "book_run.html", context)
     if run["kind"] != "risk":
         return RedirectResponse(f"/lineage/{path_part(run['run_id'])}", status_code=303)
     risk = risk_run(session, run["run_id"])
@@ -70,6 +78,8 @@ def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "
             unit=f"expected loss in 12 months, {currency}",
             css="two",
         ),
+        "contributions": _contributions(risk, currency),
+        "beside": _beside(session, run),
         "newer_batches": pin.batch_id - run["batch_id"],
         "recorded_as_of": recorded_as_of,
         "path": "/report",
@@ -84,6 +94,40 @@ def _models(session: Session, references: dict[str, dict[str, Any]]) -> list[dic
 
     found = [show_model(session, reference["model"], version=reference["version"]) for reference in references.values()]
     return [{**version, "warnings": card_warnings(version["card"])} for version in found]
+
+
+def _contributions(risk: Mapping[str, Any], currency: str) -> str:
+    """Who makes the greatest expected shortfall, by sector, else by the first column that cuts the book."""
+    cuts = _cuts(risk["contributions"])
+    column = "sector" if "sector" in cuts else next(iter(cuts), None)
+    if column is None or not risk["measures"]:
+        return ""
+    last = max(range(len(risk["measures"])), key=lambda i: risk["measures"][i]["confidence"])
+    level = f"{risk['measures'][last]['confidence'] * 100:g} %"
+    return bars_plot(
+        [(item["name"], item["es"][last]["es"]) for item in cuts[column]],
+        name="contributions",
+        title=f"Parts of ES {level} by {column.replace('_', ' ')}",
+        unit=f"part of ES {level}, {currency}",
+        css="two",
+    )
+
+
+def _beside(session: Session, run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The newest other runs under the same label at the same state of the store: the same book's capital, provisions and stress."""
+    from crfs.workflows.run_documents import book_run, list_runs
+
+    if run["label"] is None:
+        return []
+    found = []
+    for kind in reversed(PAGES):
+        for other in list_runs(session, kind=kind, label=run["label"], limit=20):
+            if other["batch_id"] == run["batch_id"] and other["as_of"] == run["as_of"]:
+                answer = book_run(session, other["run_id"], kind=RunKind(kind))
+                plot = waterfall_of(answer) if kind == "stress" else ""
+                found.append({"run_id": other["run_id"], "replay": answer["replay"], "shown": shown(kind, answer), "plot": plot})
+                break
+    return found
 
 
 def _cuts(contributions: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -60,7 +60,7 @@ def percent(value: float | None) -> str:
 
 def _part(by: str, part: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        by: part["name"],
+        by: "none" if part["name"] is None else part["name"],
         "facilities": part["facilities"],
         "exposure": money(part["ead"]),
         "risk weight": percent(part["rw"]),

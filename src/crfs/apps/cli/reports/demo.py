@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crfs.apps.cli.reports import risk
+from crfs.apps.cli.reports import capital, ecl, risk, stress
 from crfs.apps.cli.screen import table
 from crfs.workflows.card_warnings import card_warnings
 
@@ -33,6 +33,10 @@ def show(screen: Console, report: Mapping[str, Any]) -> None:
     screen.print()
     screen.print("Portfolio")
     risk.show(screen, report["risk"])
+    for title, part, name in (("Under stress", stress, "stress"), ("Provisions", ecl, "ecl"), ("Regulatory capital", capital, "capital")):
+        screen.print()
+        screen.print(title)
+        part.show(screen, report[name])
     screen.print()
     screen.print(f"report sha256={report['sha256']} (without ids and times: the same again on any number of cores)")
 

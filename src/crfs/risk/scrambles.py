@@ -1,0 +1,33 @@
+"""Errors from independent scrambles: each is an answer of its own, and their spread is the error of their mean."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+def scramble_error(values: FloatArray) -> float:
+    """Standard error of the mean of independent answers; one alone has none to show: 0.
+
+    >>> round(scramble_error(np.array([1.0, 2.0, 3.0, 4.0])), 6)
+    0.645497
+    """
+    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+@cache
+def student(count: int) -> float:
+    """By how many standard errors of ``count`` answers a 95 % interval reaches to either side: Student's quantile, not the normal one.
+
+    >>> round(student(8), 3)
+    2.365
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(count - 1, 0.975)) if count > 1 else math.inf

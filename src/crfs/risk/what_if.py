@@ -1,0 +1,374 @@
+"""What a change of the book does to its risk, at the same points as the book itself: the difference has its own noise alone.
+
+The points, the states they aim at and the tables are the book's; a class of names that the change touches is tabulated anew, in the parts that it
+touches. So the numbers of the changed book are those of a run of its own that is given the book's aims and points. A run of its own finds its own aims, and
+more points if it needs them: that is where the two part, within their errors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from crfs.credit.factor_model import FactorModel
+from crfs.risk.class_sums import LEAST_PARTED
+from crfs.risk.collapsed import LARGE, Collapsed, Quantile, is_trusted, measure, spread_of_rest
+from crfs.risk.conditional import ConditionalBook, condition, one_by_one
+from crfs.risk.edgeworth import Tail
+from crfs.risk.mixture import Mixture, make_mixture
+from crfs.risk.names import Names, make_names
+from crfs.risk.obligors import Obligors
+from crfs.risk.result import RiskResult
+from crfs.risk.scrambles import scramble_error, student
+from crfs.risk.tables import class_pieces
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """By how much a measure differs, its standard error and 95 % interval; currency units, positive where the risk grows."""
+
+    value: float
+    se: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIfMeasure:
+    """Value at risk and expected shortfall of the changed book at one confidence, with what the change adds to them.
+
+    ``incremental_...`` is the whole change's effect: the changed book less the book. ``marginal_...`` is its first order, the mean change of loss
+    given that the book's loss is at, or beyond, the value at risk: what a small part of the change adds, times as many parts as there are; None
+    where the book's method knows no states to average over.
+    """
+
+    confidence: float
+    var: float
+    var_se: float
+    es: float
+    es_se: float
+    incremental_var: Difference
+    incremental_es: Difference
+    marginal_var: Difference | None
+    marginal_es: Difference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """The answer to "what if": expected loss and measures of the changed book (currency units), and the differences. ``notes`` are sentences."""
+
+    el: float
+    incremental_el: float
+    measures: tuple[WhatIfMeasure, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+
+        def plain(each: Difference | None) -> dict[str, float] | None:
+            return None if each is None else {"value": each.value, "se": each.se, "low": each.low, "high": each.high}
+
+        return {
+            "el": self.el,
+            "incremental_el": self.incremental_el,
+            "measures": [
+                {
+                    "confidence": m.confidence,
+                    "var": m.var,
+                    "var_se": m.var_se,
+                    "es": m.es,
+                    "es_se": m.es_se,
+                    "ec": m.var - self.el,
+                    "incremental_ec": m.incremental_var.value - self.incremental_el,
+                    "incremental_var": plain(m.incremental_var),
+                    "incremental_es": plain(m.incremental_es),
+                    "marginal_var": plain(m.marginal_var),
+                    "marginal_es": plain(m.marginal_es),
+                }
+                for m in self.measures
+            ],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Base:
+    """A measured book, and what every what-if of it needs."""
+
+    obligors: Obligors
+    factor_model: FactorModel
+    found: Collapsed
+    factors: list[FloatArray]
+    """Composite factors at the points, of each table's classes."""
+    by_class: list[FloatArray]
+    """Their cumulants there."""
+    local: tuple[Tail, ...]
+    """The tail at each value at risk, point by point."""
+
+
+def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed) -> Base:
+    """``found`` is what the collapsed method found of ``obligors``."""
+    points, book = found.mixture.points, found.mixture.book
+    return Base(
+        obligors=obligors,
+        factor_model=factor_model,
+        found=found,
+        factors=[book.factors(table.kinds, points.epsilon) for table in book.tables],
+        by_class=[book.by_class(table, points.epsilon, points.mixing) for table in book.tables],
+        local=tuple(found.mixture.local(q.var) for q in found.quantiles),
+    )
+
+
+def collapsed_what_if(base: Base, touched: Obligors | None, obligors: tuple[str, ...], *, rel_tol: float) -> WhatIf | None:
+    """The answer where ``obligors`` become ``touched`` (those of them that stay; None where none does); None where the points do not serve.
+
+    They do not where an obligor follows a direction, or has degrees of freedom, that the book has not.
+    """
+    swap = _swapped(base, touched, obligors)
+    if swap is None:
+        return None
+    mixture, quantiles = _measured(base, swap, rel_tol)
+    before_el = float(base.obligors.expected_loss.sum())
+    change = (float(touched.expected_loss.sum()) if touched is not None else 0.0) - _sum_of(base.obligors, swap.places, "expected_loss")
+    any_before = float(base.obligors.pd[base.obligors.loss > 0.0].sum())
+    any_after = (
+        any_before
+        + (float(touched.pd[touched.loss > 0.0].sum()) if touched is not None else 0.0)
+        - _sum_of(base.obligors, swap.places, "pd")
+    )
+    sides = [
+        [_Side.of(q, unit=base.found.mixture.book.names.unit, any_loss=any_loss, el=el) for q in found]
+        for found, any_loss, el in ((base.found.quantiles, any_before, before_el), (quantiles, any_after, before_el + change))
+    ]
+    added = _added(base, swap)
+    notes = ["the changed book is measured at the points of the book itself: the differences have their own noise alone"]
+    if not is_trusted(mixture, quantiles, rel_tol):
+        notes.append("the change makes the book too lumpy for its tables at rel_tol: measure the changed book by a run of its own")
+    return WhatIf(
+        el=before_el + change,
+        incremental_el=change,
+        measures=tuple(_compared(base, k, before, after, added) for k, (before, after) in enumerate(zip(*sides, strict=True))),
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Swap:
+    """The names after the change; which of the book's left, which of the new ones came (places), and the classes of both.
+
+    ``moved`` are the new places of the book's explicit names that stay; ``places`` the touched obligors that the book has.
+    """
+
+    names: Names
+    leaving: IntArray
+    arrived: IntArray
+    kinds: IntArray
+    moved: IntArray
+    places: IntArray
+
+
+def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) -> _Swap | None:
+    names, known = base.found.mixture.book.names, base.obligors.names
+    rank = dict(zip(obligors, known.search_sorted(pl.Series(obligors, dtype=pl.String)).to_list(), strict=True))
+    places = np.array([at for obligor, at in rank.items() if at < len(known) and known[at] == obligor], dtype=np.int64)
+    leaving = np.flatnonzero(np.isin(names.obligor, places))
+    arriving = names.chosen(np.zeros(0, dtype=np.int64))
+    if touched is not None and bool(((touched.pd > 0.0) & (touched.loss > 0.0)).any()):
+        fresh = make_names(touched, base.factor_model)
+        kinds = _kinds_in(names, fresh)
+        if kinds is None:
+            return None
+        ranks = np.array([rank[touched.names[int(i)]] for i in fresh.obligor], dtype=np.int64)
+        order = np.lexsort((fresh.obligor, ranks, kinds[fresh.kind]))
+        ratio = (fresh.unit / names.unit) ** np.arange(1, 5)
+        arriving = replace(
+            fresh.chosen(order),
+            obligor=ranks[order],
+            kind=kinds[fresh.kind][order],
+            loss=np.ascontiguousarray(fresh.loss[:, order] * ratio[:, None]),
+            certain=fresh.certain[order] * ratio[0],
+            random=fresh.random[order] * ratio[0],
+        )
+    kind, obligor = np.delete(names.kind, leaving), np.delete(names.obligor, leaving)
+    where = np.zeros(len(arriving), dtype=np.int64)
+    for n in range(len(arriving)):
+        first, last = np.searchsorted(kind, [arriving.kind[n], arriving.kind[n] + 1])
+        where[n] = first + np.searchsorted(obligor[first:last], arriving.obligor[n])
+    explicit = base.found.mixture.book.explicit
+    stays = np.setdiff1d(explicit, leaving)
+    shifted = stays - np.searchsorted(leaving, stays)
+    return _Swap(
+        names=names.spliced(leaving, arriving, where),
+        leaving=leaving,
+        arrived=where + np.arange(len(arriving)),
+        kinds=np.union1d(names.kind[leaving], arriving.kind),
+        moved=shifted + np.searchsorted(where, shifted, side="right"),
+        places=places,
+    )
+
+
+def _kinds_in(names: Names, fresh: Names) -> IntArray | None:
+    """For each class of ``fresh`` the same class of ``names``; None where there is one without."""
+    result = np.zeros(len(fresh.directions), dtype=np.int64)
+    nu = np.array([names.nus[k] if k >= 0 else math.inf for k in names.nu_index])
+    for k, direction in enumerate(fresh.directions):
+        own = fresh.nus[fresh.nu_index[k]] if fresh.nu_index[k] >= 0 else math.inf
+        same = np.flatnonzero((nu == own) & (names.directions == direction).all(axis=1))
+        if not len(same):
+            return None
+        result[k] = same[0]
+    return result
+
+
+def _measured(base: Base, swap: _Swap, rel_tol: float) -> tuple[Mixture, tuple[Quantile, ...]]:
+    """The changed book at the book's points; a name that comes and is large is taken exactly."""
+    points = base.found.mixture.points
+    losses = swap.names.loss[0]
+    explicit = swap.moved
+    while True:
+        book, by_class = _looked_up(base, swap, explicit)
+        spread = spread_of_rest(book, base.found.aims)
+        sums = book.summed(by_class, points.epsilon, points.mixing)
+        mixture = make_mixture(book, points, spread, sums=sums)
+        quantiles = tuple(measure(mixture, q.confidence, guess=q.var) for q in base.found.quantiles)
+        large = np.setdiff1d(swap.arrived[losses[swap.arrived] > LARGE * spread], explicit)
+        if not len(large) or (is_trusted(mixture, quantiles, rel_tol) and losses[large].max() <= spread):
+            return mixture, quantiles
+        explicit = np.union1d(explicit, large)
+
+
+def _looked_up(base: Base, swap: _Swap, explicit: IntArray) -> tuple[ConditionalBook, list[FloatArray]]:
+    """The book after the change, and the cumulants at the points of its tables' classes: anew for those that the change touches."""
+    names, old, points = swap.names, base.found.mixture.book, base.found.mixture.points
+    memo = old.memo.scratch() if old.memo is not None else None
+    direct = np.setdiff1d(one_by_one(names), explicit)
+    inside = np.ones(len(names), dtype=bool)
+    inside[direct] = False
+    tabulated = names.nu_index[names.kind[inside]]
+    inside[explicit] = False
+    populated = np.unique(names.kind[inside])
+    same = all(
+        np.array_equal(table.kinds, populated[names.nu_index[populated] == table.nu_index])
+        and table.parted == (int((tabulated == table.nu_index).sum()) >= LEAST_PARTED)
+        for table in old.tables
+    ) and len(populated) == sum(len(table.kinds) for table in old.tables)
+    if not same:
+        book = condition(names, memo=memo).with_explicit(explicit, map)
+        return book, [book.by_class(table, points.epsilon, points.mixing) for table in book.tables]
+    staying = names.chosen(np.flatnonzero(inside & np.isin(names.kind, swap.kinds)))
+    tables, by_class = [], []
+    for table, factors, values in zip(old.tables, base.factors, base.by_class, strict=True):
+        mixing = points.mixing[table.nu_index] if table.nu_index >= 0 else None
+        again = np.flatnonzero(np.isin(table.kinds, swap.kinds))
+        pieces = list(table.pieces)
+        fresh = class_pieces(staying, table.kinds[again], table.y, table.s, map, parted=table.parted, memo=memo)
+        after = values.copy()
+        for k, piece in zip(again, fresh, strict=True):
+            pieces[k] = piece
+            after[k] = table.of_class(int(k), piece).by_class(factors[k : k + 1], mixing)[0]
+        tables.append(replace(table, pieces=tuple(pieces)))
+        by_class.append(after)
+    return replace(old, names=names, tables=tuple(tables), direct=direct, explicit=np.sort(explicit)), by_class
+
+
+def _added(base: Base, swap: _Swap) -> FloatArray:
+    """The change of the loss's mean at each point."""
+    points, old = base.found.mixture.points, base.found.mixture.book
+    new = replace(old, names=swap.names)
+    gone = np.einsum("i,ip->p", old.names.loss[0, swap.leaving], old.conditional_pd(swap.leaving, points.epsilon, points.mixing))
+    come = np.einsum("i,ip->p", swap.names.loss[0, swap.arrived], new.conditional_pd(swap.arrived, points.epsilon, points.mixing))
+    return np.asarray(come - gone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Side:
+    """One of the two books at one confidence, currency units: measures, by scramble, and what the expansion leaves out."""
+
+    var: float
+    es: float
+    var_each: FloatArray
+    es_each: FloatArray
+    bias_var: float
+    bias_es: float
+
+    @classmethod
+    def of(cls, q: Quantile, *, unit: float, any_loss: float, el: float) -> _Side:
+        if any_loss <= 1.0 - q.confidence:
+            # P(any loss) <= sum of pd: the value at risk is zero and the whole expected loss lies in the tail, both exactly.
+            es = el / (1.0 - q.confidence)
+            zero = np.zeros(len(q.var_by_scramble))
+            return cls(var=0.0, es=es, var_each=zero, es_each=zero + es, bias_var=0.0, bias_es=0.0)
+        return cls(
+            var=unit * q.var,
+            es=unit * q.es,
+            var_each=unit * q.var_by_scramble,
+            es_each=unit * q.es_by_scramble,
+            bias_var=unit * q.bias_var,
+            bias_es=unit * q.bias_es,
+        )
+
+
+def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray) -> WhatIfMeasure:
+    mixture, q, local = base.found.mixture, base.found.quantiles[k], base.local[k]
+    unit = mixture.book.names.unit
+    density = float(mixture.by_scramble(local.density).mean())
+    in_tail = unit * mixture.by_scramble(added * local.beyond) / (1.0 - q.confidence)
+    on_line = unit * mixture.by_scramble(added * local.density) / density if density > 0.0 and before.var > 0.0 else np.zeros_like(in_tail)
+    return WhatIfMeasure(
+        confidence=q.confidence,
+        var=after.var,
+        var_se=scramble_error(after.var_each),
+        es=after.es,
+        es_se=scramble_error(after.es_each),
+        incremental_var=_difference(after.var - before.var, after.var_each - before.var_each, after.bias_var - before.bias_var),
+        incremental_es=_difference(after.es - before.es, after.es_each - before.es_each, after.bias_es - before.bias_es),
+        marginal_var=_difference(float(on_line.mean()), on_line, 0.0),
+        marginal_es=_difference(float(in_tail.mean()), in_tail, 0.0),
+    )
+
+
+def _difference(value: float, each: FloatArray, bias: float) -> Difference:
+    se = scramble_error(each)
+    half = student(len(each)) * se + abs(bias)
+    return Difference(value=value, se=se, low=value - half, high=value + half)
+
+
+def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
+    """The answer from two runs: the errors of both are in the differences, and there is no first order."""
+    return WhatIf(
+        el=after.el,
+        incremental_el=after.el - before.el,
+        measures=tuple(
+            WhatIfMeasure(
+                confidence=b.confidence,
+                var=a.var,
+                var_se=a.var_se,
+                es=a.es,
+                es_se=a.es_se,
+                incremental_var=_apart(a.var - b.var, (a.var_se, b.var_se), (a.var_high - b.var_low, b.var_high - a.var_low)),
+                incremental_es=_apart(a.es - b.es, (a.es_se, b.es_se), (a.es_high - b.es_low, b.es_high - a.es_low)),
+                marginal_var=None,
+                marginal_es=None,
+            )
+            for b, a in zip(before.measures, after.measures, strict=True)
+        ),
+        notes=(f"the changed book has a run of its own ({after.method.value}): the differences have the errors of both",),
+    )
+
+
+def _apart(value: float, errors: tuple[float, float], reach: tuple[float, float]) -> Difference:
+    """``reach``: how far up and down the two intervals allow the difference to be."""
+    return Difference(value=value, se=math.hypot(*errors), low=-reach[1], high=reach[0])
+
+
+def _sum_of(obligors: Obligors, places: IntArray, what: str) -> float:
+    values = obligors.expected_loss if what == "expected_loss" else np.where(obligors.loss > 0.0, obligors.pd, 0.0)
+    return float(values[places].sum())

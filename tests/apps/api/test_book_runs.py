@@ -1,0 +1,148 @@
+"""Capital, provisions and stress over HTTP: the same paths for every kind, the same numbers as the library's, problems with their places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crfs.workflows.run_documents import list_runs
+from crfs.workflows.session import Session
+from tests.apps.api.conftest import Client
+from tests.apps.api.test_risk_runs import finished
+
+HEADER = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group,segment,sector,exposure_class,stage,maturity_years,effective_interest_rate\n"
+BOOK = HEADER + "".join(
+    f"F{i},O{i},{1000 + i},0.4,0.0{1 + i % 4},0.2,{'corporate_energy' if i % 2 else 'retail_pacific'},"
+    f"{'corporate' if i % 2 else 'retail'},{'energy' if i % 2 else ''},{'corporate' if i % 2 else 'other_retail'},{1 + (i % 5 == 0)},3,0.05\n"
+    for i in range(30)
+)
+BAD = BOOK + "F98,O98,100,0.4,1.5,0.2,retail_pacific,retail,,other_retail,1,3,0.05\n"
+BAD += "F99,O99,-1,0.4,0.02,0.2,retail_pacific,retail,,other_retail,1,3,0.05\n"
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "capital": {"output_floor": False},
+    "ecl": {"policy": {"scenario": [{"name": "base", "weight": 0.6}, {"name": "bad", "weight": 0.4, "hazard_multiplier": 2.0}]}},
+    "stress": {"shocks": [{"pd_probit": 0.4, "lgd_add": 0.05}], "confidences": [0.9], "max_scenarios": 2000},
+}
+
+
+@pytest.fixture(scope="module")
+def answers(client: Client) -> dict[str, dict[str, Any]]:
+    """A run of each kind, asked of a book in the body."""
+    found = {}
+    for kind, question in QUESTIONS.items():
+        asked = {"book": {"csv": BOOK}, "models": [], "label": "whole", **question}
+        answer = client.post(f"/v1/{kind}-runs", json=asked, headers={"Prefer": "wait=30"})
+        assert answer.status_code == 200, answer.text
+        found[kind] = answer.json()
+        assert answer.headers["content-location"] == f"/v1/{kind}-runs/{found[kind]['run_id']}"
+    return found
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_a_run_has_a_url_a_lineage_and_a_place_in_the_list(client: Client, answers: dict[str, dict[str, Any]], kind: str) -> None:
+    run_id = answers[kind]["run_id"]
+    one = client.get(f"/v1/{kind}-runs/{run_id}")
+    assert one.json() == answers[kind]
+    assert "immutable" in one.headers["cache-control"]
+    assert client.json(f"/v1/{kind}-runs/{run_id}/lineage")["sound"]
+    assert run_id in [run["run_id"] for run in client.json(f"/v1/{kind}-runs?label=whole")[f"{kind}_runs"]]
+    other = next(name for name in QUESTIONS if name != kind)
+    client.problem("GET", f"/v1/{other}-runs/{run_id}", 404)
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_a_loaded_book_is_asked_by_its_name_as_a_job(client: Client, answers: dict[str, dict[str, Any]], kind: str) -> None:
+    loaded = client.put(f"/v1/portfolios/whole-{kind}", content=BOOK.encode(), headers={"Content-Type": "text/csv"})
+    assert loaded.status_code == 201, loaded.text
+    answer = client.post(f"/v1/portfolios/whole-{kind}/{kind}-runs", json={"models": [], **QUESTIONS[kind]})
+    assert answer.status_code == 202, answer.text
+    job = finished(client, answer.headers["location"])
+    assert job["state"] == "succeeded", job
+    assert job["result"].startswith(f"/v1/{kind}-runs/{kind}-")
+    # The same question of the same rows has the same result.
+    assert client.json(job["result"])["result_sha256"] == answers[kind]["result_sha256"]
+    client.problem("POST", f"/v1/portfolios/nobody/{kind}-runs", 404, json=QUESTIONS[kind])
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client: Client, session: Session, kind: str) -> None:
+    before = len(list_runs(session, kind=kind, limit=1000)), session.pin().batch_id
+    found = client.problem("POST", f"/v1/{kind}-runs", 422, json={"book": {"csv": BAD}, "models": [], **QUESTIONS[kind]})
+    assert {"/rows/30/pd_12m", "/rows/31/ead"} == {error["pointer"] for error in found["errors"]}
+    assert (len(list_runs(session, kind=kind, limit=1000)), session.pin().batch_id) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "pointer"),
+    [
+        ("capital", {"approach": "best"}, "/body/approach"),
+        ("capital", {"exposure_classes": {"card": "credit"}}, "/body/exposure_classes"),
+        ("capital", {"capital_ratio": 7}, "/body/capital_ratio"),
+        ("ecl", {"standard": "gaap"}, "/body/standard"),
+        ("ecl", {"policy": {"scenario": [{"name": "a", "weight": 0.5}]}}, "/body/scenarios"),
+        ("ecl", {"timing": "never"}, "/body/timing"),
+        ("stress", {"scenario": None}, "/body/scenario"),
+        ("stress", {"scenario": "us/hold", "shocks": [{"pd_probit": 0.1}]}, "/body/shocks"),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "at": "soon"}, "/body/at"),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "factor_model": "nowhere"}, None),
+        ("stress", {"scenario": "us/nowhere"}, None),
+    ],
+)
+def test_a_wrong_question_is_pointed_at(client: Client, kind: str, question: dict[str, Any], pointer: str | None) -> None:
+    status = 422 if pointer else 404
+    found = client.problem("POST", f"/v1/{kind}-runs", status, json={"book": {"csv": BOOK}, "models": [], **question})
+    assert pointer is None or pointer in [error["pointer"] for error in found["errors"]], found
+
+
+def test_every_operations_example_is_accepted(client: Client) -> None:
+    described = client.json("/openapi.json")
+    for kind in QUESTIONS:
+        operation = described["paths"][f"/v1/{kind}-runs"]["post"]
+        example = operation["requestBody"]["content"]["application/json"]["example"]
+        answer = client.post(f"/v1/{kind}-runs", json={**example, "models": []}, headers={"Prefer": "wait=30"})
+        assert answer.status_code == 200, (kind, answer.text)
+    toml = described["components"]["schemas"]["Definition"]["example"]
+    assert client.post("/v1/scenarios", json=toml).status_code == 201
+
+
+def test_scenarios_are_defined_listed_and_stress_a_book(client: Client) -> None:
+    text = '[[scenario]]\nname = "api/slump"\nbase = "us/hold"\n[[scenario.step]]\ndo = "shift"\nby = { "us.unemployment_rate_quarterly" = 0.02 }\n'
+    made = client.post("/v1/scenarios", json={"toml": text})
+    assert made.status_code == 201, made.text
+    assert made.headers["location"] == "/v1/scenarios/api/slump"
+    assert client.json("/v1/scenarios/api/slump")["digest"] == made.json()["scenarios"][0]["digest"]
+    assert {"api/slump", "us/recession"} <= {item["scenario"] for item in client.json("/v1/scenarios")["scenarios"]}
+    client.problem("GET", "/v1/scenarios/nobody/knows", 404)
+    assert client.problem("POST", "/v1/scenarios", 422, json={"toml": "no = 'scenario'"})["detail"]
+    asked = {"book": {"csv": BOOK}, "models": [], "losses": False, "as_of": "2009-11-30T00:00:00Z"}
+    by_name = client.post("/v1/stress-runs", json={**asked, "scenario": "api/slump"}, headers={"Prefer": "wait=30"})
+    by_text = client.post("/v1/stress-runs", json={**asked, "scenario_toml": text}, headers={"Prefer": "wait=30"})
+    assert (by_name.status_code, by_text.status_code) == (200, 200), by_name.text + by_text.text
+    assert by_name.json()["el_stressed"] == by_text.json()["el_stressed"]
+    assert by_name.json()["base_scenario"]["name"] == "us/hold"
+
+
+def test_pages_show_each_kind_with_its_figures_and_plots(client: Client, answers: dict[str, dict[str, Any]]) -> None:
+    for answer in answers.values():
+        page = client.html(f"/runs/{answer['run_id']}")
+        assert f"crfs replay {answer['run_id']}" in page
+        assert "<svg" in page
+    stress = client.html(f"/runs/{answers['stress']['run_id']}")
+    assert repr(answers["stress"]["el_stressed"]) in stress
+    assert "From base to stressed expected loss" in stress
+
+
+def test_the_report_shows_what_was_measured_under_its_label_beside_it(client: Client, answers: dict[str, dict[str, Any]]) -> None:
+    question = {"book": {"csv": BOOK}, "models": [], "label": "whole", "max_scenarios": 2000, "confidences": [0.9]}
+    for kind, asked in QUESTIONS.items():  # at one state of the store, which other tests have moved
+        client.post(
+            f"/v1/{kind}-runs",
+            json={"book": {"csv": BOOK}, "models": [], "label": "whole", **asked},
+            headers={"Prefer": "wait=30"},
+        )
+    risk = client.post("/v1/risk-runs", json=question, headers={"Prefer": "wait=30"}).json()
+    page = client.html(f"/runs/{risk['run_id']}")
+    for title in ("Stress test", "Expected credit losses", "Regulatory capital", "Where the tail comes from"):
+        assert title in page
+    assert repr(answers["ecl"]["allowance"]) in page

@@ -1,0 +1,217 @@
+"""A portfolio kept warm: to the bit what a run from nothing gives, and what-ifs whose differences have their own noise alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from crfs.credit.copula import Copula
+from crfs.credit.factor_model import FactorModel
+from crfs.errors import InvalidInput
+from crfs.risk import RiskResult, WarmPortfolio, portfolio_risk
+from crfs.risk.collapsed import measure, spread_of_rest
+from crfs.risk.conditional import condition
+from crfs.risk.mixture import make_mixture
+from crfs.risk.names import make_names
+from crfs.risk.obligors import roll_up
+
+GROUPS = {"banks": {"us": 1.0, "eu": 0.5}, "energy": {"us": 0.3, "oil": 1.0}, "retail": {"eu": 1.0}}
+CORRELATION = ((1.0, 0.6, -0.2), (0.6, 1.0, 0.1), (-0.2, 0.1, 1.0))
+
+
+def model(*, nu: float = math.inf, correlation: tuple[tuple[float, ...], ...] = CORRELATION) -> FactorModel:
+    return FactorModel(factors=("us", "eu", "oil"), correlation=correlation, groups=GROUPS, copula=Copula(nu=nu))
+
+
+def book(names: int, *, seed: int = 3, spread: float = 0.8, whole: bool = False) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    ids = [f"O{2 * i:06d}" for i in range(names)]
+    ead = rng.lognormal(8.0, spread, names)
+    return pl.DataFrame(
+        {
+            "facility_id": ids,
+            "obligor_id": ids,
+            "ead": np.ceil(ead / 100.0) * 100.0 if whole else ead,
+            "lgd": np.ones(names) if whole else rng.uniform(0.2, 0.7, names),
+            "lgd_sd": np.zeros(names) if whole else np.where(rng.random(names) < 0.3, 0.1, 0.0),
+            "pd_12m": np.exp(rng.uniform(np.log(0.002), np.log(0.1), names)),
+            "r2": rng.uniform(0.05, 0.5, names),
+            "group": np.array(sorted(GROUPS))[rng.integers(0, 3, names)],
+        }
+    )
+
+
+def loan(name: str = "O000801", *, ead: float = 4e4, **columns: Any) -> pl.DataFrame:
+    row = {
+        "facility_id": f"{name}-1",
+        "obligor_id": name,
+        "ead": ead,
+        "lgd": 0.45,
+        "lgd_sd": 0.0,
+        "pd_12m": 0.03,
+        "r2": 0.2,
+        "group": "energy",
+    }
+    return pl.DataFrame([row | columns])
+
+
+def without_contributions(table: pl.DataFrame, factor_model: FactorModel) -> RiskResult:
+    return portfolio_risk(table, factor_model, contributions=False)
+
+
+@pytest.mark.parametrize(("names", "nu"), [(1_500, math.inf), (4_600, math.inf), (4_600, 5.0)])
+def test_every_change_gives_the_bits_of_a_run_from_nothing(names: int, nu: float) -> None:
+    table, factor_model = book(names), model(nu=nu)
+    warm = WarmPortfolio(table, factor_model)
+    assert warm.result.to_dict() == without_contributions(table, factor_model).to_dict()
+
+    table = table.with_columns(pd_12m=pl.when(pl.col("obligor_id") == "O000010").then(0.25).otherwise("pd_12m"))
+    assert warm.update(pd={"O000010": 0.25}).to_dict() == without_contributions(table, factor_model).to_dict()
+    table = pl.concat([table, loan()])
+    assert warm.update(put=loan()).to_dict() == without_contributions(table, factor_model).to_dict()
+    table = table.with_columns(ead=pl.when(pl.col("facility_id") == "O000801-1").then(9e4).otherwise("ead")).filter(
+        pl.col("facility_id") != "O000012"
+    )
+    result = warm.update(put=loan(ead=9e4), drop=["O000012"])
+    assert result.to_dict() == without_contributions(table, factor_model).to_dict()
+    other = model(nu=nu, correlation=((1.0, 0.3, 0.0), (0.3, 1.0, 0.2), (0.0, 0.2, 1.0)))
+    assert warm.update(factor_model=other).to_dict() == without_contributions(table, other).to_dict()
+    assert sorted(warm.book["facility_id"]) == sorted(table["facility_id"])
+
+
+def test_a_small_book_is_followed_by_its_own_method_too() -> None:
+    table = book(15, whole=True)
+    warm = WarmPortfolio(table, model(), confidences=(0.99,))
+    assert warm.result.method == "few_names"
+    changed = pl.concat([table, loan("X", ead=400.0, lgd=1.0)])
+    answer = warm.what_if(put=loan("X", ead=400.0, lgd=1.0))
+    run = portfolio_risk(changed, model(), confidences=(0.99,), contributions=False)
+    assert answer.measures[0].var == run.measures[0].var
+    assert answer.measures[0].marginal_es is None
+    assert answer.measures[0].incremental_es.value == run.measures[0].es - warm.result.measures[0].es
+    assert warm.result.n_obligors == 15
+
+
+@pytest.mark.parametrize("nu", [math.inf, 5.0])
+@pytest.mark.parametrize("change", ["come", "go", "pd", "restate"])
+def test_a_what_if_is_the_changed_book_at_the_book_s_own_points(nu: float, change: str) -> None:
+    table, factor_model = book(4_600), model(nu=nu)
+    warm = WarmPortfolio(table, factor_model, confidences=(0.999,))
+    base = warm._state.found.collapsed
+    assert base is not None
+    asked: dict[str, Any]
+    match change:
+        case "come":
+            asked, table = {"put": loan()}, pl.concat([table, loan()])
+        case "go":
+            asked, table = {"drop": ["O000012", "O000500"]}, table.filter(~pl.col("obligor_id").is_in(["O000012", "O000500"]))
+        case "pd":
+            asked = {"pd": {"O000012": 0.5}}
+            table = table.with_columns(pd_12m=pl.when(pl.col("obligor_id") == "O000012").then(0.5).otherwise("pd_12m"))
+        case _:
+            row = loan("O000012", facility_id="O000012", group="banks", ead=2e4)
+            asked, table = {"put": row}, pl.concat([table.filter(pl.col("obligor_id") != "O000012"), row])
+    answer = warm.what_if(**asked)
+    names = make_names(roll_up(table, factor_model), factor_model)
+    changed = condition(names)
+    mixture = make_mixture(changed, base.mixture.points, spread_of_rest(changed, base.aims))
+    again = measure(mixture, 0.999)
+    assert answer.measures[0].var == pytest.approx(names.unit * again.var, rel=1e-9)
+    assert answer.measures[0].es == pytest.approx(names.unit * again.es, rel=1e-9)
+    assert answer.el == pytest.approx((table["ead"] * table["lgd"] * table["pd_12m"]).sum(), rel=1e-12)
+
+
+def test_what_a_loan_adds_agrees_with_two_runs_and_is_known_much_better() -> None:
+    table = book(3_000)
+    warm = WarmPortfolio(table, model(), confidences=(0.99, 0.999))
+    answer = warm.what_if(put=loan(ead=1e5))
+    run = portfolio_risk(pl.concat([table, loan(ead=1e5)]), model(), contributions=False, rel_tol=0.002)
+    for mine, before, after in zip(answer.measures, warm.result.measures, run.measures, strict=True):
+        assert abs(mine.var - after.var) < 4 * np.hypot(mine.var_se, after.var_se)
+        assert abs(mine.es - after.es) < 4 * np.hypot(mine.es_se, after.es_se)
+        assert mine.incremental_es.se < 0.1 * before.es_se
+        assert mine.incremental_var.low < mine.incremental_var.value < mine.incremental_var.high
+        assert 0.0 < mine.incremental_es.value < 1e5 * 0.45
+    json.dumps(answer.to_dict(), allow_nan=False)
+
+
+def test_the_first_order_is_the_limit_of_the_whole() -> None:
+    warm = WarmPortfolio(book(3_000), model(), confidences=(0.999,))
+    small, large = (warm.what_if(put=loan(ead=ead)).measures[0] for ead in (50.0, 5e5))
+    assert small.marginal_es is not None
+    assert large.marginal_es is not None
+    assert small.incremental_es.value == pytest.approx(small.marginal_es.value, rel=2e-3)
+    assert large.marginal_es.value == pytest.approx(1e4 * small.marginal_es.value, rel=1e-9)
+    # A loan that is large brings its own risk along.
+    assert large.incremental_es.value > 1.05 * large.marginal_es.value
+
+
+def test_nothing_that_changes_changes_nothing_and_a_large_loan_is_taken_exactly() -> None:
+    warm = WarmPortfolio(book(3_000), model(), confidences=(0.99,))
+    (same,) = warm.what_if(pd={"O000010": warm.book.filter(pl.col("obligor_id") == "O000010")["pd_12m"][0]}).measures
+    assert (same.incremental_es.value, same.marginal_es.value if same.marginal_es else None) == (0.0, 0.0)
+    giant = loan(ead=0.2 * warm.result.total_ead)
+    (mine,) = warm.what_if(put=giant).measures
+    run = portfolio_risk(pl.concat([warm.book, giant], how="diagonal"), model(), confidences=(0.99,), contributions=False)
+    assert abs(mine.var - run.measures[0].var) < 4 * np.hypot(mine.var_se, run.measures[0].var_se) + 0.002 * mine.var
+    assert abs(mine.es - run.measures[0].es) < 4 * np.hypot(mine.es_se, run.measures[0].es_se) + 0.002 * mine.es
+
+
+def test_subscribers_are_handed_every_new_result_and_none_after_they_leave() -> None:
+    warm = WarmPortfolio(book(15, whole=True), model(), confidences=(0.99,))
+    told: list[RiskResult] = []
+    leave = warm.subscribe(told.append)
+    first = warm.update(pd={"O000010": 0.2})
+    warm.what_if(put=loan())
+    warm.update()
+    assert told == [first]
+    leave()
+    warm.update(pd={"O000010": 0.3})
+    assert told == [first]
+    assert warm.result != first
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pd": {"nobody": 0.1}}, "no obligor 'nobody'"),
+        ({"drop": ["nothing"]}, "no facility 'nothing'"),
+        ({"pd": {"O000010": 1.5}}, "not within"),
+        ({"pd": {"O000010": float("nan")}}, "finite"),
+        ({"put": loan(ead=-1.0)}, "row 1, column ead"),
+        ({"put": loan(group="nowhere")}, "no group"),
+        ({"put": pl.concat([loan(), loan()])}, "already on row 1"),
+        ({"put": loan("O000010", facility_id="new", pd_12m=0.9, r2=0.1)}, "another row of obligor"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_and_changes_nothing(change: dict[str, Any], message: str) -> None:
+    warm = WarmPortfolio(book(15, whole=True), model(), confidences=(0.99,))
+    before = warm.result
+    told: list[RiskResult] = []
+    warm.subscribe(told.append)
+    for ask in (warm.update, warm.what_if):
+        with pytest.raises(InvalidInput, match=message):
+            ask(**change)
+    assert warm.result is before
+    assert not told
+
+
+def test_the_last_facility_stays_and_a_book_keeps_its_currency() -> None:
+    warm = WarmPortfolio(loan().with_columns(currency=pl.lit("EUR")), model(), confidences=(0.99,))
+    with pytest.raises(InvalidInput, match="nothing would be left"):
+        warm.what_if(drop=["O000801-1"])
+    with pytest.raises(InvalidInput, match="one currency"):
+        warm.update(put=loan("B").with_columns(currency=pl.lit("USD")))
+
+
+def test_an_obligor_of_a_direction_that_the_book_has_not_is_measured_by_a_run_of_its_own() -> None:
+    table = book(900).with_columns(group=pl.lit("banks"))
+    warm = WarmPortfolio(table, model(), confidences=(0.99,))
+    answer = warm.what_if(put=loan(group="energy"))
+    run = portfolio_risk(pl.concat([table, loan(group="energy")]), model(), confidences=(0.99,), contributions=False)
+    assert answer.measures[0].es == run.measures[0].es
