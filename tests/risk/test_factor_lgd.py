@@ -18,7 +18,7 @@ from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.risk import portfolio_risk, reverse_stress, stressed_risk
+from crfs.risk import WarmPortfolio, portfolio_risk, reverse_stress, stressed_risk
 from crfs.risk.bivariate_normal import bivariate_normal_cdf
 from crfs.risk.factor_lgd import FactorLgd, beta_cumulants, factor_lgd
 from crfs.risk.obligors import roll_up
@@ -300,3 +300,13 @@ def test_what_takes_losses_as_independent_of_the_factors_refuses_such_a_book() -
         portfolio_risk(pool(3, lgd_sd=0.02, lgd_factor_loading=0.5), ONE)
     with pytest.raises(InvalidInput, match="row 1, column lgd_factor_loading"):
         portfolio_risk(pool(3, lgd_factor_loading=1.0), ONE)
+
+
+def test_a_loan_that_follows_the_factor_is_measured_by_a_run_beside_a_warm_book_that_does_not() -> None:
+    warm = WarmPortfolio(pool(300, r2=0.15), ONE, confidences=(0.99,), max_scenarios=4_000, rel_tol=0.05)
+    assert warm.result.method == "collapsed"
+    new = pool(1, facility_id="new", obligor_id="new", ead=30.0, lgd_factor_loading=0.3)
+    asked = warm.what_if(put=new)
+    assert asked.incremental_el == pytest.approx(30.0 * 0.02 * 0.4, rel=1e-9)
+    assert warm.update(put=new).method == "thinning"
+    assert warm.update(drop=["new"]).method == "collapsed"
