@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -344,3 +345,23 @@ def test_a_payload_that_is_parsed_again_says_how_its_own_upper_bounds_are_known_
     assert write(database, definition, again, BatchKind.REPARSE, payloads=[own]).appended == {definition.name: 1}
     assert stored(database, definition, columns="value, knowledge_basis")[-1] == (2.0, 3)
     assert write(database, definition, again, BatchKind.REPARSE, payloads=[own]).batch_id is None
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_window_that_showed_the_same_again_is_not_forgotten_when_one_between_comes_late(
+    module_database: Database, order: tuple[int, ...]
+) -> None:
+    """Windows of one day each show only upper bounds: March 1, April 2, May 1 again; of the second period April shows nothing."""
+    definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
+    windows = [(40, [1.0, 7.0]), (70, [2.0]), (100, [1.0, 7.0])]
+    tables = [
+        rows(values, valid=list(range(len(values))), known=known).with_columns(clipped=pl.lit(value=True)) for known, values in windows
+    ]
+    for number in order:
+        write(module_database, definition, tables[number])
+    assert [write(module_database, definition, tables[number]).batch_id for number in order] == [None] * 3, "twice is once"
+    found = stored(module_database, definition, columns="valid_time, knowledge_time, value")
+    expected = [(0, 40, 1.0), (0, 70, 2.0), (0, 100, 1.0), (1, 40, 7.0)]
+    answers = {(period, at): max((k, v) for p, k, v in found if p == day(period) and k <= day(at))[1] for period, at, _ in expected}
+    assert answers == {(period, at): value for period, at, value in expected}
+    assert {value for p, _, value in found if p == day(1)} == {7.0}

@@ -7,7 +7,7 @@ batches' spans of time, and where these overlap by one probe of the relation's k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from crfs.store.entities import entity_ids
 from crfs.store.latest_only import shows_the_latest
 from crfs.store.publication import BatchKind, BatchNote, Publication, publication
 from crfs.store.relations import content_of, ensure_relation, relation
+from crfs.store.sightings import Sighting, keep_sightings, sightings_of
 from crfs.store.staging import StagingRoom, copy_into, staging_room
 
 _KEY = ["entity", "valid_time", "knowledge_time"]
@@ -67,6 +68,7 @@ class _Part:
     fresh: pl.DataFrame
     whole: pl.DataFrame | None = None
     staged: str | None = None
+    sightings: Sequence[Sighting] = ()
     left: int = 0
 
 
@@ -94,22 +96,31 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
         return Receipt(batch_id=None, appended={}, unchanged={})
     for delivery, _ in prepared:
         ensure_relation(database, delivery.definition)
+    while (receipt := _tried(database, prepared, note)) is None:
+        pass  # others published what it rests on while it was compared
+    return receipt
+
+
+def _tried(database: Database, prepared: list[tuple[Delivery, pl.DataFrame]], note: BatchNote) -> Receipt | None:
+    """One comparison and its publication; None where what an answer without news showed cannot be noted as it was compared."""
     with database.appending, staging_room(database) as room:
         with database.writing(durable=False) as connection:
             compared_at = _head(connection)
             parts = [_compared(connection, room, delivery, rows, note) for delivery, rows in prepared]
         given = {part.definition.name: part.given for part in parts}
+        nothing = Receipt(batch_id=None, appended=dict.fromkeys(given, 0), unchanged=given)
         if not any(part.left for part in parts):
-            return Receipt(batch_id=None, appended=dict.fromkeys(given, 0), unchanged=given)
+            return nothing if _sighted(database, parts, compared_at=compared_at) else None
         try:
             with publication(database, note) as batch:
                 if batch.previous > compared_at:
                     _compare_again(batch, room, parts, since=compared_at)
                 for part in parts:
+                    keep_sightings(batch.connection, part.definition, part.sightings)
                     if part.left:
                         _insert(batch, part)
         except _NothingNew:
-            return Receipt(batch_id=None, appended=dict.fromkeys(given, 0), unchanged=given)
+            return None if any(part.sightings for part in parts) else nothing
         except sa.exc.IntegrityError as error:
             raise Conflict(
                 f"two rows of the delivery fall on one key, so nothing of it is kept: {str(error.orig).strip().splitlines()[-1]}"
@@ -241,10 +252,33 @@ def _compared(connection: sa.Connection, room: StagingRoom, delivery: Delivery, 
     if note.kind is not BatchKind.INGEST or shows_the_latest(definition, how.fetched_at):
         part.whole = rows
     if known.any() or note.kind is BatchKind.REPARSE:
-        part.staged = room.stage(connection, rows.filter(known))
-        compare(connection, definition, part.staged, how, since=0)
+        _stage_and_compare(connection, room, part, rows.filter(known))
     part.left = part.fresh.height + _count(connection, part.staged)
     return part
+
+
+def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part, rows: pl.DataFrame) -> None:
+    definition, how = part.definition, part.how
+    part.staged = room.stage(connection, rows)
+    shown_at = how.fetched_at if shows_the_latest(definition, how.fetched_at) else None
+    if how.kind is BatchKind.INGEST and (shown_at is not None or rows["clipped"].any()):
+        part.sightings = sightings_of(connection, definition, part.staged, shown_at=shown_at)
+    compare(connection, definition, part.staged, how, since=0)
+
+
+def _sighted(database: Database, parts: list[_Part], *, compared_at: int) -> bool:
+    """Note what an answer without news showed; False where others published what that rests on in the meantime."""
+    sighted = [part for part in parts if part.sightings]
+    if not sighted:
+        return True
+    with database.writing(durable=False) as connection:
+        # Whoever publishes waits, so that what was compared still stands when it is noted.
+        head = connection.exec_driver_sql("SELECT batch_id FROM crfs.head FOR UPDATE").scalar_one()
+        if head > compared_at and any(_touched_since(connection, part.definition, compared_at) for part in sighted):
+            return False
+        for part in sighted:
+            keep_sightings(connection, part.definition, part.sightings)
+    return True
 
 
 def _to_compare(
@@ -299,12 +333,11 @@ def _overlaps(connection: sa.Connection, definition: DatasetDefinition, rows: pl
 def _compare_again(batch: Publication, room: StagingRoom, parts: list[_Part], *, since: int) -> None:
     """Take out what others published between the comparison and the lock."""
     for part in parts:
-        if not _touched_since(batch, part.definition, since):
+        if not _touched_since(batch.connection, part.definition, since):
             continue
         if part.whole is not None:
             part.fresh = part.fresh.clear()
-            part.staged = room.stage(batch.connection, part.whole)
-            compare(batch.connection, part.definition, part.staged, part.how, since=0)
+            _stage_and_compare(batch.connection, room, part, part.whole)
             part.left = _count(batch.connection, part.staged)
             continue
         if part.fresh.height:
@@ -373,9 +406,9 @@ def _count(connection: sa.Connection, table: str | None) -> int:
     return count
 
 
-def _touched_since(batch: Publication, definition: DatasetDefinition, batch_id: int) -> bool:
+def _touched_since(connection: sa.Connection, definition: DatasetDefinition, batch_id: int) -> bool:
     return (
-        batch.connection.execute(
+        connection.execute(
             sa.text("SELECT 1 FROM crfs.batch_dataset WHERE dataset = :dataset AND batch_id > :batch_id LIMIT 1"),
             {"dataset": definition.name, "batch_id": batch_id},
         ).scalar()

@@ -24,6 +24,7 @@ from crfs.store.latest_only import (
 from crfs.store.publication import BatchKind
 from crfs.store.relations import relation
 from crfs.store.running_days import Answered, know_changes_from_the_fetch, say_again_what_was_seen_later
+from crfs.store.sightings import say_again_what_was_sighted_later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         answered = Answered(fetched_at=how.fetched_at, parsed_again=how.payloads if kind is BatchKind.REPARSE else ())
         know_changes_from_the_fetch(connection, definition, table, answered)
     if kind is BatchKind.REPARSE:
-        _annul_what_is_no_longer_said(connection, definition, table, how, shown_at=shown_at)
+        _annul_what_is_no_longer_said(connection, definition, table, how)
     if shown_at is not None:
         forget_what_was_said(connection, definition, table, fetched_at=shown_at)
     vintaged = kind is BatchKind.INGEST and definition.revision_policy is RevisionPolicy.VINTAGED
@@ -63,6 +64,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
     if shown_at is not None and kind is BatchKind.INGEST:
         keep_what_was_seen_later(connection, definition, table, fetched_at=shown_at)
     if vintaged:
+        say_again_what_was_sighted_later(connection, definition, table)
         _withdraw_later(connection, data, table)
     if answered is not None:
         say_again_what_was_seen_later(connection, definition, table, answered)
@@ -74,8 +76,8 @@ def _settle_by_key(
     """Take out the staged rows whose keys the store has and that say nothing new of them; an ingest may not say anything else.
 
     What the source itself said last of a key is nothing new though it was corrected or annulled since: not when the answer comes again, and
-    not when its payload is parsed again. Of an answer that shows only the latest values and turns out to be the first of its period, all is
-    kept, what the later ones said too: a rule dates what the first one saw.
+    not when its payload is parsed again. An answer that shows only the latest values and turns out to be the first of its period may say
+    something else of the key: a rule dates what the first one saw.
     """
     data, kind, ingest = relation(definition.name), how.kind, how.kind is BatchKind.INGEST
     same = _same_values(definition, "s", "d")
@@ -92,14 +94,14 @@ def _settle_by_key(
         said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if vintaged else "")
         said_before = f"EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 's')} AND ({said}) AND {is_word(data, 'w')})"
         settled += f" OR (NOT {by_source('d')} AND {said_before})"
-    refused = f"NOT ({settled} OR ({upgraded}))" if ingest else "false"
     first = is_first_to_show(data, "s") if ingest and shown_at is not None else "false"
+    refused = f"NOT ({settled} OR ({upgraded}) OR ({first}))" if ingest else "false"
     # One look at each row's counterpart says both what goes and what may not come.
     row = connection.execute(
         sa.text(
             f"WITH k AS MATERIALIZED (SELECT s.ctid AS place, s.entity_id, s.valid_time, s.knowledge_time, ({settled}) AS settled, "
             f"({refused}) AS refused FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_key('x', 's')} "
-            f"ORDER BY x.batch_id DESC LIMIT 1) AS d ON d.batch_id > {since} WHERE NOT ({first})), "
+            f"ORDER BY x.batch_id DESC LIMIT 1) AS d ON d.batch_id > {since}), "
             f"gone AS (DELETE FROM {table} AS t USING k WHERE t.ctid = k.place AND k.settled) "
             "SELECT entity_id, valid_time, knowledge_time FROM k WHERE refused LIMIT 1"
         ),
@@ -181,15 +183,13 @@ def _withdraw_later(connection: sa.Connection, data: str, table: str) -> None:
     )
 
 
-def _annul_what_is_no_longer_said(
-    connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, shown_at: datetime | None
-) -> None:
+def _annul_what_is_no_longer_said(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Keys that the payloads' earlier rows have and the new parser's have not never were: they are staged as ``annulled``.
 
-    Of a source that shows only the latest, what is known from after the fetch is another answer's word, kept when this one came in late.
+    What is known from after the fetch is another answer's word, said again when this one came in late.
     """
     data = relation(definition.name)
-    own_word = "" if shown_at is None else " AND x.knowledge_time <= :shown_at"
+    own_word = "" if how.fetched_at is None else " AND x.knowledge_time <= :fetched_at"
     connection.execute(
         sa.text(
             f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, clipped, shown) "
@@ -198,5 +198,5 @@ def _annul_what_is_no_longer_said(
             f"AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE s.entity_id = x.entity_id AND s.valid_time = x.valid_time "
             "AND s.knowledge_time = x.knowledge_time)"
         ),
-        {"payloads": list(how.payloads), "dataset": definition.name, **({} if shown_at is None else {"shown_at": shown_at})},
+        {"payloads": list(how.payloads), "dataset": definition.name, **({} if how.fetched_at is None else {"fetched_at": how.fetched_at})},
     )

@@ -17,6 +17,7 @@ from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.store.conditions import by_source, is_word, same_key, same_period, stands
 from crfs.store.relations import relation
+from crfs.store.sightings import covers
 
 BATCHES_OF_PAYLOAD = (
     "SELECT p.batch_id FROM crfs.batch_payload AS p WHERE p.sha256 = ANY(:payloads) AND p.dataset IN ('', :dataset) "
@@ -45,8 +46,8 @@ def is_first_to_show(data: str, row: str) -> str:
     """
     return (
         f"{row}.shown AND NOT EXISTS (SELECT 1 FROM {data} AS e JOIN crfs.batch_dataset AS d ON d.batch_id = e.batch_id AND d.dataset = :dataset "
-        f"WHERE {same_period('e', row)} AND (coalesce(d.fetched_at <= :fetched_at, true) OR EXISTS ("
-        f"SELECT 1 FROM ({_FETCHED_AGAIN.format(batch='e.batch_id')}) AS f WHERE f.seen <= :fetched_at)))"
+        f"WHERE {same_period('e', row)} AND coalesce(d.fetched_at <= :fetched_at, true)) "
+        f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers('g', row)} AND g.seen_at <= :fetched_at)"
     )
 
 
@@ -106,8 +107,7 @@ def forget_what_was_said(connection: sa.Connection, definition: DatasetDefinitio
 def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime) -> None:
     """Of a fetch that is ingested late: what a later one had shown of its periods is known again from that later one.
 
-    The later one is the next of which the store knows that it showed the period: one whose batch has rows of it, or one that brought
-    the bytes of such a batch again.
+    The later one is the next that showed the period, be it that it was news (its batch has rows of it) or not (it was sighted).
     """
     data = relation(definition.name)
     columns = [f'"{column.name}"' for column in definition.columns]
@@ -128,19 +128,11 @@ def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefin
     )
 
 
-_FETCHED_AGAIN = (
-    "SELECT f.fetched_at AS seen FROM crfs.batch AS b JOIN crfs.batch_payload AS p ON p.batch_id = b.batch_id AND p.dataset IN ('', :dataset) "
-    "JOIN crfs.fetch AS f ON f.sha256 = p.sha256 AND (b.source IS NULL OR f.source = b.source) WHERE b.batch_id = {batch} "
-    # Bytes that came as several streams do not say of which one these rows are.
-    "AND NOT EXISTS (SELECT 1 FROM crfs.fetch AS g WHERE g.sha256 = f.sha256 AND (g.source, g.stream) <> (f.source, f.stream))"
-)
-"""SQL: when the bytes that a batch rests on were fetched, each time."""
-
 _SEEN_LATER = (
     "SELECT min(f.seen) AS seen FROM ("
     "SELECT d.fetched_at AS seen FROM {data} AS x JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset "
     "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-    f"UNION ALL SELECT a.seen FROM {{data}} AS x, LATERAL ({_FETCHED_AGAIN.format(batch='x.batch_id')}) AS a "
-    "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time"
+    f"UNION ALL SELECT g.seen_at FROM crfs.sighting AS g WHERE {covers('g', 's')}"
     ") AS f WHERE f.seen > :fetched_at"
 )
+"""SQL: when a later fetch showed a staged row's period next, be it that it was news or not."""

@@ -1,0 +1,120 @@
+"""Sightings: that an answer showed periods again of which it said nothing new.
+
+Rows are kept where an answer is news. An answer that comes in late, older than one that was no news, would otherwise win over it: nothing would
+say that the newer one had seen the old value again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from crfs.bitemporal.rows import RowState
+from crfs.credit.definitions import DatasetDefinition, Scope
+from crfs.store.conditions import same_period, stands
+from crfs.store.relations import relation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Every period of an entity that the store has from the first to the last valid time was shown, with what was known of it by ``seen_at``."""
+
+    entity_id: int
+    first_valid_time: datetime
+    last_valid_time: datetime
+    seen_at: datetime
+    knowledge_basis: int
+    vintage_date: date | None
+
+
+def sightings_of(connection: sa.Connection, definition: DatasetDefinition, table: str, *, shown_at: datetime | None) -> list[Sighting]:
+    """What a staged answer shows, before it is compared.
+
+    That is what it ``shows`` of the latest values, seen at the fetch (``shown_at``), and what it says with an upper bound alone of when that was
+    known (``clipped``), seen at that bound. Runs of periods end where the store has one that the answer leaves out.
+    """
+    shows, seen = ("shown", ":shown_at") if shown_at is not None else ("clipped", "knowledge_time")
+    query = sa.text(
+        f"WITH seen AS MATERIALIZED (SELECT entity_id, valid_time, CAST({seen} AS timestamptz) AS seen_at, knowledge_basis, vintage_date "
+        f"FROM {table} WHERE {shows}), "
+        "span AS (SELECT entity_id, min(valid_time) AS first, max(valid_time) AS last FROM seen GROUP BY entity_id), "
+        "period AS (SELECT entity_id, valid_time, seen_at, knowledge_basis, vintage_date FROM seen UNION ALL "
+        f"SELECT DISTINCT x.entity_id, x.valid_time, CAST(NULL AS timestamptz), CAST(NULL AS smallint), CAST(NULL AS date) FROM span "
+        f"JOIN {relation(definition.name)} AS x ON x.entity_id = span.entity_id AND x.valid_time BETWEEN span.first AND span.last "
+        "WHERE NOT EXISTS (SELECT 1 FROM seen AS n WHERE n.entity_id = x.entity_id AND n.valid_time = x.valid_time)), "
+        "numbered AS (SELECT *, row_number() OVER (PARTITION BY entity_id ORDER BY valid_time) - row_number() OVER "
+        "(PARTITION BY entity_id, seen_at, knowledge_basis, vintage_date ORDER BY valid_time) AS run FROM period) "
+        "SELECT entity_id, min(valid_time) AS first_valid_time, max(valid_time) AS last_valid_time, seen_at, knowledge_basis, vintage_date "
+        "FROM numbered WHERE seen_at IS NOT NULL GROUP BY entity_id, seen_at, knowledge_basis, vintage_date, run ORDER BY 1, 2, 4"
+    )
+    rows = connection.execute(query, {} if shown_at is None else {"shown_at": shown_at})
+    return [Sighting(**row._mapping) for row in rows]
+
+
+def keep_sightings(connection: sa.Connection, definition: DatasetDefinition, sightings: Sequence[Sighting]) -> None:
+    """Note what an answer showed, once."""
+    if not sightings:
+        return
+    tenant = "current_setting('crfs.tenant_id')::integer" if definition.scope is Scope.TENANT else "NULL"
+    names = ("entity_id", "first_valid_time", "last_valid_time", "seen_at", "knowledge_basis", "vintage_date")
+    types = ("bigint", "timestamptz", "timestamptz", "timestamptz", "smallint", "date")
+    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(names, types, strict=True))
+    listed = ", ".join(names)
+    connection.execute(
+        sa.text(
+            f"INSERT INTO crfs.sighting (dataset, tenant_id, {listed}) SELECT :dataset, {tenant}, {listed} FROM unnest({arrays}) AS n ({listed}) "
+            "WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
+            "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time)"
+        ),
+        {"dataset": definition.name, **{name: [getattr(one, name) for one in sightings] for name in names}},
+    )
+
+
+def covers(sighting: str, row: str) -> str:
+    """SQL: whether a sighting (of dataset ``:dataset``) is of a row's period."""
+    return (
+        f"{sighting}.dataset = :dataset AND {sighting}.entity_id = {row}.entity_id "
+        f"AND {row}.valid_time BETWEEN {sighting}.first_valid_time AND {sighting}.last_valid_time"
+    )
+
+
+def say_again_what_was_sighted_later(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
+    """Of staged rows that come in late: what a later answer had shown of their periods again is known again from when it was seen.
+
+    A staged value after which nothing was shown any more, and that was shown as nothing later, was withdrawn by then.
+    """
+    data = relation(definition.name)
+    values = [f'"{column.name}"' for column in definition.columns]
+    differs = " OR ".join(["(s.row_state = 0) <> (c.row_state = 0)", *(f"s.{name} IS DISTINCT FROM c.{name}" for name in values)])
+    withdrawn = f"c.row_state = {RowState.MISSING.code} AND s.row_state = {RowState.VALUE.code}"
+    connection.execute(
+        sa.text(
+            "INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown{listed}) "
+            "SELECT s.entity_id, s.valid_time, later.seen_at, CASE WHEN {withdrawn} THEN {retracted} ELSE c.row_state END, later.knowledge_basis, "
+            "later.vintage_date, false, false{taken} FROM {table} AS s "
+            "JOIN LATERAL (SELECT g.seen_at, g.knowledge_basis, g.vintage_date FROM crfs.sighting AS g WHERE {covers} "
+            "AND g.seen_at > s.knowledge_time ORDER BY g.seen_at LIMIT 1) AS later ON true "
+            "JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_as_x} AND x.knowledge_time <= later.seen_at AND {stands} "
+            "ORDER BY x.knowledge_time DESC LIMIT 1) AS c ON c.knowledge_time < s.knowledge_time AND ({differs}) "
+            "WHERE s.row_state <> {annulled} "
+            "AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_as_n} AND n.knowledge_time > s.knowledge_time AND n.knowledge_time <= later.seen_at) "
+            "AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_as_x} AND x.knowledge_time = later.seen_at)".format(
+                table=table,
+                data=data,
+                listed="".join(f", {name}" for name in values),
+                taken="".join(f", c.{name}" for name in values),
+                withdrawn=withdrawn,
+                retracted=RowState.RETRACTED.code,
+                annulled=RowState.ANNULLED.code,
+                covers=covers("g", "s"),
+                same_as_x=same_period("x", "s"),
+                same_as_n=same_period("n", "s"),
+                stands=stands(data, "x"),
+                differs=differs,
+            )
+        ),
+        {"dataset": definition.name},
+    )
