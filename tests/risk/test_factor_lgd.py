@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri, roots_jacobi, stdtrit
 from scipy.stats import beta, chi2
 
+from crfs.credit.conditional_factors import ConditionalFactors
+from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
+from crfs.risk import WarmPortfolio, portfolio_risk, reverse_stress, stressed_risk
 from crfs.risk.bivariate_normal import bivariate_normal_cdf
 from crfs.risk.factor_lgd import FactorLgd, beta_cumulants, factor_lgd
 from crfs.risk.obligors import roll_up
@@ -223,3 +226,87 @@ def test_ends_stay_ends_and_names_that_never_default_do_no_harm() -> None:
 def test_what_cannot_be_is_named(changes: dict[str, Any], match: str) -> None:
     with pytest.raises(InvalidInput, match=match):
         single(**changes)
+
+
+ONE = FactorModel.one_factor("all")
+
+
+def pool(names: int, **changes: Any) -> pl.DataFrame:
+    ids = [f"O{i:05d}" for i in range(names)]
+    base = {"facility_id": ids, "obligor_id": ids, "ead": 1.0, "lgd": 0.4, "lgd_sd": 0.25, "pd_12m": 0.02, "r2": 0.2, "group": "all"}
+    return pl.DataFrame({**base, **changes})
+
+
+@pytest.mark.parametrize("method", ["auto", "plain"])
+def test_a_book_whose_losses_follow_the_factor_has_the_tail_of_the_large_pool(method: str) -> None:
+    names = 400 if method == "plain" else 3_000
+    book = pool(names, lgd_factor_loading=0.3)
+    found = portfolio_risk(book, ONE, confidences=(0.99,), method=method, max_scenarios=20_000, rel_tol=0.001)
+    bad = float(ndtri(0.01))
+    at_bad = float(ndtr((ndtri(0.02) - math.sqrt(0.2) * bad) / math.sqrt(0.8)))
+    closed = names * at_bad * float(single().mean(slice(None), np.array([[bad]]))[0, 0])
+    granular = 0.02 if names > 1_000 else 0.08
+    assert found.measures[0].var == pytest.approx(closed, rel=granular + 4.0 * found.measures[0].var_se / closed)
+    assert abs(found.el_simulated - found.el) < 4.0 * found.el_simulated_se
+    assert found.el == pytest.approx(names * 0.02 * 0.4, rel=1e-12)
+    assert found.method == ("plain" if method == "plain" else "thinning")
+
+
+def test_a_tail_is_heavier_the_larger_the_loading_and_the_expected_loss_stays() -> None:
+    tails = []
+    for loading in (0.0, 0.15, 0.3):
+        found = portfolio_risk(
+            pool(1_000, lgd_factor_loading=loading), ONE, confidences=(0.99,), method="thinning", max_scenarios=20_000, rel_tol=0.001
+        )
+        assert abs(found.el_simulated - 8.0) < 4.0 * found.el_simulated_se
+        tails.append(found.measures[0].es)
+    assert tails[0] < 0.95 * tails[1] < 0.9 * tails[2]
+
+
+def test_under_a_t_copula_and_without_a_spread_the_expected_loss_stays_too() -> None:
+    model = FactorModel(factors=("x",), correlation=((1.0,),), groups={"all": {"x": 1.0}}, copula=Copula(nu=5.0))
+    found = portfolio_risk(pool(500, lgd_sd=0.0, lgd_factor_loading=0.4), model, confidences=(0.99,), max_scenarios=20_000, rel_tol=0.001)
+    assert abs(found.el_simulated - found.el) < 4.0 * found.el_simulated_se
+    parts = [c for c in found.contributions if c.by == "group"]
+    assert sum(c.es[0] for c in parts) == pytest.approx(found.measures[0].es, rel=1e-9)
+
+
+def test_a_loading_of_nought_or_on_no_factor_changes_no_bit() -> None:
+    plain = portfolio_risk(pool(50), ONE, confidences=(0.9,), method="thinning", max_scenarios=2_000)
+    for book in (pool(50, lgd_factor_loading=0.0), pool(50, lgd_factor_loading=None)):
+        same = portfolio_risk(
+            book.with_columns(pl.col("lgd_factor_loading").cast(pl.Float64)),
+            ONE,
+            confidences=(0.9,),
+            method="thinning",
+            max_scenarios=2_000,
+        )
+        assert same.to_dict() == plain.to_dict()
+    options: dict[str, Any] = {"confidences": (0.9,), "max_scenarios": 2_000, "method": "thinning"}
+    alone = portfolio_risk(pool(50, r2=0.0), ONE, **options)
+    assert portfolio_risk(pool(50, r2=0.0, lgd_factor_loading=0.5), ONE, **options).to_dict() == alone.to_dict()
+
+
+def test_what_takes_losses_as_independent_of_the_factors_refuses_such_a_book() -> None:
+    book = pool(20, lgd_factor_loading=0.3)
+    for method in ("collapsed", "exact", "few_names", "closed_form"):
+        with pytest.raises(InvalidInput, match="lgd_factor_loading"):
+            portfolio_risk(book, ONE, method=method)
+    with pytest.raises(InvalidInput, match="reverse stress takes losses given default as independent"):
+        reverse_stress(book, ONE, loss=2.0)
+    with pytest.raises(InvalidInput, match="conditioning on factors takes"):
+        stressed_risk(book, ONE, ConditionalFactors(factors=("economy",), mean=(-1.0,), covariance=((0.0,),)))
+    with pytest.raises(InvalidInput, match=r"obligor 'O00000': 0\.02 is less than the 0\.\d+ that the loading alone makes"):
+        portfolio_risk(pool(3, lgd_sd=0.02, lgd_factor_loading=0.5), ONE)
+    with pytest.raises(InvalidInput, match="row 1, column lgd_factor_loading"):
+        portfolio_risk(pool(3, lgd_factor_loading=1.0), ONE)
+
+
+def test_a_loan_that_follows_the_factor_is_measured_by_a_run_beside_a_warm_book_that_does_not() -> None:
+    warm = WarmPortfolio(pool(300, r2=0.15), ONE, confidences=(0.99,), max_scenarios=4_000, rel_tol=0.05)
+    assert warm.result.method == "collapsed"
+    new = pool(1, facility_id="new", obligor_id="new", ead=30.0, lgd_factor_loading=0.3)
+    asked = warm.what_if(put=new)
+    assert asked.incremental_el == pytest.approx(30.0 * 0.02 * 0.4, rel=1e-9)
+    assert warm.update(put=new).method == "thinning"
+    assert warm.update(drop=["new"]).method == "collapsed"

@@ -152,6 +152,15 @@ PORTFOLIO = TableSchema(
             meaning="spread of the loss given default; blank or 0: certain",
         ),
         ColumnSchema(
+            name="lgd_factor_loading",
+            dtype=pl.Float64,
+            unit="decimal",
+            minimum=0.0,
+            maximum=1.0,
+            maximum_open=True,
+            meaning="loading of the loss given default on the factor of the obligor's default; blank or 0: independent of it",
+        ),
+        ColumnSchema(
             name="pd_12m",
             dtype=pl.Float64,
             unit="decimal",

@@ -86,13 +86,16 @@ def find_outcome(
     live = (obligors.pd > 0.0) & (obligors.loss > 0.0)
     uncertain = np.flatnonzero(live & (obligors.pd < 1.0))
     random_lgd = (obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0) & live[obligors.facility_obligor]
-    closed = len(uncertain) <= 1 and not random_lgd.any()
+    follows = obligors.lgd_follows_factors()
+    if follows and question.method not in {Method.AUTO, Method.THINNING, Method.PLAIN}:
+        obligors.require_lgd_alone(f"the method {question.method}")
+    closed = len(uncertain) <= 1 and not random_lgd.any() and not follows
     if question.method is Method.CLOSED_FORM and not closed:
         raise InvalidInput("the closed form is for a book with at most one uncertain name and a certain lgd; use method 'auto'")
     if not live.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
         return Found(outcome=closed_form(obligors, uncertain, question.confidences))
     with workers(map_tasks, threads) as mapped:
-        if question.method not in {Method.THINNING, Method.PLAIN}:
+        if question.method not in {Method.THINNING, Method.PLAIN} and not follows:
             names = make_names(obligors, factor_model)
             small = _small(obligors, names, question)
             if small is not None:

@@ -13,6 +13,7 @@ Kept is the mean *given default*: defaults happen in bad states, so the level is
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -85,16 +86,20 @@ class FactorLgd:
 
     def draw(self, which: IntArray, y: FloatArray, rng: np.random.Generator) -> FloatArray:
         """One loss given default for each of ``which`` (facilities, any of them several times) in states ``y`` (one number each)."""
-        from scipy.special import ndtr
+        return drawn_lgd(self.level[which], self.slope[which], self.kappa[which], y, rng)
 
-        mean = np.asarray(ndtr(self.level[which] - self.slope[which] * y))
-        kappa = self.kappa[which]
-        random = (kappa > 0.0) & (mean > 0.0) & (mean < 1.0)
-        precision = np.where(random, 1.0 / np.where(random, kappa, 1.0) - 1.0, 1.0)
-        inside = np.where(random, mean, 0.5)
-        # A shape that underflows is a variable at one of its ends.
-        drawn = rng.beta(np.maximum(inside * precision, 1e-300), np.maximum((1.0 - inside) * precision, 1e-300))
-        return np.where(random, drawn, mean)
+
+def drawn_lgd(level: FloatArray, slope: FloatArray, kappa: FloatArray, y: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """One loss given default each where the factor is ``y``; certain given the factor where ``kappa`` is 0."""
+    from scipy.special import ndtr
+
+    mean = np.asarray(ndtr(level - slope * y))
+    random = (kappa > 0.0) & (mean > 0.0) & (mean < 1.0)
+    precision = np.where(random, 1.0 / np.where(random, kappa, 1.0) - 1.0, 1.0)
+    inside = np.where(random, mean, 0.5)
+    # A shape that underflows is a variable at one of its ends.
+    drawn = rng.beta(np.maximum(inside * precision, 1e-300), np.maximum((1.0 - inside) * precision, 1e-300))
+    return np.where(random, drawn, mean)
 
 
 def factor_lgd(
@@ -107,6 +112,7 @@ def factor_lgd(
     pd: npt.ArrayLike,
     r2: npt.ArrayLike,
     nu: npt.ArrayLike = math.inf,
+    labels: Sequence[str] = (),
 ) -> FactorLgd:
     """Set the level and the spread of each facility so that the mean and the standard deviation given default are those of the book.
 
@@ -118,6 +124,7 @@ def factor_lgd(
         loading: of the loss given default on the obligor's composite factor, a decimal within [0, 1); 0: independent of it.
         pd, r2: the facility's obligor's, decimals in [0, 1] and [0, 1).
         nu: degrees of freedom of its copula; infinite where it is Gaussian. The factor moves losses as it is, not divided by the mixing variable.
+        labels: what errors call each facility, where its row here says nothing to the reader.
 
     All are one number a facility, or one for all but ``owner``. A spread that is smaller than what the loading alone makes, or beyond what the mean
     allows, is :class:`~crfs.errors.InvalidInput` with the row.
@@ -138,7 +145,7 @@ def factor_lgd(
     for start in range(0, different.shape[1], step):
         some = slice(start, start + step)
         level[some], kappa[some], systematic[some] = _calibrated(*different[:, some])
-    _check_spread(columns, systematic[back.reshape(-1)], kappa[back.reshape(-1)])
+    _check_spread(columns, systematic[back.reshape(-1)], kappa[back.reshape(-1)], labels)
     load = columns["loading"]
     return FactorLgd(
         owner=owned,
@@ -245,20 +252,25 @@ def _check(owner: IntArray, columns: dict[str, FloatArray]) -> None:
     _raise({name: (mask, "is out of its range") for name, mask in good.items()}, columns)
 
 
-def _check_spread(columns: dict[str, FloatArray], systematic: FloatArray, kappa: FloatArray) -> None:
+def _check_spread(columns: dict[str, FloatArray], systematic: FloatArray, kappa: FloatArray, labels: Sequence[str]) -> None:
     spread = columns["lgd_sd"]
     enough = (spread == 0.0) | (spread >= systematic * (1.0 - _ROUNDED))
     possible = (spread == 0.0) | ~enough | (kappa < 1.0)
     first = int(np.argmin(enough)) if not enough.all() else 0
     least = systematic[first] if len(systematic) else 0.0
     said = f"is less than the {least:.4g} that the loading alone makes: raise it, or lower the loading"
-    _raise({"lgd_sd": (enough, said)}, columns)
-    _raise({"lgd_sd": (possible, "is too wide: it must be below sqrt(lgd * (1 - lgd))")}, columns)
+    _raise({"lgd_sd": (enough, said)}, columns, labels)
+    _raise({"lgd_sd": (possible, "is too wide: it must be below sqrt(lgd * (1 - lgd))")}, columns, labels)
 
 
-def _raise(good: dict[str, tuple[npt.NDArray[np.bool_], str]], columns: dict[str, FloatArray]) -> None:
+def _raise(good: dict[str, tuple[npt.NDArray[np.bool_], str]], columns: dict[str, FloatArray], labels: Sequence[str] = ()) -> None:
     problems = tuple(
-        Problem(row=int(row) + 1, column=name, reason=Reason.OUT_OF_RANGE.value, detail=f"{columns[name][row]:g} {said}")
+        Problem(
+            row=None if labels else int(row) + 1,
+            column=name,
+            reason=Reason.OUT_OF_RANGE.value,
+            detail=f"{f'{labels[int(row)]}: ' if labels else ''}{columns[name][row]:g} {said}",
+        )
         for name, (mask, said) in good.items()
         for row in np.flatnonzero(~mask)[:20]
     )

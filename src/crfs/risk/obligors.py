@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
+from crfs.errors import InvalidInput
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -39,6 +40,7 @@ class Obligors:
     facility_ead: FloatArray
     facility_lgd: FloatArray
     facility_lgd_sd: FloatArray
+    facility_lgd_loading: FloatArray
     facility_tags: Mapping[str, pl.Series]
 
     @property
@@ -68,7 +70,21 @@ class Obligors:
 
     @property
     def _random(self) -> npt.NDArray[np.bool_]:
-        return np.asarray((self.facility_lgd_sd > 0.0) & (self.facility_ead > 0.0))
+        return np.asarray(((self.facility_lgd_sd > 0.0) | (self.facility_lgd_loading > 0.0)) & (self.facility_ead > 0.0))
+
+    def lgd_follows_factors(self) -> bool:
+        """Whether any loss given default moves with a factor (:mod:`crfs.risk.factor_lgd`)."""
+        live = (self.pd > 0.0)[self.facility_obligor] & (self.facility_ead > 0.0)
+        return bool((live & (self.facility_lgd_loading > 0.0) & (self.facility_lgd > 0.0) & (self.facility_lgd < 1.0)).any())
+
+    def require_lgd_alone(self, what: str) -> None:
+        """Refuse a book whose losses given default follow factors, for ``what`` takes them as independent."""
+        if self.lgd_follows_factors():
+            raise InvalidInput(
+                f"{what} takes losses given default as independent of the factors, and the book has an lgd_factor_loading above 0: leave that "
+                "column blank, or measure the book by portfolio_risk",
+                argument="portfolio",
+            )
 
     def loss_cumulants(self) -> FloatArray:
         """First four cumulants of each obligor's loss if it defaults: 4 x obligors, powers of currency units.
@@ -78,7 +94,7 @@ class Obligors:
         mean, spread = self.facility_lgd, self.facility_lgd_sd
         cumulants = np.zeros((4, len(self.names)))
         cumulants[0] = self.loss
-        random = np.flatnonzero(self._random)
+        random = np.flatnonzero(self._random & (spread > 0.0))
         if not len(random):
             return cumulants
         mu, variance = mean[random], np.square(spread[random])
@@ -104,7 +120,9 @@ def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
     owner = (starts.cast(pl.Int64).cum_sum() - 1).to_numpy()
     first = book.filter(starts)
     r2, direction, directions = _directions(first, factor_model)
-    spread = book["lgd_sd"].fill_null(0.0).to_numpy() if "lgd_sd" in book.columns else np.zeros(book.height)
+    spread, loading = (
+        book[name].fill_null(0.0).to_numpy() if name in book.columns else np.zeros(book.height) for name in ("lgd_sd", "lgd_factor_loading")
+    )
     return Obligors(
         names=first["obligor_id"],
         pd=first["pd_12m"].to_numpy().astype(np.float64),
@@ -116,6 +134,8 @@ def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
         facility_ead=book["ead"].to_numpy().astype(np.float64),
         facility_lgd=book["lgd"].to_numpy().astype(np.float64),
         facility_lgd_sd=np.asarray(spread, dtype=np.float64),
+        # Who follows no factor has none for its losses to follow.
+        facility_lgd_loading=np.where(r2[owner] > 0.0, np.asarray(loading, dtype=np.float64), 0.0),
         facility_tags={name: book[name] for name in TAGS if name in book.columns and book[name].null_count() < book.height},
     )
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
+from crfs.risk.factor_lgd import drawn_lgd, factor_lgd
 from crfs.risk.names import thresholds
 from crfs.risk.obligors import Obligors
 from crfs.risk.points import mixing_variables
@@ -83,6 +84,8 @@ def make_plan(obligors: Obligors, factor_model: FactorModel, *, thinning: bool) 
     order = np.lexsort((live, *keys[::-1]))
     live = live[order]
     plan = _names(obligors, live)
+    if obligors.lgd_follows_factors():
+        plan |= _factor_lgd(obligors, plan)
     plan["kind"] = kind[live]
     plan["nus"] = nus
     plan["kind_nu"] = kinds[1]
@@ -178,22 +181,43 @@ def _names(obligors: Obligors, live: IntArray) -> dict[str, npt.NDArray[Any]]:
     mean = obligors.facility_ead * obligors.facility_lgd
     spread = obligors.facility_lgd_sd
     # A facility with a random LGD loses ead * Beta(a, b); the others are summed once for all.
-    random = np.flatnonzero((spread > 0.0) & (mean > 0.0) & (position[obligors.facility_obligor] >= 0))
-    certain = np.bincount(obligors.facility_obligor, weights=np.where(spread > 0.0, 0.0, mean), minlength=len(obligors.names))
+    drawn = (spread > 0.0) | (obligors.facility_lgd_loading > 0.0)
+    random = np.flatnonzero(drawn & (mean > 0.0) & (position[obligors.facility_obligor] >= 0))
+    certain = np.bincount(obligors.facility_obligor, weights=np.where(drawn, 0.0, mean), minlength=len(obligors.names))
     owner = position[obligors.facility_obligor[random]]
     random, owner = random[np.argsort(owner, kind="stable")], np.sort(owner)
     lgd = obligors.facility_lgd[random]
-    precision = lgd * (1.0 - lgd) / np.square(spread[random]) - 1.0
+    with np.errstate(divide="ignore"):  # a loss that is certain but for the factor is drawn by other means
+        precision = lgd * (1.0 - lgd) / np.square(spread[random]) - 1.0
     return {
         "obligor": live,
         "a": thresholds(obligors.pd[live], obligors.nu[live]) / np.sqrt(1.0 - r2),
         "b": np.sqrt(r2 / (1.0 - r2)),
         "certain_loss": certain[live],
         "random_start": np.searchsorted(owner, np.arange(len(live) + 1)),
+        "random_facility": random,
         "random_ead": obligors.facility_ead[random],
         "beta_a": lgd * precision,
         "beta_b": (1.0 - lgd) * precision,
     }
+
+
+def _factor_lgd(obligors: Obligors, plan: Plan) -> Plan:
+    """Level, slope and spread of each random loss given default as a function of its obligor's factor."""
+    facility = plan["random_facility"]
+    owner = obligors.facility_obligor[facility]
+    curves = factor_lgd(
+        owner=np.arange(len(facility)),
+        ead=obligors.facility_ead[facility],
+        lgd=obligors.facility_lgd[facility],
+        lgd_sd=obligors.facility_lgd_sd[facility],
+        loading=obligors.facility_lgd_loading[facility],
+        pd=obligors.pd[owner],
+        r2=obligors.r2[owner],
+        nu=obligors.nu[owner],
+        labels=[f"obligor {name!r}" for name in obligors.names.gather(owner).to_list()],
+    )
+    return {"lgd_level": curves.level, "lgd_slope": curves.slope, "lgd_kappa": curves.kappa}
 
 
 def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray], cells: _Cells) -> dict[str, npt.NDArray[Any]]:
@@ -249,7 +273,7 @@ def simulate_block(task: BlockTask) -> BlockResult:
     defaults = _thinned_defaults(plan, rng, factor, mixing) if "cdf" in plan else _plain_defaults(plan, rng, factor, mixing)
     scenario = defaults // count
     name = defaults - scenario * count
-    loss = _losses(plan, rng, name)
+    loss = _losses(plan, rng, name, factor[plan["kind"][name], scenario])
     losses = np.bincount(scenario, weights=loss, minlength=task.scenarios).astype(np.float64)
     kept = np.flatnonzero(losses[scenario] >= task.tail_floor) if np.isfinite(task.tail_floor) else np.zeros(0, dtype=np.int64)
     return BlockResult(task.block, losses, scenario[kept], plan["obligor"][name[kept]], loss[kept])
@@ -330,11 +354,16 @@ def _expand(owner: IntArray, start: IntArray, size: IntArray) -> tuple[IntArray,
     return owner[repeated], start[repeated] + offset
 
 
-def _losses(plan: Plan, rng: np.random.Generator, name: IntArray) -> FloatArray:
+def _losses(plan: Plan, rng: np.random.Generator, name: IntArray, factor: FloatArray) -> FloatArray:
+    """What each default costs; ``factor`` is the composite factor of the name in its scenario."""
     loss: FloatArray = plan["certain_loss"][name]
     if not len(plan["random_ead"]):
         return loss
     start = plan["random_start"][name]
     default, facility = _expand(np.arange(len(name)), start, plan["random_start"][name + 1] - start)
-    drawn = plan["random_ead"][facility] * rng.beta(plan["beta_a"][facility], plan["beta_b"][facility])
+    if "lgd_level" in plan:
+        shares = drawn_lgd(plan["lgd_level"][facility], plan["lgd_slope"][facility], plan["lgd_kappa"][facility], factor[default], rng)
+    else:
+        shares = rng.beta(plan["beta_a"][facility], plan["beta_b"][facility])
+    drawn = plan["random_ead"][facility] * shares
     return loss + np.bincount(default, weights=drawn, minlength=len(name))

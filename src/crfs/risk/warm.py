@@ -165,7 +165,9 @@ class WarmPortfolio:
                     if self._base is None:
                         self._base = make_base(state.obligors, state.factor_model, state.found.collapsed)
                     touched = roll_up(changed.touched, state.factor_model) if changed.touched.height else None
-                    answered = collapsed_what_if(self._base, touched, changed.obligors, rel_tol=self._question.rel_tol)
+                    # The tables take losses given default as independent of the factors.
+                    serves = touched is None or not touched.lgd_follows_factors()
+                    answered = collapsed_what_if(self._base, touched, changed.obligors, rel_tol=self._question.rel_tol) if serves else None
                 if answered is not None:
                     return answered
             return rerun_what_if(state.result, self._measured(changed.book, state.factor_model, self._memo.scratch()).result)

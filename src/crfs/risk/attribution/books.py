@@ -27,7 +27,7 @@ class Block(StrEnum):
     """Facilities of the later book alone."""
     EAD = "ead"
     LGD = "lgd"
-    """``lgd`` and ``lgd_sd``."""
+    """``lgd``, ``lgd_sd`` and ``lgd_factor_loading``."""
     PD = "pd"
     MODEL = "model"
     """The later positions as today's models see them, not as the earlier date's models would."""
@@ -38,7 +38,8 @@ class Block(StrEnum):
 ORDER = tuple(Block)
 """The order of steps if none is given."""
 
-_NUMBERS = {"ead": Block.EAD, "lgd": Block.LGD, "lgd_sd": Block.LGD, "pd_12m": Block.PD}
+_NUMBERS = {"ead": Block.EAD, "lgd": Block.LGD, "lgd_sd": Block.LGD, "lgd_factor_loading": Block.LGD, "pd_12m": Block.PD}
+_MOST = {"lgd": 1.0, "lgd_sd": 0.5, "lgd_factor_loading": 0.99}
 _SIDES = ("before", "revised", "remodelled", "after")
 
 
@@ -119,10 +120,10 @@ def make_sides(
 
 def _side(table: pl.DataFrame, name: str, follow: Sequence[str]) -> pl.DataFrame:
     columns = []
-    for column in ("ead", "lgd", "lgd_sd", "pd_12m", *follow):
+    for column in (*_NUMBERS, *follow):
         kind = pl.String if column == "group" else pl.Float64
         source = pl.col(column).cast(kind) if column in table.columns else pl.lit(None, kind)
-        columns.append((source.fill_null(0.0) if column == "lgd_sd" else source).alias(f"{column}:{name}"))
+        columns.append((source.fill_null(0.0) if column in {"lgd_sd", "lgd_factor_loading"} else source).alias(f"{column}:{name}"))
     return table.select("facility_id", "obligor_id", *columns)
 
 
@@ -186,7 +187,7 @@ def _moved(name: str, old: np.ndarray, seen: np.ndarray, now: np.ndarray) -> np.
         return np.where(sure, np.where(now == seen, old, now), shifted_pd(old, np.where(sure, 0.0, shift)))
     if name == "ead":
         return np.where(now == seen, old, np.where(seen > 0.0, old * np.divide(now, seen, out=np.ones_like(now), where=seen > 0.0), now))
-    return np.where(now == seen, old, np.clip(old + (now - seen), 0.0, 1.0 if name == "lgd" else 0.5))
+    return np.where(now == seen, old, np.clip(old + (now - seen), 0.0, _MOST[name]))
 
 
 def _fitted(book: pl.DataFrame, model: FactorModel, other: FactorModel) -> tuple[pl.DataFrame, FactorModel]:

@@ -54,7 +54,7 @@ def portfolio_loss_distribution(
     Its weights stand in columns ``weight:<sector>`` (blank: zero; the same on all its rows), or follow from the column ``sector``:
     ``systematic_share`` (decimal) of it follows the sectors of its facilities in proportion to their losses, the rest is idiosyncratic, and so is
     a facility whose sector is blank. ``sectors`` maps each sector to the relative variance of its default rate. Further ``options`` are those of
-    :func:`~crfs.risk.creditriskplus.loss_distribution`; a spread of the loss given default (``lgd_sd``) is not used.
+    :func:`~crfs.risk.creditriskplus.loss_distribution`; a spread of the loss given default (``lgd_sd``, ``lgd_factor_loading``) is not used.
 
     >>> book = pl.DataFrame({"facility_id": ["F1", "F2", "F3"], "obligor_id": ["A", "A", "B"], "ead": [100.0, 100.0, 300.0], "lgd": 0.5,
     ...                      "pd_12m": [0.02, 0.02, 0.01], "sector": ["retail", "energy", "energy"]})

@@ -127,6 +127,7 @@ def rated_positions(
             )
     book = _checked(portfolio, factor_model, matrix, default_ccf)
     obligors = roll_up(book, factor_model)
+    obligors.require_lgd_alone("rating migration")
     place = _places(book, matrix)
     ead, recovery = obligors.facility_ead, obligors.facility_ead * (1.0 - obligors.facility_lgd)
     maturity = book["maturity_years"].to_numpy().astype(np.float64)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -35,6 +35,9 @@ _ESCAPE = 0.2
 _MOST_ESCAPES = 4
 # Two states nearer to each other than this, in standard deviations, are one.
 APART = 0.1
+# Tables that turn a state by less than this leave its distance right to seven digits.
+_MISLED = 3e-4
+_OUTWARD = 12
 _MET = 0.01
 
 
@@ -170,30 +173,31 @@ def _climb(height: Callable[[FloatArray], FloatArray], u: FloatArray, ahead: Flo
     radius = _length(u)[:, None]
     here = u / radius
     tried = np.concatenate([here[None], here[None] + _STRIDES[:, None, None] * (ahead - here)[None]])
-    tried = radius * tried / np.maximum(np.sqrt(np.add.reduce(tried**2, axis=-1)), 1e-12)[..., None]
+    length = np.sqrt(np.add.reduce(tried**2, axis=-1))[..., None]
+    # Halfway to the opposite lies the middle, which is no direction.
+    tried = radius * np.where(length > 1e-6, tried / np.maximum(length, 1e-6), here)
     tried[0] = u
     heights = height(tried.reshape(-1, u.shape[1])).reshape(len(tried), len(u))
     best = np.argmax(heights, axis=0)
     return tried[best, np.arange(len(u))], best > 0
 
 
-def _shrunk(surface: _Surface, u: FloatArray, *, exact: bool = False) -> FloatArray:
-    """Each state that lies beyond the surface drawn in to it along its ray; the others stay. ``exact`` goes by every name.
+def _shrunk(surface: _Surface, u: FloatArray) -> FloatArray:
+    """Each state that lies beyond the surface drawn in to it along its ray; the others stay.
 
     The Illinois variant of false position (M. Dowell and P. Jarratt, 1971): the middle lies before the surface, the state beyond.
     """
-    gap = (lambda states: surface.gap(surface.mean.exact(states))) if exact else surface.at
-    beyond = gap(u)
+    beyond = surface.at(u)
     moving = np.flatnonzero(beyond > 0.0)
     low, high = np.zeros(len(moving)), np.ones(len(moving))
-    low_gap, high_gap = np.repeat(gap(np.zeros((1, u.shape[1]))), len(moving)), beyond[moving]
+    low_gap, high_gap = np.repeat(surface.at(np.zeros((1, u.shape[1]))), len(moving)), beyond[moving]
     root, side, left = high.copy(), np.zeros(len(moving)), np.arange(len(moving))
     for _ in range(_ROOT_STEPS):
         if not len(left):
             break
         a, b = low[left], high[left]
         x = np.clip((a * high_gap[left] - b * low_gap[left]) / (high_gap[left] - low_gap[left]), a, b)
-        value = gap(u[moving[left]] * x[:, None])
+        value = surface.at(u[moving[left]] * x[:, None])
         root[left] = x
         now = np.where(value > 0.0, 1.0, -1.0)
         # An end that stays a second time counts half, so that it is drawn in as well.
@@ -231,9 +235,20 @@ def _settled(surface: _Surface, u: FloatArray) -> LikelyState | None:
         u = lower[int(np.argmin(_length(lower)))]
     else:
         return None
-    outside = u[None] * (1.0 + 1e-3)
-    exact = _shrunk(surface, outside, exact=True)[0]
-    return LikelyState(u=exact, bends=np.minimum(bends, 1.0 - 1e-3))
+    exact = _polished(replace(surface, mean=surface.mean.by_names()), u)
+    return None if exact is None else LikelyState(u=exact, bends=np.minimum(bends, 1.0 - 1e-3))
+
+
+def _polished(surface: _Surface, u: FloatArray) -> FloatArray | None:
+    """The state by every name's own probability: on the surface, and down to the minimum where the tables have misled."""
+    outside = u[None] * np.geomspace(1.0 + 1e-6, 1.2, _OUTWARD)[:, None]
+    beyond = np.flatnonzero(surface.at(outside) > 0.0)
+    if not len(beyond):
+        return None
+    state = _shrunk(surface, outside[beyond[:1]])
+    if float(_length(surface.ahead(state) - state / _length(state)[:, None])[0]) > _MISLED:
+        state = _descend(surface, state * (1.0 + 1e-9))
+    return state[0] if len(state) else None
 
 
 def _curvature(surface: _Surface, u: FloatArray) -> tuple[FloatArray, FloatArray]:

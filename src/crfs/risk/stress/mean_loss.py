@@ -19,6 +19,7 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 FARTHEST = 10.0
 """How many standard deviations from the middle a state is looked for: a sphere that one normal state in 10^22 leaves."""
 _STEP = 1e-4
+_FEW = 2_000
 _CELLS_AT_ONCE = 400_000
 # Phi is one or zero to the last bit beyond it.
 _EDGE = 8.2
@@ -41,13 +42,19 @@ class MeanLoss:
 
     @classmethod
     def of(cls, names: Names, *, map_tasks: MapTasks = map) -> MeanLoss:
-        """Tabulate what can be tabulated."""
+        """Tabulate what can be tabulated; a small book is not worth it."""
+        if len(names) <= _FEW:
+            return cls(names=names, tabulated=None, direct=np.arange(len(names)))
         book = condition(names, map_tasks=map_tasks)
         return cls(
             names=names,
             tabulated=replace(book, direct=np.zeros(0, dtype=np.int64)) if book.tables else None,
             direct=book.direct,
         )
+
+    def by_names(self) -> MeanLoss:
+        """The same from every name's own default probability, with no interpolation."""
+        return replace(self, tabulated=None, direct=np.arange(len(self.names)))
 
     @property
     def dimensions(self) -> int:

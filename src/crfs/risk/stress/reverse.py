@@ -170,6 +170,7 @@ def reverse_stress(
     obligors = roll_up(book, factor_model)
     if not obligors.expected_loss.sum() > 0.0:
         raise InvalidInput("the book's expected loss is zero: no state of the world costs anything", argument="portfolio")
+    obligors.require_lgd_alone("reverse stress")
     names = make_names(obligors, factor_model)
     with workers(map_blocks, threads) as map_tasks:
         mean, states = _states(names, loss, modes, seed, map_tasks)

@@ -15,7 +15,7 @@ from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
-from crfs.risk.obligors import LOADING
+from crfs.risk.obligors import LOADING, roll_up
 from crfs.risk.portfolio import portfolio_risk
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.stress.conditioning import restrict
@@ -98,6 +98,7 @@ def stressed_risk(
     book = checked.accepted if options.get("accept_partial", False) else checked.require_all("portfolio")
     if book.is_empty():
         raise InvalidInput("every row of the book was rejected; nothing is left to measure", problems=checked.problems)
+    roll_up(book, factor_model).require_lgd_alone("conditioning on factors")
     moved, model = conditional_book(book, factor_model, left)
     stressed = portfolio_risk(moved, model, **options)
     notes = (*stressed.notes, "the factors are distributed as the scenario leaves them", *given.notes)
