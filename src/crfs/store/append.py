@@ -116,7 +116,7 @@ def _tried(database: Database, prepared: list[tuple[Delivery, pl.DataFrame]], no
                 if batch.previous > compared_at:
                     _compare_again(batch, room, parts, since=compared_at)
                 for part in parts:
-                    keep_sightings(batch.connection, part.definition, part.sightings)
+                    keep_sightings(batch.connection, part.definition, part.sightings, batch_id=batch.previous)
                     if part.left:
                         _insert(batch, part)
         except _NothingNew:
@@ -277,7 +277,7 @@ def _sighted(database: Database, parts: list[_Part], *, compared_at: int) -> boo
         if head > compared_at and any(_touched_since(connection, part.definition, compared_at) for part in sighted):
             return False
         for part in sighted:
-            keep_sightings(connection, part.definition, part.sightings)
+            keep_sightings(connection, part.definition, part.sightings, batch_id=head)
     return True
 
 

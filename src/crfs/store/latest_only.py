@@ -47,7 +47,7 @@ def is_first_to_show(data: str, row: str) -> str:
     return (
         f"{row}.shown AND NOT EXISTS (SELECT 1 FROM {data} AS e JOIN crfs.batch_dataset AS d ON d.batch_id = e.batch_id AND d.dataset = :dataset "
         f"WHERE {same_period('e', row)} AND coalesce(d.fetched_at <= :fetched_at, true)) "
-        f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers('g', row)} AND g.seen_at <= :fetched_at)"
+        f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', row)} AND g.seen_at <= :fetched_at)"
     )
 
 
@@ -132,7 +132,7 @@ _SEEN_LATER = (
     "SELECT min(f.seen) AS seen FROM ("
     "SELECT d.fetched_at AS seen FROM {data} AS x JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset "
     "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-    f"UNION ALL SELECT g.seen_at FROM crfs.sighting AS g WHERE {covers('g', 's')}"
+    f"UNION ALL SELECT g.seen_at FROM crfs.sighting AS g WHERE {covers('{data}', 'g', 's')}"
     ") AS f WHERE f.seen > :fetched_at"
 )
 """SQL: when a later fetch showed a staged row's period next, be it that it was news or not."""

@@ -54,8 +54,8 @@ def sightings_of(connection: sa.Connection, definition: DatasetDefinition, table
     return [Sighting(**row._mapping) for row in rows]
 
 
-def keep_sightings(connection: sa.Connection, definition: DatasetDefinition, sightings: Sequence[Sighting]) -> None:
-    """Note what an answer showed, once."""
+def keep_sightings(connection: sa.Connection, definition: DatasetDefinition, sightings: Sequence[Sighting], *, batch_id: int) -> None:
+    """Note what an answer showed, once; ``batch_id`` is the state that it was compared with."""
     if not sightings:
         return
     tenant = "current_setting('crfs.tenant_id')::integer" if definition.scope is Scope.TENANT else "NULL"
@@ -65,19 +65,22 @@ def keep_sightings(connection: sa.Connection, definition: DatasetDefinition, sig
     listed = ", ".join(names)
     connection.execute(
         sa.text(
-            f"INSERT INTO crfs.sighting (dataset, tenant_id, {listed}) SELECT :dataset, {tenant}, {listed} FROM unnest({arrays}) AS n ({listed}) "
+            f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, {listed}) SELECT :dataset, {tenant}, :batch_id, {listed} FROM unnest({arrays}) AS n ({listed}) "
             "WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
             "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time)"
         ),
-        {"dataset": definition.name, **{name: [getattr(one, name) for one in sightings] for name in names}},
+        {"dataset": definition.name, "batch_id": batch_id, **{name: [getattr(one, name) for one in sightings] for name in names}},
     )
 
 
-def covers(sighting: str, row: str) -> str:
-    """SQL: whether a sighting (of dataset ``:dataset``) is of a row's period."""
+def covers(data: str, sighting: str, row: str) -> str:
+    """SQL: whether a sighting (of dataset ``:dataset``) is of a row's period. One that the store did not have then was not shown: it would have
+    been news.
+    """
     return (
         f"{sighting}.dataset = :dataset AND {sighting}.entity_id = {row}.entity_id "
-        f"AND {row}.valid_time BETWEEN {sighting}.first_valid_time AND {sighting}.last_valid_time"
+        f"AND {row}.valid_time BETWEEN {sighting}.first_valid_time AND {sighting}.last_valid_time "
+        f"AND EXISTS (SELECT 1 FROM {data} AS known WHERE {same_period('known', row)} AND known.batch_id <= {sighting}.batch_id)"
     )
 
 
@@ -109,7 +112,7 @@ def say_again_what_was_sighted_later(connection: sa.Connection, definition: Data
                 withdrawn=withdrawn,
                 retracted=RowState.RETRACTED.code,
                 annulled=RowState.ANNULLED.code,
-                covers=covers("g", "s"),
+                covers=covers(data, "g", "s"),
                 same_as_x=same_period("x", "s"),
                 same_as_n=same_period("n", "s"),
                 stands=stands(data, "x"),
