@@ -65,7 +65,8 @@ def keep_sightings(connection: sa.Connection, definition: DatasetDefinition, sig
     listed = ", ".join(names)
     connection.execute(
         sa.text(
-            f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, {listed}) SELECT :dataset, {tenant}, :batch_id, {listed} FROM unnest({arrays}) AS n ({listed}) "
+            f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, {listed}) SELECT :dataset, {tenant}, :batch_id, {listed} "
+            f"FROM unnest({arrays}) AS n ({listed}) "
             "WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
             "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time)"
         ),
