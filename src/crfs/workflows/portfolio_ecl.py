@@ -108,14 +108,9 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 def ready(asked: Asked) -> Ready:
     """The book with its blanks filled and every facility in its stage, and what it is expected to lose."""
-    provisions, filled, filler = prepared(asked, asked.table)
-    return Ready(rows=filled, filler=filler, more=provisions)
-
-
-def prepared(asked: Asked, table: pl.DataFrame) -> tuple[Provisions, pl.DataFrame, Any]:
-    """Provisions of a table by the options of a specification, the table with its blanks filled, and what filled them."""
     from crfs.quality.portfolio import blank_cells
 
+    table = asked.table
     with refusing(asked):
         filled, filler = fill_wanted(
             asked.session,
@@ -133,8 +128,8 @@ def prepared(asked: Asked, table: pl.DataFrame) -> tuple[Provisions, pl.DataFram
         macro = None if asked.option("macro") is None else macro_scenarios(asked, filled)
         if macro is not None:
             options = {**options, "scenarios": macro.scenarios}
-        on = reporting_day(asked.option("reporting_date"), asked.at)
-        return replace(provisions_of(filled, options, on=on), macro=macro), filled, filler
+        provisions = provisions_of(filled, options, on=reporting_day(asked.option("reporting_date"), asked.at))
+    return Ready(rows=filled, filler=filler, more=replace(provisions, macro=macro))
 
 
 def macro_scenarios(asked: Asked, book: pl.DataFrame) -> MacroScenarios:

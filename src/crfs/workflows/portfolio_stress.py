@@ -210,12 +210,12 @@ def _with_amounts(asked: Asked, book: pl.DataFrame) -> pl.DataFrame:
 
 
 def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
+    """Capital after the output floor, where that was asked for; risk-weighted assets before it."""
     told = []
     for book in (base, after):
         table = portfolio_capital.capital_table(_with_amounts(asked, book), options.get("exposure_classes") or {})
-        result = portfolio_capital.capital_of(table, options)
-        told.append({**{name: getattr(result.totals, name) for name in ("rwa", "capital", "el")}, "floor": result.floor})
-    return {name: _difference(told[0][name], told[1][name]) for name in ("rwa", "capital", "el")}
+        told.append(portfolio_capital.capital_of(table, options).totals)
+    return {name: _difference(getattr(told[0], name), getattr(told[1], name)) for name in ("rwa", "capital", "el")}
 
 
 def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
