@@ -206,7 +206,7 @@ def test_the_examples_say_the_same_in_a_store_with_champions(shared_world: Sessi
     monkeypatch.chdir(EXAMPLES)
     monkeypatch.setenv("CRFS_STORE__URL", shared_world.database.url.set(drivername="postgresql").render_as_string(hide_password=False))
     asked = [shown for shown in commands() if shown.command.startswith("crfs portfolio")]
-    assert len(asked) == 2
+    assert len(asked) == 5
     for shown in asked:
         told = here(shown.command)
         assert told.code == 0, told.err

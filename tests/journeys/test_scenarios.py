@@ -9,7 +9,8 @@ import pytest
 
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Question, measure_book
-from crfs.workflows.measuring import stress
+from crfs.workflows.collection import collect
+from crfs.workflows.measuring import ecl, stress
 from crfs.workflows.packaged import packaged_factor_model
 from crfs.workflows.portfolio_stress import STRESS
 from crfs.workflows.replaying import replay_run
@@ -17,6 +18,7 @@ from crfs.workflows.scenarios import define_scenarios, find_scenario
 from crfs.workflows.session import Session
 from crfs.workflows.stress_questions import stress_settings
 from crfs.workflows.times import parse_instant
+from tests.journeys.conftest import SHARED
 from tests.journeys.world import BOOK, BOOK_AT, BOOK_FILE
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
@@ -131,6 +133,37 @@ def test_the_bureaus_book_is_stressed_whole_and_what_runs_share_changes_nothing(
     runs = [shared_world_chain(shared_world, answer["run_id"]) for answer in (alone, first, second)]
     batches = [{(batch["dataset"], batch["batch_id"]) for batch in chain["batches"]} for chain in runs]
     assert batches[0] == batches[1] == batches[2]
+
+
+def test_provisions_weigh_macro_scenarios_and_a_baseline_alone_moves_nothing(shared_world: Session, book: Path, tmp_path: Path) -> None:
+    file = tmp_path / "staged.csv"
+    header, *rows = book.read_text().splitlines()
+    file.write_text("\n".join([f"{header},stage,maturity_years", *(f"{row},{1 + k % 2},3" for k, row in enumerate(rows))]) + "\n")
+    asked: dict[str, Any] = {"interest_rate": 0.04, "as_of": BOOK_AT, "models": []}
+    plain = ecl(shared_world, file, **asked)
+    held = ecl(shared_world, file, scenarios={"us/hold": 1.0}, **asked)
+    mixed = ecl(shared_world, file, scenarios={"us/hold": 0.6, "us/recession": 0.4}, **asked)
+    assert held["allowance"] == plain["allowance"]
+    assert held["macro"][0]["hazard_multiplier"] == {name: [1.0] * 9 for name in held["macro"][0]["hazard_multiplier"]}
+    assert mixed["allowance"] > plain["allowance"]
+    weighed = sum(scenario["weight"] * scenario["ecl"] for scenario in mixed["scenarios"])
+    assert weighed == pytest.approx(mixed["ecl"], abs=0.01)
+    assert replay_run(shared_world, mixed["run_id"]).verdict.value == "MATCH"
+    with pytest.raises(InvalidInput, match="sum to 1"):
+        ecl(shared_world, file, scenarios={"us/hold": 0.6, "us/recession": 0.3}, **asked)
+
+
+def test_the_supervisory_scenarios_that_were_brought_stress_a_book_against_their_own_baseline(shared_world: Session, book: Path) -> None:
+    folder = SHARED / "recordings" / "fed_supervisory_scenarios"
+    if not folder.is_dir():
+        pytest.skip("the recordings of the Federal Reserve are not beside the repository; CRFS_SHARED names their folder")
+    collect(shared_world, "federal_reserve", (), replay=folder)
+    answer = stress(shared_world, book, "2025/severely_adverse", losses=False, models=[])
+    assert answer["base_scenario"]["name"] == "2025/baseline"
+    assert answer["el_stressed"] > answer["el_base"]
+    assert {"us.scenario.unemployment_rate"} <= {term["variable"] for fit in answer["satellites"] for term in fit["terms"]}
+    assert "fed_scenario_domestic" in {batch["dataset"] for batch in shared_world_chain(shared_world, answer["run_id"])["batches"]}
+    assert stress(shared_world, book, "2025/baseline", base="2025/baseline", losses=False, models=[])["el_change"] == 0.0
 
 
 def test_a_scenario_that_says_nothing_which_the_models_look_at_is_refused(shared_world: Session, book: Path, tmp_path: Path) -> None:

@@ -56,6 +56,28 @@ def test_a_book_is_measured_replayed_traced_and_verified(store: crfs.Store, tmp_
     assert store.verify()["sound"]
 
 
+def test_one_file_serves_every_kind_of_run_under_the_same_names_as_the_command_line(store: crfs.Store, tmp_path: Path) -> None:
+    book = tmp_path / "whole.csv"
+    header = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group,exposure_class,stage,maturity_years,effective_interest_rate"
+    book.write_text("\n".join([header, *(f"F{i},O{i},100,0.45,0.01,0.2,all,corporate,1,2.5,0.0" for i in range(20))]) + "\n")
+    model = {"factors": ["e"], "correlation": [[1.0]], "groups": {"all": {"e": 1.0}}}
+    store.portfolio.load("whole", book)
+    capital = store.portfolio.capital("whole")
+    assert capital["rw"] == pytest.approx(0.9232, abs=5e-5)  # the rules' own table: a PD of 1 %, an LGD of 45 %, 2.5 years
+    ecl = store.portfolio.ecl("whole")
+    assert ecl["allowance"] == pytest.approx(20 * 100 * 0.45 * 0.01, abs=0.005)
+    shocks: list[dict[str, object]] = [{"pd_probit": 0.0}, {"segment": "nobody", "pd_probit": 1.0}]
+    with pytest.raises(InvalidInput, match="segment"):
+        store.portfolio.stress("whole", shocks=shocks, factor_model=model)
+    stressed = store.portfolio.stress("whole", shocks=[{"pd_probit": 0.5}], factor_model=model, losses=False)
+    assert stressed["el_base"] == pytest.approx(ecl["allowance"])
+    assert stressed["capital"]["capital"]["base"] == capital["totals"]["capital"]
+    assert stressed["ecl"]["allowance"]["base"] == ecl["allowance"]
+    for answer in (capital, ecl, stressed):
+        assert store.replay(answer["run_id"]).verdict.value == "MATCH"
+    assert {"us/hold", "history/2007"} <= {scenario["scenario"] for scenario in store.scenarios.list()}
+
+
 def test_the_science_needs_no_store() -> None:
     assert crfs.risk.value_at_risk([1.0, 2.0, 3.0, 4.0], confidence=0.75) == 3.0
     assert crfs.risk.expected_shortfall([1.0, 2.0, 3.0, 4.0], confidence=0.75) == 4.0

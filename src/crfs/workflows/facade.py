@@ -317,11 +317,19 @@ class Portfolio:
 
         return capital(self._session, book, **asked)
 
-    def ecl(self, book: str | Path, policy: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[EclOptions]) -> dict[str, Any]:
+    def ecl(
+        self,
+        book: str | Path,
+        policy: str | Path | Mapping[str, Any] | None = None,
+        *,
+        scenarios: Mapping[str, float] | None = None,
+        satellite: str | Path | Mapping[str, Any] | None = None,
+        **asked: Unpack[EclOptions],
+    ) -> dict[str, Any]:
         """Expected credit losses of a book that was loaded, or of a file; see :func:`crfs.workflows.measuring.ecl`."""
         from crfs.workflows.measuring import ecl
 
-        return ecl(self._session, book, policy, **asked)
+        return ecl(self._session, book, policy, scenarios=scenarios, satellite=satellite, **asked)
 
     def attribute(
         self,

@@ -149,17 +149,38 @@ def capital(session: Session, book: str | Path, **asked: Unpack[CapitalOptions])
 
 
 def ecl(
-    session: Session, book: str | Path, policy: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[EclOptions]
+    session: Session,
+    book: str | Path,
+    policy: str | Path | Mapping[str, Any] | None = None,
+    *,
+    scenarios: Mapping[str, float] | None = None,
+    satellite: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[EclOptions],
 ) -> dict[str, Any]:
     """Expected credit losses of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks.
 
     ``policy`` is a TOML file, or its content: the rule of stages, scenarios with weights, and overlays
-    (:mod:`crfs.workflows.provision_policy`).
+    (:mod:`crfs.workflows.provision_policy`). ``scenarios`` are macro ones by name (or ``FILE.toml#NAME``) with their weights, in place of
+    the policy's: they move hazards as ``satellite`` says (see :func:`stress`).
     """
     from crfs.workflows.portfolio_ecl import ECL
     from crfs.workflows.provision_policy import read_policy
+    from crfs.workflows.scenarios import find_scenario
+    from crfs.workflows.stress_questions import macro_settings
 
-    return _measured(session, ECL, book, {**asked, **read_policy(policy)}, {})
+    options = {**asked, **read_policy(policy)}
+    if not scenarios:
+        return _measured(session, ECL, book, options, {})
+    as_of = asked.get("as_of")
+    batch_id = session.pin(recorded_state(asked.get("recorded_as_of"))).batch_id
+    told = macro_settings(
+        session,
+        [(find_scenario(name), weight) for name, weight in scenarios.items()],
+        satellite=satellite,
+        batch_id=batch_id,
+        known_by=None if as_of is None else parse_question(as_of, what="as_of"),
+    )
+    return _measured(session, ECL, book, {**options, "recorded_as_of": batch_id}, told.settings, attachments=told.attachments)
 
 
 def reverse_stress(

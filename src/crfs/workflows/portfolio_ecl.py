@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +34,20 @@ DEFAULTS: dict[str, Any] = {
     "scenarios": None,
     "overlays": None,
 }
+SETTINGS = ("macro", "satellite", "packaged")
+"""Keys of a specification whose scenarios are macro ones: each with its weight and base, and what is fitted for them."""
 STANDARDS = ("ifrs9", "cecl")
 STAGES = ("given", "found")
 LARGEST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MacroScenarios:
+    """Macro scenarios as provisions take them, what was fitted for them, and what a reader must know."""
+
+    scenarios: list[dict[str, Any]]
+    satellites: list[dict[str, Any]]
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +61,7 @@ class Provisions:
     result: EclResult | CeclResult
     staging: StagingResult | None
     overlays: OverlayResult
+    macro: MacroScenarios | None = None
 
     @property
     def total(self) -> float:
@@ -96,14 +108,9 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 def ready(asked: Asked) -> Ready:
     """The book with its blanks filled and every facility in its stage, and what it is expected to lose."""
-    provisions, filled, filler = prepared(asked, asked.table)
-    return Ready(rows=filled, filler=filler, more=provisions)
-
-
-def prepared(asked: Asked, table: pl.DataFrame) -> tuple[Provisions, pl.DataFrame, Any]:
-    """Provisions of a table by the options of a specification, the table with its blanks filled, and what filled them."""
     from crfs.quality.portfolio import blank_cells
 
+    table = asked.table
     with refusing(asked):
         filled, filler = fill_wanted(
             asked.session,
@@ -117,7 +124,51 @@ def prepared(asked: Asked, table: pl.DataFrame) -> tuple[Provisions, pl.DataFram
                 "pd_12m": blank_cells(table, "pd_curve") & ~_in_stage_3(table),
             },
         )
-        return provisions_of(filled, asked.specification, on=reporting_day(asked.option("reporting_date"), asked.at)), filled, filler
+        options: Mapping[str, Any] = asked.specification
+        macro = None if asked.option("macro") is None else macro_scenarios(asked, filled)
+        if macro is not None:
+            options = {**options, "scenarios": macro.scenarios}
+        provisions = provisions_of(filled, options, on=reporting_day(asked.option("reporting_date"), asked.at))
+    return Ready(rows=filled, filler=filler, more=replace(provisions, macro=macro))
+
+
+def macro_scenarios(asked: Asked, book: pl.DataFrame) -> MacroScenarios:
+    """The scenarios of a run through satellite models: how many times the base's hazard each period's is, by segment."""
+    import polars as pl
+
+    from crfs.workflows.satellites import fit_satellites
+    from crfs.workflows.scenarios import resolver_of
+
+    if asked.option("scenarios"):
+        raise InvalidInput("the policy has scenarios already: leave them out, or the macro ones", argument="scenarios")
+    present = book["segment"].cast(pl.String).unique().to_list() if "segment" in book.columns else [None]
+    scenarios, notes = [], []
+    satellites: dict[str | None, dict[str, Any]] = {}
+    for item in asked.specification["macro"]:
+        found = resolver_of(asked)
+        scenario = found.resolve(item["scenario"])
+        sets = list(found.sets)
+        fitted = fit_satellites(
+            asked.reader,
+            asked.specification["satellite"],
+            scenario,
+            None if item.get("base") is None else found.resolve(item["base"]),
+            present=present,
+            scenario_set=sets[-1] if sets else None,
+            known_by=found.known_by,
+        )
+        scenarios.append(
+            {
+                "name": scenario.name,
+                "weight": item["weight"],
+                "period_years": scenario.period.months / 12.0,
+                "hazard_multiplier": fitted.hazard_multipliers(scenario),
+            }
+        )
+        satellites |= {fit["segment"]: fit for fit in fitted.fits}
+        notes += [f"{scenario.name}: {note}" for note in fitted.notes]
+    ecl_scenarios(scenarios)
+    return MacroScenarios(scenarios=scenarios, satellites=list(satellites.values()), notes=notes)
 
 
 def provisions_of(book: pl.DataFrame, options: Mapping[str, Any], *, on: date | None) -> Provisions:
@@ -213,6 +264,8 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
         "ecl": int(rows["ecl_cents"].sum()) / 100.0,
         "overlays": provisions.overlays.to_dict() if provisions.overlays.lines else None,
         "allowance": provisions.total,
+        "macro": None if provisions.macro is None else provisions.macro.scenarios,
+        "satellites": [] if provisions.macro is None else provisions.macro.satellites,
         "staging": None if provisions.staging is None else provisions.staging.to_dict(),
         "currency": currency[0] if len(currency) else None,
         "n_facilities": rows.height,
@@ -224,7 +277,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
 
 
 def _notes(asked: Asked, provisions: Provisions) -> list[str]:
-    notes = []
+    notes = [] if provisions.macro is None else list(provisions.macro.notes)
     staging = provisions.staging
     if staging is not None and "pd_lifetime_at_origination" not in staging.table.columns:
         notes.append(
@@ -260,13 +313,19 @@ def _with_life(book: pl.DataFrame, years: float) -> pl.DataFrame:
     return book.with_columns(filled.zip_with(blank_cells(book, "maturity_years"), given).alias("maturity_years"))
 
 
+def _files(specification: Mapping[str, Any]) -> list[str]:
+    told = [item.get(name) or {} for item in specification.get("macro") or () for name in ("scenario", "base")]
+    return [sha256 for sha256 in (*(one.get("sha256") for one in told), specification.get("packaged")) if sha256]
+
+
 ECL = BookKind(
     kind=RunKind.ECL,
-    options=DEFAULTS,
+    options={**DEFAULTS, **dict.fromkeys(SETTINGS)},
     check_options=check_options,
     ready=ready,
     measure=measure,
     summary=("ecl", "allowance", "total_ead"),
     doing="measuring provisions",
+    files=_files,
 )
 compute = ECL.compute

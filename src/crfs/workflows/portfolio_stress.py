@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from crfs.credit.scenarios import Scenario
     from crfs.risk.stress import LgdResponse, StressResult
     from crfs.workflows.satellites import Satellites
-    from crfs.workflows.scenarios import Resolver
 
 DEFAULTS: dict[str, Any] = {
     **portfolio_risk.DEFAULTS,
@@ -116,45 +115,23 @@ def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
 
 def _of_scenario(asked: Asked, rows: pl.DataFrame) -> tuple[Scenario, Scenario | None, Satellites]:
     from crfs.workflows.satellites import fit_satellites
+    from crfs.workflows.scenarios import resolver_of
 
     told = asked.specification
     found = resolver_of(asked)
     scenario = found.resolve(told["scenario"])
     sets = list(found.sets)
     base = None if told.get("base") is None else found.resolve(told["base"])
-    if base is not None and base.periods > scenario.periods and (base.start, base.period) == (scenario.start, scenario.period):
-        base = _shortened(base, scenario.periods)
-    modelled = told["satellite"]["rates"]["segments"]
-    present = rows[_SEGMENT].unique().to_list() if _SEGMENT in rows.columns else [None]
     satellites = fit_satellites(
         asked.reader,
         told["satellite"],
         scenario,
         base,
-        segments=[name for name in modelled if name in present],
-        others=any(name not in modelled for name in present),
+        present=rows[_SEGMENT].unique().to_list() if _SEGMENT in rows.columns else [None],
         scenario_set=sets[-1] if sets else None,
         known_by=found.known_by,
     )
     return scenario, base, satellites
-
-
-def _shortened(base: Scenario, periods: int) -> Scenario:
-    paths = [replace(path, values=path.values[:periods]) for path in base.paths]
-    return base.with_paths(paths, done=f"its first {periods} periods")
-
-
-def resolver_of(asked: Asked) -> Resolver:
-    """The resolver of a run: at its batch, by what it names as known, with the packaged scenarios that it kept."""
-    from crfs.workflows.scenarios import Resolver
-
-    sha256 = asked.option("packaged")
-    return Resolver(
-        reader=asked.reader,
-        landed=asked.landed,
-        known_by=asked.at or asked.session.pin(asked.reader.batch_id).recorded_at,
-        packaged=asked.landed(sha256).decode() if sha256 else "[[scenario]]\nname = '-'\n",
-    )
 
 
 def shock_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -233,12 +210,12 @@ def _with_amounts(asked: Asked, book: pl.DataFrame) -> pl.DataFrame:
 
 
 def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
+    """Capital after the output floor, where that was asked for; risk-weighted assets before it."""
     told = []
     for book in (base, after):
         table = portfolio_capital.capital_table(_with_amounts(asked, book), options.get("exposure_classes") or {})
-        result = portfolio_capital.capital_of(table, options)
-        told.append({**{name: getattr(result.totals, name) for name in ("rwa", "capital", "el")}, "floor": result.floor})
-    return {name: _difference(told[0][name], told[1][name]) for name in ("rwa", "capital", "el")}
+        told.append(portfolio_capital.capital_of(table, options).totals)
+    return {name: _difference(getattr(told[0], name), getattr(told[1], name)) for name in ("rwa", "capital", "el")}
 
 
 def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:

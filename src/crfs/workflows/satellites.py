@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,19 @@ class Satellites:
     transmission: SatelliteTransmission
     fits: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
+
+    def hazard_multipliers(self, scenario: Scenario) -> dict[str, list[float]]:
+        """How many times the base's hazard each period's is, by segment (``"*"``: all others); after the scenario it is the base's again.
+
+        The hazard of a default rate ``p`` over a period is ``-ln(1 - p)``; rates are the means that the models foretell.
+        """
+        import numpy as np
+
+        found = {}
+        for name, model in self.transmission.pd.items():
+            told, base = (model.predict(one, history=self.transmission.history).mean for one in (scenario, self.transmission.base))
+            found[name or "*"] = [*(float(ratio) for ratio in np.log1p(-told) / np.log1p(-base)), 1.0]
+        return found
 
 
 def read_satellite(given: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -66,12 +79,13 @@ def fit_satellites(
     scenario: Scenario,
     base: Scenario | None,
     *,
-    segments: Sequence[str],
-    others: bool,
+    present: Sequence[str | None],
     scenario_set: str | None,
     known_by: datetime,
 ) -> Satellites:
-    """Models of ``segments`` and, with ``others``, of all obligors, for the variables that the scenario has, fitted on what was known.
+    """Models of the segments that are ``present`` in a book, for the variables that the scenario has, fitted on what was known.
+
+    A segment that the specification does not name (None: a row without one) has the model of all obligors.
 
     ``base`` None is the scenario in which the last known values go on. The history up to the scenario is that of the store, or of the
     supervisory set that the scenario is of.
@@ -95,14 +109,18 @@ def fit_satellites(
     link = regression.get("link", "probit")
     models: dict[str | None, Any] = {}
     refused = []
-    for name in segments:
+    modelled = [name for name in rates["segments"] if name in present]
+    for name in modelled:
         try:
             models[name] = fit_default_rates(counts[name], history, spec, link=link)
         except InvalidInput as error:  # too few defaults, or no term with the right sign
             refused.append(f"{name}: {error}: the model of all obligors stands for it")
-    if others or refused:
+    if refused or any(name not in modelled for name in present):
         models[None] = fit_default_rates(counts[None], history, spec, link=link)
     carried, notes = carried_to(history, scenario.start)
+    if base is not None and base.periods > scenario.periods and (base.start, base.period) == (scenario.start, scenario.period):
+        shorter = [replace(path, values=path.values[: scenario.periods]) for path in base.paths]
+        base = base.with_paths(shorter, done=f"its first {scenario.periods} periods")
     before = base if base is not None else _held(scenario, history, carried, spec)
     transmission = SatelliteTransmission(pd=models, base=before, history=carried)
     return Satellites(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
-from crfs.workflows.book_runs import Attachment
+from crfs.workflows.book_runs import Asked, Attachment
 from crfs.workflows.macro_history import (
     is_history,
     last_known,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 DATASET = "scenario_file"
 SOURCE = "scenario"
 PACKAGED_FILE = "us.toml"
+_NONE_PACKAGED = "[[scenario]]\nname = '-'\n"
+"""Stands for the packaged scenarios in a run that took none of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,17 @@ def resolver(session: Session, *, batch_id: int, known_by: datetime | None = Non
     """A resolver on the store as it was at a batch; what was recorded by then is known, if nobody says another time."""
     at = known_by or session.pin(batch_id).recorded_at
     return Resolver(reader=session.reader(batch_id), landed=session.landed, known_by=at, packaged=packaged_scenarios())
+
+
+def resolver_of(asked: Asked) -> Resolver:
+    """The resolver of a run: at its batch, by what it names as known, with the packaged scenarios that it kept."""
+    sha256 = asked.option("packaged")
+    return Resolver(
+        reader=asked.reader,
+        landed=asked.landed,
+        known_by=asked.at or asked.session.pin(asked.reader.batch_id).recorded_at,
+        packaged=asked.landed(sha256).decode() if sha256 else _NONE_PACKAGED,
+    )
 
 
 def find_scenario(given: str | Path) -> Named:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,6 +62,30 @@ def stress_settings(
         attachments[packaged.sha256] = packaged
         settings["packaged"] = packaged.sha256
     return StressSettings(settings=settings, attachments=tuple(attachments.values()))
+
+
+def macro_settings(
+    session: Session,
+    scenarios: Sequence[tuple[Named, float]],
+    *,
+    satellite: str | Path | Mapping[str, Any] | None,
+    batch_id: int,
+    known_by: datetime | None,
+) -> StressSettings:
+    """The settings of provisions that weigh macro scenarios, each against its own baseline; the weights sum to one."""
+    if abs(math.fsum(weight for _, weight in scenarios) - 1.0) > 1e-9:
+        listed = ", ".join(f"{named.reference['name']} {weight:g}" for named, weight in scenarios)
+        raise InvalidInput(f"the weights of the scenarios sum to 1, not those of {listed}", argument="scenarios")
+    macro: list[dict[str, Any]] = []
+    attachments: dict[str, Attachment] = {}
+    settings: dict[str, Any] = {}
+    for named, weight in scenarios:
+        told = stress_settings(session, scenario=named, base=None, shocks=None, satellite=satellite, batch_id=batch_id, known_by=known_by)
+        own = dict(told.settings)
+        macro.append({"scenario": own.pop("scenario"), "base": own.pop("base", None), "weight": weight})
+        settings |= own
+        attachments |= {one.sha256: one for one in told.attachments}
+    return StressSettings(settings={"macro": macro, **settings}, attachments=tuple(attachments.values()))
 
 
 def read_shocks(file: Path | str) -> list[dict[str, Any]]:

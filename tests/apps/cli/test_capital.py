@@ -105,17 +105,19 @@ def test_a_row_that_cannot_be_weighed_is_named_and_nothing_is_kept(within: Crfs,
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "said"),
     [
-        ("--approach", "best"),
-        ("--regime", "basel_v"),
-        ("--capital-ratio", "2"),
-        ("--floor-on", "someday", "--output-floor"),
-        ("--floor-path", "moon", "--output-floor"),
+        (("--approach", "best"), "'best' is no approach"),
+        (("--regime", "basel_v"), "'basel_v' is no regime"),
+        (("--capital-ratio", "2"), "capital_ratio"),
+        (("--floor-on", "someday", "--output-floor"), "'someday' is no day"),
+        (("--floor-path", "moon", "--output-floor"), "'moon' is no path"),
     ],
 )
-def test_a_wrong_option_is_the_callers_mistake(within: Crfs, book: Path, words: tuple[str, ...]) -> None:
-    assert within("portfolio", "capital", book, *words, "--json").code == 1
+def test_a_wrong_option_is_the_callers_mistake(within: Crfs, book: Path, words: tuple[str, ...], said: str) -> None:
+    done = within("portfolio", "capital", book, "--models", "none", *words, "--json")
+    assert done.code == 1
+    assert said in done.json["error"]["message"]
 
 
 def test_the_same_file_serves_the_risk_of_the_book(within: Crfs, book: Path, tmp_path: Path) -> None:

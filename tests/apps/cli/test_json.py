@@ -22,6 +22,9 @@ ASKING = [
     "datasets show moodys_yields",
     "models list",
     "portfolio list",
+    "scenarios list",
+    "scenarios show us/hold",
+    "alerts rules list",
     "jobs list",
     "verify",
 ]

@@ -18,6 +18,10 @@ class EclQuestion(BookQuestion):
 
     standard: str | None = Field(default=None, max_length=32)
     policy: dict[str, Any] | None = None
+    scenarios: dict[str, float] | None = Field(
+        default=None, max_length=50, description="Macro scenarios by name with their weights, in place of the policy's"
+    )
+    satellite: dict[str, Any] | None = None
     stages: str | None = Field(default=None, max_length=32)
     interest_rate: float | None = Field(default=None, gt=-1)
     expected_life_years: float | None = Field(default=None, gt=0, le=100)
@@ -29,12 +33,28 @@ class EclQuestion(BookQuestion):
     reporting_date: date | None = None
 
 
-def ecl_wanted(question: EclQuestion, _session: Session) -> Wanted:
-    """The options that were given, those of the policy among them."""
+def ecl_wanted(question: EclQuestion, session: Session) -> Wanted:
+    """The options that were given, those of the policy among them, and macro scenarios by reference."""
+    from crfs.workflows.observations import recorded_state
     from crfs.workflows.provision_policy import read_policy
+    from crfs.workflows.scenarios import Named
+    from crfs.workflows.stress_questions import macro_settings
+    from crfs.workflows.times import parse_question
 
-    own = question.model_dump(mode="json", exclude_none=True, exclude={*BookQuestion.model_fields, "book", "policy"})
-    return Wanted(options={**own, **read_policy(question.policy)})
+    told = {"book", "policy", "scenarios", "satellite"}
+    own = question.model_dump(mode="json", exclude_none=True, exclude={*BookQuestion.model_fields, *told})
+    options = {**own, **read_policy(question.policy)}
+    if not question.scenarios:
+        return Wanted(options=options)
+    batch_id = session.pin(recorded_state(question.recorded_as_of)).batch_id
+    macro = macro_settings(
+        session,
+        [(Named(reference={"name": name}), weight) for name, weight in question.scenarios.items()],
+        satellite=question.satellite,
+        batch_id=batch_id,
+        known_by=None if question.as_of is None else parse_question(question.as_of, what="as_of"),
+    )
+    return Wanted(settings=macro.settings, options=options, attachments=macro.attachments, batch_id=batch_id)
 
 
 router = routes(

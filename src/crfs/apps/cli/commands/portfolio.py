@@ -55,6 +55,22 @@ class Pairs(click.ParamType[tuple[str, str]]):
         return (name.strip(), told.strip()) if equals else ("*", name.strip())
 
 
+class Weights(click.ParamType[tuple[str, float]]):
+    """``NAME=WEIGHT``; the weight follows the last equals sign."""
+
+    name = "name=weight"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        """The name and the weight."""
+        if isinstance(value, tuple):
+            return value
+        name, _, told = str(value).rpartition("=")
+        try:
+            return name.strip(), float(told)
+        except ValueError:
+            self.fail(f"{value!r} is no scenario with a weight, like us/recession=0.3", param, ctx)
+
+
 def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every kind of run about a book has."""
     for option in (
@@ -215,6 +231,15 @@ def capital(door: Door, book: str, *, no_ratings: bool, classes: tuple[tuple[str
 @click.argument("book", metavar="NAME_OR_FILE")
 @click.option("--standard", metavar="ifrs9|cecl", default="ifrs9", show_default=True, help="Whose rules.")
 @click.option("--policy", metavar="FILE", help="A TOML file: the rule of stages, scenarios with weights, overlays.")
+@click.option(
+    "--scenario",
+    "scenarios",
+    type=Weights(),
+    multiple=True,
+    metavar="NAME=WEIGHT",
+    help="A macro scenario and its weight, in place of the policy's; to be given again until the weights sum to 1.",
+)
+@click.option("--satellite", metavar="FILE.toml", help="Which default rates are explained by which variables; us_credit, if not given.")
 @click.option("--stages", metavar="given|found", help="As the book has them, or by the policy's rule; found, where the book has none.")
 @click.option("--interest-rate", type=float, help="Effective, a year, of facilities without one.")
 @click.option("--expected-life-years", type=float, help="Of facilities without a maturity.")
@@ -226,7 +251,7 @@ def capital(door: Door, book: str, *, no_ratings: bool, classes: tuple[tuple[str
 @click.option("--reporting-date", metavar="DAY", help="On which overlays hold or not; the day of --as-of, if not given.")
 @about_the_run
 @pass_door
-def ecl(door: Door, book: str, **options: Any) -> None:
+def ecl(door: Door, book: str, *, scenarios: tuple[tuple[str, float], ...], **options: Any) -> None:
     """Stages and expected credit losses of a book by IFRS 9, or its allowance by CECL, to the cent.
 
     A book with a row that cannot be measured is refused, and every wrong place is named.
@@ -235,7 +260,7 @@ def ecl(door: Door, book: str, **options: Any) -> None:
     from crfs.workflows.measuring import ecl as measure
 
     with door.session() as session, door.progress() as progress:
-        answer = measure(session, book, progress=progress, **options)
+        answer = measure(session, book, progress=progress, scenarios=dict(scenarios), **options)
     door.answer(answer, lambda screen: show(screen, answer))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.reports.stress import fitted
 from crfs.apps.cli.screen import table
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
         name = "ecl" if answer["standard"] == "ifrs9" else "allowance"
         rows = [{"scenario": s["name"], "weight": f"{s['weight']:g}", "losses": cents(s[name])} for s in answer["scenarios"]]
         screen.print(table(rows, ["scenario", "weight", "losses"]))
+    for fit in answer["satellites"]:
+        screen.print(fitted(fit))
     for line in [] if overlays is None else overlays["overlays"]:
         screen.print(f"Overlay {line['name']}: {cents(line['amount'])}, {line['detail']}; {line['approver']}: {line['reason']}")
     again(screen, answer)

@@ -40,9 +40,14 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
             screen.print()
             screen.print(table([_cut(by, row) for row in rows[:TOP]], [by, "base EL", "stressed EL", "difference"]))
     for fit in answer["satellites"]:
-        terms = ", ".join(term["name"] for term in fit["terms"])
-        screen.print(f"Default rates of {fit['segment'] or 'all others'} on {terms}: R² {fit['r2']:.2f} of {fit['observations']} quarters")
+        screen.print(fitted(fit))
     again(screen, answer)
+
+
+def fitted(fit: Mapping[str, Any]) -> str:
+    """What default rates were explained by, and how well."""
+    terms = ", ".join(term["name"] for term in fit["terms"])
+    return f"Default rates of {fit['segment'] or 'all others'} on {terms}: R² {fit['r2']:.2f} of {fit['observations']} quarters"
 
 
 def told(answer: Mapping[str, Any]) -> str:
