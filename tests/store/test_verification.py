@@ -20,7 +20,7 @@ from tests.store.keeping import described, kept, landed
 def test_one_flipped_byte_in_each_of_twenty_payloads_is_found_and_every_run_above_it_named(own_database: Database, seed: int) -> None:
     chance = random.Random(seed)
     definition = dataset()
-    bodies = {}
+    bodies: dict[str, bytes] = {}
     while len(bodies) < 30:
         body = chance.randbytes(chance.choice([1, 40, 3_000, 20_000]))
         bodies[landed(own_database, body)] = body
