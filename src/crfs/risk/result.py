@@ -52,6 +52,22 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SectorIndex:
+    """How concentrated a book is over the values of one of its columns, such as its sectors: Herfindahl indices, 1 for a single value.
+
+    ``hhi`` is that of the exposures and ``effective`` one over it; ``es_hhi``, at each of the run's confidences, that of the contributions to expected
+    shortfall (none where the run had no contributions), with its standard error.
+    """
+
+    by: str
+    values: int
+    hhi: float
+    effective: float
+    es_hhi: tuple[float, ...]
+    es_hhi_se: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskResult:
     """Loss in 12 months of a book; positive numbers, in ``currency`` units.
 
@@ -83,6 +99,12 @@ class RiskResult:
     total_ead: float
     copula: str
     notes: tuple[str, ...]
+    sector_indices: tuple[SectorIndex, ...] = ()
+
+    @property
+    def economic_capital(self) -> tuple[float, ...]:
+        """Value at risk less expected loss at each confidence, currency units; its error is that of the value at risk, for ``el`` is exact."""
+        return tuple(measure.var - self.el for measure in self.measures)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an interval's end that the sample cannot give is None."""
@@ -102,6 +124,10 @@ class RiskResult:
                     "es_se": _plain(m.es_se),
                     "es_low": _plain(m.es_low),
                     "es_high": _plain(m.es_high),
+                    "ec": m.var - self.el,
+                    "ec_se": _plain(m.var_se),
+                    "ec_low": _plain(m.var_low - self.el),
+                    "ec_high": _plain(m.var_high - self.el),
                     "tail_scenarios": m.tail_scenarios,
                     "exact": m.exact,
                 }
@@ -117,6 +143,19 @@ class RiskResult:
             "effective_names": self.effective_names,
             "granularity_adjustment": self.granularity_adjustment,
             "granularity_note": self.granularity_note,
+            "sector_indices": [
+                {
+                    "by": index.by,
+                    "values": index.values,
+                    "hhi": index.hhi,
+                    "effective": index.effective,
+                    "es": [
+                        {"confidence": confidence, "hhi": hhi, "hhi_se": hhi_se}
+                        for confidence, hhi, hhi_se in zip(confidences, index.es_hhi, index.es_hhi_se, strict=False)
+                    ],
+                }
+                for index in self.sector_indices
+            ],
             "contributions": [
                 {
                     "by": c.by,
