@@ -50,6 +50,19 @@ class Contribution:
     var: tuple[float, ...]
     var_se: tuple[float, ...]
 
+    def to_dict(self, confidences: list[float]) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "by": self.by,
+            "name": self.name,
+            "ead": self.ead,
+            "el": self.el,
+            "es": [
+                {"confidence": confidence, "es": es, "es_se": _plain(es_se), "var": var, "var_se": _plain(var_se)}
+                for confidence, es, es_se, var, var_se in zip(confidences, self.es, self.es_se, self.var, self.var_se, strict=True)
+            ],
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectorIndex:
@@ -65,6 +78,19 @@ class SectorIndex:
     effective: float
     es_hhi: tuple[float, ...]
     es_hhi_se: tuple[float, ...]
+
+    def to_dict(self, confidences: list[float]) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "by": self.by,
+            "values": self.values,
+            "hhi": self.hhi,
+            "effective": self.effective,
+            "es": [
+                {"confidence": confidence, "hhi": hhi, "hhi_se": hhi_se}
+                for confidence, hhi, hhi_se in zip(confidences, self.es_hhi, self.es_hhi_se, strict=False)
+            ],
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,32 +169,8 @@ class RiskResult:
             "effective_names": self.effective_names,
             "granularity_adjustment": self.granularity_adjustment,
             "granularity_note": self.granularity_note,
-            "sector_indices": [
-                {
-                    "by": index.by,
-                    "values": index.values,
-                    "hhi": index.hhi,
-                    "effective": index.effective,
-                    "es": [
-                        {"confidence": confidence, "hhi": hhi, "hhi_se": hhi_se}
-                        for confidence, hhi, hhi_se in zip(confidences, index.es_hhi, index.es_hhi_se, strict=False)
-                    ],
-                }
-                for index in self.sector_indices
-            ],
-            "contributions": [
-                {
-                    "by": c.by,
-                    "name": c.name,
-                    "ead": c.ead,
-                    "el": c.el,
-                    "es": [
-                        {"confidence": confidence, "es": es, "es_se": _plain(es_se), "var": var, "var_se": _plain(var_se)}
-                        for confidence, es, es_se, var, var_se in zip(confidences, c.es, c.es_se, c.var, c.var_se, strict=True)
-                    ],
-                }
-                for c in self.contributions
-            ],
+            "sector_indices": [index.to_dict(confidences) for index in self.sector_indices],
+            "contributions": [part.to_dict(confidences) for part in self.contributions],
             "loss_curve": [
                 {
                     "exceedance_probability": p.exceedance_probability,
