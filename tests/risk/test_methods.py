@@ -229,6 +229,24 @@ def test_parts_sum_to_both_measures_by_every_cut() -> None:
         assert sum(part.el for part in parts) == pytest.approx(result.el, rel=1e-12)
 
 
+def test_economic_capital_and_sector_indices_come_with_their_errors() -> None:
+    table = book(1500)
+    result = portfolio_risk(table, model(), confidences=(0.95, 0.999))
+    assert result.economic_capital == tuple(measure.var - result.el for measure in result.measures)
+    answer = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    for measure in answer["measures"]:
+        assert measure["ec_high"] - measure["ec_low"] == pytest.approx(measure["var_high"] - measure["var_low"])
+        assert measure["ec_se"] == measure["var_se"]
+    for index in result.sector_indices:
+        column = table.group_by(index.by).agg(pl.col("ead").sum())["ead"]
+        assert index.hhi == pytest.approx(float(((column / column.sum()) ** 2).sum()))
+        assert index.values == 3
+        parts = np.array([part.es[1] for part in result.contributions if part.by == index.by])
+        assert index.es_hhi[1] == pytest.approx(float(np.square(parts / parts.sum()).sum()))
+        assert 0.0 < index.es_hhi_se[1] < 0.02
+    assert {index.by for index in result.sector_indices} == {"sector", "group"}
+
+
 def test_a_t_copula_of_many_degrees_of_freedom_is_the_gaussian_one_and_a_grouped_one_of_equal_degrees_is_t() -> None:
     table = book(1500)
     options: dict[str, Any] = {"confidences": (0.99,), "contributions": False}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +13,20 @@ from crfs.risk.contributions import contributions
 from crfs.risk.cuts import cut
 from crfs.risk.exact import ExactTail
 from crfs.risk.few_names import FewNames
+from crfs.risk.lattice import beyond
 from crfs.risk.measures import TailMeasure, certain
 from crfs.risk.mixture import Mixture
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Contribution, CurvePoint, Method
+from crfs.risk.scrambles import scramble_error, student
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _CURVE_POINTS = 60
+# Where every point of the curve takes a look at every point of the factors.
+_CURVE_POINTS_BY_EXPANSION = 40
 
 
 def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float, ...], *, wanted: bool) -> Outcome:
@@ -39,22 +43,14 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
         measures.append(certain(confidence, unit * at, unit * beyond))
         if wanted:
             es[c, found.names.obligor, 0], var[c, found.names.obligor, 0] = (unit * parts for parts in found.contributions(confidence))
-    beyond_each = np.append(np.cumsum(found.probability[::-1])[::-1][1:], 0.0)
-    places = sorted({int(np.argmax(beyond_each <= p)) for p in np.geomspace(0.999, 1e-6, _CURVE_POINTS)})
-    curve = [
-        CurvePoint(
-            exceedance_probability=float(beyond_each[k]), loss=float(losses[k]), loss_low=float(losses[k]), loss_high=float(losses[k])
-        )
-        for k in places
-        if beyond_each[k] > 0.0
-    ]
+
     return Outcome(
         measures=tuple(measures),
         mean=mean,
         mean_se=0.0,
         ul=math.sqrt(variance),
         ul_se=0.0,
-        curve=tuple(curve),
+        curve=_lattice_curve(found.probability, losses),
         contributions=cut(obligors, es, var) if wanted else (),
         method=Method.EXACT,
         scenarios=0,
@@ -65,10 +61,8 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
 
 def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[float, ...], *, rel_tol: float, wanted: bool) -> Outcome:
     """Names exactly, factors by points: an error over the scrambles and no bias; an atom that every scramble finds has no error."""
-    from scipy.special import stdtrit
-
     unit, scrambles = found.names.unit, found.points.scrambles
-    student = float(stdtrit(scrambles - 1, 0.975))
+    reach = student(scrambles)
     losses = unit * found.lattice.step * np.arange(found.lattice.size)
     mean = found.probability @ losses
     deviation = np.sqrt(np.maximum(found.probability @ np.square(losses) - mean**2, 0.0))
@@ -77,18 +71,18 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
     for c, confidence in enumerate(confidences):
         at, beyond, var_each, es_each = found.measure(confidence)
-        var_se, es_se = _error(var_each), _error(es_each)
+        var_se, es_se = scramble_error(var_each), scramble_error(es_each)
         measures.append(
             TailMeasure(
                 confidence=confidence,
                 var=unit * at,
                 var_se=unit * var_se,
-                var_low=unit * max(0.0, min(at, float(var_each.mean()) - student * var_se)),
-                var_high=unit * max(at, float(var_each.mean()) + student * var_se),
+                var_low=unit * max(0.0, min(at, float(var_each.mean()) - reach * var_se)),
+                var_high=unit * max(at, float(var_each.mean()) + reach * var_se),
                 es=unit * beyond,
                 es_se=unit * es_se,
-                es_low=unit * max(0.0, beyond - student * es_se),
-                es_high=unit * (beyond + student * es_se),
+                es_low=unit * max(0.0, beyond - reach * es_se),
+                es_high=unit * (beyond + reach * es_se),
                 tail_scenarios=len(found.points),
             )
         )
@@ -97,29 +91,33 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
             for target, part, total in ((es, parts[0], beyond), (var, parts[1], at)):
                 whole = part.sum(axis=0)
                 target[c, found.names.obligor] = part * np.divide(total * unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
-    beyond_each = np.append(np.cumsum(together[::-1])[::-1][1:], 0.0)
-    places = sorted({int(np.argmax(beyond_each <= p)) for p in np.geomspace(0.999, 1e-6, _CURVE_POINTS)})
+
     notes = ["names are taken exactly given the factors, on a lattice; the factors by 8 scrambles of Sobol points"]
     if not found.converged:
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
     return Outcome(
         measures=tuple(measures),
         mean=float(mean.mean()),
-        mean_se=_error(mean),
+        mean_se=scramble_error(mean),
         ul=float(deviation.mean()),
-        ul_se=_error(deviation),
-        curve=tuple(
-            CurvePoint(
-                exceedance_probability=float(beyond_each[k]), loss=float(losses[k]), loss_low=float(losses[k]), loss_high=float(losses[k])
-            )
-            for k in places
-            if beyond_each[k] > 0.0
-        ),
+        ul_se=scramble_error(deviation),
+        curve=_lattice_curve(together, losses),
         contributions=cut(obligors, es, var) if wanted else (),
         method=Method.FEW_NAMES,
         scenarios=len(found.points),
         converged=found.converged,
         notes=tuple(notes),
+    )
+
+
+def _lattice_curve(probability: FloatArray, losses: npt.NDArray[np.floating[Any]]) -> tuple[CurvePoint, ...]:
+    """Exceedance curve of a loss on a lattice, its points even in the logarithm of the probability."""
+    above = beyond(probability)
+    places = sorted({int(np.argmax(above <= p)) for p in np.geomspace(0.999, 1e-6, _CURVE_POINTS)})
+    return tuple(
+        CurvePoint(exceedance_probability=float(above[k]), loss=float(losses[k]), loss_low=float(losses[k]), loss_high=float(losses[k]))
+        for k in places
+        if above[k] > 0.0
     )
 
 
@@ -149,9 +147,9 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
     return Outcome(
         measures=measures,
         mean=unit * float(first.mean()),
-        mean_se=unit * _error(first),
+        mean_se=unit * scramble_error(first),
         ul=unit * float(deviation.mean()),
-        ul_se=unit * _error(deviation),
+        ul_se=unit * scramble_error(deviation),
         curve=_curve(mixture, found.quantiles),
         contributions=parts,
         method=Method.COLLAPSED,
@@ -172,13 +170,11 @@ def _how(found: Collapsed) -> str:
 
 
 def _measure(found: Collapsed, q: Quantile) -> TailMeasure:
-    from scipy.special import stdtrit
-
     unit = found.mixture.book.names.unit
-    student = float(stdtrit(found.mixture.scrambles - 1, 0.975))
+    reach = student(found.mixture.scrambles)
     bias_var, bias_es = q.biases
     var_se, es_se = q.error("var"), q.error("es")
-    var_half, es_half = student * var_se + bias_var, student * es_se + bias_es
+    var_half, es_half = reach * var_se + bias_var, reach * es_se + bias_es
     return TailMeasure(
         confidence=q.confidence,
         var=unit * q.var,
@@ -200,22 +196,16 @@ def _effective(mixture: Mixture, x: float) -> int:
     return round(float(parts.sum()) ** 2 / square) if square > 0.0 else 0
 
 
-def _error(values: FloatArray) -> float:
-    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-
-
 def _curve(mixture: Mixture, quantiles: tuple[Quantile, ...]) -> tuple[CurvePoint, ...]:
     """Exceedance curve with a 95 % band: from below the mean to beyond the strictest value at risk."""
-    from scipy.special import stdtrit
-
     unit = mixture.book.names.unit
     mean = float(mixture.moments()[0].mean())
     highest = max((q.es for q in quantiles), default=mean) * 1.4
-    losses = np.geomspace(max(0.2 * mean, 1e-6 * highest), highest, _CURVE_POINTS)
+    losses = np.geomspace(max(0.2 * mean, 1e-6 * highest), highest, _CURVE_POINTS_BY_EXPANSION)
     beyond, _, density = mixture.tails(losses)
     probability, slope = beyond.mean(axis=1), density.mean(axis=1)
-    student = float(stdtrit(mixture.scrambles - 1, 0.975))
-    half = student * beyond.std(axis=1, ddof=1) / math.sqrt(mixture.scrambles)
+    reach = student(mixture.scrambles)
+    half = reach * beyond.std(axis=1, ddof=1) / math.sqrt(mixture.scrambles)
     points = []
     last = 1.0
     for x, p, s, h in zip(losses, probability, slope, half, strict=True):

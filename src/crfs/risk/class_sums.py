@@ -38,6 +38,11 @@ class Part(NamedTuple):
     b: FloatArray
     loss: FloatArray
 
+    def key(self, grid: bytes) -> bytes:
+        """What its sums on a grid depend on."""
+        told = self.loss if self.loss[1:].any() else self.loss[:1]
+        return digest(grid, str(self.cell).encode(), self.a, self.b, told)
+
 
 class ClassSums(NamedTuple):
     """Cumulants (4 x (s x y)) of one class at the nodes of a grid, and a key for what they were made of (empty without a memo)."""
@@ -63,7 +68,7 @@ def class_sums(
     """
     grid = digest(y, s) if memo is not None else b""
     classes = [_parts(names, int(kind), parted) for kind in kinds]
-    keys = [[digest(grid, str(part.cell).encode(), *part[1:]) if memo is not None else b"" for part in parts] for parts in classes]
+    keys = [[part.key(grid) if memo is not None else b"" for part in parts] for parts in classes]
     found: dict[tuple[int, int], FloatArray] = {}
     together: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
     for k, parts in enumerate(classes):

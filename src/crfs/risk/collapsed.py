@@ -21,6 +21,7 @@ from crfs.risk.memo import Memo
 from crfs.risk.mixture import Lumpy, Mixture, make_mixture
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
+from crfs.risk.scrambles import scramble_error
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -75,7 +76,7 @@ class Quantile:
     def error(self, which: str) -> float:
         """Standard error over the scrambles of ``var`` or ``es``."""
         values = self.var_by_scramble if which == "var" else self.es_by_scramble
-        return float(values.std(ddof=1)) / math.sqrt(len(values))
+        return scramble_error(values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from crfs.risk.obligors import Obligors
+    from crfs.risk.result import Contribution, SectorIndex
 
 
 def herfindahl_index(exposure: npt.ArrayLike) -> float:
@@ -32,3 +39,38 @@ def effective_number(exposure: npt.ArrayLike) -> float:
     4.0
     """
     return 1.0 / herfindahl_index(exposure)
+
+
+def sector_indices(obligors: Obligors, contributions: tuple[Contribution, ...]) -> tuple[SectorIndex, ...]:
+    """For each column that the book is cut by, how concentrated its values are: in exposure and, where there are contributions, in the tail.
+
+    The error of the tail's index is that of the contributions to first order, as if they were independent.
+    """
+    from crfs.risk.cuts import MOST_VALUES, coded
+    from crfs.risk.result import SectorIndex
+
+    result = []
+    for tag in obligors.facility_tags:
+        values, code = coded(obligors, tag)
+        if len(values) > MOST_VALUES:
+            continue
+        exposure = herfindahl_index(np.bincount(code, weights=obligors.facility_ead, minlength=len(values)))
+        parts = [part for part in contributions if part.by == tag]
+        es: list[float] = []
+        errors: list[float] = []
+        for each, error in _tails(parts):
+            whole = float(each.sum())
+            shares = each / whole if whole > 0.0 else each
+            es.append(float(np.square(shares).sum()))
+            errors.append(2.0 * math.sqrt(float(np.square(shares * error).sum())) / whole if whole > 0.0 else 0.0)
+        result.append(
+            SectorIndex(by=tag, values=len(values), hhi=exposure, effective=1.0 / exposure, es_hhi=tuple(es), es_hhi_se=tuple(errors))
+        )
+    return tuple(result)
+
+
+def _tails(parts: list[Contribution]) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """At each confidence the contributions to the expected shortfall, and their errors."""
+    if not parts:
+        return []
+    return [(np.array([p.es[c] for p in parts]), np.array([p.es_se[c] for p in parts])) for c in range(len(parts[0].es))]

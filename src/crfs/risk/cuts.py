@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Contribution
+from crfs.risk.scrambles import scramble_error
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -75,16 +75,13 @@ def _summed(obligors: Obligors, share: FloatArray, code: IntArray, width: int, a
 
 
 def _part(what: tuple[str, str | None], ead: float, el: float, es: FloatArray, var: FloatArray) -> Contribution:
-    def error(values: FloatArray) -> float:
-        return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-
     return Contribution(
         by=what[0],
         name=what[1],
         ead=ead,
         el=el,
         es=tuple(float(values.mean()) for values in es),
-        es_se=tuple(error(values) for values in es),
+        es_se=tuple(scramble_error(values) for values in es),
         var=tuple(float(values.mean()) for values in var),
-        var_se=tuple(error(values) for values in var),
+        var_se=tuple(scramble_error(values) for values in var),
     )

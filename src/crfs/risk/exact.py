@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.lattice import Lattice, common_step, make_lattice
+from crfs.risk.lattice import Lattice, common_step, lower_quantile, make_lattice, tail_payoffs
 from crfs.risk.names import Names
 from crfs.risk.points import mixing_variables
 
@@ -43,37 +43,26 @@ class ExactTail:
 
     def measures(self, confidence: float) -> tuple[float, float]:
         """Lower quantile and atom-corrected expected shortfall."""
-        k = self._quantile(confidence)
+        k = lower_quantile(self.probability, confidence)
         cells = np.arange(k + 1, len(self.probability))
         return k * self.step, self.step * (k + float((self.probability[k + 1 :] * (cells - k)).sum()) / (1.0 - confidence))
 
     def contributions(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Contributions of the names to expected shortfall (the atom's part included) and to value at risk."""
-        k = self._quantile(confidence)
-        level = 1.0 - confidence
-        at = float(self.probability[k])
-        above = float(self.probability[k + 1 :].sum())
-        atom = (level - above) / at / level if at > 0.0 else 0.0
         if self.lattice is None:
             whole, beyond = self.measures(confidence)
             count = len(self.names)
             return np.full(count, beyond / count), np.full(count, whole / count)
-        cells = np.arange(self.lattice.size)
-        payoffs = np.stack([np.where(cells > k, 1.0 / level, np.where(cells == k, atom, 0.0)), np.where(cells == k, 1.0 / at, 0.0)])
+        payoffs = tail_payoffs(self.probability, confidence)
         total = np.zeros((2, len(self.names)))
         step = max(1, _CELLS_AT_ONCE // self.lattice.size)
         for start in range(0, len(self.y), step):
             some = slice(start, start + step)
             weight = self.weight[some]
-            here = np.broadcast_to(payoffs[:, None, :], (2, len(weight), len(cells)))
+            here = np.broadcast_to(payoffs[:, None, :], (2, len(weight), self.lattice.size))
             parts = self.lattice.parts(_conditional_pd(self.names, self.y[some], self.mixing[:, some]), here)
             total += np.einsum("kip,p->ki", parts, weight)
         return total[0], total[1]
-
-    def _quantile(self, confidence: float) -> int:
-        # From above, so that a far tail is not lost in the rounding of a sum close to one.
-        beyond = np.append(np.cumsum(self.probability[::-1])[::-1][1:], 0.0)
-        return int(np.argmax(beyond <= (1.0 - confidence) * (1.0 + 1e-12)))
 
 
 def exact_tail(names: Names) -> ExactTail | None:

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import SCRAMBLES, find_aims
 from crfs.risk.conditional import ConditionalBook, condition
-from crfs.risk.lattice import Lattice, common_step, make_lattice
+from crfs.risk.lattice import Lattice, common_step, lower_quantile, make_lattice, tail_payoffs
 from crfs.risk.names import Names
 from crfs.risk.points import Points, draw, merged
+from crfs.risk.scrambles import scramble_error
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -37,28 +38,23 @@ class FewNames:
 
     def measure(self, confidence: float) -> tuple[float, float, FloatArray, FloatArray]:
         """Value at risk and expected shortfall of all points together, and by scramble."""
-        k = _quantile(self.probability.mean(axis=0), confidence)
+        k = lower_quantile(self.probability.mean(axis=0), confidence)
         step = self.lattice.step
         above = np.arange(self.lattice.size) - k
         excess = np.where(above > 0, self.probability * above, 0.0).sum(axis=1) * step / (1.0 - confidence)
-        each = np.array([_quantile(row, confidence) for row in self.probability], dtype=np.float64) * step
+        each = np.array([lower_quantile(row, confidence) for row in self.probability], dtype=np.float64) * step
         return k * step, k * step + float(excess.mean()), each, k * step + excess
 
     def contributions(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
-        together = self.probability.mean(axis=0)
-        k, level = _quantile(together, confidence), 1.0 - confidence
-        at, above = float(together[k]), float(together[k + 1 :].sum())
-        atom = (level - above) / at / level if at > 0.0 else 0.0
-        cells = np.arange(self.lattice.size)
-        payoffs = np.stack([np.where(cells > k, 1.0 / level, np.where(cells == k, atom, 0.0)), np.where(cells == k, 1.0 / at, 0.0)])
+        payoffs = tail_payoffs(self.probability.mean(axis=0), confidence)
         result = np.zeros((2, len(self.names), self.points.scrambles))
         each = len(self.points) // self.points.scrambles
         step = max(1, _CELLS_AT_ONCE // (self.lattice.size * len(self.names)))
         for start in range(0, len(self.points), step):
             some = slice(start, min(len(self.points), start + step))
             p = _pd(self.book, self.points, some)
-            parts = self.lattice.parts(p, np.broadcast_to(payoffs[:, None, :], (2, p.shape[1], len(cells))))
+            parts = self.lattice.parts(p, np.broadcast_to(payoffs[:, None, :], (2, p.shape[1], self.lattice.size)))
             parts = parts * self.points.weight[some]
             owner = np.arange(some.start, some.stop) // each
             for scramble in np.unique(owner):
@@ -95,8 +91,7 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
 
 
 def _settled(var: float, es: float, var_each: FloatArray, es_each: FloatArray, rel_tol: float) -> bool:
-    root = float(np.sqrt(len(var_each)))
-    return bool(var_each.std(ddof=1) / root <= rel_tol * var and es_each.std(ddof=1) / root <= rel_tol * es)
+    return scramble_error(var_each) <= rel_tol * var and scramble_error(es_each) <= rel_tol * es
 
 
 def _distribution(book: ConditionalBook, lattice: Lattice, points: Points) -> FloatArray:
@@ -114,8 +109,3 @@ def _distribution(book: ConditionalBook, lattice: Lattice, points: Points) -> Fl
 
 def _pd(book: ConditionalBook, points: Points, some: slice) -> FloatArray:
     return book.conditional_pd(np.arange(len(book.names)), points.epsilon[some], points.mixing[:, some])
-
-
-def _quantile(probability: FloatArray, confidence: float) -> int:
-    beyond = np.append(np.cumsum(probability[::-1])[::-1][1:], 0.0)
-    return int(np.argmax(beyond <= (1.0 - confidence) * (1.0 + 1e-12)))

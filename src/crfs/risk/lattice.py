@@ -86,3 +86,29 @@ def common_step(losses: FloatArray, most_cells: int) -> float | None:
     # Steps that differ in rounding alone are one: take the one that fits the largest loss.
     step = float(losses.max() / round(float(steps.max())))
     return step if bool((np.abs(losses / step - np.round(losses / step)) < 1e-6).all()) and losses.sum() / step <= most_cells else None
+
+
+def beyond(probability: FloatArray) -> FloatArray:
+    """P(loss > k steps) for each k, summed from above so that a far tail is not lost in the rounding of a sum close to one."""
+    return np.append(np.cumsum(probability[::-1])[::-1][1:], 0.0)
+
+
+def lower_quantile(probability: FloatArray, confidence: float) -> int:
+    """The smallest k with P(loss <= k steps) >= confidence.
+
+    >>> lower_quantile(np.array([0.9, 0.0, 0.1]), 0.9), lower_quantile(np.array([0.9, 0.0, 0.1]), 0.95)
+    (0, 2)
+    """
+    return int(np.argmax(beyond(probability) <= (1.0 - confidence) * (1.0 + 1e-12)))
+
+
+def tail_payoffs(probability: FloatArray, confidence: float) -> FloatArray:
+    """What a loss of k steps counts for in the expected shortfall and in the value at risk (2 x lattice).
+
+    The atom at the quantile belongs to the tail in part (C. Acerbi and D. Tasche, 2002).
+    """
+    k, level, cells = lower_quantile(probability, confidence), 1.0 - confidence, np.arange(len(probability))
+    at, above = float(probability[k]), float(probability[k + 1 :].sum())
+    atom = (level - above) / at / level if at > 0.0 else 0.0
+    on_line = 1.0 / at if at > 0.0 else 0.0
+    return np.stack([np.where(cells > k, 1.0 / level, np.where(cells == k, atom, 0.0)), np.where(cells == k, on_line, 0.0)])

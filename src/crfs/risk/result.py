@@ -50,6 +50,48 @@ class Contribution:
     var: tuple[float, ...]
     var_se: tuple[float, ...]
 
+    def to_dict(self, confidences: list[float]) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "by": self.by,
+            "name": self.name,
+            "ead": self.ead,
+            "el": self.el,
+            "es": [
+                {"confidence": confidence, "es": es, "es_se": _plain(es_se), "var": var, "var_se": _plain(var_se)}
+                for confidence, es, es_se, var, var_se in zip(confidences, self.es, self.es_se, self.var, self.var_se, strict=True)
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectorIndex:
+    """How concentrated a book is over the values of one of its columns, such as its sectors: Herfindahl indices, 1 for a single value.
+
+    ``hhi`` is that of the exposures and ``effective`` one over it; ``es_hhi``, at each of the run's confidences, that of the contributions to expected
+    shortfall (none where the run had no contributions), with its standard error.
+    """
+
+    by: str
+    values: int
+    hhi: float
+    effective: float
+    es_hhi: tuple[float, ...]
+    es_hhi_se: tuple[float, ...]
+
+    def to_dict(self, confidences: list[float]) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "by": self.by,
+            "values": self.values,
+            "hhi": self.hhi,
+            "effective": self.effective,
+            "es": [
+                {"confidence": confidence, "hhi": hhi, "hhi_se": hhi_se}
+                for confidence, hhi, hhi_se in zip(confidences, self.es_hhi, self.es_hhi_se, strict=False)
+            ],
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskResult:
@@ -83,6 +125,12 @@ class RiskResult:
     total_ead: float
     copula: str
     notes: tuple[str, ...]
+    sector_indices: tuple[SectorIndex, ...] = ()
+
+    @property
+    def economic_capital(self) -> tuple[float, ...]:
+        """Value at risk less expected loss at each confidence, currency units; its error is that of the value at risk, for ``el`` is exact."""
+        return tuple(measure.var - self.el for measure in self.measures)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an interval's end that the sample cannot give is None."""
@@ -102,6 +150,10 @@ class RiskResult:
                     "es_se": _plain(m.es_se),
                     "es_low": _plain(m.es_low),
                     "es_high": _plain(m.es_high),
+                    "ec": m.var - self.el,
+                    "ec_se": _plain(m.var_se),
+                    "ec_low": _plain(m.var_low - self.el),
+                    "ec_high": _plain(m.var_high - self.el),
                     "tail_scenarios": m.tail_scenarios,
                     "exact": m.exact,
                 }
@@ -117,19 +169,8 @@ class RiskResult:
             "effective_names": self.effective_names,
             "granularity_adjustment": self.granularity_adjustment,
             "granularity_note": self.granularity_note,
-            "contributions": [
-                {
-                    "by": c.by,
-                    "name": c.name,
-                    "ead": c.ead,
-                    "el": c.el,
-                    "es": [
-                        {"confidence": confidence, "es": es, "es_se": _plain(es_se), "var": var, "var_se": _plain(var_se)}
-                        for confidence, es, es_se, var, var_se in zip(confidences, c.es, c.es_se, c.var, c.var_se, strict=True)
-                    ],
-                }
-                for c in self.contributions
-            ],
+            "sector_indices": [index.to_dict(confidences) for index in self.sector_indices],
+            "contributions": [part.to_dict(confidences) for part in self.contributions],
             "loss_curve": [
                 {
                     "exceedance_probability": p.exceedance_probability,

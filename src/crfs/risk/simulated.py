@@ -17,7 +17,7 @@ from crfs.risk.measures import TailMeasure, certain, interval_ranks, quantile_ra
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Contribution, CurvePoint, Method
-from crfs.risk.simulation import BlockResult, BlockTask, make_plan, simulate_block
+from crfs.risk.simulation import BlockResult, BlockTask, Plan, make_plan, simulate_block
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -50,17 +50,8 @@ def simulate(
 
     ``method`` THINNING needs obligors that share directions, PLAIN does not, AUTO takes the first that can.
     """
-    notes: list[str] = []
     with_contributions = wanted
-    plan = make_plan(obligors, factor_model, thinning=True) if method is not Method.PLAIN else None
-    used = Method.THINNING if plan is not None else Method.PLAIN
-    if plan is None:
-        if method is Method.THINNING:
-            raise InvalidInput(
-                "thinning needs obligors that share directions; this book has too many directions: use method 'plain' or 'auto'"
-            )
-        plan = make_plan(obligors, factor_model, thinning=False)
-        assert plan is not None  # only thinning can be refused
+    used, plan = _planned(obligors, factor_model, method)
     size = int(plan["block_size"])
     blocks = -(-max_scenarios // size)
 
@@ -92,10 +83,6 @@ def simulate(
             floor, with_contributions = math.inf, False
         target = following
 
-    if not converged:
-        notes.append(
-            f"the errors are not yet within rel_tol {rel_tol:g} after {len(ordered):,} scenarios; raise max_scenarios for narrower intervals"
-        )
     parts: tuple[Contribution, ...] = ()
     if with_contributions:
         least = max(min(_quantile(ordered, confidence) for confidence in confidences), math.ulp(0.0))
@@ -108,8 +95,41 @@ def simulate(
             for k, result in zip(again[1:], run(again[1:], least), strict=True):
                 results[k] = result
             parts = _contributions(obligors, results, size, ordered, confidences)
+    notes = []
+    if not converged:
+        notes.append(
+            f"the errors are not yet within rel_tol {rel_tol:g} after {len(ordered):,} scenarios; raise max_scenarios for narrower intervals"
+        )
     if wanted and not parts:
         notes.append("contributions are left out: the tail holds too many defaults to keep; ask for higher confidences or fewer scenarios")
+    return _outcome(ordered, measures, parts, used=used, converged=converged, notes=tuple(notes))
+
+
+def _planned(obligors: Obligors, factor_model: FactorModel, method: Method) -> tuple[Method, Plan]:
+    """What the blocks share, and the method that it is for."""
+    if method is not Method.PLAIN:
+        plan = make_plan(obligors, factor_model, thinning=True)
+        if plan is not None:
+            return Method.THINNING, plan
+        if method is Method.THINNING:
+            raise InvalidInput(
+                "thinning needs obligors that share directions; this book has too many directions: use method 'plain' or 'auto'"
+            )
+    plan = make_plan(obligors, factor_model, thinning=False)
+    assert plan is not None  # only thinning can be refused
+    return Method.PLAIN, plan
+
+
+def _outcome(
+    ordered: FloatArray,
+    measures: tuple[TailMeasure, ...],
+    parts: tuple[Contribution, ...],
+    *,
+    used: Method,
+    converged: bool,
+    notes: tuple[str, ...],
+) -> Outcome:
+    """The sample's moments and curve beside its measures."""
     n = len(ordered)
     mean = float(ordered.mean())
     deviation = ordered - mean
@@ -127,7 +147,7 @@ def simulate(
         method=used,
         scenarios=n,
         converged=converged,
-        notes=tuple(notes),
+        notes=notes,
     )
 
 
