@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from crfs.bitemporal import as_of
+from crfs.errors import InvalidInput
 from crfs.sources.core import Query
 from crfs.workflows.factors import factor_history, factor_vintages, show_factor
 from crfs.workflows.ingestion import IngestReport, ingest
@@ -184,3 +185,13 @@ def test_the_recorded_answers_twice_are_once_and_gdp_is_what_alfred_showed(sessi
         alfred = {when: float(text) for when, start, end, text in periods if start <= asked <= end and text != "."}
         assert shown(gdp, asked).get("GDP", {}) == alfred, asked
     assert verify(session)["sound"]
+
+
+def test_of_a_folder_the_series_that_are_asked_for_come_in_and_one_that_it_lacks_is_said(session: Session, tmp_path: Path) -> None:
+    known = {date(2025, 1, 31): {date(2025, 1, 1): "1.5"}}
+    for name in ("FOLDERA", "FOLDERB"):
+        write_graph(tmp_path, name, Archive(vintages=known, series=name), captured=CAPTURED)
+    ingest(session, "fred", Query(series=("FOLDERA",)), replay=tmp_path)
+    assert {name for name in shown(stored(session), CAPTURED.date()) if name.startswith("FOLDER")} == {"FOLDERA"}
+    with pytest.raises(InvalidInput, match="no recording of NOSUCH; it has FOLDERA, FOLDERB"):
+        ingest(session, "fred", Query(series=("NOSUCH",)), replay=tmp_path)

@@ -15,7 +15,7 @@ from crfs.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """One time that the bytes of a payload came; ``rejected_rows`` are those of the payload that its parser refused."""
+    """One time that the bytes of a payload came."""
 
     source: str
     stream: str

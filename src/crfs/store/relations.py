@@ -10,8 +10,6 @@ from crfs.credit.definitions import DatasetDefinition, Scope, digest
 from crfs.errors import Conflict
 from crfs.store.database import Database
 
-CLOCK_COLUMNS = ("entity_id", "valid_time", "knowledge_time", "batch_id", "recorded_at", "row_state", "knowledge_basis", "vintage_date")
-
 
 def relation(dataset: str) -> str:
     """The qualified name of a dataset's relation; the definition has checked the name."""

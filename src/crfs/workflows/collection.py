@@ -13,8 +13,6 @@ from crfs.workflows.times import parse_day
 if TYPE_CHECKING:
     from crfs.workflows.ingestion import IngestReport
 
-BUREAU_OPTIONS = ("seed", "obligors", "first_month", "months")
-
 
 def collect(
     session: Session,

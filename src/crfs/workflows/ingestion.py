@@ -281,7 +281,9 @@ def _payloads(
     if replay is not None:
         from crfs.sources.core.recorded import recorded_payloads
 
-        yield (recording.payload for recording in recorded_payloads(replay, source=source.name, now=session.clock.now()))
+        yield _of_series(
+            (recording.payload for recording in recorded_payloads(replay, source=source.name, now=session.clock.now())), query, replay
+        )
         return
 
     def land_error(payload: Payload) -> None:
@@ -289,6 +291,19 @@ def _payloads(
 
     with transport_of(session, source, land_error=land_error, backfill=backfill) as transport:
         yield source.fetch(query, transport, catalogue)
+
+
+def _of_series(payloads: Iterable[Payload], query: Query, folder: Path) -> Iterator[Payload]:
+    """Of a folder's recordings those of the series that were asked for; all, where none were."""
+    met: set[str] = set()
+    for payload in payloads:
+        met.add(payload.stream)
+        if not query.series or payload.stream in query.series:
+            yield payload
+    lacking = [name for name in query.series if name not in met]
+    if lacking:
+        shown = ", ".join(sorted(met)[:20]) + (", …" if len(met) > 20 else "")
+        raise InvalidInput(f"{folder} has no recording of {', '.join(lacking)}; it has {shown}", argument="series")
 
 
 def _deliveries(payloads: Iterable[Payload], *, same_bytes: bool) -> Iterator[list[Payload]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -223,7 +224,8 @@ def recorded_state(recorded_as_of: str | date | int | None) -> datetime | int | 
     """What a question's ``recorded_as_of`` names: an instant, or a batch where it is a whole number."""
     if not isinstance(recorded_as_of, str | date):
         return recorded_as_of  # what is no number of a batch is refused where the state is looked up
-    if isinstance(recorded_as_of, str) and recorded_as_of.isascii() and recorded_as_of.isdecimal() and len(recorded_as_of) < 8:
+    # Eight digits are a day in ISO 8601's short form.
+    if isinstance(recorded_as_of, str) and re.fullmatch(r"-?([0-9]{1,7}|[0-9]{9,18})", recorded_as_of):
         return int(recorded_as_of)
     return parse_question(recorded_as_of, what="recorded_as_of")
 
