@@ -201,6 +201,15 @@ def test_a_change_that_cannot_be_is_refused_and_changes_nothing(change: dict[str
     assert not told
 
 
+def test_a_model_without_the_book_s_groups_is_refused() -> None:
+    warm = WarmPortfolio(book(15, whole=True), model(), confidences=(0.99,))
+    before = warm.result
+    with pytest.raises(InvalidInput, match="is no group of the factor model"):
+        warm.update(factor_model=FactorModel.one_factor("all"))
+    assert warm.result is before
+    assert warm.factor_model == model()
+
+
 def test_the_last_facility_stays_and_a_book_keeps_its_currency() -> None:
     warm = WarmPortfolio(loan().with_columns(currency=pl.lit("EUR")), model(), confidences=(0.99,))
     with pytest.raises(InvalidInput, match="nothing would be left"):

@@ -26,7 +26,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _CURVE_POINTS = 60
 # Where every point of the curve takes a look at every point of the factors.
-_CURVE_POINTS_BY_EXPANSION = 40
+_CURVE_POINTS_BY_EXPANSION = 32
 
 
 def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float, ...], *, wanted: bool) -> Outcome:

@@ -117,7 +117,7 @@ def collapse(
         if found.trusted or len(book.explicit) >= most:
             return found
         wanted = min(most, max(len(large), 16, 2 * len(book.explicit)))
-        book = book.with_explicit(np.sort(np.argsort(-names.loss[0], kind="stable")[:wanted]), map_tasks)
+        book = book.with_explicit(np.sort(largest(names.loss[0], wanted)), map_tasks)
 
 
 def is_trusted(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float, *, within: float = _TRUSTED) -> bool:
@@ -244,5 +244,15 @@ def spread_of_rest(book: ConditionalBook, aims: tuple[Aim, ...]) -> float:
 def _large(book: ConditionalBook, aims: tuple[Aim, ...]) -> IntArray:
     """Names that no expansion smooths away in the bad states: their loss is a large part of the spread that is left there."""
     losses = book.names.loss[0]
-    order = np.argsort(-losses, kind="stable")[:_MOST_EXPLICIT]
+    order = largest(losses, _MOST_EXPLICIT)
     return np.asarray(np.sort(order[losses[order] > LARGE * spread_of_rest(book, aims)]), dtype=np.int64)
+
+
+def largest(losses: FloatArray, count: int) -> IntArray:
+    """Places of the ``count`` largest losses, the largest first; of equal ones the earlier.
+
+    >>> largest(np.array([1.0, 5.0, 5.0, 3.0]), 3)
+    array([1, 2, 3])
+    """
+    some = np.arange(len(losses)) if count >= len(losses) else np.flatnonzero(losses >= np.partition(losses, -count)[-count])
+    return np.asarray(some[np.argsort(-losses[some], kind="stable")[:count]], dtype=np.int64)

@@ -47,13 +47,14 @@ def tail(x: Losses, m1: FloatArray, m2: FloatArray, m3: FloatArray) -> tuple[Flo
     spread = np.sqrt(m2)
     d = np.clip((x - m1) / spread, -_FAR, _FAR)
     g = m3 / (6.0 * m2 * spread)
-    phi = np.exp(-0.5 * d * d) / _ROOT_TWO_PI
+    square = d * d
+    phi = np.exp(-0.5 * square) / _ROOT_TWO_PI
     q = normal_cdf(-d)
-    beyond = np.clip(q + g * (d * d - 1.0) * phi, 0.0, 1.0)
+    beyond = np.clip(q + g * (square - 1.0) * phi, 0.0, 1.0)
     excess = np.maximum(spread * (phi - d * q + g * d * phi), 0.0)
     # Where d was cut the excess is the distance itself.
     excess = np.where(d <= -_FAR, m1 - x, excess)
-    return beyond, excess, phi / spread * (1.0 + g * d * (d * d - 3.0))
+    return beyond, excess, phi / spread * (1.0 + g * d * (square - 3.0))
 
 
 def local(x: Losses, m1: FloatArray, m2: FloatArray, m3: FloatArray) -> Tail:

@@ -11,7 +11,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.quality.portfolio import validate_portfolio
+from crfs.quality.portfolio import LOADING, validate_portfolio
 from crfs.risk.book_changes import BookChange, changed_book
 from crfs.risk.choosing import Found, find_outcome, make_question
 from crfs.risk.memo import Memo
@@ -138,7 +138,7 @@ class WarmPortfolio:
             if change.empty and model == state.factor_model:
                 return state.result
             book = state.book
-            if model != state.factor_model:
+            if model != state.factor_model and not _fits(book, model):
                 book = validate_portfolio(book, model).require_all("portfolio")
             if not change.empty:
                 book = changed_book(book, change, model, default_ccf=self._default_ccf).book
@@ -178,3 +178,10 @@ class WarmPortfolio:
         memo.forget()
         result = answer(obligors, factor_model, self._question, found.outcome, currency=currency_of(book), n_rejected=0)
         return _State(book=book, factor_model=factor_model, obligors=obligors, found=found, result=result)
+
+
+def _fits(book: pl.DataFrame, model: FactorModel) -> bool:
+    """Whether checked rows are fit for a model without another look: they follow its groups, and say nothing of its factors themselves."""
+    if any(name.startswith(LOADING) for name in book.columns):
+        return False
+    return "group" not in book.columns or set(book["group"].drop_nulls().unique().to_list()) <= set(model.groups)
