@@ -331,6 +331,20 @@ class Portfolio:
 
         return ecl(self._session, book, policy, scenarios=scenarios, satellite=satellite, **asked)
 
+    def factor_model(
+        self,
+        specification: str | Path | Mapping[str, Any],
+        *,
+        out: Path | None = None,
+        as_of: str | date | None = None,
+        recorded_as_of: str | date | int | None = None,
+        label: str | None = None,
+    ) -> dict[str, Any]:
+        """A factor model estimated from histories; see :func:`crfs.workflows.factor_models.estimate_factor_model`."""
+        from crfs.workflows.factor_models import estimate_factor_model
+
+        return estimate_factor_model(self._session, specification, out=out, as_of=as_of, recorded_as_of=recorded_as_of, label=label)
+
     def attribute(
         self,
         name: str,

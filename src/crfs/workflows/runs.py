@@ -33,6 +33,7 @@ class RunKind(StrEnum):
     STRESS = "stress"
     REVERSE_STRESS = "reverse-stress"
     ATTRIBUTION = "attribution"
+    FACTOR_MODEL = "factor-model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ _COMPUTE = {
     RunKind.STRESS: "crfs.workflows.portfolio_stress:compute",
     RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:compute",
     RunKind.ATTRIBUTION: "crfs.workflows.portfolio_attribution:compute",
+    RunKind.FACTOR_MODEL: "crfs.workflows.factor_models:compute",
 }
 
 

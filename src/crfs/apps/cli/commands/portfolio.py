@@ -358,3 +358,20 @@ def attribute(door: Door, name: str, *, earlier: str, later: str, factor_model: 
     with door.session() as session, door.progress() as progress:
         answer = explain(session, name, earlier, later, factor_model, progress=progress, **options)
     door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("factor-model")
+@click.argument("specification", metavar="SPEC.toml", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), metavar="model.json", help="Where the factor model is written.")
+@click.option("--as-of", metavar="TIME", help="Histories as they were known then. Now, if not given.")
+@click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then.")
+@click.option("--label", help="A name for the run.")
+@pass_door
+def factor_model(door: Door, specification: Path, **options: Any) -> None:
+    """A factor model whose correlation is estimated from histories in the store, with its errors; repaired where it is none."""
+    from crfs.apps.cli.reports.factor_model import show
+    from crfs.workflows.factor_models import estimate_factor_model
+
+    with door.session() as session, door.progress() as progress:
+        answer = estimate_factor_model(session, specification, progress=progress, **options)
+    door.answer(answer, lambda screen: show(screen, answer))

@@ -1,0 +1,231 @@
+"""Factor models estimated from the store: how systematic factors hang together by their histories, as a run.
+
+What is estimated is told by a TOML file (or its content)::
+
+    frequency = "month"            # or quarter, or year
+    start = 1990-01-01             # the first period; none: all that is known
+    shrinkage = "ledoit_wolf"      # or a weight within [0, 1]; 0 if not given
+    copula = "t:6"                 # gaussian if not given
+
+    [[factor]]
+    name = "energy"
+    mnemonic = "us.industry_return_energy"
+    transform = "level"            # level, difference, log_difference, or default_rate
+    aggregate = "last"             # of a period's values: last, mean, sum, or compound (of returns)
+    low_is_bad = true              # false turns the sign: of spreads, of unemployment
+
+    [groups.corporate_energy]      # weights of factors; without any group each factor is one
+    energy = 1.0
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.observations import bound_entity, recorded_state
+from crfs.workflows.runs import Computation, RunKind, execute
+from crfs.workflows.session import Progress, Session, no_progress
+from crfs.workflows.spines import require
+from crfs.workflows.times import parse_instant, parse_question
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.store.scan import StoreReader
+
+FREQUENCIES = {"month": "1mo", "quarter": "3mo", "year": "12mo"}
+TRANSFORMS = ("level", "difference", "log_difference", "default_rate")
+AGGREGATES = ("last", "mean", "sum", "compound")
+_OPTIONS = ("start", "end", "shrinkage", "missing", "hac_lags", "copula", "groups")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Factor:
+    name: str
+    mnemonic: str
+    entity: str | None
+    transform: str
+    aggregate: str
+    low_is_bad: bool
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> _Factor:
+        """A ``[[factor]]`` table, checked."""
+        require(told, "a factor of the factor model", ("name", "mnemonic"), ("entity", "transform", "aggregate", "low_is_bad"))
+        found = cls(
+            name=str(told["name"]),
+            mnemonic=str(told["mnemonic"]),
+            entity=told.get("entity"),
+            transform=str(told.get("transform", "level")),
+            aggregate=str(told.get("aggregate", "last")),
+            low_is_bad=bool(told.get("low_is_bad", True)),
+        )
+        for what, value, known in (("transform", found.transform, TRANSFORMS), ("aggregate", found.aggregate, AGGREGATES)):
+            if value not in known:
+                raise InvalidInput(f"factor {found.name}: {what} = {value!r}; known: {', '.join(known)}", argument=what)
+        if found.transform == "default_rate" and not found.low_is_bad:
+            raise InvalidInput(f"factor {found.name}: a default rate has its sign by itself; leave low_is_bad out", argument="low_is_bad")
+        return found
+
+
+def compute(session: Session, specification: Mapping[str, Any], batch_id: int, progress: Progress) -> Computation:
+    """Read the histories as they were known, and estimate: a function of the specification and the batch alone."""
+    from crfs.credit.copula import read_copula
+    from crfs.models.canonical import canonical_json
+    from crfs.risk.correlation import estimate_correlation
+    from crfs.store.runs import RunInputs
+
+    require(specification, "factor model", ("frequency", "factor", "as_of"), _OPTIONS)
+    reader = session.reader(batch_id)
+    known_by = parse_instant(specification["as_of"], what="as_of")
+    factors = [_Factor.of(told) for told in specification["factor"]]
+    if len({factor.name for factor in factors}) < len(factors) or not factors:
+        raise InvalidInput("a factor model has factors, each of a name of its own", argument="factor")
+    progress("reading histories", 0, 2)
+    history = _history(reader, factors, specification, known_by)
+    progress("estimating correlations", 1, 2)
+    found = estimate_correlation(
+        history,
+        default_rates=[factor.name for factor in factors if factor.transform == "default_rate"],
+        **{name: specification[name] for name in ("shrinkage", "missing", "hac_lags") if name in specification},
+    )
+    model = found.factor_model(specification.get("groups"), copula=read_copula(specification.get("copula", "gaussian")))
+    document = {
+        "model": json.loads(model.to_json()),
+        "estimate": found.to_dict(),
+        "frequency": specification["frequency"],
+        "first_period": history["valid_time"].min().isoformat(),  # type: ignore[union-attr]  # a history that was estimated from has periods
+        "last_period": history["valid_time"].max().isoformat(),  # type: ignore[union-attr]
+        "periods": history.height,
+        "as_of": specification["as_of"],
+        "notes": list(found.notes),
+    }
+    progress("estimating correlations", 2, 2)
+    return Computation(
+        result=canonical_json(document),
+        inputs=RunInputs(batches={name: sorted(batches) for name, batches in reader.batches_read.items()}),
+        facts={"document": document, "summary": {"factors": list(model.factors), "distance": found.distance}},
+    )
+
+
+def _history(reader: StoreReader, factors: list[_Factor], specification: Mapping[str, Any], known_by: datetime) -> pl.DataFrame:
+    """One row a period that is over, a column a factor: what its values became, null where there is none."""
+    import polars as pl
+
+    frequency = specification["frequency"]
+    if frequency not in FREQUENCIES:
+        raise InvalidInput(f"frequency = {frequency!r}; known: {', '.join(FREQUENCIES)}", argument="frequency")
+    every = FREQUENCIES[frequency]
+    columns = [_periods(reader, factor, every, known_by) for factor in factors]
+    known = pl.concat([column.select("valid_time") for column in columns])
+    periods = known.select(pl.date_range(pl.col("valid_time").min(), pl.col("valid_time").max(), every))
+    for factor, column in zip(factors, columns, strict=True):
+        periods = periods.join(column, on="valid_time", how="left", maintain_order="left")
+        value = pl.col(factor.name)
+        told = {"difference": value - value.shift(1), "log_difference": (value / value.shift(1)).log()}.get(factor.transform, value)
+        periods = periods.with_columns(told if factor.low_is_bad else -told)
+    start, end = (_day(specification.get(name), name) for name in ("start", "end"))
+    if start is not None:
+        periods = periods.filter(pl.col("valid_time") >= start)
+    if end is not None:
+        periods = periods.filter(pl.col("valid_time") <= end)
+    return periods
+
+
+def _periods(reader: StoreReader, factor: _Factor, every: str, known_by: datetime) -> pl.DataFrame:
+    import polars as pl
+
+    from crfs.bitemporal.resolve import as_of
+
+    definition = reader.catalogue.factor(factor.mnemonic)
+    entity = bound_entity(definition, factor.entity)
+    if entity is None:
+        raise InvalidInput(f"factor {factor.name}: {factor.mnemonic} is one of many entities; name one with entity", argument="entity")
+    rows = as_of(reader.rows(definition.dataset, columns=[definition.column], entities=[entity], known_by=known_by), as_of=known_by)
+    values = rows.select("valid_time", value=definition.value_of(rows[definition.column])).drop_nulls().sort("valid_time")
+    if factor.transform == "log_difference" and not values.is_empty() and not bool((values["value"] > 0.0).all()):
+        raise InvalidInput(f"factor {factor.name}: {factor.mnemonic} has values that are not above 0, which have no logarithm")
+    of_period = {
+        "last": pl.col("value").last(),
+        "mean": pl.col("value").mean(),
+        "sum": pl.col("value").sum(),
+        "compound": (1.0 + pl.col("value")).product() - 1.0,
+    }[factor.aggregate]
+    found = (
+        values.group_by(valid_time=pl.col("valid_time").dt.date().dt.truncate(every), maintain_order=True)
+        .agg(of_period.alias(factor.name))
+        .filter(pl.col("valid_time").dt.offset_by(every) <= known_by.date())
+    )
+    if found.is_empty():
+        raise NotFound(f"factor {factor.name}: nothing of {factor.mnemonic} ({entity}) was known at {known_by.isoformat()}")
+    return found
+
+
+def _day(text: str | None, what: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{what} = {text!r} is no day; write 1990-01-01", argument=what) from None
+
+
+def read_specification(given: str | Path | Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a specification: as it is, or of a TOML file; its dates as texts."""
+    if isinstance(given, Mapping):
+        content = dict(given)
+    else:
+        try:
+            content = tomllib.loads(Path(given).read_bytes().decode())
+        except OSError as error:
+            raise InvalidInput(f"cannot read {given}: {error.strerror}") from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidInput(f"{given} is not TOML: {error}") from None
+    for name in ("start", "end"):
+        if isinstance(content.get(name), date):
+            content[name] = content[name].isoformat()
+    if not isinstance(content.get("factor"), list) or not all(isinstance(one, Mapping) for one in content["factor"]):
+        raise InvalidInput("a specification of a factor model has [[factor]] tables", argument="factor")
+    return content
+
+
+def estimate_factor_model(
+    session: Session,
+    specification: str | Path | Mapping[str, Any],
+    *,
+    out: Path | None = None,
+    as_of: str | date | None = None,
+    recorded_as_of: str | date | int | None = None,
+    label: str | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Estimate a factor model from histories as they were known at ``as_of`` (now, if not given), and write its ``model.json`` to ``out``.
+
+    The answer is the run's: ``model`` is what ``crfs portfolio risk --factor-model`` takes, ``estimate`` the sample's correlations with their
+    standard errors, the shrinkage, and how far the matrix had to be moved to be positive semi-definite.
+    """
+    content = read_specification(specification)
+    content["as_of"] = (session.clock.now() if as_of is None else parse_question(as_of, what="as_of")).isoformat()
+    run, computation = execute(
+        session, RunKind.FACTOR_MODEL, content, label=label, recorded_as_of=recorded_state(recorded_as_of), progress=progress
+    )
+    document = computation.facts["document"]
+    if out is not None:
+        try:
+            out.write_text(json.dumps(document["model"], indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(f"cannot write {out}: {error.strerror}") from None
+    return {
+        "run_id": run.run_id,
+        **document,
+        "recorded_as_of": run.recorded_as_of.isoformat(),
+        "batch_id": run.batch_id,
+        "result_sha256": run.result_sha256,
+    }
