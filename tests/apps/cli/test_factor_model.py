@@ -72,7 +72,9 @@ def history(within: Crfs, tmp_path: Path) -> np.ndarray:
     for name, series in zip("BSX", values, strict=True):
         for number, value in enumerate(series):
             year, month = divmod(number, 12)
-            lines.append(f"{name},{2000 + year}-{month + 1:02d}-01,{2000 + (number + 1) // 12}-{(number + 1) % 12 + 1:02d}-20,{float(value)!r}")
+            lines.append(
+                f"{name},{2000 + year}-{month + 1:02d}-01,{2000 + (number + 1) // 12}-{(number + 1) % 12 + 1:02d}-20,{float(value)!r}"
+            )
     lines += [f"S,2009-{month:02d}-01,2015-06-01,9.5" for month in range(1, 13)]
     (tmp_path / "own.toml").write_text(DEFINITION)
     (tmp_path / "own.csv").write_text("\n".join(lines) + "\n")

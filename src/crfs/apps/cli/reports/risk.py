@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TOP = 8
+INDICES = ("sector", "region")
 
 
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
@@ -32,6 +33,12 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     else:
         granularity = f"no granularity adjustment: {answer['granularity_note']}"
     screen.print(f"HHI {number(answer['hhi'])}: as concentrated as {answer['effective_names']:.1f} equal names; {granularity}")
+    for index in answer["sector_indices"]:
+        if index["by"] in INDICES and index["values"] > 1:
+            tail = f", in the tail {number(index['es'][-1]['hhi'])}" if index["es"] else ""
+            screen.print(
+                f"by {index['by']}: HHI {number(index['hhi'])}{tail}; as concentrated as {index['effective']:.1f} equal of {index['values']}"
+            )
     for by, title in (("obligor", "Largest obligors by expected shortfall"), ("sector", "Sectors")):
         rows = _contributions(answer, by)
         if rows:
@@ -52,8 +59,8 @@ def _losses(answer: Mapping[str, Any]) -> list[dict[str, str]]:
 
     rows = [row("EL", answer["el"], None), row("UL", answer["ul"], answer["ul_se"])]
     for measure in answer["measures"]:
-        for name in ("var", "es"):
-            label = f"{'VaR' if name == 'var' else 'ES'} {measure['confidence'] * 100:g} %"
+        for name, title in (("var", "VaR"), ("es", "ES"), ("ec", "EC")):
+            label = f"{title} {measure['confidence'] * 100:g} %"
             rows.append(row(label, measure[name], measure[f"{name}_se"], measure[f"{name}_low"], measure[f"{name}_high"]))
     return rows
 
