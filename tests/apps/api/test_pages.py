@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -115,6 +116,30 @@ def test_revisions_and_vintages_stand_before_the_observations_and_older_vintages
     assert vintages[: vintages.index("<details>")].count("<tr><td>") == OPEN_VINTAGES
     assert vintages.count("<tr><td>") == ROWS
     assert "<details>" not in every_page["/factors/test.gizmo"]
+
+
+def test_the_main_job_explains_its_risk_and_the_first_page_leads_there(client: Client, session: Session, demo_run: str) -> None:
+    from crfs.workflows.book_runs import measure_book
+    from crfs.workflows.demo import EARLIER_AT, book_question
+
+    risk = client.json(f"/v1/risk-runs/{demo_run}")
+    state = {"recorded_as_of": risk["batch_id"]}
+    reverse, attribution = (
+        measure_book(session, replace(book_question(session, what, {"risk": risk}), **state), rows=False)[1]
+        for what in ("reverse_stress", "attribution")
+    )
+    var = next(measure["var"] for measure in risk["measures"] if measure["confidence"] == 0.999)
+    assert reverse["loss"] == round(var)
+    assert all(found["loss"] == pytest.approx(reverse["loss"]) for found in reverse["scenarios"])
+    [el] = [effect for effect in attribution["effects"] if effect["measure"] == "el"]
+    assert el["after"] == pytest.approx(risk["el"])
+    moved = {step["step"] for effect in attribution["effects"] for step in effect["steps"] if step["amount"]}
+    assert {"new", "gone", "ead"} <= moved <= {"new", "gone", "ead", "pd", "lgd"}, "one state of the store, the same models"
+    assert attribution["earlier"]["as_of"] == EARLIER_AT
+    assert "the numbers of the earlier date look ahead" in attribution["notes"][-1]
+    first = client.html("/")
+    for answer, title in ((reverse, "Reverse stress"), (attribution, "Why the risk changed")):
+        assert f'<a href="/runs/{answer["run_id"]}">{title}</a>' in first
 
 
 def test_nothing_on_any_page_is_from_elsewhere_or_inline(every_page: dict[str, str]) -> None:
