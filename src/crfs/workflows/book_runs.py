@@ -154,7 +154,7 @@ class BookKind:
             "origins": ready.filler.origins,
             "models": ready.filler.used,
         }
-        document["notes"] = [*document.get("notes", ()), *_hindsight(session, asked, ready)]
+        document["notes"] = [*document.get("notes", ()), *hindsight(session, ready.filler, asked.at)]
         payloads = [specification["book"]["sha256"]] if specification["book"].get("kind") == "payload" else []
         progress(self.doing, _STEPS, _STEPS)
         return Computation(
@@ -168,21 +168,27 @@ class BookKind:
         )
 
 
-def _hindsight(session: Session, asked: Asked, ready: Ready) -> list[str]:
-    """What models know that nobody knew when the book was as it is: said, since a later model on an earlier book may be meant."""
+def hindsight(session: Session, filler: Filler, at: datetime | None, *, what: str = "these numbers") -> list[str]:
+    """What the models that filled a book know that nobody knew at ``at``: said, since a later model on an earlier book may be meant.
+
+    ``what`` is what notes call that which rests on it.
+    """
     from crfs.store.runs import run as find
     from crfs.workflows.scoring import referenced_version
 
-    notes = []
-    for reference in ready.filler.used.values():
+    if at is None:
+        return []
+    later: dict[str, list[str]] = {}
+    for reference in filler.used.values():
         version = referenced_version(session, reference)
         text = find(session.database, version.run_id).specification.get("as_of")
-        if text and asked.at is not None and parse_instant(text, what="as_of") > asked.at:
-            notes.append(
-                f"the model {version.model} v{version.version} was fitted on what was known at {text}, after {asked.at.isoformat()}: "
-                "these numbers look ahead"
-            )
-    return notes
+        if text and parse_instant(text, what="as_of") > at:
+            later.setdefault(text, []).append(f"{version.model} v{version.version}")
+    return [
+        f"the model{'s' if len(models) > 1 else ''} {', '.join(models)} {'were' if len(models) > 1 else 'was'} fitted on what was known at {text}, "
+        f"after {at.isoformat()}: {what} look ahead"
+        for text, models in later.items()
+    ]
 
 
 def _batches_read(*readers: StoreReader) -> dict[str, list[int]]:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from crfs.workflows.times import parse_instant
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.bitemporal.tenor import Tenor
     from crfs.store.scan import StoreReader
 
 DATASET = "portfolio_file"
@@ -224,6 +225,15 @@ def land_file(session: Session, body: bytes, file: Path, *, source: str) -> str:
     return land(session.database, body, note)
 
 
+def _oldest(at: datetime, *spans: str | Tenor) -> datetime | None:
+    """A time before which no record begins that can still count at ``at``, spans of time after its beginning; a month has 31 days at most."""
+    from crfs.bitemporal.tenor import Tenor
+
+    tenors = [Tenor.parse(span) for span in spans]
+    days = sum(31 * tenor.months + tenor.days + tenor.seconds // 86_400 + 1 for tenor in tenors)
+    return at - timedelta(days=days) if days < at.toordinal() else None
+
+
 def _bureau_book(reader: StoreReader, specification: Mapping[str, Any]) -> pl.DataFrame:
     """Every facility of the bureau that is on the books and not in default at ``at``, as it was known then.
 
@@ -248,9 +258,11 @@ def _bureau_book(reader: StoreReader, specification: Mapping[str, Any]) -> pl.Da
         "months_on_book",
         "collateral_value",
     ]
-    facilities = reader.rows(facility.name, columns=columns, known_by=at)
-    obligors = reader.rows(obligor.name, columns=["segment", "sector", "region", "in_default"], known_by=at)
     age = specification.get("max_age", "P3M")
+
+    facilities = reader.rows(facility.name, columns=columns, known_by=at, valid_from=_oldest(at, facility.period, age))
+    tags = ["segment", "sector", "region", "in_default"]
+    obligors = reader.rows(obligor.name, columns=tags, known_by=at, valid_from=_oldest(at, obligor.period, age))
 
     def newest(rows: pl.DataFrame, period: Any) -> pl.DataFrame:
         asked = rows.select(pl.col("entity").unique().sort()).with_columns(at=pl.lit(at).cast(pl.Datetime("us", "UTC")))

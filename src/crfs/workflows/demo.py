@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crfs.workflows.session import Progress, Session, no_progress
 
 if TYPE_CHECKING:
+    from crfs.workflows.book_runs import Question
     from crfs.workflows.stress_questions import StressSettings
 
 SEED = 42
@@ -21,12 +23,23 @@ BOOK = {
     "groups": {"corporate": "corporate_{}", "retail": "retail_{}"},
     "r2": {"corporate": 0.20, "retail": 0.08},
 }
+EARLIER_AT = "2008-11-30T00:00:00Z"
+"""Twelve months before: from then to BOOK_AT the change of the book's risk is explained."""
 CONFIDENCES = [0.99, 0.999]
 SCENARIO = "us/recession"
 EXPOSURE_CLASSES = {"card": "qrre", "mortgage": "residential_mortgage", "instalment": "other_retail", "*": "corporate"}
 EXPECTED_LIFE_YEARS = 3.0
 """Of what revolves: the bureau's cards and credit lines have no end."""
 FILLED_BY = ("pd", "lgd", "ead")
+MEASURED = {
+    "risk": "portfolio risk",
+    "stress": "stress test",
+    "ecl": "provisions",
+    "capital": "regulatory capital",
+    "reverse_stress": "reverse stress",
+    "attribution": "attribution",
+}
+"""The runs about the book, in their order, and what progress calls them."""
 LABEL = "demo"
 _FLEETING = {
     "run_id",
@@ -55,8 +68,10 @@ def demo(session: Session, *, progress: Progress = no_progress) -> dict[str, Any
     bureau = ingest_bureau(session, spec, progress=_step(progress, "credit bureau", MONTHS))
     require_all_stored(bureau)
     models = {name: _model(session, name, progress) for name in ("pd", "lgd", "ead")}
+    measured: dict[str, Any] = {}
     with session.sharing():
-        measured = {name: _measured(session, name, progress) for name in ("risk", "stress", "ecl", "capital")}
+        for name, title in MEASURED.items():
+            measured[name] = _measured(session, book_question(session, name, measured), progress=_step(progress, title, None))
     report: dict[str, Any] = {
         "title": "Credit risk of a simulated book in the US economy, as known on 30 November 2009",
         "history": history,
@@ -132,35 +147,63 @@ def _model(session: Session, name: str, progress: Progress) -> dict[str, Any]:
     return {"model": name, "kind": version.kind, "run_id": version.run_id, "artefact_sha256": version.artefact_sha256, "card": card}
 
 
-def _measured(session: Session, what: str, progress: Progress) -> dict[str, Any]:
-    """A run about the bureau's book: its losses, a stress of it, its provisions or its capital."""
-    from crfs.workflows.book_runs import Question, measure_book
+def _measured(session: Session, question: Question, *, progress: Progress) -> dict[str, Any]:
+    """A run about the bureau's book."""
+    from crfs.workflows.book_runs import measure_book
+
+    _, answer = measure_book(session, question, progress=progress, rows=False)
+    return answer
+
+
+def book_question(session: Session, what: str, measured: Mapping[str, Any]) -> Question:
+    """What is asked of the bureau's book: its losses, a stress of it, its provisions or its capital; or, by what its risk run found, which
+    states would cost as much as its value at risk; or why its risk is not that of a year before."""
+    from crfs.workflows.book_jobs import book_kind
+    from crfs.workflows.book_runs import Question
     from crfs.workflows.packaged import packaged_factor_model
-    from crfs.workflows.portfolio_capital import CAPITAL
-    from crfs.workflows.portfolio_ecl import ECL
-    from crfs.workflows.portfolio_risk import RISK
-    from crfs.workflows.portfolio_stress import STRESS
+    from crfs.workflows.runs import RunKind
 
     drawing = {"confidences": CONFIDENCES, "seed": 1, "max_scenarios": 200_000}
     capital = {"exposure_classes": EXPOSURE_CLASSES}
     ecl = {"expected_life_years": EXPECTED_LIFE_YEARS}
-    factor_model = {"factor_model": packaged_factor_model()}
-    shared: dict[str, Any] = {"book": BOOK, "models": FILLED_BY, "as_of": BOOK_AT, "label": LABEL}
-    match what:
-        case "risk":
-            name, question = "portfolio risk", Question(kind=RISK, settings=factor_model, options=drawing, **shared)
-        case "stress":
+    settings: dict[str, Any] = {"factor_model": packaged_factor_model()}
+    options: dict[str, Any] = {}
+    more: dict[str, Any] = {}
+    match kind := RunKind(what.replace("_", "-")):
+        case RunKind.RISK:
+            options = drawing
+        case RunKind.STRESS:
             told = _scenario(session)
-            options = {**drawing, "capital": capital, "ecl": ecl}
-            settings = {**factor_model, **told.settings}
-            question = Question(kind=STRESS, settings=settings, options=options, attachments=told.attachments, **shared)
-            name = "stress test"
-        case "ecl":
-            name, question = "provisions", Question(kind=ECL, options=ecl, **shared)
+            settings |= told.settings
+            options, more = {**drawing, "capital": capital, "ecl": ecl}, {"attachments": told.attachments}
+        case RunKind.ECL:
+            settings, options = {}, ecl
+        case RunKind.CAPITAL:
+            settings, options = {}, {**capital, "output_floor": True}
+        case RunKind.REVERSE_STRESS:
+            options = {"loss": _value_at_risk(measured["risk"])}
         case _:
-            name, question = "regulatory capital", Question(kind=CAPITAL, options={**capital, "output_floor": True}, **shared)
-    _, answer = measure_book(session, question, progress=_step(progress, name, None), rows=False)
-    return answer
+            batch_id = session.pin().batch_id
+            settings["earlier"] = _year_before(session, batch_id)
+            # Drawn as the risk run is: what its book has afterwards is what that run found.
+            options, more = drawing, {"recorded_as_of": batch_id}
+    return Question(
+        kind=book_kind(kind), book=BOOK, models=FILLED_BY, as_of=BOOK_AT, label=LABEL, settings=settings, options=options, **more
+    )
+
+
+def _value_at_risk(risk: Mapping[str, Any]) -> float:
+    """The value at risk that a risk run found at the highest confidence, in whole currency units."""
+    found: float = next(measure["var"] for measure in risk["measures"] if measure["confidence"] == CONFIDENCES[-1])
+    return float(round(found))
+
+
+def _year_before(session: Session, batch_id: int) -> dict[str, Any]:
+    """The bureau's book twelve months before, at the same state of the store and by the same models: what changed are names and inputs."""
+    from crfs.workflows.book_runs import fillers
+
+    models = fillers(session, FILLED_BY, batch_id=batch_id)
+    return {"book": {**BOOK, "at": EARLIER_AT}, "batch_id": batch_id, "models": models, "as_of": EARLIER_AT}
 
 
 def _scenario(session: Session) -> StressSettings:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows import portfolio_risk
-from crfs.workflows.book_runs import Asked, BookKind, Question, Ready, fillers
+from crfs.workflows.book_runs import Asked, BookKind, Question, Ready, fillers, hindsight
 from crfs.workflows.books import book_valid_at, build_book
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 from crfs.workflows.spines import require
+from crfs.workflows.times import parse_instant
 
 if TYPE_CHECKING:
     from crfs.risk.attribution import Attribution
@@ -63,7 +64,7 @@ def ready(asked: Asked) -> Ready:
     return Ready(
         rows=later.rows,
         filler=later.filler,
-        more={"before": before.rows, "before_model": model, "revised": revised, "remodelled": remodelled},
+        more={"before": before, "before_model": model, "revised": revised, "remodelled": remodelled},
         also=tuple(also),
     )
 
@@ -82,13 +83,16 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     """Every measure before, the steps with their errors, and after; and by the tags that were asked for."""
     found = _attribution(asked, ready)
     before, earlier = ready.more["before"], asked.specification["earlier"]
+    told = found.to_dict()
+    then = parse_instant(earlier["as_of"], what="as_of") if earlier.get("as_of") else None
     return {
-        **found.to_dict(),
+        **told,
+        "notes": [*told["notes"], *hindsight(asked.session, before.filler, then, what="the numbers of the earlier date")],
         "earlier": {
             "as_of": earlier.get("as_of"),
             "recorded_as_of": asked.session.pin(earlier["batch_id"]).recorded_at.isoformat(),
             "batch_id": earlier["batch_id"],
-            "n_facilities": before.height,
+            "n_facilities": before.rows.height,
         },
         "n_facilities": ready.rows.height,
         "change": {name: {"before": one.before, "after": one.after} for name in ("el", "ul") for one in (found.effect(name),)},
@@ -105,7 +109,7 @@ def _attribution(asked: Asked, ready: Ready) -> Attribution:
     options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
     with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
         return attribute(
-            told["before"],
+            told["before"].rows,
             ready.rows,
             FactorModel.from_content(told["before_model"]),
             portfolio_risk.factor_model_of(asked),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import NotFound
@@ -62,6 +63,17 @@ def newest_risk_run(session: Session, *, label: str | None = None, recorded_as_o
         elif state is not None:
             found = [run for run in found if run["created_at"] <= state]
     return str(found[0]["run_id"]) if found else None
+
+
+def runs_beside(session: Session, run: Mapping[str, Any], kinds: Iterable[str]) -> list[dict[str, Any]]:
+    """The newest other runs of ``kinds``, one each, under a run's label, about its date and its state of the store: of the same book."""
+    if run["label"] is None:
+        return []
+    found = []
+    for kind in kinds:
+        others = list_runs(session, kind=kind, label=run["label"], limit=20)
+        found += [other for other in others if other["batch_id"] == run["batch_id"] and other["as_of"] == run["as_of"]][:1]
+    return found
 
 
 def replay_command(run_id: str) -> str:

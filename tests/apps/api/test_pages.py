@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from crfs.apps.api.pages.factors import OPEN_VINTAGES, ROWS
+from crfs.workflows.book_runs import measure_book
+from crfs.workflows.demo import EARLIER_AT, book_question
 from crfs.workflows.session import Session
 from tests.apps.api.conftest import Client
 
@@ -48,13 +51,25 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def every_page(client: Client, demo_run: str) -> dict[str, str]:
+def explained(client: Client, session: Session, demo_run: str) -> dict[str, dict[str, Any]]:
+    """What the main job asks about the risk that it found, by the names in its report."""
+    risk = client.json(f"/v1/risk-runs/{demo_run}")
+    questions = {what: book_question(session, what, {"risk": risk}) for what in ("reverse_stress", "attribution")}
+    return {
+        what: measure_book(session, replace(question, recorded_as_of=risk["batch_id"]), rows=False)[1]
+        for what, question in questions.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def every_page(client: Client, demo_run: str, explained: dict[str, dict[str, Any]]) -> dict[str, str]:
     payload = client.json(f"/v1/runs/{demo_run}/lineage")["payloads"][0]["sha256"]
     urls = [
         "/", f"/runs/{demo_run}", "/runs", "/runs?kind=model", "/models", "/models/pd/1", "/models/lgd/1", "/models/ead/1", "/factors",
         "/factors?q=unemployment&category=labour", "/factors/us.credit_spread_baa_aaa", "/factors/us.credit_spread_baa_aaa?as_of=2008-12-31&start=2000-01-01",
         "/factors/us.credit_spread_baa_aaa?period=2008-10-01", "/factors/bureau.obligor.score", "/factors/bureau.obligor.sector",
         "/factors/us.unemployment_rate", "/factors/test.gizmo", "/factors/test.revised", f"/lineage/{demo_run}", f"/payloads/{payload}", "/problems",
+        *(f"/runs/{answer['run_id']}" for answer in explained.values()),
     ]  # fmt: skip
     return {url: client.html(url) for url in urls}
 
@@ -115,6 +130,24 @@ def test_revisions_and_vintages_stand_before_the_observations_and_older_vintages
     assert vintages[: vintages.index("<details>")].count("<tr><td>") == OPEN_VINTAGES
     assert vintages.count("<tr><td>") == ROWS
     assert "<details>" not in every_page["/factors/test.gizmo"]
+
+
+def test_the_main_job_explains_its_risk_and_the_first_page_leads_there(
+    client: Client, demo_run: str, explained: dict[str, dict[str, Any]], every_page: dict[str, str]
+) -> None:
+    risk, reverse, attribution = client.json(f"/v1/risk-runs/{demo_run}"), explained["reverse_stress"], explained["attribution"]
+    var = next(measure["var"] for measure in risk["measures"] if measure["confidence"] == 0.999)
+    assert reverse["loss"] == round(var)
+    assert all(found["loss"] == pytest.approx(reverse["loss"]) for found in reverse["scenarios"])
+    [el] = [effect for effect in attribution["effects"] if effect["measure"] == "el"]
+    assert el["after"] == pytest.approx(risk["el"])
+    moved = {step["step"] for effect in attribution["effects"] for step in effect["steps"] if step["amount"]}
+    assert {"new", "gone", "ead"} <= moved <= {"new", "gone", "ead", "pd", "lgd"}, "one state of the store, the same models"
+    assert attribution["earlier"]["as_of"] == EARLIER_AT
+    assert "the numbers of the earlier date look ahead" in attribution["notes"][-1]
+    for answer, title in ((reverse, "Reverse stress"), (attribution, "Why the risk changed")):
+        assert f'<a href="/runs/{answer["run_id"]}">{title}</a>' in every_page["/"]
+        assert f"<h2>{title}</h2>" in every_page[f"/runs/{demo_run}"]
 
 
 def test_nothing_on_any_page_is_from_elsewhere_or_inline(every_page: dict[str, str]) -> None:

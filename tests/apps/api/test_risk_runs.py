@@ -100,7 +100,7 @@ def test_a_book_is_loaded_under_a_name_and_measured_by_it(client: Client, measur
     answer = client.put("/v1/portfolios/corner-shop", content=GOOD.encode(), headers={"Content-Type": "text/csv"})
     assert (answer.status_code, answer.json()["facilities"]) == (201, 30)
     assert client.json(answer.headers["location"])["sha256"] == hashlib.sha256(GOOD.encode()).hexdigest()
-    assert [p["portfolio"] for p in client.json("/v1/portfolios")["portfolios"]] == ["corner-shop"]
+    assert "corner-shop" in [p["portfolio"] for p in client.json("/v1/portfolios")["portfolios"]]
     run = client.post("/v1/portfolios/corner-shop/risk-runs", json=ASKED, headers={"Prefer": "wait=30"})
     assert run.status_code == 200, run.text
     assert run.json()["measures"] == measured["measures"]

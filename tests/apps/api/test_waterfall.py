@@ -32,6 +32,12 @@ def test_a_step_of_nothing_is_left_out_and_nothing_at_all_is_no_plot() -> None:
     assert drawn(0.0, [("PD", 0.0)], 0.0) == ""
 
 
+def test_many_steps_have_a_wider_drawing_so_that_their_names_do_not_touch() -> None:
+    steps = [(name, 10.0) for name in ("revisions", "gone", "new", "EAD", "LGD", "PD", "models", "correlation")]
+    width = float(re.findall(r'viewBox="0 0 ([\d.]+) ', drawn(100.0, steps, 180.0))[0])
+    assert (width - 88.0) / 10 >= 7.0 * len("correlation") * 0.9
+
+
 def test_the_description_tells_the_numbers_and_words_are_escaped() -> None:
     svg = drawn(1000.0, [("<PD>", 500.0)], 1500.0)
     assert "base 1,000; &lt;PD&gt;: +500; stressed 1,500" in svg

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
-from crfs.apps.cli.reports import demo
+from crfs.apps.cli.reports import attribution, capital, demo, ecl, reverse_stress, risk, stress
 from crfs.workflows.card_warnings import card_warnings
+from crfs.workflows.demo import MEASURED
 
 
 def shown(card: dict[str, Any]) -> str:
@@ -47,3 +49,16 @@ def test_a_model_of_which_nothing_is_wrong_has_no_warning() -> None:
 def test_a_model_that_was_not_validated_is_said_to_be_so() -> None:
     segment = {"segment": "<all>", "count": 12, "mean": 0.4, "lower": 0.3, "upper": 0.5}
     assert "Warning: It was not validated out of time." in shown({"purpose": "LGD", "validation": None, "segments": [segment]})
+
+
+def test_every_run_about_the_book_is_shown_under_a_title_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (attribution, capital, ecl, reverse_stress, risk, stress):
+        monkeypatch.setattr(module, "show", lambda screen, answer: screen.print(f"about {answer['run_id']}"))
+    bureau = {"obligors": 1, "facilities": 1, "months": 1, "records": 1, "defaults": 0, "seed": 1}
+    report = {"title": "T", "history": [], "bureau": bureau, "models": {}, "sha256": "00"}
+    out = io.StringIO()
+    demo.show(Console(file=out, width=400), {**report, **{name: {"run_id": name} for name in MEASURED}})
+    lines = out.getvalue().splitlines()
+    titles = [lines[lines.index(f"about {name}") - 1] for name in MEASURED]
+    assert len(set(titles)) == len(MEASURED)
+    assert "" not in titles

@@ -17,7 +17,7 @@ _WIDE = 200
 """Columns where the output is no terminal: a pipe has no width, and a table that is folded cannot be searched."""
 
 
-_WRITTEN = re.compile(r"-?[0-9][0-9,.]*( %)?")
+_WRITTEN = re.compile(r"[+-]?[0-9][0-9,.]*( %| sd)?( ± [0-9][0-9,.]*)?")
 
 
 def console() -> Console:

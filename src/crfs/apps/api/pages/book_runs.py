@@ -8,26 +8,43 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crfs.apps.api.pages.rendering import amount, number, percent
+from crfs.apps.api.pages.rendering import amount, deviations, number, percent, ratio, signed
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.waterfall import waterfall_plot
 
 _STEPS = {"pd": "PD", "lgd": "LGD", "ead": "EAD", "correlation": "correlation"}
+_REGIMES = {"basel_iii": "Basel III", "basel_ii": "Basel II"}
+_BLOCKS = {**_STEPS, "revisions": "revisions", "gone": "gone", "new": "new", "model": "models"}
+_REASONS = {
+    "revisions": "values revised since",
+    "gone": "gone facilities",
+    "new": "new facilities",
+    "ead": "exposures (EAD)",
+    "lgd": "losses given default (LGD)",
+    "pd": "default probabilities (PD)",
+    "model": "models",
+    "correlation": "correlations",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A table of a page: the first column names the rows, the others are numbers."""
+    """A table of a page: the first column names the rows, the others are numbers (one may be words)."""
 
     title: str
     head: tuple[str, ...]
     rows: Sequence[tuple[str, Sequence[Markup | str]]]
     caption: str = ""
+    words: int | None = None
+    """The place, counted from 0, of a cell that is words in place of a number; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A run as a page shows it: ``cards`` are a name, a figure and what stands below it; ``plots`` an SVG and its caption."""
+    """A run as a page shows it: ``cards`` are a name, a figure and what stands below it; ``plots`` an SVG and its caption.
+
+    The first ``beside`` of the plots stand in the risk report of the same book too.
+    """
 
     title: str
     lede: str
@@ -35,15 +52,12 @@ class Shown:
     plots: Sequence[tuple[str, str]]
     grids: Sequence[Grid]
     notes: Sequence[str]
+    beside: int = 0
 
 
 def shown(kind: str, answer: Mapping[str, Any]) -> Shown:
-    """A run of a kind that has a page of figures: capital, ecl or stress."""
+    """A run of a kind that has a page of figures (:data:`PAGES`)."""
     return _PAGES[kind](answer)
-
-
-PAGES = ("capital", "ecl", "stress")
-"""The kinds of runs that :func:`shown` shows."""
 
 
 def _about(answer: Mapping[str, Any]) -> str:
@@ -54,8 +68,8 @@ def _about(answer: Mapping[str, Any]) -> str:
 def _capital(answer: Mapping[str, Any]) -> Shown:
     totals, floor, expected = answer["totals"], answer["output_floor"], answer["expected_loss"]
     cards: list[tuple[str, Markup, Markup | str]] = [
-        ("Risk-weighted assets", amount(totals["rwa"]), f"before the output floor; {answer['regime']}"),
-        ("Mean risk weight", percent(answer["rw"], 1), ""),
+        ("Risk-weighted assets", amount(totals["rwa"]), f"before the output floor; {_REGIMES.get(answer['regime'], answer['regime'])}"),
+        ("Mean risk weight", percent(answer["rw"], 1), "of exposure"),
         ("Capital", amount(totals["capital"]), Markup("at ") + percent(answer["capital_ratio"], 1)),
     ]
     if floor is not None:
@@ -88,7 +102,7 @@ def _capital(answer: Mapping[str, Any]) -> Shown:
         unit=f"risk-weighted assets, {answer['currency'] or 'currency units'}",
     )
     plots = [(plot, "Risk-weighted assets by exposure class.")] if plot else []
-    return Shown(title="Regulatory capital", lede=_about(answer), cards=cards, plots=plots, grids=grids, notes=answer["notes"])
+    return Shown(title=PAGES["capital"], lede=_about(answer), cards=cards, plots=plots, grids=grids, notes=answer["notes"])
 
 
 def _ecl(answer: Mapping[str, Any]) -> Shown:
@@ -120,7 +134,7 @@ def _ecl(answer: Mapping[str, Any]) -> Shown:
     stages = [(f"stage {part['name']}" if part["name"] else "none", part["allowance"]) for part in answer["by"].get("stage", [])]
     plot = bars_plot(stages, name="stages", title="Allowance by stage", unit=f"allowance, {answer['currency'] or 'currency units'}")
     plots = [(plot, "Allowance by stage.")] if plot else []
-    return Shown(title="Expected credit losses", lede=_about(answer), cards=cards, plots=plots, grids=grids, notes=answer["notes"])
+    return Shown(title=PAGES["ecl"], lede=_about(answer), cards=cards, plots=plots, grids=grids, notes=answer["notes"])
 
 
 def _stress(answer: Mapping[str, Any]) -> Shown:
@@ -130,16 +144,23 @@ def _stress(answer: Mapping[str, Any]) -> Shown:
     below = Markup("")
     if band is not None:
         below = percent(band["confidence"], 0) + Markup(" band ") + amount(band["el_low"]) + Markup(" to ") + amount(band["el_high"])
+    times = ratio(answer["el_stressed"] / answer["el_base"]) + Markup(" times the base") if answer["el_base"] else Markup("")
     cards: list[tuple[str, Markup, Markup | str]] = [
         ("EL, base", amount(answer["el_base"]), "12 months"),
         ("EL, stressed", amount(answer["el_stressed"]), below),
-        ("EL, difference", amount(answer["el_change"]), ""),
+        ("EL, difference", signed(answer["el_change"]), times),
     ]
-    plots = [(waterfall_of(answer), "Why the expected loss changes, step by step.")]
+    plots = [(_waterfall_of(answer), "Why the expected loss changes, step by step.")]
     sector = [(row["name"] or "none", row["change"]) for row in answer["cuts"].get("sector", []) if row["change"] > 0.0]
     plots.append(
         (
-            bars_plot(sector, name="stress-sectors", title="More expected loss by sector", unit="more expected loss", css="two"),
+            bars_plot(
+                sector,
+                name="stress-sectors",
+                title="More expected loss by sector",
+                unit=f"more expected loss, {answer['currency'] or 'currency units'}",
+                css="two",
+            ),
             "More expected loss by sector.",
         )
     )
@@ -168,16 +189,17 @@ def _stress(answer: Mapping[str, Any]) -> Shown:
             )
         )
     return Shown(
-        title="Stress test",
+        title=PAGES["stress"],
         lede=f"{told}{at}. {_about(answer)}",
         cards=cards,
         plots=[plot for plot in plots if plot[0]],
         grids=grids,
         notes=answer["notes"],
+        beside=1,
     )
 
 
-def waterfall_of(answer: Mapping[str, Any]) -> str:
+def _waterfall_of(answer: Mapping[str, Any]) -> str:
     """The plot of a stress run's waterfall."""
     fall = answer["waterfall"]
     return waterfall_plot(
@@ -208,4 +230,190 @@ def _differences(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[Markup |
     return [(name, [amount(part[n]) for n in ("base", "stressed", "change")]) for name, part in parts]
 
 
-_PAGES: Mapping[str, Callable[[Mapping[str, Any]], Shown]] = {"capital": _capital, "ecl": _ecl, "stress": _stress}
+def _reverse_stress(answer: Mapping[str, Any]) -> Shown:
+    currency, states = answer["currency"] or "currency units", answer["scenarios"]
+    first, loss = states[0], answer["loss"]
+    cards: list[tuple[str, Markup, Markup | str]] = [
+        ("Loss that is asked about", amount(answer["loss"]), "mean loss of 12 months in each state"),
+        ("Expected loss", amount(answer["el"]), Markup("over all states; in the middle of them ") + amount(answer["middle"])),
+        ("Distance of the likeliest", deviations(first["distance"]), "from the middle, in standard deviations"),
+        ("As far that way, or farther", percent(first["half_space_probability"], 3), "probability"),
+    ]
+    by = next((tag for tag in ("group", "sector", "segment") if len(_parts(first, tag)) > 1), None)
+    plots = []
+    if by is not None:
+        title = f"Loss by {by} in the likeliest state"
+        rows = [(part["name"] or f"no {by}", part["loss"]) for part in _parts(first, by)]
+        plots.append((bars_plot(rows, name="losses", title=title, unit=f"mean loss in 12 months, {currency}", css="two"), f"{title}."))
+    what, moves = ("groups", first["groups"]) if first["groups"] else ("factors", first["factors"])
+    largest = sorted(moves.items(), key=lambda item: (-abs(item[1]), item[0]))[:24]
+    title = f"Where the likeliest state has the {what}"
+    plots.append((bars_plot(largest, name="moves", title=title, unit="standard deviations; below 0 is bad"), f"{title}."))
+    return Shown(
+        title=PAGES["reverse-stress"],
+        lede=f"The most likely states of the world in which the book loses {loss:{',.0f' if loss >= 1000 else ',.6g'}} {currency}. {_about(answer)}",
+        cards=cards,
+        plots=[plot for plot in plots if plot[0]],
+        grids=[_states(answer), *_moved(states, what), *_lost(first)],
+        notes=answer["notes"],
+        beside=2,
+    )
+
+
+def _states(answer: Mapping[str, Any]) -> Grid:
+    mixed = any(state["mixing"] is not None for state in answer["scenarios"])
+    return Grid(
+        title="States",
+        caption="The most likely first. As far that way: the probability of a state beyond the plane through this one; by curvature: the same "
+        "with the curvature of the surface of equal loss; any way: the probability of a state farther from the middle, good ones included.",
+        head=(
+            "state",
+            "What happens",
+            "Loss",
+            "Distance",
+            "As far that way",
+            "By curvature",
+            "Any way",
+            *(["Shocks times"] if mixed else []),
+        ),
+        rows=[
+            (
+                str(number_),
+                (
+                    state["words"].replace("-", "\N{MINUS SIGN}"),
+                    amount(state["loss"]),
+                    deviations(state["distance"]),
+                    *(percent(state[f"{name}_probability"], 3) for name in ("half_space", "second_order", "less_likely")),
+                    *([number(1.0 / state["mixing"], 3)] if mixed else []),
+                ),
+            )
+            for number_, state in enumerate(answer["scenarios"], 1)
+        ],
+        words=0,
+    )
+
+
+def _moved(states: Sequence[Mapping[str, Any]], what: str) -> list[Grid]:
+    """Where each state has the groups, or the factors where there are none."""
+    head = [f"State {k}" for k in range(1, len(states) + 1)]
+    rows = [(name, [deviations(state[what][name]) for state in states]) for name in states[0][what]]
+    caption = "In standard deviations; below 0 is bad."
+    return [Grid(title=f"Where the states have the {what}", caption=caption, head=(what[:-1], *head), rows=rows)] if rows else []
+
+
+def _lost(state: Mapping[str, Any]) -> list[Grid]:
+    """Who loses in the likeliest state, by each tag of the book."""
+    return [
+        Grid(
+            title=f"In the likeliest state, by {by.replace('_', ' ')}",
+            head=(by.replace("_", " "), "Exposure", "EL", "Loss", "Times EL"),
+            rows=[
+                (
+                    str(part["name"] or "none"),
+                    (
+                        *(amount(part[n]) for n in ("ead", "el", "loss")),
+                        ratio(part["loss"] / part["el"] if part["el"] else None),
+                    ),
+                )
+                for part in _parts(state, by)
+            ],
+        )
+        for by in dict.fromkeys(part["by"] for part in state["cuts"])
+    ]
+
+
+def _parts(state: Mapping[str, Any], by: str) -> list[Mapping[str, Any]]:
+    """The parts of a state's loss by a tag, the greatest first."""
+    return sorted((part for part in state["cuts"] if part["by"] == by), key=lambda part: (-part["loss"], part["name"] or ""))
+
+
+def _attribution(answer: Mapping[str, Any]) -> Shown:
+    earlier, whole = answer["earlier"], [effect for effect in answer["effects"] if effect["by"] is None]
+    at_most = max((effect["confidence"] for effect in whole if effect["confidence"] is not None), default=None)
+    named = {(effect["measure"], effect["confidence"]): effect for effect in whole}
+    main = [named[key] for key in (("el", None), ("var", at_most), ("es", at_most)) if key in named]
+    cards: list[tuple[str, Markup, Markup | str]] = [
+        (f"{_measure(effect)}, change", signed(effect["change"]), amount(effect["before"]) + Markup(" to ") + amount(effect["after"]))
+        for effect in main
+    ]
+    plots = [
+        (_changes_of(answer, effect), f"Why {_measure(effect)} changes, step by step.") for effect in main if effect["measure"] != "es"
+    ]
+    cut = [effect for effect in answer["effects"] if effect["by"] is not None and effect["measure"] == "el"]
+    currency = f", amounts in {answer['currency']}" if answer["currency"] else ""
+    first, last = (str(at["as_of"] or at["recorded_as_of"])[:10] for at in (earlier, answer))
+    return Shown(
+        title=PAGES["attribution"],
+        lede=f"From {earlier['n_facilities']:,} facilities, as known {first} in the store of batch {earlier['batch_id']}, "
+        f"to {answer['n_facilities']:,}, as known {last}{currency}.",
+        cards=cards,
+        plots=[plot for plot in plots if plot[0]],
+        grids=[*_steps_of(answer, whole), *(_parts_of(by, cut) for by in dict.fromkeys(effect["by"] for effect in cut))],
+        notes=answer["notes"],
+        beside=2,
+    )
+
+
+def _changes_of(answer: Mapping[str, Any], effect: Mapping[str, Any]) -> str:
+    """The plot of the way of one number of an attribution run from the earlier date to the later."""
+    return waterfall_plot(
+        effect["before"],
+        [(_BLOCKS[step["step"]], step["amount"]) for step in effect["steps"]],
+        effect["after"],
+        name=f"change-{effect['measure']}",
+        title=f"{_measure(effect)} from the earlier date to the later",
+        unit=f"{_measure(effect)} of 12 months, {answer['currency'] or 'currency units'}",
+        ends=("before", "after"),
+    )
+
+
+def _measure(effect: Mapping[str, Any]) -> str:
+    name = {"var": "VaR"}.get(effect["measure"], effect["measure"].upper())
+    return name if effect["confidence"] is None else f"{name} {round(100 * effect['confidence'], 8):g} %"
+
+
+def _steps_of(answer: Mapping[str, Any], whole: Sequence[Mapping[str, Any]]) -> list[Grid]:
+    """The numbers of the book before, step by step, and after, a table a confidence; steps in which the dates do not differ are left out."""
+    levels = sorted({effect["confidence"] for effect in whole if effect["confidence"] is not None})
+    grids = []
+    for level in (None, *levels):
+        effects = [effect for effect in whole if effect["confidence"] == level]
+        rows: list[tuple[str, Sequence[Markup | str]]] = [("before", [amount(effect["before"]) for effect in effects])]
+        for k, step in enumerate(answer["order"]):
+            taken = [effect["steps"][k] for effect in effects]
+            if any(one["amount"] for one in taken):
+                errors = [Markup(" ± ") + amount(one["se"]) if one["se"] else Markup("") for one in taken]
+                rows.append((_REASONS[step], [signed(one["amount"]) + error for one, error in zip(taken, errors, strict=True)]))
+        rows.append(("after", [amount(effect["after"]) for effect in effects]))
+        names = [_measure(effect) for effect in effects]
+        caption = "Steps sum to the change exactly; what follows ± is a step's standard error." if level is None else ""
+        title = f"Why {', '.join(names[:-1])} and {names[-1]} changed"
+        grids.append(Grid(title=title, caption=caption, head=("why", *names), rows=rows))
+    return grids
+
+
+def _parts_of(by: str, effects: Sequence[Mapping[str, Any]]) -> Grid:
+    rows: list[tuple[str, Sequence[Markup | str]]] = []
+    for effect in sorted((one for one in effects if one["by"] == by), key=lambda one: -abs(one["change"])):
+        largest = max(effect["steps"], key=lambda step: abs(step["amount"]))
+        why = _REASONS[largest["step"]] if largest["amount"] else ""
+        rows.append((effect["label"] or "none", (amount(effect["before"]), amount(effect["after"]), signed(effect["change"]), why)))
+    name = by.replace("_", " ")
+    return Grid(title=f"Expected loss by {name}", head=(name, "Before", "After", "Change", "Mostly by"), rows=rows, words=3)
+
+
+_PAGES: Mapping[str, Callable[[Mapping[str, Any]], Shown]] = {
+    "stress": _stress,
+    "ecl": _ecl,
+    "capital": _capital,
+    "reverse-stress": _reverse_stress,
+    "attribution": _attribution,
+}
+PAGES: Mapping[str, str] = {
+    "stress": "Stress test",
+    "ecl": "Expected credit losses",
+    "capital": "Regulatory capital",
+    "reverse-stress": "Reverse stress",
+    "attribution": "Why the risk changed",
+}
+"""The kinds of runs that :func:`shown` shows, in the order in which they stand beside a risk run, with the titles of their pages."""

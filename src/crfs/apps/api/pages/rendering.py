@@ -60,7 +60,25 @@ def amount(value: float | None) -> Markup:
     >>> amount(4170274.7566971807)
     Markup('<data value="4170274.7566971807">4,170,275</data>')
     """
-    return _data(value, lambda v: f"{v:,.0f}" if abs(v) >= 1000 or v == 0 else f"{v:,.4g}")
+    return _data(value, _amount_text)
+
+
+def signed(value: float | None) -> Markup:
+    """An amount that is added or taken away, with its sign.
+
+    >>> signed(1234.5), signed(-2000.0)
+    (Markup('<data value="1234.5">+1,234</data>'), Markup('<data value="-2000.0">\u22122,000</data>'))
+    """
+    return _data(value, lambda v: ("+" if v > 0 else "") + _amount_text(v))
+
+
+def deviations(value: float | None) -> Markup:
+    """A number of standard deviations.
+
+    >>> deviations(-3.0902)
+    Markup('<data value="-3.0902">\u22123.09\u202fsd</data>')
+    """
+    return _data(value, lambda v: f"{v:.2f}{THIN}sd")
 
 
 def percent(value: float | None, decimals: int = 2) -> Markup:
@@ -72,9 +90,18 @@ def confidence(value: float) -> Markup:
     """A confidence as a percentage with the digits that it needs.
 
     >>> confidence(0.999)
-    Markup('<data value="0.999">99.9\\u202f%</data>')
+    Markup('<data value="0.999">99.9\u202f%</data>')
     """
     return _data(value, lambda v: f"{round(100 * v, 8):g}{THIN}%")
+
+
+def ratio(value: float | None) -> Markup:
+    """How many times as much.
+
+    >>> ratio(3.997)
+    Markup('<data value="3.997">4.0</data>')
+    """
+    return _data(value, lambda v: f"{v:,.1f}")
 
 
 def number(value: float | None, digits: int = 4) -> Markup:
@@ -140,6 +167,10 @@ def link(path: str, **parameters: Any) -> str:
     """
     told = {name: value for name, value in parameters.items() if value not in (None, "")}
     return path + (f"?{urlencode(told)}" if told else "")
+
+
+def _amount_text(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == 0 else f"{value:,.4g}"
 
 
 def _data(value: float | None, text: Any) -> Markup:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from crfs.apps.api.pages.book_runs import PAGES, shown, waterfall_of
+from crfs.apps.api.pages.book_runs import PAGES, shown
 from crfs.apps.api.pages.rendering import link, page, path_part
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.loss_curve import loss_curve_plot
@@ -114,19 +114,13 @@ def _contributions(risk: Mapping[str, Any], currency: str) -> str:
 
 
 def _beside(session: Session, run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The newest other runs under the same label at the same state of the store: the same book's capital, provisions and stress."""
-    from crfs.workflows.run_documents import book_run, list_runs
+    """What else was measured of the same book: under the same label, at the same state of the store."""
+    from crfs.workflows.run_documents import book_run, runs_beside
 
-    if run["label"] is None:
-        return []
     found = []
-    for kind in reversed(PAGES):
-        for other in list_runs(session, kind=kind, label=run["label"], limit=20):
-            if other["batch_id"] == run["batch_id"] and other["as_of"] == run["as_of"]:
-                answer = book_run(session, other["run_id"], kind=RunKind(kind))
-                plot = waterfall_of(answer) if kind == "stress" else ""
-                found.append({"run_id": other["run_id"], "replay": answer["replay"], "shown": shown(kind, answer), "plot": plot})
-                break
+    for other in runs_beside(session, run, PAGES):
+        answer = book_run(session, other["run_id"], kind=RunKind(other["kind"]))
+        found.append({"run_id": other["run_id"], "replay": answer["replay"], "shown": shown(other["kind"], answer)})
     return found
 
 

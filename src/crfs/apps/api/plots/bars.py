@@ -10,18 +10,21 @@ from crfs.apps.api.plots.svg import Drawing
 
 
 def bars_plot(rows: Sequence[tuple[str, float]], *, name: str, title: str, unit: str, css: str = "one", most: int = 24) -> str:
-    """The SVG of named amounts; beyond ``most`` the rest is one bar. Empty where there is nothing to draw."""
-    ordered = sorted(rows, key=lambda row: (-row[1], row[0]))
+    """The SVG of named amounts, the largest first; beyond ``most`` the rest is one bar. Empty where there is nothing to draw.
+
+    What is below zero is drawn to the left of zero, with its number to the right of it.
+    """
+    ordered = sorted(rows, key=lambda row: (-abs(row[1]), row[0]))
     if len(ordered) > most:
         rest = ordered[most - 1 :]
         ordered = [*ordered[: most - 1], (f"{len(rest)} others", sum(value for _, value in rest))]
     if not ordered or not any(value for _, value in ordered):
         return ""
-    across = linear_scale(0.0, max(value for _, value in ordered), zero=True)
+    across = linear_scale(min(value for _, value in ordered), max(value for _, value in ordered), zero=True)
     drawing = Drawing(
         name=name,
         title=title,
-        description="; ".join(f"{label}: {value:,.0f}" for label, value in ordered),
+        description="; ".join(f"{label}: {value:,.0f}" if abs(value) >= 1000 else f"{label}: {value:.4g}" for label, value in ordered),
         width=600.0,
         height=24.0 * len(ordered) + 60.0,
         left=200.0,
@@ -34,9 +37,10 @@ def bars_plot(rows: Sequence[tuple[str, float]], *, name: str, title: str, unit:
         drawing.text((x, drawing.height - drawing.bottom + 17), label, "tick", anchor="middle")
     for i, (label, value) in enumerate(ordered):
         y = drawing.top + 24.0 * i + 4.0
-        drawing.rectangle((drawing.x(0.0), y), (drawing.x(across.place(value)) - drawing.x(0.0), 16.0), f"bar {css}")
+        left, right = (drawing.x(across.place(edge)) for edge in (min(value, 0.0), max(value, 0.0)))
+        drawing.rectangle((left, y), (right - left, 16.0), f"bar {css}")
         drawing.text((drawing.left - 8, y + 12), _short(label), "label", anchor="end")
-        drawing.text((drawing.x(across.place(value)) + 6, y + 12), rounded(value), "tick")
+        drawing.text((right + 6, y + 12), rounded(value), "tick")
     drawing.text((drawing.width - drawing.right, drawing.height - 6), unit, "axis-title", anchor="end")
     return drawing.svg()
 

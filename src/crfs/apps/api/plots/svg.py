@@ -9,6 +9,8 @@ from html import escape
 from crfs.apps.api.plots.scales import Scale
 
 Point = tuple[float, float]
+_WIDE = 900.0
+"""A narrower drawing stays narrow on a wide page: its words would become larger than the page's."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,8 +97,9 @@ class Drawing:
 
     def svg(self) -> str:
         """The drawing as one SVG element."""
+        css = "plot narrow" if self.width < _WIDE else "plot"
         return (
-            f'<svg class="plot" role="img" viewBox="0 0 {_n(self.width)} {_n(self.height)}" aria-labelledby="{self.name}-title {self.name}-desc">'
+            f'<svg class="{css}" role="img" viewBox="0 0 {_n(self.width)} {_n(self.height)}" aria-labelledby="{self.name}-title {self.name}-desc">'
             f'<title id="{self.name}-title">{escape(self.title)}</title><desc id="{self.name}-desc">{escape(self.description)}</desc>'
             f"{''.join(self.parts)}</svg>"
         )

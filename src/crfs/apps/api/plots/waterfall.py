@@ -10,6 +10,8 @@ from crfs.apps.api.plots.svg import Drawing
 
 _BAR = 0.6
 """The width of a bar, as a share of its place."""
+_PLACE = 70.0
+"""The least width of a place: a step's name fits."""
 
 
 def waterfall_plot(
@@ -28,7 +30,11 @@ def waterfall_plot(
     up = linear_scale(min(0.0, *levels, total), max(0.0, *levels, total), zero=True)
     told = "; ".join(f"{label}: {amount:+,.0f}" for label, amount in moved) or "nothing changes"
     drawing = Drawing(
-        name=name, title=title, description=f"{ends[0]} {base:,.0f}; {told}; {ends[1]} {total:,.0f}", width=600.0, height=300.0
+        name=name,
+        title=title,
+        description=f"{ends[0]} {base:,.0f}; {told}; {ends[1]} {total:,.0f}",
+        width=max(600.0, 88.0 + _PLACE * (len(moved) + 2)),
+        height=300.0,
     )
     drawing.text((drawing.left - 64, 14), unit, "axis-title")
     for value, label in up.ticks:

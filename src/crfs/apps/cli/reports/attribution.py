@@ -29,9 +29,11 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     screen.print(f"from {earlier['n_facilities']:,} facilities to {answer['n_facilities']:,}")
     screen.print(f"from as of {earlier['as_of'] or earlier['recorded_as_of']} (batch {earlier['batch_id']})")
     screen.print(f"to {state(answer)}")
-    screen.print()
     whole = [effect for effect in answer["effects"] if effect["by"] is None]
-    screen.print(table(_rows(answer, whole, title), ["why", *(title(effect) for effect in whole)]))
+    for level in dict.fromkeys(effect["confidence"] for effect in whole):
+        screen.print()
+        mine = [effect for effect in whole if effect["confidence"] == level]
+        screen.print(table(_rows(answer, mine, title), ["why", *(title(effect) for effect in mine)]))
     cut = [effect for effect in answer["effects"] if effect["by"] is not None and effect["measure"] == "el"]
     for by in dict.fromkeys(effect["by"] for effect in cut):
         screen.print()

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crfs.apps.cli.reports import capital, ecl, risk, stress
+from crfs.apps.cli.reports import attribution, capital, ecl, reverse_stress, risk, stress
 from crfs.apps.cli.screen import table
 from crfs.workflows.card_warnings import card_warnings
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+_PARTS = (
+    ("Under stress", stress, "stress"),
+    ("Provisions", ecl, "ecl"),
+    ("Regulatory capital", capital, "capital"),
+    ("What would cost as much as the value at risk", reverse_stress, "reverse_stress"),
+    ("Why the risk is not that of a year before", attribution, "attribution"),
+)
+"""What stands below the portfolio's risk: a title, what shows it, and its member of the report."""
 
 
 def show(screen: Console, report: Mapping[str, Any]) -> None:
@@ -33,7 +43,7 @@ def show(screen: Console, report: Mapping[str, Any]) -> None:
     screen.print()
     screen.print("Portfolio")
     risk.show(screen, report["risk"])
-    for title, part, name in (("Under stress", stress, "stress"), ("Provisions", ecl, "ecl"), ("Regulatory capital", capital, "capital")):
+    for title, part, name in _PARTS:
         screen.print()
         screen.print(title)
         part.show(screen, report[name])

@@ -1,0 +1,34 @@
+"""The plot of bars: the largest first, whatever the sign; what is below zero is left of it."""
+
+from __future__ import annotations
+
+import re
+
+from crfs.apps.api.plots.bars import bars_plot
+
+
+def drawn(rows: list[tuple[str, float]]) -> tuple[list[str], list[tuple[float, float]]]:
+    """The names from above, and the left and right end of each bar."""
+    svg = bars_plot(rows, name="b", title="t", unit="u")
+    names = re.findall(r'<text class="label"[^>]*>([^<]+)</text>', svg)
+    ends = re.findall(r'<rect class="bar one" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', svg)
+    return names, [(float(x), float(x) + float(width)) for x, width in ends]
+
+
+def test_bars_of_both_signs_meet_at_zero() -> None:
+    names, bars = drawn([("up", 1.0), ("down", -3.0), ("little", -0.5)])
+    assert names == ["down", "up", "little"]
+    down, up, little = bars
+    assert abs(down[1] - up[0]) < 0.02
+    assert abs(little[1] - up[0]) < 0.02
+    assert abs((down[1] - down[0]) - 3.0 * (up[1] - up[0])) < 0.05
+
+
+def test_amounts_begin_at_the_names() -> None:
+    _, bars = drawn([("a", 2.0), ("b", 1.0)])
+    assert [left for left, _ in bars] == [200.0, 200.0]
+
+
+def test_nothing_to_draw_is_no_plot() -> None:
+    assert bars_plot([], name="b", title="t", unit="u") == ""
+    assert bars_plot([("a", 0.0)], name="b", title="t", unit="u") == ""
