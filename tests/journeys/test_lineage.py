@@ -119,3 +119,20 @@ def test_a_damaged_result_and_a_lost_row_are_found(own_world: World) -> None:
     assert found["damaged_artefacts"][0]["runs"]
     assert len(found["book_errors"]) == 1
     assert "vix_daily" in found["book_errors"][0]
+
+
+@pytest.mark.parametrize("table", ["promotion", "model_version"])
+def test_a_lost_promotion_or_version_of_a_model_that_a_run_names_is_found_by_lineage_as_by_verification(
+    own_world: World, table: str
+) -> None:
+    with open_session(own_world.address) as session, administering(session.database.url) as connection:
+        assert trace(session, own_world.runs["risk"])["sound"]
+        connection.exec_driver_sql("SET session_replication_role = replica")
+        connection.exec_driver_sql(f"CREATE TABLE public.lost AS SELECT * FROM crfs.{table} WHERE model = 'lgd'")
+        connection.exec_driver_sql(f"DELETE FROM crfs.{table} WHERE model = 'lgd'")
+        try:
+            assert not verify(session)["sound"]
+            assert not trace(session, own_world.runs["risk"])["sound"]
+        finally:
+            connection.exec_driver_sql(f"INSERT INTO crfs.{table} SELECT * FROM public.lost")
+            connection.exec_driver_sql("DROP TABLE public.lost")

@@ -58,8 +58,8 @@ CHANGES = {
     "a digest is gone": ("DELETE FROM crfs.digest WHERE what = 'batch' AND reference = '1'", "batch 1 is gone, or what was kept"),
 }  # fmt: skip
 SEED_ONE = hashlib.sha256(b'{"seed":1}').hexdigest()
-NOT_IN_LINEAGE = {"the promotions", "when rows were recorded", "an entity is gone"}
-"""Found by verification alone: no run of the chain rests on a promotion, and lineage reads no row."""
+NOT_IN_LINEAGE = {"when rows were recorded", "an entity is gone"}
+"""Found by verification alone: lineage reads no row."""
 NAMED_BY_OTHERS = {
     "a natural key", "the fetches", "when rows were recorded", "an entity that lost its digest", "when an answer was fetched", "from where",
     "a fetch that lost its digest", "a card", "the promotions", "a definition", "a scale",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import polars as pl
@@ -279,20 +281,24 @@ def test_whatever_the_order_a_fetch_that_brought_news_can_be_asked_for_what_it_s
             assert known_at(module_database, definition, moment) == fetches[moment][0][-1][1], (fetched, moment)
 
 
-@settings(max_examples=30)
-@given(values=st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=1, max_size=5), data=st.data())
+@settings(max_examples=40)
+@given(values=st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=1, max_size=5), rule=st.sampled_from([40, 115]), data=st.data())
 def test_whatever_the_order_the_rule_dates_what_the_first_fetch_saw(
-    module_database: Database, values: list[float], data: st.DataObject
+    module_database: Database, values: list[float], rule: int, data: st.DataObject
 ) -> None:
+    """Also where the provider publishes before the rule supposes: nothing is known later than it was fetched."""
     definition = dataset()
     ingested: list[int] = []
     for number in data.draw(st.permutations(range(len(values)))):
-        seen(module_database, definition, [(40, values[number])], 100 + number, basis="calendar")
+        fetched = 100 + 10 * number
+        basis = "calendar" if rule <= fetched else "observed"
+        receipt = seen(module_database, definition, [(min(rule, fetched), values[number])], fetched, basis=basis)
+        assert seen(module_database, definition, [(min(rule, fetched), values[number])], fetched, basis=basis).batch_id is None, receipt
         ingested.append(number)
-        assert known_at(module_database, definition, 40) == values[min(ingested)]
-        assert known_at(module_database, definition, 99) == values[min(ingested)]
-        for fetched in ingested:
-            assert known_at(module_database, definition, 100 + fetched) == values[fetched]
+        assert known_at(module_database, definition, min(rule, 100 + 10 * min(ingested))) == values[min(ingested)]
+        for one in ingested:
+            assert known_at(module_database, definition, 100 + 10 * one) == values[one]
+            assert known_at(module_database, definition, 109 + 10 * one) == values[one]
 
 
 @pytest.mark.parametrize("basis", ["calendar", "observed"])
@@ -332,3 +338,18 @@ def test_what_was_annulled_stays_so_until_the_source_says_something_else(module_
     # With another rule the same value is known from another time: that is how a wrong knowledge time is mended.
     assert seen(module_database, definition, [(7, 3.0)], 60, basis=basis).batch_id is not None
     assert known_at(module_database, definition, 8) == 3.0
+
+
+def test_writers_of_the_same_answers_in_other_orders_at_the_same_time_agree(module_database: Database) -> None:
+    answers = [(50, 1.0), (60, 2.0), (70, 1.0), (80, 3.0)]
+    for number in range(6):
+        definition = dataset()
+        orders = [random.Random(10 * number + writer).sample(answers, len(answers)) for writer in range(3)]
+
+        def write_all(order: list[tuple[int, float]], definition: object = definition) -> None:
+            for fetched, value in order:
+                seen(module_database, definition, [(40, value)], fetched, basis="calendar")
+
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(write_all, orders))
+        assert [known_at(module_database, definition, moment) for moment in (40, 55, 65, 75, 85)] == [1.0, 1.0, 2.0, 1.0, 3.0]

@@ -20,7 +20,7 @@ def test_a_kind_is_computed_by_the_module_that_makes_it(job: str) -> None:
     kind = book_kind(JOBS[job])
     module, name = _COMPUTE[kind.kind].split(":")
     assert (kind.job, name) == (job, "compute")
-    assert module.endswith(f"portfolio_{kind.kind.value}")
+    assert module.endswith(f"portfolio_{kind.kind.value.replace('-', '_')}")
     paths = create_app().openapi()["paths"]
     assert {f"/v1/{job}s", f"/v1/portfolios/{{name}}/{job}s", f"/v1/{job}s/{{run_id}}/replays"} <= set(paths)
 

@@ -14,6 +14,7 @@ from crfs.errors import Conflict, InvalidInput
 from crfs.store.conditions import by_source, counts, is_word, last_batch, same_key, same_period, stands
 from crfs.store.latest_only import (
     BATCHES_OF_PAYLOAD,
+    date_from_the_fetch_what_a_rule_dated,
     forget_known_history,
     forget_what_was_said,
     is_first_to_show,
@@ -63,6 +64,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
     _settle_clipped(connection, definition, table, how)
     if shown_at is not None and kind is BatchKind.INGEST:
         keep_what_was_seen_later(connection, definition, table, fetched_at=shown_at)
+        date_from_the_fetch_what_a_rule_dated(connection, definition, table, fetched_at=shown_at)
     if vintaged:
         say_again_what_was_sighted_later(connection, definition, table)
         _withdraw_later(connection, data, table)
@@ -94,7 +96,13 @@ def _settle_by_key(
         said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if vintaged else "")
         said_before = f"EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 's')} AND ({said}) AND {is_word(data, 'w')})"
         settled += f" OR (NOT {by_source('d')} AND {said_before})"
-    first = is_first_to_show(data, "s") if ingest and shown_at is not None else "false"
+    first = "false"
+    if ingest and shown_at is not None:
+        ruled_since = "d.dataset = :dataset AND d.fetched_at > :fetched_at"  # the fetch fell on the very time that the rule says
+        first = (
+            f"{is_first_to_show(data, 's')} OR s.shown AND s.knowledge_time = :fetched_at AND EXISTS (SELECT 1 FROM {data} AS r "
+            f"JOIN crfs.batch_dataset AS d USING (batch_id) WHERE {same_key('r', 's')} AND {last_batch(data, 'r')} AND {ruled_since})"
+        )
     refused = f"NOT ({settled} OR ({upgraded}) OR ({first}))" if ingest else "false"
     # One look at each row's counterpart says both what goes and what may not come.
     row = connection.execute(

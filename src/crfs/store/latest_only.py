@@ -92,9 +92,10 @@ def forget_what_was_said(connection: sa.Connection, definition: DatasetDefinitio
     values = "".join(f' AND s."{column.name}" IS NOT DISTINCT FROM w."{column.name}"' for column in definition.columns)
     connection.execute(
         sa.text(
-            f"WITH heard AS MATERIALIZED (SELECT s.ctid AS place, (s.row_state = 0) = (w.row_state = 0){values} "
-            f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND NOT n.shown AND n.knowledge_time > w.knowledge_time) "
-            f"AS again FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} "
+            f"WITH told AS MATERIALIZED (SELECT entity_id, valid_time, max(knowledge_time) AS last FROM {table} WHERE NOT shown GROUP BY 1, 2), "
+            f"heard AS MATERIALIZED (SELECT s.ctid AS place, (s.row_state = 0) = (w.row_state = 0){values} "
+            f"AND coalesce(n.last <= w.knowledge_time, true) AS again FROM {table} AS s LEFT JOIN told AS n ON {same_period('n', 's')} "
+            f"JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} "
             f"AND x.knowledge_time <= s.knowledge_time AND {is_word(data, 'x')} ORDER BY x.knowledge_time DESC LIMIT 1) AS w ON true "
             "WHERE s.shown AND s.clipped AND s.knowledge_time = :fetched_at), "
             f"gone AS (DELETE FROM {table} AS t USING heard WHERE t.ctid = heard.place AND heard.again) "
@@ -123,6 +124,40 @@ def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefin
             f"ORDER BY x.knowledge_time DESC LIMIT 1) AS c ON c.knowledge_time <= s.knowledge_time AND ({differs}) "
             f"WHERE s.shown AND s.row_state <> {RowState.ANNULLED.code} AND s.knowledge_time <= :fetched_at AND NOT EXISTS ("
             f"SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time = later.seen)"
+        ),
+        {"fetched_at": fetched_at, "dataset": definition.name},
+    )
+
+
+def date_from_the_fetch_what_a_rule_dated(
+    connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime
+) -> None:
+    """Of a fetch that is ingested late and was made before the rule's time: what a later one showed otherwise was not known by the rule.
+
+    The rule's key never was, and what the later one showed is known from its fetch.
+    """
+    data = relation(definition.name)
+    columns = [f'"{column.name}"' for column in definition.columns]
+    differs = " OR ".join(["(s.row_state = 0) <> (x.row_state = 0)", *(f"s.{column} IS DISTINCT FROM x.{column}" for column in columns)])
+    listed, taken = ("".join(f", {row}{column}" for column in columns) for row in ("", "x."))
+    nothing = "".join(", NULL" for _ in columns)
+    connection.execute(
+        sa.text(
+            f"WITH dated AS MATERIALIZED (SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, x.batch_id, "
+            f"least(d.fetched_at, (SELECT min(g.seen_at) FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} AND g.seen_at >= x.knowledge_time "
+            f"AND g.seen_at > :fetched_at)) AS fetched_at FROM {table} AS s "
+            f"JOIN {data} AS x ON {same_period('x', 's')} AND x.knowledge_time > s.knowledge_time AND {stands(data, 'x')} AND ({differs}) "
+            f"AND x.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code}) "
+            "JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset AND d.fetched_at > x.knowledge_time "
+            "WHERE s.shown AND s.knowledge_time <= :fetched_at AND d.fetched_at > :fetched_at "
+            f"AND NOT EXISTS (SELECT 1 FROM {data} AS y WHERE {same_period('y', 's')} AND y.knowledge_time > s.knowledge_time "
+            f"AND y.knowledge_time < x.knowledge_time AND {stands(data, 'y')})) "
+            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, clipped, shown{listed}) "
+            f"SELECT entity_id, valid_time, knowledge_time, {RowState.ANNULLED.code}, {KnowledgeBasis.OBSERVED.code}, false, false{nothing} FROM dated "
+            f"UNION ALL SELECT x.entity_id, x.valid_time, g.fetched_at, x.row_state, {KnowledgeBasis.OBSERVED.code}, false, false{taken} "
+            f"FROM dated AS g JOIN {data} AS x ON {same_key('x', 'g')} AND x.batch_id = g.batch_id "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {data} AS l WHERE {same_period('l', 'g')} AND l.knowledge_time = g.fetched_at) "
+            f"AND NOT EXISTS (SELECT 1 FROM {table} AS l WHERE {same_period('l', 'g')} AND l.knowledge_time = g.fetched_at)"
         ),
         {"fetched_at": fetched_at, "dataset": definition.name},
     )

@@ -155,10 +155,16 @@ def _altered(
     connection: sa.Connection, runs: Sequence[str], batches: Sequence[tuple[str, int]], payloads: Collection[str], *, defined_by: int
 ) -> list[str]:
     """What of a chain is not what was written, in words. Of definitions that is whatever was in force by the batch ``defined_by``: one that is
-    gone does not say of which dataset it was.
+    gone does not say of which dataset it was. Of models it is what registered or promoted any version of those that a run names.
     """
     of_models = connection.execute(
-        sa.text("SELECT batch_id FROM crfs.model_version WHERE run_id = ANY(:runs)"), {"runs": list(runs)}
+        sa.text(
+            "SELECT b.batch_id FROM crfs.batch AS b WHERE b.kind IN ('register', 'promote') AND b.batch_id <= :batch_id AND b.source IN ("
+            "SELECT 'model:' || coalesce(named.value->>'model', named.key) FROM crfs.run AS r, "
+            "jsonb_each(CASE jsonb_typeof(r.specification->'models') WHEN 'object' THEN r.specification->'models' ELSE '{}' END) AS named "
+            "WHERE r.run_id = ANY(:runs) UNION SELECT 'model:' || m.model FROM crfs.model_version AS m WHERE m.run_id = ANY(:runs))"
+        ),
+        {"runs": list(runs), "batch_id": defined_by},
     ).scalars()
     defining = connection.execute(
         sa.text("SELECT batch_id FROM crfs.batch WHERE kind = 'define' AND batch_id <= :batch_id"), {"batch_id": defined_by}
