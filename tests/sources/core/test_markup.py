@@ -30,6 +30,16 @@ def test_markup_becomes_words(markup: str, text: str) -> None:
     assert plain_text(markup) == text
 
 
+def test_a_reference_of_thousands_of_digits_is_no_character() -> None:
+    assert plain_text(f"a &#{'9' * 5000}; b &#{'0' * 90}65;") == "a \ufffd b A"
+
+
+def test_no_name_of_a_tag_is_tried_at_each_of_its_lengths() -> None:
+    # In the square of its length this would take hours.
+    text = "<" + "a" * 2_000_000
+    assert plain_text(text, most=len(text)) == text
+
+
 def test_random_markup_never_raises_and_is_one_line(seed: int) -> None:
     draw = random.Random(seed)
     for _ in range(2000):

@@ -150,6 +150,86 @@ def test_hostile_feeds_come_to_an_end(catalogue: Catalogue, data: bytes) -> None
     assert sum(table.height for table in parsed.tables.values()) <= 1
 
 
+HEAD = b'<rss version="2.0"><channel><item><title>t</title>'
+FOOT = b"</item></channel></rss>"
+
+
+@pytest.mark.parametrize(
+    ("data", "bound"),
+    [
+        (HEAD + b"<a></a>" * 10_000 + FOOT, "20000 tags"),
+        (HEAD + b"<title>" + b"&lt;" * 200_001 + b"</title>" + FOOT, "200000 references"),
+        (HEAD + b"<a>" * 8_000, "8000 tags in markup that is not well-formed"),
+        (HEAD + b"&lt; " * 30_001, "30000 references in markup that is not well-formed"),
+        (HEAD + b'<a b="x>' * 60, "50 tags with an open quote"),
+        (HEAD + b'</a "' * 60, "50 tags with an open quote"),
+        (HEAD + b"<a" + b" " * 63 + b"a" * 250_000 + b"/>" + FOOT, "250000 characters in a tag"),
+        (HEAD + b"<a " + b" ".join(b'a%d="1"' % i for i in range(101)) + b"/>" + FOOT, "100 attributes in a tag"),
+        (HEAD + b"<a " + b" ".join(b"a%d=1" % i for i in range(101)) + b">", "100 attributes in a tag"),
+        (HEAD + (b"<a " + b" ".join(b'a%d="1"' % i for i in range(99)) + b"/>") * 500 + FOOT, "40000 attributes"),
+        (HEAD + b"".join(b'<a%d:a xmlns:a%d="urn:%d"/>' % (i, i, i) for i in range(101)) + FOOT, "100 namespaces"),
+        (HEAD + b'<a xml:base="https://e.org/' + b"a/" * 1_000 + b'"/>' + FOOT, "1000 characters in a base address"),
+        (b"<!DOCTYPE\n" * 1_000 + HEAD + FOOT, "10 declarations that do not end"),
+        (b"<!ENTITY\n" * 1_000 + HEAD + FOOT, "10 declarations that do not end"),
+        (b'<!DOCTYPE a [\n<!ENTITY x "' + b"A" * 201 + b'">]>' + HEAD + b"&x;" + FOOT, "200 characters in an entity"),
+    ],
+)
+def test_what_takes_more_than_its_length_is_bounded_and_the_bound_is_named(catalogue: Catalogue, data: bytes, bound: str) -> None:
+    payload = body(data)
+    assert SOURCE.classify(payload) is Classification.SCHEMA
+    parsed = SOURCE.parse(payload, catalogue)
+    assert not parsed.tables
+    assert parsed.rejected["detail"].to_list() == [f"no feed: larger than any feed: more than {bound}"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        # Each would take minutes or more in the square of its length; none is beyond a bound, and the entry is read.
+        HEAD + b"<description>&lt;" + b"a" * 2_000_000 + b"</description>" + FOOT,
+        HEAD + b"<author>" + b"a." * 1_000_000 + b"</author>" + FOOT,
+        HEAD + b"<tags>" + b",".join(b"%d" % i for i in range(300_000)) + b"</tags>" + FOOT,
+        HEAD + b"".join(b"<category>%d</category>" % i for i in range(9_000)) + FOOT,
+        ("\ufeff<?xml version='1.0' encoding='utf-16'?>" + "\n" * 1_000_000 + (HEAD + FOOT).decode()).encode("utf-16-le"),
+        b'<?xml version="1.0"?>' + HEAD + b"<description>" + b"encoding='a' " * 100_000 + b"</description>" + FOOT,
+        b'<?xml version="1.0" encoding="punycode"?>' + HEAD + b"<description>" + b"a" * 2_000_000 + b"</description>" + FOOT,
+        HEAD + b"<description>" + b"x\n" * 1_000_000 + b"</description>" + FOOT,
+    ],
+)
+def test_a_long_text_takes_its_length_and_no_more(catalogue: Catalogue, data: bytes) -> None:
+    parsed = SOURCE.parse(body(data), catalogue)
+    assert rows(parsed)["title"].to_list() == ["t"]
+
+
+def test_markup_that_is_not_well_formed_is_not_read_by_the_strict_parser(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crfs.sources.providers.rss.parsers.Strict", None)
+    assert rows(SOURCE.parse(body(HEAD + b"<a>" + FOOT), catalogue))["title"].to_list() == ["t"]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "cp037"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_text_is_read_in_the_encoding_that_it_begins_with(catalogue: Catalogue, codec: str, named: bool) -> None:
+    name = codec.removesuffix("-sig")
+    declared = f" encoding='{name}'" if named else ""
+    words = f"<?xml version='1.0'{declared}?>" + HEAD.decode().replace(">t<", ">Zürich<")
+    data = (words + FOOT.decode()).encode(codec)
+    payload = body(data)
+    if codec == "cp037":  # no bracket where one is looked for
+        assert SOURCE.classify(payload) is Classification.SCHEMA
+    else:
+        assert rows(SOURCE.parse(payload, catalogue))["title"].to_list() == ["Zürich"]
+
+
+def test_the_servers_charset_comes_before_the_declared_one_and_that_before_the_usual_ones(catalogue: Catalogue) -> None:
+    words = "<?xml version='1.0' encoding='iso-8859-2'?>" + HEAD.decode().replace(">t<", ">Łódź<") + FOOT.decode()
+    for data, headers in (
+        (words.encode("utf-8"), {"content-type": "text/xml; charset=utf-8"}),
+        (words.encode("iso-8859-2"), {}),
+        (words.replace("iso-8859-2", "nobody-knows").encode("utf-8"), {}),
+    ):
+        assert rows(SOURCE.parse(body(data, headers=headers), catalogue))["title"].to_list() == ["Łódź"]
+
+
 def test_a_body_that_reads_like_an_address_or_a_path_is_not_opened(catalogue: Catalogue, tmp_path: Path) -> None:
     file = tmp_path / "feed.xml"
     file.write_bytes(feed("<item><title>secret</title></item>").body)

@@ -7,7 +7,10 @@ import re
 
 LONGEST = 20_000
 """Characters of a text that are looked at; a feed's summary is far shorter."""
-_TAG = re.compile(r"<(!--)?(/?)([a-zA-Z][a-zA-Z0-9:]*)?[^<>]*>")
+# Nothing is given back once it is taken: a name without an end would be tried at each of its lengths.
+_TAG = re.compile(r"<(!--)?+(/?+)([a-zA-Z][a-zA-Z0-9:]*+)?+[^<>]*+>")
+_LONG_NUMBER = re.compile(r"&#[0-9]{100,}+;?")
+"""A reference to no character, with more digits than Python may make a number of."""
 _SILENT = {"script", "style", "template"}
 _INLINE = {"a", "abbr", "b", "cite", "code", "em", "font", "i", "mark", "q", "s", "small", "span", "strong", "sub", "sup", "u", "wbr"}
 _BLANKS = re.compile(r"\s+")
@@ -38,5 +41,5 @@ def plain_text(text: str, *, most: int = LONGEST) -> str:
         at = tag.end()
     if not silent:
         parts.append(text[at:most])
-    words = html.unescape("".join(parts)).encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
+    words = html.unescape(_LONG_NUMBER.sub("\ufffd", "".join(parts))).encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
     return _BLANKS.sub(" ", words).strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,6 @@ from typing import Any
 from xml.sax import SAXException
 
 MOST_BYTES = 4 * 1024 * 1024
-MOST_TAGS = 30_000
-MOST_REFERENCES = 200_000
-"""A feed of 2,000 entries has fewer; parsers of broken markup slow down with the square of more."""
-_LONG_BLANK = re.compile(rb"[ \t\r\n]{64,}")
 # Feedparser reads what nobody else does, and on the way raises what its parts raise; each of these was seen, or is of the same kind.
 _GIVES_UP = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, ArithmeticError, SAXException)
 
@@ -47,25 +42,20 @@ def read_feed(body: bytes, content_type: str = "") -> Feed:
         return _none("an HTML page")
     if b"<" not in start.replace(b"\x00", b""):
         return _none("no markup")
-    if len(body) > MOST_BYTES or body.count(b"<") > MOST_TAGS or body.count(b"&") > MOST_REFERENCES:
-        return _none(f"larger than any feed: more than {MOST_BYTES} bytes, {MOST_TAGS} tags or {MOST_REFERENCES} references")
-    import feedparser
+    if len(body) > MOST_BYTES:
+        return _none(f"larger than any feed: more than {MOST_BYTES} bytes")
+    from crfs.sources.providers.rss import parsers
 
     try:
-        # As a stream: a text that looks like an address or a path would be opened. Blanks before the root are looked through many times.
-        read = feedparser.parse(
-            io.BytesIO(_LONG_BLANK.sub(b"\n", body)),
-            response_headers={"content-type": _charset(content_type)},
-            sanitize_html=False,
-            resolve_relative_uris=False,
-        )
-        version, fields = str(dict.get(read, "version") or ""), dict.get(read, "feed")
-        entries = [entry for entry in dict.get(read, "entries") or [] if isinstance(entry, dict)]
+        version, fields, found = parsers.parse(parsers.text_of(body, _charset(content_type)))
+    except parsers.TooMuch as error:
+        return _none(f"larger than any feed: {error}")
     except _GIVES_UP as error:
         return _none(f"no feed: {type(error).__name__}: {error}")
+    entries = [entry for entry in found if isinstance(entry, dict)]
     if not version and not entries:
         return _none("neither RSS nor Atom")
-    return Feed(version=version, fields=fields if isinstance(fields, dict) else {}, entries=entries)
+    return Feed(version=version, fields=fields, entries=entries)
 
 
 def _none(problem: str) -> Feed:
@@ -73,9 +63,9 @@ def _none(problem: str) -> Feed:
 
 
 def _charset(content_type: str) -> str:
-    """The media type of a feed with the charset that the server named; servers often call feeds text/html or text/plain."""
+    """The charset that the server named; the media type says nothing, for servers often call feeds text/html or text/plain."""
     named = re.search(r"charset\s*=\s*[\"']?([A-Za-z0-9._-]{1,40})", content_type)
-    return "application/xml" + (f"; charset={named.group(1)}" if named else "")
+    return named.group(1) if named else ""
 
 
 def read_moment(text: object) -> Moment | None:

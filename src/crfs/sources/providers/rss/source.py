@@ -51,7 +51,7 @@ class Rss:
 
     feeds: Mapping[str, str] = field(default_factory=lambda: FEEDS)
     name: str = "rss"
-    parser_version: str = "1"
+    parser_version: str = "2"
     provider: Provider = _PROVIDER
 
     @property
