@@ -365,3 +365,14 @@ def test_a_window_that_showed_the_same_again_is_not_forgotten_when_one_between_c
     answers = {(period, at): max((k, v) for p, k, v in found if p == day(period) and k <= day(at))[1] for period, at, _ in expected}
     assert answers == {(period, at): value for period, at, value in expected}
     assert {value for p, _, value in found if p == day(1)} == {7.0}
+
+
+def test_an_upper_bound_after_another_value_of_its_own_answer_is_news_though_an_earlier_one_said_the_same(
+    module_database: Database,
+) -> None:
+    definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
+    write(module_database, definition, rows([1.0], known=40))
+    answer = rows([2.0, 1.0], valid=0, known=[70, 72]).with_columns(clipped=pl.Series([False, True]))
+    write(module_database, definition, answer)
+    assert stored(module_database, definition, columns="knowledge_time, value") == [(day(40), 1.0), (day(70), 2.0), (day(72), 1.0)]
+    assert write(module_database, definition, answer).batch_id is None, "twice is once"

@@ -148,7 +148,8 @@ def _check_that_they_are_there(connection: sa.Connection, definition: DatasetDef
 def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Take out the clipped rows that say what was known before, or what the source had said instead of what was corrected there.
 
-    A payload that is parsed again may say more of the rows that it gave itself: those stay.
+    A row of the same answer that says something else in between makes them news. A payload that is parsed again may say more of the rows
+    that it gave itself: those stay.
     """
     data = relation(definition.name)
     own = (
@@ -161,7 +162,9 @@ def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, ta
             f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
             f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} "
             f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {_says_as(definition, 's', 'd')} OR EXISTS (SELECT 1 FROM {data} AS w "
-            f"WHERE {same_key('w', 'd')} AND {_says_as(definition, 's', 'w')} AND {is_word(data, 'w')}) WHERE s.clipped{own}) AS k WHERE gone.ctid = k.ctid"
+            f"WHERE {same_key('w', 'd')} AND {_says_as(definition, 's', 'w')} AND {is_word(data, 'w')}) WHERE s.clipped{own} "
+            f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.knowledge_time > d.knowledge_time "
+            f"AND n.knowledge_time < s.knowledge_time AND NOT ({_says_as(definition, 'n', 's')}))) AS k WHERE gone.ctid = k.ctid"
         ),
         {"payloads": list(how.payloads), "dataset": definition.name},
     )

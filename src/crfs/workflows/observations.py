@@ -224,10 +224,18 @@ def recorded_state(recorded_as_of: str | date | int | None) -> datetime | int | 
     """What a question's ``recorded_as_of`` names: an instant, or a batch where it is a whole number."""
     if not isinstance(recorded_as_of, str | date):
         return recorded_as_of  # what is no number of a batch is refused where the state is looked up
-    # Eight digits are a day in ISO 8601's short form.
-    if isinstance(recorded_as_of, str) and re.fullmatch(r"-?([0-9]{1,7}|[0-9]{9,18})", recorded_as_of):
+    if isinstance(recorded_as_of, str) and re.fullmatch(r"-?[0-9]{1,18}", recorded_as_of) and not _is_day(recorded_as_of):
         return int(recorded_as_of)
     return parse_question(recorded_as_of, what="recorded_as_of")
+
+
+def _is_day(digits: str) -> bool:
+    """Whether digits are a day in ISO 8601's short form, as 20200605 is."""
+    try:
+        date.fromisoformat(digits)
+    except ValueError:
+        return False
+    return True
 
 
 def _within(rows: pl.DataFrame, start: str | None, end: str | None) -> pl.DataFrame:
