@@ -122,6 +122,70 @@ def test_windows_that_never_show_the_whole_give_the_same_answers_in_either_order
             check_answers(stored(session), drawn)
 
 
+def capture_at_random(folder: Path, archive: Archive, draw: random.Random) -> tuple[str, date, date, datetime] | None:
+    """One answer of any kind: a window of real time, one day, the keyless table; captured while its last day runs, or later."""
+    days = sorted(archive.vintages)
+    kind = draw.choice(["window", "day", "table"])
+    start = days[0] + draw.randrange((days[-1] - days[0]).days + 20) * DAY
+    end = start if kind != "window" else start + draw.randrange(500) * DAY
+    captured = datetime(end.year, end.month, end.day, 23, 30, tzinfo=UTC) + draw.choice([0, 1, 40]) * DAY
+    if kind == "table":
+        captured = datetime(end.year, end.month, end.day, 23, 30, tzinfo=UTC)
+        write_graph(folder, archive.series, archive, captured=captured)
+        return kind, end, end, captured
+    today = captured.date()
+    known = [period for period in archive.until(today).periods() if period[1] <= end and period[2] >= start]
+    if not known:
+        return None
+    write_window(folder, archive.series, archive, captured=captured, start=start, end=end, today=today)
+    return kind, start, end, captured
+
+
+def test_what_an_answer_leaves_out_is_gone_from_then_whatever_the_order_of_answers(
+    new_store: Callable[[], str], tmp_path: Path, seed: int
+) -> None:
+    """Withdrawals between windows, too: after each answer, every answer so far can be asked for what it showed.
+
+    The keyless table does not tell whether what lies before its first date is gone or not shown: that is not asked.
+    """
+    drawn, draw = dict(list(archives(seed).items())[:10]), random.Random(seed)
+    given: dict[str, list[tuple[str, date, date, datetime]]] = {series: [] for series in drawn}
+    asked = 0
+    with open_session(new_store()) as session:
+        for turn in range(5):
+            for series, archive in drawn.items():
+                capture = capture_at_random(tmp_path / str(turn), archive, draw)
+                given[series] += [capture] if capture else []
+            report = replayed(session, tmp_path / str(turn))
+            assert (report.rejected_rows, report.conflicts) == (0, [])
+            rows = stored(session)
+            for series, archive in drawn.items():
+                own = rows.filter(pl.col("entity") == series)
+                for kind, start, end, captured in given[series]:
+                    if kind == "table":
+                        said = archive.vintages[max(day for day in archive.vintages if day <= end)]
+                        told = shown_at(own, captured)
+                        assert {when: told[when] for when in told if when >= min(said)} == archive.at(end), (series, captured)
+                        asked += 1
+                        continue
+                    near = {vintage + k * DAY for vintage in archive.vintages for k in (-1, 0, 1)}
+                    for day in sorted({start, end} | {day for day in near if start <= day <= end}):
+                        told = shown(own, day).get(series, {}) if captured.date() > day else shown_at(own, captured)
+                        assert told == archive.at(day), (series, day, captured)
+                        asked += 1
+        for turn in range(5):
+            again = replayed(session, tmp_path / str(turn))
+            assert (again.batches, again.appended.get("fred_series", 0)) == ([], 0)
+        assert asked > len(drawn)
+        assert verify(session)["sound"]
+
+
+def shown_at(rows: pl.DataFrame, instant: datetime) -> dict[date, float]:
+    """What rows of one series answer at an instant."""
+    answer = as_of(rows, as_of=instant).select("valid_time", "value").rows()
+    return {when.date(): value for when, value in answer if value is not None}
+
+
 def test_once_the_whole_history_is_there_values_are_shown_as_known_from_their_own_vintage(
     new_store: Callable[[], str], tmp_path: Path, seed: int
 ) -> None:

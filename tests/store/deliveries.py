@@ -13,6 +13,7 @@ from crfs.bitemporal import Tenor
 from crfs.credit.definitions import ColumnDefinition, ColumnType, DatasetDefinition, Scope
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
+from crfs.store.payloads import FetchNote, land
 from crfs.store.publication import BatchKind, BatchNote, Fence
 
 _NUMBERS = itertools.count(1)
@@ -80,6 +81,15 @@ def write(
 ) -> Receipt:
     note = BatchNote(kind=kind, at=at, reason=reason or ("a test" if kind.needs_reason else None), fence=fence, payloads=payloads)
     return append(database, [Delivery(definition=definition, rows=table)], note)
+
+
+def brought(database: Database, fetched: datetime) -> str:
+    """A payload that was landed then."""
+    note = FetchNote(
+        source="test", stream="x", url="https://example.org", status=200, headers={}, classification="OK", parser_version="1",
+        started_at=fetched, fetched_at=fetched,
+    )  # fmt: skip
+    return land(database, str(next(_NUMBERS)).encode(), note)
 
 
 def stored(database: Database, definition: DatasetDefinition, *, columns: str = "value") -> list[tuple[Any, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -14,13 +13,11 @@ from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
-from crfs.store.payloads import FetchNote, land
 from crfs.store.publication import BatchKind, BatchNote
-from tests.store.deliveries import NOW, dataset, day, rows, stored
+from tests.store.deliveries import NOW, brought, dataset, day, rows, stored
 
 TODAY = 20
 RELEASE = 8
-_NUMBERS = itertools.count(1)
 
 
 def hour(number: float, of: int = TODAY) -> datetime:
@@ -29,15 +26,6 @@ def hour(number: float, of: int = TODAY) -> datetime:
 
 def vintaged() -> DatasetDefinition:
     return replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
-
-
-def brought(database: Database, fetched: datetime) -> str:
-    """A payload that was landed then."""
-    note = FetchNote(
-        source="test", stream="x", url="https://example.org", status=200, headers={}, classification="OK", parser_version="1",
-        started_at=fetched, fetched_at=fetched,
-    )  # fmt: skip
-    return land(database, str(next(_NUMBERS)).encode(), note)
 
 
 def seen(

@@ -14,13 +14,23 @@ from datetime import datetime
 import polars as pl
 import sqlalchemy as sa
 
+from crfs.bitemporal.extent import Extent
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, RowState
 from crfs.credit.definitions import ColumnType, DatasetDefinition, RevisionPolicy, Scope
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.comparison import Comparison, compare
 from crfs.store.database import Database
 from crfs.store.entities import entity_ids
+from crfs.store.extents import (
+    Extents,
+    keep_extents,
+    lie_within_later_ones,
+    lies_within_one,
+    reach_known_periods,
+    withdraw_what_is_left_out,
+)
 from crfs.store.latest_only import shows_the_latest
+from crfs.store.notes import newest_note
 from crfs.store.publication import BatchKind, BatchNote, Publication, publication
 from crfs.store.relations import content_of, ensure_relation, relation
 from crfs.store.sightings import Sighting, keep_sightings, sightings_of
@@ -37,12 +47,14 @@ class Delivery:
 
     ``rows`` has entity, valid_time, knowledge_time, knowledge_basis, vintage_date, row_state, optionally ``clipped``, and every value
     column of the definition. ``fetched_at`` is when the answer that they come from was there: in a dataset whose provider shows only the
-    latest values, a value that a release rule dates and that differs from what the store has is a revision known from then.
+    latest values, a value that a release rule dates and that differs from what the store has is a revision known from then. ``extents``
+    say what the answer told the whole of, in a vintaged dataset: what it leaves out there is withdrawn.
     """
 
     definition: DatasetDefinition
     rows: pl.DataFrame
     fetched_at: datetime | None = None
+    extents: Sequence[Extent] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,15 @@ class Receipt:
     batch_id: int | None
     appended: Mapping[str, int]
     unchanged: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A delivery with its rows in the relation's types, entities as ids, and what it tells the whole of."""
+
+    delivery: Delivery
+    rows: pl.DataFrame
+    extents: Extents | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,8 +89,14 @@ class _Part:
     fresh: pl.DataFrame
     whole: pl.DataFrame | None = None
     staged: str | None = None
+    extents: Extents | None = None
     sightings: Sequence[Sighting] = ()
     left: int = 0
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether the answer said something that is kept though it may be no news."""
+        return bool(self.sightings) or self.extents is not None
 
 
 def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> Receipt:
@@ -90,24 +117,25 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
     names = [delivery.definition.name for delivery in deliveries]
     if len(set(names)) < len(names):
         raise InvalidInput("an append has one delivery a dataset; concatenate the rows of a dataset first")
-    prepared = [(delivery, _prepared(database, delivery, note.kind)) for delivery in deliveries]
-    prepared = [(delivery, rows) for delivery, rows in prepared if rows.height or note.kind is BatchKind.REPARSE]
+    prepared = [_prepared(database, delivery, note.kind) for delivery in deliveries]
+    prepared = [one for one in prepared if one.rows.height or note.kind is BatchKind.REPARSE]
     if not prepared:
         return Receipt(batch_id=None, appended={}, unchanged={})
-    for delivery, _ in prepared:
-        ensure_relation(database, delivery.definition)
+    for one in prepared:
+        ensure_relation(database, one.delivery.definition)
     while (receipt := _tried(database, prepared, note)) is None:
         pass  # others published what it rests on while it was compared
     return receipt
 
 
-def _tried(database: Database, prepared: list[tuple[Delivery, pl.DataFrame]], note: BatchNote) -> Receipt | None:
+def _tried(database: Database, prepared: list[_Prepared], note: BatchNote) -> Receipt | None:
     """One comparison and its publication; None where what an answer without news showed cannot be noted as it was compared."""
     with database.appending, staging_room(database) as room:
         with database.writing(durable=False) as connection:
             compared_at = _head(connection)
+            noted = _notes(connection, prepared)
             try:
-                parts = [_compared(connection, room, delivery, rows, note) for delivery, rows in prepared]
+                parts = [_compared(connection, room, one, note) for one in prepared]
             except Conflict:
                 # Each statement sees what is committed by then: of a batch that came between two of them the one may know and the other not.
                 if _head(connection) > compared_at:
@@ -119,14 +147,18 @@ def _tried(database: Database, prepared: list[tuple[Delivery, pl.DataFrame]], no
             return nothing if _sighted(database, parts, compared_at=compared_at) else None
         try:
             with publication(database, note) as batch:
+                if _notes(batch.connection, prepared) != noted:
+                    raise _Overtaken
                 if batch.previous > compared_at:
                     _compare_again(batch, room, parts, since=compared_at)
                 for part in parts:
-                    keep_sightings(batch.connection, part.definition, part.sightings, batch_id=batch.previous)
+                    _keep_notes(batch.connection, part, batch_id=batch.previous)
                     if part.left:
                         _insert(batch, part)
         except _NothingNew:
-            return None if any(part.sightings for part in parts) else nothing
+            return None if any(part.has_notes for part in parts) else nothing
+        except _Overtaken:
+            return None
         except sa.exc.IntegrityError as error:
             raise Conflict(
                 f"two rows of the delivery fall on one key, so nothing of it is kept: {str(error.orig).strip().splitlines()[-1]}"
@@ -139,7 +171,28 @@ class _NothingNew(Exception):
     """Another writer published the same rows between the comparison and the lock."""
 
 
-def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> pl.DataFrame:
+class _Overtaken(Exception):
+    """Another writer published or noted, between the comparison and the lock, what the comparison rests on."""
+
+
+def _notes(connection: sa.Connection, prepared: list[_Prepared]) -> list[int]:
+    """The newest note on each dataset: of what answers showed, and told the whole of, without news."""
+    return [newest_note(connection, one.delivery.definition) for one in prepared]
+
+
+def _keep_notes(connection: sa.Connection, part: _Part, *, batch_id: int) -> None:
+    keep_sightings(connection, part.definition, part.sightings, batch_id=batch_id, payloads=part.how.payloads)
+    if part.extents is not None:
+        keep_extents(connection, part.definition, part.extents, payloads=part.how.payloads)
+
+
+def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> _Prepared:
+    told = delivery.extents if kind in {BatchKind.INGEST, BatchKind.REPARSE} else ()
+    extents = Extents(database, delivery.definition, told) if told else None
+    return _Prepared(delivery=delivery, rows=_in_types(database, delivery, kind), extents=extents)
+
+
+def _in_types(database: Database, delivery: Delivery, kind: BatchKind) -> pl.DataFrame:
     """Rows cast exactly to the relation's types, entities as ids, in the order of the key, doubles of the same content left out."""
     definition, rows = delivery.definition, delivery.rows
     schema = definition.schema()
@@ -249,15 +302,17 @@ def _check_values(definition: DatasetDefinition, table: pl.DataFrame, kind: Batc
         raise InvalidInput(f"dataset {definition.name}: annulled rows come in a batch of kind annul, and no others do")
 
 
-def _compared(connection: sa.Connection, room: StagingRoom, delivery: Delivery, rows: pl.DataFrame, note: BatchNote) -> _Part:
+def _compared(connection: sa.Connection, room: StagingRoom, one: _Prepared, note: BatchNote) -> _Part:
     """The rows told apart, those of known periods staged and compared."""
-    definition = delivery.definition
+    delivery, definition, rows = one.delivery, one.delivery.definition, one.rows
     how = Comparison(kind=note.kind, fetched_at=delivery.fetched_at, payloads=sorted({sha256 for sha256, _ in note.origins}))
     known = _to_compare(connection, room, definition, rows, how)
     part = _Part(definition=definition, how=how, given=rows.height, fresh=rows.filter(~known) if known.any() else rows)
     if note.kind is not BatchKind.INGEST or shows_the_latest(definition, how.fetched_at):
         part.whole = rows
-    if known.any() or note.kind is BatchKind.REPARSE:
+    part.extents = one.extents
+    reaches = part.extents is not None and reach_known_periods(connection, definition, part.extents)
+    if known.any() or reaches or note.kind is BatchKind.REPARSE:
         _stage_and_compare(connection, room, part, rows.filter(known))
     part.left = part.fresh.height + _count(connection, part.staged)
     return part
@@ -266,6 +321,9 @@ def _compared(connection: sa.Connection, room: StagingRoom, delivery: Delivery, 
 def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part, rows: pl.DataFrame) -> None:
     definition, how = part.definition, part.how
     part.staged = room.stage(connection, rows)
+    if part.extents is not None:
+        again = how.payloads if how.kind is BatchKind.REPARSE else ()
+        withdraw_what_is_left_out(connection, definition, part.staged, part.extents, parsed_again=again)
     shown_at = how.fetched_at if shows_the_latest(definition, how.fetched_at) else None
     if how.kind is BatchKind.INGEST and (shown_at is not None or rows["clipped"].any()):
         part.sightings = sightings_of(connection, definition, part.staged, shown_at=shown_at)
@@ -274,7 +332,7 @@ def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part
 
 def _sighted(database: Database, parts: list[_Part], *, compared_at: int) -> bool:
     """Note what an answer without news showed; False where others published what that rests on in the meantime."""
-    sighted = [part for part in parts if part.sightings]
+    sighted = [part for part in parts if part.has_notes]
     if not sighted:
         return True
     with database.writing(durable=False) as connection:
@@ -283,25 +341,32 @@ def _sighted(database: Database, parts: list[_Part], *, compared_at: int) -> boo
         if head > compared_at and any(_touched_since(connection, part.definition, compared_at) for part in sighted):
             return False
         for part in sighted:
-            keep_sightings(connection, part.definition, part.sightings, batch_id=head)
+            _keep_notes(connection, part, batch_id=head)
     return True
 
 
 def _to_compare(
     connection: sa.Connection, room: StagingRoom, definition: DatasetDefinition, rows: pl.DataFrame, how: Comparison
 ) -> pl.Series:
-    """Which rows have to be compared: those whose key the relation has, or, where their period's other rows matter, whose period."""
+    """Which rows have to be compared: those whose key the relation has, or, where their period's other rows matter, whose period; and
+    those that a later answer may have left out.
+    """
     everything = pl.Series([True]).new_from_index(0, rows.height)
     if how.kind is not BatchKind.INGEST or rows.is_empty():
         return everything
     by_period = rows.select(_by_period(definition, how)).to_series()
-    overlaps = _overlaps(connection, definition, rows.filter(by_period), known=False)
+    left_out = lie_within_later_ones(connection, definition, rows)
+    overlaps = left_out or _overlaps(connection, definition, rows.filter(by_period), known=False)
     if not overlaps and not _overlaps(connection, definition, rows.filter(~by_period), known=True):
         return ~everything
     keys = room.stage(connection, rows.select(*_ID_KEY, by_period=by_period, position=pl.int_range(pl.len())))
-    found = connection.exec_driver_sql(
-        f"SELECT coalesce(array_agg(k.position), '{{}}') FROM {keys} AS k WHERE EXISTS (SELECT 1 FROM {relation(definition.name)} AS x "
-        "WHERE x.entity_id = k.entity_id AND x.valid_time = k.valid_time AND (k.by_period OR x.knowledge_time = k.knowledge_time))"
+    found = connection.execute(
+        sa.text(
+            f"SELECT coalesce(array_agg(k.position), '{{}}') FROM {keys} AS k WHERE EXISTS (SELECT 1 FROM {relation(definition.name)} AS x "
+            "WHERE x.entity_id = k.entity_id AND x.valid_time = k.valid_time AND (k.by_period OR x.knowledge_time = k.knowledge_time))"
+            + (f" OR {lies_within_one('k')}" if left_out else "")
+        ),
+        {"dataset": definition.name} if left_out else {},
     ).scalar_one()
     return rows.select(pl.int_range(pl.len()).is_in(pl.Series(found, dtype=pl.Int64).implode())).to_series()
 
@@ -341,6 +406,8 @@ def _compare_again(batch: Publication, room: StagingRoom, parts: list[_Part], *,
     for part in parts:
         if not _touched_since(batch.connection, part.definition, since):
             continue
+        if part.extents is not None:
+            raise _Overtaken  # what it leaves out is told by all of what is there
         if part.whole is not None:
             part.fresh = part.fresh.clear()
             _stage_and_compare(batch.connection, room, part, part.whole)

@@ -12,6 +12,7 @@ from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.conditions import by_source, counts, is_word, last_batch, same_key, same_period, stands
+from crfs.store.extents import withdraw_what_was_left_out_later
 from crfs.store.latest_only import (
     BATCHES_OF_PAYLOAD,
     date_from_the_fetch_what_a_rule_dated,
@@ -22,6 +23,7 @@ from crfs.store.latest_only import (
     know_from_the_fetch,
     shows_the_latest,
 )
+from crfs.store.notes import is_of_another_answer
 from crfs.store.publication import BatchKind
 from crfs.store.relations import relation
 from crfs.store.running_days import Answered, know_changes_from_the_fetch, say_again_what_was_seen_later
@@ -70,6 +72,8 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         _withdraw_later(connection, data, table)
     if answered is not None:
         say_again_what_was_seen_later(connection, definition, table, answered)
+    if vintaged or answered is not None:
+        withdraw_what_was_left_out_later(connection, definition, table)
 
 
 def _settle_by_key(
@@ -197,7 +201,7 @@ def _withdraw_later(connection: sa.Connection, data: str, table: str) -> None:
 def _annul_what_is_no_longer_said(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Keys that the payloads' earlier rows have and the new parser's have not never were: they are staged as ``annulled``.
 
-    What is known from after the fetch is another answer's word, said again when this one came in late.
+    What is known from after the fetch, or from what another answer told, is that one's word, said again when this one came in late.
     """
     data = relation(definition.name)
     own_word = "" if how.fetched_at is None else " AND x.knowledge_time <= :fetched_at"
@@ -206,6 +210,7 @@ def _annul_what_is_no_longer_said(connection: sa.Connection, definition: Dataset
             f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, clipped, shown) "
             f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, {RowState.ANNULLED.code}, x.knowledge_basis, false, false FROM {data} AS x "
             f"WHERE x.batch_id IN ({BATCHES_OF_PAYLOAD}) AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
+            f"AND NOT ({is_of_another_answer('x')}) "
             f"AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE s.entity_id = x.entity_id AND s.valid_time = x.valid_time "
             "AND s.knowledge_time = x.knowledge_time)"
         ),

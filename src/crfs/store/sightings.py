@@ -54,7 +54,9 @@ def sightings_of(connection: sa.Connection, definition: DatasetDefinition, table
     return [Sighting(**row._mapping) for row in rows]
 
 
-def keep_sightings(connection: sa.Connection, definition: DatasetDefinition, sightings: Sequence[Sighting], *, batch_id: int) -> None:
+def keep_sightings(
+    connection: sa.Connection, definition: DatasetDefinition, sightings: Sequence[Sighting], *, batch_id: int, payloads: Sequence[str]
+) -> None:
     """Note what an answer showed, once; ``batch_id`` is the state that it was compared with."""
     if not sightings:
         return
@@ -65,12 +67,18 @@ def keep_sightings(connection: sa.Connection, definition: DatasetDefinition, sig
     listed = ", ".join(names)
     connection.execute(
         sa.text(
-            f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, {listed}) SELECT :dataset, {tenant}, :batch_id, {listed} "
+            f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, payloads, {listed}) "
+            f"SELECT :dataset, {tenant}, :batch_id, CAST(:payloads AS text[]), {listed} "
             f"FROM unnest({arrays}) AS n ({listed}) "
             "WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
             "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time)"
         ),
-        {"dataset": definition.name, "batch_id": batch_id, **{name: [getattr(one, name) for one in sightings] for name in names}},
+        {
+            "dataset": definition.name,
+            "batch_id": batch_id,
+            "payloads": list(payloads),
+            **{name: [getattr(one, name) for one in sightings] for name in names},
+        },
     )
 
 

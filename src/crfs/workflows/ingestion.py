@@ -30,6 +30,7 @@ from crfs.workflows.transports import transport_of
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.bitemporal.extent import Extent
     from crfs.credit.catalogue import Catalogue
     from crfs.quality.thresholds import Shape
     from crfs.sources.core import Payload, Query, Source
@@ -394,6 +395,7 @@ def _rows(
 
     tables: dict[str, list[pl.DataFrame]] = {}
     origins: dict[str, list[str]] = {}
+    extents: dict[str, list[Extent]] = {}
     shapes: list[tuple[Payload, Shape]] = []
     for payload in group:
         classification = source.classify(payload).value if origin.is_landed else _land(session, source, payload, report, job)
@@ -417,11 +419,13 @@ def _rows(
         for dataset, table in parsed.tables.items():
             tables.setdefault(dataset, []).append(table)
             origins.setdefault(payload.sha256, []).append(dataset)
+            extents.setdefault(dataset, []).extend(parsed.extents.get(dataset, ()))
     deliveries = [
         Delivery(
             definition=catalogue.dataset(dataset),
             rows=pl.concat(parts) if len(parts) > 1 else parts[0],
             fetched_at=_fetched_at(source, group),
+            extents=extents[dataset],
         )
         for dataset, parts in tables.items()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import polars as pl
 
+from crfs.bitemporal.extent import Extent
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 
@@ -140,13 +141,15 @@ class Payload:
 class Parsed:
     """What a parser made of one payload: accepted rows by dataset (:mod:`crfs.sources.core.tables` says their columns), rejected ones.
 
-    ``complete_history`` says that the payload has every revision of what it covers, so that unchanged values may be left out. Of more than
+    ``complete_history`` says that the payload has every revision of what it covers, so that unchanged values may be left out. ``extents``,
+    by dataset, say what the payload shows the whole of: a period that it leaves out there is gone. Of more than
     :data:`MOST_LISTED` rejections the first are kept, and a last row says how many more there were (:func:`rejection_count`).
     """
 
     tables: Mapping[str, pl.DataFrame]
     rejected: pl.DataFrame
     complete_history: bool = False
+    extents: Mapping[str, Sequence[Extent]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.rejected.height > MOST_LISTED:

@@ -30,15 +30,15 @@ from crfs.sources.core.tables import (
     rejected_where,
 )
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
-from crfs.sources.providers.fred import panel
+from crfs.sources.providers.fred import extent, panel
 from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, look, page, parameters
 from crfs.sources.providers.fred.periods import EARLIEST, Window, revisions
 
 DATASET = "fred_series"
 MOST_SERIES = 2000
 """A data list has at most some hundred series."""
-_LATEST, _INITIAL = 1, 4
-_WIDE = (2, 3)
+_LATEST, _ALL, _INITIAL = 1, 2, 4
+_WIDE = (_ALL, 3)
 _CELLS = {"row": pl.Int64(), "realtime_start": pl.String(), "realtime_end": pl.String(), "date": pl.String(), "value": pl.String()}
 _NONE = (".", "")
 _CHANGED_BY = ("transformation", "fq", "fam", "units", "aggregation_method")
@@ -106,10 +106,17 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
         fetched_at=payload.fetched_at,
     )
     whole = output_type != _INITIAL and start < end and not head_is_cut and not window.tail_is_cut
+    refusals = pl.concat([rejected_table(rejections), rejected, refused]).sort("row", maintain_order=True)
+    known_at = extent.known_at(start, dataset.zone, release_time, release_zone, fetched_at=payload.fetched_at)
+    first, last = extent.days_told(periods["date"], fields, window, asks_real_time="realtime_start" in params, is_first_page=not offset)
+    # What was refused was shown, though; and before the first day of real time nothing was known.
+    tells = output_type in (_LATEST, _ALL) and start > EARLIEST and refusals.is_empty()
+    extents = extent.of(series, first, last, known_at=known_at, vintage=start) if tells else []
     return Parsed(
         tables={DATASET: accepted} if accepted.height else {},
-        rejected=pl.concat([rejected_table(rejections), rejected, refused]).sort("row", maintain_order=True),
+        rejected=refusals,
         complete_history=whole,
+        extents={DATASET: extents} if extents else {},
     )
 
 
@@ -152,7 +159,7 @@ def _wide_cells(rows: Iterable[object], series: str, end: date, output_type: int
                 continue
             vintages.append((f"{day[:4]}-{day[4:6]}-{day[6:]}", _text(value)))
         vintages.sort()
-        if output_type == 2:  # every vintage is there: "." before the first value is "not published yet"
+        if output_type == _ALL:  # every vintage is there: "." before the first value is "not published yet"
             known = next((i for i, (_, value) in enumerate(vintages) if value not in _NONE), len(vintages))
             vintages = vintages[known:]
         # One period a value: equal neighbours are one, and ends play no part.
@@ -237,9 +244,20 @@ def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
     # The archive knows since when; this table does not say it.
     good = good.with_columns(knowledge_basis=pl.when("clipped").then(_basis(pl.col("clipped"))).otherwise("knowledge_basis"))
     accepted, refused = accept(good, dataset, catalogue, fetched_at=payload.fetched_at)
+    refusals = pl.concat([rejected_table(text.rejected), *rejected, refused]).sort("row", maintain_order=True)
+    last = _day(parameters(payload).get("coed")) or LAST_DAY
+    # What a rule dates is not what the fetch showed, and what was refused was shown, though.
+    told = good.group_by("entity").agg(pl.col("_date").min(), pl.col("clipped").all()).sort("entity")
+    extents = [
+        one
+        for entity, first, by_fetch in told.iter_rows()
+        if by_fetch and refusals.is_empty()
+        for one in extent.of(entity, first, last, known_at=payload.fetched_at, vintage=None)
+    ]
     return Parsed(
         tables={DATASET: accepted} if accepted.height else {},
-        rejected=pl.concat([rejected_table(text.rejected), *rejected, refused]).sort("row", maintain_order=True),
+        rejected=refusals,
+        extents={DATASET: extents} if extents else {},
     )
 
 

@@ -1,0 +1,25 @@
+"""Notes: what answers said that is no row, and that decides how later ones are compared."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from crfs.credit.definitions import DatasetDefinition
+
+
+def newest_note(connection: sa.Connection, definition: DatasetDefinition) -> int:
+    """A number that grows whenever something is noted of a dataset: what was seen again (sightings), what was told whole (extents)."""
+    newest = "SELECT coalesce(max(note_id), 0) FROM crfs.{} WHERE dataset = :dataset"
+    query = sa.text(f"SELECT ({newest.format('sighting')}) + ({newest.format('extent')})")
+    number: int = connection.execute(query, {"dataset": definition.name}).scalar_one()
+    return number
+
+
+def is_of_another_answer(row: str) -> str:
+    """SQL: whether an answer other than the payloads (``:payloads``) told of a row's period at the row's knowledge time (``:dataset``)."""
+    period = f"n.dataset = :dataset AND n.entity_id = {row}.entity_id AND {row}.valid_time BETWEEN n.first_valid_time AND n.last_valid_time"
+    other = "NOT (n.payloads && CAST(:payloads AS text[]))"
+    return " OR ".join(
+        f"EXISTS (SELECT 1 FROM crfs.{table} AS n WHERE {period} AND n.{time} = {row}.knowledge_time AND {other})"
+        for table, time in (("sighting", "seen_at"), ("extent", "known_at"))
+    )

@@ -1,0 +1,94 @@
+"""What an answer of FRED tells the whole of: the dates that it shows all of, and from when what it leaves out is known to be gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from crfs.bitemporal.extent import Extent
+from crfs.credit.catalogue import Catalogue
+from crfs.sources.core import Payload
+from crfs.sources.providers.fred import SOURCE
+from tests.sources.alfred import observations_document, payload_of
+
+ASKED = "https://api.stlouisfed.org/fred/series/observations?series_id=TEST&realtime_start=2020-03-02&realtime_end=2020-05-01"
+LATEST = "https://api.stlouisfed.org/fred/series/observations?series_id=TEST"
+GRAPH = "https://fred.stlouisfed.org/graph/fredgraph.csv?id=TEST"
+START, END = date(2020, 3, 2), date(2020, 5, 1)
+
+
+def shown(*days: str, value: str = "1.5") -> list[dict[str, str]]:
+    return [{"realtime_start": str(START), "realtime_end": str(END), "date": day, "value": value} for day in days]
+
+
+def extents(payload: Payload, catalogue: Catalogue) -> list[tuple[date, date, datetime]]:
+    told: list[Extent] = list(SOURCE.parse(payload, catalogue).extents.get("fred_series", ()))
+    return [(one.first_valid_time.date(), one.last_valid_time.date(), one.known_at) for one in told]
+
+
+def table(body: str, *, url: str = GRAPH) -> Payload:
+    return payload_of(body.encode(), url=url)
+
+
+def test_a_window_of_real_time_tells_of_every_date_from_the_end_of_its_first_day(catalogue: Catalogue) -> None:
+    document = observations_document(shown("2020-01-01", "2020-02-01"), START, END)
+    assert extents(payload_of(document, url=ASKED), catalogue) == [
+        (date(1600, 1, 1), date(2199, 12, 31), datetime(2020, 3, 3, 6, tzinfo=UTC))
+    ]
+
+
+def test_while_the_first_day_of_a_window_runs_it_is_the_fetch_that_tells(catalogue: Catalogue) -> None:
+    fetched = datetime(2020, 3, 2, 15, tzinfo=UTC)
+    payload = replace(
+        payload_of(observations_document(shown("2020-01-01"), START, START), url=ASKED), started_at=fetched, fetched_at=fetched
+    )
+    assert [known for _, _, known in extents(payload, catalogue)] == [fetched]
+
+
+def test_the_latest_values_do_not_tell_what_lies_before_the_first_that_they_show(catalogue: Catalogue) -> None:
+    document = observations_document(shown("2020-01-01", "2020-02-01"), START, START)
+    [(first, last, _)] = extents(payload_of(document, url=LATEST), catalogue)
+    assert (first, last) == (date(2020, 1, 1), date(2199, 12, 31))
+    [(first, last, _)] = extents(table("observation_date,TEST\n2020-01-01,1.5\n2020-02-01,.\n"), catalogue)
+    assert (first, last) == (date(2020, 1, 1), date(2199, 12, 31))
+    asked = table("observation_date,TEST\n2020-01-01,1.5\n", url=f"{GRAPH}&coed=2020-02-15")
+    assert [last for _, last, _ in extents(asked, catalogue)] == [date(2020, 2, 15)]
+
+
+def test_dates_that_were_not_asked_for_are_not_told_of(catalogue: Catalogue) -> None:
+    document = {**observations_document(shown("2020-01-01"), START, END, observation_start="2019-12-01"), "observation_end": "2020-01-31"}
+    assert [(first, last) for first, last, _ in extents(payload_of(document, url=ASKED), catalogue)] == [
+        (date(2019, 12, 1), date(2020, 1, 31))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("offset", "count", "told"),
+    [
+        (0, 3, (date(1600, 1, 1), date(2199, 12, 31))),
+        (0, 9, (date(1600, 1, 1), date(2020, 2, 29))),
+        (4, 7, (date(2020, 1, 2), date(2199, 12, 31))),
+        (4, 9, (date(2020, 1, 2), date(2020, 2, 29))),
+    ],
+)
+def test_a_page_tells_of_the_dates_that_lie_wholly_on_it(catalogue: Catalogue, offset: int, count: int, told: tuple[date, date]) -> None:
+    rows = shown("2020-01-01", "2020-02-01", "2020-03-01")
+    document = observations_document(rows, START, END, offset=offset, count=count, limit=3)
+    assert [(first, last) for first, last, _ in extents(payload_of(document, url=ASKED), catalogue)] == [told]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        observations_document([*shown("2020-01-01"), *shown("2020-02-01", value="n/a")], START, END),
+        {**observations_document(shown("2020-01-01"), START, END), "output_type": 4},
+        {**observations_document(shown("2020-01-01"), START, END, offset=3, count=9), "sort_order": "desc"},
+        observations_document(shown("2020-01-01"), date(1776, 7, 4), END),
+    ],
+    ids=["a value was refused", "first releases", "a page from the end", "all of real time"],
+)
+def test_answers_that_do_not_show_all_tell_of_nothing(catalogue: Catalogue, document: dict[str, object]) -> None:
+    assert extents(payload_of(document, url=ASKED), catalogue) == []
+    assert extents(table("observation_date,TEST\n2020-01-01,1.5\n2020-02-01,n/a\n"), catalogue) == []

@@ -1,0 +1,169 @@
+"""What an answer told the whole of: a period that it leaves out has no value from then, whichever of the answers comes in first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crfs.bitemporal.extent import Extent
+from crfs.bitemporal.rows import KnowledgeBasis
+from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
+from crfs.store.append import Delivery, Receipt, append
+from crfs.store.database import Database
+from crfs.store.publication import BatchKind, BatchNote
+from tests.store.deliveries import NOW, brought, dataset, day, rows, stored, write
+
+DAYS = 6
+PERIODS = (0, 1, 2)
+LONG_AFTER = datetime(2023, 1, 1, tzinfo=UTC)
+
+
+def vintaged() -> DatasetDefinition:
+    return replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
+
+
+def showed(
+    database: Database,
+    definition: DatasetDefinition,
+    known: int,
+    shown: dict[int, float],
+    *,
+    kind: BatchKind = BatchKind.INGEST,
+    payload: str = "",
+    span: tuple[int, int] = (0, 9),
+) -> Receipt:
+    """An answer that shows all that was known on a day, with an upper bound alone of since when."""
+    table = rows(list(shown.values()), valid=list(shown), known=known, clipped=[True] * len(shown))
+    extent = Extent(
+        entity="x",
+        first_valid_time=day(span[0]),
+        last_valid_time=day(span[1]),
+        known_at=day(known),
+        knowledge_basis=KnowledgeBasis.BACKFILLED,
+    )
+    delivery = Delivery(definition=definition, rows=table, fetched_at=LONG_AFTER, extents=[extent])
+    note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=[payload or brought(database, LONG_AFTER)])
+    return append(database, [delivery], note)
+
+
+def answers(database: Database, definition: DatasetDefinition, known: int) -> dict[int, float]:
+    """Period → value as of a day."""
+    last: dict[int, tuple[datetime, int, int, float | None]] = {}
+    for valid, at, batch, state, value in stored(database, definition, columns="valid_time, knowledge_time, batch_id, row_state, value"):
+        period = (valid - day(0)).days
+        if at <= day(known) and state not in (1, 3) and (period not in last or (at, batch) > last[period][:2]):
+            last[period] = (at, batch, state, value)
+    return {period: value for period, (_, _, state, value) in sorted(last.items()) if state == 0 and value is not None}
+
+
+@settings(max_examples=40)
+@given(
+    history=st.lists(st.dictionaries(st.sampled_from(PERIODS), st.sampled_from([1.0, 2.0]), min_size=1), min_size=DAYS, max_size=DAYS),
+    order=st.lists(st.integers(0, DAYS - 1), min_size=2, max_size=8),
+)
+def test_in_any_order_every_answer_can_be_asked_for_what_it_showed(
+    module_database: Database, history: Sequence[dict[int, float]], order: Sequence[int]
+) -> None:
+    definition, payloads = vintaged(), [brought(module_database, LONG_AFTER) for _ in history]
+    given_: set[int] = set()
+    for known in order:
+        receipt = showed(module_database, definition, known, history[known], payload=payloads[known])
+        assert known not in given_ or receipt.batch_id is None
+        given_.add(known)
+        for asked in given_:
+            assert answers(module_database, definition, asked) == history[asked]
+
+
+def test_outside_its_span_an_answer_withdraws_nothing(module_database: Database) -> None:
+    definition = vintaged()
+    showed(module_database, definition, 1, {0: 1.0, 1: 1.0, 2: 1.0})
+    showed(module_database, definition, 2, {2: 1.0}, span=(1, 9))
+    assert answers(module_database, definition, 2) == {0: 1.0, 2: 1.0}
+
+
+def test_what_a_correction_added_is_not_withdrawn_by_a_source_that_never_had_it(module_database: Database) -> None:
+    definition = vintaged()
+    showed(module_database, definition, 1, {0: 1.0})
+    write(module_database, definition, rows([5.0], valid=1, known=1), BatchKind.CORRECTION)
+    assert showed(module_database, definition, 3, {0: 1.0}).batch_id is None
+    assert answers(module_database, definition, 3) == {0: 1.0, 1: 5.0}
+
+
+def test_a_corrected_value_stands_until_the_source_leaves_it_out(module_database: Database) -> None:
+    definition = vintaged()
+    showed(module_database, definition, 1, {0: 1.0, 1: 1.0})
+    write(module_database, definition, rows([5.0], valid=1, known=1), BatchKind.CORRECTION)
+    showed(module_database, definition, 2, {0: 1.0, 1: 1.0})
+    assert answers(module_database, definition, 2) == {0: 1.0, 1: 5.0}
+    showed(module_database, definition, 3, {0: 1.0})
+    assert answers(module_database, definition, 3) == {0: 1.0}
+
+
+@pytest.mark.parametrize("order", [(1, 3), (3, 1)])
+def test_a_payload_that_is_parsed_again_keeps_its_withdrawals_and_those_of_others(
+    module_database: Database, order: tuple[int, int]
+) -> None:
+    definition = vintaged()
+    history = {1: {0: 1.0, 1: 1.0}, 3: {0: 1.0}}
+    payloads = {known: brought(module_database, LONG_AFTER) for known in history}
+    for known in order:
+        showed(module_database, definition, known, history[known], payload=payloads[known])
+    for known in order:
+        showed(module_database, definition, known, {period: value * 10 for period, value in history[known].items()}, kind=BatchKind.REPARSE,
+               payload=payloads[known])  # fmt: skip
+    assert answers(module_database, definition, 2) == {0: 10.0, 1: 10.0}
+    assert answers(module_database, definition, 3) == {0: 10.0}
+    for known in order:
+        again = {period: value * 10 for period, value in history[known].items()}
+        assert showed(module_database, definition, known, again, kind=BatchKind.REPARSE, payload=payloads[known]).batch_id is None
+
+
+def test_a_mended_parser_that_finds_the_period_takes_its_withdrawal_back(module_database: Database) -> None:
+    definition, payload = vintaged(), brought(module_database, LONG_AFTER)
+    showed(module_database, definition, 1, {0: 1.0, 1: 1.0})
+    showed(module_database, definition, 3, {0: 1.0}, payload=payload)
+    assert answers(module_database, definition, 3) == {0: 1.0}
+    showed(module_database, definition, 3, {0: 1.0, 1: 1.0}, kind=BatchKind.REPARSE, payload=payload)
+    assert answers(module_database, definition, 3) == {0: 1.0, 1: 1.0}
+
+
+def test_answers_that_are_appended_at_once_withdraw_what_they_would_one_after_the_other(module_database: Database) -> None:
+    """The one that leaves a period out, without news, may be noted while the older one that shows it is being compared."""
+    history = {1: {0: 1.0, 1: 1.0}, 3: {0: 1.0}, 4: {0: 1.0, 1: 2.0}}
+    for _ in range(8):
+        definition, start = vintaged(), threading.Barrier(len(history))
+        showed(module_database, definition, 0, {0: 1.0})
+        with ThreadPoolExecutor(len(history)) as pool:
+            gave = [pool.submit(given_at_once, start, module_database, definition, known, shown) for known, shown in history.items()]
+        assert all(one.result() for one in gave)
+        assert {known: answers(module_database, definition, known) for known in history} == history
+
+
+def given_at_once(
+    start: threading.Barrier, database: Database, definition: DatasetDefinition, known: int, shown: dict[int, float]
+) -> Receipt:
+    start.wait()
+    return showed(database, definition, known, shown)
+
+
+def test_a_table_of_rows_is_what_it_was_without_extents(module_database: Database) -> None:
+    definition = vintaged()
+    append(
+        module_database,
+        [Delivery(definition=definition, rows=pl.concat([rows([1.0], known=1), rows([2.0], valid=1, known=1)]), fetched_at=LONG_AFTER)],
+        BatchNote(kind=BatchKind.INGEST, at=NOW),
+    )
+    append(
+        module_database,
+        [Delivery(definition=definition, rows=rows([1.0], known=2), fetched_at=LONG_AFTER)],
+        BatchNote(kind=BatchKind.INGEST, at=NOW),
+    )
+    assert answers(module_database, definition, 2) == {0: 1.0, 1: 2.0}
