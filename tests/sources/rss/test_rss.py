@@ -202,7 +202,7 @@ def test_a_long_text_takes_its_length_and_no_more(catalogue: Catalogue, data: by
 
 
 def test_markup_that_is_not_well_formed_is_not_read_by_the_strict_parser(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crfs.sources.providers.rss.parsers.Strict", None)
+    monkeypatch.setattr("crfs.sources.core.feed_parsers.Strict", None)
     assert rows(SOURCE.parse(body(HEAD + b"<a>" + FOOT), catalogue))["title"].to_list() == ["t"]
 
 

@@ -11,6 +11,7 @@ from enum import Enum
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.feeds import read_feed
 from crfs.sources.core.tables import reject_all, rejected_table
 from crfs.sources.core.xml_text import read_xml
 from crfs.sources.providers.federal_reserve import ddp, documents, scenarios, texts
@@ -241,10 +242,8 @@ def calendar_urls(since: date | None, until: date | None, *, today: date) -> lis
 
 def feed_statements(body: bytes) -> dict[date, str]:
     """Paths of the statements that a feed of press releases lists, by day; a broken feed gives what can be read of it."""
-    import feedparser
-
     found: dict[date, str] = {}
-    for entry in feedparser.parse(body).entries:
+    for entry in read_feed(body).entries:
         match = re.search(r"/newsevents/pressreleases/monetary(\d{8})a\.htm$", str(entry.get("link") or ""))
         if match and "statement" in str(entry.get("title") or "").lower():
             try:

@@ -20,9 +20,9 @@ from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core.articles import text_id
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
+from crfs.sources.core.feeds import Feed, Moment, read_feed, read_moment
 from crfs.sources.core.markup import plain_text
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, reject_all, rejected_table
-from crfs.sources.providers.rss.entries import Feed, Moment, read_feed, read_moment
 from crfs.sources.providers.rss.feeds import FEEDS, GOOGLE_NEWS
 
 DATASET = "rss_articles"

@@ -44,11 +44,11 @@ def read_feed(body: bytes, content_type: str = "") -> Feed:
         return _none("no markup")
     if len(body) > MOST_BYTES:
         return _none(f"larger than any feed: more than {MOST_BYTES} bytes")
-    from crfs.sources.providers.rss import parsers
+    from crfs.sources.core import feed_parsers
 
     try:
-        version, fields, found = parsers.parse(parsers.text_of(body, _charset(content_type)))
-    except parsers.TooMuch as error:
+        version, fields, found = feed_parsers.parse(feed_parsers.text_of(body, _charset(content_type)))
+    except feed_parsers.TooMuch as error:
         return _none(f"larger than any feed: {error}")
     except _GIVES_UP as error:
         return _none(f"no feed: {type(error).__name__}: {error}")
