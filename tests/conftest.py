@@ -20,6 +20,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(secrets.randbits(32))
 
 
+_TOGETHER = ("tests/apps/cli/", "tests/apps/api/")
+"""Folders whose files share a world that takes long to make: one worker of a parallel run makes it, and does them all."""
+_FIRST = (*_TOGETHER, "tests/apps/", "tests/faults/", "tests/journeys/", "tests/risk/", "tests/store/", "tests/sources/")
+"""What takes longest begins first, so that no worker is left with it when the others have done."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say what one worker of a parallel run (``--dist loadgroup``) does together, a file or a folder, and in which order work is handed out."""
+    items.sort(key=lambda item: next((n for n, start in enumerate(_FIRST) if item.nodeid.startswith(start)), len(_FIRST)))
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            file = item.nodeid.split("::")[0]
+            item.add_marker(pytest.mark.xdist_group(next((start for start in _TOGETHER if file.startswith(start)), file)))
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """Say how to repeat this run's random cases."""
     return f"random cases: --hypothesis-seed={config.getoption('--hypothesis-seed')}"
