@@ -66,7 +66,7 @@ demo: .venv/.stamp-run ## the whole main job, then its pages at an address (SERV
 
 .PHONY: test
 test: .venv/.stamp-test ## the whole suite but the fault rounds; what is skipped is listed with its reason (ARGS="-k word")
-	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not faults" $(ARGS)
+	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
 
 .PHONY: check
 check: .venv/.stamp-test .venv/.stamp-docs ## exactly what CI runs: format, lint, types, import contracts, documentation, tests

@@ -126,4 +126,5 @@ def _clone(server: sa.URL, template: str, name: str) -> None:
         connection.exec_driver_sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", (template,)
         )
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # The files are copied; by default every page of them goes through the log too, which takes twice the time.
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")

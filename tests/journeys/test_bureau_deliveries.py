@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -46,13 +46,15 @@ class Taken:
         return sorted({stamp for stamp, _, _ in self.lines})
 
 
-@pytest.fixture
-def taken(session: Session) -> Taken:
-    ingest(session, "packaged", Query(vintages="all"))
-    reader = session.reader(session.pin().batch_id)
-    payloads = payloads_of(SPEC, economy_of(reader, reader.catalogue), packaged_catalogue())
-    lines = [line for payload in payloads if came_whole(payload) for line in lines_of(payload)]
-    return Taken(session=session, report=ingest_bureau(session, SPEC), payloads=payloads, lines=lines)
+@pytest.fixture(scope="module")
+def taken(new_store: Callable[[], str]) -> Iterator[Taken]:
+    """Made once: the tests ask it, and what they send again is not new."""
+    with open_session(new_store()) as session:
+        ingest(session, "packaged", Query(vintages="all"))
+        reader = session.reader(session.pin().batch_id)
+        payloads = payloads_of(SPEC, economy_of(reader, reader.catalogue), packaged_catalogue())
+        lines = [line for payload in payloads if came_whole(payload) for line in lines_of(payload)]
+        yield Taken(session=session, report=ingest_bureau(session, SPEC), payloads=payloads, lines=lines)
 
 
 def known(session: Session, at: datetime) -> dict[Key, tuple[Any, ...]]:

@@ -314,16 +314,31 @@ def release_from_dict(data: Mapping[str, Any], what: str) -> ReleaseRule:
 def to_dict(definition: DatasetDefinition | FactorDefinition | ReleaseRule | ColumnDefinition) -> dict[str, Any]:
     """The JSON form of a definition: only what differs from the defaults, so that a new optional key does not change old hashes."""
     result: dict[str, Any] = {}
-    for field in fields(definition):
-        value = getattr(definition, field.name)
-        if value != field.default:
-            result[field.name] = _plain(value)
+    for name, default in _defaults(type(definition)):
+        value = getattr(definition, name)
+        if value is not default and value != default:
+            result[name] = value if type(value) is str else _plain(value)
     return result
+
+
+_DEFAULTS: dict[type[Any], tuple[tuple[str, Any], ...]] = {}
+
+
+def _defaults(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """The fields of a kind of definition, each with its default."""
+    if kind not in _DEFAULTS:
+        _DEFAULTS[kind] = tuple((field.name, field.default) for field in fields(kind))
+    return _DEFAULTS[kind]
 
 
 def digest(definition: DatasetDefinition | FactorDefinition) -> str:
     """SHA-256 of the canonical JSON form."""
-    return hashlib.sha256(json.dumps(to_dict(definition), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return digest_of_form(to_dict(definition))
+
+
+def digest_of_form(form: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON form, written canonically."""
+    return hashlib.sha256(json.dumps(form, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -20,27 +21,47 @@ def called(kind: str, data: Any, key: str) -> str:
     return f"{kind} {data.get(key, '?')}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a kind of definition declares."""
+
+    parts: Mapping[str, tuple[Any, ...]]
+    """The types that each field may have: one, or those of a union."""
+    needed: tuple[str, ...]
+    """The fields that have no default."""
+
+
+_SHAPES: dict[type[Any], _Shape] = {}
+
+
+def _shape(kind: type[Any]) -> _Shape:
+    """Looked up once: that takes far longer than reading a definition, and a catalogue has thousands."""
+    if kind not in _SHAPES:
+        hints = get_type_hints(kind)
+        _SHAPES[kind] = _Shape(
+            parts={
+                field.name: get_args(hints[field.name]) if get_origin(hints[field.name]) in {Union, UnionType} else (hints[field.name],)
+                for field in fields(kind)
+            },
+            needed=tuple(field.name for field in fields(kind) if field.default is MISSING),
+        )
+    return _SHAPES[kind]
+
+
+@cache
+def _class_of(part: Any) -> type[Any] | None:
+    """The class that a type asks for; None for a choice of values."""
+    origin = get_origin(part)
+    return None if origin is Literal else origin or part
+
+
 def known(kind: type[Any], data: Mapping[str, Any], what: str) -> dict[str, Any]:
     """The keys and values of ``data``, all of which are fields of ``kind``; an unknown key is named."""
-    names = {field.name for field in fields(kind)}
-    unknown = sorted(set(data) - names)
+    names = _shape(kind).parts.keys()
+    unknown = data.keys() - names
     if unknown:
-        raise InvalidInput(f"{what}: unknown key {unknown[0]!r}; known are {', '.join(sorted(names))}")
+        raise InvalidInput(f"{what}: unknown key {min(unknown)!r}; known are {', '.join(sorted(names))}")
     return dict(data)
-
-
-_HINTS: dict[type[Any], Mapping[str, Any]] = {}
-
-
-def _hints(kind: type[Any]) -> Mapping[str, Any]:
-    """The types that the fields declare; looking them up takes far longer than reading a definition, and a catalogue has thousands."""
-    if kind not in _HINTS:
-        _HINTS[kind] = get_type_hints(kind)
-    return _HINTS[kind]
-
-
-def _missing(kind: type[Any], values: Mapping[str, Any]) -> list[str]:
-    return [field.name for field in fields(kind) if field.name not in values and field.default is MISSING]
 
 
 def made(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -> _Kind:
@@ -53,32 +74,37 @@ def made(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -
                 raise
             except (ValueError, TypeError) as error:
                 raise InvalidInput(f"{what}: {name} = {values[name]!r}: {error}") from None
-    hints = _hints(kind)
+    shape = _shape(kind)
     for name, value in values.items():
-        if not _fits(value, hints[name]):
-            raise InvalidInput(f"{what}: {name} = {value!r}: {_spoken(hints[name])} is wanted")
-    missing = _missing(kind, values)
+        if not _fits(value, shape.parts[name]):
+            raise InvalidInput(f"{what}: {name} = {value!r}: {_spoken(shape.parts[name])} is wanted")
+    missing = [name for name in shape.needed if name not in values]
     if missing:
         raise InvalidInput(f"{what}: it needs {', '.join(missing)}")
     return kind(**values)
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value has the type that the definition declares; a whole number is a float too, a truth value is no number."""
-    origin = get_origin(hint)
-    if origin in {Union, UnionType}:
-        return any(_fits(value, part) for part in get_args(hint))
-    if origin is Literal:
-        return value in get_args(hint)
-    kind = origin or hint
+def _fits(value: Any, parts: tuple[Any, ...]) -> bool:
+    """Whether a value has one of the types that the definition declares."""
+    for part in parts:  # noqa: SIM110  # a generator costs as much as all that it does
+        if _is_of(value, part):
+            return True
+    return False
+
+
+def _is_of(value: Any, part: Any) -> bool:
+    """A whole number is a float too, a truth value is no number."""
+    kind = _class_of(part)
+    if kind is None:
+        return value in get_args(part)
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 
-def _spoken(hint: Any) -> str:
+def _spoken(parts: tuple[Any, ...]) -> str:
     names = {str: "a text", float: "a finite number", int: "a whole number", bool: "true or false"}
-    if get_origin(hint) is Literal:
-        return " or ".join(get_args(hint))
-    parts = [part for part in (get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)) if part is not type(None)]
-    return " or ".join(names.get(part, getattr(part, "__name__", str(part))) for part in parts)
+    if len(parts) == 1 and get_origin(parts[0]) is Literal:
+        return " or ".join(get_args(parts[0]))
+    said = [part for part in parts if part is not type(None)]
+    return " or ".join(names.get(part, getattr(part, "__name__", str(part))) for part in said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -64,10 +65,10 @@ class Faults:
 
         ``detail`` is a text, or one text a row, or a function that makes them and is called where there is a fault.
         """
+        if not mask.any():
+            return
         mask = mask.fill_null(False)
         rows = mask.arg_true()
-        if rows.is_empty():
-            return
         made = detail() if callable(detail) else detail
         texts = pl.repeat(made, len(rows), dtype=pl.String, eager=True) if isinstance(made, str) else made.gather(rows)
         self.frames.append(
@@ -124,7 +125,7 @@ def check_columns(table: pl.DataFrame, schema: TableSchema, *, allow_blank: Coll
         column = schema.column(name)
         assert column is not None  # require_known_columns
         series = _typed(table[name], column, faults)
-        if column.required and name not in allow_blank:
+        if column.required and name not in allow_blank and series.null_count():
             given = table[name]
             blank = given.is_null() | (given.str.strip_chars() == "") if given.dtype == pl.String else given.is_null()
             faults.add(blank, column=name, reason=Reason.MISSING, detail="the cell is blank; a value is required")
@@ -156,7 +157,8 @@ def _typed(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Series:
     name = given.name
     if given.dtype == pl.String:
         given = given.str.strip_chars()
-        given = given.set(given == "", None)
+        blank = given == ""
+        given = given.set(blank, None) if blank.any() else given
     target = column.dtype
     if target in (pl.Float64, pl.Int64):
         typed = _numbers(given, column, faults)
@@ -164,19 +166,20 @@ def _typed(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Series:
         typed = _texts(given, faults)
     else:
         typed = given.cast(target, strict=False) if given.dtype != pl.String else _parsed(given, target)
-        faults.add(
-            given.is_not_null() & typed.is_null(),
-            column=name,
-            reason=Reason.WRONG_TYPE,
-            detail=lambda: quoted(given, before="'", after=f"' is not a {target}"),
-        )
+        if typed.null_count() != given.null_count():
+            faults.add(
+                given.is_not_null() & typed.is_null(),
+                column=name,
+                reason=Reason.WRONG_TYPE,
+                detail=lambda: quoted(given, before="'", after=f"' is not a {target}"),
+            )
     if column.allowed:
         unknown = typed.is_not_null() & ~typed.is_in(list(column.allowed))
         listed = ", ".join(str(value) for value in column.allowed)
         faults.add(
             unknown, column=name, reason=Reason.UNKNOWN_VALUE, detail=lambda: quoted(typed, before="'", after=f"' is none of {listed}")
         )
-        typed = typed.set(unknown.fill_null(False), None)
+        typed = typed.set(unknown.fill_null(False), None) if unknown.any() else typed
     return typed.alias(name)
 
 
@@ -184,14 +187,17 @@ def _numbers(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Serie
     name = given.name
     if given.dtype == pl.String:
         numbers = given.cast(pl.Float64, strict=False)
-        unread = given.is_not_null() & numbers.is_null()
-        faults.add(unread, column=name, reason=Reason.NOT_A_NUMBER, detail=lambda: quoted(given, before="'", after="' is not a number"))
+        if numbers.null_count() != given.null_count():
+            unread = given.is_not_null() & numbers.is_null()
+            faults.add(unread, column=name, reason=Reason.NOT_A_NUMBER, detail=lambda: quoted(given, before="'", after="' is not a number"))
     elif given.dtype.is_numeric() or given.dtype == pl.Null:
         numbers = given.cast(pl.Float64)
     else:
         detail = f"the column holds {given.dtype} where numbers belong"
         faults.add(given.is_not_null(), column=name, reason=Reason.WRONG_TYPE, detail=detail)
         numbers = pl.repeat(None, len(given), dtype=pl.Float64, eager=True)
+    if column.dtype == pl.Float64 and _is_faultless(numbers, column):
+        return numbers
     unfinite = (numbers.is_nan() | numbers.is_infinite()).fill_null(False)
     faults.add(unfinite, column=name, reason=Reason.NOT_FINITE, detail=lambda: quoted(given, after=" is not a finite number"))
     numbers = numbers.set(unfinite, None)
@@ -208,6 +214,19 @@ def _numbers(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Serie
         faults.add(broken, column=name, reason=Reason.WRONG_TYPE, detail=lambda: quoted(given, after=" is not a whole number"))
         return numbers.set(broken, None).cast(pl.Int64)
     return numbers
+
+
+def _is_faultless(numbers: pl.Series, column: ColumnSchema) -> bool:
+    """Whether every number is finite and within its bounds, by three figures of the whole column: most columns are, and cells cost more."""
+    if not math.isfinite(numbers.sum()):
+        return False
+    if numbers.null_count() == len(numbers):
+        return True
+    smallest, largest = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]  # there is a number
+    low, high = column.minimum, column.maximum
+    return (low is None or smallest > low or (smallest == low and not column.minimum_open)) and (
+        high is None or largest < high or (largest == high and not column.maximum_open)
+    )
 
 
 def _texts(given: pl.Series, faults: Faults) -> pl.Series:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from crfs.credit.catalogue import Catalogue
-from crfs.credit.definitions import DatasetDefinition, FactorDefinition, dataset_from_dict, digest, factor_from_dict, to_dict
+from crfs.credit.definitions import (
+    DatasetDefinition,
+    FactorDefinition,
+    dataset_from_dict,
+    digest,
+    digest_of_form,
+    factor_from_dict,
+    to_dict,
+)
 from crfs.errors import Conflict, InvalidInput, VerificationFailed
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote, publication
@@ -39,11 +48,11 @@ def define(
     One that somebody altered in the store is put in force anew, which the batch gives as its reason and ``tell`` is told.
     """
     with database.reading() as connection:
-        current, altered = _sound(connection)
+        current = _sound(connection)
         fresh = _fresh(current, datasets, factors)
     if not fresh:
         return None
-    again = sorted(altered & {_name_of(definition) for definition in fresh})
+    again = sorted(current.altered & {_name_of(definition) for definition in fresh})
     reason = f"what the store had of {', '.join(again)} was altered: crfs verify tells what else is" if again else None
     if reason is not None and tell is not None:
         tell(f"put in force anew: {reason}")
@@ -53,7 +62,7 @@ def define(
     try:
         with publication(database, BatchNote(kind=BatchKind.DEFINE, at=at, source=source, reason=reason)) as batch:
             # Compared again under the lock: another process may just have put the same definitions in force, or others.
-            fresh = _fresh(_sound(batch.connection)[0], datasets, factors)
+            fresh = _fresh(_sound(batch.connection), datasets, factors)
             if not fresh:
                 raise _NothingNew
             batch.connection.execute(
@@ -129,19 +138,35 @@ def _name_of(definition: DatasetDefinition | FactorDefinition) -> str:
     return definition.name if isinstance(definition, DatasetDefinition) else definition.mnemonic
 
 
-def _sound(connection: sa.Connection) -> tuple[Catalogue, set[str]]:
-    """The definitions in force that are what was put in force, and the names of the others."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sound:
+    """The definitions in force that are what was put in force, and the names of the others.
+
+    Factors stand for their hashes: a store has thousands, is opened by every command, and all that is asked is which say something new.
+    """
+
+    datasets: Mapping[str, DatasetDefinition]
+    digests: Mapping[tuple[str, str], str]
+    altered: set[str]
+
+
+def _sound(connection: sa.Connection) -> _Sound:
     datasets: dict[str, DatasetDefinition] = {}
-    factors: dict[str, FactorDefinition] = {}
+    digests: dict[tuple[str, str], str] = {}
     altered: set[str] = set()
     for row in connection.execute(_IN_FORCE, {"batch_id": _LAST}):
-        if _digest_of(row.kind, row.body) != row.sha256:
+        # What PostgreSQL writes in a way of its own, as large numbers, is read to be compared.
+        if digest_of_form(row.body) != row.sha256 and _digest_of(row.kind, row.body) != row.sha256:
             altered.add(row.name)
-        elif row.kind == "dataset":
-            datasets[row.name] = dataset_from_dict(row.body)
-        else:
-            factors[row.name] = factor_from_dict(row.body)
-    return Catalogue(datasets=datasets, factors=factors), altered
+            continue
+        if row.kind == "dataset":
+            try:
+                datasets[row.name] = dataset_from_dict(row.body)
+            except _UNREADABLE:
+                altered.add(row.name)
+                continue
+        digests[row.kind, row.name] = row.sha256
+    return _Sound(datasets=datasets, digests=digests, altered=altered)
 
 
 def _in_force(connection: sa.Connection, batch_id: int) -> Catalogue:
@@ -156,7 +181,7 @@ def _in_force(connection: sa.Connection, batch_id: int) -> Catalogue:
 
 
 def _fresh(
-    current: Catalogue, datasets: Sequence[DatasetDefinition], factors: Sequence[FactorDefinition]
+    current: _Sound, datasets: Sequence[DatasetDefinition], factors: Sequence[FactorDefinition]
 ) -> list[DatasetDefinition | FactorDefinition]:
     """Those that say something new; every factor's dataset and column must be there once they are in force."""
     merged = {**current.datasets, **{dataset.name: dataset for dataset in datasets}}
@@ -166,15 +191,12 @@ def _fresh(
         merged[factor.dataset].column(factor.column)
     fresh: list[DatasetDefinition | FactorDefinition] = []
     for dataset in datasets:
-        before = current.datasets.get(dataset.name)
-        if before is None or digest(before) != digest(dataset):
+        if current.digests.get(("dataset", dataset.name)) != digest(dataset):
+            before = current.datasets.get(dataset.name)
             if before is not None:
                 _check_compatible(before, dataset)
             fresh.append(dataset)
-    for factor in factors:
-        was = current.factors.get(factor.mnemonic)
-        if was is None or digest(was) != digest(factor):
-            fresh.append(factor)
+    fresh += [factor for factor in factors if current.digests.get(("factor", factor.mnemonic)) != digest(factor)]
     return fresh
 
 
