@@ -68,17 +68,16 @@ def portfolio_risk(
     book = checked.accepted if accept_partial else checked.require_all("portfolio")
     if book.is_empty():
         raise InvalidInput("every row of the book was rejected; nothing is left to measure", problems=checked.problems)
-    obligors = obligors_of(book, factor_model)
+    obligors = roll_up(book, factor_model)
+    require_exposure(obligors)
     found = find_outcome(obligors, factor_model, question, map_tasks=map_blocks, threads=threads)
     return answer(obligors, factor_model, question, found.outcome, currency=currency_of(book), n_rejected=checked.rejected_rows)
 
 
-def obligors_of(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
-    """The obligors of a checked book that has something to lose."""
-    obligors = roll_up(book, factor_model)
+def require_exposure(obligors: Obligors) -> None:
+    """Refuse a book that has nothing to lose."""
     if not obligors.ead.sum() > 0.0:
         raise InvalidInput("the book's exposures sum to zero; there is nothing to lose, and no concentration to speak of")
-    return obligors
 
 
 def currency_of(book: pl.DataFrame) -> str | None:
@@ -132,7 +131,7 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
     systematic = live[obligors.r2[live] > 0.0]
     if not len(systematic):
         return None, "no name follows a factor, so there is no large pool to adjust"
-    if len(np.unique(obligors.direction[systematic])) > 1:
+    if (obligors.direction[systematic] != obligors.direction[systematic[0]]).any():
         return None, "the book follows more than one direction of the factor model; the adjustment supposes a single factor"
     from scipy.special import ndtr, ndtri
 
