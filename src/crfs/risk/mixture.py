@@ -87,8 +87,10 @@ class Smooth(Mixture):
         return local(x, *self.sums[:3])
 
     def left_out(self, x: float) -> tuple[float, float]:
-        beyond, excess = fourth_order(x, *self.sums)
-        return float(self.by_scramble(beyond).mean()), float(self.by_scramble(excess).mean())
+        near = np.flatnonzero(np.abs(x - self.sums[0]) < _NEAR * np.sqrt(self.sums[1]))
+        values = np.zeros((2, len(self.points)))
+        values[:, near] = fourth_order(x, *self.sums[:, near])
+        return float(self.by_scramble(values[0]).mean()), float(self.by_scramble(values[1]).mean())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
+from crfs.risk.joints import Joint
 from crfs.risk.memo import digest
 from crfs.risk.normal_cdf import normal_cdf
 from crfs.risk.obligors import Obligors
@@ -105,22 +106,13 @@ class Names:
         ``places`` do not fall.
         """
 
-        at = places + np.arange(len(places))
-        restated = np.array_equal(leaving, at)
-
-        def joined(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
-            if not restated:
-                return np.insert(np.delete(old, leaving, axis=-1), places, new, axis=-1)
-            result = old.copy()
-            result[..., at] = new
-            return result
-
+        joined = Joint.of(leaving, places, len(self)).joined
         result = replace(
             self,
             obligor=joined(self.obligor, arriving.obligor),
             a=joined(self.a, arriving.a),
             b=joined(self.b, arriving.b),
-            loss=np.ascontiguousarray(joined(self.loss, arriving.loss)),
+            loss=joined(self.loss, arriving.loss),
             certain=joined(self.certain, arriving.certain),
             random=joined(self.random, arriving.random),
             kind=joined(self.kind, arriving.kind),

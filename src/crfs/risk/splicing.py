@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
+from crfs.risk.joints import Joint
 from crfs.risk.names import Names, live, make_names, unit_of
 from crfs.risk.obligors import LOADING, Obligors, alike, of_book
 
@@ -46,11 +47,7 @@ class Change:
 
     def joined(self, old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """An array of one entry an obligor after the change."""
-        if self.restates:
-            result = old.copy()
-            result[self.arrived] = new
-            return result
-        return np.insert(np.delete(old, self.leaving), self.arrived - np.arange(len(self.arrived)), new)
+        return Joint.of(self.leaving, self.arrived - np.arange(len(self.arrived)), len(old)).joined(old, new)
 
 
 def spliced_obligors(before: Obligors, book: pl.DataFrame, factor_model: FactorModel, change: Change) -> Obligors | None:
@@ -102,12 +99,13 @@ def spliced_names(before: Names, obligors: Obligors, factor_model: FactorModel, 
         kind, obligor = kinds[fresh.kind], change.arrived[fresh.obligor]
         order = np.lexsort((obligor, kind))
         arriving = replace(fresh.chosen(order), kind=kind[order], obligor=obligor[order])
-    leaving = np.flatnonzero(np.isin(before.obligor, change.leaving))
+    gone = np.zeros(len(obligors.names) - len(change.arrived) + len(change.leaving), dtype=np.bool_)
+    gone[change.leaving] = True
+    leaving = np.flatnonzero(gone[before.obligor])
     staying = before
     if not change.restates:
-        numbers = np.full(len(obligors.names) - len(change.arrived) + len(change.leaving), -1, dtype=np.int64)
-        stay = np.delete(np.arange(len(numbers)), change.leaving)
-        numbers[stay] = np.delete(np.arange(len(obligors.names)), change.arrived)
+        numbers = np.full(len(gone), -1, dtype=np.int64)
+        numbers[~gone] = np.delete(np.arange(len(obligors.names)), change.arrived)
         staying = before.renumbered(numbers)
     joined = staying.spliced(leaving, arriving, places_of(staying, leaving, arriving))
     populated = np.bincount(joined.kind, minlength=len(before.directions)) > 0

@@ -113,6 +113,8 @@ class Base:
     """Their cumulants there."""
     local: tuple[Tail, ...]
     """The tail at each value at risk, point by point."""
+    any_loss: float
+    """The sum of PDs of all who may lose something."""
 
 
 def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed) -> Base:
@@ -125,6 +127,7 @@ def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed) -
         factors=[book.factors(table.kinds, points.epsilon) for table in book.tables],
         by_class=[book.by_class(table, points) for table in book.tables],
         local=tuple(found.mixture.local(q.var) for q in found.quantiles),
+        any_loss=float(obligors.pd[obligors.loss > 0.0].sum()),
     )
 
 
@@ -139,7 +142,7 @@ def collapsed_what_if(base: Base, touched: Obligors | None, obligors: tuple[str,
     mixture, quantiles = _measured(base, swap, rel_tol)
     before_el = float(base.obligors.expected_loss.sum())
     change = (float(touched.expected_loss.sum()) if touched is not None else 0.0) - _sum_of(base.obligors, swap.places, "expected_loss")
-    any_before = float(base.obligors.pd[base.obligors.loss > 0.0].sum())
+    any_before = base.any_loss
     any_after = (
         any_before
         + (float(touched.pd[touched.loss > 0.0].sum()) if touched is not None else 0.0)
@@ -180,7 +183,9 @@ def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) ->
     names, known = base.found.mixture.book.names, base.obligors.names
     rank = dict(zip(obligors, known.search_sorted(pl.Series(obligors, dtype=pl.String)).to_list(), strict=True))
     places = np.array([at for obligor, at in rank.items() if at < len(known) and known[at] == obligor], dtype=np.int64)
-    leaving = np.flatnonzero(np.isin(names.obligor, places))
+    gone = np.zeros(len(known), dtype=np.bool_)
+    gone[places] = True
+    leaving = np.flatnonzero(gone[names.obligor])
     arriving = names.chosen(np.zeros(0, dtype=np.int64))
     if touched is not None and bool(((touched.pd > 0.0) & (touched.loss > 0.0)).any()):
         fresh = make_names(touched, base.factor_model)
@@ -236,18 +241,19 @@ def _looked_up(base: Base, swap: _Swap, explicit: IntArray) -> tuple[Conditional
     direct = np.setdiff1d(one_by_one(names), explicit)
     inside = np.ones(len(names), dtype=bool)
     inside[direct] = False
-    tabulated = names.nu_index[names.kind[inside]]
+    tabulated = np.bincount(names.kind[inside], minlength=len(names.nu_index))
     inside[explicit] = False
-    populated = np.unique(names.kind[inside])
+    populated = np.flatnonzero(np.bincount(names.kind[inside], minlength=len(names.nu_index)))
     same = all(
         np.array_equal(table.kinds, populated[names.nu_index[populated] == table.nu_index])
-        and table.parted == (int((tabulated == table.nu_index).sum()) >= LEAST_PARTED)
+        and table.parted == (int(tabulated[names.nu_index == table.nu_index].sum()) >= LEAST_PARTED)
         for table in old.tables
     ) and len(populated) == sum(len(table.kinds) for table in old.tables)
     if not same:
         book = condition(names, memo=memo).with_explicit(explicit, map)
         return book, [each for table in book.tables for each in book.by_class(table, points)]
-    staying = names.chosen(np.flatnonzero(inside & np.isin(names.kind, swap.kinds)))
+    changed = np.isin(np.arange(len(names.nu_index)), swap.kinds)
+    staying = names.chosen(np.flatnonzero(inside & changed[names.kind]))
     tables: list[Table] = []
     by_class: list[FloatArray] = []
     for table, factors, values in zip(old.tables, base.factors, base.by_class, strict=True):
@@ -353,5 +359,5 @@ def _apart(value: float, errors: tuple[float, float], reach: tuple[float, float]
 
 
 def _sum_of(obligors: Obligors, places: IntArray, what: str) -> float:
-    values = obligors.expected_loss if what == "expected_loss" else np.where(obligors.loss > 0.0, obligors.pd, 0.0)
-    return float(values[places].sum())
+    pd, loss = obligors.pd[places], obligors.loss[places]
+    return float((pd * loss if what == "expected_loss" else np.where(loss > 0.0, pd, 0.0)).sum())
