@@ -34,7 +34,13 @@ def workers(map_tasks: MapTasks | None, threads: int | None) -> Iterator[MapTask
             threads if threads is not None else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         )
         with ThreadPoolExecutor(max_workers=count, thread_name_prefix="risk") as pool:
-            yield pool.map
+
+            def mapped(work: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterable[Any]:
+                some = list(tasks)
+                # A thread takes longer to start than one small task takes.
+                return pool.map(work, some) if len(some) > 1 and count > 1 else [work(task) for task in some]
+
+            yield mapped
 
 
 @cache
