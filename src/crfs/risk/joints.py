@@ -30,9 +30,7 @@ class Joint(NamedTuple):
         comes = np.repeat([0, 1], [len(leaving), len(places)])
         order = np.lexsort((comes, at))
         at, comes = at[order], comes[order]
-        return cls(
-            starts=(0, *(at + 1 - comes).tolist()), ends=(*at.tolist(), length), news=(*np.cumsum(comes).tolist(), len(places))
-        )
+        return cls(starts=(0, *(at + 1 - comes).tolist()), ends=(*at.tolist(), length), news=(*np.cumsum(comes).tolist(), len(places)))
 
     def joined(self, old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """``old`` with ``new`` in it, along the last axis."""

@@ -139,6 +139,8 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
     ead = obligors.ead
     lgd = np.divide(obligors.loss, ead, out=np.zeros_like(ead), where=ead > 0.0)
     stressed = ndtr((ndtri(obligors.pd) - np.sqrt(obligors.r2) * bad) / np.sqrt(1.0 - obligors.r2))
+    if not float((ead * lgd * (stressed - obligors.pd)).sum()) > 0.0:
+        return None, f"at confidence {confidence:g} the large pool loses no more than it is expected to, so there is no capital to adjust"
     share = granularity_adjustment(ead, pd=obligors.pd, lgd=lgd, capital=lgd * (stressed - obligors.pd), confidence=confidence)
     note = f"Gordy-Lütkebohmert at confidence {confidence:g}, xi 0.25; to be added to the large pool's value at risk"
     return share * float(ead.sum()), note
