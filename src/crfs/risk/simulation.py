@@ -42,7 +42,7 @@ _MOST_TABLE_ENTRIES = (
     600_000  # some 12 MB (five times that under a t copula), which travel with every block that is sent to another process
 )
 _WORK_PER_BLOCK = 1_500_000
-_WORK_AT_ONCE = 80_000
+_WORK_AT_ONCE = 200_000
 # Points a bucket and scenario below which a bucket is drawn for each point instead of a number for each bucket.
 _FEW_POINTS = 0.5
 _BLOCK_SIZES = (4000, 2000, 1000, 500, 250, 125)
@@ -353,7 +353,9 @@ def _thinned(plan: Plan, rng: np.random.Generator, factor: FloatArray, mixing: F
     number *= plan["entry_bound"][entry]
     # The hazard is moderate here: nothing is lost on the way through the probability, which takes less time than its logarithm.
     kept = np.flatnonzero(number < -np.log1p(-ndtr(latent)))
-    sparse = (pair[kept] % scenarios) * count + name[kept]
+    pair, name = pair[kept], name[kept]
+    # By division, which takes a fifth of the time that a remainder takes.
+    sparse = (pair - pair // scenarios * scenarios) * count + name
 
     crowded = np.flatnonzero(plan["dense_any"].ravel()[row])
     direction = crowded // scenarios
