@@ -358,3 +358,30 @@ def test_an_atom_at_the_value_at_risk_is_not_smeared() -> None:
     (mine,), (truth,) = result.measures, judge.measures
     assert mine.var_low <= truth.var_high
     assert truth.var_low <= mine.var_high
+
+
+@pytest.mark.parametrize("names", [100, 300, 1_000])
+@pytest.mark.parametrize("correlation", [0.15, 0.3])
+def test_the_interval_of_a_smooth_answer_holds_the_atom_where_losses_are_all_alike(names: int, correlation: float) -> None:
+    table = alike(names, 0.01, correlation)
+    exact = portfolio_risk(table, one_factor(), confidences=(0.99, 0.999), contributions=False)
+    smooth = portfolio_risk(table, one_factor(), confidences=(0.99, 0.999), method="collapsed", contributions=False)
+    assert exact.method == "exact"
+    assert any("multiples of" in note for note in smooth.notes)
+    for true, told in zip(exact.measures, smooth.measures, strict=True):
+        assert told.var_low <= true.var <= told.var_high
+        assert told.es_low <= true.es <= told.es_high
+        assert told.var_high - told.var_low < 1.5 * table["ead"][0] * table["lgd"][0] + 10.0 * told.var_se
+
+
+def test_losses_of_no_common_amount_have_no_atoms() -> None:
+    result = portfolio_risk(book(1_500), model(), confidences=(0.99,), method="collapsed", contributions=False)
+    assert not any("multiples of" in note for note in result.notes)
+
+
+def test_a_confidence_below_the_mean_has_no_adjustment_for_granularity_and_says_so() -> None:
+    table = alike(300, 0.01, 0.15).with_columns(ead=100.0 + pl.int_range(300))
+    result = portfolio_risk(table, one_factor(), confidences=(0.3,), rel_tol=0.1, contributions=False)
+    assert result.granularity_adjustment is None
+    assert "no capital to adjust" in result.granularity_note
+    assert portfolio_risk(table, one_factor(), confidences=(0.999,), contributions=False).granularity_adjustment is not None

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.conditional import ConditionalBook
-from crfs.risk.names import Names
 from crfs.risk.normal_cdf import normal_cdf
 from crfs.risk.points import Aim, mixing_variables
 
@@ -18,6 +17,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 _FARTHEST = 12.0
 _BAD = 3.0
 _DIRECTIONS = 3
+_STEPS = 8
 
 
 def aim_at(book: ConditionalBook, loss: float, *, start: FloatArray | None = None) -> Aim:
@@ -70,12 +70,20 @@ def aim_at(book: ConditionalBook, loss: float, *, start: FloatArray | None = Non
     return Aim(epsilon=epsilon, scale=min(max(scale, 1e-3), 1.0))
 
 
-def bad_directions(names: Names) -> FloatArray:
+def bad_directions(book: ConditionalBook) -> FloatArray:
     """The few directions (directions x factors, orthonormal) along which the factors' bad states move most of the loss."""
+    names = book.names
     # What each class loses in a bad state of its own factor, mild enough for all to count.
     state = 0.6 if names.nus else 1.0
-    mean = names.loss[0] * normal_cdf(names.a * state + names.b * _BAD)
-    weight = np.bincount(names.kind, weights=mean, minlength=len(names.directions))
+    weight = np.zeros(len(names.directions))
+    for table in book.tables:
+        weight[table.kinds] = table.by_class(np.full((len(table.kinds), 1), -_BAD), np.full(1, state))[:, 0, 0]
+    others = np.concatenate([book.direct, book.explicit])
+    mean = names.loss[0, others] * normal_cdf(names.a[others] * state + names.b[others] * _BAD)
+    weight += np.bincount(names.kind[others], weights=mean, minlength=len(weight))
+    weight /= float(weight.max(initial=1e-300))
+    # To a tenth: the directions need be no better, and a book that hardly changes keeps them.
+    weight = np.where(weight > 0.0, np.exp2(np.round(np.log2(np.maximum(weight, 1e-300)) * _STEPS) / _STEPS), 0.0)
     moved = weight[:, None] * names.directions
     _, sizes, rows = np.linalg.svd(moved, full_matrices=False)
     kept = min(_DIRECTIONS, int((sizes > 1e-6 * sizes[0]).sum()) if len(sizes) and sizes[0] > 0.0 else 0)

@@ -10,6 +10,7 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
+from crfs.risk.obligors import ORDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,31 +33,53 @@ class BookChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Changed:
-    """A changed book: the rows of obligors that the change does not touch, and the rows, as they are now, of those that it does."""
+    """A changed book: the rows of obligors that the change does not touch, and the rows, as they are now, of those that it does.
 
-    untouched: pl.DataFrame
+    ``untouched`` are the stretches of the book between the rows of touched ``obligors`` (sorted): one more than there are obligors.
+    """
+
+    untouched: tuple[pl.DataFrame, ...]
     touched: pl.DataFrame
     obligors: tuple[str, ...]
 
     @property
+    def exposure(self) -> float:
+        """What is owed in all, currency units."""
+        return sum(float(rows["ead"].sum()) for rows in (*self.untouched, self.touched))
+
+    @property
     def book(self) -> pl.DataFrame:
-        """All rows."""
-        return pl.concat([self.untouched, self.touched], how="diagonal_relaxed") if self.touched.height else self.untouched
+        """All rows in their :data:`crfs.risk.obligors.ORDER`."""
+        if not self.touched.height:
+            return pl.concat(self.untouched, rechunk=True).with_columns(pl.col(ORDER[0]).set_sorted())
+        touched = self.touched.sort(*ORDER)
+        names = pl.Series(self.obligors, dtype=pl.String)
+        ends = touched[ORDER[0]].search_sorted(names, side="right").to_list()
+        stretches = [self.untouched[0]]
+        for first, last, rows in zip([0, *ends], ends, self.untouched[1:], strict=False):
+            stretches += [touched[first:last], rows]
+        book = pl.concat([rows for rows in stretches if rows.height], how="diagonal_relaxed", rechunk=True)
+        return book.with_columns(pl.col(ORDER[0]).set_sorted())
 
 
 def changed_book(book: pl.DataFrame, change: BookChange, factor_model: FactorModel, *, default_ccf: float | None = None) -> Changed:
-    """``book`` (checked rows) after ``change``; a row that is not a facility's, or a facility or obligor that is not there, is
-    :class:`InvalidInput`. In its problems row 1 is the first of ``change.put``.
+    """``book`` (checked rows in their :data:`crfs.risk.obligors.ORDER`) after ``change``; a row that is not a facility's, or a facility or obligor that
+    is not there, is :class:`InvalidInput`. In its problems row 1 is the first of ``change.put``.
     """
     put = change.put if change.put is not None and change.put.height else None
     _require(change.drop, book["facility_id"], "facility")
-    _require(change.pd, book["obligor_id"], "obligor")
     restated = put["facility_id"].cast(pl.String).drop_nulls().to_list() if put is not None and "facility_id" in put.columns else []
     arriving = put["obligor_id"].cast(pl.String).drop_nulls().to_list() if put is not None and "obligor_id" in put.columns else []
-    leaving = book["facility_id"].is_in([*change.drop, *restated])
-    obligors = tuple(sorted({*book.filter(leaving)["obligor_id"].to_list(), *arriving, *change.pd}))
-    touched = book["obligor_id"].is_in(obligors)
-    staying = book.filter(touched & ~leaving)
+    gone = [*change.drop, *restated]
+    owing = book.filter(book["facility_id"].is_in(gone))["obligor_id"].to_list() if gone else []
+    obligors = tuple(sorted({*owing, *arriving, *change.pd}))
+    ids, names = book["obligor_id"], pl.Series(obligors, dtype=pl.String)
+    starts, ends = (ids.search_sorted(names, side=side).to_list() for side in ("left", "right"))
+    _require_obligors(change.pd, {name for name, start, end in zip(obligors, starts, ends, strict=True) if start < end})
+    staying = pl.concat([book[:0], *(book[start:end] for start, end in zip(starts, ends, strict=True))])
+    untouched = tuple(book[start:end] for start, end in zip([0, *ends], [*starts, book.height], strict=True))
+    if gone:
+        staying = staying.filter(~staying["facility_id"].is_in(gone))
     if change.pd:
         values = pl.Series([float(value) for value in change.pd.values()], dtype=pl.Float64)
         staying = staying.with_columns(
@@ -65,17 +88,25 @@ def changed_book(book: pl.DataFrame, change: BookChange, factor_model: FactorMod
             ).alias("pd_12m")
         )
     rows = pl.concat([put, staying], how="diagonal_relaxed") if put is not None and staying.height else staying if put is None else put
-    if rows.height:
+    # Rows that stay were checked when they came: of them, a PD is all that may be wrong now.
+    if rows.height and not (put is None and all(0.0 <= float(value) <= 1.0 for value in change.pd.values())):
         rows = validate_portfolio(rows, factor_model, default_ccf=default_ccf).require_all("the change")
-    untouched = book.filter(~touched)
-    if not rows.height and not untouched.height:
+    if not rows.height and not any(each.height for each in untouched):
         raise InvalidInput("the change leaves the book without a row: nothing would be left to measure")
-    _require_one_currency(untouched, rows)
+    _require_one_currency(pl.concat(untouched, rechunk=False), rows)
     return Changed(untouched=untouched, touched=rows, obligors=obligors)
 
 
 def _require(asked: Collection[str], known: pl.Series, what: str) -> None:
     missing = sorted(set(asked) - set(known.filter(known.is_in(list(asked))).to_list())) if asked else []
+    _refuse(missing, what)
+
+
+def _require_obligors(asked: Collection[str], known: Collection[str]) -> None:
+    _refuse(sorted(set(asked) - set(known)), "obligor")
+
+
+def _refuse(missing: list[str], what: str) -> None:
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise InvalidInput(f"the book has no {what} {missing[0]!r}{more}")
@@ -83,7 +114,7 @@ def _require(asked: Collection[str], known: pl.Series, what: str) -> None:
 
 def _require_one_currency(untouched: pl.DataFrame, touched: pl.DataFrame) -> None:
     before, after = (
-        set(rows["currency"].unique().to_list()) if rows.height and "currency" in rows.columns else set() for rows in (untouched, touched)
+        set(each["currency"].unique().to_list()) if each.height and "currency" in each.columns else set() for each in (untouched, touched)
     )
     if before and after and before | after != before & after:
         names = " and ".join(sorted(str(name) for name in before | after))

@@ -16,7 +16,7 @@ from crfs.risk.collapsed import Collapsed, collapse
 from crfs.risk.exact import exact_tail
 from crfs.risk.few_names import MOST_NAMES, few_names
 from crfs.risk.memo import Memo
-from crfs.risk.names import Names, make_names
+from crfs.risk.names import Names, live, make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Method
@@ -78,25 +78,26 @@ def find_outcome(
     map_tasks: MapTasks | None = None,
     threads: int | None = None,
     memo: Memo | None = None,
+    names: Names | None = None,
 ) -> Found:
     """The method that is asked for; ``auto`` goes from the exact to the approximate and stops at the first that is in its range.
 
-    ``memo`` holds tables of earlier runs: they change the time, and no bit of the answer.
+    ``memo`` holds tables of earlier runs, ``names`` are the obligors' where they are at hand: they change the time, and no bit of the answer.
     """
-    live = (obligors.pd > 0.0) & (obligors.loss > 0.0)
-    uncertain = np.flatnonzero(live & (obligors.pd < 1.0))
-    random_lgd = (obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0) & live[obligors.facility_obligor]
+    alive = live(obligors)
+    uncertain = np.flatnonzero(alive & (obligors.pd < 1.0))
+    random_lgd = (obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0) & alive[obligors.facility_obligor]
     follows = obligors.lgd_follows_factors()
     if follows and question.method not in {Method.AUTO, Method.THINNING, Method.PLAIN}:
         obligors.require_lgd_alone(f"the method {question.method}")
     closed = len(uncertain) <= 1 and not random_lgd.any() and not follows
     if question.method is Method.CLOSED_FORM and not closed:
         raise InvalidInput("the closed form is for a book with at most one uncertain name and a certain lgd; use method 'auto'")
-    if not live.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
+    if not alive.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
         return Found(outcome=closed_form(obligors, uncertain, question.confidences))
     with workers(map_tasks, threads) as mapped:
         if question.method not in {Method.THINNING, Method.PLAIN} and not follows:
-            names = make_names(obligors, factor_model)
+            names = make_names(obligors, factor_model) if names is None else names
             small = _small(obligors, names, question)
             if small is not None:
                 return Found(outcome=small)

@@ -66,9 +66,33 @@ def class_sums(
 
     How a class falls into parts depends on its own names alone; where it is not ``parted`` it is one.
     """
+    if memo is None:
+        return [ClassSums(sums, b"") for sums, _ in _sums(names, kinds, y, s, map_tasks, parted=parted, memo=None)]
+    # A class that is as it was is found as a whole, before it is looked at by cells.
+    grid = digest(y, s, b"parted" if parted else b"whole")
+    keys = [digest(grid, names.class_key(int(kind))) for kind in kinds]
+    known = [memo.find(key) for key in keys]
+    again = np.array([old is None for old in known], dtype=np.bool_)
+    fresh = iter(_sums(names, kinds[again], y, s, map_tasks, parted=parted, memo=memo))
+    result = []
+    for key, old in zip(keys, known, strict=True):
+        if old is None:
+            sums, parts = next(fresh)
+            memo.keep(key, (sums, parts))
+        else:
+            sums, parts = old
+            memo.use(parts)
+        result.append(ClassSums(sums, key))
+    return result
+
+
+def _sums(
+    names: Names, kinds: IntArray, y: FloatArray, s: FloatArray, map_tasks: MapTasks, *, parted: bool, memo: Memo | None
+) -> list[tuple[FloatArray, list[bytes]]]:
+    """Sums of each class, and the keys of its parts (none without a memo)."""
     grid = digest(y, s) if memo is not None else b""
     classes = [_parts(names, int(kind), parted) for kind in kinds]
-    keys = [[part.key(grid) if memo is not None else b"" for part in parts] for parts in classes]
+    keys = [[part.key(grid) for part in parts] if memo is not None else [] for parts in classes]
     found: dict[tuple[int, int], FloatArray] = {}
     together: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
     for k, parts in enumerate(classes):
@@ -89,7 +113,7 @@ def class_sums(
         sums = np.zeros((4, len(s) * len(y)))
         for n in range(len(parts)):
             sums += found[k, n]
-        result.append(ClassSums(sums, digest(grid, *keys[k]) if memo is not None else b""))
+        result.append((sums, keys[k]))
     return result
 
 

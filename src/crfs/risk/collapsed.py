@@ -142,9 +142,9 @@ def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: in
     for confidence in sorted(confidences):
         # Each coarse answer is drawn with what is known by then, so that a far tail is reached in steps.
         for _ in range(2):
-            points = draw(aims, factors=factors, nus=nus, seed=seed, scrambles=1, size=_PILOT)
+            points = draw(aims, factors=factors, nus=nus, seed=seed, scrambles=1, size=_PILOT, memo=book.memo)
             loss = quantile(make_mixture(book, points, 0.0), confidence)
-            found = aim_at(book, loss, start=aims[-1].epsilon if aims else None)
+            found = aim_at(book, loss, start=aims[-1].epsilon if aims else None).rounded()
             aims = (*aims[: sorted(confidences).index(confidence)], found)
     return aims
 
@@ -206,10 +206,10 @@ def _drawn(
     spread = spread_of_rest(book, aims)
     factors, nus = book.names.directions.shape[1], book.names.nus
 
-    along = bad_directions(book.names)
+    along = bad_directions(book)
 
     def drawn(size: int, skip: int) -> Points:
-        return draw(aims, factors=factors, nus=nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip, along=along)
+        return draw(aims, factors=factors, nus=nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip, along=along, memo=book.memo)
 
     size = _FIRST
     while size > _LEAST and SCRAMBLES * size * (len(aims) + 1) > most_points:

@@ -6,15 +6,17 @@ kept apart (``explicit``) because no smooth expansion describes them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.cumulants import sums_of_default
-from crfs.risk.memo import Memo
+from crfs.risk.cumulants import of_default, sums_of_default
+from crfs.risk.memo import Memo, digest
 from crfs.risk.names import Names
+from crfs.risk.points import Points
 from crfs.risk.tables import Table, make_table, without
 from crfs.risk.workers import MapTasks
 
@@ -25,6 +27,8 @@ _LEAST_TABULATED = 4
 _STEEPEST = 2.6
 _POINTS_A_TASK = 1_024
 _CELLS_AT_ONCE = 250_000
+_MOST_KEPT = 2_000_000
+"""Classes times points whose cumulants a memo holds: 64 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,17 +51,41 @@ class ConditionalBook:
 
     def cumulants(self, epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
         """First four cumulants (4 x points) of the loss of all but the explicit names."""
-        return self.summed([self.by_class(table, epsilon, mixing) for table in self.tables], epsilon, mixing)
+        by_class = [
+            each
+            for table in self.tables
+            for each in table.by_class(self.factors(table.kinds, epsilon), mixing[table.nu_index] if table.nu_index >= 0 else None)
+        ]
+        return self.summed(by_class, epsilon, mixing)
 
-    def by_class(self, table: Table, epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
-        """Cumulants of a table's classes, one by one: classes x 4 x points."""
-        return table.by_class(self.factors(table.kinds, epsilon), mixing[table.nu_index] if table.nu_index >= 0 else None)
+    def cumulants_at(self, points: Points) -> FloatArray:
+        """:meth:`cumulants` at points where a memo may know the classes that are as they were."""
+        return self.summed([each for table in self.tables for each in self.by_class(table, points)], points.epsilon, points.mixing)
+
+    def by_class(self, table: Table, points: Points) -> list[FloatArray]:
+        """Cumulants of each of a table's classes (4 x points), found one by one: what a class has there depends on no other."""
+        factors, key = self.factors(table.kinds, points.epsilon), b""
+        memo = self.memo if len(table.kinds) * len(points) <= _MOST_KEPT else None
+        if memo is not None:
+            # All directions, not the class's own: a product of matrices may round a row by the company it is in.
+            key = digest(b"at", points.key, str(table.nu_index).encode(), self.names.directions[table.kinds])
+        mixing = points.mixing[table.nu_index] if table.nu_index >= 0 else None
+        result = []
+        for k in range(len(table.kinds)):
+            mine = digest(key, str(k).encode(), table.keys[k]) if memo is not None else b""
+            found = memo.find(mine) if memo is not None else None
+            if found is None:
+                found = table.of_class(k).by_class(factors[k : k + 1], mixing)[0]
+                if memo is not None:
+                    memo.keep(mine, found)
+            result.append(found)
+        return result
 
     def summed(self, by_class: list[FloatArray], epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
-        """Cumulants (4 x points) from those of each table's classes, and of the names that are taken one by one."""
+        """Cumulants (4 x points) from those of all tables' classes (4 x points each), and of the names that are taken one by one."""
         total = np.zeros((4, len(epsilon)))
         for each in by_class:
-            total += np.add.reduce(each, axis=0)
+            total += each
         step = max(1, _CELLS_AT_ONCE // max(1, len(epsilon)))
         for start in range(0, len(self.direct), step):
             some = self.direct[start : start + step]
@@ -75,19 +103,31 @@ class ConditionalBook:
         By central differences in each class's factor; the last entry of a gradient is along the logarithm of all mixing variables together.
         """
         h = 1e-4
-        rows = [epsilon, *(epsilon + h * unit for unit in np.eye(len(epsilon))), *(epsilon - h * unit for unit in np.eye(len(epsilon)))]
-        mixed = [mixing] * len(rows)
+        # The state, its factor moved up and down, and its mixing variable moved up and down.
+        moves, scales = np.array([0.0, h, -h]), np.ones(3)
         if self.names.nus:
-            scaled = np.where(np.arange(len(mixing)) < len(self.names.nus), h, 0.0)
-            rows += [epsilon, epsilon]
-            mixed += [mixing * np.exp(scaled), mixing * np.exp(-scaled)]
-        points, states = np.array(rows), np.array(mixed).T
-        mean, variance = self.whole(points, states)
-        k = len(epsilon)
-        gradient = [(values[1 : k + 1] - values[k + 1 : 2 * k + 1]) / (2.0 * h) for values in (mean, variance)]
+            moves, scales = np.append(moves, [0.0, 0.0]), np.append(scales, [math.exp(h), math.exp(-h)])
+        total = np.zeros((2, len(moves)))
+        slope = np.zeros((2, len(self.names.directions)))
+        for table in self.tables:
+            y = self.factors(table.kinds, epsilon[None]) + moves
+            values = table.by_class(y, mixing[table.nu_index] * scales if table.nu_index >= 0 else None)[:, :2]
+            total += values.sum(axis=0)
+            slope[:, table.kinds] = ((values[:, :, 1] - values[:, :, 2]) / (2.0 * h)).T
+        others = np.concatenate([self.direct, self.explicit])
+        if len(others):
+            kind = self.names.kind[others]
+            y = (self.names.directions @ epsilon)[kind, None] + moves
+            s = np.where(self.names.nu_index[kind, None] >= 0, mixing[self.names.nu_index[kind], None] * scales, 1.0)
+            each = of_default(self.names.conditional_pd(others, y, s), self.names.loss[:, others, None])[:2]
+            for row, values in enumerate(each):
+                total[row] += values.sum(axis=0)
+                moved = (values[:, 1] - values[:, 2]) / (2.0 * h)
+                slope[row] += np.bincount(kind, weights=moved, minlength=slope.shape[1])
+        gradient = slope @ self.names.directions
         if self.names.nus:
-            gradient = [np.append(g, (v[-2] - v[-1]) / (2.0 * h)) for g, v in zip(gradient, (mean, variance), strict=True)]
-        return mean[0], variance[0], gradient[0], gradient[1]
+            gradient = np.concatenate([gradient, ((total[:, 3] - total[:, 4]) / (2.0 * h))[:, None]], axis=1)
+        return total[0, 0], total[1, 0], gradient[0], gradient[1]
 
     def whole(self, epsilon: FloatArray, mixing: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of the whole loss at points, the explicit names included."""
@@ -123,12 +163,15 @@ def condition(names: Names, *, map_tasks: MapTasks = map, memo: Memo | None = No
     from scipy.special import chdtri
 
     direct = one_by_one(names)
-    tabulated = np.ones(len(names), dtype=bool)
-    tabulated[direct] = False
-    inside = names.chosen(np.flatnonzero(tabulated))
+    inside = names
+    if len(direct):
+        tabulated = np.ones(len(names), dtype=bool)
+        tabulated[direct] = False
+        inside = names.chosen(np.flatnonzero(tabulated))
+    populated = np.flatnonzero(np.bincount(inside.kind, minlength=len(names.nu_index)))
     tables = []
     for nu_index in (-1, *range(len(names.nus))):
-        kinds = np.unique(inside.kind[names.nu_index[inside.kind] == nu_index])
+        kinds = populated[names.nu_index[populated] == nu_index]
         if not len(kinds):
             continue
         nu = names.nus[nu_index] if nu_index >= 0 else 1.0

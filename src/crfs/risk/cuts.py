@@ -55,7 +55,7 @@ def coded(obligors: Obligors, tag: str) -> tuple[list[str | None], IntArray]:
     A column of more than :data:`MOST_VALUES` values has no places.
     """
     column = obligors.facility_tags[tag]
-    known: list[str | None] = [*column.drop_nulls().unique().sort().to_list()]
+    known: list[str | None] = [*sorted(column.drop_nulls().unique().to_list())]
     if column.null_count():
         known = [*known, None]
     if len(known) > MOST_VALUES:

@@ -120,7 +120,7 @@ def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatA
 
 def _one_line(names: Names) -> bool:
     """Whether all names that follow a factor follow the same line, in the same sense."""
-    used = np.unique(names.kind[names.b > 0.0])
+    used = np.flatnonzero(np.bincount(names.kind[names.b > 0.0], minlength=len(names.directions)))
     directions = names.directions[used]
     return not len(directions) or float(np.abs(directions - directions[0]).max()) <= 1e-9
 

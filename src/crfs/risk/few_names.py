@@ -73,7 +73,7 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
     book = condition(names)
     aims = find_aims(book, confidences, seed=seed)
     factors = names.directions.shape[1]
-    along = bad_directions(names)
+    along = bad_directions(book)
     size = _FIRST
     points = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, along=along)
     while True:

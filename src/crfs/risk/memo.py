@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -32,6 +32,10 @@ class Memo:
         """Keep ``value``, which nobody changes from here on."""
         self._known[key] = value
         self._used.add(key)
+
+    def use(self, keys: Iterable[bytes]) -> None:
+        """Hold on to what is under ``keys`` where it is part of what was found."""
+        self._used.update(keys)
 
     def scratch(self) -> Memo:
         """A memo that knows what this one knows, and leaves it as it is."""

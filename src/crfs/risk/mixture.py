@@ -20,7 +20,8 @@ from crfs.risk.spectrum import ComplexArray, Spectrum, make_spectrum
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-_LOSSES_AT_ONCE = 10_000
+# Standard deviations beyond which a normal tail (below 1e-22) is none.
+_NEAR = 10.0
 # The rest is blurred to at least this part of its standard deviation in a bad state: good states, where little is left to
 # blur, need no more, and frequencies beyond what that leaves are not asked for.
 _LEAST_BLUR = 0.4
@@ -67,20 +68,29 @@ class Smooth(Mixture):
     """No name is explicit: the expansion alone."""
 
     def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        m1, m2, m3 = self.sums[:3]
+        spread = np.sqrt(m2)
         answer = np.zeros((3, len(losses), self.scrambles))
-        step = max(1, _LOSSES_AT_ONCE // len(self.points))
-        for start in range(0, len(losses), step):
-            some = slice(start, start + step)
-            for rows, values in zip(answer, tail(losses[some, None], *self.sums[:3]), strict=True):
-                rows[some] = (self.points.weight * values).reshape(len(values), self.scrambles, -1).sum(axis=2)
+        for k, x in enumerate(losses.tolist()):
+            distance = (x - m1) / spread
+            values = np.zeros((3, len(m1)))
+            # Farther off nothing is left of the tail but that the loss is beyond, or is not, and by how much.
+            near = np.flatnonzero(np.abs(distance) < _NEAR)
+            values[0] = distance < 0.0
+            np.multiply(values[0], m1 - x, out=values[1])
+            values[:, near] = tail(x, m1[near], m2[near], m3[near])
+            values *= self.points.weight
+            answer[:, k] = values.reshape(3, self.scrambles, -1).sum(axis=2)
         return answer[0], answer[1], answer[2]
 
     def local(self, x: float) -> Tail:
         return local(x, *self.sums[:3])
 
     def left_out(self, x: float) -> tuple[float, float]:
-        beyond, excess = fourth_order(x, *self.sums)
-        return float(self.by_scramble(beyond).mean()), float(self.by_scramble(excess).mean())
+        near = np.flatnonzero(np.abs(x - self.sums[0]) < _NEAR * np.sqrt(self.sums[1]))
+        values = np.zeros((2, len(self.points)))
+        values[:, near] = fourth_order(x, *self.sums[:, near])
+        return float(self.by_scramble(values[0]).mean()), float(self.by_scramble(values[1]).mean())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -159,7 +169,7 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float, *, sums: 
 
     ``sums`` are the book's cumulants at the points where they are at hand.
     """
-    sums = book.cumulants(points.epsilon, points.mixing) if sums is None else sums.copy()
+    sums = book.cumulants_at(points) if sums is None else sums.copy()
     floor = (1e-6 * float(book.names.loss[0].max())) ** 2
     if not len(book.explicit):
         sums[1] = np.maximum(sums[1], floor)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
+from crfs.risk.joints import Joint
+from crfs.risk.memo import digest
 from crfs.risk.normal_cdf import normal_cdf
 from crfs.risk.obligors import Obligors
 
@@ -43,6 +45,7 @@ class Names:
     nu_index: IntArray
     nus: tuple[float, ...]
     unit: float
+    _class_keys: dict[int, bytes] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.obligor)
@@ -68,6 +71,16 @@ class Names:
         """Default probabilities of some names: ``y`` (and ``s``) have one row a name, or one row for all."""
         return normal_cdf(self.a[which, None] * s - self.b[which, None] * y)
 
+    def class_key(self, kind: int) -> bytes:
+        """What stands in a memo for the thresholds, slopes and losses of a class."""
+        known = self._class_keys.get(kind)
+        if known is None:
+            start, end = np.searchsorted(self.kind, [kind, kind + 1])
+            loss = self.loss[:, start:end]
+            told = loss if loss[1:].any() else loss[:1]
+            known = self._class_keys[kind] = digest(self.a[start:end], self.b[start:end], *told)
+        return known
+
     def chosen(self, which: IntArray) -> Names:
         """Some of the names, in the order of ``which``."""
         return replace(
@@ -81,47 +94,67 @@ class Names:
             kind=self.kind[which],
         )
 
+    def renumbered(self, numbers: IntArray) -> Names:
+        """The same names, where obligor ``i`` is now number ``numbers[i]``."""
+        result = replace(self, obligor=numbers[self.obligor])
+        result._class_keys.update(self._class_keys)
+        return result
+
     def spliced(self, leaving: IntArray, arriving: Names, places: IntArray) -> Names:
         """Without the names at ``leaving``, then with each of ``arriving`` (of this book's classes and unit) before what is at its place then.
 
         ``places`` do not fall.
         """
 
-        def joined(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
-            return np.insert(np.delete(old, leaving, axis=-1), places, new, axis=-1)
-
-        return replace(
+        joined = Joint.of(leaving, places, len(self)).joined
+        result = replace(
             self,
             obligor=joined(self.obligor, arriving.obligor),
             a=joined(self.a, arriving.a),
             b=joined(self.b, arriving.b),
-            loss=np.ascontiguousarray(joined(self.loss, arriving.loss)),
+            loss=joined(self.loss, arriving.loss),
             certain=joined(self.certain, arriving.certain),
             random=joined(self.random, arriving.random),
             kind=joined(self.kind, arriving.kind),
         )
+        changed = {*self.kind[leaving].tolist(), *arriving.kind.tolist()}
+        result._class_keys.update({kind: key for kind, key in self._class_keys.items() if kind not in changed})
+        return result
 
 
-def make_names(obligors: Obligors, factor_model: FactorModel) -> Names:
-    """The live names of a book in the order of their classes; a name with PD 1 is among them (its ``a`` is infinite)."""
-    live = np.flatnonzero((obligors.pd > 0.0) & (obligors.loss > 0.0))
-    nus, nu_of = distinct(obligors.nu[live])
+def live(obligors: Obligors) -> npt.NDArray[np.bool_]:
+    """Who of a book's obligors may lose something."""
+    return (obligors.pd > 0.0) & (obligors.loss > 0.0)
+
+
+def unit_of(obligors: Obligors) -> float:
+    """The power of two, in currency units, in which a book's losses are measured: just above the largest."""
+    return 2.0 ** math.frexp(float(obligors.loss.max()))[1]
+
+
+def make_names(obligors: Obligors, factor_model: FactorModel, *, unit: float | None = None) -> Names:
+    """The live names of a book in the order of their classes; a name with PD 1 is among them (its ``a`` is infinite).
+
+    ``unit`` is :func:`unit_of` the book where it is not given.
+    """
+    places = np.flatnonzero(live(obligors))
+    nus, nu_of = distinct(obligors.nu[places])
     # A class as one number: its direction, then its degrees of freedom.
-    code, kind = distinct(obligors.direction[live] * max(1, len(nus)) + nu_of)
+    code, kind = distinct(obligors.direction[places] * max(1, len(nus)) + nu_of)
     kinds = np.divmod(code.astype(np.int64), max(1, len(nus)))
     order = np.argsort(kind.astype(np.uint16) if len(code) < 2**16 else kind, kind="stable")  # of short numbers in one pass
-    live, kind = live[order], kind[order]
-    pd, r2, nu = obligors.pd[live], obligors.r2[live], obligors.nu[live]
+    places, kind = places[order], kind[order]
+    pd, r2, nu = obligors.pd[places], obligors.r2[places], obligors.nu[places]
     finite = [float(value) for value in nus if math.isfinite(value)]
-    unit = 2.0 ** math.frexp(float(obligors.loss.max()))[1]
+    unit = unit_of(obligors) if unit is None else unit
     scale = unit ** np.arange(1, 5)
     return Names(
-        obligor=np.asarray(live, dtype=np.int64),
+        obligor=np.asarray(places, dtype=np.int64),
         a=thresholds(pd, nu) / np.sqrt(1.0 - r2),
         b=np.sqrt(r2 / (1.0 - r2)),
-        loss=np.ascontiguousarray(obligors.loss_cumulants()[:, live] / scale[:, None]),
-        certain=obligors.certain_loss[live] / unit,
-        random=obligors.random_exposure[live] / unit,
+        loss=np.ascontiguousarray(obligors.loss_cumulants()[:, places] / scale[:, None]),
+        certain=obligors.certain_loss[places] / unit,
+        random=obligors.random_exposure[places] / unit,
         kind=kind,
         directions=np.ascontiguousarray(_white(obligors.directions, factor_model)[kinds[0]]),
         nu_index=np.array([finite.index(nus[k]) if math.isfinite(nus[k]) else -1 for k in kinds[1]], dtype=np.int64),

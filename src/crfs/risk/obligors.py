@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 LOADING = "loading:"
+ORDER = ("obligor_id", "facility_id")
+"""By which the rows of a book are sorted, so that the order of a file's rows changes nothing."""
 TAGS = ("sector", "region", "rating", "group", "segment", "facility_type")
 """Columns of a book by which its risk is shared out, where the book has them."""
 
@@ -42,16 +44,18 @@ class Obligors:
     facility_lgd_sd: FloatArray
     facility_lgd_loading: FloatArray
     facility_tags: Mapping[str, pl.Series]
+    _sums: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False)
+    """Sums by obligor that have been asked for: every stage of a run asks for some of them, and the arrays above do not change."""
 
     @property
     def ead(self) -> FloatArray:
         """Exposure at default of each obligor, currency units."""
-        return self._sum(self.facility_ead)
+        return self._sum("ead", lambda: self.facility_ead)
 
     @property
     def loss(self) -> FloatArray:
         """Mean loss of each obligor if it defaults, currency units."""
-        return self._sum(self.facility_ead * self.facility_lgd)
+        return self._sum("loss", lambda: self.facility_ead * self.facility_lgd)
 
     @property
     def expected_loss(self) -> FloatArray:
@@ -61,12 +65,12 @@ class Obligors:
     @property
     def certain_loss(self) -> FloatArray:
         """Of each obligor's loss if it defaults, the part of facilities whose LGD is certain, currency units."""
-        return self._sum(np.where(self._random, 0.0, self.facility_ead * self.facility_lgd))
+        return self._sum("certain", lambda: np.where(self._random, 0.0, self.facility_ead * self.facility_lgd))
 
     @property
     def random_exposure(self) -> FloatArray:
         """Exposure of each obligor's facilities whose LGD is random, currency units."""
-        return self._sum(np.where(self._random, self.facility_ead, 0.0))
+        return self._sum("random", lambda: np.where(self._random, self.facility_ead, 0.0))
 
     @property
     def _random(self) -> npt.NDArray[np.bool_]:
@@ -108,35 +112,54 @@ class Obligors:
             cumulants[order] = np.bincount(self.facility_obligor[random], weights=amounts, minlength=len(self.names))
         return cumulants
 
-    def _sum(self, amounts: FloatArray) -> FloatArray:
-        return np.bincount(self.facility_obligor, weights=amounts, minlength=len(self.names)).astype(np.float64)
+    def _sum(self, what: str, amounts: Callable[[], FloatArray]) -> FloatArray:
+        known = self._sums.get(what)
+        if known is None:
+            if len(self.facility_obligor) == len(self.names):
+                # A facility each: what it is, for nothing is added to it.
+                known = np.array(amounts())
+            else:
+                known = np.bincount(self.facility_obligor, weights=amounts(), minlength=len(self.names)).astype(np.float64)
+            known.setflags(write=False)
+            self._sums[what] = known
+        return known
 
 
 def roll_up(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
     """Obligors of a book whose every row has passed :func:`crfs.quality.validate_portfolio` with nothing left blank."""
-    book = book.sort("obligor_id", "facility_id")
+    book = book.sort(*ORDER)
     ids = book["obligor_id"]
     starts = (ids != ids.shift(1)).fill_null(True)
     owner = (starts.cast(pl.Int64).cum_sum() - 1).to_numpy()
     first = book.filter(starts)
     r2, direction, directions = _directions(first, factor_model)
-    spread, loading = (
-        book[name].fill_null(0.0).to_numpy() if name in book.columns else np.zeros(book.height) for name in ("lgd_sd", "lgd_factor_loading")
-    )
-    return Obligors(
+    return of_book(
+        book,
+        np.asarray(owner, dtype=np.int64),
         names=first["obligor_id"],
         pd=first["pd_12m"].to_numpy().astype(np.float64),
         r2=r2,
         nu=_degrees_of_freedom(first, factor_model),
         direction=direction,
         directions=directions,
-        facility_obligor=np.asarray(owner, dtype=np.int64),
+    )
+
+
+def of_book(book: pl.DataFrame, owner: IntArray, *, r2: FloatArray, **obligors: Any) -> Obligors:
+    """Obligors, with the facilities of a book in its :data:`ORDER` beside them."""
+    spread, loading = (
+        book[name].fill_null(0.0).to_numpy() if name in book.columns else np.zeros(book.height) for name in ("lgd_sd", "lgd_factor_loading")
+    )
+    return Obligors(
+        r2=r2,
+        facility_obligor=owner,
         facility_ead=book["ead"].to_numpy().astype(np.float64),
         facility_lgd=book["lgd"].to_numpy().astype(np.float64),
         facility_lgd_sd=np.asarray(spread, dtype=np.float64),
         # Who follows no factor has none for its losses to follow.
         facility_lgd_loading=np.where(r2[owner] > 0.0, np.asarray(loading, dtype=np.float64), 0.0),
         facility_tags={name: book[name] for name in TAGS if name in book.columns and book[name].null_count() < book.height},
+        **obligors,
     )
 
 
@@ -173,8 +196,15 @@ def _directions(first: pl.DataFrame, factor_model: FactorModel) -> tuple[FloatAr
         place[given] = len(units) + np.arange(len(given))
         units += list(own)
     place[r2 <= 0.0] = 0
-    used, index = np.unique(place, return_inverse=True)
+    there = np.bincount(place, minlength=len(units)) > 0
+    used, index = np.flatnonzero(there), (np.cumsum(there) - 1)[place]
     # Directions that agree to ten digits are one: they come from loadings of different size along the same line.
     vectors = np.array([units[k] for k in used])
+    where, same = alike(vectors)
+    return r2, same[index], np.ascontiguousarray(vectors[where])
+
+
+def alike(vectors: FloatArray) -> tuple[IntArray, IntArray]:
+    """Of vectors that agree to ten digits the first (places in order of the digits), and each vector's place among those."""
     _, where, same = np.unique(vectors.round(10) + 0.0, axis=0, return_index=True, return_inverse=True)
-    return r2, np.asarray(same.reshape(-1)[index.reshape(-1)], dtype=np.int64), np.ascontiguousarray(vectors[where])
+    return np.asarray(where, dtype=np.int64), np.asarray(same.reshape(-1), dtype=np.int64)

@@ -8,18 +8,23 @@ several independent scrambles is an unbiased answer of its own; their spread is 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from crfs.risk.memo import Memo, digest
 from crfs.risk.sobol import scrambled_sobol
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 STRETCH = 2.0
 """Standard deviation of the stretched stratum along its directions."""
+# Places of an aim's lattice: in a standard deviation of each factor, and in a doubling of the chi-squared variable's scale.
+_STEPS = 8
+_SCALES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,18 +34,29 @@ class Aim:
     epsilon: FloatArray
     scale: float = 1.0
 
+    def rounded(self) -> Aim:
+        """The nearest of a lattice of states: points serve as well from there, and a book that hardly changes keeps its points.
+
+        >>> Aim(epsilon=np.array([1.03, -0.4]), scale=0.26).rounded()
+        Aim(epsilon=array([ 1.  , -0.375]), scale=0.25)
+        """
+        step = math.log2(self.scale) * _SCALES
+        return Aim(epsilon=np.round(self.epsilon * _STEPS) / _STEPS, scale=2.0 ** (round(step) / _SCALES))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Points:
     """Points by scramble: ``epsilon`` (points x factors), ``mixing`` (degrees of freedom + 1, points) whose last row is one, ``weight``.
 
-    ``weight`` sums to about one over the points of each of the ``scrambles``, which follow each other in equal blocks.
+    ``weight`` sums to about one over the points of each of the ``scrambles``, which follow each other in equal blocks. ``key`` stands for all of
+    it in a memo.
     """
 
     epsilon: FloatArray
     mixing: FloatArray
     weight: FloatArray
     scrambles: int
+    key: bytes
 
     def __len__(self) -> int:
         return len(self.epsilon)
@@ -86,13 +102,27 @@ def draw(
     size: int,
     skip: int = 0,
     along: FloatArray | None = None,
+    memo: Memo | None = None,
 ) -> Points:
     """Points ``skip`` to ``skip + size`` of every moved stratum, and a quarter as many unmoved ones (all of them where there is no aim).
 
     ``along`` (directions x factors, orthonormal) adds half as many that are stretched along these directions. ``size`` and ``skip`` are multiples of
-    32. The same arguments give the same points, and further ones continue the same sequences.
+    32. The same arguments give the same points, and further ones continue the same sequences; ``memo`` holds those that were drawn before.
     """
-    strata = _strata(aims, np.zeros((0, factors)) if along is None or not aims else along, size, skip)
+    along = np.zeros((0, factors)) if along is None or not aims else along
+    numbers = repr((factors, nus, seed, scrambles, size, skip, [aim.scale for aim in aims])).encode()
+    key = digest(b"points", numbers, along, *(aim.epsilon for aim in aims))
+    known = memo.find(key) if memo is not None else None
+    if known is not None:
+        return cast(Points, known)
+    points = _drawn(_strata(aims, along, size, skip), nus=nus, seed=seed, scrambles=scrambles, key=key)
+    if memo is not None:
+        memo.keep(key, points)
+    return points
+
+
+def _drawn(strata: list[Stratum], *, nus: tuple[float, ...], seed: int, scrambles: int, key: bytes) -> Points:
+    factors = len(strata[0].aim.epsilon)
     reference = min(nus, default=0.0)
     blocks_e, blocks_w = [], []
     for scramble in range(scrambles):
@@ -109,7 +139,11 @@ def draw(
     for stratum in strata[1:]:
         density += stratum.count / total * np.exp(stratum.log_density(epsilon, chi_squared, reference))
     return Points(
-        epsilon=epsilon, mixing=mixing_variables(chi_squared, nus, len(epsilon)), weight=1.0 / (density * total), scrambles=scrambles
+        epsilon=epsilon,
+        mixing=mixing_variables(chi_squared, nus, len(epsilon)),
+        weight=1.0 / (density * total),
+        scrambles=scrambles,
+        key=key,
     )
 
 
@@ -154,6 +188,7 @@ def merged(first: Points, second: Points) -> Points:
         mixing=np.ascontiguousarray(join(first.mixing.T, second.mixing.T).T),
         weight=join(first.weight * share, second.weight * (1.0 - share)),
         scrambles=rows,
+        key=digest(b"merged", first.key, second.key),
     )
 
 

@@ -68,17 +68,16 @@ def portfolio_risk(
     book = checked.accepted if accept_partial else checked.require_all("portfolio")
     if book.is_empty():
         raise InvalidInput("every row of the book was rejected; nothing is left to measure", problems=checked.problems)
-    obligors = obligors_of(book, factor_model)
+    obligors = roll_up(book, factor_model)
+    require_exposure(obligors)
     found = find_outcome(obligors, factor_model, question, map_tasks=map_blocks, threads=threads)
     return answer(obligors, factor_model, question, found.outcome, currency=currency_of(book), n_rejected=checked.rejected_rows)
 
 
-def obligors_of(book: pl.DataFrame, factor_model: FactorModel) -> Obligors:
-    """The obligors of a checked book that has something to lose."""
-    obligors = roll_up(book, factor_model)
+def require_exposure(obligors: Obligors) -> None:
+    """Refuse a book that has nothing to lose."""
     if not obligors.ead.sum() > 0.0:
         raise InvalidInput("the book's exposures sum to zero; there is nothing to lose, and no concentration to speak of")
-    return obligors
 
 
 def currency_of(book: pl.DataFrame) -> str | None:
@@ -132,7 +131,7 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
     systematic = live[obligors.r2[live] > 0.0]
     if not len(systematic):
         return None, "no name follows a factor, so there is no large pool to adjust"
-    if len(np.unique(obligors.direction[systematic])) > 1:
+    if (obligors.direction[systematic] != obligors.direction[systematic[0]]).any():
         return None, "the book follows more than one direction of the factor model; the adjustment supposes a single factor"
     from scipy.special import ndtr, ndtri
 
@@ -140,6 +139,8 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
     ead = obligors.ead
     lgd = np.divide(obligors.loss, ead, out=np.zeros_like(ead), where=ead > 0.0)
     stressed = ndtr((ndtri(obligors.pd) - np.sqrt(obligors.r2) * bad) / np.sqrt(1.0 - obligors.r2))
+    if not float((ead * lgd * (stressed - obligors.pd)).sum()) > 0.0:
+        return None, f"at confidence {confidence:g} the large pool loses no more than it is expected to, so there is no capital to adjust"
     share = granularity_adjustment(ead, pd=obligors.pd, lgd=lgd, capital=lgd * (stressed - obligors.pd), confidence=confidence)
     note = f"Gordy-Lütkebohmert at confidence {confidence:g}, xi 0.25; to be added to the large pool's value at risk"
     return share * float(ead.sum()), note

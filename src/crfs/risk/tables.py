@@ -6,6 +6,7 @@ and the ratios of the third and fourth to the second: they bend little, and the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -37,7 +38,8 @@ class Table:
     """Cumulants of classes with the same degrees of freedom, as piecewise cubics.
 
     ``kinds`` are the classes; ``nu_index`` is -1 where there is no mixing variable. ``parted`` says whether sums went through cells.
-    ``pieces``, of each class: [s cells x] y cells x 4 quantities x [4 x] 4 coefficients, the highest power first.
+    ``pieces``, of each class: [s cells x] y cells x 4 quantities x [4 x] 4 coefficients, the highest power first; ``keys`` stand for them in a
+    memo (empty without one).
     """
 
     kinds: IntArray
@@ -46,6 +48,7 @@ class Table:
     y: FloatArray
     s: FloatArray
     pieces: tuple[FloatArray, ...]
+    keys: tuple[bytes, ...]
 
     def by_class(self, factor: FloatArray, mixing: FloatArray | None) -> FloatArray:
         """Cumulants of each class (classes x 4 x points): ``factor`` is classes x points, ``mixing`` one number a point."""
@@ -63,9 +66,16 @@ class Table:
             result[:, :, some] = _whole(_horner(rows, u[:, :, None]))
         return result
 
-    def of_class(self, k: int, pieces: FloatArray) -> Table:
-        """A table of its ``k``-th class alone, whose ``pieces`` are given."""
-        return replace(self, kinds=self.kinds[k : k + 1], pieces=(pieces,))
+    def of_class(self, k: int) -> Table:
+        """A table of its ``k``-th class alone."""
+        return replace(self, kinds=self.kinds[k : k + 1], pieces=self.pieces[k : k + 1], keys=self.keys[k : k + 1])
+
+    def with_classes(self, fresh: Mapping[int, Pieces]) -> Table:
+        """The table with other pieces at some places."""
+        pieces, keys = list(self.pieces), list(self.keys)
+        for k, piece in fresh.items():
+            pieces[k], keys[k] = piece
+        return replace(self, pieces=tuple(pieces), keys=tuple(keys))
 
 
 def make_table(
@@ -75,19 +85,13 @@ def make_table(
     y = np.linspace(-REACH, REACH, 1 + round(2.0 * REACH / (_STEP if nu_index < 0 else _STEP_WITH_MIXING)))
     s = np.ones(1) if nu_index < 0 else np.linspace(*s_range, 5 + round((s_range[1] - s_range[0]) / _MIXING_STEP))
     parted = is_parted(names, kinds)
-    return Table(
-        kinds=kinds,
-        nu_index=nu_index,
-        parted=parted,
-        y=y,
-        s=s,
-        pieces=class_pieces(names, kinds, y, s, map_tasks, parted=parted, memo=memo),
-    )
+    pieces, keys = zip(*class_pieces(names, kinds, y, s, map_tasks, parted=parted, memo=memo), strict=True)
+    return Table(kinds=kinds, nu_index=nu_index, parted=parted, y=y, s=s, pieces=pieces, keys=keys)
 
 
 def is_parted(names: Names, kinds: IntArray) -> bool:
     """Whether a table of these classes of ``names`` goes through cells."""
-    return int(np.isin(names.kind, kinds).sum()) >= LEAST_PARTED
+    return int(np.bincount(names.kind, minlength=int(kinds.max()) + 1)[kinds].sum()) >= LEAST_PARTED
 
 
 def without(table: Table, changed: IntArray, staying: Names, map_tasks: MapTasks, memo: Memo | None = None) -> Table | None:
@@ -100,10 +104,20 @@ def without(table: Table, changed: IntArray, staying: Names, map_tasks: MapTasks
         return None
     again = table.kinds[populated & np.isin(table.kinds, changed)]
     fresh = iter(class_pieces(staying, again, table.y, table.s, map_tasks, parted=table.parted, memo=memo))
-    pieces = tuple(
-        next(fresh) if kind in again else old for kind, old, keep in zip(table.kinds, table.pieces, populated, strict=True) if keep
-    )
-    return replace(table, kinds=table.kinds[populated], pieces=pieces)
+    kept = [
+        next(fresh) if kind in again else Pieces(pieces, key)
+        for kind, pieces, key, keep in zip(table.kinds, table.pieces, table.keys, populated, strict=True)
+        if keep
+    ]
+    pieces, keys = zip(*kept, strict=True)
+    return replace(table, kinds=table.kinds[populated], pieces=pieces, keys=keys)
+
+
+class Pieces(NamedTuple):
+    """Piecewise cubics of a class, and what stands for them in a memo (empty without one)."""
+
+    coefficients: FloatArray
+    key: bytes
 
 
 class _PiecesTask(NamedTuple):
@@ -114,18 +128,18 @@ class _PiecesTask(NamedTuple):
 
 def class_pieces(
     names: Names, kinds: IntArray, y: FloatArray, s: FloatArray, map_tasks: MapTasks, *, parted: bool, memo: Memo | None
-) -> tuple[FloatArray, ...]:
+) -> tuple[Pieces, ...]:
     """Of each class of ``kinds`` its piecewise cubics over the grid."""
     sums = class_sums(names, kinds, y, s, map_tasks, parted=parted, memo=memo)
     if memo is None:
-        return tuple(map_tasks(_pieces, [_PiecesTask(each.sums, y, s) for each in sums]))
+        return tuple(Pieces(each, b"") for each in map_tasks(_pieces, [_PiecesTask(each.sums, y, s) for each in sums]))
     keys = [digest(b"pieces", each.key) for each in sums]
     known = [memo.find(key) for key in keys]
     fresh = iter(map_tasks(_pieces, [_PiecesTask(each.sums, y, s) for each, old in zip(sums, known, strict=True) if old is None]))
     found = tuple(next(fresh) if old is None else old for old in known)
     for key, each in zip(keys, found, strict=True):
         memo.keep(key, each)
-    return found
+    return tuple(map(Pieces, found, keys))
 
 
 def _pieces(task: _PiecesTask) -> FloatArray:

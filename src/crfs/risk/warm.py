@@ -12,12 +12,14 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import LOADING, validate_portfolio
-from crfs.risk.book_changes import BookChange, changed_book
+from crfs.risk.book_changes import BookChange, Changed, changed_book
 from crfs.risk.choosing import Found, find_outcome, make_question
 from crfs.risk.memo import Memo
-from crfs.risk.obligors import Obligors, roll_up
-from crfs.risk.portfolio import answer, currency_of, obligors_of
+from crfs.risk.names import Names
+from crfs.risk.obligors import ORDER, Obligors, roll_up
+from crfs.risk.portfolio import answer, currency_of, require_exposure
 from crfs.risk.result import Method, RiskResult
+from crfs.risk.splicing import Change, spliced_names, spliced_obligors
 from crfs.risk.what_if import Base, WhatIf, collapsed_what_if, make_base, rerun_what_if
 from crfs.risk.workers import workers
 
@@ -85,8 +87,8 @@ class WarmPortfolio:
         self._lock = RLock()
         self._listeners: list[Listener] = []
         self._base: Base | None = None
-        book = validate_portfolio(portfolio, factor_model, default_ccf=default_ccf).require_all("portfolio")
-        self._state = self._measured(book, factor_model, self._memo)
+        book = validate_portfolio(portfolio, factor_model, default_ccf=default_ccf).require_all("portfolio").sort(*ORDER)
+        self._state = self._measured(book, factor_model, roll_up(book, factor_model), None, self._memo)
 
     @property
     def result(self) -> RiskResult:
@@ -95,7 +97,7 @@ class WarmPortfolio:
 
     @property
     def book(self) -> pl.DataFrame:
-        """The book's checked rows as they are now, one a facility."""
+        """The book's checked rows as they are now, one a facility, by obligor and facility."""
         return self._state.book
 
     @property
@@ -140,9 +142,10 @@ class WarmPortfolio:
             book = state.book
             if model != state.factor_model and not _fits(book, model):
                 book = validate_portfolio(book, model).require_all("portfolio")
-            if not change.empty:
-                book = changed_book(book, change, model, default_ccf=self._default_ccf).book
-            self._state = self._measured(book, model, self._memo)
+            if change.empty:
+                self._state = self._measured(book, model, roll_up(book, model), None, self._memo)
+            else:
+                self._state = self._after(changed_book(book, change, model, default_ccf=self._default_ccf), model, self._memo)
             self._base = None
             for listener in tuple(self._listeners):
                 listener(self._state.result)
@@ -158,7 +161,7 @@ class WarmPortfolio:
         with self._lock:
             state = self._state
             changed = changed_book(state.book, change, state.factor_model, default_ccf=self._default_ccf)
-            if not sum(float(rows["ead"].sum()) for rows in (changed.untouched, changed.touched)) > 0.0:
+            if not changed.exposure > 0.0:
                 raise InvalidInput("the change leaves the book with no exposure at all: nothing would be left to measure")
             if state.found.collapsed is not None:
                 with workers(map, None):
@@ -170,11 +173,25 @@ class WarmPortfolio:
                     answered = collapsed_what_if(self._base, touched, changed.obligors, rel_tol=self._question.rel_tol) if serves else None
                 if answered is not None:
                     return answered
-            return rerun_what_if(state.result, self._measured(changed.book, state.factor_model, self._memo.scratch()).result)
+            return rerun_what_if(state.result, self._after(changed, state.factor_model, self._memo.scratch()).result)
 
-    def _measured(self, book: pl.DataFrame, factor_model: FactorModel, memo: Memo) -> _State:
-        obligors = obligors_of(book, factor_model)
-        found = find_outcome(obligors, factor_model, self._question, threads=self._threads, memo=memo)
+    def _after(self, changed: Changed, factor_model: FactorModel, memo: Memo) -> _State:
+        """The changed book, from the one before it where the model is the same."""
+        state, book = self._state, changed.book
+        obligors, names = None, None
+        if factor_model == state.factor_model:
+            arriving = roll_up(changed.touched, factor_model) if changed.touched.height else None
+            change = Change.of(state.obligors, changed.obligors, arriving)
+            obligors = spliced_obligors(state.obligors, book, factor_model, change)
+            if obligors is not None and state.found.collapsed is not None:
+                names = spliced_names(state.found.collapsed.mixture.book.names, obligors, factor_model, change)
+        if obligors is None:
+            obligors = roll_up(book, factor_model)
+        return self._measured(book, factor_model, obligors, names, memo)
+
+    def _measured(self, book: pl.DataFrame, factor_model: FactorModel, obligors: Obligors, names: Names | None, memo: Memo) -> _State:
+        require_exposure(obligors)
+        found = find_outcome(obligors, factor_model, self._question, threads=self._threads, memo=memo, names=names)
         memo.forget()
         result = answer(obligors, factor_model, self._question, found.outcome, currency=currency_of(book), n_rejected=0)
         return _State(book=book, factor_model=factor_model, obligors=obligors, found=found, result=result)

@@ -25,7 +25,8 @@ from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import RiskResult
 from crfs.risk.scrambles import scramble_error, student
-from crfs.risk.tables import class_pieces
+from crfs.risk.splicing import kinds_in, places_of
+from crfs.risk.tables import Table, class_pieces
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -108,10 +109,12 @@ class Base:
     found: Collapsed
     factors: list[FloatArray]
     """Composite factors at the points, of each table's classes."""
-    by_class: list[FloatArray]
+    by_class: list[list[FloatArray]]
     """Their cumulants there."""
     local: tuple[Tail, ...]
     """The tail at each value at risk, point by point."""
+    any_loss: float
+    """The sum of PDs of all who may lose something."""
 
 
 def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed) -> Base:
@@ -122,8 +125,9 @@ def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed) -
         factor_model=factor_model,
         found=found,
         factors=[book.factors(table.kinds, points.epsilon) for table in book.tables],
-        by_class=[book.by_class(table, points.epsilon, points.mixing) for table in book.tables],
+        by_class=[book.by_class(table, points) for table in book.tables],
         local=tuple(found.mixture.local(q.var) for q in found.quantiles),
+        any_loss=float(obligors.pd[obligors.loss > 0.0].sum()),
     )
 
 
@@ -138,7 +142,7 @@ def collapsed_what_if(base: Base, touched: Obligors | None, obligors: tuple[str,
     mixture, quantiles = _measured(base, swap, rel_tol)
     before_el = float(base.obligors.expected_loss.sum())
     change = (float(touched.expected_loss.sum()) if touched is not None else 0.0) - _sum_of(base.obligors, swap.places, "expected_loss")
-    any_before = float(base.obligors.pd[base.obligors.loss > 0.0].sum())
+    any_before = base.any_loss
     any_after = (
         any_before
         + (float(touched.pd[touched.loss > 0.0].sum()) if touched is not None else 0.0)
@@ -179,11 +183,13 @@ def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) ->
     names, known = base.found.mixture.book.names, base.obligors.names
     rank = dict(zip(obligors, known.search_sorted(pl.Series(obligors, dtype=pl.String)).to_list(), strict=True))
     places = np.array([at for obligor, at in rank.items() if at < len(known) and known[at] == obligor], dtype=np.int64)
-    leaving = np.flatnonzero(np.isin(names.obligor, places))
+    gone = np.zeros(len(known), dtype=np.bool_)
+    gone[places] = True
+    leaving = np.flatnonzero(gone[names.obligor])
     arriving = names.chosen(np.zeros(0, dtype=np.int64))
     if touched is not None and bool(((touched.pd > 0.0) & (touched.loss > 0.0)).any()):
         fresh = make_names(touched, base.factor_model)
-        kinds = _kinds_in(names, fresh)
+        kinds = kinds_in(names, fresh)
         if kinds is None:
             return None
         ranks = np.array([rank[touched.names[int(i)]] for i in fresh.obligor], dtype=np.int64)
@@ -197,11 +203,7 @@ def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) ->
             certain=fresh.certain[order] * ratio[0],
             random=fresh.random[order] * ratio[0],
         )
-    kind, obligor = np.delete(names.kind, leaving), np.delete(names.obligor, leaving)
-    where = np.zeros(len(arriving), dtype=np.int64)
-    for n in range(len(arriving)):
-        first, last = np.searchsorted(kind, [arriving.kind[n], arriving.kind[n] + 1])
-        where[n] = first + np.searchsorted(obligor[first:last], arriving.obligor[n])
+    where = places_of(names, leaving, arriving)
     explicit = base.found.mixture.book.explicit
     stays = np.setdiff1d(explicit, leaving)
     shifted = stays - np.searchsorted(leaving, stays)
@@ -213,19 +215,6 @@ def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) ->
         moved=shifted + np.searchsorted(where, shifted, side="right"),
         places=places,
     )
-
-
-def _kinds_in(names: Names, fresh: Names) -> IntArray | None:
-    """For each class of ``fresh`` the same class of ``names``; None where there is one without."""
-    result = np.zeros(len(fresh.directions), dtype=np.int64)
-    nu = np.array([names.nus[k] if k >= 0 else math.inf for k in names.nu_index])
-    for k, direction in enumerate(fresh.directions):
-        own = fresh.nus[fresh.nu_index[k]] if fresh.nu_index[k] >= 0 else math.inf
-        same = np.flatnonzero((nu == own) & (names.directions == direction).all(axis=1))
-        if not len(same):
-            return None
-        result[k] = same[0]
-    return result
 
 
 def _measured(base: Base, swap: _Swap, rel_tol: float) -> tuple[Mixture, tuple[Quantile, ...]]:
@@ -252,30 +241,30 @@ def _looked_up(base: Base, swap: _Swap, explicit: IntArray) -> tuple[Conditional
     direct = np.setdiff1d(one_by_one(names), explicit)
     inside = np.ones(len(names), dtype=bool)
     inside[direct] = False
-    tabulated = names.nu_index[names.kind[inside]]
+    tabulated = np.bincount(names.kind[inside], minlength=len(names.nu_index))
     inside[explicit] = False
-    populated = np.unique(names.kind[inside])
+    populated = np.flatnonzero(np.bincount(names.kind[inside], minlength=len(names.nu_index)))
     same = all(
         np.array_equal(table.kinds, populated[names.nu_index[populated] == table.nu_index])
-        and table.parted == (int((tabulated == table.nu_index).sum()) >= LEAST_PARTED)
+        and table.parted == (int(tabulated[names.nu_index == table.nu_index].sum()) >= LEAST_PARTED)
         for table in old.tables
     ) and len(populated) == sum(len(table.kinds) for table in old.tables)
     if not same:
         book = condition(names, memo=memo).with_explicit(explicit, map)
-        return book, [book.by_class(table, points.epsilon, points.mixing) for table in book.tables]
-    staying = names.chosen(np.flatnonzero(inside & np.isin(names.kind, swap.kinds)))
-    tables, by_class = [], []
+        return book, [each for table in book.tables for each in book.by_class(table, points)]
+    changed = np.isin(np.arange(len(names.nu_index)), swap.kinds)
+    staying = names.chosen(np.flatnonzero(inside & changed[names.kind]))
+    tables: list[Table] = []
+    by_class: list[FloatArray] = []
     for table, factors, values in zip(old.tables, base.factors, base.by_class, strict=True):
         mixing = points.mixing[table.nu_index] if table.nu_index >= 0 else None
         again = np.flatnonzero(np.isin(table.kinds, swap.kinds))
-        pieces = list(table.pieces)
         fresh = class_pieces(staying, table.kinds[again], table.y, table.s, map, parted=table.parted, memo=memo)
-        after = values.copy()
-        for k, piece in zip(again, fresh, strict=True):
-            pieces[k] = piece
-            after[k] = table.of_class(int(k), piece).by_class(factors[k : k + 1], mixing)[0]
-        tables.append(replace(table, pieces=tuple(pieces)))
-        by_class.append(after)
+        tables.append(table.with_classes(dict(zip(again.tolist(), fresh, strict=True))))
+        after = list(values)
+        for k in again.tolist():
+            after[k] = tables[-1].of_class(k).by_class(factors[k : k + 1], mixing)[0]
+        by_class += after
     return replace(old, names=names, tables=tuple(tables), direct=direct, explicit=np.sort(explicit)), by_class
 
 
@@ -370,5 +359,5 @@ def _apart(value: float, errors: tuple[float, float], reach: tuple[float, float]
 
 
 def _sum_of(obligors: Obligors, places: IntArray, what: str) -> float:
-    values = obligors.expected_loss if what == "expected_loss" else np.where(obligors.loss > 0.0, obligors.pd, 0.0)
-    return float(values[places].sum())
+    pd, loss = obligors.pd[places], obligors.loss[places]
+    return float((pd * loss if what == "expected_loss" else np.where(loss > 0.0, pd, 0.0)).sum())

@@ -6,9 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from crfs.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 MapTasks: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """``map``, or what runs tasks as it does: a pool's ``map``."""
@@ -20,11 +24,9 @@ def workers(map_tasks: MapTasks | None, threads: int | None) -> Iterator[MapTask
 
     Products of matrices stay on the thread that asks for them: a threaded BLAS sums in an order that depends on its threads.
     """
-    from threadpoolctl import threadpool_limits
-
     if threads is not None and threads < 1:
         raise InvalidInput(f"threads is one or more, not {threads}", argument="threads")
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _libraries().limit(limits=1, user_api="blas"):
         if map_tasks is not None:
             yield map_tasks
             return
@@ -32,4 +34,19 @@ def workers(map_tasks: MapTasks | None, threads: int | None) -> Iterator[MapTask
             threads if threads is not None else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         )
         with ThreadPoolExecutor(max_workers=count, thread_name_prefix="risk") as pool:
-            yield pool.map
+
+            def mapped(work: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterable[Any]:
+                some = list(tasks)
+                # A thread takes longer to start than one small task takes.
+                return pool.map(work, some) if len(some) > 1 and count > 1 else [work(task) for task in some]
+
+            yield mapped
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The BLAS of numpy and of scipy: looked for once, when both are loaded, since that takes longer than many a run."""
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
