@@ -124,3 +124,22 @@ def test_a_long_cell_is_quoted_cut_with_its_length() -> None:
     cut, whole = rejected["detail"].to_list()
     assert cut.startswith("9" * 80 + "… (400 characters)")
     assert whole.startswith("9" * 80 + " ")
+
+
+@given(st.lists(st.sampled_from([None, 0.0, -0.0, 0.5, 1.0, -5e-324, 1.7e308, -1.7e308, float("nan"), float("inf"), float("-inf")])))
+def test_a_column_of_numbers_has_the_faults_of_its_cells(cells: list[float | None]) -> None:
+    schema = TableSchema(
+        name="sample",
+        columns=(
+            ColumnSchema(name="closed", dtype=pl.Float64, minimum=0.0, maximum=1.0),
+            ColumnSchema(name="open", dtype=pl.Float64, minimum=0.0, minimum_open=True, maximum=1.0, maximum_open=True),
+            ColumnSchema(name="free", dtype=pl.Float64),
+        ),
+    )
+
+    def faults(values: list[float | None]) -> list[tuple[int, str, str]]:
+        table = pl.DataFrame({column.name: values for column in schema.columns}, schema=dict.fromkeys(schema.names, pl.Float64))
+        return check_table(table, schema).rejected.select("row", "column", "reason").rows()
+
+    alone = [(row, name, reason) for row, cell in enumerate(cells, 1) for _, name, reason in faults([cell])]
+    assert faults(cells) == alone
