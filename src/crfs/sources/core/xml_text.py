@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MOST_DEPTH = 100
-MOST_TAGS = 700_000
+MOST_TAGS = 500_000
 """Of start and end tags, comments and the like together: what is read in less than a second and a quarter of a gigabyte."""
 
 
