@@ -32,3 +32,20 @@ def test_amounts_begin_at_the_names() -> None:
 def test_nothing_to_draw_is_no_plot() -> None:
     assert bars_plot([], name="b", title="t", unit="u") == ""
     assert bars_plot([("a", 0.0)], name="b", title="t", unit="u") == ""
+
+
+def test_an_interval_is_a_whisker_around_the_end_of_its_bar_and_the_rest_has_none() -> None:
+    rows = [("a", 4.0), ("b", 2.0), ("c", 1.0), ("d", 1.0)]
+    svg = bars_plot(rows, name="b", title="t", unit="u", most=3, half_widths={"a": 1.0, "b": 0.5, "c": 0.5})
+    whiskers = [
+        tuple(float(x) for x in found) for found in re.findall(r'<line class="whisker" x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)"', svg)
+    ]
+    across = [(left, right) for left, right in whiskers if left != right]
+    ends = [float(x) + float(width) for x, width in re.findall(r'<rect class="bar one" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', svg)]
+    assert len(across) == 2
+    for (left, right), end in zip(across, ends, strict=False):
+        assert abs((left + right) / 2.0 - end) < 0.02
+    (a, b), unit = across, (ends[0] - 200.0) / 4.0
+    assert abs((a[1] - a[0]) - 2.0 * unit) < 0.05
+    assert abs((b[1] - b[0]) - 1.0 * unit) < 0.05
+    assert "a: 4 ± 1; b: 2 ± 0.5; 2 others: 2" in svg

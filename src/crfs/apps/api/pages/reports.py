@@ -108,8 +108,9 @@ def _contributions(risk: Mapping[str, Any], currency: str) -> str:
         [(item["name"], item["es"][last]["es"]) for item in cuts[column]],
         name="contributions",
         title=f"Parts of ES {level} by {column.replace('_', ' ')}",
-        unit=f"part of ES {level}, {currency}",
+        unit=f"part of ES {level}, {currency} ± 2 standard errors",
         css="two",
+        half_widths={item["name"]: 2.0 * item["es"][last]["es_se"] for item in cuts[column] if item["es"][last]["es_se"]},
     )
 
 

@@ -1,18 +1,28 @@
-"""Horizontal bars: parts of a whole, the greatest first, each with its name and number."""
+"""Horizontal bars: parts of a whole, the greatest first, each with its name, its number and what is known of its error."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from crfs.apps.api.plots.scales import amount_text, linear_scale
 from crfs.apps.api.plots.svg import Drawing
 
 
-def bars_plot(rows: Sequence[tuple[str, float]], *, name: str, title: str, unit: str, css: str = "one", most: int = 24) -> str:
+def bars_plot(
+    rows: Sequence[tuple[str, float]],
+    *,
+    name: str,
+    title: str,
+    unit: str,
+    css: str = "one",
+    most: int = 24,
+    half_widths: Mapping[str, float] | None = None,
+) -> str:
     """The SVG of named amounts, the largest first; beyond ``most`` the rest is one bar. Empty where there is nothing to draw.
 
-    What is below zero is drawn to the left of zero, with its number to the right of it.
+    What is below zero is drawn to the left of zero, with its number to the right of it. ``half_widths`` of intervals, by name, are drawn as
+    whiskers; the bar of the rest has none, since errors of parts do not add up.
     """
     ordered = sorted(rows, key=lambda row: (-abs(row[1]), row[0]))
     if len(ordered) > most:
@@ -20,11 +30,16 @@ def bars_plot(rows: Sequence[tuple[str, float]], *, name: str, title: str, unit:
         ordered = [*ordered[: most - 1], (f"{len(rest)} others", sum(value for _, value in rest))]
     if not ordered or not any(value for _, value in ordered):
         return ""
-    across = linear_scale(min(value for _, value in ordered), max(value for _, value in ordered), zero=True)
+    widths = [(half_widths or {}).get(label, 0.0) for label, _ in ordered]
+    ends = [(value - width, value + width) for (_, value), width in zip(ordered, widths, strict=True)]
+    across = linear_scale(min(low for low, _ in ends), max(high for _, high in ends), zero=True)
     drawing = Drawing(
         name=name,
         title=title,
-        description="; ".join(f"{label}: {value:,.0f}" if abs(value) >= 1000 else f"{label}: {value:.4g}" for label, value in ordered),
+        description="; ".join(
+            f"{label}: {_full(value)}" + (f" ± {_full(width)}" if width else "")
+            for (label, value), width in zip(ordered, widths, strict=True)
+        ),
         width=600.0,
         height=24.0 * len(ordered) + 60.0,
         left=200.0,
@@ -35,14 +50,24 @@ def bars_plot(rows: Sequence[tuple[str, float]], *, name: str, title: str, unit:
         x = drawing.x(across.place(value))
         drawing.line((x, drawing.top), (x, drawing.height - drawing.bottom), "grid")
         drawing.text((x, drawing.height - drawing.bottom + 17), label, "tick", anchor="middle")
-    for i, (label, value) in enumerate(ordered):
+    for i, ((label, value), width, (low, high)) in enumerate(zip(ordered, widths, ends, strict=True)):
         y = drawing.top + 24.0 * i + 4.0
         left, right = (drawing.x(across.place(edge)) for edge in (min(value, 0.0), max(value, 0.0)))
         drawing.rectangle((left, y), (right - left, 16.0), f"bar {css}")
+        if width:
+            first, last = drawing.x(across.place(low)), drawing.x(across.place(high))
+            drawing.line((first, y + 8.0), (last, y + 8.0), "whisker")
+            for x in (first, last):
+                drawing.line((x, y + 4.0), (x, y + 12.0), "whisker")
+            right = max(right, last)
         drawing.text((drawing.left - 8, y + 12), _short(label), "label", anchor="end")
         drawing.text((right + 6, y + 12), rounded(value), "tick")
     drawing.text((drawing.width - drawing.right, drawing.height - 6), unit, "axis-title", anchor="end")
     return drawing.svg()
+
+
+def _full(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def rounded(value: float) -> str:
