@@ -12,7 +12,8 @@ from crfs.bitemporal.rows import KnowledgeBasis
 class Extent:
     """An answer showed all that was known of an entity at ``known_at``, from the first to the last valid time.
 
-    A period in between that the answer does not show had no value then. ``known_at`` is an upper bound: it may have been gone before.
+    A period in between that the answer does not show had no value then. ``known_at`` is an upper bound: it may have been gone before. Where
+    the answer tells of a span of knowledge, it says what every day from ``known_at`` to ``final_until`` (the end of a day) ended with.
     """
 
     entity: str
@@ -21,3 +22,4 @@ class Extent:
     known_at: datetime
     knowledge_basis: KnowledgeBasis
     vintage_date: date | None = None
+    final_until: datetime | None = None

@@ -18,7 +18,7 @@ from crfs.bitemporal.extent import Extent
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, RowState
 from crfs.credit.definitions import ColumnType, DatasetDefinition, RevisionPolicy, Scope
 from crfs.errors import Conflict, InvalidInput
-from crfs.store.comparison import Comparison, compare
+from crfs.store.comparison import Comparison, Told, compare
 from crfs.store.database import Database
 from crfs.store.entities import entity_ids
 from crfs.store.extents import (
@@ -36,6 +36,8 @@ from crfs.store.relations import content_of, ensure_relation, relation
 from crfs.store.sightings import Sighting, keep_sightings, sightings_of
 from crfs.store.staging import StagingRoom, copy_into, staging_room
 
+_FEW = 100
+"""Entities whose own rows are looked at to see whether others wrote of them."""
 _KEY = ["entity", "valid_time", "knowledge_time"]
 _ID_KEY = ["entity_id", "valid_time", "knowledge_time"]
 _KINDS = (BatchKind.INGEST, BatchKind.CORRECTION, BatchKind.REPARSE, BatchKind.REDERIVE, BatchKind.ANNUL)
@@ -47,13 +49,15 @@ class Delivery:
 
     ``rows`` has entity, valid_time, knowledge_time, knowledge_basis, vintage_date, row_state, optionally ``clipped``, and every value
     column of the definition. ``fetched_at`` is when the answer that they come from was there: in a dataset whose provider shows only the
-    latest values, a value that a release rule dates and that differs from what the store has is a revision known from then. ``extents``
+    latest values, a value that a release rule dates and that differs from what the store has is a revision known from then. ``fetches``
+    are the fetches of all its payloads where these came one after the other, ``fetched_at`` the last. ``extents``
     say what the answer told the whole of, in a vintaged dataset: what it leaves out there is withdrawn.
     """
 
     definition: DatasetDefinition
     rows: pl.DataFrame
     fetched_at: datetime | None = None
+    fetches: Sequence[datetime] = ()
     extents: Sequence[Extent] = ()
 
 
@@ -74,6 +78,17 @@ class _Prepared:
     rows: pl.DataFrame
     extents: Extents | None
 
+    @property
+    def entities(self) -> list[int]:
+        """What it is about."""
+        told = [] if self.extents is None else self.extents.entities
+        return sorted({*self.rows["entity_id"].unique().to_list(), *told})
+
+    @property
+    def takes_notes(self) -> bool:
+        """Whether notes of other answers decide what is news of it."""
+        return self.delivery.fetched_at is not None or self.extents is not None or bool(self.rows["clipped"].any())
+
 
 @dataclass(slots=True, kw_only=True)
 class _Part:
@@ -85,6 +100,7 @@ class _Part:
 
     definition: DatasetDefinition
     how: Comparison
+    entities: Sequence[int]
     given: int
     fresh: pl.DataFrame
     whole: pl.DataFrame | None = None
@@ -176,8 +192,8 @@ class _Overtaken(Exception):
 
 
 def _notes(connection: sa.Connection, prepared: list[_Prepared]) -> list[int]:
-    """The newest note on each dataset: of what answers showed, and told the whole of, without news."""
-    return [newest_note(connection, one.delivery.definition) for one in prepared]
+    """The newest note on what is delivered: of what answers showed, and told the whole of, without news."""
+    return [newest_note(connection, one.delivery.definition, one.entities) for one in prepared if one.takes_notes]
 
 
 def _keep_notes(connection: sa.Connection, part: _Part, *, batch_id: int) -> None:
@@ -223,7 +239,7 @@ def _in_types(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
     table = table.select(ids.alias("entity_id"), pl.exclude("entity"), shown=pl.lit(False))
     if not _in_order(table):
         table = table.sort(_ID_KEY)
-    if kind is BatchKind.INGEST and definition.revision_policy is RevisionPolicy.VINTAGED:
+    if kind in {BatchKind.INGEST, BatchKind.REPARSE} and definition.revision_policy is RevisionPolicy.VINTAGED:
         table = _with_withdrawals(table)
     if table.select(_doubles()).to_series().any():
         table = table.unique(maintain_order=True)
@@ -305,9 +321,16 @@ def _check_values(definition: DatasetDefinition, table: pl.DataFrame, kind: Batc
 def _compared(connection: sa.Connection, room: StagingRoom, one: _Prepared, note: BatchNote) -> _Part:
     """The rows told apart, those of known periods staged and compared."""
     delivery, definition, rows = one.delivery, one.delivery.definition, one.rows
-    how = Comparison(kind=note.kind, fetched_at=delivery.fetched_at, payloads=sorted({sha256 for sha256, _ in note.origins}))
+    how = Comparison(
+        kind=note.kind,
+        fetched_at=delivery.fetched_at,
+        payloads=sorted({sha256 for sha256, _ in note.origins}),
+        fetches=delivery.fetches or ([] if delivery.fetched_at is None else [delivery.fetched_at]),
+    )
     known = _to_compare(connection, room, definition, rows, how)
-    part = _Part(definition=definition, how=how, given=rows.height, fresh=rows.filter(~known) if known.any() else rows)
+    part = _Part(
+        definition=definition, how=how, entities=one.entities, given=rows.height, fresh=rows.filter(~known) if known.any() else rows
+    )
     if note.kind is not BatchKind.INGEST or shows_the_latest(definition, how.fetched_at):
         part.whole = rows
     part.extents = one.extents
@@ -320,14 +343,21 @@ def _compared(connection: sa.Connection, room: StagingRoom, one: _Prepared, note
 
 def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part, rows: pl.DataFrame) -> None:
     definition, how = part.definition, part.how
-    part.staged = room.stage(connection, rows)
+    part.staged, told = room.stage(connection, rows), None
     if part.extents is not None:
-        again = how.payloads if how.kind is BatchKind.REPARSE else ()
-        withdraw_what_is_left_out(connection, definition, part.staged, part.extents, parsed_again=again)
-    shown_at = how.fetched_at if shows_the_latest(definition, how.fetched_at) else None
-    if how.kind is BatchKind.INGEST and (shown_at is not None or rows["clipped"].any()):
-        part.sightings = sightings_of(connection, definition, part.staged, shown_at=shown_at)
-    compare(connection, definition, part.staged, how, since=0)
+        withdraw_what_is_left_out(connection, definition, part.staged, part.extents, parsed_again=how.parsed_again)
+    if (
+        how.fetched_at is not None
+        and how.kind in {BatchKind.INGEST, BatchKind.REPARSE}
+        and definition.revision_policy is RevisionPolicy.VINTAGED
+    ):
+        told = Told(own=room.stage(connection, rows.clear()), extents=part.extents or Extents.none())
+        connection.exec_driver_sql(f"INSERT INTO {told.own} SELECT * FROM {part.staged}")
+    latest_only = shows_the_latest(definition, how.fetched_at)
+    running = how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED
+    if how.kind is BatchKind.INGEST and (latest_only or running or rows["clipped"].any()):
+        part.sightings = sightings_of(connection, definition, part.staged, fetched_at=how.fetched_at, latest_only=latest_only)
+    compare(connection, definition, part.staged, how, since=0, told=told)
 
 
 def _sighted(database: Database, parts: list[_Part], *, compared_at: int) -> bool:
@@ -338,7 +368,7 @@ def _sighted(database: Database, parts: list[_Part], *, compared_at: int) -> boo
     with database.writing(durable=False) as connection:
         # Whoever publishes waits, so that what was compared still stands when it is noted.
         head = connection.exec_driver_sql("SELECT batch_id FROM crfs.head FOR UPDATE").scalar_one()
-        if head > compared_at and any(_touched_since(connection, part.definition, compared_at) for part in sighted):
+        if head > compared_at and any(_touched_since(connection, part, compared_at) for part in sighted):
             return False
         for part in sighted:
             _keep_notes(connection, part, batch_id=head)
@@ -404,7 +434,7 @@ def _overlaps(connection: sa.Connection, definition: DatasetDefinition, rows: pl
 def _compare_again(batch: Publication, room: StagingRoom, parts: list[_Part], *, since: int) -> None:
     """Take out what others published between the comparison and the lock."""
     for part in parts:
-        if not _touched_since(batch.connection, part.definition, since):
+        if not _touched_since(batch.connection, part, since):
             continue
         if part.extents is not None:
             raise _Overtaken  # what it leaves out is told by all of what is there
@@ -479,11 +509,13 @@ def _count(connection: sa.Connection, table: str | None) -> int:
     return count
 
 
-def _touched_since(connection: sa.Connection, definition: DatasetDefinition, batch_id: int) -> bool:
-    return (
-        connection.execute(
-            sa.text("SELECT 1 FROM crfs.batch_dataset WHERE dataset = :dataset AND batch_id > :batch_id LIMIT 1"),
-            {"dataset": definition.name, "batch_id": batch_id},
-        ).scalar()
-        is not None
-    )
+def _touched_since(connection: sa.Connection, part: _Part, batch_id: int) -> bool:
+    """Whether later batches than this one have rows of what is appended; of many entities, of their dataset."""
+    values = {"dataset": part.definition.name, "batch_id": batch_id, "entities": list(part.entities)}
+    touched = "SELECT 1 FROM crfs.batch_dataset WHERE dataset = :dataset AND batch_id > :batch_id LIMIT 1"
+    if connection.execute(sa.text(touched), values).scalar() is None:
+        return False
+    if len(part.entities) > _FEW:
+        return True
+    theirs = f"SELECT 1 FROM {relation(part.definition.name)} WHERE entity_id = ANY(:entities) AND batch_id > :batch_id LIMIT 1"
+    return connection.execute(sa.text(theirs), values).scalar() is not None

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
-from crfs.store.conditions import by_source, counts, is_word, last_batch, same_key, same_period, stands
-from crfs.store.extents import withdraw_what_was_left_out_later
+from crfs.store.conditions import by_source, counts, is_word, last_batch, same_key, same_period, says_as, stands
+from crfs.store.day_ends import say_again_what_days_ended_with, say_what_days_ended_with
+from crfs.store.extents import Extents, withdraw_what_was_left_out_later
 from crfs.store.latest_only import (
-    BATCHES_OF_PAYLOAD,
     date_from_the_fetch_what_a_rule_dated,
     forget_known_history,
     forget_what_was_said,
@@ -28,6 +28,7 @@ from crfs.store.publication import BatchKind
 from crfs.store.relations import relation
 from crfs.store.running_days import Answered, know_changes_from_the_fetch, say_again_what_was_seen_later
 from crfs.store.sightings import say_again_what_was_sighted_later
+from crfs.store.spoken import OWN_BATCHES, Spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,28 +38,47 @@ class Comparison:
     kind: BatchKind
     fetched_at: datetime | None = None
     payloads: Sequence[str] = ()
+    fetches: Sequence[datetime] = ()
+
+    @property
+    def parsed_again(self) -> Spoken:
+        """The payloads that a reparse reads again."""
+        return Spoken(payloads=self.payloads, fetches=self.fetches) if self.kind is BatchKind.REPARSE else Spoken()
 
 
-def compare(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, since: int) -> None:
-    """Take out of the staged rows those that say nothing new; ``since`` compares with later batches only."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The rows of a staged answer as they came, in a table of their own, and what it told the whole of."""
+
+    own: str
+    extents: Extents
+
+
+def compare(
+    connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, since: int, told: Told | None = None
+) -> None:
+    """Take out of the staged rows those that say nothing new, and stage what the store has to say again for them.
+
+    The order is that of their times: first the rows are given the times from which they are known, then what is known by then already goes,
+    then what other answers said later is said again, and last what days ended with. Rows whose keys only batches up to ``since`` have were settled before.
+    """
     data, kind = relation(definition.name), how.kind
     speaks = kind in {BatchKind.INGEST, BatchKind.REPARSE}
     shown_at = how.fetched_at if speaks and shows_the_latest(definition, how.fetched_at) else None
     if shown_at is not None:
         if kind is BatchKind.INGEST:
             forget_known_history(connection, definition, table)
-        parsed_again = how.payloads if kind is BatchKind.REPARSE else ()
-        know_from_the_fetch(connection, definition, table, fetched_at=shown_at, parsed_again=parsed_again)
+        know_from_the_fetch(connection, definition, table, fetched_at=shown_at, parsed_again=how.parsed_again)
     answered = None
     if speaks and how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED:
-        answered = Answered(fetched_at=how.fetched_at, parsed_again=how.payloads if kind is BatchKind.REPARSE else ())
+        answered = Answered(fetched_at=how.fetched_at, parsed_again=how.parsed_again)
         know_changes_from_the_fetch(connection, definition, table, answered)
     if kind is BatchKind.REPARSE:
         _annul_what_is_no_longer_said(connection, definition, table, how)
     if shown_at is not None:
         forget_what_was_said(connection, definition, table, fetched_at=shown_at)
-    vintaged = kind is BatchKind.INGEST and definition.revision_policy is RevisionPolicy.VINTAGED
-    if vintaged:
+    vintaged = definition.revision_policy is RevisionPolicy.VINTAGED
+    if vintaged and speaks:
         _withdraw(connection, data, table)
     if kind is BatchKind.ANNUL:
         _check_that_they_are_there(connection, definition, table)
@@ -67,13 +87,25 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
     if shown_at is not None and kind is BatchKind.INGEST:
         keep_what_was_seen_later(connection, definition, table, fetched_at=shown_at)
         date_from_the_fetch_what_a_rule_dated(connection, definition, table, fetched_at=shown_at)
-    if vintaged:
+    if vintaged and kind is BatchKind.INGEST:
         say_again_what_was_sighted_later(connection, definition, table)
         _withdraw_later(connection, data, table)
     if answered is not None:
         say_again_what_was_seen_later(connection, definition, table, answered)
-    if vintaged or answered is not None:
-        withdraw_what_was_left_out_later(connection, definition, table)
+    if vintaged and speaks:
+        _end_days(connection, definition, table, how, told)
+
+
+def _end_days(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told | None) -> None:
+    """What other answers left out later, and what the days ended with on which they were asked."""
+    said = 1
+    while withdraw_what_was_left_out_later(connection, definition, table) + said:
+        if told is None or how.fetched_at is None:
+            break
+        # What is said again from the end of a day may be left out by the next answer.
+        said = say_what_days_ended_with(connection, definition, table, told.own, told.extents, fetched_at=how.fetched_at)
+    if how.fetched_at is not None:
+        say_again_what_days_ended_with(connection, definition, table, fetched_at=how.fetched_at)
 
 
 def _settle_by_key(
@@ -135,12 +167,6 @@ def _same_values(definition: DatasetDefinition, one: str, other: str) -> str:
     return "({}) IS NOT DISTINCT FROM ({})".format(*(", ".join(f"{row}.{name}" for name in names) for row in (one, other)))
 
 
-def _says_as(definition: DatasetDefinition, one: str, other: str) -> str:
-    """SQL: whether two rows have the same values, or none."""
-    values = "".join(f' AND {one}."{column.name}" IS NOT DISTINCT FROM {other}."{column.name}"' for column in definition.columns)
-    return f"({one}.row_state = 0) = ({other}.row_state = 0){values}"
-
-
 def _check_that_they_are_there(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
     absent = connection.exec_driver_sql(
         f"SELECT count(*) FROM {table} AS s WHERE NOT EXISTS (SELECT 1 FROM {relation(definition.name)} AS x WHERE {same_key('x', 's')})"
@@ -157,7 +183,7 @@ def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, ta
     """
     data = relation(definition.name)
     own = (
-        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({BATCHES_OF_PAYLOAD}))"
+        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({OWN_BATCHES}))"
         if how.kind is BatchKind.REPARSE
         else ""
     )
@@ -165,12 +191,12 @@ def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, ta
         sa.text(
             f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
             f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} "
-            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {_says_as(definition, 's', 'd')} OR EXISTS (SELECT 1 FROM {data} AS w "
-            f"WHERE {same_key('w', 'd')} AND {_says_as(definition, 's', 'w')} AND {is_word(data, 'w')}) WHERE s.clipped{own} "
+            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {says_as(definition, 's', 'd')} OR EXISTS (SELECT 1 FROM {data} AS w "
+            f"WHERE {same_key('w', 'd')} AND {says_as(definition, 's', 'w')} AND {is_word(data, 'w')}) WHERE s.clipped{own} "
             f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.knowledge_time > d.knowledge_time "
-            f"AND n.knowledge_time < s.knowledge_time AND NOT ({_says_as(definition, 'n', 's')}))) AS k WHERE gone.ctid = k.ctid"
+            f"AND n.knowledge_time < s.knowledge_time AND NOT ({says_as(definition, 'n', 's')}))) AS k WHERE gone.ctid = k.ctid"
         ),
-        {"payloads": list(how.payloads), "dataset": definition.name},
+        {"dataset": definition.name, **how.parsed_again.parameters},
     )
 
 
@@ -209,10 +235,10 @@ def _annul_what_is_no_longer_said(connection: sa.Connection, definition: Dataset
         sa.text(
             f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, clipped, shown) "
             f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, {RowState.ANNULLED.code}, x.knowledge_basis, false, false FROM {data} AS x "
-            f"WHERE x.batch_id IN ({BATCHES_OF_PAYLOAD}) AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
+            f"WHERE x.batch_id IN ({OWN_BATCHES}) AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
             f"AND NOT ({is_of_another_answer('x')}) "
             f"AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE s.entity_id = x.entity_id AND s.valid_time = x.valid_time "
             "AND s.knowledge_time = x.knowledge_time)"
         ),
-        {"payloads": list(how.payloads), "dataset": definition.name, **({} if how.fetched_at is None else {"fetched_at": how.fetched_at})},
+        {"dataset": definition.name, **how.parsed_again.parameters, **({} if how.fetched_at is None else {"fetched_at": how.fetched_at})},
     )

@@ -1,11 +1,12 @@
 """SQL conditions on rows of a relation: which one stands at a key, which may answer, and which is the source's own word.
 
-Each takes the relation and the alias of a row of it; what it makes is put into the statements of comparisons.
+Most take the relation and the alias of a row of it; what they make is put into the statements of comparisons.
 """
 
 from __future__ import annotations
 
 from crfs.bitemporal.rows import RowState
+from crfs.credit.definitions import DatasetDefinition
 
 _AMENDED_BY_US = "('correction', 'annul')"
 """Kinds of batches in which somebody speaks of a source's rows; in all others the source speaks."""
@@ -37,6 +38,15 @@ def is_word(data: str, row: str) -> str:
     )
 
 
+def day_end(instant: str) -> str:
+    """The end of the day (in ``:zone``) on which an instant falls; a midnight is the end of the day before it."""
+    local = f"({instant} AT TIME ZONE :zone)"
+    return (
+        f"(CASE WHEN {local} = date_trunc('day', {local}) THEN {instant} "
+        f"ELSE (date_trunc('day', {local}) + interval '1 day') AT TIME ZONE :zone END)"
+    )
+
+
 def same_period(one: str, other: str) -> str:
     """Whether two rows are of one entity and valid time."""
     return f"{one}.entity_id = {other}.entity_id AND {one}.valid_time = {other}.valid_time"
@@ -45,6 +55,12 @@ def same_period(one: str, other: str) -> str:
 def same_key(one: str, other: str) -> str:
     """Whether two rows have one key."""
     return f"{same_period(one, other)} AND {one}.knowledge_time = {other}.knowledge_time"
+
+
+def says_as(definition: DatasetDefinition, one: str, other: str) -> str:
+    """Whether two rows have the same values, or none."""
+    values = "".join(f' AND {one}."{column.name}" IS NOT DISTINCT FROM {other}."{column.name}"' for column in definition.columns)
+    return f"({one}.row_state = 0) = ({other}.row_state = 0){values}"
 
 
 def by_source(row: str) -> str:

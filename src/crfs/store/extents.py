@@ -17,9 +17,9 @@ from crfs.credit.definitions import DatasetDefinition, RevisionPolicy, Scope
 from crfs.store.conditions import is_word, same_period, stands
 from crfs.store.database import Database
 from crfs.store.entities import entity_ids
-from crfs.store.latest_only import BATCHES_OF_PAYLOAD
 from crfs.store.relations import relation
 from crfs.store.sightings import covers
+from crfs.store.spoken import OWN_BATCHES, Spoken
 
 _TYPES = {
     "entity_id": "bigint",
@@ -28,9 +28,10 @@ _TYPES = {
     "known_at": "timestamptz",
     "knowledge_basis": "smallint",
     "vintage_date": "date",
+    "final_until": "timestamptz",
 }
 _LISTED = ", ".join(_TYPES)
-_GIVEN = "unnest({}) AS e ({})".format(", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _TYPES.items()), _LISTED)
+GIVEN = "unnest({}) AS e ({})".format(", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _TYPES.items()), _LISTED)
 
 
 class Extents:
@@ -46,13 +47,26 @@ class Extents:
             "known_at": [extent.known_at for extent in extents],
             "knowledge_basis": [extent.knowledge_basis.code for extent in extents],
             "vintage_date": [extent.vintage_date for extent in extents],
+            "final_until": [extent.final_until for extent in extents],
         }
+
+    @property
+    def entities(self) -> list[object]:
+        """Whose they are."""
+        return self.values["entity_id"]
+
+    @classmethod
+    def none(cls) -> Extents:
+        """Of an answer that tells the whole of nothing."""
+        made = cls.__new__(cls)
+        made.count, made.values = 0, {name: [] for name in _TYPES}
+        return made
 
 
 def reach_known_periods(connection: sa.Connection, definition: DatasetDefinition, extents: Extents) -> bool:
     """Whether the store has any period within the extents, so that one could be left out."""
     query = (
-        f"SELECT EXISTS (SELECT 1 FROM {_GIVEN} WHERE EXISTS (SELECT 1 FROM {relation(definition.name)} AS x "
+        f"SELECT EXISTS (SELECT 1 FROM {GIVEN} WHERE EXISTS (SELECT 1 FROM {relation(definition.name)} AS x "
         "WHERE x.entity_id = e.entity_id AND x.valid_time BETWEEN e.first_valid_time AND e.last_valid_time))"
     )
     return bool(connection.execute(sa.text(query), extents.values).scalar_one())
@@ -67,16 +81,17 @@ def lies_within_one(row: str) -> str:
 
 
 def lie_within_later_ones(connection: sa.Connection, definition: DatasetDefinition, rows: pl.DataFrame) -> bool:
-    """Whether any answer of a later time than the first of ``rows`` told the whole of a span of their entities."""
+    """Whether any answer that reaches beyond the first of ``rows`` told the whole of a span of their entities."""
     if definition.revision_policy is not RevisionPolicy.VINTAGED or rows.is_empty():
         return False
-    query = "SELECT EXISTS (SELECT 1 FROM crfs.extent WHERE dataset = :dataset AND entity_id = ANY(:ids) AND known_at > :since)"
+    query = "SELECT EXISTS (SELECT 1 FROM crfs.extent WHERE dataset = :dataset AND entity_id = ANY(:ids) "
+    query += "AND greatest(known_at, final_until) > :since)"
     values = {"dataset": definition.name, "ids": rows["entity_id"].unique().to_list(), "since": rows["knowledge_time"].min()}
     return bool(connection.execute(sa.text(query), values).scalar_one())
 
 
 def withdraw_what_is_left_out(
-    connection: sa.Connection, definition: DatasetDefinition, table: str, extents: Extents, *, parsed_again: Sequence[str]
+    connection: sa.Connection, definition: DatasetDefinition, table: str, extents: Extents, *, parsed_again: Spoken
 ) -> None:
     """Stage, as ``retracted``, the periods within the extents of which the store knows a value by then and the staged answer shows none.
 
@@ -84,7 +99,7 @@ def withdraw_what_is_left_out(
     what it withdrew, and does not withdraw what it said itself.
     """
     data = relation(definition.name)
-    of_others = f" AND {{0}}.batch_id NOT IN ({BATCHES_OF_PAYLOAD})" if parsed_again else ""
+    of_others = f" AND {{0}}.batch_id NOT IN ({OWN_BATCHES})" if parsed_again else ""
     before = f"FROM {data} AS {{0}} WHERE {same_period('{0}', 'a')} AND {{0}}.knowledge_time <= a.known_at{of_others}"
     last = "ORDER BY {0}.knowledge_time DESC LIMIT 1"
     standing, word = (
@@ -93,28 +108,31 @@ def withdraw_what_is_left_out(
     )
     again = (
         f" OR EXISTS (SELECT 1 FROM {data} AS o WHERE {same_period('o', 'a')} AND o.knowledge_time = a.known_at "
-        f"AND o.row_state = {RowState.RETRACTED.code} AND o.batch_id IN ({BATCHES_OF_PAYLOAD}))"
+        f"AND o.row_state = {RowState.RETRACTED.code} AND o.batch_id IN ({OWN_BATCHES}))"
         if parsed_again
         else ""
     )
     connection.execute(
         sa.text(
             f"WITH absent AS MATERIALIZED (SELECT DISTINCT x.entity_id, x.valid_time, e.known_at, e.knowledge_basis, e.vintage_date "
-            f"FROM {_GIVEN} JOIN {data} AS x ON x.entity_id = e.entity_id AND x.valid_time BETWEEN e.first_valid_time AND e.last_valid_time "
+            f"FROM {GIVEN} JOIN {data} AS x ON x.entity_id = e.entity_id AND x.valid_time BETWEEN e.first_valid_time AND e.last_valid_time "
             f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_period('s', 'x')} AND s.knowledge_time <= e.known_at)) "
             f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown) "
             f"SELECT a.entity_id, a.valid_time, a.known_at, {RowState.RETRACTED.code}, a.knowledge_basis, a.vintage_date, true, false "
             f"FROM absent AS a WHERE ({standing} AND {word}){again}"
         ),
-        {**extents.values, "payloads": list(parsed_again), "dataset": definition.name},
+        {**extents.values, "dataset": definition.name, **parsed_again.parameters},
     )
 
 
-def withdraw_what_was_left_out_later(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
-    """Of staged values that come in late: the next answer that told the whole of a span with their period, and had not shown it, withdraws them."""
+def withdraw_what_was_left_out_later(connection: sa.Connection, definition: DatasetDefinition, table: str) -> int:
+    """Of staged values that come in late: the next answer that told the whole of a span with their period, and had not shown it, withdraws them.
+
+    How many there were.
+    """
     data = relation(definition.name)
     between = "knowledge_time > s.knowledge_time AND {0}.knowledge_time <= later.known_at"
-    connection.execute(
+    return connection.execute(
         sa.text(
             f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown) "
             f"SELECT s.entity_id, s.valid_time, later.known_at, {RowState.RETRACTED.code}, later.knowledge_basis, later.vintage_date, false, false "
@@ -131,7 +149,7 @@ def withdraw_what_was_left_out_later(connection: sa.Connection, definition: Data
             f"WHERE {same_period('x', 's')} AND x.knowledge_time <= later.known_at)"
         ),
         {"dataset": definition.name},
-    )
+    ).rowcount
 
 
 def keep_extents(connection: sa.Connection, definition: DatasetDefinition, extents: Extents, *, payloads: Sequence[str]) -> None:
@@ -142,7 +160,7 @@ def keep_extents(connection: sa.Connection, definition: DatasetDefinition, exten
     connection.execute(
         sa.text(
             f"INSERT INTO crfs.extent (dataset, tenant_id, payloads, {_LISTED}) "
-            f"SELECT :dataset, {tenant}, CAST(:payloads AS text[]), {_LISTED} FROM {_GIVEN} "
+            f"SELECT :dataset, {tenant}, CAST(:payloads AS text[]), {_LISTED} FROM {GIVEN} "
             "WHERE NOT EXISTS (SELECT 1 FROM crfs.extent AS n WHERE n.dataset = :dataset AND n.entity_id = e.entity_id "
             "AND n.known_at = e.known_at AND n.first_valid_time <= e.first_valid_time AND n.last_valid_time >= e.last_valid_time)"
         ),

@@ -8,7 +8,6 @@ or an annulment stands until the source's word changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -18,13 +17,7 @@ from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.store.conditions import by_source, is_word, same_key, same_period, stands
 from crfs.store.relations import relation
 from crfs.store.sightings import covers
-
-BATCHES_OF_PAYLOAD = (
-    "SELECT p.batch_id FROM crfs.batch_payload AS p WHERE p.sha256 = ANY(:payloads) AND p.dataset IN ('', :dataset) "
-    "AND NOT EXISTS (SELECT 1 FROM crfs.batch_payload AS q WHERE q.batch_id = p.batch_id AND q.dataset IN ('', :dataset) "
-    "AND q.sha256 <> ALL(:payloads))"
-)
-"""The batches whose rows of a dataset came from the named payloads alone."""
+from crfs.store.spoken import OWN_BATCHES, Spoken
 
 
 def shows_the_latest(definition: DatasetDefinition, fetched_at: datetime | None) -> bool:
@@ -52,7 +45,7 @@ def is_first_to_show(data: str, row: str) -> str:
 
 
 def know_from_the_fetch(
-    connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime, parsed_again: Sequence[str]
+    connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime, parsed_again: Spoken
 ) -> None:
     """What is shown of a period that the store has is known from the fetch, since the provider does not say when it was changed.
 
@@ -65,10 +58,10 @@ def know_from_the_fetch(
     data = relation(definition.name)
     spoken_since = (
         f"SELECT 1 FROM {data} AS l WHERE {same_key('l', 'o')} AND l.batch_id > o.batch_id AND {by_source('l')} "
-        f"AND l.batch_id NOT IN ({BATCHES_OF_PAYLOAD})"
+        f"AND l.batch_id NOT IN ({OWN_BATCHES})"
     )
     own = (
-        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({BATCHES_OF_PAYLOAD}) "
+        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({OWN_BATCHES}) "
         f"AND NOT EXISTS ({spoken_since}))"
         if parsed_again
         else ""
@@ -82,7 +75,7 @@ def know_from_the_fetch(
             f"OR (EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND (({stands(data, 'x')} AND {ruled}) "
             f"OR (x.knowledge_time = s.knowledge_time AND {is_word(data, 'x')}))) AND NOT ({is_first_to_show(data, 's')}))){own}"
         ),
-        {"fetched_at": fetched_at, "payloads": list(parsed_again), "dataset": definition.name},
+        {"fetched_at": fetched_at, "dataset": definition.name, **parsed_again.parameters},
     )
 
 
@@ -120,7 +113,7 @@ def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefin
             f"SELECT s.entity_id, s.valid_time, later.seen, c.row_state, {KnowledgeBasis.OBSERVED.code}, c.vintage_date, false, false"
             f"{''.join(f', c.{column}' for column in columns)} "
             f"FROM {table} AS s JOIN LATERAL ({_SEEN_LATER.format(data=data)}) AS later ON later.seen IS NOT NULL "
-            f"JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time <= later.seen AND {stands(data, 'x')} "
+            f"JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time <= later.seen AND {is_word(data, 'x')} "
             f"ORDER BY x.knowledge_time DESC LIMIT 1) AS c ON c.knowledge_time <= s.knowledge_time AND ({differs}) "
             f"WHERE s.shown AND s.row_state <> {RowState.ANNULLED.code} AND s.knowledge_time <= :fetched_at AND NOT EXISTS ("
             f"SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time = later.seen)"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from crfs.credit.definitions import DatasetDefinition
 
 
-def newest_note(connection: sa.Connection, definition: DatasetDefinition) -> int:
-    """A number that grows whenever something is noted of a dataset: what was seen again (sightings), what was told whole (extents)."""
-    newest = "SELECT coalesce(max(note_id), 0) FROM crfs.{} WHERE dataset = :dataset"
+def newest_note(connection: sa.Connection, definition: DatasetDefinition, entities: Sequence[int]) -> int:
+    """A number that grows whenever something is noted of entities: what was seen again (sightings), what was told whole (extents)."""
+    newest = "SELECT coalesce(max(note_id), 0) FROM crfs.{} WHERE dataset = :dataset AND entity_id = ANY(:entities)"
     query = sa.text(f"SELECT ({newest.format('sighting')}) + ({newest.format('extent')})")
-    number: int = connection.execute(query, {"dataset": definition.name}).scalar_one()
+    number: int = connection.execute(query, {"dataset": definition.name, "entities": list(entities)}).scalar_one()
     return number
 
 

@@ -33,16 +33,17 @@ class LandedPayload:
     fetched_at: datetime
 
 
-def earlier(database: Database, payloads: Sequence[str], *, source: str) -> Earlier | None:
-    """What the payloads gave before; None where no batch of the source rests on them."""
+def earlier(database: Database, payloads: Sequence[str], *, source: str, fetches: Sequence[datetime]) -> Earlier | None:
+    """What the payloads gave before, in these fetches or else in any; None where no batch of the source rests on them."""
+    of_fetch = "EXISTS (SELECT 1 FROM crfs.batch_dataset AS d WHERE d.batch_id = b.batch_id AND d.fetched_at = ANY(CAST(:fetches AS timestamptz[])))"
     query = sa.text(
         "SELECT b.parser_version, array(SELECT DISTINCT d.dataset FROM crfs.batch_payload AS q JOIN crfs.batch_dataset AS d USING (batch_id) "
         "JOIN crfs.batch AS c USING (batch_id) WHERE q.sha256 = ANY(:payloads) AND c.source = :source AND q.dataset IN ('', d.dataset)) AS datasets "
         "FROM crfs.batch_payload AS p JOIN crfs.batch AS b USING (batch_id) WHERE p.sha256 = ANY(:payloads) AND b.source = :source "
-        "ORDER BY b.batch_id DESC LIMIT 1"
+        f"ORDER BY {of_fetch} DESC, b.batch_id DESC LIMIT 1"
     )
     with database.reading() as connection:
-        row = connection.execute(query, {"payloads": list(payloads), "source": source}).one_or_none()
+        row = connection.execute(query, {"payloads": list(payloads), "source": source, "fetches": list(fetches)}).one_or_none()
     return None if row is None else Earlier(parser_version=row.parser_version or "", datasets=tuple(sorted(row.datasets)))
 
 
@@ -60,19 +61,25 @@ def landed_payload(database: Database, sha256: str, *, source: str) -> LandedPay
 
 
 def landed_payloads(database: Database, *, source: str, unless_parsed_by: str) -> Iterator[LandedPayload]:
-    """The payloads of a source that its parser of the given version has not read, in the order in which they were first fetched.
+    """The payloads of a source that its parser of the given version has not read, in the order in which they were fetched: as they came first,
+    and as they came again where that was news.
 
     Bytes that came as several streams (two series that say the same, in an answer that names neither) are a payload each, one after the
     other. Those that are held back in quarantine are not among them: another parser does not make them right.
     """
     query = sa.text(
         "SELECT sha256, stream, url, status, headers, started_at, fetched_at FROM ("
-        "SELECT DISTINCT ON (f.sha256, f.stream) f.*, min(f.fetched_at) OVER (PARTITION BY f.sha256) AS first_at "
+        "SELECT DISTINCT ON (f.sha256, f.stream, f.fetched_at) f.*, min(f.fetched_at) OVER (PARTITION BY f.sha256) AS first_at, "
+        "f.fetched_at = min(f.fetched_at) OVER (PARTITION BY f.sha256, f.stream) AS is_first "
         "FROM crfs.fetch AS f WHERE f.source = :source AND f.classification IN ('OK', 'SCHEMA') "
-        "AND NOT EXISTS (SELECT 1 FROM crfs.fetch AS g WHERE g.sha256 = f.sha256 AND g.source = :source AND g.parser_version = :version) "
+        "ORDER BY f.sha256, f.stream, f.fetched_at, f.fetch_id) AS f "
+        "WHERE (is_first OR EXISTS (SELECT 1 FROM crfs.batch_payload AS p JOIN crfs.batch_dataset AS d USING (batch_id) "
+        "WHERE p.sha256 = f.sha256 AND p.dataset IN ('', d.dataset) AND d.fetched_at = f.fetched_at)) "
+        "AND NOT EXISTS (SELECT 1 FROM crfs.fetch AS g WHERE g.sha256 = f.sha256 AND g.source = :source AND g.stream = f.stream "
+        "AND g.fetched_at = f.fetched_at AND g.parser_version = :version) "
         "AND NOT EXISTS (SELECT 1 FROM crfs.quarantine AS q WHERE q.sha256 = f.sha256 AND q.source = :source AND q.state = 'held' "
         "AND q.rule <> 'rejected_rows') "
-        "ORDER BY f.sha256, f.stream, f.fetched_at, f.fetch_id) AS first ORDER BY first_at, sha256, fetched_at, stream"
+        "ORDER BY CASE WHEN is_first THEN first_at ELSE fetched_at END, sha256, fetched_at, stream"
     )
     with database.reading() as connection:
         rows = connection.execute(query, {"source": source, "version": unless_parsed_by}).all()

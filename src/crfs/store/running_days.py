@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,18 +9,15 @@ import sqlalchemy as sa
 
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition
-from crfs.store.conditions import last_batch, same_key
-from crfs.store.latest_only import BATCHES_OF_PAYLOAD
+from crfs.store.conditions import is_word, last_batch, same_key
 from crfs.store.relations import relation
+from crfs.store.spoken import OWN_BATCHES, Spoken
 
 _END_OF_DAY = "CAST({row}.vintage_date + 1 AS timestamp) AT TIME ZONE :zone"
 """SQL: when a row's vintage day is over."""
 
-_LANDED_FOR = (
-    "(SELECT max(l.landed_at) FROM crfs.batch_payload AS p JOIN crfs.payload AS l USING (sha256) "
-    "WHERE p.batch_id = {row}.batch_id AND p.dataset IN ('', :dataset))"
-)
-"""SQL: when the last of the payloads that a row's batch rests on was fetched."""
+_FETCHED = "(SELECT d.fetched_at FROM crfs.batch_dataset AS d WHERE d.batch_id = {row}.batch_id AND d.dataset = :dataset)"
+"""SQL: when the answer was fetched that a row's batch rests on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +25,7 @@ class Answered:
     """When the answer was fetched that the staged rows come from, and the payloads that it parses again, if it does."""
 
     fetched_at: datetime
-    parsed_again: Sequence[str] = ()
+    parsed_again: Spoken
 
 
 def know_changes_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Answered) -> None:
@@ -42,7 +38,7 @@ def know_changes_from_the_fetch(connection: sa.Connection, definition: DatasetDe
     data = relation(definition.name)
     known = f"least(:fetched_at, {_END_OF_DAY.format(row='s')})"
     own = (
-        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({BATCHES_OF_PAYLOAD}))"
+        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({OWN_BATCHES}))"
         if how.parsed_again
         else ""
     )
@@ -51,7 +47,7 @@ def know_changes_from_the_fetch(connection: sa.Connection, definition: DatasetDe
             f"UPDATE {table} AS s SET knowledge_time = {known}, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
             f"WHERE s.knowledge_time < {known} AND EXISTS (SELECT 1 FROM {data} AS x WHERE {same_key('x', 's')} AND x.vintage_date = s.vintage_date "
             f"AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')} "
-            f"AND (:fetched_at < {_END_OF_DAY.format(row='s')} OR {_LANDED_FOR.format(row='x')} < {_END_OF_DAY.format(row='x')})){own}"
+            f"AND (:fetched_at < {_END_OF_DAY.format(row='s')} OR {_FETCHED.format(row='x')} < {_END_OF_DAY.format(row='x')})){own}"
         ),
         _parameters(definition, how),
     )
@@ -63,12 +59,14 @@ def say_again_what_was_seen_later(connection: sa.Connection, definition: Dataset
     """
     data = relation(definition.name)
     values = "".join(f', "{column.name}"' for column in definition.columns)
-    known = f"least({_LANDED_FOR.format(row='x')}, {_END_OF_DAY.format(row='x')})"
+    known = f"least({_FETCHED.format(row='x')}, {_END_OF_DAY.format(row='x')})"
+    gone = f"x.row_state = {RowState.MISSING.code} AND s.row_state = {RowState.VALUE.code}"
+    state = f"CASE WHEN {gone} THEN {RowState.RETRACTED.code} ELSE x.row_state END"
     again = (
-        f"SELECT DISTINCT x.entity_id, x.valid_time, {known} AS knowledge_time, x.row_state, x.vintage_date{values.replace(', ', ', x.')} "
+        f"SELECT DISTINCT x.entity_id, x.valid_time, {known} AS knowledge_time, {state} AS row_state, x.vintage_date{values.replace(', ', ', x.')} "
         f"FROM {table} AS s JOIN {data} AS x ON x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-        f"AND x.vintage_date = s.vintage_date AND x.knowledge_time < s.knowledge_time AND x.row_state <> {RowState.ANNULLED.code} "
-        f"AND {last_batch(data, 'x')} WHERE s.knowledge_time = :fetched_at AND {known} > s.knowledge_time"
+        f"AND x.vintage_date = s.vintage_date AND x.knowledge_time < s.knowledge_time AND {is_word(data, 'x')} "
+        f"WHERE s.knowledge_time = :fetched_at AND {known} > s.knowledge_time"
     )
     same = "l.entity_id = n.entity_id AND l.valid_time = n.valid_time AND l.knowledge_time = n.knowledge_time"
     connection.execute(
@@ -82,4 +80,4 @@ def say_again_what_was_seen_later(connection: sa.Connection, definition: Dataset
 
 
 def _parameters(definition: DatasetDefinition, how: Answered) -> dict[str, object]:
-    return {"fetched_at": how.fetched_at, "zone": definition.zone, "dataset": definition.name, "payloads": list(how.parsed_again)}
+    return {"fetched_at": how.fetched_at, "zone": definition.zone, "dataset": definition.name, **how.parsed_again.parameters}

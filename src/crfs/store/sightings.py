@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, Scope
-from crfs.store.conditions import same_period, stands
+from crfs.store.conditions import day_end, is_word, same_period
 from crfs.store.relations import relation
 
 
@@ -30,27 +30,36 @@ class Sighting:
     vintage_date: date | None
 
 
-def sightings_of(connection: sa.Connection, definition: DatasetDefinition, table: str, *, shown_at: datetime | None) -> list[Sighting]:
+def sightings_of(
+    connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime | None, latest_only: bool
+) -> list[Sighting]:
     """What a staged answer shows, before it is compared.
 
-    That is what it ``shows`` of the latest values, seen at the fetch (``shown_at``), and what it says with an upper bound alone of when that was
-    known (``clipped``), seen at that bound. Runs of periods end where the store has one that the answer leaves out.
+    That is what it ``shows`` of the latest values, seen at the fetch; what it says of a day that was running then, seen at the fetch too; and
+    what it says with an upper bound alone of when that was known (``clipped``), seen at that bound. Runs of periods end where the store has
+    one that the answer leaves out.
     """
-    shows, seen = ("shown", ":shown_at") if shown_at is not None else ("clipped", "knowledge_time")
+    kept = "entity_id, valid_time, CAST({seen} AS timestamptz) AS seen_at, knowledge_basis, vintage_date, knowledge_time FROM {table} WHERE {shows}"
+    shown = f"SELECT {kept.format(seen=':fetched_at', table=table, shows='shown')}"
+    if not latest_only:
+        shown = f"SELECT {kept.format(seen='knowledge_time', table=table, shows='clipped')}"
+        if fetched_at is not None:
+            running = f":fetched_at < {day_end('knowledge_time')} AND knowledge_time < :fetched_at"
+            shown += f" UNION ALL SELECT {kept.format(seen=':fetched_at', table=table, shows=running)}"
     query = sa.text(
-        f"WITH seen AS MATERIALIZED (SELECT entity_id, valid_time, CAST({seen} AS timestamptz) AS seen_at, knowledge_basis, vintage_date "
-        f"FROM {table} WHERE {shows}), "
+        f"WITH seen AS MATERIALIZED (SELECT DISTINCT ON (entity_id, valid_time, seen_at) * FROM ({shown}) AS u "
+        "ORDER BY entity_id, valid_time, seen_at, knowledge_time DESC), "
         "span AS (SELECT entity_id, min(valid_time) AS first, max(valid_time) AS last FROM seen GROUP BY entity_id), "
         "period AS (SELECT entity_id, valid_time, seen_at, knowledge_basis, vintage_date FROM seen UNION ALL "
         f"SELECT DISTINCT x.entity_id, x.valid_time, CAST(NULL AS timestamptz), CAST(NULL AS smallint), CAST(NULL AS date) FROM span "
         f"JOIN {relation(definition.name)} AS x ON x.entity_id = span.entity_id AND x.valid_time BETWEEN span.first AND span.last "
         "WHERE NOT EXISTS (SELECT 1 FROM seen AS n WHERE n.entity_id = x.entity_id AND n.valid_time = x.valid_time)), "
-        "numbered AS (SELECT *, row_number() OVER (PARTITION BY entity_id ORDER BY valid_time) - row_number() OVER "
+        "numbered AS (SELECT *, dense_rank() OVER (PARTITION BY entity_id ORDER BY valid_time) - row_number() OVER "
         "(PARTITION BY entity_id, seen_at, knowledge_basis, vintage_date ORDER BY valid_time) AS run FROM period) "
         "SELECT entity_id, min(valid_time) AS first_valid_time, max(valid_time) AS last_valid_time, seen_at, knowledge_basis, vintage_date "
         "FROM numbered WHERE seen_at IS NOT NULL GROUP BY entity_id, seen_at, knowledge_basis, vintage_date, run ORDER BY 1, 2, 4"
     )
-    rows = connection.execute(query, {} if shown_at is None else {"shown_at": shown_at})
+    rows = connection.execute(query, {"fetched_at": fetched_at, "zone": definition.zone} if fetched_at is not None else {})
     return [Sighting(**row._mapping) for row in rows]
 
 
@@ -109,7 +118,7 @@ def say_again_what_was_sighted_later(connection: sa.Connection, definition: Data
             "later.vintage_date, false, false{taken} FROM {table} AS s "
             "JOIN LATERAL (SELECT g.seen_at, g.knowledge_basis, g.vintage_date FROM crfs.sighting AS g WHERE {covers} "
             "AND g.seen_at > s.knowledge_time ORDER BY g.seen_at LIMIT 1) AS later ON true "
-            "JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_as_x} AND x.knowledge_time <= later.seen_at AND {stands} "
+            "JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_as_x} AND x.knowledge_time <= later.seen_at AND {word} "
             "ORDER BY x.knowledge_time DESC LIMIT 1) AS c ON c.knowledge_time < s.knowledge_time AND ({differs}) "
             "WHERE s.row_state <> {annulled} "
             "AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_as_n} AND n.knowledge_time > s.knowledge_time AND n.knowledge_time <= later.seen_at) "
@@ -124,7 +133,7 @@ def say_again_what_was_sighted_later(connection: sa.Connection, definition: Data
                 covers=covers(data, "g", "s"),
                 same_as_x=same_period("x", "s"),
                 same_as_n=same_period("n", "s"),
-                stands=stands(data, "x"),
+                word=is_word(data, "x"),
                 differs=differs,
             )
         ),

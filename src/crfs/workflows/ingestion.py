@@ -425,6 +425,7 @@ def _rows(
             definition=catalogue.dataset(dataset),
             rows=pl.concat(parts) if len(parts) > 1 else parts[0],
             fetched_at=_fetched_at(source, group),
+            fetches=_fetches(source, group),
             extents=extents[dataset],
         )
         for dataset, parts in tables.items()
@@ -442,13 +443,13 @@ def _publish(session: Session, source: Source, arrival: _Arrival, catalogue: Cat
     from crfs.store.reparsing import earlier
 
     group, deliveries, origins = arrival.payloads, arrival.deliveries, arrival.origins
-    before = earlier(session.database, [payload.sha256 for payload in group], source=source.name)
+    before = earlier(session.database, [payload.sha256 for payload in group], source=source.name, fetches=_fetches(source, group))
     kind, reason = BatchKind.INGEST, None
     if before is not None and before.parser_version != source.parser_version:
         kind, reason = BatchKind.REPARSE, f"parser {source.parser_version} of {source.name} reads what {before.parser_version} read"
         given = {delivery.definition.name for delivery in deliveries}
         gone = [name for name in before.datasets if name not in given]
-        deliveries = [*deliveries, *(_nothing_of(catalogue, name, _fetched_at(source, group)) for name in gone)]
+        deliveries = [*deliveries, *(_nothing_of(catalogue, name, source, group) for name in gone)]
         origins = {payload.sha256: sorted({*origins.get(payload.sha256, []), *gone}) for payload in group}
     if not deliveries:
         return
@@ -476,7 +477,11 @@ def _fetched_at(source: Source, group: list[Payload]) -> datetime | None:
     return group[-1].fetched_at if source.hosts else None
 
 
-def _nothing_of(catalogue: Catalogue, dataset: str, fetched_at: datetime | None) -> Delivery:
+def _fetches(source: Source, group: list[Payload]) -> list[datetime]:
+    return [payload.fetched_at for payload in group] if source.hosts else []
+
+
+def _nothing_of(catalogue: Catalogue, dataset: str, source: Source, group: list[Payload]) -> Delivery:
     """A delivery without rows: a payload of which the mended parser makes nothing."""
     import polars as pl
 
@@ -484,7 +489,8 @@ def _nothing_of(catalogue: Catalogue, dataset: str, fetched_at: datetime | None)
     from crfs.store.append import Delivery
 
     definition = catalogue.dataset(dataset)
-    return Delivery(definition=definition, rows=pl.DataFrame(schema={**ACCEPTED, **definition.schema()}), fetched_at=fetched_at)
+    rows = pl.DataFrame(schema={**ACCEPTED, **definition.schema()})
+    return Delivery(definition=definition, rows=rows, fetched_at=_fetched_at(source, group), fetches=_fetches(source, group))
 
 
 def _note_rejected(report: IngestReport, payload: Payload, rejected: pl.DataFrame) -> None:

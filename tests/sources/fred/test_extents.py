@@ -39,6 +39,18 @@ def test_a_window_of_real_time_tells_of_every_date_from_the_end_of_its_first_day
     ]
 
 
+def test_a_window_says_what_its_days_ended_with_as_far_as_they_were_over(catalogue: Catalogue) -> None:
+    document, fetched = observations_document(shown("2020-01-01"), START, END), datetime(2020, 4, 2, 15, tzinfo=UTC)
+
+    def until(payload: Payload) -> datetime | None:
+        [one] = SOURCE.parse(payload, catalogue).extents["fred_series"]
+        return one.final_until
+
+    assert until(payload_of(document, url=ASKED)) == datetime(2020, 5, 2, 5, tzinfo=UTC)
+    assert until(replace(payload_of(document, url=ASKED), started_at=fetched, fetched_at=fetched)) == datetime(2020, 4, 2, 5, tzinfo=UTC)
+    assert until(table("observation_date,TEST\n2020-01-01,1.5\n")) is None
+
+
 def test_while_the_first_day_of_a_window_runs_it_is_the_fetch_that_tells(catalogue: Catalogue) -> None:
     fetched = datetime(2020, 3, 2, 15, tzinfo=UTC)
     payload = replace(
@@ -85,9 +97,8 @@ def test_a_page_tells_of_the_dates_that_lie_wholly_on_it(catalogue: Catalogue, o
         observations_document([*shown("2020-01-01"), *shown("2020-02-01", value="n/a")], START, END),
         {**observations_document(shown("2020-01-01"), START, END), "output_type": 4},
         {**observations_document(shown("2020-01-01"), START, END, offset=3, count=9), "sort_order": "desc"},
-        observations_document(shown("2020-01-01"), date(1776, 7, 4), END),
     ],
-    ids=["a value was refused", "first releases", "a page from the end", "all of real time"],
+    ids=["a value was refused", "first releases", "a page from the end"],
 )
 def test_answers_that_do_not_show_all_tell_of_nothing(catalogue: Catalogue, document: dict[str, object]) -> None:
     assert extents(payload_of(document, url=ASKED), catalogue) == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -48,7 +49,19 @@ def known_at(start: date, zone: str, release_time: time | None, release_zone: st
     return instant
 
 
-def of(series: str, first: date, last: date, *, known_at: datetime, vintage: date | None) -> list[Extent]:
+def final_until(start: date, end: date, zone: str, *, fetched_at: datetime) -> datetime | None:
+    """The end of the last day of a window that was over when the answer was fetched; None where there is none."""
+    before = fetched_at.astimezone(ZoneInfo(zone)).date() - _DAY
+    last = min(end, before)
+    if last < start:
+        return None
+    instant: datetime = end_of_day(pl.Series([last]), zone).item()
+    return instant
+
+
+def of(
+    series: str, first: date, last: date, *, known_at: datetime, vintage: date | None, final_until: datetime | None = None
+) -> list[Extent]:
     """The extent of an answer; none where it tells the whole of no date."""
     if last < first:
         return []
@@ -61,6 +74,7 @@ def of(series: str, first: date, last: date, *, known_at: datetime, vintage: dat
             known_at=known_at,
             knowledge_basis=KnowledgeBasis.BACKFILLED,
             vintage_date=vintage,
+            final_until=final_until,
         )
     ]
 

@@ -11,6 +11,7 @@ from itertools import groupby
 
 import polars as pl
 
+from crfs.bitemporal.extent import Extent
 from crfs.bitemporal.release import vintage_instants
 from crfs.bitemporal.rows import KNOWLEDGE_BASIS
 from crfs.credit.catalogue import Catalogue
@@ -107,11 +108,19 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
     )
     whole = output_type != _INITIAL and start < end and not head_is_cut and not window.tail_is_cut
     refusals = pl.concat([rejected_table(rejections), rejected, refused]).sort("row", maintain_order=True)
-    known_at = extent.known_at(start, dataset.zone, release_time, release_zone, fetched_at=payload.fetched_at)
-    first, last = extent.days_told(periods["date"], fields, window, asks_real_time="realtime_start" in params, is_first_page=not offset)
-    # What was refused was shown, though; and before the first day of real time nothing was known.
-    tells = output_type in (_LATEST, _ALL) and start > EARLIEST and refusals.is_empty()
-    extents = extent.of(series, first, last, known_at=known_at, vintage=start) if tells else []
+    # Of every vintage FRED begins with the first after the window's start; and what was refused was shown, though.
+    told_from = periods["start"].min() if output_type == _ALL else start
+    extents: list[Extent] = []
+    if output_type in (_LATEST, _ALL) and isinstance(told_from, date) and refusals.is_empty():
+        first, last = extent.days_told(periods["date"], fields, window, asks_real_time="realtime_start" in params, is_first_page=not offset)
+        extents = extent.of(
+            series,
+            first,
+            last,
+            known_at=extent.known_at(told_from, dataset.zone, release_time, release_zone, fetched_at=payload.fetched_at),
+            vintage=told_from,
+            final_until=extent.final_until(told_from, end, dataset.zone, fetched_at=payload.fetched_at),
+        )
     return Parsed(
         tables={DATASET: accepted} if accepted.height else {},
         rejected=refusals,

@@ -1,0 +1,181 @@
+"""What days ended with: what was seen while a day ran is known from the fetch that saw it, and how the day ended from its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crfs.bitemporal.extent import Extent
+from crfs.bitemporal.rows import KnowledgeBasis
+from crfs.credit.definitions import DatasetDefinition
+from crfs.store.append import Delivery, Receipt, append
+from crfs.store.database import Database
+from crfs.store.publication import BatchKind, BatchNote
+from tests.store.deliveries import NOW, brought, day, rows, stored, write
+from tests.store.test_extents import LONG_AFTER, vintaged
+
+DAYS, RELEASE = 4, 8
+Values = Mapping[int, float | None]
+"""Period → value; None where the provider says that there is none."""
+
+
+def hour(number: float, of: int) -> datetime:
+    return day(of) + timedelta(hours=number)
+
+
+def extent(known_at: datetime, final_until: datetime | None = None) -> Extent:
+    return Extent(
+        entity="x", first_valid_time=day(0), last_valid_time=day(9), known_at=known_at, knowledge_basis=KnowledgeBasis.BACKFILLED,
+        final_until=final_until,
+    )  # fmt: skip
+
+
+def gave(
+    database: Database, definition: DatasetDefinition, table: pl.DataFrame, fetched: datetime, told: Extent, kind: BatchKind, payload: str
+) -> Receipt:
+    note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=[payload])
+    return append(database, [Delivery(definition=definition, rows=table, fetched_at=fetched, extents=[told])], note)
+
+
+def table_of(shown: Sequence[tuple[int, datetime, float | None, bool]], *, vintages: bool) -> pl.DataFrame:
+    """Rows (period, known from, value, clipped)."""
+    made = rows([value for _, _, value, _ in shown], valid=[period for period, *_ in shown], clipped=[clipped for *_, clipped in shown])
+    return made.with_columns(
+        knowledge_time=pl.Series([known for _, known, _, _ in shown], dtype=pl.Datetime("us", "UTC")),
+        row_state=pl.when(pl.col("value").is_null()).then(pl.lit("missing")).otherwise(pl.lit("value")),
+        vintage_date=pl.Series([known.date() if vintages else None for _, known, _, _ in shown], dtype=pl.Date),
+    )
+
+
+def polled(
+    database: Database, definition: DatasetDefinition, at: datetime, shown: Values, *, kind: BatchKind = BatchKind.INGEST, payload: str = ""
+) -> Receipt:
+    """A table of the latest values, without a word of since when."""
+    table = table_of([(period, at, value, True) for period, value in sorted(shown.items())], vintages=False)
+    return gave(database, definition, table, at, extent(at), kind, payload or brought(database, at))
+
+
+def all_vintages(
+    database: Database, definition: DatasetDefinition, ends: Sequence[Values], *, kind: BatchKind = BatchKind.INGEST, payload: str = ""
+) -> Receipt:
+    """The whole history, read long after: a row for each day that changed a period, known from the hour of the release."""
+    shown: list[tuple[int, datetime, float | None, bool]] = []
+    nothing: dict[int, float | None] = {}
+    for number, (before, now) in enumerate(zip([nothing, *ends], ends, strict=False)):
+        for period in sorted({*before, *now}):
+            if (period in before, before.get(period)) != (period in now, now.get(period)):
+                shown.append((period, hour(RELEASE, number), now.get(period), False))
+    shown.sort(key=lambda row: row[:2])
+    told = extent(day(0), day(len(ends)))
+    return gave(database, definition, table_of(shown, vintages=True), LONG_AFTER, told, kind, payload or brought(database, LONG_AFTER))
+
+
+def known(database: Database, definition: DatasetDefinition, at: datetime) -> dict[int, float]:
+    """Period → value as of an instant."""
+    last: dict[int, tuple[datetime, int, int, float | None]] = {}
+    for valid, since, batch, state, value in stored(database, definition, columns="valid_time, knowledge_time, batch_id, row_state, value"):
+        period = (valid - day(0)).days
+        annulled_or_newer = period in last and (since, batch) < last[period][:2]
+        if since <= at and state not in (1, 3) and not annulled_or_newer:
+            last[period] = (since, batch, state, value)
+    return {period: value for period, (_, _, state, value) in sorted(last.items()) if state == 0 and value is not None}
+
+
+def values(shown: Values) -> dict[int, float]:
+    return {period: value for period, value in sorted(shown.items()) if value is not None}
+
+
+states = st.dictionaries(st.sampled_from([0, 1]), st.sampled_from([1.0, 2.0, None]), min_size=1)
+
+
+@settings(max_examples=50)
+@given(
+    ends=st.lists(states, min_size=DAYS, max_size=DAYS),
+    polls=st.lists(st.tuples(st.integers(0, DAYS - 1), st.sampled_from([7, 9, 15]), states), max_size=4, unique_by=lambda poll: poll[:2]),
+    data=st.data(),
+)
+def test_in_any_order_every_poll_can_be_asked_for_what_it_saw_and_every_day_for_how_it_ended(
+    module_database: Database, ends: list[Values], polls: list[tuple[int, int, Values]], data: st.DataObject
+) -> None:
+    definition = vintaged()
+    # A poll after the release shows a change of that day, or what was there before, or what is taken back: anything.
+    order = data.draw(st.permutations([None, *polls]))
+    for poll in order:
+        if poll is None:
+            all_vintages(module_database, definition, ends)
+        else:
+            polled(module_database, definition, hour(poll[1], poll[0]), poll[2])
+        given_ = order[: order.index(poll) + 1]
+        for number, at, shown in (one for one in given_ if one is not None):
+            assert known(module_database, definition, hour(at, number)) == values(shown), (number, at)
+        if None in given_:
+            for number, end in enumerate(ends):
+                assert known(module_database, definition, day(number + 1)) == values(end), number
+
+
+def test_a_poll_before_the_figures_are_posted_does_not_hide_the_release(module_database: Database) -> None:
+    for order in ((0, 1), (1, 0)):
+        definition = vintaged()
+        for step in order:
+            if step == 0:
+                polled(module_database, definition, hour(9, 1), {0: 1.0})
+            else:
+                all_vintages(module_database, definition, [{0: 1.0}, {0: 2.0, 1: 3.0}])
+        assert known(module_database, definition, hour(9, 1)) == {0: 1.0}
+        assert known(module_database, definition, day(2)) == {0: 2.0, 1: 3.0}
+
+
+def test_none_in_place_of_a_value_stays_a_withdrawal_when_it_is_parsed_again(module_database: Database) -> None:
+    definition = vintaged()
+    payloads = [brought(module_database, hour(9, number)) for number in range(2)]
+    for kind in (BatchKind.INGEST, BatchKind.REPARSE):
+        polled(module_database, definition, hour(9, 0), {0: 1.0}, payload=payloads[0], kind=kind)
+        polled(module_database, definition, hour(9, 1), {0: None}, payload=payloads[1], kind=kind)
+        assert known(module_database, definition, day(3)) == {}
+
+
+def test_bytes_that_came_twice_are_parsed_again_for_each_of_their_fetches(module_database: Database) -> None:
+    definition, same, other = vintaged(), brought(module_database, hour(9, 0)), brought(module_database, hour(9, 1))
+    for factor, kind in ((10.0, BatchKind.INGEST), (1.0, BatchKind.REPARSE)):
+        for number, (payload, value) in enumerate(((same, 1.0), (other, 2.0), (same, 1.0))):
+            polled(module_database, definition, hour(9, number), {0: value * factor}, payload=payload, kind=kind)
+    assert [known(module_database, definition, day(number + 1)) for number in range(3)] == [{0: 1.0}, {0: 2.0}, {0: 1.0}]
+
+
+def test_what_is_said_again_for_a_late_answer_is_the_sources_word_and_no_correction_of_ours(module_database: Database) -> None:
+    definition = vintaged()
+    polled(module_database, definition, hour(9, 0), {0: 1.0})
+    correction = rows([5.0]).with_columns(knowledge_time=pl.lit(hour(9, 0)).cast(pl.Datetime("us", "UTC")))
+    write(module_database, definition, correction, BatchKind.CORRECTION)
+    polled(module_database, definition, hour(9, 2), {0: 1.0})
+    assert known(module_database, definition, day(3)) == {0: 5.0}, "a correction stands until the source says something else"
+    polled(module_database, definition, hour(9, 1), {0: 2.0})
+    assert [known(module_database, definition, hour(10, number)) for number in range(3)] == [{0: 5.0}, {0: 2.0}, {0: 1.0}]
+    assert polled(module_database, definition, hour(9, 2), {0: 1.0}).batch_id is None
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_vintages_of_an_answer_say_how_their_days_ended_though_it_does_not_tell_the_whole(
+    module_database: Database, *, first: bool
+) -> None:
+    """As an answer of first releases does."""
+    definition = vintaged()
+    table = table_of([(0, hour(RELEASE, 1), 2.0, False)], vintages=True)
+
+    def releases() -> None:
+        append(
+            module_database, [Delivery(definition=definition, rows=table, fetched_at=LONG_AFTER)], BatchNote(kind=BatchKind.INGEST, at=NOW)
+        )
+
+    if first:
+        releases()
+    polled(module_database, definition, hour(9, 1), {0: 1.0})
+    if not first:
+        releases()
+    assert known(module_database, definition, hour(9, 1)) == {0: 1.0}
+    assert known(module_database, definition, day(2)) == {0: 2.0}
