@@ -102,7 +102,8 @@ class StressOptions(LossOptions, total=False):
     """What may be said of a stress, besides what may be said of a loss distribution.
 
     ``at`` is the first day of the period whose shocks are taken, or ``worst``; ``balance_sheet`` is ``static`` or ``closed`` along the
-    path; ``lgd_response`` is ``frye_jacobs`` or ``none``. Without ``losses`` no loss distribution is made. ``capital`` and ``ecl`` are the
+    path; ``lgd_response`` is ``frye_jacobs`` or ``none``. Without ``losses`` no loss distribution is made. ``conditional`` adds the losses
+    given the scenario's factors: over all states, given the base and given the scenario. ``capital`` and ``ecl`` are the
     options of those, as :class:`CapitalOptions` and :class:`EclOptions` have them: given, they are measured under stress too; not given,
     they are where the book has a column ``exposure_class``, or ``stage``.
     """
@@ -111,6 +112,7 @@ class StressOptions(LossOptions, total=False):
     balance_sheet: str | None
     lgd_response: str | None
     losses: bool | None
+    conditional: bool | None
     capital: Mapping[str, Any] | None
     ecl: Mapping[str, Any] | None
 

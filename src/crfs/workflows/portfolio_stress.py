@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput
 from crfs.workflows import portfolio_capital, portfolio_ecl, portfolio_risk
 from crfs.workflows.book_runs import Asked, BookKind, Ready
+from crfs.workflows.conditional_losses import Conditioned, condition_on, conditional_losses
 from crfs.workflows.cutting import cuts_of
 from crfs.workflows.runs import RunKind
 
@@ -26,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "lgd_response": "frye_jacobs",
     "balance_sheet": "static",
     "losses": True,
+    "conditional": False,
     "capital": None,
     "ecl": None,
 }
@@ -46,6 +48,7 @@ class Stressed:
     satellites: Satellites | None
     response: LgdResponse | None
     notes: tuple[str, ...]
+    conditioned: Conditioned | None = None
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -79,8 +82,19 @@ def ready(asked: Asked) -> Ready:
     """The book with its blanks filled, and the stress of its expected losses: wrong rows, scenarios and shocks are refused here."""
     filled = portfolio_risk.ready(asked)
     stressed = _stressed(asked, filled.rows)
+    if asked.option("conditional", DEFAULTS["conditional"]):
+        stressed = replace(stressed, conditioned=_conditioned(asked, stressed))
     _further(asked, stressed, filled.rows, filled.rows)
     return replace(filled, more=stressed)
+
+
+def _conditioned(asked: Asked, stressed: Stressed) -> Conditioned:
+    if stressed.scenario is None or stressed.satellites is None:
+        raise InvalidInput(
+            "losses given a scenario's factors need a scenario: shocks say nothing of the factors; leave out conditional",
+            argument="conditional",
+        )
+    return condition_on(asked, stressed.result.base, stressed.scenario, stressed.satellites, at=stressed.result.at)
 
 
 def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
@@ -151,8 +165,13 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     cuts = cuts_of(result.base)
     rows = result.base
     currency: Sequence[str] = rows["currency"].drop_nulls().to_list() if "currency" in rows.columns else []
-    losses = _losses(asked, result) if asked.option("losses", DEFAULTS["losses"]) else None
+    whole = None
+    if asked.option("losses", DEFAULTS["losses"]) or stressed.conditioned is not None:
+        whole = portfolio_risk.loss_distribution(asked, result.base, contributions=False).to_dict()
+    losses = _losses(asked, whole, result) if whole is not None and asked.option("losses", DEFAULTS["losses"]) else None
     further, notes = _further(asked, stressed, result.base, result.stressed)
+    if whole is not None and stressed.conditioned is not None:
+        further["conditional"] = conditional_losses(asked, whole, stressed.conditioned, at=result.at, cuts=cuts)
     document = result.to_dict(tags=cuts)
     return {
         **document,
@@ -172,11 +191,9 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     }
 
 
-def _losses(asked: Asked, result: StressResult) -> dict[str, Any]:
+def _losses(asked: Asked, base: Mapping[str, Any], result: StressResult) -> dict[str, Any]:
     """The loss distribution of both books with the same seed, so that points are common and no change is none at all."""
-    base, stressed = (
-        portfolio_risk.loss_distribution(asked, book, contributions=False).to_dict() for book in (result.base, result.stressed)
-    )
+    stressed = portfolio_risk.loss_distribution(asked, result.stressed, contributions=False).to_dict()
     measures = [
         {
             "confidence": before["confidence"],

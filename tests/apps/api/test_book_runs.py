@@ -24,6 +24,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "ecl": {"policy": {"scenario": [{"name": "base", "weight": 0.6}, {"name": "bad", "weight": 0.4, "hazard_multiplier": 2.0}]}},
     "stress": {"shocks": [{"pd_probit": 0.4, "lgd_add": 0.05}], "confidences": [0.9], "max_scenarios": 2000},
 }
+FEW = {"confidences": [0.9], "max_scenarios": 2000}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,8 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
         ("stress", {"scenario": "us/hold", "shocks": [{"pd_probit": 0.1}]}, "/body/shocks"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "at": "soon"}, "/body/at"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "factor_model": "nowhere"}, None),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "conditional": True}, "/body/conditional"),
+        ("stress", {"scenario": "us/hold", "conditional": True, "copula": "t:6", "as_of": "2009-11-30T00:00:00Z"}, "/body/factor_model"),
         ("stress", {"scenario": "us/nowhere"}, None),
     ],
 )
@@ -116,11 +119,17 @@ def test_scenarios_are_defined_listed_and_stress_a_book(client: Client) -> None:
     client.problem("GET", "/v1/scenarios/nobody/knows", 404)
     assert client.problem("POST", "/v1/scenarios", 422, json={"toml": "no = 'scenario'"})["detail"]
     asked = {"book": {"csv": BOOK}, "models": [], "losses": False, "as_of": "2009-11-30T00:00:00Z"}
-    by_name = client.post("/v1/stress-runs", json={**asked, "scenario": "api/slump"}, headers={"Prefer": "wait=30"})
+    by_name = client.post(
+        "/v1/stress-runs", json={**asked, "scenario": "api/slump", "conditional": True, **FEW}, headers={"Prefer": "wait=30"}
+    )
     by_text = client.post("/v1/stress-runs", json={**asked, "scenario_toml": text}, headers={"Prefer": "wait=30"})
     assert (by_name.status_code, by_text.status_code) == (200, 200), by_name.text + by_text.text
     assert by_name.json()["el_stressed"] == by_text.json()["el_stressed"]
     assert by_name.json()["base_scenario"]["name"] == "us/hold"
+    assert "conditional" not in by_text.json()
+    page = client.html(f"/runs/{by_name.json()['run_id']}")
+    assert "Losses given the scenario&#39;s factors" in page
+    assert repr(by_name.json()["conditional"]["measures"][0]["var"]["stressed"]) in page
 
 
 def test_pages_show_each_kind_with_its_figures_and_plots(client: Client, answers: dict[str, dict[str, Any]]) -> None:

@@ -173,6 +173,8 @@ def _stress(answer: Mapping[str, Any]) -> Shown:
         )
         for by, rows in answer["cuts"].items()
     ]
+    if answer.get("conditional"):
+        grids += _given_factors(answer["conditional"])
     if answer["satellites"]:
         grids.append(
             Grid(
@@ -197,6 +199,38 @@ def _stress(answer: Mapping[str, Any]) -> Shown:
         notes=answer["notes"],
         beside=1,
     )
+
+
+def _given_factors(found: Mapping[str, Any]) -> list[Grid]:
+    """Losses over all states, given the base and given the scenario, and what these two say of the factors."""
+    parts: list[tuple[str, Mapping[str, float], float | None]] = [
+        ("Expected loss", found["el"], None),
+        ("Unexpected loss", found["ul"], None),
+    ]
+    for measure in found["measures"]:
+        level = f"{measure['confidence'] * 100:g} %"
+        parts += [
+            (f"{what.upper().replace('VAR', 'VaR')} {level}", measure[what], measure[f"{what}_se"]["change"]) for what in ("var", "es")
+        ]
+    columns = ("all_states", "base", "stressed", "change")
+    head = ("All states", "Base", "Stressed", "Difference", "Error")
+    return [
+        Grid(
+            title="Losses given the scenario's factors",
+            caption=". ".join(note[:1].upper() + note[1:] for note in found["notes"]) + ".",
+            head=("Amount", *head),
+            rows=[(name, [*(amount(part[n]) for n in columns), "" if error is None else amount(error)]) for name, part, error in parts],
+        ),
+        Grid(
+            title="Where the scenario has the factors",
+            caption="In standard deviations, with what is left open; 0 and 1 over all states, below 0 is bad.",
+            head=("Factor", "Base", "Left open", "Stressed", "Left open", "Difference"),
+            rows=[
+                (item["factor"], [deviations(item[n]) for n in ("base", "base_sd", "stressed", "stressed_sd", "change")])
+                for item in found["factors"]
+            ],
+        ),
+    ]
 
 
 def _waterfall_of(answer: Mapping[str, Any]) -> str:

@@ -298,6 +298,7 @@ def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | No
 @click.option("--balance-sheet", metavar="static|closed", help="Along the path; static, if not given.")
 @click.option("--lgd-response", metavar="frye_jacobs|none", help="How losses given default answer; frye_jacobs, if not given.")
 @click.option("--no-losses", is_flag=True, help="Without loss distributions: expected losses alone.")
+@click.option("--conditional", is_flag=True, help="VaR and ES given the scenario's factors too, beside those over all states.")
 @click.option(
     "--exposure-class",
     "classes",
@@ -312,7 +313,7 @@ def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | No
 @about_losses
 @about_the_run
 @pass_door
-def stress(door: Door, book: str, *, no_losses: bool, classes: tuple[tuple[str, str], ...], **options: Any) -> None:
+def stress(door: Door, book: str, *, no_losses: bool, conditional: bool, classes: tuple[tuple[str, str], ...], **options: Any) -> None:
     """A scenario's effect on a book: expected loss, VaR and ES, capital and provisions; base, stressed and the difference.
 
     Macro paths become default probabilities by regressions that are fitted on the store's history; their errors are shown as a band.
@@ -328,6 +329,7 @@ def stress(door: Door, book: str, *, no_losses: bool, classes: tuple[tuple[str, 
             book,
             progress=progress,
             losses=not no_losses,
+            conditional=conditional or None,
             capital={"exposure_classes": dict(classes)} if classes else None,
             ecl=provisions or None,
             **options,
