@@ -161,6 +161,7 @@ def book_question(session: Session, what: str, measured: Mapping[str, Any]) -> Q
     from crfs.workflows.book_jobs import book_kind
     from crfs.workflows.book_runs import Question
     from crfs.workflows.packaged import packaged_factor_model
+    from crfs.workflows.portfolio_reverse_stress import satellite_settings
     from crfs.workflows.runs import RunKind
 
     drawing = {"confidences": CONFIDENCES, "seed": 1, "max_scenarios": 200_000}
@@ -181,6 +182,7 @@ def book_question(session: Session, what: str, measured: Mapping[str, Any]) -> Q
         case RunKind.CAPITAL:
             settings, options = {}, {**capital, "output_floor": True}
         case RunKind.REVERSE_STRESS:
+            settings |= satellite_settings(None)
             options = {"loss": _value_at_risk(measured["risk"])}
         case _:
             batch_id = session.pin().batch_id

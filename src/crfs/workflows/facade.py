@@ -363,12 +363,14 @@ class Portfolio:
         book: str | Path,
         loss: float,
         factor_model: str | Path | Mapping[str, Any] | None = None,
+        *,
+        satellite: str | Path | Mapping[str, Any] | None = None,
         **asked: Unpack[ReverseStressOptions],
     ) -> dict[str, Any]:
         """The most likely states that cost a given loss; see :func:`crfs.workflows.measuring.reverse_stress`."""
         from crfs.workflows.measuring import reverse_stress
 
-        return reverse_stress(self._session, book, loss, factor_model, **asked)
+        return reverse_stress(self._session, book, loss, factor_model, satellite=satellite, **asked)
 
     def stress(
         self,

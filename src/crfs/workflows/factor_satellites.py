@@ -7,14 +7,17 @@ specification. Its ``[factors]`` table says which factor (or group) of a factor 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
-from crfs.workflows.satellites import EVERY, Material
+from crfs.workflows.macro_history import is_history, macro_history, supervisory_quarters, supervisory_tables
+from crfs.workflows.satellites import EVERY, Material, chosen_terms, listed_variables, material_of
 
 if TYPE_CHECKING:
     from crfs.credit.factor_model import FactorModel
     from crfs.models.satellite import LatentFactorModel
+    from crfs.store.scan import StoreReader
 
 
 def fit_factors(material: Material, content: Mapping[str, Any], factor_model: FactorModel) -> dict[str, LatentFactorModel]:
@@ -35,6 +38,31 @@ def fit_factors(material: Material, content: Mapping[str, Any], factor_model: Fa
                 f"the factor {factor!r} cannot be explained: {error}", problems=error.problems, argument="satellite"
             ) from None
     return found
+
+
+def material_known(reader: StoreReader, content: Mapping[str, Any], *, known_by: datetime) -> Material:
+    """What the store knew for a satellite specification without any scenario: of each concept the first term whose history it has.
+
+    A concept of which there is a supervisory history alone takes the newest one.
+    """
+    import polars as pl
+
+    history = macro_history(
+        reader, {item["variable"] for item in content["term"] if is_history(reader, item["variable"])}, known_by=known_by
+    )
+    known = set(history["variable"].to_list())
+    told = {item.get("concept", item["variable"]) for item in content["term"] if item["variable"] in known}
+    others = {item["variable"] for item in content["term"] if item.get("concept", item["variable"]) not in told}
+    if any(name.split(".")[1:2] == ["scenario"] for name in others) and supervisory_tables(reader, known_by=known_by):
+        more = supervisory_quarters(reader, None, known_by=known_by)
+        history = pl.concat([history, more.filter(pl.col("variable").is_in(sorted(others))).select(history.columns)])
+    terms = chosen_terms(content, set(history["variable"].to_list()))
+    if not terms:
+        raise InvalidInput(
+            f"the satellite model looks at {listed_variables(content)}, and the store knows none of these; crfs ingest packaged brings some",
+            argument="satellite",
+        )
+    return material_of(reader, content, terms, history, known_by=known_by)
 
 
 def stand_for(content: Mapping[str, Any], factor_model: FactorModel) -> dict[str, str]:

@@ -190,15 +190,19 @@ def reverse_stress(
     book: str | Path,
     loss: float,
     factor_model: str | Path | Mapping[str, Any] | None = None,
+    *,
+    satellite: str | Path | Mapping[str, Any] | None = None,
     **asked: Unpack[ReverseStressOptions],
 ) -> dict[str, Any]:
     """The most likely states in which a book (a name that was loaded, or a file) loses ``loss`` in 12 months, an amount in its currency.
 
-    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs. The answer is the run's.
+    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs. ``satellite`` makes macro terms of the
+    states: a TOML file, its content, or the name of one that ships with crfs; None takes ``us_credit`` where the store knows enough for it, and
+    ``"none"`` none. The answer is the run's.
     """
-    from crfs.workflows.portfolio_reverse_stress import REVERSE_STRESS
+    from crfs.workflows.portfolio_reverse_stress import REVERSE_STRESS, satellite_settings
 
-    settings = {"factor_model": _factor_model(factor_model, asked.get("copula"))}
+    settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **satellite_settings(satellite)}
     return _measured(session, REVERSE_STRESS, book, {**asked, "loss": loss}, settings, but=("copula",))
 
 

@@ -178,23 +178,32 @@ def _history(
 
 def _terms(content: Mapping[str, Any], scenario: Scenario, history: pl.DataFrame) -> tuple[Term, ...]:
     """Of each concept the first term whose variable the scenario says and history knows."""
+    chosen = chosen_terms(content, set(history["variable"].unique().to_list()) & set(scenario.variables))
+    if not chosen:
+        raise InvalidInput(
+            f"scenario {scenario.name!r} has {', '.join(scenario.variables)}; the satellite model looks at {listed_variables(content)}, and none "
+            "of these is both in the scenario and known to the store",
+            argument="scenario",
+        )
+    return chosen
+
+
+def chosen_terms(content: Mapping[str, Any], known: set[str]) -> tuple[Term, ...]:
+    """Of each concept the first term whose variable is known; none where none is."""
     from crfs.models.satellite import Term
 
-    known = set(history["variable"].unique().to_list()) & set(scenario.variables)
     chosen: dict[str, Term] = {}
     for item in content["term"]:
         concept = item.get("concept", item["variable"])
         if concept not in chosen and item["variable"] in known:
             values = {name: value for name, value in item.items() if name != "concept"}
             chosen[concept] = Term(**{**values, "lags": tuple(values.get("lags", (0,)))})
-    if not chosen:
-        listed = ", ".join(dict.fromkeys(item["variable"] for item in content["term"]))
-        raise InvalidInput(
-            f"scenario {scenario.name!r} has {', '.join(scenario.variables)}; the satellite model looks at {listed}, and none of these is "
-            "both in the scenario and known to the store",
-            argument="scenario",
-        )
     return tuple(chosen.values())
+
+
+def listed_variables(content: Mapping[str, Any]) -> str:
+    """The variables of a specification's terms, for an error."""
+    return ", ".join(dict.fromkeys(item["variable"] for item in content["term"]))
 
 
 def _check(content: Mapping[str, Any]) -> None:

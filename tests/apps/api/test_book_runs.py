@@ -132,6 +132,23 @@ def test_scenarios_are_defined_listed_and_stress_a_book(client: Client) -> None:
     assert repr(by_name.json()["conditional"]["measures"][0]["var"]["stressed"]) in page
 
 
+def test_reverse_stress_in_macro_terms_is_answered_and_shown(client: Client) -> None:
+    asked = {"book": {"csv": BOOK}, "models": [], "loss": 3000, "modes": 1, "as_of": "2009-11-30T00:00:00Z"}
+    answer = client.post("/v1/reverse-stress-runs", json={**asked, "satellite": "us_credit"}, headers={"Prefer": "wait=30"})
+    assert answer.status_code == 200, answer.text
+    [state] = answer.json()["scenarios"]
+    assert state["loss"] == pytest.approx(3000.0, rel=1e-9)
+    page = client.html(f"/runs/{answer.json()['run_id']}")
+    assert "In macro terms" in page
+    assert all(repr(move["value"]) in page for move in state["macro"])
+    without = client.post("/v1/reverse-stress-runs", json={**asked, "satellite": "none"}, headers={"Prefer": "wait=30"}).json()
+    assert [state["macro"] for state in without["scenarios"]] == [[]]
+    wrong: dict[str, Any] = {"rates": {}, "regression": {}, "term": []}
+    found = client.problem("POST", "/v1/reverse-stress-runs", 422, json={**asked, "satellite": wrong})
+    assert "/body/satellite" in [error["pointer"] for error in found["errors"]]
+    client.problem("POST", "/v1/reverse-stress-runs", 404, json={**asked, "satellite": "nowhere"})
+
+
 def test_pages_show_each_kind_with_its_figures_and_plots(client: Client, answers: dict[str, dict[str, Any]]) -> None:
     for answer in answers.values():
         page = client.html(f"/runs/{answer['run_id']}")

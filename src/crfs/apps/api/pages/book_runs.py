@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crfs.apps.api.pages.rendering import amount, deviations, number, percent, ratio, signed
+from crfs.apps.api.pages.rendering import amount, deviations, number, percent, ratio, signed, value_text
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.waterfall import waterfall_plot
 
@@ -288,7 +288,7 @@ def _reverse_stress(answer: Mapping[str, Any]) -> Shown:
         lede=f"The most likely states of the world in which the book loses {loss:{',.0f' if loss >= 1000 else ',.6g'}} {currency}. {_about(answer)}",
         cards=cards,
         plots=[plot for plot in plots if plot[0]],
-        grids=[_states(answer), *_moved(states, what), *_lost(first)],
+        grids=[_states(answer), *_in_macro_terms(states), *_moved(states, what), *_lost(first)],
         notes=answer["notes"],
         beside=2,
     )
@@ -325,6 +325,32 @@ def _states(answer: Mapping[str, Any]) -> Grid:
         ],
         words=0,
     )
+
+
+def _in_macro_terms(states: Sequence[Mapping[str, Any]]) -> list[Grid]:
+    """The macro variables that most likely go with each state, where satellite models say so."""
+    rows: list[tuple[str, Sequence[Markup | str]]] = [
+        (
+            f"{k}. {move['variable']}",
+            (
+                *(value_text(move[n], _unit_of(move)) for n in ("value", "sd", "usual", "usual_sd")),
+                deviations(move["deviations"]),
+                *(value_text(move[n], move["unit"]) for n in ("last_known", "level")),
+            ),
+        )
+        for k, state in enumerate(states, 1)
+        for move in state["macro"]
+    ]
+    caption = "The most likely variables given the state, by regressions of the factors on macro history, and what the state leaves open of each; "
+    caption += (
+        "how it usually is, and by how many of its standard deviations it has moved; its last known level, and the one that it comes to."
+    )
+    head = ("State and variable", "Most likely", "Left open", "Usual", "Usual spread", "Moved", "Last known", "Comes to")
+    return [Grid(title="In macro terms", caption=caption, head=head, rows=rows)] if rows else []
+
+
+def _unit_of(move: Mapping[str, Any]) -> str:
+    return "decimal" if move["transform"] == "log_change" else str(move["unit"])
 
 
 def _moved(states: Sequence[Mapping[str, Any]], what: str) -> list[Grid]:

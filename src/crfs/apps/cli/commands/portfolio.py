@@ -269,6 +269,9 @@ def ecl(door: Door, book: str, *, scenarios: tuple[tuple[str, float], ...], **op
 @click.option("--loss", type=float, required=True, help="What the book is to lose in 12 months, in its currency.")
 @click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit).")
 @click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own.")
+@click.option(
+    "--satellite", metavar="FILE.toml|none", help="What makes macro terms of the states; us_credit, if not given, where it can be fitted."
+)
 @click.option("--modes", type=int, default=5, show_default=True, help="The most states to tell.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the scattered starts of the search.")
 @click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
@@ -277,7 +280,8 @@ def ecl(door: Door, book: str, *, scenarios: tuple[tuple[str, float], ...], **op
 def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | None, **options: Any) -> None:
     """The most likely states of the systematic factors in which a book loses a given amount.
 
-    Each is told with its distance, its probability, the moves of factors and groups, and the loss by every cut. A loss that no state
+    Each is told with its distance, its probability, the moves of factors and groups, the macro variables that most likely go with it, and
+    the loss by every cut. A loss that no state
     brings is refused, and what can be reached is said.
     """
     from crfs.apps.cli.reports.reverse_stress import show

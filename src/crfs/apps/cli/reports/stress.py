@@ -57,7 +57,7 @@ def _conditional(screen: Console, found: Mapping[str, Any]) -> None:
             f"{item['base']:+.2f} ± {item['base_sd']:.2f} sd under its base, 0 ± 1 over all states"
         )
     for fit in found["satellites"]:
-        screen.print(f"{fit['factor']} on {_terms(fit)}")
+        screen.print(f"{fit['factor']} on {fitted_terms(fit)}")
     for note in found["notes"]:
         screen.print(f"Note: {note}")
 
@@ -81,10 +81,11 @@ def _with_error(amount: float, error: float | None) -> str:
 
 def fitted(fit: Mapping[str, Any]) -> str:
     """What default rates were explained by, and how well."""
-    return f"Default rates of {fit['segment'] or 'all others'} on {_terms(fit)}"
+    return f"Default rates of {fit['segment'] or 'all others'} on {fitted_terms(fit)}"
 
 
-def _terms(fit: Mapping[str, Any]) -> str:
+def fitted_terms(fit: Mapping[str, Any]) -> str:
+    """The terms of a regression, and how well they explain."""
     terms = ", ".join(term["name"] for term in fit["terms"])
     return f"{terms}: R² {fit['r2']:.2f} of {fit['observations']} quarters"
 
