@@ -160,8 +160,8 @@ def book_question(session: Session, what: str, measured: Mapping[str, Any]) -> Q
     states would cost as much as its value at risk; or why its risk is not that of a year before."""
     from crfs.workflows.book_jobs import book_kind
     from crfs.workflows.book_runs import Question
+    from crfs.workflows.macro_terms import satellite_settings
     from crfs.workflows.packaged import packaged_factor_model
-    from crfs.workflows.portfolio_reverse_stress import satellite_settings
     from crfs.workflows.runs import RunKind
 
     drawing = {"confidences": CONFIDENCES, "seed": 1, "max_scenarios": 200_000}

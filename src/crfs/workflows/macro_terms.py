@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Asked
 from crfs.workflows.factor_satellites import fit_factors, material_known
+from crfs.workflows.satellites import read_satellite
 
 if TYPE_CHECKING:
     from crfs.credit.factor_model import FactorModel
@@ -17,8 +19,18 @@ if TYPE_CHECKING:
     from crfs.models.satellite import LatentFactorModel, Term
 
 WHERE_KNOWN, NEEDED = "where_known", "needed"
+"""Whether macro terms are told where the store knows enough for them, or must be."""
+NO_SATELLITE = "none"
 _DECIMAL = "decimal"
 _WORTH_SAYING = 0.05
+
+
+def satellite_settings(given: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
+    """How a specification keeps what joins factors or default rates and macro variables: a satellite specification that somebody gave is needed,
+    the one that ships with crfs serves where the store knows enough, and ``none`` is neither."""
+    if given == NO_SATELLITE:
+        return {}
+    return {"satellite": read_satellite(given), "macro": WHERE_KNOWN if given is None else NEEDED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +87,19 @@ def macro_terms(asked: Asked, factor_model: FactorModel) -> tuple[MacroTerms | N
             raise
         return None, [f"no macro terms: {error}"]
     terms = {term.label(lag): (term, lag) for model in models.values() for term, lag in model.fit.chosen}
-    newest = material.history.sort("valid_time").unique("variable", keep="last", maintain_order=True)
-    rows = newest.select("variable", "value", "unit", "valid_time").iter_rows()
-    known = {variable: (value, unit, at.isoformat()) for variable, value, unit, at in rows}
+    known = {term.variable: _last_value(models, term.variable) for term, _ in terms.values()}
     notes = [f"{name}: {note}" for name, model in models.items() for note in model.fit.notes]
     if factor_model.copula.text != "gaussian":
         notes.append("macro terms speak of the factors; the common shock of the t copula comes on top of them")
     return MacroTerms(models=models, link=link, terms=terms, known=known), notes
+
+
+def _last_value(models: Mapping[str, LatentFactorModel], variable: str) -> tuple[float, str, str]:
+    """The last known value of a variable in the unit of the regressions, the unit, and the first day of its quarter."""
+    macro = next(model.fit.macro for model in models.values() if variable in model.fit.macro.variables)
+    path = macro.path(variable)
+    value, day = [(value, day) for value, day in zip(path.array().tolist(), macro.times, strict=True) if not math.isnan(value)][-1]
+    return value, path.unit, day.isoformat()
 
 
 def words(moves: list[dict[str, Any]]) -> str:

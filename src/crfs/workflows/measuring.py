@@ -117,6 +117,19 @@ class StressOptions(LossOptions, total=False):
     ecl: Mapping[str, Any] | None
 
 
+class SensitivityOptions(LossOptions, total=False):
+    """What may be said of sensitivities, besides what may be said of a loss distribution.
+
+    ``bumps`` are inputs and by how much each is moved: ``pd_relative``, ``pd_probit``, ``lgd_add``, ``ead_relative``, ``ccf_add``,
+    ``r2_relative``, ``macro_deviations`` (each macro variable by so many of its standard deviations, the way that is worse) and macro variables by
+    name, in their units (a logarithm for one that enters by it); not given: :data:`crfs.workflows.portfolio_sensitivity.STANDARD`. ``capital`` are
+    the options of regulatory capital; it is told without them too where the book has a column ``exposure_class``.
+    """
+
+    bumps: Mapping[str, float] | None
+    capital: Mapping[str, Any] | None
+
+
 class AttributionOptions(LossOptions, total=False):
     """What may be said of attribution, besides what may be said of a loss distribution.
 
@@ -200,10 +213,31 @@ def reverse_stress(
     states: a TOML file, its content, or the name of one that ships with crfs; None takes ``us_credit`` where the store knows enough for it, and
     ``"none"`` none. The answer is the run's.
     """
-    from crfs.workflows.portfolio_reverse_stress import REVERSE_STRESS, satellite_settings
+    from crfs.workflows.macro_terms import satellite_settings
+    from crfs.workflows.portfolio_reverse_stress import REVERSE_STRESS
 
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **satellite_settings(satellite)}
     return _measured(session, REVERSE_STRESS, book, {**asked, "loss": loss}, settings, but=("copula",))
+
+
+def sensitivities(
+    session: Session,
+    book: str | Path,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    *,
+    satellite: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[SensitivityOptions],
+) -> dict[str, Any]:
+    """What one input moved at a time does to a book (a name that was loaded, or a file); the answer is the run's.
+
+    ``satellite`` says what a macro variable does to the book, as :func:`stress` takes it: None takes ``us_credit`` where the store knows enough for
+    it, and ``"none"`` none.
+    """
+    from crfs.workflows.macro_terms import satellite_settings
+    from crfs.workflows.portfolio_sensitivity import SENSITIVITY
+
+    settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **satellite_settings(satellite)}
+    return _measured(session, SENSITIVITY, book, asked, settings, but=("copula",))
 
 
 def attribute(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from crfs.risk.stress.reverse import ReverseStress
 
 DEFAULTS: dict[str, Any] = {"modes": 5, "seed": 1}
-NO_SATELLITE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +26,6 @@ class States:
     found: ReverseStress
     macro: MacroTerms | None
     notes: list[str]
-
-
-def satellite_settings(given: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
-    """How a specification keeps what makes macro terms of states: a satellite specification that somebody gave is needed, the one that ships
-    with crfs serves where the store knows enough, and ``none`` is neither."""
-    from crfs.workflows.satellites import read_satellite
-
-    if given == NO_SATELLITE:
-        return {}
-    return {"satellite": read_satellite(given), "macro": WHERE_KNOWN if given is None else NEEDED}
 
 
 def check_options(options: Mapping[str, Any]) -> None:

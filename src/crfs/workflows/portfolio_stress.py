@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows import portfolio_capital, portfolio_ecl, portfolio_risk
+from crfs.workflows.book_columns import with_amounts
 from crfs.workflows.book_runs import Asked, BookKind, Ready
 from crfs.workflows.conditional_losses import Conditioned, condition_on, conditional_losses
 from crfs.workflows.cutting import cuts_of
@@ -220,24 +221,15 @@ def _further(asked: Asked, stressed: Stressed, base: pl.DataFrame, after: pl.Dat
     return found, notes
 
 
-def _with_amounts(asked: Asked, book: pl.DataFrame) -> pl.DataFrame:
-    """The book as it came, with the probabilities, losses and exposures of a book that was made of it row by row."""
-    made = book.select("ead", "lgd", "pd_12m")
-    return asked.table.with_columns(made[name] for name in made.columns)
-
-
 def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
     """Capital after the output floor, where that was asked for; risk-weighted assets before it."""
-    told = []
-    for book in (base, after):
-        table = portfolio_capital.capital_table(_with_amounts(asked, book), options.get("exposure_classes") or {})
-        told.append(portfolio_capital.capital_of(table, options).totals)
+    told = [portfolio_capital.capital_of_amounts(asked, book, options).totals for book in (base, after)]
     return {name: _difference(getattr(told[0], name), getattr(told[1], name)) for name in ("rwa", "capital", "el")}
 
 
 def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
     on = portfolio_ecl.reporting_day(options.get("reporting_date"), asked.at)
-    told = [portfolio_ecl.provisions_of(_with_amounts(asked, book), options, on=on) for book in (base, after)]
+    told = [portfolio_ecl.provisions_of(with_amounts(asked.table, book), options, on=on) for book in (base, after)]
     cents = [int(one.rows["ecl_after_cents"].sum()) for one in told]
     stages = [{part["name"]: part["allowance"] for part in one.by("stage")} if "stage" in one.rows.columns else {} for one in told]
     names = sorted({*stages[0], *stages[1]}, key=lambda stage: (stage is None, stage))

@@ -23,6 +23,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "capital": {"output_floor": False},
     "ecl": {"policy": {"scenario": [{"name": "base", "weight": 0.6}, {"name": "bad", "weight": 0.4, "hazard_multiplier": 2.0}]}},
     "stress": {"shocks": [{"pd_probit": 0.4, "lgd_add": 0.05}], "confidences": [0.9], "max_scenarios": 2000},
+    "sensitivity": {"bumps": {"pd_relative": 0.1}, "satellite": "none", "confidences": [0.9], "max_scenarios": 2000},
 }
 FEW = {"confidences": [0.9], "max_scenarios": 2000}
 
@@ -90,6 +91,8 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
         ("stress", {"shocks": [{"pd_probit": 0.1}], "conditional": True}, "/body/conditional"),
         ("stress", {"scenario": "us/hold", "conditional": True, "copula": "t:6", "as_of": "2009-11-30T00:00:00Z"}, "/body/factor_model"),
         ("stress", {"scenario": "us/nowhere"}, None),
+        ("sensitivity", {"bumps": {"pd_relative": -2.0}}, "/body/bumps"),
+        ("sensitivity", {"bumps": {"us.moon": 1.0}, "satellite": "none"}, "/body/bumps"),
     ],
 )
 def test_a_wrong_question_is_pointed_at(client: Client, kind: str, question: dict[str, Any], pointer: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from crfs.apps.api.book_runs import ROWS, BookQuestion, RunDoor, Wanted, routes
-from crfs.apps.api.risk_runs import factor_model_wanted
+from crfs.apps.api.risk_runs import factor_model_wanted, satellite_wanted
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
@@ -27,17 +27,9 @@ class ReverseStressQuestion(BookQuestion):
 
 def states_wanted(question: ReverseStressQuestion, _session: Session) -> Wanted:
     """The factor model, and the options of the search."""
-    from crfs.errors import naming
-    from crfs.workflows.packaged import packaged_satellite
-    from crfs.workflows.portfolio_reverse_stress import NO_SATELLITE, satellite_settings
-
     options = {name: getattr(question, name) for name in ("loss", "modes", "seed", "default_ccf")}
-    given = question.satellite
-    # A text is a name, never a file of this machine.
-    with naming("satellite"):
-        told = packaged_satellite(given) if isinstance(given, str) and given != NO_SATELLITE else given
     model = factor_model_wanted(question.factor_model, question.copula)
-    return Wanted(settings={"factor_model": model, **satellite_settings(told)}, options=options)
+    return Wanted(settings={"factor_model": model, **satellite_wanted(question.satellite)}, options=options)
 
 
 router = routes(

@@ -6,13 +6,14 @@ from crfs.risk.stress.migration import conditional_migration, rating_path, shift
 from crfs.risk.stress.multi_period import BalanceSheet, StressPath, stress_path
 from crfs.risk.stress.one_period import StressResult, stress, with_measure
 from crfs.risk.stress.reverse import LikelyScenario, ReverseStress, reverse_stress
-from crfs.risk.stress.sensitivity import macro_sensitivities, sensitivities
+from crfs.risk.stress.sensitivity import INPUTS, bumped, macro_sensitivities, sensitivities
 from crfs.risk.stress.stressed_book import Band, stressed_book
 from crfs.risk.stress.stressed_risk import RiskOptions, StressedRisk, conditional_book, stressed_risk
 from crfs.risk.stress.transmission import SHOCKS, LgdResponse, Transmission
 from crfs.risk.stress.waterfall import Channel, Waterfall, expected_loss, waterfall
 
 __all__ = [
+    "INPUTS",
     "SHOCKS",
     "BalanceSheet",
     "Band",
@@ -27,6 +28,7 @@ __all__ = [
     "StressedRisk",
     "Transmission",
     "Waterfall",
+    "bumped",
     "conditional_book",
     "conditional_migration",
     "expected_loss",

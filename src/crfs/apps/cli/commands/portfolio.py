@@ -59,6 +59,7 @@ class Weights(click.ParamType[tuple[str, float]]):
     """``NAME=WEIGHT``; the weight follows the last equals sign."""
 
     name = "name=weight"
+    wanted = "no scenario with a weight, like us/recession=0.3"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
         """The name and the weight."""
@@ -68,7 +69,14 @@ class Weights(click.ParamType[tuple[str, float]]):
         try:
             return name.strip(), float(told)
         except ValueError:
-            self.fail(f"{value!r} is no scenario with a weight, like us/recession=0.3", param, ctx)
+            self.fail(f"{value!r} is {self.wanted}", param, ctx)
+
+
+class Sizes(Weights):
+    """``NAME=SIZE``."""
+
+    name = "name=size"
+    wanted = "no input with a size, like pd_relative=0.1"
 
 
 def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,7 +115,7 @@ def about_losses(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @group("portfolio")
 def portfolio() -> None:
-    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, attribution."""
+    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, sensitivities, attribution."""
 
 
 @portfolio.command("load")
@@ -338,6 +346,48 @@ def stress(door: Door, book: str, *, no_losses: bool, conditional: bool, classes
             ecl=provisions or None,
             **options,
         )
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("sensitivities")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option(
+    "--bump",
+    "bumps",
+    type=Sizes(),
+    multiple=True,
+    metavar="NAME=SIZE",
+    help="pd_relative, pd_probit, lgd_add, ead_relative, ccf_add, r2_relative, macro_deviations, or a macro variable. May be given again.",
+)
+@click.option(
+    "--satellite", metavar="FILE.toml|none", help="What a macro variable does to the book; us_credit, if not given, where it can be fitted."
+)
+@click.option(
+    "--exposure-class",
+    "classes",
+    type=Pairs(),
+    multiple=True,
+    metavar="[NAME=]CLASS",
+    help="Regulatory capital too: classes as of crfs portfolio capital. May be given again.",
+)
+@about_losses
+@about_the_run
+@pass_door
+def sensitivities(
+    door: Door, book: str, *, bumps: tuple[tuple[str, float], ...], classes: tuple[tuple[str, str], ...], **options: Any
+) -> None:
+    """What one input moved at a time does to EL, VaR, ES and capital: base, bumped and the difference.
+
+    If nothing is said PD, EAD and R² move by 10 % of themselves, LGD by 5 points, and each macro variable by one of its standard deviations,
+    the way that is worse; each also by a tenth of that.
+    """
+    from crfs.apps.cli.reports.sensitivity import show
+    from crfs.workflows.measuring import sensitivities as measure
+    from crfs.workflows.portfolio_sensitivity import bumps_of
+
+    with door.session() as session, door.progress() as progress:
+        capital = {"exposure_classes": dict(classes)} if classes else None
+        answer = measure(session, book, bumps=bumps_of(bumps), capital=capital, progress=progress, **options)
     door.answer(answer, lambda screen: show(screen, answer))
 
 
