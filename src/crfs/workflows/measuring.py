@@ -103,7 +103,8 @@ class StressOptions(LossOptions, total=False):
 
     ``at`` is the first day of the period whose shocks are taken, or ``worst``; ``balance_sheet`` is ``static`` or ``closed`` along the
     path; ``lgd_response`` is ``frye_jacobs`` or ``none``. Without ``losses`` no loss distribution is made. ``conditional`` adds the losses
-    given the scenario's factors: over all states, given the base and given the scenario. ``capital`` and ``ecl`` are the
+    given the scenario's factors: over all states, given the base and given the scenario. ``migration`` adds that of ratings: ``grades`` on the
+    book's own scale, or by a transition matrix of 12 months (a CSV file, or ``ratings`` and ``rows``). ``capital`` and ``ecl`` are the
     options of those, as :class:`CapitalOptions` and :class:`EclOptions` have them: given, they are measured under stress too; not given,
     they are where the book has a column ``exposure_class``, or ``stage``.
     """
@@ -113,6 +114,7 @@ class StressOptions(LossOptions, total=False):
     lgd_response: str | None
     losses: bool | None
     conditional: bool | None
+    migration: str | Path | Mapping[str, Any] | None
     capital: Mapping[str, Any] | None
     ecl: Mapping[str, Any] | None
 
@@ -294,6 +296,7 @@ def stress(
     compared with, if not its own baseline. ``shocks`` (a CSV file, or rows) stand for a scenario. ``satellite`` says which default rates
     are explained by which variables: a TOML file, its content, or the name of one that ships with crfs.
     """
+    from crfs.workflows.migrations import read_migration
     from crfs.workflows.portfolio_stress import STRESS
     from crfs.workflows.scenarios import find_scenario
     from crfs.workflows.stress_questions import read_shocks, stress_settings
@@ -310,7 +313,7 @@ def stress(
         known_by=None if as_of is None else parse_question(as_of, what="as_of"),
     )
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **told.settings}
-    pinned = {**asked, "recorded_as_of": batch_id}
+    pinned = {**asked, "migration": read_migration(asked.get("migration")), "recorded_as_of": batch_id}
     return _measured(session, STRESS, book, pinned, settings, but=("copula",), attachments=told.attachments)
 
 

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput
 from crfs.workflows import portfolio_capital, portfolio_ecl, portfolio_risk
 from crfs.workflows.book_columns import with_amounts
-from crfs.workflows.book_runs import Asked, BookKind, Ready
+from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.conditional_losses import Conditioned, condition_on, conditional_losses
 from crfs.workflows.cutting import cuts_of
+from crfs.workflows.migrations import matrix_of, migration_of
 from crfs.workflows.runs import RunKind
 
 if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.scenarios import Scenario
-    from crfs.risk.stress import LgdResponse, StressResult
+    from crfs.risk.stress import LgdResponse, RatingMigration, StressResult
     from crfs.workflows.satellites import Satellites
 
 DEFAULTS: dict[str, Any] = {
@@ -29,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "balance_sheet": "static",
     "losses": True,
     "conditional": False,
+    "migration": None,
     "capital": None,
     "ecl": None,
 }
@@ -50,6 +52,7 @@ class Stressed:
     response: LgdResponse | None
     notes: tuple[str, ...]
     conditioned: Conditioned | None = None
+    migration: RatingMigration | None = None
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -64,6 +67,8 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, values in known.items():
         if options.get(name) is not None and options[name] not in values:
             raise InvalidInput(f"{name} = {options[name]!r}; known: {', '.join(values)}", argument=name)
+    if options.get("migration") is not None:
+        matrix_of(options["migration"])
     at = options.get("at") or WORST
     if at != WORST:
         try:
@@ -85,6 +90,9 @@ def ready(asked: Asked) -> Ready:
     stressed = _stressed(asked, filled.rows)
     if asked.option("conditional", DEFAULTS["conditional"]):
         stressed = replace(stressed, conditioned=_conditioned(asked, stressed))
+    if asked.option("migration") is not None:
+        with refusing(asked):
+            stressed = replace(stressed, migration=migration_of(asked.option("migration"), stressed.result.base, stressed.result.stressed))
     _further(asked, stressed, filled.rows, filled.rows)
     return replace(filled, more=stressed)
 
@@ -173,6 +181,8 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     further, notes = _further(asked, stressed, result.base, result.stressed)
     if whole is not None and stressed.conditioned is not None:
         further["conditional"] = conditional_losses(asked, whole, stressed.conditioned, at=result.at, cuts=cuts)
+    if stressed.migration is not None:
+        further["migration"] = stressed.migration.to_dict(tags=cuts)
     document = result.to_dict(tags=cuts)
     return {
         **document,

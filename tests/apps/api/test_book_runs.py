@@ -91,6 +91,8 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
         ("stress", {"shocks": [{"pd_probit": 0.1}], "conditional": True}, "/body/conditional"),
         ("stress", {"scenario": "us/hold", "conditional": True, "copula": "t:6", "as_of": "2009-11-30T00:00:00Z"}, "/body/factor_model"),
         ("stress", {"scenario": "us/nowhere"}, None),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "migration": "grades"}, "/columns/rating"),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "migration": {"ratings": ["A", "D"], "rows": [[0.9, 0.2]]}}, "/body/migration"),
         ("sensitivity", {"bumps": {"pd_relative": -2.0}}, "/body/bumps"),
         ("sensitivity", {"bumps": {"us.moon": 1.0}, "satellite": "none"}, "/body/bumps"),
     ],
@@ -150,6 +152,20 @@ def test_reverse_stress_in_macro_terms_is_answered_and_shown(client: Client) -> 
     found = client.problem("POST", "/v1/reverse-stress-runs", 422, json={**asked, "satellite": wrong})
     assert "/body/satellite" in [error["pointer"] for error in found["errors"]]
     client.problem("POST", "/v1/reverse-stress-runs", 404, json={**asked, "satellite": "nowhere"})
+
+
+def test_ratings_migrate_under_stress_and_their_page_shows_it(client: Client) -> None:
+    header, *rows = BOOK.splitlines()
+    rated = "\n".join([f"{header},rating", *(f"{row},{'A' if k % 4 < 2 else 'B'}" for k, row in enumerate(rows))]) + "\n"
+    matrix = {"ratings": ["A", "B", "D"], "rows": [[0.95, 0.04, 0.01], [0.1, 0.8, 0.1]]}
+    asked = {"book": {"csv": rated}, "models": [], "losses": False, "shocks": [{"pd_probit": 0.5}], "migration": matrix}
+    answer = client.post("/v1/stress-runs", json=asked, headers={"Prefer": "wait=30"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["migration"]
+    assert found["defaulted"]["change"] > 0.0
+    page = client.html(f"/runs/{answer.json()['run_id']}")
+    assert "Rating migration: exposure by grade" in page
+    assert repr(found["exposure"][-1]["stressed"]) in page
 
 
 def test_pages_show_each_kind_with_its_figures_and_plots(client: Client, answers: dict[str, dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.migration import conditional_migration, rating_path, shifted_migration
 from crfs.risk.stress.multi_period import BalanceSheet, StressPath, stress_path
 from crfs.risk.stress.one_period import StressResult, stress, with_measure
+from crfs.risk.stress.rating_migration import RatingMigration, expected_migration, regraded
 from crfs.risk.stress.reverse import LikelyScenario, ReverseStress, reverse_stress
 from crfs.risk.stress.sensitivity import INPUTS, bumped, macro_sensitivities, sensitivities
 from crfs.risk.stress.stressed_book import Band, stressed_book
@@ -21,6 +22,7 @@ __all__ = [
     "Grades",
     "LgdResponse",
     "LikelyScenario",
+    "RatingMigration",
     "ReverseStress",
     "RiskOptions",
     "StressPath",
@@ -32,8 +34,10 @@ __all__ = [
     "conditional_book",
     "conditional_migration",
     "expected_loss",
+    "expected_migration",
     "macro_sensitivities",
     "rating_path",
+    "regraded",
     "restrict",
     "reverse_stress",
     "sensitivities",

@@ -175,6 +175,8 @@ def _stress(answer: Mapping[str, Any]) -> Shown:
     ]
     if answer.get("conditional"):
         grids += _given_factors(answer["conditional"])
+    if answer.get("migration"):
+        grids += _migrated(answer["migration"])
     if answer["satellites"]:
         grids.append(
             Grid(
@@ -199,6 +201,35 @@ def _stress(answer: Mapping[str, Any]) -> Shown:
         notes=answer["notes"],
         beside=1,
     )
+
+
+def _migrated(found: Mapping[str, Any]) -> list[Grid]:
+    """Rating migration: exposure by grade, the shares that move, and from which grade to which under stress."""
+    names = {"downgraded": "Downgraded", "upgraded": "Upgraded", "defaulted": "Defaulted"}
+    sides = ("base", "stressed", "change")
+    shares: list[tuple[str, Sequence[Markup | str]]] = [
+        (name, [percent(found[key][side]) for side in sides]) for key, name in names.items() if key in found
+    ]
+    shares.append(
+        (
+            "Notches down" + (", if not defaulted" if found["default"] is not None else ""),
+            [number(found["notches"][side], 3) for side in sides],
+        )
+    )
+    grades, caption = found["grades"], ". ".join(note[:1].upper() + note[1:] for note in found["notes"])
+    moves = [
+        (name, [percent(cell) for cell in row]) for name, row in zip(grades, found["matrix"]["stressed"], strict=True) if row is not None
+    ]
+    return [
+        Grid(
+            title="Rating migration: exposure by grade",
+            caption=f"Expected in 12 months.{' ' + caption + '.' if caption else ''}",
+            head=("Grade", "Today", "Base", "Stressed", "Difference"),
+            rows=[(row["grade"], [amount(row[n]) for n in ("today", *sides)]) for row in found["exposure"]],
+        ),
+        Grid(title="Shares of exposure that move", head=("Share", "Base", "Stressed", "Difference"), rows=shares),
+        Grid(title="From grade to grade under stress", head=("From", *grades), rows=moves),
+    ]
 
 
 def _given_factors(found: Mapping[str, Any]) -> list[Grid]:

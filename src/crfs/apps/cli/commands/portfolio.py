@@ -311,6 +311,7 @@ def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | No
 @click.option("--lgd-response", metavar="frye_jacobs|none", help="How losses given default answer; frye_jacobs, if not given.")
 @click.option("--no-losses", is_flag=True, help="Without loss distributions: expected losses alone.")
 @click.option("--conditional", is_flag=True, help="VaR and ES given the scenario's factors too, beside those over all states.")
+@click.option("--migration", metavar="grades|FILE.csv", help="Rating migration too: on the book's own grades, or by a transition matrix.")
 @click.option(
     "--exposure-class",
     "classes",

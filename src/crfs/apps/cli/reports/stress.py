@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 SHOWN = ("segment", "sector")
 TOP = 8
+_GRADE_COLUMNS = {"today": "today", "base": "base", "stressed": "stressed", "difference": "change"}
+_SHARE_COLUMNS = {"base": "base", "stressed": "stressed", "difference": "change"}
+_SHARES = {"downgraded": "downgraded", "upgraded": "upgraded", "defaulted": "defaulted", "notches": "notches down"}
 STEPS = {"pd": "default probabilities", "lgd": "losses given default", "ead": "exposures", "correlation": "correlations"}
 
 
@@ -44,7 +47,34 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     if answer.get("conditional"):
         screen.print()
         _conditional(screen, answer["conditional"])
+    if answer.get("migration"):
+        screen.print()
+        _migration(screen, answer["migration"])
     again(screen, answer)
+
+
+def _migration(screen: Console, found: Mapping[str, Any]) -> None:
+    """Exposure by grade, and what share of it moves, as the book is and stressed."""
+    exposure = [{"grade": row["grade"], **{shown: money(row[name]) for shown, name in _GRADE_COLUMNS.items()}} for row in found["exposure"]]
+    screen.print(table(exposure, ["grade", *_GRADE_COLUMNS], title="Exposure by grade in 12 months"))
+    screen.print()
+    shares = [
+        {"of exposure": name, **{shown: _share(found[key], column, key) for shown, column in _SHARE_COLUMNS.items()}}
+        for key, name in _SHARES.items()
+        if key in found
+    ]
+    screen.print(table(shares, ["of exposure", *_SHARE_COLUMNS]))
+    if found["default"] is not None:
+        screen.print("Notches down are those of what does not default")
+    for note in found["notes"]:
+        screen.print(f"Note: {note}")
+
+
+def _share(part: Mapping[str, float | None], column: str, key: str) -> str:
+    value = part[column]
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if key == "notches" else f"{100.0 * value:.2f} %"
 
 
 def _conditional(screen: Console, found: Mapping[str, Any]) -> None:
