@@ -48,8 +48,13 @@ def mild(shared_world: Session, book: Path) -> dict[str, Any]:
     return stress(shared_world, book, "us/recession", **QUICK)
 
 
-def test_expected_losses_are_those_of_the_conditional_probabilities(mild: dict[str, Any]) -> None:
-    found = mild["conditional"]
+@pytest.mark.parametrize("answers", [True, False])
+def test_expected_losses_are_those_of_the_conditional_probabilities(
+    shared_world: Session, book: Path, mild: dict[str, Any], answers: bool
+) -> None:
+    """In every state a name loses as one of probability pd lgd (Frye and Jacobs), or as it did where losses do not answer."""
+    told = mild if answers else stress(shared_world, book, "us/recession", lgd_response="none", **QUICK)
+    found = told["conditional"]
     [economy] = found["factors"]
     groups = packaged_factor_model()["groups"]
     for side in ("base", "stressed"):
@@ -59,9 +64,10 @@ def test_expected_losses_are_those_of_the_conditional_probabilities(mild: dict[s
             weights = groups[group]
             share = weights["economy"] / math.sqrt(math.fsum(w * w for w in weights.values()))
             left = 1.0 - r2 * share**2 * (1.0 - sd**2)
-            el += ead * lgd * float(ndtr((ndtri(pd) - math.sqrt(r2) * share * mean) / math.sqrt(left)))
+            start, times = (pd * lgd, 1.0) if answers else (pd, lgd)
+            el += ead * times * float(ndtr((ndtri(start) - math.sqrt(r2) * share * mean) / math.sqrt(left)))
         assert found["el"][side] == pytest.approx(el, rel=1e-9)
-    assert found["el"]["all_states"] == pytest.approx(mild["el_base"], rel=1e-12)
+    assert found["el"]["all_states"] == pytest.approx(told["el_base"], rel=1e-12)
     assert economy["stressed"] < economy["base"]
     for rows in found["cuts"].values():
         assert math.fsum(row["change"] for row in rows) == pytest.approx(found["el"]["change"], rel=1e-9)

@@ -1,7 +1,8 @@
 """Losses given the factors that a scenario brings: a book over all states of the world, in those of the base, and in those of the scenario.
 
 The satellite regressions foretell the factors of the factor model, with their errors; the book keeps its default probabilities, which are
-means over all states, and the engine measures it in the states that are left. A scenario that is its own base changes exactly nothing.
+means over all states, and the engine measures it in the states that are left; losses given default answer as in any stress. A scenario that
+is its own base changes exactly nothing.
 """
 
 from __future__ import annotations
@@ -27,9 +28,13 @@ if TYPE_CHECKING:
 
 SIDES = ("base", "stressed")
 _HELD = (
-    "given the scenario's factors the book keeps its default probabilities, as means over all states of the world, and its losses given "
-    "default; the state of the quarter is taken to hold for the 12 months"
+    "given the scenario's factors the book keeps its default probabilities, as means over all states of the world; the state of the quarter is "
+    "taken to hold for the 12 months"
 )
+_LGD_ANSWERS = (
+    "losses given default are the means, by the function of Frye and Jacobs, over the states that are left; within these they do not move"
+)
+_LGD_STAYS = "losses given default stay as they are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +44,16 @@ class Conditioned:
     models: Mapping[str, LatentFactorModel]
     given: tuple[ConditionalFactors, ConditionalFactors]
     books: tuple[tuple[pl.DataFrame, FactorModel], ...]
+    lgd_answers: bool
 
 
-def condition_on(asked: Asked, rows: pl.DataFrame, scenario: Scenario, satellites: Satellites, *, at: date | None) -> Conditioned:
-    """The book given the factors of a scenario and of its base in the period ``at``; what cannot be conditioned on is refused."""
+def condition_on(
+    asked: Asked, rows: pl.DataFrame, scenario: Scenario, satellites: Satellites, *, at: date | None, lgd_answers: bool
+) -> Conditioned:
+    """The book given the factors of a scenario and of its base in the period ``at``; what cannot be conditioned on is refused.
+
+    With ``lgd_answers`` losses given default go with the probabilities; every row of the book has ``r2`` then.
+    """
     from crfs.models.satellite import conditional_factors
     from crfs.risk.stress import conditional_book, restrict
 
@@ -50,11 +61,34 @@ def condition_on(asked: Asked, rows: pl.DataFrame, scenario: Scenario, satellite
     models = fit_factors(satellites.material, asked.specification["satellite"], model)
     transmission = satellites.transmission
     base, told = (conditional_factors(models, one, at=at, history=transmission.history) for one in (transmission.base, scenario))
-    return Conditioned(
-        models=models,
-        given=(base, told),
-        books=tuple(conditional_book(rows, model, restrict(model, one)) for one in (base, told)),
-    )
+    books = tuple(conditional_book(rows, model, restrict(model, one)) for one in (base, told))
+    if lgd_answers:
+        books = tuple((_with_losses(rows, moved), factors) for moved, factors in books)
+    return Conditioned(models=models, given=(base, told), books=books, lgd_answers=lgd_answers)
+
+
+def _with_losses(rows: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:
+    """The conditional book with losses given default as the states that are left have them on average.
+
+    In each state the expected loss is that of a name of probability ``pd lgd``, so over states Z = m + L x, with ``t = |l L|^2 + 1 - r2``, it is
+    ``Phi((Phi^-1(pd lgd) - l m) / sqrt(t))``: the function of Frye and Jacobs with t in place of 1 - r2. The conditional book has ``r2`` of
+    ``1 - (1 - r2) / t``. Where nothing is known t is 1, and the loss given default that of the book.
+    """
+    import numpy as np
+    import polars as pl
+
+    from crfs.models.satellite import frye_jacobs
+    from crfs.risk.stress.shifts import scaled_spread
+
+    lgd = rows["lgd"].to_numpy()
+    left = (1.0 - rows["r2"].to_numpy()) / (1.0 - moved["r2"].to_numpy())
+    # A regression that knows less than nothing would leave more than all states: it leaves all.
+    told = frye_jacobs(moved["pd_12m"].to_numpy(), pd=rows["pd_12m"].to_numpy(), lgd=lgd, r2=np.maximum(1.0 - left, 0.0))
+    moved = moved.with_columns(lgd=pl.Series(told))
+    if "lgd_sd" not in rows.columns:
+        return moved
+    spread = scaled_spread(rows["lgd_sd"].fill_null(0.0).to_numpy(), lgd, told)
+    return moved.with_columns(lgd_sd=pl.Series(spread).set(rows["lgd_sd"].is_null(), None))
 
 
 def conditional_losses(
@@ -82,7 +116,11 @@ def conditional_losses(
         "measures": [_measure([one["measures"][k] for one in columns.values()]) for k in range(len(whole["measures"]))],
         "cuts": cut_rows,
         "method": {side: one["method"] for side, one in columns.items()},
-        "notes": [_HELD, *dict.fromkeys(note for given in conditioned.given for note in given.notes)],
+        "notes": [
+            _HELD,
+            _LGD_ANSWERS if conditioned.lgd_answers else _LGD_STAYS,
+            *dict.fromkeys(note for given in conditioned.given for note in given.notes),
+        ],
     }
 
 

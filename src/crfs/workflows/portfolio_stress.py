@@ -103,7 +103,14 @@ def _conditioned(asked: Asked, stressed: Stressed) -> Conditioned:
             "losses given a scenario's factors need a scenario: shocks say nothing of the factors; leave out conditional",
             argument="conditional",
         )
-    return condition_on(asked, stressed.result.base, stressed.scenario, stressed.satellites, at=stressed.result.at)
+    return condition_on(
+        asked,
+        stressed.result.base,
+        stressed.scenario,
+        stressed.satellites,
+        at=stressed.result.at,
+        lgd_answers=stressed.response is not None,
+    )
 
 
 def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
