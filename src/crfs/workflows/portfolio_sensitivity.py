@@ -208,7 +208,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     for number, moved in enumerate(bumps.moved):
         asked.progress(_DOING, number, len(bumps.moved))
         # What has not moved is no question: its answer is the base, bit for bit.
-        answer = None if moved.book.equals(bumps.base) else warm.what_if(put=moved.book)
+        answer = None if moved.book.equals(bumps.base) else warm.what_if(put=moved.book, first_order=False)
         notes += [] if answer is None else list(answer.notes)
         after = capital if answer is None else _capital(asked, moved.book)
         rows.append(
