@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import replace
 from datetime import date
@@ -35,6 +36,8 @@ from crfs.models.satellite import (
     frye_jacobs_response,
     house_price_severity,
     implied_factor,
+    macro_link,
+    macro_moves,
     yearly,
 )
 from crfs.risk import vasicek
@@ -512,3 +515,24 @@ def test_card_delinquencies_on_unemployment_agree_with_statsmodels() -> None:
     assert model.fit.regression.coefficients == pytest.approx(other.params, rel=1e-8)
     assert model.fit.regression.standard_errors == pytest.approx(other.bse, rel=1e-8)
     assert 0.8 < model.fit.regression.persistence < 1.0
+
+
+def test_a_state_read_backwards_counts_the_errors_of_the_coefficients_in() -> None:
+    """One variable, one factor: the conditional mean, whose regression is as unsure as it is at that very value."""
+    rng = np.random.default_rng(5)
+    values = world.macro(rng, 60)
+    rates = world.rates(world.factor_rates(values, rng.standard_normal(60)))
+    spec = SatelliteSpec(terms=(Term(variable=world.UNEMPLOYMENT, sign=1),), lagged=False)
+    models = {"all": fit_latent_factor(rates, world.long(values), spec, pd=world.PD, r2=world.R2)}
+    link, fit = macro_link(models), models["all"].fit.regression
+    for state in (-4.0, -1.0, 2.0):
+        [move] = macro_moves(link, models, {"all": state})
+        row = np.array([1.0, move.value])
+        doubt = float(row @ fit.covariance @ row)
+        slope, spread = link.loadings[0][0], link.covariance[0][0]
+        gain = spread * slope / (slope**2 * spread + link.residual[0][0] + doubt)
+        assert move.value == pytest.approx(move.usual + gain * (state - link.intercept[0] - slope * move.usual), rel=1e-9)
+        assert move.sd == pytest.approx(math.sqrt(spread - gain * slope * spread), rel=1e-9)
+        [surer] = link.most_likely({"all": state})
+        assert abs(move.deviations) < abs(surer.deviations)
+        assert move.sd > surer.sd

@@ -151,6 +151,23 @@ def test_the_first_order_is_the_limit_of_the_whole() -> None:
     assert large.incremental_es.value > 1.05 * large.marginal_es.value
 
 
+def test_a_whole_book_that_moves_is_the_same_without_its_first_order_and_known_better_than_by_two_runs() -> None:
+    warm = WarmPortfolio(book(400), model(), confidences=(0.99,), seed=5)
+    moved = warm.book.with_columns(pd_12m=pl.col("pd_12m") * 1.1)
+    whole, alone = warm.what_if(put=moved), warm.what_if(put=moved, first_order=False)
+    (first,), (second,) = whole.measures, alone.measures
+    assert first.marginal_es is not None
+    assert second.marginal_var is second.marginal_es is None
+    assert (second.var, second.es, second.incremental_var, second.incremental_es) == (
+        first.var,
+        first.es,
+        first.incremental_var,
+        first.incremental_es,
+    )
+    assert second.incremental_es.se < 0.2 * math.hypot(second.es_se, warm.result.measures[0].es_se)
+    assert json.loads(json.dumps(alone.to_dict(), allow_nan=False))["measures"][0]["marginal_var"] is None
+
+
 def test_nothing_that_changes_changes_nothing_and_a_large_loan_is_taken_exactly() -> None:
     warm = WarmPortfolio(book(3_000), model(), confidences=(0.99,))
     (same,) = warm.what_if(pd={"O000010": warm.book.filter(pl.col("obligor_id") == "O000010")["pd_12m"][0]}).measures

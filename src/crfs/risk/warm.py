@@ -151,11 +151,19 @@ class WarmPortfolio:
                 listener(self._state.result)
             return self._state.result
 
-    def what_if(self, *, put: pl.DataFrame | None = None, drop: Collection[str] = (), pd: Mapping[str, float] | None = None) -> WhatIf:
+    def what_if(
+        self,
+        *,
+        put: pl.DataFrame | None = None,
+        drop: Collection[str] = (),
+        pd: Mapping[str, float] | None = None,
+        first_order: bool = True,
+    ) -> WhatIf:
         """What a change would do, with nothing changed: a loan that comes (``put``), facilities that go, PDs that move.
 
         Expected loss, value at risk and expected shortfall of the changed book, what the change adds to them (``incremental``), and its first order
-        (``marginal``), all with errors; differences are measured at the same points, so their errors are theirs alone.
+        (``marginal``), all with errors; differences are measured at the same points, so their errors are theirs alone. Where a large part of a large
+        book changes, leave the ``first_order`` out: it looks at every touched name in every state.
         """
         change = BookChange(put=put, drop=drop, pd=pd or {})
         with self._lock:
@@ -170,7 +178,11 @@ class WarmPortfolio:
                     touched = roll_up(changed.touched, state.factor_model) if changed.touched.height else None
                     # The tables take losses given default as independent of the factors.
                     serves = touched is None or not touched.lgd_follows_factors()
-                    answered = collapsed_what_if(self._base, touched, changed.obligors, rel_tol=self._question.rel_tol) if serves else None
+                    answered = (
+                        collapsed_what_if(self._base, touched, changed.obligors, rel_tol=self._question.rel_tol, first_order=first_order)
+                        if serves
+                        else None
+                    )
                 if answered is not None:
                     return answered
             return rerun_what_if(state.result, self._after(changed, state.factor_model, self._memo.scratch()).result)

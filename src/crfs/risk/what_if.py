@@ -48,7 +48,7 @@ class WhatIfMeasure:
 
     ``incremental_...`` is the whole change's effect: the changed book less the book. ``marginal_...`` is its first order, the mean change of loss
     given that the book's loss is at, or beyond, the value at risk: what a small part of the change adds, times as many parts as there are; None
-    where the book's method knows no states to average over.
+    where nobody asked for it, and where the book's method knows no states to average over.
     """
 
     confidence: float
@@ -131,10 +131,13 @@ def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed) -
     )
 
 
-def collapsed_what_if(base: Base, touched: Obligors | None, obligors: tuple[str, ...], *, rel_tol: float) -> WhatIf | None:
+def collapsed_what_if(
+    base: Base, touched: Obligors | None, obligors: tuple[str, ...], *, rel_tol: float, first_order: bool = True
+) -> WhatIf | None:
     """The answer where ``obligors`` become ``touched`` (those of them that stay; None where none does); None where the points do not serve.
 
-    They do not where an obligor follows a direction, or has degrees of freedom, that the book has not.
+    The ``first_order`` takes every touched name at every point: time and memory that a change of a whole book has not. The points do not serve
+    where an obligor follows a direction, or has degrees of freedom, that the book has not.
     """
     swap = _swapped(base, touched, obligors)
     if swap is None:
@@ -152,7 +155,7 @@ def collapsed_what_if(base: Base, touched: Obligors | None, obligors: tuple[str,
         [_Side.of(q, unit=base.found.mixture.book.names.unit, any_loss=any_loss, el=el) for q in found]
         for found, any_loss, el in ((base.found.quantiles, any_before, before_el), (quantiles, any_after, before_el + change))
     ]
-    added = _added(base, swap)
+    added = _added(base, swap) if first_order else None
     notes = ["the changed book is measured at the points of the book itself: the differences have their own noise alone"]
     if not is_trusted(mixture, quantiles, rel_tol):
         notes.append("the change makes the book too lumpy for its tables at rel_tol: measure the changed book by a run of its own")
@@ -305,12 +308,9 @@ class _Side:
         )
 
 
-def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray) -> WhatIfMeasure:
-    mixture, q, local = base.found.mixture, base.found.quantiles[k], base.local[k]
-    unit = mixture.book.names.unit
-    density = float(mixture.by_scramble(local.density).mean())
-    in_tail = unit * mixture.by_scramble(added * local.beyond) / (1.0 - q.confidence)
-    on_line = unit * mixture.by_scramble(added * local.density) / density if density > 0.0 and before.var > 0.0 else np.zeros_like(in_tail)
+def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray | None) -> WhatIfMeasure:
+    q = base.found.quantiles[k]
+    on_line, in_tail = (None, None) if added is None else _first_order(base, k, before, added)
     return WhatIfMeasure(
         confidence=q.confidence,
         var=after.var,
@@ -319,9 +319,19 @@ def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray
         es_se=scramble_error(after.es_each),
         incremental_var=_difference(after.var - before.var, after.var_each - before.var_each, after.bias_var - before.bias_var),
         incremental_es=_difference(after.es - before.es, after.es_each - before.es_each, after.bias_es - before.bias_es),
-        marginal_var=_difference(float(on_line.mean()), on_line, 0.0),
-        marginal_es=_difference(float(in_tail.mean()), in_tail, 0.0),
+        marginal_var=on_line,
+        marginal_es=in_tail,
     )
+
+
+def _first_order(base: Base, k: int, before: _Side, added: FloatArray) -> tuple[Difference, Difference]:
+    """Of the value at risk and of the expected shortfall."""
+    mixture, q, local = base.found.mixture, base.found.quantiles[k], base.local[k]
+    unit = mixture.book.names.unit
+    density = float(mixture.by_scramble(local.density).mean())
+    in_tail = unit * mixture.by_scramble(added * local.beyond) / (1.0 - q.confidence)
+    on_line = unit * mixture.by_scramble(added * local.density) / density if density > 0.0 and before.var > 0.0 else np.zeros_like(in_tail)
+    return _difference(float(on_line.mean()), on_line, 0.0), _difference(float(in_tail.mean()), in_tail, 0.0)
 
 
 def _difference(value: float, each: FloatArray, bias: float) -> Difference:

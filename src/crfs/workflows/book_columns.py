@@ -33,3 +33,8 @@ def columns_for(table: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
     """The table without the columns that other kinds of runs know and ``schema`` does not; what nobody knows stays, to be refused."""
     book = book_schema()
     return table.drop([name for name in table.columns if schema.column(name) is None and book.column(name) is not None])
+
+
+def with_amounts(table: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
+    """A book as it came, with the probabilities, losses and exposures of one that was made of it row by row."""
+    return table.with_columns(made[name] for name in ("ead", "lgd", "pd_12m"))

@@ -30,6 +30,7 @@ _KINDS: Mapping[RunKind, str] = MappingProxyType(
         RunKind.ECL: "crfs.workflows.portfolio_ecl:ECL",
         RunKind.STRESS: "crfs.workflows.portfolio_stress:STRESS",
         RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:REVERSE_STRESS",
+        RunKind.SENSITIVITY: "crfs.workflows.portfolio_sensitivity:SENSITIVITY",
         RunKind.ATTRIBUTION: "crfs.workflows.portfolio_attribution:ATTRIBUTION",
     }
 )

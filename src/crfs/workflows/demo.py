@@ -160,6 +160,7 @@ def book_question(session: Session, what: str, measured: Mapping[str, Any]) -> Q
     states would cost as much as its value at risk; or why its risk is not that of a year before."""
     from crfs.workflows.book_jobs import book_kind
     from crfs.workflows.book_runs import Question
+    from crfs.workflows.macro_terms import satellite_settings
     from crfs.workflows.packaged import packaged_factor_model
     from crfs.workflows.runs import RunKind
 
@@ -181,6 +182,7 @@ def book_question(session: Session, what: str, measured: Mapping[str, Any]) -> Q
         case RunKind.CAPITAL:
             settings, options = {}, {**capital, "output_floor": True}
         case RunKind.REVERSE_STRESS:
+            settings |= satellite_settings(None)
             options = {"loss": _value_at_risk(measured["risk"])}
         case _:
             batch_id = session.pin().batch_id

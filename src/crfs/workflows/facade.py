@@ -23,7 +23,15 @@ from crfs.workflows.session import Progress, Session, no_progress, open_session
 if TYPE_CHECKING:
     from crfs.workflows.factors import FactorHistory, FactorVintages
     from crfs.workflows.ingestion import IngestReport
-    from crfs.workflows.measuring import AttributionOptions, CapitalOptions, EclOptions, LossOptions, ReverseStressOptions, StressOptions
+    from crfs.workflows.measuring import (
+        AttributionOptions,
+        CapitalOptions,
+        EclOptions,
+        LossOptions,
+        ReverseStressOptions,
+        SensitivityOptions,
+        StressOptions,
+    )
     from crfs.workflows.runs import Replay
 
 
@@ -363,12 +371,27 @@ class Portfolio:
         book: str | Path,
         loss: float,
         factor_model: str | Path | Mapping[str, Any] | None = None,
+        *,
+        satellite: str | Path | Mapping[str, Any] | None = None,
         **asked: Unpack[ReverseStressOptions],
     ) -> dict[str, Any]:
         """The most likely states that cost a given loss; see :func:`crfs.workflows.measuring.reverse_stress`."""
         from crfs.workflows.measuring import reverse_stress
 
-        return reverse_stress(self._session, book, loss, factor_model, **asked)
+        return reverse_stress(self._session, book, loss, factor_model, satellite=satellite, **asked)
+
+    def sensitivities(
+        self,
+        book: str | Path,
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        *,
+        satellite: str | Path | Mapping[str, Any] | None = None,
+        **asked: Unpack[SensitivityOptions],
+    ) -> dict[str, Any]:
+        """What one input moved at a time does to a book; see :func:`crfs.workflows.measuring.sensitivities`."""
+        from crfs.workflows.measuring import sensitivities
+
+        return sensitivities(self._session, book, factor_model, satellite=satellite, **asked)
 
     def stress(
         self,

@@ -102,7 +102,9 @@ class StressOptions(LossOptions, total=False):
     """What may be said of a stress, besides what may be said of a loss distribution.
 
     ``at`` is the first day of the period whose shocks are taken, or ``worst``; ``balance_sheet`` is ``static`` or ``closed`` along the
-    path; ``lgd_response`` is ``frye_jacobs`` or ``none``. Without ``losses`` no loss distribution is made. ``capital`` and ``ecl`` are the
+    path; ``lgd_response`` is ``frye_jacobs`` or ``none``. Without ``losses`` no loss distribution is made. ``conditional`` adds the losses
+    given the scenario's factors: over all states, given the base and given the scenario. ``migration`` adds that of ratings: ``grades`` on the
+    book's own scale, or by a transition matrix of 12 months (a CSV file, or ``ratings`` and ``rows``). ``capital`` and ``ecl`` are the
     options of those, as :class:`CapitalOptions` and :class:`EclOptions` have them: given, they are measured under stress too; not given,
     they are where the book has a column ``exposure_class``, or ``stage``.
     """
@@ -111,8 +113,23 @@ class StressOptions(LossOptions, total=False):
     balance_sheet: str | None
     lgd_response: str | None
     losses: bool | None
+    conditional: bool | None
+    migration: str | Path | Mapping[str, Any] | None
     capital: Mapping[str, Any] | None
     ecl: Mapping[str, Any] | None
+
+
+class SensitivityOptions(LossOptions, total=False):
+    """What may be said of sensitivities, besides what may be said of a loss distribution.
+
+    ``bumps`` are inputs and by how much each is moved: ``pd_relative``, ``pd_probit``, ``lgd_add``, ``ead_relative``, ``ccf_add``,
+    ``r2_relative``, ``macro_deviations`` (each macro variable by so many of its standard deviations, the way that is worse) and macro variables by
+    name, in their units (a logarithm for one that enters by it); not given: :data:`crfs.workflows.portfolio_sensitivity.STANDARD`. ``capital`` are
+    the options of regulatory capital; it is told without them too where the book has a column ``exposure_class``.
+    """
+
+    bumps: Mapping[str, float] | None
+    capital: Mapping[str, Any] | None
 
 
 class AttributionOptions(LossOptions, total=False):
@@ -188,16 +205,41 @@ def reverse_stress(
     book: str | Path,
     loss: float,
     factor_model: str | Path | Mapping[str, Any] | None = None,
+    *,
+    satellite: str | Path | Mapping[str, Any] | None = None,
     **asked: Unpack[ReverseStressOptions],
 ) -> dict[str, Any]:
     """The most likely states in which a book (a name that was loaded, or a file) loses ``loss`` in 12 months, an amount in its currency.
 
-    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs. The answer is the run's.
+    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs. ``satellite`` makes macro terms of the
+    states: a TOML file, its content, or the name of one that ships with crfs; None takes ``us_credit`` where the store knows enough for it, and
+    ``"none"`` none. The answer is the run's.
     """
+    from crfs.workflows.macro_terms import satellite_settings
     from crfs.workflows.portfolio_reverse_stress import REVERSE_STRESS
 
-    settings = {"factor_model": _factor_model(factor_model, asked.get("copula"))}
+    settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **satellite_settings(satellite)}
     return _measured(session, REVERSE_STRESS, book, {**asked, "loss": loss}, settings, but=("copula",))
+
+
+def sensitivities(
+    session: Session,
+    book: str | Path,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    *,
+    satellite: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[SensitivityOptions],
+) -> dict[str, Any]:
+    """What one input moved at a time does to a book (a name that was loaded, or a file); the answer is the run's.
+
+    ``satellite`` says what a macro variable does to the book, as :func:`stress` takes it: None takes ``us_credit`` where the store knows enough for
+    it, and ``"none"`` none.
+    """
+    from crfs.workflows.macro_terms import satellite_settings
+    from crfs.workflows.portfolio_sensitivity import SENSITIVITY
+
+    settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **satellite_settings(satellite)}
+    return _measured(session, SENSITIVITY, book, asked, settings, but=("copula",))
 
 
 def attribute(
@@ -254,6 +296,7 @@ def stress(
     compared with, if not its own baseline. ``shocks`` (a CSV file, or rows) stand for a scenario. ``satellite`` says which default rates
     are explained by which variables: a TOML file, its content, or the name of one that ships with crfs.
     """
+    from crfs.workflows.migrations import read_migration
     from crfs.workflows.portfolio_stress import STRESS
     from crfs.workflows.scenarios import find_scenario
     from crfs.workflows.stress_questions import read_shocks, stress_settings
@@ -270,7 +313,7 @@ def stress(
         known_by=None if as_of is None else parse_question(as_of, what="as_of"),
     )
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **told.settings}
-    pinned = {**asked, "recorded_as_of": batch_id}
+    pinned = {**asked, "migration": read_migration(asked.get("migration")), "recorded_as_of": batch_id}
     return _measured(session, STRESS, book, pinned, settings, but=("copula",), attachments=told.attachments)
 
 

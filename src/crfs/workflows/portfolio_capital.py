@@ -68,6 +68,13 @@ def capital_of(rows: pl.DataFrame, options: Mapping[str, Any]) -> CapitalResult:
     return regulatory_capital(rows, floor=told.pop("output_floor"), floor_on=floor_on, **told)
 
 
+def capital_of_amounts(asked: Asked, book: pl.DataFrame, options: Mapping[str, Any]) -> CapitalResult:
+    """The capital of the book that was asked about, with the probabilities, losses and exposures of one that was made of it row by row."""
+    from crfs.workflows.book_columns import with_amounts
+
+    return capital_of(capital_table(with_amounts(asked.table, book), options.get("exposure_classes") or {}), options)
+
+
 def capital_table(book: pl.DataFrame, classes: Mapping[str, str]) -> pl.DataFrame:
     """The columns of a book that capital knows, with ``exposure_class`` where the book leaves it blank: by facility type, else by segment,
     else what stands for any."""

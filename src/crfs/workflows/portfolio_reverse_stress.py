@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Asked, BookKind, Ready
+from crfs.workflows.macro_terms import NEEDED, WHERE_KNOWN, MacroTerms, macro_terms, words
 from crfs.workflows.portfolio_risk import factor_model_of
 from crfs.workflows.portfolio_risk import ready as ready_for_losses
 from crfs.workflows.runs import RunKind
@@ -17,6 +19,15 @@ if TYPE_CHECKING:
 DEFAULTS: dict[str, Any] = {"modes": 5, "seed": 1}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class States:
+    """The states that were found, what makes macro terms of them, and what a reader must know of that."""
+
+    found: ReverseStress
+    macro: MacroTerms | None
+    notes: list[str]
+
+
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse wrong options: the search itself checks them, on a book of one name whose exposure is twice the loss."""
     import polars as pl
@@ -24,6 +35,8 @@ def check_options(options: Mapping[str, Any]) -> None:
     from crfs.credit.factor_model import FactorModel
     from crfs.risk.stress import reverse_stress
 
+    if options.get("macro", NEEDED) not in (WHERE_KNOWN, NEEDED):
+        raise InvalidInput(f"macro is {WHERE_KNOWN} or {NEEDED}, not {options['macro']!r}", argument="macro")
     loss = options.get("loss")
     if not isinstance(loss, int | float) or isinstance(loss, bool):
         raise InvalidInput("loss is what the book is to lose in 12 months, an amount in its currency", argument="loss")
@@ -37,7 +50,8 @@ def check_options(options: Mapping[str, Any]) -> None:
 def ready(asked: Asked) -> Ready:
     """The book as the loss distribution takes it, and the states: a loss that cannot be reached is refused before anything is kept."""
     filled = ready_for_losses(asked)
-    return Ready(rows=filled.rows, filler=filled.filler, more=_states(asked, filled))
+    macro, notes = macro_terms(asked, factor_model_of(asked))
+    return Ready(rows=filled.rows, filler=filled.filler, more=States(found=_states(asked, filled), macro=macro, notes=notes))
 
 
 def _states(asked: Asked, filled: Ready) -> ReverseStress:
@@ -52,13 +66,19 @@ def _states(asked: Asked, filled: Ready) -> ReverseStress:
 
 def measure(_asked: Asked, ready: Ready) -> dict[str, Any]:
     """The states, the most likely first, with what they mean."""
-    found: ReverseStress = ready.more
-    return {**found.to_dict(), "n_facilities": ready.rows.height}
+    states: States = ready.more
+    document = states.found.to_dict()
+    if states.macro is not None:
+        for told in document["scenarios"]:
+            told["macro"] = states.macro.of({**told["groups"], **told["factors"]})
+            told["macro_words"] = words(told["macro"])
+        document["satellites"] = [{"factor": name, **model.to_dict()} for name, model in states.macro.models.items()]
+    return {**document, "n_facilities": ready.rows.height, "notes": [*document["notes"], *states.notes]}
 
 
 REVERSE_STRESS = BookKind(
     kind=RunKind.REVERSE_STRESS,
-    options={**DEFAULTS, "loss": None, "default_ccf": None},
+    options={**DEFAULTS, "loss": None, "default_ccf": None, "satellite": None, "macro": None},
     check_options=check_options,
     ready=ready,
     measure=measure,

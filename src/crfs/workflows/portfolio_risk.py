@@ -62,15 +62,18 @@ def factor_model_of(asked: Asked) -> FactorModel:
         return FactorModel.from_content(asked.specification["factor_model"])
 
 
-def loss_distribution(asked: Asked, rows: pl.DataFrame, *, contributions: bool = True) -> RiskResult:
-    """The losses of a book that is ready, with the options that were asked for and as many threads as the session has."""
+def loss_distribution(asked: Asked, rows: pl.DataFrame, *, model: FactorModel | None = None, contributions: bool = True) -> RiskResult:
+    """The losses of a book that is ready, with the options that were asked for and as many threads as the session has.
+
+    ``model`` stands for the factor model of the specification.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     from crfs.risk.portfolio import portfolio_risk
 
     options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
     with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
-        return portfolio_risk(rows, factor_model_of(asked), map_blocks=pool.map, contributions=contributions, **options)
+        return portfolio_risk(rows, model or factor_model_of(asked), map_blocks=pool.map, contributions=contributions, **options)
 
 
 def measure(asked: Asked, ready: Ready) -> dict[str, Any]:

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows import portfolio_capital, portfolio_ecl, portfolio_risk
-from crfs.workflows.book_runs import Asked, BookKind, Ready
+from crfs.workflows.book_columns import with_amounts
+from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
+from crfs.workflows.conditional_losses import Conditioned, condition_on, conditional_losses
 from crfs.workflows.cutting import cuts_of
+from crfs.workflows.migrations import matrix_of, migration_of
 from crfs.workflows.runs import RunKind
 
 if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.scenarios import Scenario
-    from crfs.risk.stress import LgdResponse, StressResult
+    from crfs.risk.stress import LgdResponse, RatingMigration, StressResult
     from crfs.workflows.satellites import Satellites
 
 DEFAULTS: dict[str, Any] = {
@@ -26,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "lgd_response": "frye_jacobs",
     "balance_sheet": "static",
     "losses": True,
+    "conditional": False,
+    "migration": None,
     "capital": None,
     "ecl": None,
 }
@@ -46,6 +51,8 @@ class Stressed:
     satellites: Satellites | None
     response: LgdResponse | None
     notes: tuple[str, ...]
+    conditioned: Conditioned | None = None
+    migration: RatingMigration | None = None
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -60,6 +67,8 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, values in known.items():
         if options.get(name) is not None and options[name] not in values:
             raise InvalidInput(f"{name} = {options[name]!r}; known: {', '.join(values)}", argument=name)
+    if options.get("migration") is not None:
+        matrix_of(options["migration"])
     at = options.get("at") or WORST
     if at != WORST:
         try:
@@ -79,8 +88,29 @@ def ready(asked: Asked) -> Ready:
     """The book with its blanks filled, and the stress of its expected losses: wrong rows, scenarios and shocks are refused here."""
     filled = portfolio_risk.ready(asked)
     stressed = _stressed(asked, filled.rows)
+    if asked.option("conditional", DEFAULTS["conditional"]):
+        stressed = replace(stressed, conditioned=_conditioned(asked, stressed))
+    if asked.option("migration") is not None:
+        with refusing(asked):
+            stressed = replace(stressed, migration=migration_of(asked.option("migration"), stressed.result.base, stressed.result.stressed))
     _further(asked, stressed, filled.rows, filled.rows)
     return replace(filled, more=stressed)
+
+
+def _conditioned(asked: Asked, stressed: Stressed) -> Conditioned:
+    if stressed.scenario is None or stressed.satellites is None:
+        raise InvalidInput(
+            "losses given a scenario's factors need a scenario: shocks say nothing of the factors; leave out conditional",
+            argument="conditional",
+        )
+    return condition_on(
+        asked,
+        stressed.result.base,
+        stressed.scenario,
+        stressed.satellites,
+        at=stressed.result.at,
+        lgd_answers=stressed.response is not None,
+    )
 
 
 def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
@@ -151,8 +181,15 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     cuts = cuts_of(result.base)
     rows = result.base
     currency: Sequence[str] = rows["currency"].drop_nulls().to_list() if "currency" in rows.columns else []
-    losses = _losses(asked, result) if asked.option("losses", DEFAULTS["losses"]) else None
+    whole = None
+    if asked.option("losses", DEFAULTS["losses"]) or stressed.conditioned is not None:
+        whole = portfolio_risk.loss_distribution(asked, result.base, contributions=False).to_dict()
+    losses = _losses(asked, whole, result) if whole is not None and asked.option("losses", DEFAULTS["losses"]) else None
     further, notes = _further(asked, stressed, result.base, result.stressed)
+    if whole is not None and stressed.conditioned is not None:
+        further["conditional"] = conditional_losses(asked, whole, stressed.conditioned, at=result.at, cuts=cuts)
+    if stressed.migration is not None:
+        further["migration"] = stressed.migration.to_dict(tags=cuts)
     document = result.to_dict(tags=cuts)
     return {
         **document,
@@ -172,11 +209,9 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     }
 
 
-def _losses(asked: Asked, result: StressResult) -> dict[str, Any]:
+def _losses(asked: Asked, base: Mapping[str, Any], result: StressResult) -> dict[str, Any]:
     """The loss distribution of both books with the same seed, so that points are common and no change is none at all."""
-    base, stressed = (
-        portfolio_risk.loss_distribution(asked, book, contributions=False).to_dict() for book in (result.base, result.stressed)
-    )
+    stressed = portfolio_risk.loss_distribution(asked, result.stressed, contributions=False).to_dict()
     measures = [
         {
             "confidence": before["confidence"],
@@ -203,24 +238,15 @@ def _further(asked: Asked, stressed: Stressed, base: pl.DataFrame, after: pl.Dat
     return found, notes
 
 
-def _with_amounts(asked: Asked, book: pl.DataFrame) -> pl.DataFrame:
-    """The book as it came, with the probabilities, losses and exposures of a book that was made of it row by row."""
-    made = book.select("ead", "lgd", "pd_12m")
-    return asked.table.with_columns(made[name] for name in made.columns)
-
-
 def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
     """Capital after the output floor, where that was asked for; risk-weighted assets before it."""
-    told = []
-    for book in (base, after):
-        table = portfolio_capital.capital_table(_with_amounts(asked, book), options.get("exposure_classes") or {})
-        told.append(portfolio_capital.capital_of(table, options).totals)
+    told = [portfolio_capital.capital_of_amounts(asked, book, options).totals for book in (base, after)]
     return {name: _difference(getattr(told[0], name), getattr(told[1], name)) for name in ("rwa", "capital", "el")}
 
 
 def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
     on = portfolio_ecl.reporting_day(options.get("reporting_date"), asked.at)
-    told = [portfolio_ecl.provisions_of(_with_amounts(asked, book), options, on=on) for book in (base, after)]
+    told = [portfolio_ecl.provisions_of(with_amounts(asked.table, book), options, on=on) for book in (base, after)]
     cents = [int(one.rows["ecl_after_cents"].sum()) for one in told]
     stages = [{part["name"]: part["allowance"] for part in one.by("stage")} if "stage" in one.rows.columns else {} for one in told]
     names = sorted({*stages[0], *stages[1]}, key=lambda stage: (stage is None, stage))

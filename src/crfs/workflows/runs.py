@@ -32,6 +32,7 @@ class RunKind(StrEnum):
     ECL = "ecl"
     STRESS = "stress"
     REVERSE_STRESS = "reverse-stress"
+    SENSITIVITY = "sensitivity"
     ATTRIBUTION = "attribution"
     FACTOR_MODEL = "factor-model"
 
@@ -55,6 +56,7 @@ _COMPUTE = {
     RunKind.ECL: "crfs.workflows.portfolio_ecl:compute",
     RunKind.STRESS: "crfs.workflows.portfolio_stress:compute",
     RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:compute",
+    RunKind.SENSITIVITY: "crfs.workflows.portfolio_sensitivity:compute",
     RunKind.ATTRIBUTION: "crfs.workflows.portfolio_attribution:compute",
     RunKind.FACTOR_MODEL: "crfs.workflows.factor_models:compute",
 }

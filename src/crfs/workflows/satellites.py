@@ -2,7 +2,8 @@
 
 What is fitted is told by a TOML file (or its content): ``[rates]`` names the datasets of defaults and obligors and the segments,
 ``[regression]`` the link, the band's confidence and what becomes of a wrong sign, and ``[[term]]`` tables the macro variables, several
-for one concept where scenarios call it by several names.
+for one concept where scenarios call it by several names. ``[factors]`` says which factors, or groups, of a factor model default rates stand
+for (:mod:`crfs.workflows.factor_satellites`).
 """
 
 from __future__ import annotations
@@ -26,8 +27,19 @@ if TYPE_CHECKING:
     from crfs.store.scan import StoreReader
 
 PACKAGED = "us_credit"
+EVERY = "*"
+"""Stands for all obligors where a segment is named."""
 _TABLES = {"rates": {"defaults", "obligors", "segments"}, "regression": {"link", "lagged", "confidence", "wrong_sign", "hac_lags"}}
 _TERM = {"concept", "variable", "transform", "over", "lags", "sign"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What satellite models are fitted on: macro ``history``, what the regressions are to be, and default ``counts`` by segment (None: all)."""
+
+    history: pl.DataFrame
+    spec: SatelliteSpec
+    counts: Mapping[str | None, pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +47,7 @@ class Satellites:
     """Satellite models that were fitted for a scenario: the transmission, what the fits are like, and what a reader must know."""
 
     transmission: SatelliteTransmission
+    material: Material
     fits: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
 
@@ -90,26 +103,15 @@ def fit_satellites(
     ``base`` None is the scenario in which the last known values go on. The history up to the scenario is that of the store, or of the
     supervisory set that the scenario is of.
     """
-    from crfs.bitemporal.tenor import Tenor
-    from crfs.models.satellite import SatelliteSpec, SatelliteTransmission, fit_default_rates
+    from crfs.models.satellite import SatelliteTransmission, fit_default_rates
 
     history = _history(reader, content, scenario, scenario_set, known_by)
-    terms = _terms(content, scenario, history)
-    regression = content["regression"]
-    spec = SatelliteSpec(
-        terms=terms,
-        lagged=regression.get("lagged", True),
-        hac_lags=regression.get("hac_lags"),
-        wrong_sign=regression.get("wrong_sign", "drop"),
-        confidence=regression.get("confidence", 0.9),
-        horizon=Tenor.parse("P3M"),
-    )
-    rates = content["rates"]
-    counts = default_counts(reader, defaults=rates["defaults"], obligors=rates["obligors"], segments=rates["segments"], known_by=known_by)
-    link = regression.get("link", "probit")
+    material = material_of(reader, content, _terms(content, scenario, history), history, known_by=known_by)
+    spec, counts = material.spec, material.counts
+    link = content["regression"].get("link", "probit")
     models: dict[str | None, Any] = {}
     refused = []
-    modelled = [name for name in rates["segments"] if name in present]
+    modelled = [name for name in content["rates"]["segments"] if name in present]
     for name in modelled:
         try:
             models[name] = fit_default_rates(counts[name], history, spec, link=link)
@@ -125,9 +127,30 @@ def fit_satellites(
     transmission = SatelliteTransmission(pd=models, base=before, history=carried)
     return Satellites(
         transmission=transmission,
+        material=material,
         fits=tuple({"segment": name, **model.to_dict()} for name, model in models.items()),
         notes=(*notes, *refused, *transmission.notes(scenario)),
     )
+
+
+def material_of(
+    reader: StoreReader, content: Mapping[str, Any], terms: tuple[Term, ...], history: pl.DataFrame, *, known_by: datetime
+) -> Material:
+    """Default rates by the quarter as they were known, and the regression of them on ``terms`` that a specification asks for."""
+    from crfs.bitemporal.tenor import Tenor
+    from crfs.models.satellite import SatelliteSpec
+
+    regression, rates = content["regression"], content["rates"]
+    spec = SatelliteSpec(
+        terms=terms,
+        lagged=regression.get("lagged", True),
+        hac_lags=regression.get("hac_lags"),
+        wrong_sign=regression.get("wrong_sign", "drop"),
+        confidence=regression.get("confidence", 0.9),
+        horizon=Tenor.parse("P3M"),
+    )
+    counts = default_counts(reader, defaults=rates["defaults"], obligors=rates["obligors"], segments=rates["segments"], known_by=known_by)
+    return Material(history=history, spec=spec, counts=counts)
 
 
 def _held(scenario: Scenario, history: pl.DataFrame, carried: pl.DataFrame, spec: SatelliteSpec) -> Scenario:
@@ -155,29 +178,39 @@ def _history(
 
 def _terms(content: Mapping[str, Any], scenario: Scenario, history: pl.DataFrame) -> tuple[Term, ...]:
     """Of each concept the first term whose variable the scenario says and history knows."""
+    chosen = chosen_terms(content, set(history["variable"].unique().to_list()) & set(scenario.variables))
+    if not chosen:
+        raise InvalidInput(
+            f"scenario {scenario.name!r} has {', '.join(scenario.variables)}; the satellite model looks at {listed_variables(content)}, and none "
+            "of these is both in the scenario and known to the store",
+            argument="scenario",
+        )
+    return chosen
+
+
+def chosen_terms(content: Mapping[str, Any], known: set[str]) -> tuple[Term, ...]:
+    """Of each concept the first term whose variable is known; none where none is."""
     from crfs.models.satellite import Term
 
-    known = set(history["variable"].unique().to_list()) & set(scenario.variables)
     chosen: dict[str, Term] = {}
     for item in content["term"]:
         concept = item.get("concept", item["variable"])
         if concept not in chosen and item["variable"] in known:
             values = {name: value for name, value in item.items() if name != "concept"}
             chosen[concept] = Term(**{**values, "lags": tuple(values.get("lags", (0,)))})
-    if not chosen:
-        listed = ", ".join(dict.fromkeys(item["variable"] for item in content["term"]))
-        raise InvalidInput(
-            f"scenario {scenario.name!r} has {', '.join(scenario.variables)}; the satellite model looks at {listed}, and none of these is "
-            "both in the scenario and known to the store",
-            argument="scenario",
-        )
     return tuple(chosen.values())
 
 
+def listed_variables(content: Mapping[str, Any]) -> str:
+    """The variables of a specification's terms, for an error."""
+    return ", ".join(dict.fromkeys(item["variable"] for item in content["term"]))
+
+
 def _check(content: Mapping[str, Any]) -> None:
-    unknown = sorted(set(content) - {*_TABLES, "term"})
+    unknown = sorted(set(content) - {*_TABLES, "factors", "term"})
     if unknown:
-        raise InvalidInput(f"a satellite specification has rates, regression and term, not {unknown[0]!r}", argument="satellite")
+        detail = f"a satellite specification has rates, regression, factors and term, not {unknown[0]!r}"
+        raise InvalidInput(detail, argument="satellite")
     for name, known in _TABLES.items():
         table = content.get(name)
         if not isinstance(table, Mapping) or set(table) - known:
@@ -185,6 +218,13 @@ def _check(content: Mapping[str, Any]) -> None:
     rates, terms = content["rates"], content.get("term")
     if not {"defaults", "obligors", "segments"} <= set(rates) or not isinstance(rates["segments"], list):
         raise InvalidInput("satellite: rates needs defaults, obligors and segments (a list of names)", argument="satellite")
+    factors = content.get("factors", {})
+    segments = [EVERY, *rates["segments"]]
+    if not isinstance(factors, Mapping) or any(segment not in segments for segment in factors.values()):
+        raise InvalidInput(
+            f"satellite: factors is a table of factors (or groups) and the segment whose default rates each stands for: {', '.join(segments)}",
+            argument="satellite",
+        )
     if not isinstance(terms, list) or not terms:
         raise InvalidInput("satellite: it needs [[term]] tables", argument="satellite")
     for number, term in enumerate(terms, start=1):

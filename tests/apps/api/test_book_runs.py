@@ -23,7 +23,9 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "capital": {"output_floor": False},
     "ecl": {"policy": {"scenario": [{"name": "base", "weight": 0.6}, {"name": "bad", "weight": 0.4, "hazard_multiplier": 2.0}]}},
     "stress": {"shocks": [{"pd_probit": 0.4, "lgd_add": 0.05}], "confidences": [0.9], "max_scenarios": 2000},
+    "sensitivity": {"bumps": {"pd_relative": 0.1}, "satellite": "none", "confidences": [0.9], "max_scenarios": 2000},
 }
+FEW = {"confidences": [0.9], "max_scenarios": 2000}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,13 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
         ("stress", {"scenario": "us/hold", "shocks": [{"pd_probit": 0.1}]}, "/body/shocks"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "at": "soon"}, "/body/at"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "factor_model": "nowhere"}, None),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "conditional": True}, "/body/conditional"),
+        ("stress", {"scenario": "us/hold", "conditional": True, "copula": "t:6", "as_of": "2009-11-30T00:00:00Z"}, "/body/factor_model"),
         ("stress", {"scenario": "us/nowhere"}, None),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "migration": "grades"}, "/columns/rating"),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "migration": {"ratings": ["A", "D"], "rows": [[0.9, 0.2]]}}, "/body/migration"),
+        ("sensitivity", {"bumps": {"pd_relative": -2.0}}, "/body/bumps"),
+        ("sensitivity", {"bumps": {"us.moon": 1.0}, "satellite": "none"}, "/body/bumps"),
     ],
 )
 def test_a_wrong_question_is_pointed_at(client: Client, kind: str, question: dict[str, Any], pointer: str | None) -> None:
@@ -116,11 +124,48 @@ def test_scenarios_are_defined_listed_and_stress_a_book(client: Client) -> None:
     client.problem("GET", "/v1/scenarios/nobody/knows", 404)
     assert client.problem("POST", "/v1/scenarios", 422, json={"toml": "no = 'scenario'"})["detail"]
     asked = {"book": {"csv": BOOK}, "models": [], "losses": False, "as_of": "2009-11-30T00:00:00Z"}
-    by_name = client.post("/v1/stress-runs", json={**asked, "scenario": "api/slump"}, headers={"Prefer": "wait=30"})
+    by_name = client.post(
+        "/v1/stress-runs", json={**asked, "scenario": "api/slump", "conditional": True, **FEW}, headers={"Prefer": "wait=30"}
+    )
     by_text = client.post("/v1/stress-runs", json={**asked, "scenario_toml": text}, headers={"Prefer": "wait=30"})
     assert (by_name.status_code, by_text.status_code) == (200, 200), by_name.text + by_text.text
     assert by_name.json()["el_stressed"] == by_text.json()["el_stressed"]
     assert by_name.json()["base_scenario"]["name"] == "us/hold"
+    assert "conditional" not in by_text.json()
+    page = client.html(f"/runs/{by_name.json()['run_id']}")
+    assert "Losses given the scenario&#39;s factors" in page
+    assert repr(by_name.json()["conditional"]["measures"][0]["var"]["stressed"]) in page
+
+
+def test_reverse_stress_in_macro_terms_is_answered_and_shown(client: Client) -> None:
+    asked = {"book": {"csv": BOOK}, "models": [], "loss": 3000, "modes": 1, "as_of": "2009-11-30T00:00:00Z"}
+    answer = client.post("/v1/reverse-stress-runs", json={**asked, "satellite": "us_credit"}, headers={"Prefer": "wait=30"})
+    assert answer.status_code == 200, answer.text
+    [state] = answer.json()["scenarios"]
+    assert state["loss"] == pytest.approx(3000.0, rel=1e-9)
+    page = client.html(f"/runs/{answer.json()['run_id']}")
+    assert "In macro terms" in page
+    assert all(repr(move["value"]) in page for move in state["macro"])
+    without = client.post("/v1/reverse-stress-runs", json={**asked, "satellite": "none"}, headers={"Prefer": "wait=30"}).json()
+    assert [state["macro"] for state in without["scenarios"]] == [[]]
+    wrong: dict[str, Any] = {"rates": {}, "regression": {}, "term": []}
+    found = client.problem("POST", "/v1/reverse-stress-runs", 422, json={**asked, "satellite": wrong})
+    assert "/body/satellite" in [error["pointer"] for error in found["errors"]]
+    client.problem("POST", "/v1/reverse-stress-runs", 404, json={**asked, "satellite": "nowhere"})
+
+
+def test_ratings_migrate_under_stress_and_their_page_shows_it(client: Client) -> None:
+    header, *rows = BOOK.splitlines()
+    rated = "\n".join([f"{header},rating", *(f"{row},{'A' if k % 4 < 2 else 'B'}" for k, row in enumerate(rows))]) + "\n"
+    matrix = {"ratings": ["A", "B", "D"], "rows": [[0.95, 0.04, 0.01], [0.1, 0.8, 0.1]]}
+    asked = {"book": {"csv": rated}, "models": [], "losses": False, "shocks": [{"pd_probit": 0.5}], "migration": matrix}
+    answer = client.post("/v1/stress-runs", json=asked, headers={"Prefer": "wait=30"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["migration"]
+    assert found["defaulted"]["change"] > 0.0
+    page = client.html(f"/runs/{answer.json()['run_id']}")
+    assert "Rating migration: exposure by grade" in page
+    assert repr(found["exposure"][-1]["stressed"]) in page
 
 
 def test_pages_show_each_kind_with_its_figures_and_plots(client: Client, answers: dict[str, dict[str, Any]]) -> None:

@@ -92,6 +92,74 @@ def test_a_person_reads_base_stressed_and_difference(within: Crfs, book: Path, t
         assert words in shown.out
 
 
+MATRIX = "rating,A,B,D\nA,0.95,0.04,0.01\nB,0.1,0.8,0.1\n"
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The book with a rating in every row, the safer half A."""
+    file = tmp_path_factory.mktemp("rated") / "rated.csv"
+    rows = [f"{row},{'A' if float(row.split(',')[4]) < 0.03 else 'B'}" for row in ROWS]
+    file.write_text("\n".join([f"{HEADER},rating", *rows]) + "\n")
+    return file
+
+
+@pytest.mark.parametrize("matrix", [MATRIX, ""])
+def test_ratings_migrate_on_a_matrix_or_on_the_books_own_grades(within: Crfs, rated: Path, tmp_path: Path, matrix: str) -> None:
+    way = "grades"
+    if matrix:
+        (tmp_path / "matrix.csv").write_text(matrix)
+        way = str(tmp_path / "matrix.csv")
+    words = ("--no-losses", "--migration", way)
+    still = within("portfolio", "stress", rated, "--shocks", shocks(tmp_path, "pd_probit\n0\n"), *QUICK, *words, "--json").json["migration"]
+    assert {row["change"] for row in still["exposure"]} == {still["downgraded"]["change"], still["notches"]["change"]} == {0.0}
+    hard = within("portfolio", "stress", rated, "--shocks", shocks(tmp_path, "pd_probit\n0.6\n"), *QUICK, *words, "--json").json
+    assert hard["migration"]["downgraded"]["change"] > 0.0
+    assert sum(row["change"] for row in hard["migration"]["exposure"]) == pytest.approx(0.0, abs=1e-6)
+    assert within("replay", hard["run_id"]).out.startswith(f"MATCH sha256={hard['result_sha256']}")
+    shown = within("portfolio", "stress", rated, "--shocks", shocks(tmp_path, "pd_probit\n0.6\n"), *QUICK, *words)
+    assert "Exposure by grade in 12 months" in shown.out
+    assert ("\ndefaulted " in shown.out) is bool(matrix)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "said"),
+    [
+        (None, "the book has no ratings"),
+        ("rating,A,B,D\nA,0.95,0.2,0.01\nB,0.1,0.8,0.1\n", "row 1"),
+        ("rating,A,B,D\nA,much,0.04,0.01\nB,0.1,0.8,0.1\n", "cells that are no numbers"),
+        ("rating,A,D\nA,0.95,0.05\n", "'B' is none of A, D"),
+        ("A,B\n1,2\n", "a column rating"),
+    ],
+)
+def test_a_migration_that_cannot_be_is_refused_with_its_place(
+    within: Crfs, book: Path, rated: Path, tmp_path: Path, matrix: str | None, said: str
+) -> None:
+    way, asked = "grades", book
+    if matrix is not None:
+        (tmp_path / "matrix.csv").write_text(matrix)
+        way, asked = str(tmp_path / "matrix.csv"), rated
+    done = within("portfolio", "stress", asked, "--shocks", shocks(tmp_path, "pd_probit\n0.1\n"), *QUICK, "--migration", way, "--json")
+    assert done.code == 1
+    assert said in done.out
+
+
+def test_sensitivities_are_read_by_a_person_and_wrong_bumps_refused(within: Crfs, book: Path) -> None:
+    words = ("portfolio", "sensitivities", book, *QUICK, "--satellite", "none")
+    shown = within(*words, "--bump", "pd_relative=0.1", "--bump", "lgd_add=0.05")
+    assert shown.code == 0, shown.err
+    for said in ("nothing", "PD +10 %", "PD +1 %", "LGD +5 pp", "Difference", "again: crfs replay sensitivity-"):
+        assert said in shown.out
+    assert max(len(line.rstrip()) for line in shown.out.splitlines() if not line.startswith(("Note", "as of", "run", "again"))) <= 100
+    for bump, said in (("us.moon=1", "needs a satellite model"), ("pd_relative=-2", "-1 or more"), ("pd_relative", "no input with a size")):
+        done = within(*words, "--bump", bump, "--json")
+        assert done.code == 1
+        assert said in done.out + done.err
+    twice = within(*words, "--bump", "pd_relative=0.1", "--bump", "pd_relative=0.2", "--json")
+    assert twice.code == 1
+    assert "given twice" in twice.out
+
+
 @pytest.mark.parametrize(
     "text", ["pd_probit\nmuch\n", "segment,pd_probit\ncorporate,0.1\n", "segment\ncorporate\n", "pd_probit,pd_logit\n0.1,0.1\n", ""]
 )

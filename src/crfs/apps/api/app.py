@@ -31,6 +31,7 @@ from crfs.apps.api import (
     risk_runs,
     runs,
     scenarios,
+    sensitivity_runs,
     stress_runs,
 )
 from crfs.apps.api.middleware import BodyLimit, Guard
@@ -91,6 +92,7 @@ def create_app(
         ecl_runs,
         stress_runs,
         reverse_stress_runs,
+        sensitivity_runs,
         attribution_runs,
         scenarios,
         runs,

@@ -7,17 +7,19 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from crfs.apps.api.book_runs import ROWS, BookQuestion, RunDoor, Wanted, routes
-from crfs.apps.api.risk_runs import factor_model_wanted
+from crfs.apps.api.risk_runs import factor_model_wanted, satellite_wanted
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
 
 class ReverseStressQuestion(BookQuestion):
-    """What the book is to lose in 12 months, in its currency, and in which factor model."""
+    """What the book is to lose in 12 months, in its currency, and in which factor model. ``satellite`` makes macro terms of the states: the
+    content of a specification, the name of one that ships with crfs, or ``none``; ``us_credit``, if not given, where it can be fitted."""
 
     loss: float = Field(gt=0)
     factor_model: dict[str, Any] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = "us_credit"
     copula: str | None = Field(default=None, max_length=32)
+    satellite: dict[str, Any] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None = None
     modes: int | None = Field(default=None, ge=1, le=20)
     seed: int | None = Field(default=None, ge=0)
     default_ccf: float | None = Field(default=None, ge=0, le=1)
@@ -26,7 +28,8 @@ class ReverseStressQuestion(BookQuestion):
 def states_wanted(question: ReverseStressQuestion, _session: Session) -> Wanted:
     """The factor model, and the options of the search."""
     options = {name: getattr(question, name) for name in ("loss", "modes", "seed", "default_ccf")}
-    return Wanted(settings={"factor_model": factor_model_wanted(question.factor_model, question.copula)}, options=options)
+    model = factor_model_wanted(question.factor_model, question.copula)
+    return Wanted(settings={"factor_model": model, **satellite_wanted(question.satellite)}, options=options)
 
 
 router = routes(
@@ -38,6 +41,6 @@ router = routes(
         example={"loss": 1_000_000},
         inline_example={"book": {"csv": ROWS}, "loss": 10_000},
         answer="Locally most likely states of the systematic factors, the most likely first, each with its distance in standard deviations, "
-        "probabilities, factor moves and the loss by every cut.",
+        "probabilities, factor moves, macro variables that go with them, and the loss by every cut.",
     )
 )

@@ -44,6 +44,15 @@ def factor_model_wanted(given: dict[str, Any] | str, copula: str | None) -> dict
     return content if copula is None else {**content, "copula": copula}
 
 
+def satellite_wanted(given: dict[str, Any] | str | None) -> dict[str, Any]:
+    """How a specification keeps satellite models that were named or given; a text is a name, never a file of this machine."""
+    from crfs.workflows.macro_terms import NO_SATELLITE, satellite_settings
+    from crfs.workflows.packaged import packaged_satellite
+
+    with naming("satellite"):
+        return satellite_settings(packaged_satellite(given) if isinstance(given, str) and given != NO_SATELLITE else given)
+
+
 router = routes(
     RunDoor(
         kind=RunKind.RISK,

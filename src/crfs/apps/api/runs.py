@@ -18,7 +18,9 @@ router = APIRouter(prefix="/v1/runs", tags=["runs"], responses=responses(404))
 def list_all(
     request: Request,
     session: Held,
-    kind: Annotated[str | None, Query(description="training-set, model, risk, capital, ecl or stress")] = None,
+    kind: Annotated[
+        str | None, Query(description="training-set, model, risk, capital, ecl, stress, reverse-stress, sensitivity or attribution")
+    ] = None,
     label: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,9 @@ from crfs.workflows.session import Session
 
 class StressQuestion(LossQuestion):
     """What is asked of a book under stress: a ``scenario`` by its name, or the text of a scenario file in ``scenario_toml`` (with the name,
-    where it has several), or ``shocks`` by segment. ``capital`` and ``ecl`` are the options of those, measured under stress too."""
+    where it has several), or ``shocks`` by segment. ``conditional`` adds the losses given the scenario's factors, ``migration`` that
+    of ratings: ``grades`` on the book's own scale, or an object of ``ratings`` (default last) and ``rows``, a transition matrix of 12 months.
+    ``capital`` and ``ecl`` are the options of those, measured under stress too."""
 
     scenario: str | None = Field(default=None, max_length=200)
     scenario_toml: str | None = Field(default=None, max_length=1_000_000)
@@ -25,6 +27,8 @@ class StressQuestion(LossQuestion):
     balance_sheet: str | None = Field(default=None, max_length=32)
     lgd_response: str | None = Field(default=None, max_length=32)
     losses: bool | None = None
+    conditional: bool | None = None
+    migration: Literal["grades"] | dict[str, Any] | None = None
     capital: dict[str, Any] | None = None
     ecl: dict[str, Any] | None = None
 
@@ -52,7 +56,10 @@ def stress_wanted(question: StressQuestion, session: Session) -> Wanted:
         batch_id=batch_id,
         known_by=None if question.as_of is None else parse_question(question.as_of, what="as_of"),
     )
-    own = {name: getattr(question, name) for name in ("at", "balance_sheet", "lgd_response", "losses", "capital", "ecl")}
+    own = {
+        name: getattr(question, name)
+        for name in ("at", "balance_sheet", "lgd_response", "losses", "conditional", "migration", "capital", "ecl")
+    }
     if question.ecl is not None and "policy" in question.ecl:
         raise InvalidInput("ecl has staging, scenarios and overlays of a policy as its own members", argument="ecl")
     return Wanted(
@@ -71,6 +78,7 @@ router = routes(
         wanted=stress_wanted,
         example={"scenario": "us/recession", "confidences": [0.99], "losses": False},
         inline_example={"book": {"csv": ROWS}, "shocks": [{"pd_probit": 0.5, "lgd_add": 0.05}], "confidences": [0.99], "seed": 1},
-        answer="Expected loss with its steps and its band, VaR and ES, capital and provisions: base, stressed and the difference, by every cut.",
+        answer="Expected loss with its steps and its band, VaR and ES, capital and provisions, and (conditional) the losses given the "
+        "scenario's factors: base, stressed and the difference, by every cut.",
     )
 )

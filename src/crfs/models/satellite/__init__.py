@@ -11,7 +11,7 @@ from crfs.models.satellite.latent_factor import (
     implied_factor,
 )
 from crfs.models.satellite.lgd import HousePriceLgd, frye_jacobs, frye_jacobs_response, house_price_severity
-from crfs.models.satellite.macro_link import macro_link
+from crfs.models.satellite.macro_link import macro_link, macro_moves
 from crfs.models.satellite.regression import Regression, Stability, regress
 from crfs.models.satellite.terms import Term, Transform
 from crfs.models.satellite.transmission import SatelliteTransmission, yearly
@@ -41,6 +41,7 @@ __all__ = [
     "house_price_severity",
     "implied_factor",
     "macro_link",
+    "macro_moves",
     "regress",
     "yearly",
 ]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from crfs.credit.macro_link import MacroLink
+from crfs.credit.macro_link import MacroLink, MacroMove
 from crfs.errors import InvalidInput
 from crfs.models.satellite.latent_factor import LatentFactorModel, residual_correlation
 from crfs.models.satellite.regression import INTERCEPT, LAST_PERIOD
 
 _LEAST_PERIODS = 12
+_MOST_ROUNDS = 50
+_SETTLED = 1e-12
 
 
 def macro_link(models: Mapping[str, LatentFactorModel]) -> MacroLink:
@@ -20,7 +23,7 @@ def macro_link(models: Mapping[str, LatentFactorModel]) -> MacroLink:
     ``models`` are by the name of the factor, or of the factor model's group, that each stands for. The variables are the regressors (a
     variable, its difference or log-change, with its lag), with their mean and covariance over the periods that all models have: 12 and more
     than there are variables are the least. A factor that leans on its own last value starts from the last one in the sample; the error of
-    the coefficients is left out. The answer serves :func:`crfs.risk.stress.reverse_stress` as its ``link``.
+    the coefficients is left out (:func:`macro_moves` counts it in). The answer serves :func:`crfs.risk.stress.reverse_stress` as its ``link``.
     """
     names = tuple(sorted(models))
     if not names:
@@ -55,11 +58,44 @@ def macro_link(models: Mapping[str, LatentFactorModel]) -> MacroLink:
     )
 
 
+def macro_moves(link: MacroLink, models: Mapping[str, LatentFactorModel], values: Mapping[str, float]) -> tuple[MacroMove, ...]:
+    """The most likely macro variables in a state of the factors, with the errors of the coefficients counted in.
+
+    ``link`` is :func:`macro_link` of ``models``, ``values`` the factors' values. A regression is the less sure the farther the variables are
+    from those of its sample: its residual's variance grows by ``x' V x``, with V the covariance of its coefficients and x the regressors in the
+    very state that is looked for. So the surer the sample, the farther a state moves the variables; errors of different factors are taken as
+    independent.
+    """
+    certain = np.array(link.residual)
+    moves = link.most_likely(values)
+    for _ in range(_MOST_ROUNDS):
+        told = {move.variable: move.value for move in moves}
+        doubt = np.diag([_parameter_variance(models[name], told) for name in link.factors])
+        after = replace(link, residual=tuple(map(tuple, (certain + doubt).tolist()))).most_likely(values)
+        settled = all(abs(move.value - told[move.variable]) <= _SETTLED * move.usual_sd for move in after)
+        moves = after
+        if settled:
+            break
+    return moves
+
+
+def _parameter_variance(model: LatentFactorModel, told: Mapping[str, float]) -> float:
+    """Of the regression's mean at these values of its regressors."""
+    fit = model.fit.regression
+    known = {INTERCEPT: 1.0, LAST_PERIOD: _last_value(model), **told}
+    row = np.array([known[name] for name in fit.names])
+    return max(float(np.einsum("i,ij,j->", row, fit.covariance, row)), 0.0)
+
+
+def _last_value(model: LatentFactorModel) -> float:
+    values = model.fit.series.paths[0].array()
+    return float(values[~np.isnan(values)][-1])
+
+
 def _line(model: LatentFactorModel, variables: tuple[str, ...]) -> tuple[float, tuple[float, ...]]:
     """Intercept and loadings; the last value of the factor is a constant now."""
     told = dict(zip(model.fit.regression.names, model.fit.regression.coefficients.tolist(), strict=True))
     intercept = float(told.pop(INTERCEPT, 0.0))
     if LAST_PERIOD in told:
-        values = model.fit.series.paths[0].array()
-        intercept += float(told.pop(LAST_PERIOD)) * float(values[~np.isnan(values)][-1])
+        intercept += float(told.pop(LAST_PERIOD)) * _last_value(model)
     return intercept, tuple(float(told.get(name, 0.0)) for name in variables)

@@ -5,14 +5,16 @@ from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.migration import conditional_migration, rating_path, shifted_migration
 from crfs.risk.stress.multi_period import BalanceSheet, StressPath, stress_path
 from crfs.risk.stress.one_period import StressResult, stress, with_measure
+from crfs.risk.stress.rating_migration import RatingMigration, expected_migration, regraded
 from crfs.risk.stress.reverse import LikelyScenario, ReverseStress, reverse_stress
-from crfs.risk.stress.sensitivity import macro_sensitivities, sensitivities
+from crfs.risk.stress.sensitivity import INPUTS, bumped, macro_sensitivities, sensitivities
 from crfs.risk.stress.stressed_book import Band, stressed_book
 from crfs.risk.stress.stressed_risk import RiskOptions, StressedRisk, conditional_book, stressed_risk
 from crfs.risk.stress.transmission import SHOCKS, LgdResponse, Transmission
 from crfs.risk.stress.waterfall import Channel, Waterfall, expected_loss, waterfall
 
 __all__ = [
+    "INPUTS",
     "SHOCKS",
     "BalanceSheet",
     "Band",
@@ -20,6 +22,7 @@ __all__ = [
     "Grades",
     "LgdResponse",
     "LikelyScenario",
+    "RatingMigration",
     "ReverseStress",
     "RiskOptions",
     "StressPath",
@@ -27,11 +30,14 @@ __all__ = [
     "StressedRisk",
     "Transmission",
     "Waterfall",
+    "bumped",
     "conditional_book",
     "conditional_migration",
     "expected_loss",
+    "expected_migration",
     "macro_sensitivities",
     "rating_path",
+    "regraded",
     "restrict",
     "reverse_stress",
     "sensitivities",

@@ -87,14 +87,22 @@ def checked_migration(matrix: npt.ArrayLike) -> FloatArray:
 
 def _from_tails(matrix: FloatArray, moved: Callable[[FloatArray], FloatArray]) -> FloatArray:
     """Move the probabilities of each grade or a worse one, and take them apart again."""
+    return taken_apart(np.asarray(moved(tails_of(matrix)), dtype=np.float64))
+
+
+def tails_of(matrix: FloatArray) -> FloatArray:
+    """The probabilities to end in each grade or a worse one."""
     tails = np.cumsum(matrix[:, ::-1], axis=1)[:, ::-1]
     # The whole and the impossible are exact, so that they stay; a rounded sum must not leave [0, 1].
     tails[:, 0] = 1.0
     tails = np.where(_nothing_from_here(matrix), 0.0, np.clip(tails, 0.0, 1.0))
-    tails = np.where(_all_from_here(matrix), 1.0, tails)
-    after = np.asarray(moved(tails), dtype=np.float64)
+    return np.where(_all_from_here(matrix), 1.0, tails)
+
+
+def taken_apart(tails: FloatArray) -> FloatArray:
+    """The probabilities of each grade from those of each grade or a worse one: rows x grades."""
     # Never more to end worse, whatever the rounding.
-    after = np.minimum.accumulate(after, axis=1)
+    after = np.minimum.accumulate(tails, axis=1)
     return np.asarray(after - np.concatenate([after[:, 1:], np.zeros((len(after), 1))], axis=1), dtype=np.float64)
 
 

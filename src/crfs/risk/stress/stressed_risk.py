@@ -98,7 +98,6 @@ def stressed_risk(
     book = checked.accepted if options.get("accept_partial", False) else checked.require_all("portfolio")
     if book.is_empty():
         raise InvalidInput("every row of the book was rejected; nothing is left to measure", problems=checked.problems)
-    roll_up(book, factor_model).require_lgd_alone("conditioning on factors")
     moved, model = conditional_book(book, factor_model, left)
     stressed = portfolio_risk(moved, model, **options)
     notes = (*stressed.notes, "the factors are distributed as the scenario leaves them", *given.notes)
@@ -126,6 +125,7 @@ def conditional_book(book: pl.DataFrame, factor_model: FactorModel, left: Condit
         )
     if left.factors != factor_model.factors:
         raise InvalidInput("conditional factors must be those of the model, in its order; restrict() makes them so", argument="left")
+    roll_up(book, factor_model).require_lgd_alone("conditioning on factors")
     root = _root(left.covariance_array())
     names = tuple(f"state {k + 1}" for k in range(len(root)))
     loadings = _loadings(book, factor_model)

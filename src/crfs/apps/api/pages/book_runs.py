@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crfs.apps.api.pages.rendering import amount, deviations, number, percent, ratio, signed
+from crfs.apps.api.pages.rendering import amount, deviations, number, percent, ratio, signed, value_text
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.waterfall import waterfall_plot
 
@@ -173,6 +173,10 @@ def _stress(answer: Mapping[str, Any]) -> Shown:
         )
         for by, rows in answer["cuts"].items()
     ]
+    if answer.get("conditional"):
+        grids += _given_factors(answer["conditional"])
+    if answer.get("migration"):
+        grids += _migrated(answer["migration"])
     if answer["satellites"]:
         grids.append(
             Grid(
@@ -197,6 +201,67 @@ def _stress(answer: Mapping[str, Any]) -> Shown:
         notes=answer["notes"],
         beside=1,
     )
+
+
+def _migrated(found: Mapping[str, Any]) -> list[Grid]:
+    """Rating migration: exposure by grade, the shares that move, and from which grade to which under stress."""
+    names = {"downgraded": "Downgraded", "upgraded": "Upgraded", "defaulted": "Defaulted"}
+    sides = ("base", "stressed", "change")
+    shares: list[tuple[str, Sequence[Markup | str]]] = [
+        (name, [percent(found[key][side]) for side in sides]) for key, name in names.items() if key in found
+    ]
+    shares.append(
+        (
+            "Notches down" + (", if not defaulted" if found["default"] is not None else ""),
+            [number(found["notches"][side], 3) for side in sides],
+        )
+    )
+    grades, caption = found["grades"], ". ".join(note[:1].upper() + note[1:] for note in found["notes"])
+    moves = [
+        (name, [percent(cell) for cell in row]) for name, row in zip(grades, found["matrix"]["stressed"], strict=True) if row is not None
+    ]
+    return [
+        Grid(
+            title="Rating migration: exposure by grade",
+            caption=f"Expected in 12 months.{' ' + caption + '.' if caption else ''}",
+            head=("Grade", "Today", "Base", "Stressed", "Difference"),
+            rows=[(row["grade"], [amount(row[n]) for n in ("today", *sides)]) for row in found["exposure"]],
+        ),
+        Grid(title="Shares of exposure that move", head=("Share", "Base", "Stressed", "Difference"), rows=shares),
+        Grid(title="From grade to grade under stress", head=("From", *grades), rows=moves),
+    ]
+
+
+def _given_factors(found: Mapping[str, Any]) -> list[Grid]:
+    """Losses over all states, given the base and given the scenario, and what these two say of the factors."""
+    parts: list[tuple[str, Mapping[str, float], float | None]] = [
+        ("Expected loss", found["el"], None),
+        ("Unexpected loss", found["ul"], None),
+    ]
+    for measure in found["measures"]:
+        level = f"{measure['confidence'] * 100:g} %"
+        parts += [
+            (f"{what.upper().replace('VAR', 'VaR')} {level}", measure[what], measure[f"{what}_se"]["change"]) for what in ("var", "es")
+        ]
+    columns = ("all_states", "base", "stressed", "change")
+    head = ("All states", "Base", "Stressed", "Difference", "Error")
+    return [
+        Grid(
+            title="Losses given the scenario's factors",
+            caption=". ".join(note[:1].upper() + note[1:] for note in found["notes"]) + ".",
+            head=("Amount", *head),
+            rows=[(name, [*(amount(part[n]) for n in columns), "" if error is None else amount(error)]) for name, part, error in parts],
+        ),
+        Grid(
+            title="Where the scenario has the factors",
+            caption="In standard deviations, with what is left open; 0 and 1 over all states, below 0 is bad.",
+            head=("Factor", "Base", "Left open", "Stressed", "Left open", "Difference"),
+            rows=[
+                (item["factor"], [deviations(item[n]) for n in ("base", "base_sd", "stressed", "stressed_sd", "change")])
+                for item in found["factors"]
+            ],
+        ),
+    ]
 
 
 def _waterfall_of(answer: Mapping[str, Any]) -> str:
@@ -254,7 +319,7 @@ def _reverse_stress(answer: Mapping[str, Any]) -> Shown:
         lede=f"The most likely states of the world in which the book loses {loss:{',.0f' if loss >= 1000 else ',.6g'}} {currency}. {_about(answer)}",
         cards=cards,
         plots=[plot for plot in plots if plot[0]],
-        grids=[_states(answer), *_moved(states, what), *_lost(first)],
+        grids=[_states(answer), *_in_macro_terms(states), *_moved(states, what), *_lost(first)],
         notes=answer["notes"],
         beside=2,
     )
@@ -293,6 +358,32 @@ def _states(answer: Mapping[str, Any]) -> Grid:
     )
 
 
+def _in_macro_terms(states: Sequence[Mapping[str, Any]]) -> list[Grid]:
+    """The macro variables that most likely go with each state, where satellite models say so."""
+    rows: list[tuple[str, Sequence[Markup | str]]] = [
+        (
+            f"{k}. {move['variable']}",
+            (
+                *(value_text(move[n], _unit_of(move)) for n in ("value", "sd", "usual", "usual_sd")),
+                deviations(move["deviations"]),
+                *(value_text(move[n], move["unit"]) for n in ("last_known", "level")),
+            ),
+        )
+        for k, state in enumerate(states, 1)
+        for move in state["macro"]
+    ]
+    caption = "The most likely variables given the state, by regressions of the factors on macro history, and what the state leaves open of each; "
+    caption += (
+        "how it usually is, and by how many of its standard deviations it has moved; its last known level, and the one that it comes to."
+    )
+    head = ("State and variable", "Most likely", "Left open", "Usual", "Usual spread", "Moved", "Last known", "Comes to")
+    return [Grid(title="In macro terms", caption=caption, head=head, rows=rows)] if rows else []
+
+
+def _unit_of(move: Mapping[str, Any]) -> str:
+    return "decimal" if move["transform"] == "log_change" else str(move["unit"])
+
+
 def _moved(states: Sequence[Mapping[str, Any]], what: str) -> list[Grid]:
     """Where each state has the groups, or the factors where there are none."""
     head = [f"State {k}" for k in range(1, len(states) + 1)]
@@ -325,6 +416,63 @@ def _lost(state: Mapping[str, Any]) -> list[Grid]:
 def _parts(state: Mapping[str, Any], by: str) -> list[Mapping[str, Any]]:
     """The parts of a state's loss by a tag, the greatest first."""
     return sorted((part for part in state["cuts"] if part["by"] == by), key=lambda part: (-part["loss"], part["name"] or ""))
+
+
+def _sensitivity(answer: Mapping[str, Any]) -> Shown:
+    last = len(answer["measures"]) - 1
+    level = f"{answer['measures'][last]['confidence'] * 100:g} %"
+    cards: list[tuple[str, Markup, Markup | str]] = [
+        ("Expected loss", amount(answer["el"]), "of the book as it is, 12 months"),
+        (f"VaR {level}", amount(answer["measures"][last]["var"]), ""),
+        (f"ES {level}", amount(answer["measures"][last]["es"]), ""),
+    ]
+    if answer["capital"] is not None:
+        cards.append(("Regulatory capital", amount(answer["capital"]["capital"]), "before the output floor"))
+    whole = [bump for bump in answer["bumps"] if not bump["small"]]
+    plot = bars_plot(
+        [(bump["words"], bump["measures"][last]["es"]["change"]) for bump in whole],
+        name="bumps",
+        title=f"What each bump adds to ES {level}",
+        unit=f"expected shortfall, {answer['currency'] or 'currency units'}",
+        css="two",
+    )
+    grids = [_bumped("Expected loss", answer, lambda bump: bump["el"])]
+    for k, measure in enumerate(answer["measures"]):
+        at = f"{measure['confidence'] * 100:g} %"
+        for name, title in (("var", f"VaR {at}"), ("es", f"ES {at}"), ("ec", f"Economic capital {at}")):
+            grids.append(_bumped(title, answer, lambda bump, k=k, name=name: bump["measures"][k][name]))  # type: ignore[misc] # bound now
+    if answer["capital"] is not None:
+        grids.append(_bumped("Regulatory capital", answer, lambda bump: bump["capital"]["capital"]))
+    return Shown(
+        title=PAGES["sensitivity"],
+        lede=f"One input of the book, or one macro variable, moved at a time, by a bump and by a tenth of it. {_about(answer)}",
+        cards=cards,
+        plots=[(plot, f"What each bump adds to ES {level}.")] if plot else [],
+        grids=grids,
+        notes=answer["notes"],
+    )
+
+
+def _bumped(title: str, answer: Mapping[str, Any], part_of: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Grid:
+    """One number of the book under each bump."""
+    parts = [(bump["words"], part_of(bump)) for bump in answer["bumps"]]
+    errors = any("change_se" in part for _, part in parts)
+    return Grid(
+        title=title,
+        head=("Moved", "Base", "Bumped", "Difference", *(["Error"] if errors else [])),
+        rows=[
+            (
+                words,
+                (
+                    amount(part["base"]),
+                    amount(part["bumped"]),
+                    signed(part["change"]),
+                    *([amount(part["change_se"])] if errors else []),
+                ),
+            )
+            for words, part in parts
+        ],
+    )
 
 
 def _attribution(answer: Mapping[str, Any]) -> Shown:
@@ -407,6 +555,7 @@ _PAGES: Mapping[str, Callable[[Mapping[str, Any]], Shown]] = {
     "ecl": _ecl,
     "capital": _capital,
     "reverse-stress": _reverse_stress,
+    "sensitivity": _sensitivity,
     "attribution": _attribution,
 }
 PAGES: Mapping[str, str] = {
@@ -414,6 +563,7 @@ PAGES: Mapping[str, str] = {
     "ecl": "Expected credit losses",
     "capital": "Regulatory capital",
     "reverse-stress": "Reverse stress",
+    "sensitivity": "Sensitivities",
     "attribution": "Why the risk changed",
 }
 """The kinds of runs that :func:`shown` shows, in the order in which they stand beside a risk run, with the titles of their pages."""

@@ -59,6 +59,7 @@ class Weights(click.ParamType[tuple[str, float]]):
     """``NAME=WEIGHT``; the weight follows the last equals sign."""
 
     name = "name=weight"
+    wanted = "no scenario with a weight, like us/recession=0.3"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
         """The name and the weight."""
@@ -68,7 +69,14 @@ class Weights(click.ParamType[tuple[str, float]]):
         try:
             return name.strip(), float(told)
         except ValueError:
-            self.fail(f"{value!r} is no scenario with a weight, like us/recession=0.3", param, ctx)
+            self.fail(f"{value!r} is {self.wanted}", param, ctx)
+
+
+class Sizes(Weights):
+    """``NAME=SIZE``."""
+
+    name = "name=size"
+    wanted = "no input with a size, like pd_relative=0.1"
 
 
 def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,7 +115,7 @@ def about_losses(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @group("portfolio")
 def portfolio() -> None:
-    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, attribution."""
+    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, sensitivities, attribution."""
 
 
 @portfolio.command("load")
@@ -269,6 +277,9 @@ def ecl(door: Door, book: str, *, scenarios: tuple[tuple[str, float], ...], **op
 @click.option("--loss", type=float, required=True, help="What the book is to lose in 12 months, in its currency.")
 @click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit).")
 @click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own.")
+@click.option(
+    "--satellite", metavar="FILE.toml|none", help="What makes macro terms of the states; us_credit, if not given, where it can be fitted."
+)
 @click.option("--modes", type=int, default=5, show_default=True, help="The most states to tell.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the scattered starts of the search.")
 @click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
@@ -277,7 +288,8 @@ def ecl(door: Door, book: str, *, scenarios: tuple[tuple[str, float], ...], **op
 def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | None, **options: Any) -> None:
     """The most likely states of the systematic factors in which a book loses a given amount.
 
-    Each is told with its distance, its probability, the moves of factors and groups, and the loss by every cut. A loss that no state
+    Each is told with its distance, its probability, the moves of factors and groups, the macro variables that most likely go with it, and
+    the loss by every cut. A loss that no state
     brings is refused, and what can be reached is said.
     """
     from crfs.apps.cli.reports.reverse_stress import show
@@ -298,6 +310,8 @@ def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | No
 @click.option("--balance-sheet", metavar="static|closed", help="Along the path; static, if not given.")
 @click.option("--lgd-response", metavar="frye_jacobs|none", help="How losses given default answer; frye_jacobs, if not given.")
 @click.option("--no-losses", is_flag=True, help="Without loss distributions: expected losses alone.")
+@click.option("--conditional", is_flag=True, help="VaR and ES given the scenario's factors too, beside those over all states.")
+@click.option("--migration", metavar="grades|FILE.csv", help="Rating migration too: on the book's own grades, or by a transition matrix.")
 @click.option(
     "--exposure-class",
     "classes",
@@ -312,7 +326,7 @@ def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | No
 @about_losses
 @about_the_run
 @pass_door
-def stress(door: Door, book: str, *, no_losses: bool, classes: tuple[tuple[str, str], ...], **options: Any) -> None:
+def stress(door: Door, book: str, *, no_losses: bool, conditional: bool, classes: tuple[tuple[str, str], ...], **options: Any) -> None:
     """A scenario's effect on a book: expected loss, VaR and ES, capital and provisions; base, stressed and the difference.
 
     Macro paths become default probabilities by regressions that are fitted on the store's history; their errors are shown as a band.
@@ -328,10 +342,53 @@ def stress(door: Door, book: str, *, no_losses: bool, classes: tuple[tuple[str, 
             book,
             progress=progress,
             losses=not no_losses,
+            conditional=conditional or None,
             capital={"exposure_classes": dict(classes)} if classes else None,
             ecl=provisions or None,
             **options,
         )
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("sensitivities")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option(
+    "--bump",
+    "bumps",
+    type=Sizes(),
+    multiple=True,
+    metavar="NAME=SIZE",
+    help="pd_relative, pd_probit, lgd_add, ead_relative, ccf_add, r2_relative, macro_deviations, or a macro variable. May be given again.",
+)
+@click.option(
+    "--satellite", metavar="FILE.toml|none", help="What a macro variable does to the book; us_credit, if not given, where it can be fitted."
+)
+@click.option(
+    "--exposure-class",
+    "classes",
+    type=Pairs(),
+    multiple=True,
+    metavar="[NAME=]CLASS",
+    help="Regulatory capital too: classes as of crfs portfolio capital. May be given again.",
+)
+@about_losses
+@about_the_run
+@pass_door
+def sensitivities(
+    door: Door, book: str, *, bumps: tuple[tuple[str, float], ...], classes: tuple[tuple[str, str], ...], **options: Any
+) -> None:
+    """What one input moved at a time does to EL, VaR, ES and capital: base, bumped and the difference.
+
+    If nothing is said PD, EAD and R² move by 10 % of themselves, LGD by 5 points, and each macro variable by one of its standard deviations,
+    the way that is worse; each also by a tenth of that.
+    """
+    from crfs.apps.cli.reports.sensitivity import show
+    from crfs.workflows.measuring import sensitivities as measure
+    from crfs.workflows.portfolio_sensitivity import bumps_of
+
+    with door.session() as session, door.progress() as progress:
+        capital = {"exposure_classes": dict(classes)} if classes else None
+        answer = measure(session, book, bumps=bumps_of(bumps), capital=capital, progress=progress, **options)
     door.answer(answer, lambda screen: show(screen, answer))
 
 

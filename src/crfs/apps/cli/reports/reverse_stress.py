@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.reports.stress import fitted_terms
 from crfs.apps.cli.screen import money, table
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     screen.print()
     rows = [_state(number, found) for number, found in enumerate(answer["scenarios"], 1)]
     screen.print(table(rows, ["state", "loss", "distance", "as likely as or worse", "what happens"]))
+    macro = [row for number, found in enumerate(answer["scenarios"], 1) for row in _macro(number, found)]
+    if macro:
+        screen.print()
+        columns = ["state", "macro variable", "most likely", "unusual", "last known", "comes to"]
+        screen.print(table(macro, columns, title="In macro terms (± is what a state leaves open)"))
+        for fit in answer["satellites"]:
+            screen.print(f"{fit['factor']} on {fitted_terms(fit)}")
     first = answer["scenarios"][0]
     for by in SHOWN:
         parts = sorted((part for part in first["cuts"] if part["by"] == by), key=lambda part: -float(part["loss"]))[:LARGEST]
@@ -31,6 +39,34 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
             screen.print()
             screen.print(table([_part(by, part) for part in parts], [by, "exposure", "EL", "loss", "times EL"], title="In state 1"))
     again(screen, answer)
+
+
+def _macro(number: int, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The macro variables that go with a state, each in its own unit; for one that enters as a change its change, and the level it comes to."""
+    return [
+        {
+            "state": number,
+            "macro variable": move["mnemonic"],
+            "most likely": _open(move),
+            "unusual": f"{move['deviations']:+.1f} sd",
+            "last known": _level(move, "last_known"),
+            "comes to": _level(move, "level"),
+        }
+        for move in found["macro"]
+    ]
+
+
+def _open(move: Mapping[str, Any]) -> str:
+    """The value of the regressor with what the state leaves open of it."""
+    changed = move["transform"] != "level"
+    if move["unit"] != "decimal" and move["transform"] != "log_change":
+        return f"{move['value']:{'+' if changed else ''}.4g} ± {move['sd']:.2g}"
+    unit = "points" if move["transform"] == "difference" else "%"
+    return f"{100.0 * move['value']:{'+' if changed else ''}.1f} ± {100.0 * move['sd']:.1f} {unit}"
+
+
+def _level(move: Mapping[str, Any], name: str) -> str:
+    return f"{100.0 * move[name]:.1f} %" if move["unit"] == "decimal" else f"{move[name]:.4g}"
 
 
 def _state(number: int, found: Mapping[str, Any]) -> dict[str, Any]:

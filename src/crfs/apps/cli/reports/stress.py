@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 SHOWN = ("segment", "sector")
 TOP = 8
+_GRADE_COLUMNS = {"today": "today", "base": "base", "stressed": "stressed", "difference": "change"}
+_SHARE_COLUMNS = {"base": "base", "stressed": "stressed", "difference": "change"}
+_SHARES = {"downgraded": "downgraded", "upgraded": "upgraded", "defaulted": "defaulted", "notches": "notches down"}
 STEPS = {"pd": "default probabilities", "lgd": "losses given default", "ead": "exposures", "correlation": "correlations"}
 
 
@@ -41,13 +44,80 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
             screen.print(table([_cut(by, row) for row in rows[:TOP]], [by, "base EL", "stressed EL", "difference"]))
     for fit in answer["satellites"]:
         screen.print(fitted(fit))
+    if answer.get("conditional"):
+        screen.print()
+        _conditional(screen, answer["conditional"])
+    if answer.get("migration"):
+        screen.print()
+        _migration(screen, answer["migration"])
     again(screen, answer)
+
+
+def _migration(screen: Console, found: Mapping[str, Any]) -> None:
+    """Exposure by grade, and what share of it moves, as the book is and stressed."""
+    exposure = [{"grade": row["grade"], **{shown: money(row[name]) for shown, name in _GRADE_COLUMNS.items()}} for row in found["exposure"]]
+    screen.print(table(exposure, ["grade", *_GRADE_COLUMNS], title="Exposure by grade in 12 months"))
+    screen.print()
+    shares = [
+        {"of exposure": name, **{shown: _share(found[key], column, key) for shown, column in _SHARE_COLUMNS.items()}}
+        for key, name in _SHARES.items()
+        if key in found
+    ]
+    screen.print(table(shares, ["of exposure", *_SHARE_COLUMNS]))
+    if found["default"] is not None:
+        screen.print("Notches down are those of what does not default")
+    for note in found["notes"]:
+        screen.print(f"Note: {note}")
+
+
+def _share(part: Mapping[str, float | None], column: str, key: str) -> str:
+    value = part[column]
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if key == "notches" else f"{100.0 * value:.2f} %"
+
+
+def _conditional(screen: Console, found: Mapping[str, Any]) -> None:
+    """Losses over all states, and given what base and scenario say of the factors."""
+    title = "Losses given the factors of the scenario"
+    screen.print(table(given_factors(found), ["amount", "all states", "base", "stressed", "difference"], title=title))
+    for item in found["factors"]:
+        screen.print(
+            f"{item['factor']}: {item['stressed']:+.2f} ± {item['stressed_sd']:.2f} sd under the scenario, "
+            f"{item['base']:+.2f} ± {item['base_sd']:.2f} sd under its base, 0 ± 1 over all states"
+        )
+    for fit in found["satellites"]:
+        screen.print(f"{fit['factor']} on {fitted_terms(fit)}")
+    for note in found["notes"]:
+        screen.print(f"Note: {note}")
+
+
+def given_factors(found: Mapping[str, Any]) -> list[dict[str, str]]:
+    """A row a number, with its standard error: over all states, given the base, given the scenario, and the difference of these two."""
+    rows: list[tuple[str, Mapping[str, float], Mapping[str, float | None]]] = [("EL", found["el"], {}), ("UL", found["ul"], {})]
+    for measure in found["measures"]:
+        level = f"{measure['confidence'] * 100:g} %"
+        rows += [(f"{name} {level}", measure[what], measure[f"{what}_se"]) for name, what in (("VaR", "var"), ("ES", "es"))]
+    columns = {"all states": "all_states", "base": "base", "stressed": "stressed", "difference": "change"}
+    return [
+        {"amount": name, **{shown: _with_error(part[column], errors.get(column)) for shown, column in columns.items()}}
+        for name, part, errors in rows
+    ]
+
+
+def _with_error(amount: float, error: float | None) -> str:
+    return f"{money(amount)} ± {money(error)}" if error else money(amount)
 
 
 def fitted(fit: Mapping[str, Any]) -> str:
     """What default rates were explained by, and how well."""
+    return f"Default rates of {fit['segment'] or 'all others'} on {fitted_terms(fit)}"
+
+
+def fitted_terms(fit: Mapping[str, Any]) -> str:
+    """The terms of a regression, and how well they explain."""
     terms = ", ".join(term["name"] for term in fit["terms"])
-    return f"Default rates of {fit['segment'] or 'all others'} on {terms}: R² {fit['r2']:.2f} of {fit['observations']} quarters"
+    return f"{terms}: R² {fit['r2']:.2f} of {fit['observations']} quarters"
 
 
 def told(answer: Mapping[str, Any]) -> str:

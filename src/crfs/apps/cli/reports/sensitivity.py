@@ -1,0 +1,57 @@
+"""A sensitivity run on the terminal: every number of the book and of each moved one, and what each bump and a tenth of it add."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.reports.stress import fitted
+from crfs.apps.cli.screen import money, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def show(screen: Console, answer: Mapping[str, Any]) -> None:
+    """The run's numbers, and how to have them again."""
+    screen.print(f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors; one input moved at a time")
+    screen.print(f"{state(answer)}; {answer['method']}, {answer['copula']} copula")
+    level = f"{answer['measures'][-1]['confidence'] * 100:g} %" if answer["measures"] else ""
+    capital = "capital" if answer["capital"] is not None else f"EC {level}"
+    columns = ["EL", f"VaR {level}", f"ES {level}", capital]
+    whole = [bump for bump in answer["bumps"] if not bump["small"]]
+    screen.print()
+    screen.print(table([_base(answer, columns), *(_levels(bump, columns) for bump in whole)], ["moved", *columns]))
+    screen.print()
+    rows = [_differences(bump, columns) for bump in answer["bumps"]]
+    screen.print(table(rows, ["moved", *columns], title="Difference"))
+    for fit in answer["satellites"]:
+        screen.print(fitted(fit))
+    again(screen, answer)
+
+
+def _base(answer: Mapping[str, Any], columns: list[str]) -> dict[str, str]:
+    last = answer["measures"][-1]
+    held = answer["capital"]["capital"] if answer["capital"] is not None else last["ec"]
+    values = (answer["el"], last["var"], last["es"], held)
+    return {"moved": "nothing", **{name: money(value) for name, value in zip(columns, values, strict=True)}}
+
+
+def _levels(bump: Mapping[str, Any], columns: list[str]) -> dict[str, str]:
+    unusual = "" if bump["deviations"] is None else f" ({bump['deviations']:+.2g} sd)"
+    return {"moved": bump["words"] + unusual, **{name: money(part["bumped"]) for name, part in zip(columns, _parts(bump), strict=True)}}
+
+
+def _differences(bump: Mapping[str, Any], columns: list[str]) -> dict[str, str]:
+    cells = {}
+    for name, part in zip(columns, _parts(bump), strict=True):
+        error = part.get("change_se")
+        cells[name] = money(part["change"]) + (f" ± {money(error)}" if error else "")
+    return {"moved": bump["words"], **cells}
+
+
+def _parts(bump: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Expected loss, VaR, ES and capital (regulatory where it is told, else economic), at the highest confidence that was asked for."""
+    last = bump["measures"][-1]
+    return bump["el"], last["var"], last["es"], bump["capital"]["capital"] if bump["capital"] is not None else last["ec"]

@@ -1,0 +1,129 @@
+"""States of the factors in macro terms: which variables go with a state, how far they have moved, and what level that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput
+from crfs.workflows.book_runs import Asked
+from crfs.workflows.factor_satellites import fit_factors, material_known
+from crfs.workflows.satellites import read_satellite
+
+if TYPE_CHECKING:
+    from crfs.credit.factor_model import FactorModel
+    from crfs.credit.macro_link import MacroLink, MacroMove
+    from crfs.models.satellite import LatentFactorModel, Term
+
+WHERE_KNOWN, NEEDED = "where_known", "needed"
+"""Whether macro terms are told where the store knows enough for them, or must be."""
+NO_SATELLITE = "none"
+_DECIMAL = "decimal"
+_WORTH_SAYING = 0.05
+
+
+def satellite_settings(given: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
+    """How a specification keeps what joins factors or default rates and macro variables: a satellite specification that somebody gave is needed,
+    the one that ships with crfs serves where the store knows enough, and ``none`` is neither."""
+    if given == NO_SATELLITE:
+        return {}
+    return {"satellite": read_satellite(given), "macro": WHERE_KNOWN if given is None else NEEDED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MacroTerms:
+    """Regressions of factors on macro history, read backwards; ``known`` has the last value of each variable, its unit and its period."""
+
+    models: Mapping[str, LatentFactorModel]
+    link: MacroLink
+    terms: Mapping[str, tuple[Term, int]]
+    known: Mapping[str, tuple[float, str, str]]
+
+    def of(self, values: Mapping[str, float]) -> list[dict[str, Any]]:
+        """The variables in a state of the factors, the largest move first.
+
+        ``value`` is that of the regressor ``variable``, ``sd`` what the state leaves open of it, ``usual`` and ``usual_sd`` its mean and spread in
+        the sample, ``deviations`` how many of these it has moved. ``mnemonic`` with ``transform``, ``over`` and ``lag`` (quarters) say what the
+        regressor is; ``last_known`` is the variable's last value, of the quarter from ``last_known_at``, and ``level`` the one that it comes to.
+        """
+        from crfs.models.satellite import macro_moves
+
+        return [self._told(move) for move in macro_moves(self.link, self.models, values)]
+
+    def _told(self, move: MacroMove) -> dict[str, Any]:
+        from crfs.models.satellite import Transform
+
+        term, lag = self.terms[move.variable]
+        last, unit, at = self.known[term.variable]
+        level = {
+            Transform.LEVEL: move.value,
+            Transform.DIFFERENCE: last + move.value,
+            Transform.LOG_CHANGE: last * math.exp(move.value),
+        }[term.transform]
+        about = {"mnemonic": term.variable, "transform": term.transform.value, "over": term.over, "lag": lag, "unit": unit}
+        return {**move.to_dict(), **about, "last_known": last, "last_known_at": at, "level": level}
+
+
+def macro_terms(asked: Asked, factor_model: FactorModel) -> tuple[MacroTerms | None, list[str]]:
+    """What a run's satellite specification makes of its factors, and notes; None where it has none, or where nothing could be fitted.
+
+    The latter is refused where the specification was given by somebody (``macro`` is ``needed``).
+    """
+    content = asked.option("satellite")
+    if content is None:
+        return None, []
+    known_by = asked.at or asked.session.pin(asked.reader.batch_id).recorded_at
+    from crfs.models.satellite import macro_link
+
+    try:
+        material = material_known(asked.reader, content, known_by=known_by)
+        models = fit_factors(material, content, factor_model)
+        link = macro_link(models)
+    except InvalidInput as error:
+        if asked.option("macro", WHERE_KNOWN) == NEEDED:
+            raise
+        return None, [f"no macro terms: {error}"]
+    terms = {term.label(lag): (term, lag) for model in models.values() for term, lag in model.fit.chosen}
+    known = {term.variable: _last_value(models, term.variable) for term, _ in terms.values()}
+    notes = [f"{name}: {note}" for name, model in models.items() for note in model.fit.notes]
+    if factor_model.copula.text != "gaussian":
+        notes.append("macro terms speak of the factors; the common shock of the t copula comes on top of them")
+    return MacroTerms(models=models, link=link, terms=terms, known=known), notes
+
+
+def _last_value(models: Mapping[str, LatentFactorModel], variable: str) -> tuple[float, str, str]:
+    """The last known value of a variable in the unit of the regressions, the unit, and the first day of its quarter."""
+    macro = next(model.fit.macro for model in models.values() if variable in model.fit.macro.variables)
+    path = macro.path(variable)
+    value, day = [(value, day) for value, day in zip(path.array().tolist(), macro.times, strict=True) if not math.isnan(value)][-1]
+    return value, path.unit, day.isoformat()
+
+
+def words(moves: list[dict[str, Any]]) -> str:
+    """The variables that moved, in words: by how much, how unusual that is, and what level it is.
+
+    >>> told = {"mnemonic": "us.unemployment_rate", "transform": "difference", "over": 4, "unit": "decimal", "value": 0.034, "sd": 0.012}
+    >>> words([{**told, "deviations": 2.1, "level": 0.129}])
+    'us.unemployment_rate +3.4 points in 4 quarters to 12.9 % (+2.1 sd)'
+    """
+    said = [f"{move['mnemonic']} {_phrase(move)} ({move['deviations']:+.1f} sd)" for move in moves if _worth_saying(move)]
+    return ", ".join(said) or "the macro variables as they usually are"
+
+
+def _worth_saying(move: Mapping[str, Any]) -> bool:
+    return bool(abs(move["deviations"]) >= _WORTH_SAYING)
+
+
+def _phrase(move: Mapping[str, Any]) -> str:
+    scale, unit = (100.0, " %") if move["unit"] == _DECIMAL else (1.0, "")
+    level = f"{scale * move['level']:.4g}" if scale == 1.0 else f"{scale * move['level']:.1f}"
+    if move["transform"] == "level":
+        return f"{level}{unit}"
+    over = f"in {move['over']} quarter{'s' if move['over'] > 1 else ''}"
+    if move["transform"] == "log_change":
+        return f"{100.0 * math.expm1(move['value']):+.1f} % {over} to {level}{unit}"
+    by = f"{scale * move['value']:+.1f} points" if scale > 1.0 else f"{move['value']:+.4g}"
+    return f"{by} {over} to {level}{unit}"

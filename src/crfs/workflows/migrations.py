@@ -1,0 +1,77 @@
+"""How a stress asks for rating migration: on the book's own grades, or by a transition matrix that is kept with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crfs.errors import InvalidInput, naming
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crfs.risk.migration import TransitionMatrix
+    from crfs.risk.stress import RatingMigration
+
+GRADES = "grades"
+_MEMBERS = {"ratings", "rows"}
+
+
+def read_migration(given: str | Path | Mapping[str, Any] | None) -> str | dict[str, Any] | None:
+    """The option as a specification keeps it: ``grades``, or the matrix of a CSV file (a column ``rating`` and one an end rating, the best first
+    and default last, decimals), or its content: ``ratings`` and ``rows``."""
+    import polars as pl
+
+    from crfs.risk.migration import TransitionMatrix
+
+    if given is None or given == GRADES:
+        return None if given is None else GRADES
+    if isinstance(given, Mapping):
+        return dict(given)
+    with naming("migration"):
+        try:
+            table = pl.read_csv(Path(given))
+        except OSError as error:
+            raise InvalidInput(f"cannot read {given}: {error.strerror}; migration is {GRADES}, or a CSV file of a matrix") from None
+        except pl.exceptions.PolarsError as error:
+            raise InvalidInput(f"{given} cannot be read as CSV: {str(error).splitlines()[0]}") from None
+        matrix = TransitionMatrix.from_table(_numbers(table))
+    return {"ratings": list(matrix.ratings), "rows": matrix.probability.tolist()}
+
+
+def _numbers(table: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    wrong = [name for name, kind in table.schema.items() if name != "rating" and not kind.is_numeric()]
+    if wrong:
+        raise InvalidInput(f"column {wrong[0]} of the transition matrix has cells that are no numbers", argument="migration")
+    return table.with_columns(pl.col("rating").cast(pl.String)) if "rating" in table.columns else table
+
+
+def matrix_of(option: Any) -> TransitionMatrix | None:
+    """The matrix of an option; None for the book's own grades. What is neither is refused, cells by row and column."""
+    from crfs.risk.migration import TransitionMatrix
+
+    if option == GRADES:
+        return None
+    with naming("migration"):
+        names = option.get("ratings") if isinstance(option, Mapping) and set(option) == _MEMBERS else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InvalidInput(f"migration is {GRADES!r}, or an object of ratings (default last) and rows of probabilities")
+        try:
+            return TransitionMatrix.from_rows(names, option["rows"])
+        except (TypeError, ValueError):
+            raise InvalidInput("rows of a transition matrix are lists of decimals, all of one length") from None
+        except InvalidInput as error:
+            # Its rows are those of the matrix, not of the book: the words keep them.
+            raise InvalidInput(str(error), argument="migration") from None
+
+
+def migration_of(option: Any, base: pl.DataFrame, stressed: pl.DataFrame) -> RatingMigration:
+    """The migration of a book that was stressed, as it was asked for."""
+    from crfs.risk.stress import expected_migration, regraded
+
+    matrix = matrix_of(option)
+    with naming("migration"):
+        return regraded(base, stressed) if matrix is None else expected_migration(base, stressed, matrix)
