@@ -185,7 +185,7 @@ def test_an_answer_that_breaks_a_threshold_is_held_until_it_is_released_and_is_n
 
     assert release_quarantine(session, held.quarantine_id, reason="FRED says so too")["released"]
     # Of the description no row comes in: the observations were not asked for.
-    assert (stored(session, series) == before) is (rule in {"unit_change", "staleness"})
+    assert (stored(session, series) == before) is (rule == "unit_change")
     watch_sources(session)
     assert [item for item in list_alerts(session) if item["rule"] == "source.quarantined"] == []
     archive = desk.fred.series[series]

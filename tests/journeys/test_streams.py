@@ -24,12 +24,13 @@ from crfs.sources.providers import alpha_vantage, fred, treasury
 from crfs.store.jobs import claim, job
 from crfs.store.source_states import SourceState, StreamState, slices, source_state, stream_states, take_probe
 from crfs.workflows.backfills import submit_backfill
+from crfs.workflows.circuit import SourceRests
 from crfs.workflows.collection import collect_history, collect_stream
 from crfs.workflows.factors import factor_history, show_factor
 from crfs.workflows.job_kinds import to_do, work_on
 from crfs.workflows.jobs import LEASE
 from crfs.workflows.session import Session, open_session
-from crfs.workflows.streams import SourceRests, schedule_table, submit_due
+from crfs.workflows.streams import schedule_table, submit_due
 from tests.apps.api.conftest import serving
 from tests.samples.treasury import feed
 from tests.sources.fred_server import KEY, FredServer, fred_server, revised, told_at_once
@@ -122,6 +123,7 @@ def place(opened: Place) -> Place:
     opened.execute(f"TRUNCATE {STATE_TABLES}")
     opened.execute("UPDATE crfs.job SET state = 'cancelled' WHERE state IN ('queued', 'running')")
     # What a test before this one revised would be another value of the same vintage.
+    opened.execute("TRUNCATE crfs.extent, crfs.sighting")
     opened.execute("DO $$ BEGIN IF to_regclass('data.fred_series') IS NOT NULL THEN TRUNCATE data.fred_series; END IF; END $$")
     opened.at(NOW)
     opened.fred.failing = None

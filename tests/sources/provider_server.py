@@ -157,6 +157,19 @@ def reply(status: int, body: bytes = b"", **headers: str) -> Answer:
     return answer
 
 
+def unframed(body: bytes) -> Answer:
+    """An answer that says nothing of its length: the connection just ends."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.wfile.write(body)
+        handler.close_connection = True
+
+    return answer
+
+
 def cut_short(handler: BaseHTTPRequestHandler) -> None:
     """Fewer bytes than Content-Length says."""
     handler.send_response(200)

@@ -10,6 +10,10 @@ from typing import TypeVar
 
 _Item = TypeVar("_Item")
 _END = object()
+_SIGNAL_SECONDS = 0.2
+"""A wait without end would not hear Ctrl-C, where a library restarts what the signal has interrupted."""
+_LEAVING_SECONDS = 5.0
+"""A thread that reads from a slow provider is left behind: it stores nothing any more."""
 
 
 @contextmanager
@@ -43,7 +47,7 @@ def ahead(items: Iterable[_Item], *, depth: int = 8) -> Iterator[Iterator[_Item]
         put(_END)
 
     def taken() -> Iterator[_Item]:
-        while (item := waiting.get()) is not _END:
+        while (item := _next(waiting)) is not _END:
             yield item  # type: ignore[misc]  # whatever is not the end was put by run()
         if failure:
             raise failure[0]
@@ -54,4 +58,12 @@ def ahead(items: Iterable[_Item], *, depth: int = 8) -> Iterator[Iterator[_Item]
         yield taken()
     finally:
         stopped.set()
-        thread.join(timeout=60)
+        thread.join(timeout=_LEAVING_SECONDS)
+
+
+def _next(waiting: queue.Queue[object]) -> object:
+    while True:
+        try:
+            return waiting.get(timeout=_SIGNAL_SECONDS)
+        except queue.Empty:
+            continue

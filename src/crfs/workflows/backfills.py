@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from crfs.errors import Conflict, DoneElsewhere, InvalidInput, Quarantined, QuotaExhausted, SourceRejected
+from crfs.workflows.circuit import check_circuit
 from crfs.workflows.ingestion import check_rejected, ingest_in_job, require_all_stored
 from crfs.workflows.jobs import Cancelled, JobContext
 from crfs.workflows.session import Session
@@ -63,6 +64,7 @@ def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
     from crfs.store.source_states import plan_slices, slices
 
     stream = stream_of(session, key)
+    check_circuit(session, stream.source)
     now = session.clock.now()
     plan_slices(session.database, stream.source, stream.name, _sliced(stream, now.date()), at=now)
     planned = slices(session.database, stream.source, stream.name)

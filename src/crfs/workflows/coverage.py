@@ -9,9 +9,9 @@ from crfs.credit.categories import CATEGORIES, Area
 
 
 def coverage(catalogue: Catalogue | None = None) -> list[dict[str, Any]]:
-    """A row a category and provider: area, category, provider, how many factors, and the first valid day that any of them is known to have.
+    """A row a category and provider: area, category, provider, how many factors, and the first valid day that any of them is declared to have.
 
-    ``since`` is null where the definitions do not say.
+    ``since`` is null where no definition says it; ``declared`` is how many do: one that does not may begin earlier.
     """
     catalogue = catalogue or packaged_catalogue()
     found: dict[tuple[str, str], list[Any]] = {}
@@ -25,6 +25,7 @@ def coverage(catalogue: Catalogue | None = None) -> list[dict[str, Any]]:
             "provider": provider,
             "factors": len(starts),
             "since": min((start for start in starts if start is not None), default=None),
+            "declared": sum(start is not None for start in starts),
         }
         for (category, provider), starts in found.items()
     ]
@@ -45,7 +46,11 @@ def coverage_page(catalogue: Catalogue | None = None) -> str:
         "| area | category | provider | factors | from |",
         "| --- | --- | --- | ---: | --- |",
     ]
-    lines += [
-        f"| {row['area']} | {row['category']} | {row['provider']} | {row['factors']} | {row['since'] or 'not declared'} |" for row in rows
-    ]
+    lines += [f"| {row['area']} | {row['category']} | {row['provider']} | {row['factors']} | {_since(row)} |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def _since(row: dict[str, Any]) -> str:
+    if row["since"] is None:
+        return "not declared"
+    return str(row["since"]) if row["declared"] == row["factors"] else f"{row['since']} ({row['declared']} of {row['factors']} declare it)"

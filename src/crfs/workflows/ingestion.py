@@ -94,6 +94,9 @@ def ingest(
     An answer that contradicts the store is noted in the report and stops no other one; where nothing else came, it is a
     :class:`~crfs.errors.Conflict`.
     """
+    from crfs.sources.core import load_source
+    from crfs.workflows.circuit import check_circuit
+
     specification = {
         "source": source_name,
         "series": list(query.series),
@@ -102,6 +105,8 @@ def ingest(
     }
 
     def work(job: JobContext) -> IngestReport:
+        if replay is None and load_source(source_name).hosts:
+            check_circuit(session, source_name)
         report = ingest_in_job(session, source_name, query, job=job, replay=replay)
         require_anything_stored(report)
         return report
@@ -378,6 +383,9 @@ def _parsed(
     held: set[str] = set()
     for group in _deliveries(payloads, same_bytes=origin is _Origin.LANDED):
         if any(payload.stream in held for payload in group):
+            if not origin.is_landed:
+                for payload in group:
+                    _land(session, source, payload, report, job)  # the bytes are kept, and the next run asks for them again
             continue
         arrival = _rows(session, source, group, catalogue, report=report, job=job, origin=origin)
         if arrival.held is not None:

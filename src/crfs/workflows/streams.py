@@ -9,7 +9,8 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from crfs.errors import CrfsError, DoneElsewhere, InvalidInput, NotFound, Quarantined, QuotaExhausted, SourceUnavailable
+from crfs.errors import CrfsError, DoneElsewhere, InvalidInput, NotFound, Quarantined, QuotaExhausted
+from crfs.workflows.circuit import SourceRests, check_circuit
 from crfs.workflows.ingestion import IngestReport, check_rejected, ingest_in_job, require_all_stored
 from crfs.workflows.jobs import Cancelled, JobContext
 from crfs.workflows.session import Session
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
 KIND = "stream"
 _FIRST_RETRY = timedelta(minutes=5)
 _LAST_RETRY = timedelta(hours=6)
-_SOONER = "(crfs sources lift {} asks it at once)"
-
-
-class SourceRests(SourceUnavailable):
-    """A source's circuit is open: it is not asked before ``until``. No failure of the stream's, which was not asked."""
-
-    def __init__(self, message: str, *, until: datetime) -> None:
-        super().__init__(message)
-        self.until = until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +135,7 @@ def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
     state = stream_states(session.database).get(key)
     since = _since(stream, state)
     try:
-        _check_circuit(session, stream.source)
+        check_circuit(session, stream.source)
         report = ingest_in_job(session, stream.source, Query(series=stream.series, since=since, vintages=stream.vintages), job=job)
         check_rejected(report)
         require_all_stored(report)
@@ -192,27 +184,6 @@ def _schedule(session: Session, stream: StreamDefinition, due: datetime) -> None
     from crfs.store.source_states import schedule_stream
 
     schedule_stream(session.database, stream.source, stream.name, due_at=due)
-
-
-def _check_circuit(session: Session, source: str) -> None:
-    from crfs.store.source_states import source_state, take_probe
-
-    now, state = session.clock.now(), source_state(session.database, source)
-    if state.parked_until is not None and state.parked_until > now:
-        raise QuotaExhausted(
-            f"{source} is parked until {state.parked_until:%Y-%m-%d %H:%M}Z: {state.parked_reason} {_SOONER.format(source)}",
-            until=state.parked_until,
-        )
-    if state.open_until is None or (state.open_until <= now and take_probe(session.database, source, at=now)):
-        return
-    until = source_state(session.database, source).open_until or now
-    if until <= now:
-        return  # somebody else's probe has just closed it
-    raise SourceRests(
-        f"{source} has failed {state.failures} times in a row and rests until {until:%Y-%m-%d %H:%M}Z: {state.last_error} "
-        f"{_SOONER.format(source)}",
-        until=until,
-    )
 
 
 def _since(stream: StreamDefinition, state: StreamState | None) -> date | None:

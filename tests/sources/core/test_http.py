@@ -38,6 +38,7 @@ from tests.sources.provider_server import (
     late,
     provider_server,
     reply,
+    unframed,
     zeros,
 )
 
@@ -149,6 +150,7 @@ HALVES = {
     "half a gzip": reply(200, gzip.compress(GOOD)[:-12], Content_Encoding="gzip"),
     "half a gzip in whole chunks": chunks(gzip.compress(GOOD * 9)[:40], Content_Encoding="gzip"),
     "no gzip": reply(200, GOOD, Content_Encoding="gzip"),
+    "a number that may go on": unframed(b"observation_date,UNRATE\n2024-06-01,4"),
     "a damaged gzip": reply(200, gzip.compress(GOOD)[:-6] + b"xxxxxx", Content_Encoding="gzip"),
 }
 
@@ -162,6 +164,12 @@ def test_half_an_answer_is_none_and_is_tried_again(transport: Make, server: Prov
     server.answers = [answer, reply(200, GOOD)]
     server.asked.clear()
     assert transport().send(ask(server)).body == GOOD
+
+
+@pytest.mark.parametrize("body", [b"a,b\n1,2\n", b'{"a": [1]}', b"<a>1</a>", b""])
+def test_an_answer_without_a_length_that_ends_as_texts_end_is_whole(transport: Make, server: ProviderServer, body: bytes) -> None:
+    server.answers = [unframed(body)]
+    assert transport().send(ask(server)).body == body
 
 
 @pytest.mark.parametrize("answer", [drip, drip_headers], ids=["body", "headers"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -37,7 +37,7 @@ _log = logging.getLogger("crfs.sources")
 
 def _is_not_ours(record: logging.LogRecord) -> bool:
     """Whether a line of stamina's is about somebody else's retries: ours are told in a sentence of our own."""
-    return not str(record.__dict__.get("stamina.caused_by", "")).startswith("_Busy(")
+    return not str(record.__dict__.get("stamina.caused_by", "")).startswith("Busy(")
 
 
 logging.getLogger("stamina").addFilter(_is_not_ours)
@@ -52,7 +52,11 @@ class _Failed:
     refused: bool = False
 
 
-class _Busy(SourceUnavailable):
+_ENDS = (b"\n", b"\r", b"}", b"]", b">", b'"', b"\x00")
+"""How a text, a document or a packed file ends that is not cut within a number."""
+
+
+class Busy(SourceUnavailable):
     """The provider is busy or the connection broke; ``after`` is how long it asks us to wait, if it says so."""
 
     def __init__(self, message: str, after: float | None = None) -> None:
@@ -154,7 +158,7 @@ class HttpTransport:
             with attempt:
                 try:
                     return self._once(request, first)
-                except _Busy as busy:
+                except Busy as busy:
                     if attempt.num < provider.attempts:
                         _log.warning("%s (attempt %d of %d)", busy, attempt.num, provider.attempts)
                     raise
@@ -201,7 +205,7 @@ class HttpTransport:
         text = f"{self._source.name}: {outcome.text}"
         if outcome.refused:
             raise SourceRejected(text)
-        raise _Busy(text) if outcome.retry else SourceUnavailable(text)
+        raise Busy(text) if outcome.retry else SourceUnavailable(text)
 
     def _judged(self, request: Request, answer: Payload) -> Payload:
         """The answer, or what follows from its being none."""
@@ -237,11 +241,11 @@ class HttpTransport:
     def _busy(self, text: str, after: float | None) -> SourceUnavailable | QuotaExhausted:
         """The error of a busy provider: one that asks for more patience than there is counts as exhausted until then."""
         if after is None:
-            return _Busy(f"{text}; try again later")
+            return Busy(f"{text}; try again later")
         if after > self._source.provider.retry_total_seconds:
             return self._exhausted(text, after)
         self._budget.hold(self._source.name, after)
-        return _Busy(f"{text}; try again later", after)
+        return Busy(f"{text}; try again later", after)
 
     def _exhausted(self, text: str, seconds: float | None) -> QuotaExhausted:
         """The error of a quota that is used up, until the provider's own time for that or else the next midnight where it counts."""
@@ -298,6 +302,8 @@ class HttpTransport:
                 for chunk in response.iter_stream():
                     decoder.feed(chunk)
                 body, status = decoder.finish(), response.status
+                if not _is_whole(received, body):
+                    return _Failed(text="no whole answer: it has neither a length nor an end of its own", retry=True)
         except ForbiddenAddress as error:
             return _Failed(text=f"{error}; a gateway of your own is named with {_variable(self._source.name, 'MIRROR')}", refused=True)
         except (TooLarge, UnknownEncoding) as error:
@@ -318,6 +324,15 @@ class HttpTransport:
             started_at=started,
             fetched_at=self.now,
         )
+
+
+def _is_whole(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether an answer is known to be whole: by its length, its last chunk, or, where the connection just ends, by how its text ends.
+
+    A number that is cut is a number.
+    """
+    framed = "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower() or "content-encoding" in headers
+    return framed or not body or body.rstrip(b" ")[-1:] in _ENDS
 
 
 def _timeouts(provider: Provider) -> dict[str, float]:
@@ -346,7 +361,7 @@ def _host(location: str) -> str:
 
 def _wait_for(error: Exception) -> bool | timedelta:
     """Whether to try again, and after how long if the provider says so; else exponential waits with jitter."""
-    if not isinstance(error, _Busy):
+    if not isinstance(error, Busy):
         return False
     return True if error.after is None else timedelta(seconds=error.after)
 

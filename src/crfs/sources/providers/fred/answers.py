@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from crfs.sources.core.contract import Classification, Payload
+from crfs.sources.core.xml_text import read_xml
 
 
 class Kind(Enum):
@@ -167,15 +168,10 @@ def _json(body: bytes) -> Answer:
 
 
 def _xml(body: bytes) -> Answer:
-    from xml.etree.ElementTree import ParseError
-
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        root = fromstring(body)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        return Answer(kind=Kind.UNKNOWN, words=f"not XML: {error}")
+    text = read_xml(body)
+    root = text.root
+    if root is None:
+        return Answer(kind=Kind.UNKNOWN, words=text.problem or "")
     if root.tag == "error":
         return Answer(kind=Kind.ERROR, error_code=as_int(root.get("code"), 400), words=root.get("message", ""))
     if root.tag == "observations":

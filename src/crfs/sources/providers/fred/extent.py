@@ -23,9 +23,12 @@ _DAY = timedelta(days=1)
 
 
 def days_told(
-    dates: pl.Series, fields: Mapping[str, object], window: Window, *, asks_real_time: bool, is_first_page: bool
+    dates: pl.Series, fields: Mapping[str, object], asked: Mapping[str, str], window: Window, *, is_first_page: bool
 ) -> tuple[date, date]:
-    """The first and the last observation date of which an answer with ``dates`` tells the whole; the last is before the first if there is none."""
+    """The first and the last observation date of which an answer with ``dates`` tells the whole; the last is before the first if there is none.
+
+    ``fields`` are what the answer says of itself, ``asked`` the parameters of its url.
+    """
     shown_first, shown_last = dates.min(), dates.max()
     if not isinstance(shown_first, date) or not isinstance(shown_last, date):
         return LAST_DAY, FIRST_DAY
@@ -34,9 +37,9 @@ def days_told(
     first = shown_first
     if window.head_is_cut:
         first = shown_first + _DAY
-    elif is_first_page and asks_real_time:
-        first = _asked(fields.get("observation_start"), FIRST_DAY)
-    last = shown_last - _DAY if window.tail_is_cut else _asked(fields.get("observation_end"), LAST_DAY)
+    elif is_first_page and "realtime_start" in asked:
+        first = max(_day(told.get("observation_start"), FIRST_DAY) for told in (fields, asked))
+    last = shown_last - _DAY if window.tail_is_cut else min(_day(told.get("observation_end"), LAST_DAY) for told in (fields, asked))
     return max(first, FIRST_DAY), min(last, LAST_DAY)
 
 
@@ -79,7 +82,7 @@ def of(
     ]
 
 
-def _asked(field: object, default: date) -> date:
+def _day(field: object, default: date) -> date:
     try:
         return date.fromisoformat(str(field))
     except ValueError:

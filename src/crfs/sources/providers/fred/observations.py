@@ -112,7 +112,7 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
     told_from = periods["start"].min() if output_type == _ALL else start
     extents: list[Extent] = []
     if output_type in (_LATEST, _ALL) and isinstance(told_from, date) and refusals.is_empty():
-        first, last = extent.days_told(periods["date"], fields, window, asks_real_time="realtime_start" in params, is_first_page=not offset)
+        first, last = extent.days_told(periods["date"], fields, params, window, is_first_page=not offset)
         extents = extent.of(
             series,
             first,
