@@ -166,7 +166,7 @@ def test_half_an_answer_is_none_and_is_tried_again(transport: Make, server: Prov
     assert transport().send(ask(server)).body == GOOD
 
 
-@pytest.mark.parametrize("body", [b"a,b\n1,2\n", b'{"a": [1]}', b"<a>1</a>", b""])
+@pytest.mark.parametrize("body", [b"a,b\n1,2\n", b'{"a": [1]}', b"<a>1</a>"])
 def test_an_answer_without_a_length_that_ends_as_texts_end_is_whole(transport: Make, server: ProviderServer, body: bytes) -> None:
     server.answers = [unframed(body)]
     assert transport().send(ask(server)).body == body
