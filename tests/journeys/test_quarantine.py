@@ -15,12 +15,15 @@ import pytest
 from crfs.apps.cli.program import run
 from crfs.bitemporal.rows import INSTANT
 from crfs.errors import Quarantined, SourceUnavailable
+from crfs.quality.thresholds import Shape, Threshold, breaches
 from crfs.sources.core import Query
+from crfs.store.append import Delivery, append
 from crfs.store.definitions import define
+from crfs.store.publication import BatchKind, BatchNote
 from crfs.store.quarantine import items
 from crfs.workflows.alerts import list_alerts, watch_sources
 from crfs.workflows.ingestion import ingest, parse_again
-from crfs.workflows.quarantine import show_quarantine
+from crfs.workflows.quarantine import show_quarantine, stored_ratios
 from crfs.workflows.releasing import release_quarantine
 from crfs.workflows.session import Session, open_session
 from tests.sources.alfred import Archive
@@ -32,6 +35,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.journey]
 WEEK = timedelta(days=7)
 VINTAGE = date(2026, 3, 4)
 SPOILT = 25
+AMOUNTS = ("tot_pub_debt_out_amt", "debt_held_public_amt", "intragov_hold_amt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,3 +344,25 @@ def test_growth_windows_new_fields_and_revisions_pass(desk: Desk, session: Sessi
     ingest(session, "fred", Query(series=("GROWS",), vintages="all"))
     ingest(session, "fred", Query(series=("GROWS",)))
     assert [item for item in items(session.database) if item.stream == "GROWS"] == []
+
+
+def test_values_are_compared_with_what_the_store_has_of_the_same_days_whichever_page_they_come_on(session: Session) -> None:
+    """The answer before may be of other days: pages of a long table are."""
+    catalogue, days = session.catalogue(), [datetime(2024, 1, 1, tzinfo=UTC) + number * timedelta(days=1) for number in range(30)]
+
+    def page(values: list[float], of: list[datetime]) -> pl.DataFrame:
+        return pl.DataFrame({"entity": "debt_to_penny", "valid_time": of, "knowledge_time": of, "knowledge_basis": "observed",
+                             "row_state": "value", **dict.fromkeys(AMOUNTS, values)},
+                            schema_overrides={"valid_time": INSTANT, "knowledge_time": INSTANT})  # fmt: skip
+
+    values = [35e12 + number for number in range(30)]
+    note = BatchNote(kind=BatchKind.INGEST, at=datetime(2024, 3, 1, tzinfo=UTC))
+    append(session.database, [Delivery(definition=catalogue.dataset("fiscaldata_debt"), rows=page(values, days))], note)
+    told = stored_ratios(session, {"fiscaldata_debt": page([value / 1000.0 for value in values[:10]], days[:10])}, catalogue)
+    assert {name: round(ratio, 6) for name, ratio in told.items()} == {
+        f"fiscaldata_debt.{name} of debt_to_penny": 0.001 for name in AMOUNTS
+    }
+    found = breaches(None, Shape(question="page", row_count=10), rejected_rows=0, ratios=told)
+    assert [breach.threshold for breach in found] == [Threshold.SCALE_JUMP]
+    new = [day + timedelta(days=60) for day in days[:10]]
+    assert stored_ratios(session, {"fiscaldata_debt": page(values[:10], new)}, catalogue) == {}

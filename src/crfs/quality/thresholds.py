@@ -30,7 +30,7 @@ class Bounds:
 
     ``rejected_share`` of the rows, where at least ``rejected_rows`` are bad; ``row_count_drop`` is the share of rows that may be lost between
     two answers to the same question of at least ``least_rows``; ``scale_jump`` is how many times larger or smaller the values of a series may
-    be than those of the same days in the answer before.
+    be than those of the same days in the answer before, or in the store.
     """
 
     rejected_share: float = 0.2
@@ -96,7 +96,7 @@ def breaches(
 ) -> list[Breach]:
     """The thresholds that an answer breaks against the answer ``before`` it (None: it is the first of its kind).
 
-    ``ratios`` say how many times what they were the values of a series are, on the days that both answers have.
+    ``ratios`` say how many times what they were the values of a series are, on the days that both answers have, or the store has.
 
     >>> yesterday = Shape(question="all", row_count=100)
     >>> today = Shape(question="all", row_count=40)
@@ -105,15 +105,13 @@ def breaches(
     """
     bounds = bounds or Bounds()
     found = _too_many_bad(now, rejected_rows, bounds)
-    if before is None:
-        return found
-    if before.question == now.question != "":
-        found += _same_question(before, now, bounds)
-    if before.newest is None or now.newest is None or before.newest <= now.newest:  # an older part of history may well look otherwise
-        found += _lost_names(before, now)
-        found += _other_units(before, now)
-    found += _other_scales(ratios or {}, bounds)
-    return found
+    if before is not None:
+        if before.question == now.question != "":
+            found += _same_question(before, now, bounds)
+        if before.newest is None or now.newest is None or before.newest <= now.newest:  # an older part of history may well look otherwise
+            found += _lost_names(before, now)
+            found += _other_units(before, now)
+    return found + _other_scales(ratios or {}, bounds)
 
 
 def _too_many_bad(now: Shape, rejected_rows: int, bounds: Bounds) -> list[Breach]:

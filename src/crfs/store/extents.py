@@ -143,7 +143,7 @@ def withdraw_what_was_left_out_later(connection: sa.Connection, definition: Data
             f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.{between.format('n')}) "
             f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.{between.format('x')} AND {stands(data, 'x')}) "
             f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} "
-            "AND (g.payloads && later.payloads OR g.seen_at > s.knowledge_time AND g.seen_at <= later.known_at)) "
+            "AND g.seen_at <= later.known_at AND (g.payloads && later.payloads OR g.seen_at > s.knowledge_time)) "
             # On a running day what an answer shows is known from the release, and what it leaves out from the fetch.
             f"AND NOT EXISTS (SELECT 1 FROM {data} AS x JOIN crfs.batch_payload AS p ON p.batch_id = x.batch_id AND p.sha256 = ANY(later.payloads) "
             f"WHERE {same_period('x', 's')} AND x.knowledge_time <= later.known_at)"

@@ -418,7 +418,7 @@ def _rows(
         if origin in (_Origin.PROVIDER, _Origin.BACKFILL):
             compared = origin is _Origin.PROVIDER
             try:
-                shape = require_trust(session, source, payload, parsed, compared=compared, job_id=job.fence.job_id)
+                shape = require_trust(session, source, payload, parsed, catalogue, compared=compared, job_id=job.fence.job_id)
             except Quarantined as error:
                 return _Arrival(payloads=group, deliveries=[], origins={}, shapes=[], held=error)
             shapes += [(payload, shape)] if compared else []

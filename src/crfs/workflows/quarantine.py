@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,15 +13,21 @@ from crfs.workflows.session import Session
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.credit.catalogue import Catalogue
     from crfs.quality.thresholds import Shape
     from crfs.sources.core import Parsed, Payload, Source
 
+_SERIES_ASKED = 5
+_DAYS_ASKED = 60
 
-def require_trust(session: Session, source: Source, payload: Payload, parsed: Parsed, *, compared: bool, job_id: UUID | None) -> Shape:
+
+def require_trust(
+    session: Session, source: Source, payload: Payload, parsed: Parsed, catalogue: Catalogue, *, compared: bool, job_id: UUID | None
+) -> Shape:
     """The shape of an answer, if it breaks no threshold; else it is held, and :class:`~crfs.errors.Quarantined` says why.
 
     A payload that somebody has released is trusted. It is ``compared`` with the answer before it unless a backfill asked for it: old parts
-    of a history look as they did then.
+    of a history look as they did then. Its values are compared with what the store has of the same days in any case.
     """
     from crfs.quality.thresholds import Shape, breaches
     from crfs.sources.core.shapes import kind_of_answer, scale_ratios, shape_of
@@ -30,7 +36,7 @@ def require_trust(session: Session, source: Source, payload: Payload, parsed: Pa
     shape = shape_of(payload, parsed.tables)
     kept = last_shape(session.database, source.name, kind_of_answer(payload)) if compared else None
     before = None if kept is None else Shape.from_dict(kept)
-    ratios = None if before is None else scale_ratios(before, parsed.tables)
+    ratios = stored_ratios(session, parsed.tables, catalogue) | ({} if before is None else scale_ratios(before, parsed.tables))
     broken = breaches(before, shape, rejected_rows=bad_rows(parsed), ratios=ratios)
     if not broken or is_released(session.database, payload.sha256):
         return shape
@@ -53,6 +59,32 @@ def require_trust(session: Session, source: Source, payload: Payload, parsed: Pa
         f"{source.name}: {payload.stream}: {'; '.join(breach.detail for breach in broken)}. The answer is held back: look at it "
         f"(crfs quarantine show {numbers[0]}), and release it with a reason if it is right (crfs quarantine release {numbers[0]})"
     )
+
+
+def stored_ratios(session: Session, tables: Mapping[str, pl.DataFrame], catalogue: Catalogue) -> dict[str, float]:
+    """How many times what the store has of the same days the values of an answer are; of its newest days, and of a few series.
+
+    Vintages are left out: providers change units between them, and an older one may well be in another.
+    """
+    from datetime import timedelta
+
+    from crfs.credit.definitions import RevisionPolicy
+    from crfs.quality.thresholds import Shape
+    from crfs.sources.core.shapes import scale_ratios, sizes_of
+    from crfs.store.scan import StoreReader
+
+    found: dict[str, float] = {}
+    for dataset, table in tables.items():
+        if catalogue.dataset(dataset).revision_policy is RevisionPolicy.VINTAGED or table.is_empty():
+            continue
+        few = table["entity"].unique(maintain_order=True).head(_SERIES_ASKED)
+        newest = table.filter(table["entity"].is_in(few.implode()))["valid_time"].unique().sort().tail(_DAYS_ASKED)
+        reader = StoreReader(session.database, catalogue, batch_id=session.pin().batch_id)
+        stretch = {"valid_from": newest[0], "valid_before": newest[-1] + timedelta(microseconds=1)}
+        known = reader.rows(dataset, entities=few.to_list(), **stretch)
+        asked = table.filter(table["entity"].is_in(few.implode()) & table["valid_time"].is_in(newest.implode()))
+        found |= scale_ratios(Shape(question="", row_count=0, sizes=sizes_of({dataset: known})), {dataset: asked})
+    return found
 
 
 def released_shape(payload: Payload, parsed: Parsed) -> Shape:

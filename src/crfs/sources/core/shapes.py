@@ -53,7 +53,7 @@ def shape_of(payload: Payload, tables: Mapping[str, pl.DataFrame]) -> Shape:
         header=names.of_every_row,
         seen=names.of_any_row,
         units=names.units,
-        sizes={series: dict(list(days.items())[-_NEWEST:]) for series, days in _sizes(tables).items() if len(days) >= _LEAST_DAYS},
+        sizes={series: dict(list(days.items())[-_NEWEST:]) for series, days in sizes_of(tables).items() if len(days) >= _LEAST_DAYS},
         newest=max(newest, default=None),
     )
 
@@ -72,7 +72,7 @@ def scale_ratios(before: Shape, tables: Mapping[str, pl.DataFrame]) -> dict[str,
     series: values do not grow fifty-fold from one month to the next, but they do in fifty years.
     """
     found: dict[str, float] = {}
-    for series, days in _sizes(tables).items():
+    for series, days in sizes_of(tables).items():
         old = before.sizes.get(series, {})
         common = [days[day] / size for day, size in old.items() if day in days]
         if len(common) >= _LEAST_DAYS:
@@ -90,7 +90,7 @@ def _passes_by(table: pl.DataFrame) -> bool:
     return table.height > 1 and table["entity"].n_unique() > 0.8 * table.height and table["valid_time"].dt.date().n_unique() > 1
 
 
-def _sizes(tables: Mapping[str, pl.DataFrame]) -> dict[str, dict[date, float]]:
+def sizes_of(tables: Mapping[str, pl.DataFrame]) -> dict[str, dict[date, float]]:
     """Absolute values other than zero by dataset, column and entity, and by day in their order, the newest knowledge of each; of few series only."""
     found: dict[str, dict[date, float]] = {}
     for dataset, table in tables.items():

@@ -76,7 +76,11 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
         return reject_all(RejectReason.UNEXPECTED_SHAPE, "realtime_start and realtime_end do not bound a window of real time")
 
     output_type = as_int(fields.get("output_type"), _LATEST)
-    cells, rejections = _wide_cells(answer.rows, series, end, output_type) if output_type in _WIDE else _cells(answer.rows)
+    told_from: date | None = start
+    if output_type in _WIDE:
+        cells, rejections, told_from = _wide_cells(answer.rows, series, end, output_type)
+    else:
+        cells, rejections = _cells(answer.rows)
     periods, rejected = _periods(cells)
     offset, rows, count = page(answer)
     head_is_cut = offset > 0 and hint.get("page") != "whole_dates"
@@ -108,10 +112,9 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
     )
     whole = output_type != _INITIAL and start < end and not head_is_cut and not window.tail_is_cut
     refusals = pl.concat([rejected_table(rejections), rejected, refused]).sort("row", maintain_order=True)
-    # Of every vintage FRED begins with the first after the window's start; and what was refused was shown, though.
-    told_from = periods["start"].min() if output_type == _ALL else start
+    # What was refused was shown, though.
     extents: list[Extent] = []
-    if output_type in (_LATEST, _ALL) and isinstance(told_from, date) and refusals.is_empty():
+    if output_type in (_LATEST, _ALL) and told_from is not None and refusals.is_empty():
         first, last = extent.days_told(periods["date"], fields, params, window, is_first_page=not offset)
         extents = extent.of(
             series,
@@ -148,8 +151,12 @@ def _cells(rows: Iterable[object]) -> tuple[pl.DataFrame, list[Rejection]]:
     return object_cells(rows, [name for name in _CELLS if name != "row"], what="an observation")
 
 
-def _wide_cells(rows: Iterable[object], series: str, end: date, output_type: int) -> tuple[pl.DataFrame, list[Rejection]]:
-    """Output types 2 and 3 have a column a vintage, ``GDP_19911204``; the period of a cell ends where the next one of its row begins."""
+def _wide_cells(rows: Iterable[object], series: str, end: date, output_type: int) -> tuple[pl.DataFrame, list[Rejection], date | None]:
+    """Output types 2 and 3 have a column a vintage, ``GDP_19911204``; the period of a cell ends where the next one of its row begins.
+
+    The first of the vintages is told too: a window may begin before it.
+    """
+    first_vintage = ""
     data: list[tuple[object, ...]] = []
     rejections = Rejections()
     prefix = f"{series}_"
@@ -168,6 +175,7 @@ def _wide_cells(rows: Iterable[object], series: str, end: date, output_type: int
                 continue
             vintages.append((f"{day[:4]}-{day[4:6]}-{day[6:]}", _text(value)))
         vintages.sort()
+        first_vintage = min(first_vintage or vintages[0][0], vintages[0][0]) if vintages else first_vintage
         if output_type == _ALL:  # every vintage is there: "." before the first value is "not published yet"
             known = next((i for i, (_, value) in enumerate(vintages) if value not in _NONE), len(vintages))
             vintages = vintages[known:]
@@ -175,7 +183,7 @@ def _wide_cells(rows: Iterable[object], series: str, end: date, output_type: int
         for _, run in groupby(vintages, key=lambda item: item[1]):
             first, value = next(run)
             data.append((number, first, end.isoformat(), _text(row["date"]), value))
-    return pl.DataFrame(data, schema=_CELLS, orient="row"), rejections.listed()
+    return pl.DataFrame(data, schema=_CELLS, orient="row"), rejections.listed(), _day(first_vintage)
 
 
 def _periods(cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
