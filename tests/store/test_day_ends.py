@@ -130,6 +130,15 @@ def test_a_poll_before_the_figures_are_posted_does_not_hide_the_release(module_d
         assert known(module_database, definition, day(2)) == {0: 2.0, 1: 3.0}
 
 
+def test_what_a_later_poll_saw_again_is_known_from_it_though_the_day_before_ended_otherwise(module_database: Database) -> None:
+    definition = vintaged()
+    polled(module_database, definition, hour(9, 0), {0: 2.0})
+    assert polled(module_database, definition, hour(7, 1), {0: 2.0}).batch_id is None
+    all_vintages(module_database, definition, [{0: 1.0}] * 3)
+    found = [known(module_database, definition, at) for at in (hour(9, 0), day(1), hour(7, 1), day(2))]
+    assert found == [{0: 2.0}, {0: 1.0}, {0: 2.0}, {0: 1.0}]
+
+
 def test_none_in_place_of_a_value_stays_a_withdrawal_when_it_is_parsed_again(module_database: Database) -> None:
     definition = vintaged()
     payloads = [brought(module_database, hour(9, number)) for number in range(2)]

@@ -97,13 +97,17 @@ def compare(
 
 
 def _end_days(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told | None) -> None:
-    """What other answers left out later, and what the days ended with on which they were asked."""
-    said = 1
-    while withdraw_what_was_left_out_later(connection, definition, table) + said:
-        if told is None or how.fetched_at is None:
-            break
-        # What is said again from the end of a day may be left out by the next answer.
-        said = say_what_days_ended_with(connection, definition, table, told.own, told.extents, fetched_at=how.fetched_at)
+    """What other answers left out later, and what the days ended with on which they were asked.
+
+    What is said again from the end of a day may be left out by the next answer, or not be what a later one saw again: so until nothing is added.
+    """
+    added = 1
+    while added:
+        added = withdraw_what_was_left_out_later(connection, definition, table)
+        if told is not None and how.fetched_at is not None:
+            added += say_what_days_ended_with(connection, definition, table, told.own, told.extents, fetched_at=how.fetched_at)
+        if how.kind is BatchKind.INGEST:
+            added += say_again_what_was_sighted_later(connection, definition, table)
     if how.fetched_at is not None:
         say_again_what_days_ended_with(connection, definition, table, fetched_at=how.fetched_at)
 

@@ -102,16 +102,16 @@ def covers(data: str, sighting: str, row: str) -> str:
     )
 
 
-def say_again_what_was_sighted_later(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
+def say_again_what_was_sighted_later(connection: sa.Connection, definition: DatasetDefinition, table: str) -> int:
     """Of staged rows that come in late: what a later answer had shown of their periods again is known again from when it was seen.
 
-    A staged value after which nothing was shown any more, and that was shown as nothing later, was withdrawn by then.
+    A staged value after which nothing was shown any more, and that was shown as nothing later, was withdrawn by then. How many there were.
     """
     data = relation(definition.name)
     values = [f'"{column.name}"' for column in definition.columns]
     differs = " OR ".join(["(s.row_state = 0) <> (c.row_state = 0)", *(f"s.{name} IS DISTINCT FROM c.{name}" for name in values)])
     withdrawn = f"c.row_state = {RowState.MISSING.code} AND s.row_state = {RowState.VALUE.code}"
-    connection.execute(
+    return connection.execute(
         sa.text(
             "INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown{listed}) "
             "SELECT s.entity_id, s.valid_time, later.seen_at, CASE WHEN {withdrawn} THEN {retracted} ELSE c.row_state END, later.knowledge_basis, "
@@ -138,4 +138,4 @@ def say_again_what_was_sighted_later(connection: sa.Connection, definition: Data
             )
         ),
         {"dataset": definition.name},
-    )
+    ).rowcount
