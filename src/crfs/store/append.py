@@ -204,7 +204,7 @@ def _keep_notes(connection: sa.Connection, part: _Part, *, batch_id: int) -> Non
 
 def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> _Prepared:
     told = delivery.extents if kind in {BatchKind.INGEST, BatchKind.REPARSE} else ()
-    extents = Extents(database, delivery.definition, told) if told else None
+    extents = Extents.of(database, delivery.definition, told) if told else None
     return _Prepared(delivery=delivery, rows=_in_types(database, delivery, kind), extents=extents)
 
 
@@ -351,7 +351,7 @@ def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part
         and how.kind in {BatchKind.INGEST, BatchKind.REPARSE}
         and definition.revision_policy is RevisionPolicy.VINTAGED
     ):
-        told = Told(own=room.stage(connection, rows.clear()), extents=part.extents or Extents.none())
+        told = Told(own=room.stage(connection, rows.clear()), extents=part.extents or Extents())
         connection.exec_driver_sql(f"INSERT INTO {told.own} SELECT * FROM {part.staged}")
     latest_only = shows_the_latest(definition, how.fetched_at)
     running = how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED

@@ -35,13 +35,14 @@ GIVEN = "unnest({}) AS e ({})".format(", ".join(f"CAST(:{name} AS {kind}[])" for
 
 
 class Extents:
-    """The extents of one delivery, with the numbers of their entities, as the statements below take them."""
+    """The extents of one delivery (none: of an answer that tells the whole of nothing), with the numbers of their entities, as the statements
+    below take them.
+    """
 
-    def __init__(self, database: Database, definition: DatasetDefinition, extents: Sequence[Extent]) -> None:
-        ids = entity_ids(database, definition, pl.Series([extent.entity for extent in extents], dtype=pl.String)).to_list()
-        self.count = len(extents)
+    def __init__(self, entities: Sequence[int] = (), extents: Sequence[Extent] = ()) -> None:
+        self.entities = list(entities)
         self.values: dict[str, list[object]] = {
-            "entity_id": ids,
+            "entity_id": [*entities],
             "first_valid_time": [extent.first_valid_time for extent in extents],
             "last_valid_time": [extent.last_valid_time for extent in extents],
             "known_at": [extent.known_at for extent in extents],
@@ -50,17 +51,11 @@ class Extents:
             "final_until": [extent.final_until for extent in extents],
         }
 
-    @property
-    def entities(self) -> list[object]:
-        """Whose they are."""
-        return self.values["entity_id"]
-
     @classmethod
-    def none(cls) -> Extents:
-        """Of an answer that tells the whole of nothing."""
-        made = cls.__new__(cls)
-        made.count, made.values = 0, {name: [] for name in _TYPES}
-        return made
+    def of(cls, database: Database, definition: DatasetDefinition, extents: Sequence[Extent]) -> Extents:
+        """With the numbers looked up, and given where an entity is new."""
+        keys = pl.Series([extent.entity for extent in extents], dtype=pl.String)
+        return cls(entity_ids(database, definition, keys).to_list(), extents)
 
 
 def reach_known_periods(connection: sa.Connection, definition: DatasetDefinition, extents: Extents) -> bool:
@@ -84,8 +79,10 @@ def lie_within_later_ones(connection: sa.Connection, definition: DatasetDefiniti
     """Whether any answer that reaches beyond the first of ``rows`` told the whole of a span of their entities."""
     if definition.revision_policy is not RevisionPolicy.VINTAGED or rows.is_empty():
         return False
-    query = "SELECT EXISTS (SELECT 1 FROM crfs.extent WHERE dataset = :dataset AND entity_id = ANY(:ids) "
-    query += "AND greatest(known_at, final_until) > :since)"
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM crfs.extent WHERE dataset = :dataset AND entity_id = ANY(:ids) "
+        "AND greatest(known_at, final_until) > :since)"
+    )
     values = {"dataset": definition.name, "ids": rows["entity_id"].unique().to_list(), "since": rows["knowledge_time"].min()}
     return bool(connection.execute(sa.text(query), values).scalar_one())
 
@@ -154,7 +151,7 @@ def withdraw_what_was_left_out_later(connection: sa.Connection, definition: Data
 
 def keep_extents(connection: sa.Connection, definition: DatasetDefinition, extents: Extents, *, payloads: Sequence[str]) -> None:
     """Note what an answer told the whole of, once."""
-    if not extents.count:
+    if not extents.entities:
         return
     tenant = "current_setting('crfs.tenant_id')::integer" if definition.scope is Scope.TENANT else "NULL"
     connection.execute(
