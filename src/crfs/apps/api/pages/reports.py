@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from crfs.apps.api.pages.book_runs import PAGES, shown
 from crfs.apps.api.pages.rendering import link, page, path_part
+from crfs.apps.api.pages.shown import PAGES, shown
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.loss_curve import loss_curve_plot
 from crfs.apps.api.service import Held

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from crfs.apps.api.pages.book_runs import PAGES
 from crfs.apps.api.pages.rendering import page
+from crfs.apps.api.pages.shown import PAGES
 from crfs.apps.api.service import Held
 
 router = APIRouter()

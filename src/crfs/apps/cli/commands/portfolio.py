@@ -2,115 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from crfs.apps.cli.book_options import about_losses, about_the_run
 from crfs.apps.cli.door import Door, pass_door
 from crfs.apps.cli.lazily import group
+from crfs.apps.cli.parameters import Names, Pairs, Sizes, Weights
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-class Decimals(click.ParamType[tuple[float, ...]]):
-    """Numbers with commas between them."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """The numbers."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not numbers with commas between them, like 0.99,0.999", param, ctx)
-
-
-class Names(click.ParamType[tuple[str, ...]]):
-    """Names with commas between them; ``none`` is none of them."""
-
-    name = "names"
-
-    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> tuple[str, ...]:
-        """The names."""
-        if isinstance(value, tuple):
-            return value
-        return () if value == "none" else tuple(part.strip() for part in str(value).split(","))
-
-
-class Pairs(click.ParamType[tuple[str, str]]):
-    """``NAME=VALUE``; a value alone is for any name."""
-
-    name = "name=value"
-
-    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> tuple[str, str]:
-        """The name (``*`` for any) and the value."""
-        if isinstance(value, tuple):
-            return value
-        name, equals, told = str(value).partition("=")
-        return (name.strip(), told.strip()) if equals else ("*", name.strip())
-
-
-class Weights(click.ParamType[tuple[str, float]]):
-    """``NAME=WEIGHT``; the weight follows the last equals sign."""
-
-    name = "name=weight"
-    wanted = "no scenario with a weight, like us/recession=0.3"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
-        """The name and the weight."""
-        if isinstance(value, tuple):
-            return value
-        name, _, told = str(value).rpartition("=")
-        try:
-            return name.strip(), float(told)
-        except ValueError:
-            self.fail(f"{value!r} is {self.wanted}", param, ctx)
-
-
-class Sizes(Weights):
-    """``NAME=SIZE``."""
-
-    name = "name=size"
-    wanted = "no input with a size, like pd_relative=0.1"
-
-
-def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every kind of run about a book has."""
-    for option in (
-        click.option("--label", help="A name for the run."),
-        click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then."),
-        click.option("--as-of", metavar="TIME", help="What is known when blanks are filled. Now, if not given."),
-        click.option(
-            "--models", type=Names(), metavar="pd,lgd,ead|none", help="Champions that fill blank cells; all there are, if not given."
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def about_losses(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a loss distribution."""
-    for option in (
-        click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made."),
-        click.option(
-            "--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios (or points in the factors) to draw."
-        ),
-        click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers, bit for bit."),
-        click.option("--rel-tol", type=float, default=0.005, show_default=True, help="Relative standard error at which drawing stops."),
-        click.option(
-            "--method", default="auto", show_default=True, help="auto, closed_form, exact, few_names, collapsed, thinning or plain."
-        ),
-        click.option("--confidence", "confidences", type=Decimals(), default="0.99,0.999", show_default=True, help="Of VaR and ES."),
-        click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own."),
-        click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit)."),
-    ):
-        function = option(function)
-    return function
 
 
 @group("portfolio")

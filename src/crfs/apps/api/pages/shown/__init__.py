@@ -1,0 +1,29 @@
+"""Runs about a book as their pages show them: a module a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from crfs.apps.api.pages.shown import attribution, capital, ecl, reverse_stress, sensitivity, stress
+from crfs.apps.api.pages.shown.run import Grid, Shown
+
+__all__ = ["PAGES", "Grid", "Shown", "shown"]
+
+_KINDS: Mapping[str, ModuleType] = {
+    "stress": stress,
+    "ecl": ecl,
+    "capital": capital,
+    "reverse-stress": reverse_stress,
+    "sensitivity": sensitivity,
+    "attribution": attribution,
+}
+PAGES: Mapping[str, str] = {kind: module.TITLE for kind, module in _KINDS.items()}
+"""The kinds of runs that :func:`shown` shows, in the order in which they stand beside a risk run, with the titles of their pages."""
+
+
+def shown(kind: str, answer: Mapping[str, Any]) -> Shown:
+    """A run of a kind that has a page of figures (:data:`PAGES`)."""
+    page: Shown = _KINDS[kind].page(answer)
+    return page

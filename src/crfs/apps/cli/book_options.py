@@ -1,0 +1,44 @@
+"""Options that several kinds of runs about a book have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from crfs.apps.cli.parameters import Decimals, Names
+
+
+def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every kind of run about a book has."""
+    for option in (
+        click.option("--label", help="A name for the run."),
+        click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then."),
+        click.option("--as-of", metavar="TIME", help="What is known when blanks are filled. Now, if not given."),
+        click.option(
+            "--models", type=Names(), metavar="pd,lgd,ead|none", help="Champions that fill blank cells; all there are, if not given."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def about_losses(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a loss distribution."""
+    for option in (
+        click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made."),
+        click.option(
+            "--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios (or points in the factors) to draw."
+        ),
+        click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers, bit for bit."),
+        click.option("--rel-tol", type=float, default=0.005, show_default=True, help="Relative standard error at which drawing stops."),
+        click.option(
+            "--method", default="auto", show_default=True, help="auto, closed_form, exact, few_names, collapsed, thinning or plain."
+        ),
+        click.option("--confidence", "confidences", type=Decimals(), default="0.99,0.999", show_default=True, help="Of VaR and ES."),
+        click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own."),
+        click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit)."),
+    ):
+        function = option(function)
+    return function
