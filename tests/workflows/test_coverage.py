@@ -58,3 +58,17 @@ def test_a_row_says_when_the_first_half_and_last_of_its_factors_begin() -> None:
             assert 2 * sum(start <= row["half_since"] for start in starts) >= len(starts)
             assert 2 * sum(start < row["half_since"] for start in starts) < len(starts)
     assert rows["statements", "edgar"]["half_since"] is None
+
+
+def test_a_backfill_reaches_back_to_where_its_series_begin() -> None:
+    late = {
+        (stream.key, factor.entity, factor.start)
+        for stream in CATALOGUE.streams.values()
+        for factor in CATALOGUE.factors.values()
+        if stream.backfill_since is not None
+        and factor.start is not None
+        and factor.entity in stream.series
+        and CATALOGUE.dataset(factor.dataset).source == stream.source
+        and factor.start < stream.backfill_since
+    }
+    assert late == set()
