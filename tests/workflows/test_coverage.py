@@ -42,3 +42,33 @@ def test_every_source_has_a_page_that_says_what_its_rights_are_and_its_streams_n
     for stream in CATALOGUE.streams.values():
         assert stream.source in source_names(), stream.key
         assert stream.title, stream.key
+
+
+def test_a_row_says_when_the_first_half_and_last_of_its_factors_begin() -> None:
+    rows = {(row["category"], row["provider"]): row for row in coverage(CATALOGUE)}
+    for row in rows.values():
+        starts = sorted(
+            factor.start
+            for factor in CATALOGUE.factors.values()
+            if factor.start and (factor.category, CATALOGUE.dataset(factor.dataset).source) == (row["category"], row["provider"])
+        )
+        assert row["declared"] == len(starts)
+        assert (row["since"], row["last_since"]) == ((starts[0], starts[-1]) if starts else (None, None))
+        if starts:
+            assert 2 * sum(start <= row["half_since"] for start in starts) >= len(starts)
+            assert 2 * sum(start < row["half_since"] for start in starts) < len(starts)
+    assert rows["statements", "edgar"]["half_since"] is None
+
+
+def test_a_backfill_reaches_back_to_where_its_series_begin() -> None:
+    late = {
+        (stream.key, factor.entity, factor.start)
+        for stream in CATALOGUE.streams.values()
+        for factor in CATALOGUE.factors.values()
+        if stream.backfill_since is not None
+        and factor.start is not None
+        and factor.entity in stream.series
+        and CATALOGUE.dataset(factor.dataset).source == stream.source
+        and factor.start < stream.backfill_since
+    }
+    assert late == set()

@@ -160,9 +160,9 @@ class FactorDefinition:
     long after its period (and lag) a value still answers; ``missing_is_answer`` makes the source's "none" blank an older value.
 
     ``minimum`` and ``maximum`` bound the factor's value (inclusive, in its unit, after ``scale``): a cell outside is rejected. ``start``
-    is the first valid day that the provider has. ``release`` is the factor's own release rule, where its series keep to another one
-    than their dataset. ``formula`` says how the number is made of documents or of other numbers. ``redistribution`` and ``rights``
-    differ from the dataset's where they are given.
+    is the first valid day that the provider has, of a vintaged series in its newest vintage; nothing is asked or rejected by it.
+    ``release`` is the factor's own release rule, where its series keep to another one than their dataset. ``formula`` says how the
+    number is made of documents or of other numbers. ``redistribution`` and ``rights`` differ from the dataset's where they are given.
     """
 
     mnemonic: str

@@ -114,7 +114,8 @@ def coverage(door: Door, markdown: bool) -> None:
     if markdown:
         click.echo(coverage_page(), nl=False)
     else:
-        door.table(coverage(), ["area", "category", "provider", "factors", "since"], empty="The catalogue has no factor.")
+        columns = ["area", "category", "provider", "factors", "declared", "since", "half_since", "last_since"]
+        door.table(coverage(), columns, empty="The catalogue has no factor.")
 
 
 @sources.command("new")
