@@ -124,9 +124,9 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
     annulled: to bring it back is a correction), a different one is a :class:`~crfs.errors.Conflict`, unless it is what the source had said
     before somebody corrected it: a correction stands until the source says something else. The kinds that amend history append
     what differs from the row that counts, be it only in its ``knowledge_basis`` or ``vintage_date``. A row marked ``clipped`` is dropped
-    where a value known before says the same. In a vintaged dataset a ``missing`` row after a value is a withdrawal, whichever of the two
-    is ingested first: it is kept as ``retracted``. A ``reparse`` names the payload that it reads again, and annuls what that payload's
-    earlier rows said and these do not.
+    where a value known before says the same. In a vintaged dataset, and where an answer shows the latest values, a ``missing`` row after
+    a value is a withdrawal, whichever of the two is ingested first: it is kept as ``retracted``. A ``reparse`` names the payload that it
+    reads again, and annuls what that payload's earlier rows said and these do not.
     """
     if note.kind not in _KINDS:
         raise InvalidInput(f"a batch of kind {note.kind.value} has no rows of a dataset; append takes {', '.join(k.value for k in _KINDS)}")
@@ -239,7 +239,8 @@ def _in_types(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
     table = table.select(ids.alias("entity_id"), pl.exclude("entity"), shown=pl.lit(False))
     if not _in_order(table):
         table = table.sort(_ID_KEY)
-    if kind in {BatchKind.INGEST, BatchKind.REPARSE} and definition.revision_policy is RevisionPolicy.VINTAGED:
+    shows = shows_the_latest(definition, delivery.fetched_at)
+    if kind in {BatchKind.INGEST, BatchKind.REPARSE} and (shows or definition.revision_policy is RevisionPolicy.VINTAGED):
         table = _with_withdrawals(table)
     if table.select(_doubles()).to_series().any():
         table = table.unique(maintain_order=True)
@@ -251,7 +252,7 @@ def _in_types(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
                 f"dataset {definition.name}: the delivery has two different rows for {entity} at {first['valid_time']:%Y-%m-%d} "
                 f"known from {first['knowledge_time']:%Y-%m-%d %H:%M}Z"
             )
-    return table.with_columns(shown=_shown()) if shows_the_latest(definition, delivery.fetched_at) else table
+    return table.with_columns(shown=_shown()) if shows else table
 
 
 def _shown() -> pl.Expr:

@@ -78,7 +78,8 @@ def compare(
     if shown_at is not None:
         forget_what_was_said(connection, definition, table, fetched_at=shown_at)
     vintaged = definition.revision_policy is RevisionPolicy.VINTAGED
-    if vintaged and speaks:
+    withdraws = speaks and (vintaged or shown_at is not None)
+    if withdraws:
         _withdraw(connection, data, table)
     if kind is BatchKind.ANNUL:
         _check_that_they_are_there(connection, definition, table)
@@ -89,6 +90,7 @@ def compare(
         date_from_the_fetch_what_a_rule_dated(connection, definition, table, fetched_at=shown_at)
     if vintaged and kind is BatchKind.INGEST:
         say_again_what_was_sighted_later(connection, definition, table)
+    if withdraws:
         _withdraw_later(connection, data, table)
     if answered is not None:
         say_again_what_was_seen_later(connection, definition, table, answered)
@@ -127,13 +129,13 @@ def _settle_by_key(
         same += " AND (s.knowledge_basis, s.vintage_date) IS NOT DISTINCT FROM (d.knowledge_basis, d.vintage_date)"
     settled = f"({same}) OR d.row_state = {RowState.ANNULLED.code}" if ingest else same
     upgraded = "false"
-    vintaged = ingest and definition.revision_policy is RevisionPolicy.VINTAGED
-    if vintaged:
+    withdraws = ingest and (definition.revision_policy is RevisionPolicy.VINTAGED or shown_at is not None)
+    if withdraws:
         # Both say that there is no value. "Retracted" says more: that there was one.
         settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code})"
         upgraded = f"s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code}"
     if ingest or (kind is BatchKind.REPARSE and how.payloads):
-        said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if vintaged else "")
+        said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if withdraws else "")
         said_before = f"EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 's')} AND ({said}) AND {is_word(data, 'w')})"
         settled += f" OR (NOT {by_source('d')} AND {said_before})"
     first = "false"

@@ -3,7 +3,7 @@
 Three laws hold. What a fetch showed of a period is what is known of it from that fetch on, until a later fetch showed something else. From
 the rule's time up to the first of the fetches it is what that first one showed, and which one is the first may turn out late. And an
 answer is news where it says something else than the source said before, not where it differs from what we made of that: a correction
-or an annulment stands until the source's word changes.
+or an annulment stands until the source's word changes. A period that is shown with none after a value is withdrawn (``retracted``).
 """
 
 from __future__ import annotations
@@ -107,10 +107,12 @@ def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefin
     columns = [f'"{column.name}"' for column in definition.columns]
     differs = " OR ".join(["(s.row_state = 0) <> (c.row_state = 0)", *(f"s.{column} IS DISTINCT FROM c.{column}" for column in columns)])
     listed = "".join(f", {column}" for column in columns)
+    gone = f"c.row_state = {RowState.MISSING.code} AND s.row_state = {RowState.VALUE.code}"
+    state = f"CASE WHEN {gone} THEN {RowState.RETRACTED.code} ELSE c.row_state END"
     connection.execute(
         sa.text(
             f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown{listed}) "
-            f"SELECT s.entity_id, s.valid_time, later.seen, c.row_state, {KnowledgeBasis.OBSERVED.code}, c.vintage_date, false, false"
+            f"SELECT s.entity_id, s.valid_time, later.seen, {state}, {KnowledgeBasis.OBSERVED.code}, c.vintage_date, false, false"
             f"{''.join(f', c.{column}' for column in columns)} "
             f"FROM {table} AS s JOIN LATERAL ({_SEEN_LATER.format(data=data)}) AS later ON later.seen IS NOT NULL "
             f"JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time <= later.seen AND {is_word(data, 'x')} "
@@ -133,10 +135,12 @@ def date_from_the_fetch_what_a_rule_dated(
     columns = [f'"{column.name}"' for column in definition.columns]
     differs = " OR ".join(["(s.row_state = 0) <> (x.row_state = 0)", *(f"s.{column} IS DISTINCT FROM x.{column}" for column in columns)])
     listed, taken = ("".join(f", {row}{column}" for column in columns) for row in ("", "x."))
+    gone = f"x.row_state = {RowState.MISSING.code} AND s.row_state = {RowState.VALUE.code}"
+    state = f"CASE WHEN g.gone THEN {RowState.RETRACTED.code} ELSE x.row_state END"
     nothing = "".join(", NULL" for _ in columns)
     connection.execute(
         sa.text(
-            f"WITH dated AS MATERIALIZED (SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, x.batch_id, "
+            f"WITH dated AS MATERIALIZED (SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, x.batch_id, ({gone}) AS gone, "
             f"least(d.fetched_at, (SELECT min(g.seen_at) FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} AND g.seen_at >= x.knowledge_time "
             f"AND g.seen_at > :fetched_at)) AS fetched_at FROM {table} AS s "
             f"JOIN {data} AS x ON {same_period('x', 's')} AND x.knowledge_time > s.knowledge_time AND {stands(data, 'x')} AND ({differs}) "
@@ -147,7 +151,7 @@ def date_from_the_fetch_what_a_rule_dated(
             f"AND y.knowledge_time < x.knowledge_time AND {stands(data, 'y')})) "
             f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, clipped, shown{listed}) "
             f"SELECT entity_id, valid_time, knowledge_time, {RowState.ANNULLED.code}, {KnowledgeBasis.OBSERVED.code}, false, false{nothing} FROM dated "
-            f"UNION ALL SELECT x.entity_id, x.valid_time, g.fetched_at, x.row_state, {KnowledgeBasis.OBSERVED.code}, false, false{taken} "
+            f"UNION ALL SELECT x.entity_id, x.valid_time, g.fetched_at, {state}, {KnowledgeBasis.OBSERVED.code}, false, false{taken} "
             f"FROM dated AS g JOIN {data} AS x ON {same_key('x', 'g')} AND x.batch_id = g.batch_id "
             f"WHERE NOT EXISTS (SELECT 1 FROM {data} AS l WHERE {same_period('l', 'g')} AND l.knowledge_time = g.fetched_at) "
             f"AND NOT EXISTS (SELECT 1 FROM {table} AS l WHERE {same_period('l', 'g')} AND l.knowledge_time = g.fetched_at)"
