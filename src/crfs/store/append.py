@@ -8,7 +8,7 @@ batches' spans of time, and where these overlap by one probe of the relation's k
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -18,11 +18,12 @@ from crfs.bitemporal.extent import Extent
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, RowState
 from crfs.credit.definitions import ColumnType, DatasetDefinition, RevisionPolicy, Scope
 from crfs.errors import Conflict, InvalidInput
-from crfs.store.comparison import Comparison, Told, compare
+from crfs.store.comparison import compare
 from crfs.store.database import Database
 from crfs.store.entities import entity_ids
 from crfs.store.extents import (
     Extents,
+    Told,
     keep_extents,
     lie_within_later_ones,
     lies_within_one,
@@ -34,6 +35,7 @@ from crfs.store.notes import newest_note
 from crfs.store.publication import BatchKind, BatchNote, Publication, publication
 from crfs.store.relations import content_of, ensure_relation, relation
 from crfs.store.sightings import Sighting, keep_sightings, sightings_of
+from crfs.store.spoken import Comparison
 from crfs.store.staging import StagingRoom, copy_into, staging_room
 
 _FEW = 100
@@ -347,18 +349,14 @@ def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part
     part.staged, told = room.stage(connection, rows), None
     if part.extents is not None:
         withdraw_what_is_left_out(connection, definition, part.staged, part.extents, parsed_again=how.parsed_again)
-    if (
-        how.fetched_at is not None
-        and how.kind in {BatchKind.INGEST, BatchKind.REPARSE}
-        and definition.revision_policy is RevisionPolicy.VINTAGED
-    ):
+    running = how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED
+    if running and how.speaks:
         told = Told(own=room.stage(connection, rows.clear()), extents=part.extents or Extents())
         connection.exec_driver_sql(f"INSERT INTO {told.own} SELECT * FROM {part.staged}")
     latest_only = shows_the_latest(definition, how.fetched_at)
-    running = how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED
     if how.kind is BatchKind.INGEST and (latest_only or running or rows["clipped"].any()):
         part.sightings = sightings_of(connection, definition, part.staged, fetched_at=how.fetched_at, latest_only=latest_only)
-    compare(connection, definition, part.staged, how, since=0, told=told)
+    compare(connection, definition, part.staged, how, told=told)
 
 
 def _sighted(database: Database, parts: list[_Part], *, compared_at: int) -> bool:
@@ -452,7 +450,7 @@ def _compare_again(batch: Publication, room: StagingRoom, parts: list[_Part], *,
             else:
                 batch.connection.exec_driver_sql(f"INSERT INTO {part.staged} SELECT * FROM {late}")
         if part.staged is not None:
-            compare(batch.connection, part.definition, part.staged, part.how, since=since)
+            compare(batch.connection, part.definition, part.staged, replace(part.how, since=since))
         part.left = _count(batch.connection, part.staged)
     if not any(part.left for part in parts):
         raise _NothingNew
