@@ -138,18 +138,20 @@ def withdraw_what_was_left_out_later(connection: sa.Connection, definition: Data
     """
     data = relation(definition.name)
     between = "knowledge_time > s.knowledge_time AND {0}.knowledge_time <= later.known_at"
+    # On a running day what an answer shows is known from the release, and what it leaves out from the fetch.
+    showed = (
+        f"EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} "
+        "AND (g.seen_at = e.known_at OR g.seen_at < e.known_at AND g.payloads && e.payloads)) "
+        f"OR EXISTS (SELECT 1 FROM {data} AS x JOIN crfs.batch_payload AS p ON p.batch_id = x.batch_id AND p.sha256 = ANY(e.payloads) "
+        f"WHERE {same_period('x', 's')} AND x.knowledge_time <= e.known_at)"
+    )
     left_out = (
         f"{table} AS s JOIN LATERAL (SELECT e.*, s.valid_time FROM crfs.extent AS e "
         "WHERE e.dataset = :dataset AND e.entity_id = s.entity_id AND s.valid_time BETWEEN e.first_valid_time AND e.last_valid_time "
-        "AND e.known_at > s.knowledge_time ORDER BY e.known_at LIMIT 1) AS later ON true "
+        f"AND e.known_at > s.knowledge_time AND NOT ({showed}) ORDER BY e.known_at LIMIT 1) AS later ON true "
         f"WHERE s.row_state = {RowState.VALUE.code} "
         f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.{between.format('n')}) "
-        f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.{between.format('x')} AND {stands(data, 'x')}) "
-        f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} "
-        "AND g.seen_at <= later.known_at AND (g.payloads && later.payloads OR g.seen_at > s.knowledge_time)) "
-        # On a running day what an answer shows is known from the release, and what it leaves out from the fetch.
-        f"AND NOT EXISTS (SELECT 1 FROM {data} AS x JOIN crfs.batch_payload AS p ON p.batch_id = x.batch_id AND p.sha256 = ANY(later.payloads) "
-        f"WHERE {same_period('x', 's')} AND x.knowledge_time <= later.known_at)"
+        f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.{between.format('x')} AND {stands(data, 'x')})"
     )
     statement = without_value(table, RowState.RETRACTED, left_out, of="later", known_at="later.known_at")
     return connection.execute(sa.text(statement), {"dataset": definition.name}).rowcount
