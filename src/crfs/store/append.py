@@ -487,9 +487,9 @@ def _insert(batch: Publication, part: _Part) -> None:
     connection.execute(
         sa.text(
             "INSERT INTO crfs.batch_dataset (batch_id, dataset, row_count, columns, content, first_valid_time, last_valid_time, "
-            "first_knowledge_time, last_knowledge_time, fetched_at) "
-            f"SELECT :batch_id, :dataset, count(*), :columns, {content_of(names, 'd')}, min(d.valid_time), max(d.valid_time), "
-            "min(d.knowledge_time), max(d.knowledge_time), CAST(:fetched_at AS timestamptz) "
+            "first_knowledge_time, last_knowledge_time, fetched_at, exact) "
+            f"SELECT :batch_id, :dataset, count(*), :columns, {content_of(names, 'd', exact=True)}, min(d.valid_time), max(d.valid_time), "
+            "min(d.knowledge_time), max(d.knowledge_time), CAST(:fetched_at AS timestamptz), true "
             f"FROM {data} AS d WHERE d.batch_id = :batch_id"
         ),
         {"batch_id": batch.batch_id, "dataset": definition.name, "columns": names, "fetched_at": part.how.fetched_at},

@@ -18,6 +18,7 @@ from crfs.credit.definitions import DatasetDefinition, RevisionPolicy, Scope
 from crfs.store.additions import without_value
 from crfs.store.conditions import is_word, same_period, stands
 from crfs.store.database import Database
+from crfs.store.digests import with_digests
 from crfs.store.entities import entity_ids
 from crfs.store.relations import relation
 from crfs.store.sightings import covers
@@ -164,10 +165,13 @@ def keep_extents(connection: sa.Connection, definition: DatasetDefinition, exten
     tenant = "current_setting('crfs.tenant_id')::integer" if definition.scope is Scope.TENANT else "NULL"
     connection.execute(
         sa.text(
-            f"INSERT INTO crfs.extent (dataset, tenant_id, payloads, {_LISTED}) "
-            f"SELECT :dataset, {tenant}, CAST(:payloads AS text[]), {_LISTED} FROM {GIVEN} "
-            "WHERE NOT EXISTS (SELECT 1 FROM crfs.extent AS n WHERE n.dataset = :dataset AND n.entity_id = e.entity_id "
-            "AND n.known_at = e.known_at AND n.first_valid_time <= e.first_valid_time AND n.last_valid_time >= e.last_valid_time)"
+            with_digests(
+                "extent",
+                f"INSERT INTO crfs.extent (dataset, tenant_id, payloads, {_LISTED}) "
+                f"SELECT :dataset, {tenant}, CAST(:payloads AS text[]), {_LISTED} FROM {GIVEN} "
+                "WHERE NOT EXISTS (SELECT 1 FROM crfs.extent AS n WHERE n.dataset = :dataset AND n.entity_id = e.entity_id "
+                "AND n.known_at = e.known_at AND n.first_valid_time <= e.first_valid_time AND n.last_valid_time >= e.last_valid_time)",
+            )
         ),
         {**extents.values, "dataset": definition.name, "payloads": list(payloads)},
     )

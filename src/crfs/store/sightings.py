@@ -16,6 +16,7 @@ from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, Scope
 from crfs.store.additions import again
 from crfs.store.conditions import day_end, last_word, same_period, says_as
+from crfs.store.digests import with_digests
 from crfs.store.relations import relation
 from crfs.store.spoken import Comparison
 
@@ -78,11 +79,14 @@ def keep_sightings(
     listed = ", ".join(names)
     connection.execute(
         sa.text(
-            f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, payloads, {listed}) "
-            f"SELECT :dataset, {tenant}, :batch_id, CAST(:payloads AS text[]), {listed} "
-            f"FROM unnest({arrays}) AS n ({listed}) "
-            "WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
-            "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time)"
+            with_digests(
+                "sighting",
+                f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, payloads, {listed}) "
+                f"SELECT :dataset, {tenant}, :batch_id, CAST(:payloads AS text[]), {listed} "
+                f"FROM unnest({arrays}) AS n ({listed}) "
+                "WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
+                "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time)",
+            )
         ),
         {
             "dataset": definition.name,
