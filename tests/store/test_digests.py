@@ -5,22 +5,29 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from crfs.credit.definitions import FactorDefinition, dataset_from_dict, to_dict
+from crfs.bitemporal.extent import Extent
+from crfs.bitemporal.rows import KnowledgeBasis
+from crfs.credit.definitions import FactorDefinition, RevisionPolicy, dataset_from_dict, to_dict
+from crfs.store.append import Delivery, append
 from crfs.store.database import Database, ensure_schema
 from crfs.store.definitions import define
 from crfs.store.lineage import lineage
+from crfs.store.publication import BatchKind, BatchNote
 from crfs.store.registry import promote, register
+from crfs.store.relations import content_of
 from crfs.store.runs import RunInputs
 from crfs.store.verification import verify_store
 from tests.store.conftest import administering
-from tests.store.deliveries import NOW, dataset, rows, write
+from tests.store.deliveries import NOW, dataset, day, rows, write
 from tests.store.keeping import described, kept, landed
 
 CHANGES = {
@@ -179,13 +186,12 @@ def test_entities_keep_their_numbers_and_digests_whoever_meets_them_first(own_da
         assert connection.exec_driver_sql("SELECT count(*) FROM crfs.entity WHERE digest IS NULL").scalar_one() == 0
 
 
-def test_a_store_of_the_schema_before_is_brought_up_to_date_and_what_it_has_counts_as_older(
-    empty_url: Callable[[], sa.URL], connect: Any
-) -> None:
+@contextmanager
+def of_schema(database: Database, version: str) -> Iterator[sa.Connection]:
+    """An empty database as an older crfs left it, and a connection to fill it."""
     from alembic import command
     from alembic.config import Config
 
-    database = connect(empty_url())
     with administering(database.url) as connection:
         user, name = connection.exec_driver_sql("SELECT current_user, current_database()").one()
         for role in ("crfs_owner", "crfs_app"):
@@ -201,7 +207,36 @@ def test_a_store_of_the_schema_before_is_brought_up_to_date_and_what_it_has_coun
         config.attributes["connection"] = connection
         connection.exec_driver_sql("SET ROLE crfs_owner")
         connection.commit()
-        command.upgrade(config, "0002")
+        command.upgrade(config, version)
+        yield connection
+        connection.commit()
+
+
+def test_notes_of_the_schema_before_count_as_they_are_when_it_is_brought_up_to_date(empty_url: Callable[[], sa.URL], connect: Any) -> None:
+    database = connect(empty_url())
+    with of_schema(database, "0006") as connection:
+        connection.exec_driver_sql("INSERT INTO crfs.entity (tenant_id, kind, natural_key, digest) VALUES (0, 'k', 'old', 0)")
+        for table, time, more in (("sighting", "seen_at", ", batch_id"), ("extent", "known_at", "")):
+            for tenant in ("NULL", "1", "2"):
+                connection.exec_driver_sql(
+                    f"INSERT INTO crfs.{table} (dataset, entity_id, first_valid_time, last_valid_time, knowledge_basis, payloads, tenant_id, {time}{more}) "
+                    f"SELECT 'd', 1, '2020-01-01Z', '2021-01-01Z', 0, '{{}}', {tenant}, '2024-01-01Z'{', 0' if more else ''} FROM generate_series(1, 3)"
+                )
+    ensure_schema(database)
+    of_notes = [error for error in verify_store(database).book_errors if "entity" not in error]
+    assert of_notes == []
+    with administering(database.url) as connection:
+        connection.exec_driver_sql("UPDATE crfs.sighting SET seen_at = '2023-01-01Z'")
+        connection.exec_driver_sql("DELETE FROM crfs.extent")
+    errors = [error for error in verify_store(database).book_errors if "entity" not in error]
+    assert len(errors) == 2 * 6, "those of another tenant are left to it"
+
+
+def test_a_store_of_the_schema_before_is_brought_up_to_date_and_what_it_has_counts_as_older(
+    empty_url: Callable[[], sa.URL], connect: Any
+) -> None:
+    database = connect(empty_url())
+    with of_schema(database, "0002") as connection:
         connection.exec_driver_sql("INSERT INTO crfs.batch VALUES (1, 'ingest', NULL, '2024-01-01Z', 'fred', '1', NULL, 'me', 1)")
         connection.exec_driver_sql("UPDATE crfs.head SET batch_id = 1, recorded_at = '2024-01-01Z'")
         connection.exec_driver_sql("INSERT INTO crfs.entity (tenant_id, kind, natural_key) VALUES (0, 'k', 'old')")
@@ -215,7 +250,6 @@ def test_a_store_of_the_schema_before_is_brought_up_to_date_and_what_it_has_coun
             "INSERT INTO crfs.fetch (source, stream, sha256, url, status, headers, classification, parser_version, started_at, fetched_at, tenant_id) "
             "SELECT 'fred', 'GDP', sha256, 'https://example.org/', 200, '{\"a\": 1}', 'OK', '1', landed_at, landed_at, 1 FROM crfs.payload"
         )
-        connection.commit()
     ensure_schema(database)
     found = verify_store(database)
     assert (list(found.book_errors), dict(found.without_digest)) == ([], {"batch": 1, "run": 1})
@@ -227,3 +261,57 @@ def test_a_store_of_the_schema_before_is_brought_up_to_date_and_what_it_has_coun
     errors = "\n".join(verify_store(database).book_errors)
     assert "the fetch 1 of fred GDP is not what was landed" in errors, "from the upgrade on"
     assert "now 'another' of the kind k" in errors
+
+
+NOTES = {
+    "when a sighting was": ("UPDATE crfs.sighting SET seen_at = seen_at - interval '1 day'", "sighting 1 of x in altered_.* is not what was noted"),
+    "a sighting is gone": ("DELETE FROM crfs.sighting", "sighting 1 is gone"),
+    "a sighting that nobody noted": (
+        "INSERT INTO crfs.sighting (dataset, entity_id, first_valid_time, last_valid_time, seen_at, batch_id, knowledge_basis) "
+        "SELECT dataset, entity_id, first_valid_time, last_valid_time, seen_at + interval '1 day', batch_id, 0 FROM crfs.sighting LIMIT 1",
+        "sighting .* of x in altered_.* is not what was noted"),
+    "what an extent tells the whole of": (
+        "UPDATE crfs.extent SET last_valid_time = first_valid_time", "extent 1 of x in altered_.* is not what was noted"),
+    "an extent is gone": ("DELETE FROM crfs.extent", "extent 1 is gone"),
+    "the digests are gone": ("DELETE FROM crfs.digest WHERE what IN ('sighting', 'extent')", "extent 1 of x in altered_.* is not what was noted"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_an_altered_note_of_what_an_answer_showed_is_found_and_named(own_database: Database, name: str) -> None:
+    definition = replace(dataset(name="altered_notes"), revision_policy=RevisionPolicy.VINTAGED)
+    extent = Extent(entity="x", first_valid_time=day(0), last_valid_time=day(9), known_at=day(2), knowledge_basis=KnowledgeBasis.BACKFILLED)
+    for known, fetched in ((1, 300), (2, 301)):
+        delivery = Delivery(
+            definition=definition,
+            rows=rows([1.0], known=known, clipped=True),
+            fetched_at=day(fetched),
+            extents=[extent] if known == 2 else [],
+        )
+        append(own_database, [delivery], BatchNote(kind=BatchKind.INGEST, at=NOW, payloads=[landed(own_database, b"%d" % known)]))
+    assert verify_store(own_database).book_errors == []
+    change, words = NOTES[name]
+    with administering(own_database.url) as connection:
+        assert connection.exec_driver_sql(change).rowcount
+    errors = "\n".join(verify_store(own_database).book_errors)
+    assert re.search(words, errors), errors
+
+
+def test_the_sign_of_a_zero_is_part_of_a_batch_and_older_batches_are_checked_as_they_were(own_database: Database) -> None:
+    definition = dataset()
+    write(own_database, definition, rows([0.0, -0.0, 1.0], valid=[0, 1, 2]))
+    assert verify_store(own_database).sound
+    flip = f"UPDATE data.{definition.name} SET value = -value WHERE value = 0"
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql(flip)
+    assert any("rows of batch 1 are not what it wrote" in error for error in verify_store(own_database).book_errors)
+    with administering(own_database.url) as connection:  # as an older crfs wrote it
+        content = content_of(["value"], "d", exact=False)
+        connection.exec_driver_sql(
+            f"UPDATE crfs.batch_dataset SET exact = false, content = (SELECT {content} FROM data.{definition.name} AS d)"
+        )
+        connection.exec_driver_sql("UPDATE crfs.digest SET parts = crfs.parts_of_batch(1)")
+    assert verify_store(own_database).sound
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql(f"UPDATE data.{definition.name} SET value = 2 WHERE value = 1")
+    assert not verify_store(own_database).sound

@@ -167,3 +167,19 @@ def test_a_table_of_rows_is_what_it_was_without_extents(module_database: Databas
         BatchNote(kind=BatchKind.INGEST, at=NOW),
     )
     assert answers(module_database, definition, 2) == {0: 1.0, 1: 2.0}
+
+
+@pytest.mark.parametrize("value", [1.0, 2.0])
+@pytest.mark.parametrize("late", [2, 4])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_period_that_was_seen_again_and_then_annulled_is_withdrawn_by_the_answer_that_leaves_it_out(
+    module_database: Database, order: tuple[int, int], late: int, value: float
+) -> None:
+    definition = vintaged()
+    for known in (1, 3):
+        showed(module_database, definition, known, {0: 1.0, 1: 1.0})
+    write(module_database, definition, rows([None], valid=1, known=1, state="annulled"), BatchKind.ANNUL)
+    for shown in ([(late, {0: 1.0, 1: value}), (5, {0: 1.0})][number] for number in order):
+        showed(module_database, definition, *shown)
+    assert answers(module_database, definition, late) == {0: 1.0, 1: value}
+    assert answers(module_database, definition, 5) == {0: 1.0}

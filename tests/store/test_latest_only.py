@@ -156,12 +156,13 @@ def seen(
     return append(database, [Delivery(definition=definition, rows=table, fetched_at=day(fetched))], note)  # type: ignore[arg-type]
 
 
-def known_at(database: Database, definition: object, moment: int) -> float | None:
-    """The value of the period as it was known then."""
-    found = stored(database, definition, columns="knowledge_time, batch_id, row_state, value")  # type: ignore[arg-type]
-    last = {known: (state, value) for known, _, state, value in sorted(found, key=lambda row: row[1])}
-    standing = [(known, value) for known, (state, value) in last.items() if state != 3 and known <= day(moment)]
-    value: float | None = max(standing)[1]
+def known_at(database: Database, definition: object, moment: int, *, period: int = 0) -> float | None:
+    """The value of a period as it was known then: a ``missing`` row is no candidate, a ``retracted`` one answers that there is none."""
+    found = stored(database, definition, columns="valid_time, knowledge_time, batch_id, row_state, value")  # type: ignore[arg-type]
+    of_it = sorted((row[1:] for row in found if row[0] == day(period)), key=lambda row: row[1])
+    last = {known: (state, value) for known, _, state, value in of_it}
+    standing = [(known, value) for known, (state, value) in last.items() if state in (0, 2) and known <= day(moment)]
+    value: float | None = max(standing, default=(None, None))[1]
     return value
 
 
@@ -353,3 +354,149 @@ def test_writers_of_the_same_answers_in_other_orders_at_the_same_time_agree(modu
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(write_all, orders))
         assert [known_at(module_database, definition, moment) for moment in (40, 55, 65, 75, 85)] == [1.0, 1.0, 2.0, 1.0, 3.0]
+
+
+Shown = dict[int, float | None]
+"""What a fetch shows: of each period (not all of them) a value, or that there is none."""
+RULE = 40
+
+
+class Polled:
+    """A source that shows the latest values, and whose answers are ingested in any order, more than once, and parsed again."""
+
+    def __init__(self, database: Database, fetches: dict[int, Shown], *, rule: int = RULE) -> None:
+        self.database, self.fetches, self.rule, self.definition = database, fetches, rule, dataset()
+        self.done: set[int] = set()
+        self.payloads = {
+            fetched: landed(database, repr(sorted(shown.items())).encode(), fetched_at=day(fetched)) for fetched, shown in fetches.items()
+        }
+
+    def ingest(self, fetched: int, *, kind: BatchKind = BatchKind.INGEST) -> Receipt:
+        """The answer of a fetch, or, where the provider publishes before the rule supposes, what was known by then."""
+        shown = self.fetches[fetched]
+        known, basis = (self.rule, "calendar") if self.rule <= fetched else (fetched, "observed")
+        count = len(shown)
+        table = rows(list(shown.values()), valid=list(shown), known=[known] * count, knowledge_basis=[basis] * count)
+        table = table.with_columns(row_state=pl.when(pl.col("value").is_null()).then(pl.lit("missing")).otherwise(pl.lit("value")))
+        payloads = {self.payloads[fetched]: [self.definition.name]}
+        note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=payloads)
+        self.done.add(fetched)
+        return append(self.database, [Delivery(definition=self.definition, rows=table, fetched_at=day(fetched))], note)
+
+    def amended(self, kind: BatchKind, value: float | None, *, known: int, period: int = 0) -> None:
+        state = "annulled" if value is None else "value"
+        write(self.database, self.definition, rows([value], valid=period, known=known, state=state), kind)
+
+    def known(self, *moments: int) -> list[float | None]:
+        """What was known of the first period then."""
+        return [known_at(self.database, self.definition, moment) for moment in moments]
+
+    def check(self) -> None:
+        """Known is what the latest of the ingested fetches showed of a period; from the rule's time to the first of them what that one showed."""
+        for period in {period for fetched in self.done for period in self.fetches[fetched]}:
+            showing = sorted(fetched for fetched in self.done if period in self.fetches[fetched])
+            ends = [*(later - 1 for later in showing[1:]), showing[-1] + 500]
+            first = min(self.rule, showing[0])
+            for fetched, begin, end in zip(showing, [first, *showing[1:]], ends, strict=True):
+                expected = self.fetches[fetched][period]
+                for moment in {begin, max(begin, fetched), end}:
+                    assert known_at(self.database, self.definition, moment, period=period) == expected, (period, fetched, moment, self.done)
+            assert known_at(self.database, self.definition, first - 1, period=period) is None
+
+
+@settings(max_examples=25)
+@given(
+    shown=st.lists(st.dictionaries(st.integers(0, 1), st.sampled_from([None, None, 1.0, 2.0]), min_size=1), min_size=1, max_size=6),
+    rule=st.sampled_from([RULE, 115]),
+    data=st.data(),
+)
+def test_whatever_the_order_a_period_shown_with_none_has_no_value_until_it_is_shown_with_one(
+    module_database: Database, shown: list[Shown], rule: int, data: st.DataObject
+) -> None:
+    source = Polled(module_database, {100 + 10 * number: what for number, what in enumerate(shown)}, rule=rule)
+    for fetched in data.draw(st.permutations(list(source.fetches))):
+        source.ingest(fetched)
+        source.check()
+        assert source.ingest(data.draw(st.sampled_from(sorted(source.done)))).batch_id is None, "twice is once"
+    before = stored(module_database, source.definition)
+    for fetched in data.draw(st.permutations(list(source.fetches))):
+        assert source.ingest(fetched, kind=BatchKind.REPARSE).batch_id is None, "parsed again it says what it said"
+    assert stored(module_database, source.definition) == before
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((100, 110, 120, 130))))
+def test_a_withdrawn_value_is_retracted_and_may_come_back_in_any_order(module_database: Database, order: tuple[int, ...]) -> None:
+    source = Polled(module_database, {100: {0: 1.0}, 110: {0: None}, 120: {0: None}, 130: {0: 1.0}})
+    for fetched in order:
+        source.ingest(fetched)
+    assert source.known(RULE, 109, 110, 129, 130) == [1.0, 1.0, None, None, 1.0]
+    found = stored(module_database, source.definition, columns="knowledge_time, batch_id, row_state")
+    last = {(known - day(0)).days: state for known, _, state in found}
+    assert last[110] == 2, "retracted"
+    assert 1 not in last.values(), "nothing is merely missing"
+
+
+def test_what_never_had_a_value_stays_missing(module_database: Database) -> None:
+    source = Polled(module_database, {100: {0: None}, 110: {0: None}})
+    assert [source.ingest(110).batch_id is None, source.ingest(100).batch_id is None] == [False, True]
+    assert [state for (state,) in stored(module_database, source.definition, columns="row_state")] == [1]
+
+
+@pytest.mark.parametrize("order", [(100, 110), (110, 100)])
+def test_a_none_after_a_corrected_value_withdraws_it_and_a_correction_of_a_none_stands(
+    module_database: Database, order: tuple[int, int]
+) -> None:
+    source = Polled(module_database, {100: {0: 1.0}, 110: {0: None}, 120: {0: None}})
+    for fetched in order:
+        source.ingest(fetched)
+    source.amended(BatchKind.CORRECTION, 2.0, known=RULE)
+    assert source.known(RULE, 109, 110) == [2.0, 2.0, None]
+    source.amended(BatchKind.CORRECTION, 3.0, known=110)
+    assert source.ingest(120).batch_id is None, "the source says what it said"
+    assert source.known(109, 110, 120) == [2.0, 3.0, 3.0]
+
+
+def test_a_none_withdraws_what_is_known_though_what_the_source_said_last_was_annulled(module_database: Database) -> None:
+    source = Polled(module_database, {100: {0: 1.0}, 110: {0: 2.0}, 120: {0: None}})
+    for fetched in (100, 110):
+        source.ingest(fetched)
+    source.amended(BatchKind.ANNUL, None, known=110)
+    source.ingest(120)
+    assert source.known(RULE, 119, 120) == [1.0, 1.0, None]
+
+
+def test_a_withdrawal_that_was_annulled_stays_so_when_an_older_value_comes_late(module_database: Database) -> None:
+    source = Polled(module_database, {100: {0: 1.0}, 110: {0: 2.0}, 120: {0: None}})
+    for fetched in (100, 120):
+        source.ingest(fetched)
+    source.amended(BatchKind.ANNUL, None, known=120)
+    source.ingest(110)
+    assert source.known(109, 110, 120, 130) == [1.0, 2.0, 2.0, 2.0]
+
+
+def test_a_mended_parser_that_makes_a_value_of_an_older_answer_finds_it_withdrawn_by_the_newer_one(module_database: Database) -> None:
+    definition = dataset()
+    sha = landed(module_database, b"of the fifth day", fetched_at=day(6))
+
+    def published(value: float | None, known: int, kind: BatchKind = BatchKind.INGEST, payloads: tuple[str, ...] = ()) -> None:
+        table = rows([value], known=known, state="value" if value is not None else "missing")
+        note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=payloads)
+        append(module_database, [Delivery(definition=definition, rows=table, fetched_at=day(known + 1))], note)
+
+    published(None, 5, payloads=(sha,))
+    published(None, 8)
+    published(3.0, 5, BatchKind.REPARSE, payloads=(sha,))
+    assert [known_at(module_database, definition, moment) for moment in (5, 7, 8)] == [3.0, 3.0, None]
+
+
+def test_an_answer_that_tells_a_withdrawal_itself_is_no_other_than_one_after_the_other(module_database: Database) -> None:
+    definition = dataset()
+    table = rows([1.0, None], valid=0, known=[5, 8]).with_columns(row_state=pl.Series(["value", "missing"]))
+    for fetched in (10, 20):
+        append(
+            module_database,
+            [Delivery(definition=definition, rows=table, fetched_at=day(fetched))],
+            BatchNote(kind=BatchKind.INGEST, at=NOW),
+        )
+    assert [known_at(module_database, definition, moment) for moment in (5, 7, 8, 20)] == [1.0, 1.0, None, None]
+    assert [state for (state,) in stored(module_database, definition, columns="row_state")] == [0, 2]

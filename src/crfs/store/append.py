@@ -8,7 +8,7 @@ batches' spans of time, and where these overlap by one probe of the relation's k
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -18,11 +18,12 @@ from crfs.bitemporal.extent import Extent
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, RowState
 from crfs.credit.definitions import ColumnType, DatasetDefinition, RevisionPolicy, Scope
 from crfs.errors import Conflict, InvalidInput
-from crfs.store.comparison import Comparison, Told, compare
+from crfs.store.comparison import compare
 from crfs.store.database import Database
 from crfs.store.entities import entity_ids
 from crfs.store.extents import (
     Extents,
+    Told,
     keep_extents,
     lie_within_later_ones,
     lies_within_one,
@@ -34,6 +35,7 @@ from crfs.store.notes import newest_note
 from crfs.store.publication import BatchKind, BatchNote, Publication, publication
 from crfs.store.relations import content_of, ensure_relation, relation
 from crfs.store.sightings import Sighting, keep_sightings, sightings_of
+from crfs.store.spoken import Comparison
 from crfs.store.staging import StagingRoom, copy_into, staging_room
 
 _FEW = 100
@@ -124,9 +126,9 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
     annulled: to bring it back is a correction), a different one is a :class:`~crfs.errors.Conflict`, unless it is what the source had said
     before somebody corrected it: a correction stands until the source says something else. The kinds that amend history append
     what differs from the row that counts, be it only in its ``knowledge_basis`` or ``vintage_date``. A row marked ``clipped`` is dropped
-    where a value known before says the same. In a vintaged dataset a ``missing`` row after a value is a withdrawal, whichever of the two
-    is ingested first: it is kept as ``retracted``. A ``reparse`` names the payload that it reads again, and annuls what that payload's
-    earlier rows said and these do not.
+    where a value known before says the same. In a vintaged dataset, and where an answer shows the latest values, a ``missing`` row after
+    a value is a withdrawal, whichever of the two is ingested first: it is kept as ``retracted``. A ``reparse`` names the payload that it
+    reads again, and annuls what that payload's earlier rows said and these do not.
     """
     if note.kind not in _KINDS:
         raise InvalidInput(f"a batch of kind {note.kind.value} has no rows of a dataset; append takes {', '.join(k.value for k in _KINDS)}")
@@ -239,7 +241,8 @@ def _in_types(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
     table = table.select(ids.alias("entity_id"), pl.exclude("entity"), shown=pl.lit(False))
     if not _in_order(table):
         table = table.sort(_ID_KEY)
-    if kind in {BatchKind.INGEST, BatchKind.REPARSE} and definition.revision_policy is RevisionPolicy.VINTAGED:
+    shows = shows_the_latest(definition, delivery.fetched_at)
+    if kind in {BatchKind.INGEST, BatchKind.REPARSE} and (shows or definition.revision_policy is RevisionPolicy.VINTAGED):
         table = _with_withdrawals(table)
     if table.select(_doubles()).to_series().any():
         table = table.unique(maintain_order=True)
@@ -251,7 +254,7 @@ def _in_types(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
                 f"dataset {definition.name}: the delivery has two different rows for {entity} at {first['valid_time']:%Y-%m-%d} "
                 f"known from {first['knowledge_time']:%Y-%m-%d %H:%M}Z"
             )
-    return table.with_columns(shown=_shown()) if shows_the_latest(definition, delivery.fetched_at) else table
+    return table.with_columns(shown=_shown()) if shows else table
 
 
 def _shown() -> pl.Expr:
@@ -346,18 +349,14 @@ def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part
     part.staged, told = room.stage(connection, rows), None
     if part.extents is not None:
         withdraw_what_is_left_out(connection, definition, part.staged, part.extents, parsed_again=how.parsed_again)
-    if (
-        how.fetched_at is not None
-        and how.kind in {BatchKind.INGEST, BatchKind.REPARSE}
-        and definition.revision_policy is RevisionPolicy.VINTAGED
-    ):
+    running = how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED
+    if running and how.speaks:
         told = Told(own=room.stage(connection, rows.clear()), extents=part.extents or Extents())
         connection.exec_driver_sql(f"INSERT INTO {told.own} SELECT * FROM {part.staged}")
     latest_only = shows_the_latest(definition, how.fetched_at)
-    running = how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED
     if how.kind is BatchKind.INGEST and (latest_only or running or rows["clipped"].any()):
         part.sightings = sightings_of(connection, definition, part.staged, fetched_at=how.fetched_at, latest_only=latest_only)
-    compare(connection, definition, part.staged, how, since=0, told=told)
+    compare(connection, definition, part.staged, how, told=told)
 
 
 def _sighted(database: Database, parts: list[_Part], *, compared_at: int) -> bool:
@@ -451,7 +450,7 @@ def _compare_again(batch: Publication, room: StagingRoom, parts: list[_Part], *,
             else:
                 batch.connection.exec_driver_sql(f"INSERT INTO {part.staged} SELECT * FROM {late}")
         if part.staged is not None:
-            compare(batch.connection, part.definition, part.staged, part.how, since=since)
+            compare(batch.connection, part.definition, part.staged, replace(part.how, since=since))
         part.left = _count(batch.connection, part.staged)
     if not any(part.left for part in parts):
         raise _NothingNew
@@ -488,9 +487,9 @@ def _insert(batch: Publication, part: _Part) -> None:
     connection.execute(
         sa.text(
             "INSERT INTO crfs.batch_dataset (batch_id, dataset, row_count, columns, content, first_valid_time, last_valid_time, "
-            "first_knowledge_time, last_knowledge_time, fetched_at) "
-            f"SELECT :batch_id, :dataset, count(*), :columns, {content_of(names, 'd')}, min(d.valid_time), max(d.valid_time), "
-            "min(d.knowledge_time), max(d.knowledge_time), CAST(:fetched_at AS timestamptz) "
+            "first_knowledge_time, last_knowledge_time, fetched_at, exact) "
+            f"SELECT :batch_id, :dataset, count(*), :columns, {content_of(names, 'd', exact=True)}, min(d.valid_time), max(d.valid_time), "
+            "min(d.knowledge_time), max(d.knowledge_time), CAST(:fetched_at AS timestamptz), true "
             f"FROM {data} AS d WHERE d.batch_id = :batch_id"
         ),
         {"batch_id": batch.batch_id, "dataset": definition.name, "columns": names, "fetched_at": part.how.fetched_at},

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-
 import sqlalchemy as sa
 
 from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
+from crfs.store.additions import without_value
 from crfs.store.conditions import by_source, counts, is_word, last_batch, same_key, same_period, says_as, stands
 from crfs.store.day_ends import say_again_what_days_ended_with, say_what_days_ended_with
-from crfs.store.extents import Extents, withdraw_what_was_left_out_later
+from crfs.store.extents import Told, withdraw_what_was_left_out_later
 from crfs.store.latest_only import (
     date_from_the_fetch_what_a_rule_dated,
     forget_known_history,
@@ -26,73 +23,40 @@ from crfs.store.latest_only import (
 from crfs.store.notes import is_of_another_answer
 from crfs.store.publication import BatchKind
 from crfs.store.relations import relation
-from crfs.store.running_days import Answered, know_changes_from_the_fetch, say_again_what_was_seen_later
+from crfs.store.running_days import know_changes_from_the_fetch, say_again_what_was_seen_later
 from crfs.store.sightings import say_again_what_was_sighted_later
-from crfs.store.spoken import OWN_BATCHES, Spoken
+from crfs.store.spoken import OWN_BATCHES, Comparison
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """How staged rows of a dataset are compared: the batch's kind, when its answer was fetched, and the payload that it parses again."""
-
-    kind: BatchKind
-    fetched_at: datetime | None = None
-    payloads: Sequence[str] = ()
-    fetches: Sequence[datetime] = ()
-
-    @property
-    def parsed_again(self) -> Spoken:
-        """The payloads that a reparse reads again."""
-        return Spoken(payloads=self.payloads, fetches=self.fetches) if self.kind is BatchKind.REPARSE else Spoken()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """The rows of a staged answer as they came, in a table of their own, and what it told the whole of."""
-
-    own: str
-    extents: Extents
-
-
-def compare(
-    connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, since: int, told: Told | None = None
-) -> None:
+def compare(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, told: Told | None = None) -> None:
     """Take out of the staged rows those that say nothing new, and stage what the store has to say again for them.
 
     The order is that of their times: first the rows are given the times from which they are known, then what is known by then already goes,
-    then what other answers said later is said again, and last what days ended with. Rows whose keys only batches up to ``since`` have were settled before.
+    then what other answers said later is said again, and last what days ended with.
     """
-    data, kind = relation(definition.name), how.kind
-    speaks = kind in {BatchKind.INGEST, BatchKind.REPARSE}
-    shown_at = how.fetched_at if speaks and shows_the_latest(definition, how.fetched_at) else None
-    if shown_at is not None:
-        if kind is BatchKind.INGEST:
-            forget_known_history(connection, definition, table)
-        know_from_the_fetch(connection, definition, table, fetched_at=shown_at, parsed_again=how.parsed_again)
-    answered = None
-    if speaks and how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED:
-        answered = Answered(fetched_at=how.fetched_at, parsed_again=how.parsed_again)
-        know_changes_from_the_fetch(connection, definition, table, answered)
-    if kind is BatchKind.REPARSE:
-        _annul_what_is_no_longer_said(connection, definition, table, how)
-    if shown_at is not None:
-        forget_what_was_said(connection, definition, table, fetched_at=shown_at)
-    vintaged = definition.revision_policy is RevisionPolicy.VINTAGED
-    if vintaged and speaks:
-        _withdraw(connection, data, table)
-    if kind is BatchKind.ANNUL:
-        _check_that_they_are_there(connection, definition, table)
-    _settle_by_key(connection, definition, table, how, since=since, shown_at=shown_at)
-    _settle_clipped(connection, definition, table, how)
-    if shown_at is not None and kind is BatchKind.INGEST:
-        keep_what_was_seen_later(connection, definition, table, fetched_at=shown_at)
-        date_from_the_fetch_what_a_rule_dated(connection, definition, table, fetched_at=shown_at)
-    if vintaged and kind is BatchKind.INGEST:
-        say_again_what_was_sighted_later(connection, definition, table)
-        _withdraw_later(connection, data, table)
-    if answered is not None:
-        say_again_what_was_seen_later(connection, definition, table, answered)
-    if vintaged and speaks:
+    ingest, vintaged = how.kind is BatchKind.INGEST, how.speaks and definition.revision_policy is RevisionPolicy.VINTAGED
+    shows = how.speaks and shows_the_latest(definition, how.fetched_at)
+    running = vintaged and how.fetched_at is not None
+    steps = (
+        (forget_known_history, shows and ingest),
+        (know_from_the_fetch, shows),
+        (know_changes_from_the_fetch, running),
+        (_annul_what_is_no_longer_said, how.kind is BatchKind.REPARSE),
+        (forget_what_was_said, shows),
+        (_withdraw, shows or vintaged),
+        (_check_that_they_are_there, how.kind is BatchKind.ANNUL),
+        (_settle_by_key, True),
+        (_settle_clipped, True),
+        (keep_what_was_seen_later, shows and ingest),
+        (date_from_the_fetch_what_a_rule_dated, shows and ingest),
+        (say_again_what_was_sighted_later, vintaged and ingest),
+        (_withdraw_later, shows or vintaged),
+        (say_again_what_was_seen_later, running),
+    )
+    for step, due in steps:
+        if due:
+            step(connection, definition, table, how)
+    if vintaged:
         _end_days(connection, definition, table, how, told)
 
 
@@ -104,17 +68,15 @@ def _end_days(connection: sa.Connection, definition: DatasetDefinition, table: s
     added = 1
     while added:
         added = withdraw_what_was_left_out_later(connection, definition, table)
-        if told is not None and how.fetched_at is not None:
-            added += say_what_days_ended_with(connection, definition, table, told.own, told.extents, fetched_at=how.fetched_at)
+        if told is not None:
+            added += say_what_days_ended_with(connection, definition, table, how, told)
         if how.kind is BatchKind.INGEST:
-            added += say_again_what_was_sighted_later(connection, definition, table)
+            added += say_again_what_was_sighted_later(connection, definition, table, how)
     if how.fetched_at is not None:
-        say_again_what_days_ended_with(connection, definition, table, fetched_at=how.fetched_at)
+        say_again_what_days_ended_with(connection, definition, table, how)
 
 
-def _settle_by_key(
-    connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, since: int, shown_at: datetime | None
-) -> None:
+def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Take out the staged rows whose keys the store has and that say nothing new of them; an ingest may not say anything else.
 
     What the source itself said last of a key is nothing new though it was corrected or annulled since: not when the answer comes again, and
@@ -127,17 +89,18 @@ def _settle_by_key(
         same += " AND (s.knowledge_basis, s.vintage_date) IS NOT DISTINCT FROM (d.knowledge_basis, d.vintage_date)"
     settled = f"({same}) OR d.row_state = {RowState.ANNULLED.code}" if ingest else same
     upgraded = "false"
-    vintaged = ingest and definition.revision_policy is RevisionPolicy.VINTAGED
-    if vintaged:
+    shows = ingest and shows_the_latest(definition, how.fetched_at)
+    withdraws = shows or (ingest and definition.revision_policy is RevisionPolicy.VINTAGED)
+    if withdraws:
         # Both say that there is no value. "Retracted" says more: that there was one.
         settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code})"
         upgraded = f"s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code}"
     if ingest or (kind is BatchKind.REPARSE and how.payloads):
-        said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if vintaged else "")
+        said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if withdraws else "")
         said_before = f"EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 's')} AND ({said}) AND {is_word(data, 'w')})"
         settled += f" OR (NOT {by_source('d')} AND {said_before})"
     first = "false"
-    if ingest and shown_at is not None:
+    if shows:
         ruled_since = "d.dataset = :dataset AND d.fetched_at > :fetched_at"  # the fetch fell on the very time that the rule says
         first = (
             f"{is_first_to_show(data, 's')} OR s.shown AND s.knowledge_time = :fetched_at AND EXISTS (SELECT 1 FROM {data} AS r "
@@ -149,11 +112,11 @@ def _settle_by_key(
         sa.text(
             f"WITH k AS MATERIALIZED (SELECT s.ctid AS place, s.entity_id, s.valid_time, s.knowledge_time, ({settled}) AS settled, "
             f"({refused}) AS refused FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_key('x', 's')} "
-            f"ORDER BY x.batch_id DESC LIMIT 1) AS d ON d.batch_id > {since}), "
+            f"ORDER BY x.batch_id DESC LIMIT 1) AS d ON d.batch_id > {how.since}), "
             f"gone AS (DELETE FROM {table} AS t USING k WHERE t.ctid = k.place AND k.settled) "
             "SELECT entity_id, valid_time, knowledge_time FROM k WHERE refused LIMIT 1"
         ),
-        {"dataset": definition.name, "fetched_at": shown_at} if first != "false" else {},
+        {"dataset": definition.name, "fetched_at": how.fetched_at} if shows else {},
     ).one_or_none()
     if row is not None:
         entity = connection.execute(
@@ -171,7 +134,7 @@ def _same_values(definition: DatasetDefinition, one: str, other: str) -> str:
     return "({}) IS NOT DISTINCT FROM ({})".format(*(", ".join(f"{row}.{name}" for name in names) for row in (one, other)))
 
 
-def _check_that_they_are_there(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
+def _check_that_they_are_there(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     absent = connection.exec_driver_sql(
         f"SELECT count(*) FROM {table} AS s WHERE NOT EXISTS (SELECT 1 FROM {relation(definition.name)} AS x WHERE {same_key('x', 's')})"
     ).scalar_one()
@@ -204,28 +167,27 @@ def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, ta
     )
 
 
-def _withdraw(connection: sa.Connection, data: str, table: str) -> None:
+def _withdraw(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Staged ``missing`` rows whose value was known before: the source withdrew it, and its window did not show from what."""
+    data = relation(definition.name)
     connection.exec_driver_sql(
         f"UPDATE {table} AS s SET row_state = {RowState.RETRACTED.code} WHERE s.row_state = {RowState.MISSING.code} AND "
-        f"(SELECT x.row_state FROM {data} AS x WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
+        f"(SELECT x.row_state FROM {data} AS x WHERE {same_period('x', 's')} "
         f"AND x.knowledge_time < s.knowledge_time AND {counts(data, 'x')} ORDER BY x.knowledge_time DESC LIMIT 1) = {RowState.VALUE.code}"
     )
 
 
-def _withdraw_later(connection: sa.Connection, data: str, table: str) -> None:
+def _withdraw_later(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Stored ``missing`` rows of which a staged value now shows what they withdrew: they are staged again, as ``retracted``."""
-    connection.exec_driver_sql(
-        f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown) "
-        f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, {RowState.RETRACTED.code}, x.knowledge_basis, x.vintage_date, false, false "
-        f"FROM {table} AS s JOIN {data} AS x ON x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-        f"AND x.knowledge_time > s.knowledge_time AND x.row_state = {RowState.MISSING.code} AND {last_batch(data, 'x')} "
-        f"WHERE s.row_state = {RowState.VALUE.code} "
-        f"AND NOT EXISTS (SELECT 1 FROM {table} AS z WHERE z.entity_id = s.entity_id AND z.valid_time = s.valid_time "
-        "AND z.knowledge_time > s.knowledge_time AND z.knowledge_time <= x.knowledge_time) "
-        f"AND NOT EXISTS (SELECT 1 FROM {data} AS z WHERE z.entity_id = s.entity_id AND z.valid_time = s.valid_time "
+    data = relation(definition.name)
+    withdrawn = (
+        f"{table} AS s JOIN {data} AS x ON {same_period('x', 's')} AND x.knowledge_time > s.knowledge_time "
+        f"AND x.row_state = {RowState.MISSING.code} AND {last_batch(data, 'x')} WHERE s.row_state = {RowState.VALUE.code} "
+        f"AND NOT EXISTS (SELECT 1 FROM {table} AS z WHERE {same_period('z', 's')} AND z.knowledge_time > s.knowledge_time "
+        f"AND z.knowledge_time <= x.knowledge_time) AND NOT EXISTS (SELECT 1 FROM {data} AS z WHERE {same_period('z', 's')} "
         f"AND z.knowledge_time > s.knowledge_time AND z.knowledge_time < x.knowledge_time AND {counts(data, 'z')})"
     )
+    connection.exec_driver_sql(without_value(table, RowState.RETRACTED, withdrawn, of="x", known_at="x.knowledge_time"))
 
 
 def _annul_what_is_no_longer_said(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
@@ -235,14 +197,11 @@ def _annul_what_is_no_longer_said(connection: sa.Connection, definition: Dataset
     """
     data = relation(definition.name)
     own_word = "" if how.fetched_at is None else " AND x.knowledge_time <= :fetched_at"
+    unsaid = (
+        f"{data} AS x WHERE x.batch_id IN ({OWN_BATCHES}) AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
+        f"AND NOT ({is_of_another_answer('x')}) AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_key('s', 'x')})"
+    )
     connection.execute(
-        sa.text(
-            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, clipped, shown) "
-            f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, {RowState.ANNULLED.code}, x.knowledge_basis, false, false FROM {data} AS x "
-            f"WHERE x.batch_id IN ({OWN_BATCHES}) AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
-            f"AND NOT ({is_of_another_answer('x')}) "
-            f"AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE s.entity_id = x.entity_id AND s.valid_time = x.valid_time "
-            "AND s.knowledge_time = x.knowledge_time)"
-        ),
+        sa.text(without_value(table, RowState.ANNULLED, unsaid, of="x", known_at="x.knowledge_time")),
         {"dataset": definition.name, **how.parsed_again.parameters, **({} if how.fetched_at is None else {"fetched_at": how.fetched_at})},
     )

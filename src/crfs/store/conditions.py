@@ -38,6 +38,14 @@ def is_word(data: str, row: str) -> str:
     )
 
 
+def last_word(data: str, row: str, *, by: str) -> str:
+    """What the source itself said last of a row's period by an instant, as a subselect of rows ``x``."""
+    return (
+        f"(SELECT * FROM {data} AS x WHERE {same_period('x', row)} AND x.knowledge_time <= {by} AND {is_word(data, 'x')} "
+        "ORDER BY x.knowledge_time DESC LIMIT 1)"
+    )
+
+
 def day_end(instant: str) -> str:
     """The end of the day (in ``:zone``) on which an instant falls; a midnight is the end of the day before it."""
     local = f"({instant} AT TIME ZONE :zone)"

@@ -1,4 +1,4 @@
-"""Digests of what the books say of batches, runs, entities and fetches: written with them, computed anew by the same SQL when they are verified.
+"""Digests of what the books say of batches, runs, entities, fetches and notes: written with them, computed anew by the same SQL when they are verified.
 
 A digest has a hash a part, so that what is found altered can be named. They find accidents; who can alter a row can alter its digest too.
 """
@@ -21,6 +21,14 @@ FETCH = (
 
 LANDING = "hash_record_extended(ROW(sha256, landed_at), 0)"
 """The SQL expression for the digest of when a payload was landed."""
+
+NOTES = {
+    "sighting": "hash_record_extended(ROW(note_id, dataset, entity_id, first_valid_time, last_valid_time, seen_at, batch_id, knowledge_basis, "
+    "vintage_date, payloads, tenant_id), 0)",
+    "extent": "hash_record_extended(ROW(note_id, dataset, entity_id, first_valid_time, last_valid_time, known_at, knowledge_basis, vintage_date, "
+    "final_until, payloads, tenant_id), 0)",
+}
+"""The SQL expressions for the digests of notes, by their tables."""
 
 _PARTS = {
     "batch": {
@@ -77,6 +85,14 @@ def keep_run_digest(connection: sa.Connection, run_id: str, *, tenant_id: int) -
     )
 
 
+def with_digests(what: str, insertion: str) -> str:
+    """SQL: an insertion of notes (sightings or extents) that keeps their digests with them: those of one answer are one row."""
+    return (
+        f"WITH kept AS ({insertion} RETURNING *) INSERT INTO crfs.digest (what, reference, parts, tenant_id) "
+        f"SELECT '{what}', CAST(min(note_id) AS text), jsonb_object_agg(note_id, {NOTES[what]}), min(tenant_id) FROM kept HAVING count(*) > 0"
+    )
+
+
 def altered(connection: sa.Connection, *, batches: Collection[int] | None = None, runs: Collection[str] | None = None) -> list[Altered]:
     """Batches and runs (of those named, else all) whose parts are not those that were kept; what older versions wrote is passed over.
 
@@ -91,7 +107,7 @@ def altered(connection: sa.Connection, *, batches: Collection[int] | None = None
         "UNION ALL SELECT 'run', run_id, crfs.parts_of_run(run_id) FROM crfs.run "
         "WHERE CAST(:runs AS text[]) IS NULL OR run_id = ANY(:runs)) AS b LEFT JOIN crfs.digest AS d USING (what, reference) "
         "WHERE NOT coalesce(d.older, false) AND d.parts IS DISTINCT FROM b.parts "
-        "UNION ALL SELECT d.what, d.reference, NULL, true, NULL FROM crfs.digest AS d WHERE CASE d.what WHEN 'run' "
+        "UNION ALL SELECT d.what, d.reference, NULL, true, NULL FROM crfs.digest AS d WHERE d.what IN ('batch', 'run') AND CASE d.what WHEN 'run' "
         "THEN (CAST(:runs AS text[]) IS NULL OR d.reference = ANY(:runs)) AND NOT EXISTS (SELECT 1 FROM crfs.run AS r WHERE r.run_id = d.reference) "
         "ELSE (CAST(:batches AS bigint[]) IS NULL OR d.reference = ANY(CAST(CAST(:batches AS bigint[]) AS text[]))) "
         "AND NOT EXISTS (SELECT 1 FROM crfs.batch AS b WHERE CAST(b.batch_id AS text) = d.reference) END"
@@ -118,6 +134,25 @@ def altered_entities(connection: sa.Connection) -> dict[int, str]:
     return {
         row.entity_id: f"entity {row.entity_id}, now {row.natural_key!r} of the kind {row.kind}, is not what was registered" for row in rows
     }
+
+
+def altered_notes(connection: sa.Connection) -> list[str]:
+    """Words for sightings and extents that are not what was noted, be it that nobody noted them, and for those that are gone."""
+    found = []
+    for what, digest in NOTES.items():
+        rows = connection.exec_driver_sql(
+            "WITH kept AS (SELECT CAST(k.key AS bigint) AS note_id, k.value AS digest FROM crfs.digest AS d, jsonb_each_text(d.parts) AS k "
+            f"WHERE d.what = '{what}'), noted AS (SELECT note_id, dataset, entity_id, CAST({digest} AS text) AS digest FROM crfs.{what}) "
+            "SELECT note_id, n.dataset, e.natural_key FROM kept AS k FULL JOIN noted AS n USING (note_id) LEFT JOIN crfs.entity AS e USING (entity_id) "
+            "WHERE k.digest IS DISTINCT FROM n.digest ORDER BY note_id"
+        )
+        found += [
+            f"{what} {row.note_id} of {row.natural_key} in {row.dataset} is not what was noted"
+            if row.dataset
+            else f"{what} {row.note_id} is gone"
+            for row in rows
+        ]
+    return found
 
 
 def altered_landings(connection: sa.Connection, payloads: Collection[str] | None = None) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ shows such a period later is withdrawn as it comes in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 import sqlalchemy as sa
@@ -14,8 +15,10 @@ import sqlalchemy as sa
 from crfs.bitemporal.extent import Extent
 from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy, Scope
+from crfs.store.additions import without_value
 from crfs.store.conditions import is_word, same_period, stands
 from crfs.store.database import Database
+from crfs.store.digests import with_digests
 from crfs.store.entities import entity_ids
 from crfs.store.relations import relation
 from crfs.store.sightings import covers
@@ -56,6 +59,14 @@ class Extents:
         """With the numbers looked up, and given where an entity is new."""
         keys = pl.Series([extent.entity for extent in extents], dtype=pl.String)
         return cls(entity_ids(database, definition, keys).to_list(), extents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The rows of a staged answer as they came, in a table of their own, and what it told the whole of."""
+
+    own: str
+    extents: Extents
 
 
 def reach_known_periods(connection: sa.Connection, definition: DatasetDefinition, extents: Extents) -> bool:
@@ -109,14 +120,13 @@ def withdraw_what_is_left_out(
         if parsed_again
         else ""
     )
+    absent = f"absent AS a WHERE ({standing} AND {word}){again}"
+    withdrawn = without_value(table, RowState.RETRACTED, absent, of="a", known_at="a.known_at", clipped=True)
     connection.execute(
         sa.text(
             f"WITH absent AS MATERIALIZED (SELECT DISTINCT x.entity_id, x.valid_time, e.known_at, e.knowledge_basis, e.vintage_date "
             f"FROM {GIVEN} JOIN {data} AS x ON x.entity_id = e.entity_id AND x.valid_time BETWEEN e.first_valid_time AND e.last_valid_time "
-            f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_period('s', 'x')} AND s.knowledge_time <= e.known_at)) "
-            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown) "
-            f"SELECT a.entity_id, a.valid_time, a.known_at, {RowState.RETRACTED.code}, a.knowledge_basis, a.vintage_date, true, false "
-            f"FROM absent AS a WHERE ({standing} AND {word}){again}"
+            f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_period('s', 'x')} AND s.knowledge_time <= e.known_at)) {withdrawn}"
         ),
         {**extents.values, "dataset": definition.name, **parsed_again.parameters},
     )
@@ -129,24 +139,23 @@ def withdraw_what_was_left_out_later(connection: sa.Connection, definition: Data
     """
     data = relation(definition.name)
     between = "knowledge_time > s.knowledge_time AND {0}.knowledge_time <= later.known_at"
-    return connection.execute(
-        sa.text(
-            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown) "
-            f"SELECT s.entity_id, s.valid_time, later.known_at, {RowState.RETRACTED.code}, later.knowledge_basis, later.vintage_date, false, false "
-            f"FROM {table} AS s JOIN LATERAL (SELECT e.* FROM crfs.extent AS e "
-            "WHERE e.dataset = :dataset AND e.entity_id = s.entity_id AND s.valid_time BETWEEN e.first_valid_time AND e.last_valid_time "
-            "AND e.known_at > s.knowledge_time ORDER BY e.known_at LIMIT 1) AS later ON true "
-            f"WHERE s.row_state = {RowState.VALUE.code} "
-            f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.{between.format('n')}) "
-            f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.{between.format('x')} AND {stands(data, 'x')}) "
-            f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} "
-            "AND g.seen_at <= later.known_at AND (g.payloads && later.payloads OR g.seen_at > s.knowledge_time)) "
-            # On a running day what an answer shows is known from the release, and what it leaves out from the fetch.
-            f"AND NOT EXISTS (SELECT 1 FROM {data} AS x JOIN crfs.batch_payload AS p ON p.batch_id = x.batch_id AND p.sha256 = ANY(later.payloads) "
-            f"WHERE {same_period('x', 's')} AND x.knowledge_time <= later.known_at)"
-        ),
-        {"dataset": definition.name},
-    ).rowcount
+    # On a running day what an answer shows is known from the release, and what it leaves out from the fetch.
+    showed = (
+        f"EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} "
+        "AND (g.seen_at = e.known_at OR g.seen_at < e.known_at AND g.payloads && e.payloads)) "
+        f"OR EXISTS (SELECT 1 FROM {data} AS x JOIN crfs.batch_payload AS p ON p.batch_id = x.batch_id AND p.sha256 = ANY(e.payloads) "
+        f"WHERE {same_period('x', 's')} AND x.knowledge_time <= e.known_at)"
+    )
+    left_out = (
+        f"{table} AS s JOIN LATERAL (SELECT e.*, s.valid_time FROM crfs.extent AS e "
+        "WHERE e.dataset = :dataset AND e.entity_id = s.entity_id AND s.valid_time BETWEEN e.first_valid_time AND e.last_valid_time "
+        f"AND e.known_at > s.knowledge_time AND NOT ({showed}) ORDER BY e.known_at LIMIT 1) AS later ON true "
+        f"WHERE s.row_state = {RowState.VALUE.code} "
+        f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.{between.format('n')}) "
+        f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.{between.format('x')} AND {stands(data, 'x')})"
+    )
+    statement = without_value(table, RowState.RETRACTED, left_out, of="later", known_at="later.known_at")
+    return connection.execute(sa.text(statement), {"dataset": definition.name}).rowcount
 
 
 def keep_extents(connection: sa.Connection, definition: DatasetDefinition, extents: Extents, *, payloads: Sequence[str]) -> None:
@@ -156,10 +165,13 @@ def keep_extents(connection: sa.Connection, definition: DatasetDefinition, exten
     tenant = "current_setting('crfs.tenant_id')::integer" if definition.scope is Scope.TENANT else "NULL"
     connection.execute(
         sa.text(
-            f"INSERT INTO crfs.extent (dataset, tenant_id, payloads, {_LISTED}) "
-            f"SELECT :dataset, {tenant}, CAST(:payloads AS text[]), {_LISTED} FROM {GIVEN} "
-            "WHERE NOT EXISTS (SELECT 1 FROM crfs.extent AS n WHERE n.dataset = :dataset AND n.entity_id = e.entity_id "
-            "AND n.known_at = e.known_at AND n.first_valid_time <= e.first_valid_time AND n.last_valid_time >= e.last_valid_time)"
+            with_digests(
+                "extent",
+                f"INSERT INTO crfs.extent (dataset, tenant_id, payloads, {_LISTED}) "
+                f"SELECT :dataset, {tenant}, CAST(:payloads AS text[]), {_LISTED} FROM {GIVEN} "
+                "WHERE NOT EXISTS (SELECT 1 FROM crfs.extent AS n WHERE n.dataset = :dataset AND n.entity_id = e.entity_id "
+                "AND n.known_at = e.known_at AND n.first_valid_time <= e.first_valid_time AND n.last_valid_time >= e.last_valid_time)",
+            )
         ),
         {**extents.values, "dataset": definition.name, "payloads": list(payloads)},
     )

@@ -3,7 +3,7 @@
 Three laws hold. What a fetch showed of a period is what is known of it from that fetch on, until a later fetch showed something else. From
 the rule's time up to the first of the fetches it is what that first one showed, and which one is the first may turn out late. And an
 answer is news where it says something else than the source said before, not where it differs from what we made of that: a correction
-or an annulment stands until the source's word changes.
+or an annulment stands until the source's word changes. A period that is shown with none after a value is withdrawn (``retracted``).
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
-from crfs.store.conditions import by_source, is_word, same_key, same_period, stands
+from crfs.store.additions import again, without_value
+from crfs.store.conditions import by_source, is_word, last_word, same_key, same_period, says_as, stands
 from crfs.store.relations import relation
 from crfs.store.sightings import covers
-from crfs.store.spoken import OWN_BATCHES, Spoken
+from crfs.store.spoken import OWN_BATCHES, Comparison
 
 
 def shows_the_latest(definition: DatasetDefinition, fetched_at: datetime | None) -> bool:
@@ -25,7 +26,7 @@ def shows_the_latest(definition: DatasetDefinition, fetched_at: datetime | None)
     return fetched_at is not None and definition.revision_policy is RevisionPolicy.LATEST_ONLY
 
 
-def forget_known_history(connection: sa.Connection, definition: DatasetDefinition, table: str) -> None:
+def forget_known_history(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Take out the staged rows before the last of their period whose keys the store has: the provider tells again how it came to it."""
     connection.exec_driver_sql(
         f"DELETE FROM {table} AS s WHERE NOT s.shown AND EXISTS (SELECT 1 FROM {relation(definition.name)} AS x WHERE {same_key('x', 's')})"
@@ -44,9 +45,7 @@ def is_first_to_show(data: str, row: str) -> str:
     )
 
 
-def know_from_the_fetch(
-    connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime, parsed_again: Spoken
-) -> None:
+def know_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """What is shown of a period that the store has is known from the fetch, since the provider does not say when it was changed.
 
     That holds for a row that a rule dates, since the rule says when the period was first published; for one with a publication time
@@ -63,7 +62,7 @@ def know_from_the_fetch(
     own = (
         f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({OWN_BATCHES}) "
         f"AND NOT EXISTS ({spoken_since}))"
-        if parsed_again
+        if how.parsed_again
         else ""
     )
     ruled = f"s.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code})"
@@ -75,84 +74,70 @@ def know_from_the_fetch(
             f"OR (EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND (({stands(data, 'x')} AND {ruled}) "
             f"OR (x.knowledge_time = s.knowledge_time AND {is_word(data, 'x')}))) AND NOT ({is_first_to_show(data, 's')}))){own}"
         ),
-        {"fetched_at": fetched_at, "dataset": definition.name, **parsed_again.parameters},
+        {"fetched_at": how.fetched_at, "dataset": definition.name, **how.parsed_again.parameters},
     )
 
 
-def forget_what_was_said(connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime) -> None:
+def forget_what_was_said(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Take out what is shown from the fetch on where the source said the same last; what it says instead of that is kept, as it is."""
     data = relation(definition.name)
-    values = "".join(f' AND s."{column.name}" IS NOT DISTINCT FROM w."{column.name}"' for column in definition.columns)
     connection.execute(
         sa.text(
             f"WITH told AS MATERIALIZED (SELECT entity_id, valid_time, max(knowledge_time) AS last FROM {table} WHERE NOT shown GROUP BY 1, 2), "
-            f"heard AS MATERIALIZED (SELECT s.ctid AS place, (s.row_state = 0) = (w.row_state = 0){values} "
+            f"heard AS MATERIALIZED (SELECT s.ctid AS place, {says_as(definition, 's', 'w')} "
             f"AND coalesce(n.last <= w.knowledge_time, true) AS again FROM {table} AS s LEFT JOIN told AS n ON {same_period('n', 's')} "
-            f"JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} "
-            f"AND x.knowledge_time <= s.knowledge_time AND {is_word(data, 'x')} ORDER BY x.knowledge_time DESC LIMIT 1) AS w ON true "
+            f"JOIN LATERAL {last_word(data, 's', by='s.knowledge_time')} AS w ON true "
             "WHERE s.shown AND s.clipped AND s.knowledge_time = :fetched_at), "
             f"gone AS (DELETE FROM {table} AS t USING heard WHERE t.ctid = heard.place AND heard.again) "
             f"UPDATE {table} AS t SET clipped = false FROM heard WHERE t.ctid = heard.place AND NOT heard.again"
         ),
-        {"fetched_at": fetched_at},
+        {"fetched_at": how.fetched_at},
     )
 
 
-def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime) -> None:
+def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Of a fetch that is ingested late: what a later one had shown of its periods is known again from that later one.
 
     The later one is the next that showed the period, be it that it was news (its batch has rows of it) or not (it was sighted).
     """
     data = relation(definition.name)
-    columns = [f'"{column.name}"' for column in definition.columns]
-    differs = " OR ".join(["(s.row_state = 0) <> (c.row_state = 0)", *(f"s.{column} IS DISTINCT FROM c.{column}" for column in columns)])
-    listed = "".join(f", {column}" for column in columns)
-    connection.execute(
-        sa.text(
-            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown{listed}) "
-            f"SELECT s.entity_id, s.valid_time, later.seen, c.row_state, {KnowledgeBasis.OBSERVED.code}, c.vintage_date, false, false"
-            f"{''.join(f', c.{column}' for column in columns)} "
-            f"FROM {table} AS s JOIN LATERAL ({_SEEN_LATER.format(data=data)}) AS later ON later.seen IS NOT NULL "
-            f"JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time <= later.seen AND {is_word(data, 'x')} "
-            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS c ON c.knowledge_time <= s.knowledge_time AND ({differs}) "
-            f"WHERE s.shown AND s.row_state <> {RowState.ANNULLED.code} AND s.knowledge_time <= :fetched_at AND NOT EXISTS ("
-            f"SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time = later.seen)"
-        ),
-        {"fetched_at": fetched_at, "dataset": definition.name},
+    late = (
+        f"{table} AS s JOIN LATERAL ({_SEEN_LATER.format(data=data)}) AS later ON later.seen IS NOT NULL "
+        f"JOIN LATERAL {last_word(data, 's', by='later.seen')} AS c ON c.knowledge_time <= s.knowledge_time AND NOT ({says_as(definition, 's', 'c')}) "
+        f"WHERE s.shown AND s.row_state <> {RowState.ANNULLED.code} AND s.knowledge_time <= :fetched_at AND NOT EXISTS ("
+        f"SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time = later.seen)"
     )
+    statement = again(definition, table, late, row="c", known_at="later.seen")
+    connection.execute(sa.text(statement), {"fetched_at": how.fetched_at, "dataset": definition.name})
 
 
-def date_from_the_fetch_what_a_rule_dated(
-    connection: sa.Connection, definition: DatasetDefinition, table: str, *, fetched_at: datetime
-) -> None:
+def date_from_the_fetch_what_a_rule_dated(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Of a fetch that is ingested late and was made before the rule's time: what a later one showed otherwise was not known by the rule.
 
     The rule's key never was, and what the later one showed is known from its fetch.
     """
     data = relation(definition.name)
-    columns = [f'"{column.name}"' for column in definition.columns]
-    differs = " OR ".join(["(s.row_state = 0) <> (x.row_state = 0)", *(f"s.{column} IS DISTINCT FROM x.{column}" for column in columns)])
-    listed, taken = ("".join(f", {row}{column}" for column in columns) for row in ("", "x."))
-    nothing = "".join(", NULL" for _ in columns)
+    seen_again = f"SELECT min(g.seen_at) FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} AND g.seen_at >= x.knowledge_time AND g.seen_at > :fetched_at"
+    dated = (
+        f"SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, x.knowledge_basis, x.batch_id, s.row_state, "
+        f"least(d.fetched_at, ({seen_again})) AS fetched_at FROM {table} AS s "
+        f"JOIN {data} AS x ON {same_period('x', 's')} AND x.knowledge_time > s.knowledge_time AND {stands(data, 'x')} "
+        f"AND NOT ({says_as(definition, 's', 'x')}) AND x.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code}) "
+        "JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset AND d.fetched_at > x.knowledge_time "
+        "WHERE s.shown AND s.knowledge_time <= :fetched_at AND d.fetched_at > :fetched_at "
+        f"AND NOT EXISTS (SELECT 1 FROM {data} AS y WHERE {same_period('y', 's')} AND y.knowledge_time > s.knowledge_time "
+        f"AND y.knowledge_time < x.knowledge_time AND {stands(data, 'y')})"
+    )
+    never_was = without_value(table, RowState.ANNULLED, "dated AS g", of="g", known_at="g.knowledge_time")
+    free = (
+        f"NOT EXISTS (SELECT 1 FROM {rows} AS l WHERE {same_period('l', 'g')} AND l.knowledge_time = g.fetched_at)"
+        for rows in (data, table)
+    )
+    showed = f"dated AS g JOIN {data} AS x ON {same_key('x', 'g')} AND x.batch_id = g.batch_id WHERE {' AND '.join(free)}"
+    statement = again(definition, table, showed, of="g", row="x", after="g", known_at="g.fetched_at")
     connection.execute(
-        sa.text(
-            f"WITH dated AS MATERIALIZED (SELECT DISTINCT x.entity_id, x.valid_time, x.knowledge_time, x.batch_id, "
-            f"least(d.fetched_at, (SELECT min(g.seen_at) FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} AND g.seen_at >= x.knowledge_time "
-            f"AND g.seen_at > :fetched_at)) AS fetched_at FROM {table} AS s "
-            f"JOIN {data} AS x ON {same_period('x', 's')} AND x.knowledge_time > s.knowledge_time AND {stands(data, 'x')} AND ({differs}) "
-            f"AND x.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code}) "
-            "JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset AND d.fetched_at > x.knowledge_time "
-            "WHERE s.shown AND s.knowledge_time <= :fetched_at AND d.fetched_at > :fetched_at "
-            f"AND NOT EXISTS (SELECT 1 FROM {data} AS y WHERE {same_period('y', 's')} AND y.knowledge_time > s.knowledge_time "
-            f"AND y.knowledge_time < x.knowledge_time AND {stands(data, 'y')})) "
-            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, clipped, shown{listed}) "
-            f"SELECT entity_id, valid_time, knowledge_time, {RowState.ANNULLED.code}, {KnowledgeBasis.OBSERVED.code}, false, false{nothing} FROM dated "
-            f"UNION ALL SELECT x.entity_id, x.valid_time, g.fetched_at, x.row_state, {KnowledgeBasis.OBSERVED.code}, false, false{taken} "
-            f"FROM dated AS g JOIN {data} AS x ON {same_key('x', 'g')} AND x.batch_id = g.batch_id "
-            f"WHERE NOT EXISTS (SELECT 1 FROM {data} AS l WHERE {same_period('l', 'g')} AND l.knowledge_time = g.fetched_at) "
-            f"AND NOT EXISTS (SELECT 1 FROM {table} AS l WHERE {same_period('l', 'g')} AND l.knowledge_time = g.fetched_at)"
-        ),
-        {"fetched_at": fetched_at, "dataset": definition.name},
+        sa.text(f"WITH dated AS MATERIALIZED ({dated}), never_was AS ({never_was}) {statement}"),
+        {"fetched_at": how.fetched_at, "dataset": definition.name},
     )
 
 

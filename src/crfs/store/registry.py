@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, NotFound
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote, publication
@@ -97,17 +98,11 @@ _LAST = 2**62
 
 def model_version(database: Database, model: str, version: int | None = None, *, batch_id: int = _LAST) -> ModelVersion:
     """A version of a model, or its newest one, as the registry was at a batch."""
-    with database.reading() as connection:
-        row = connection.execute(
-            sa.text(
-                f"{_VERSIONS} AND v.model = :model AND (CAST(:version AS integer) IS NULL OR v.version = :version) ORDER BY v.version DESC LIMIT 1"
-            ),
-            {"model": model, "version": version, "batch_id": batch_id},
-        ).one_or_none()
-    if row is None:
+    found = [one for one in model_versions(database, batch_id=batch_id, model=model) if version in {None, one.version}]
+    if not found:
         what = f"model {model!r}" if version is None else f"version {version} of model {model!r}"
         raise NotFound(f"there is no {what}; crfs models list shows what is registered")
-    return ModelVersion(**row._mapping)
+    return found[0]
 
 
 def champion(database: Database, model: str, *, batch_id: int = _LAST) -> ModelVersion:
@@ -119,7 +114,9 @@ def champion(database: Database, model: str, *, batch_id: int = _LAST) -> ModelV
 
 
 def model_versions(database: Database, *, batch_id: int = _LAST, model: str | None = None) -> list[ModelVersion]:
-    """Every version, by model, the newest first."""
+    """Every version, by model, the newest first; none of a model whose name no text can be."""
+    if model is not None and text_fault(model) is not None:
+        return []
     with database.reading() as connection:
         found = connection.execute(
             sa.text(f"{_VERSIONS} AND (CAST(:model AS text) IS NULL OR v.model = :model) ORDER BY v.model, v.version DESC"),

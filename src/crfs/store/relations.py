@@ -16,15 +16,17 @@ def relation(dataset: str) -> str:
     return f'data."{dataset}"'
 
 
-def content_of(columns: Sequence[str], rows: str) -> str:
+def content_of(columns: Sequence[str], rows: str, *, exact: bool) -> str:
     """The SQL expression for the content of a batch's rows: a sum of their hashes, so that the order of rows does not matter.
 
-    ``rows`` is the alias of the rows, ``columns`` are the value columns that the batch wrote; one that a definition gained later is in no
-    older batch's content.
+    An ``exact`` one is of the bytes that they are sent as, and tells 0.0 and -0.0 apart; the batches of an older crfs have the other. ``rows``
+    is the alias of the rows, ``columns`` are the value columns that the batch wrote; one that a definition gained later is in no older
+    batch's content.
     """
     fixed = ("entity_id", "valid_time", "knowledge_time", "row_state", "knowledge_basis", "vintage_date")
     listed = ", ".join(f'{rows}."{name}"' for name in (*fixed, *columns))
-    return f"coalesce(sum(hash_record_extended(ROW({listed}), 0)), 0)"
+    hashed = f"ROW(record_send(ROW({listed})))" if exact else f"ROW({listed})"
+    return f"coalesce(sum(hash_record_extended({hashed}, 0)), 0)"
 
 
 def ensure_relation(database: Database, definition: DatasetDefinition) -> None:

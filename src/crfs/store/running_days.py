@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 import sqlalchemy as sa
 
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition
-from crfs.store.conditions import is_word, last_batch, same_key
+from crfs.store.additions import again
+from crfs.store.conditions import is_word, last_batch, same_key, same_period
 from crfs.store.relations import relation
-from crfs.store.spoken import OWN_BATCHES, Spoken
+from crfs.store.spoken import OWN_BATCHES, Comparison
 
 _END_OF_DAY = "CAST({row}.vintage_date + 1 AS timestamp) AT TIME ZONE :zone"
 """SQL: when a row's vintage day is over."""
@@ -20,15 +18,7 @@ _FETCHED = "(SELECT d.fetched_at FROM crfs.batch_dataset AS d WHERE d.batch_id =
 """SQL: when the answer was fetched that a row's batch rests on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """When the answer was fetched that the staged rows come from, and the payloads that it parses again, if it does."""
-
-    fetched_at: datetime
-    parsed_again: Spoken
-
-
-def know_changes_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Answered) -> None:
+def know_changes_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """A vintage that is only a date may change until its day is over, so what is seen of it while it runs is not final.
 
     The first answer is known from the day's release. Where the store has that key, and one of the two was seen while the day ran, the row is
@@ -53,31 +43,22 @@ def know_changes_from_the_fetch(connection: sa.Connection, definition: DatasetDe
     )
 
 
-def say_again_what_was_seen_later(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Answered) -> None:
+def say_again_what_was_seen_later(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Staged rows that come in late, as those of an answer that was held back do, do not hide what a later fetch saw of the same day and the
     store knows from before them: that is staged again, known from the later fetch, at the latest from the end of the day.
     """
     data = relation(definition.name)
-    values = "".join(f', "{column.name}"' for column in definition.columns)
     known = f"least({_FETCHED.format(row='x')}, {_END_OF_DAY.format(row='x')})"
-    gone = f"x.row_state = {RowState.MISSING.code} AND s.row_state = {RowState.VALUE.code}"
-    state = f"CASE WHEN {gone} THEN {RowState.RETRACTED.code} ELSE x.row_state END"
-    again = (
-        f"SELECT DISTINCT x.entity_id, x.valid_time, {known} AS knowledge_time, {state} AS row_state, x.vintage_date{values.replace(', ', ', x.')} "
-        f"FROM {table} AS s JOIN {data} AS x ON x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
-        f"AND x.vintage_date = s.vintage_date AND x.knowledge_time < s.knowledge_time AND {is_word(data, 'x')} "
-        f"WHERE s.knowledge_time = :fetched_at AND {known} > s.knowledge_time"
+    free = (
+        f"NOT EXISTS (SELECT 1 FROM {rows} AS l WHERE {same_period('l', 's')} AND l.knowledge_time = {known})" for rows in (data, table)
     )
-    same = "l.entity_id = n.entity_id AND l.valid_time = n.valid_time AND l.knowledge_time = n.knowledge_time"
-    connection.execute(
-        sa.text(
-            f"INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, vintage_date{values}, knowledge_basis, clipped, shown) "
-            f"SELECT n.*, {KnowledgeBasis.OBSERVED.code}, false, false FROM ({again}) AS n "
-            f"WHERE NOT EXISTS (SELECT 1 FROM {data} AS l WHERE {same}) AND NOT EXISTS (SELECT 1 FROM {table} AS l WHERE {same})"
-        ),
-        _parameters(definition, how),
+    seen = (
+        f"{table} AS s JOIN {data} AS x ON {same_period('x', 's')} AND x.vintage_date = s.vintage_date AND x.knowledge_time < s.knowledge_time "
+        f"AND {is_word(data, 'x')} WHERE s.knowledge_time = :fetched_at AND {known} > s.knowledge_time AND {' AND '.join(free)}"
     )
+    statement = again(definition, table, seen, row="x", known_at=known)
+    connection.execute(sa.text(statement), _parameters(definition, how))
 
 
-def _parameters(definition: DatasetDefinition, how: Answered) -> dict[str, object]:
+def _parameters(definition: DatasetDefinition, how: Comparison) -> dict[str, object]:
     return {"fetched_at": how.fetched_at, "zone": definition.zone, "dataset": definition.name, **how.parsed_again.parameters}

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from crfs.credit.texts import text_fault
 from crfs.errors import NotFound, VerificationFailed
 from crfs.store.artefacts import keep_artefact
 from crfs.store.database import Database
@@ -97,9 +98,8 @@ def keep_run(connection: sa.Connection, run: Run, result: bytes, inputs: RunInpu
 def run(database: Database, run_id: str) -> Run:
     """The run of that id; an unambiguous beginning of it will do."""
     with database.reading() as connection:
-        found = connection.execute(
-            sa.text(f"SELECT {_COLUMNS} FROM crfs.run WHERE starts_with(run_id, :run_id) ORDER BY run_id LIMIT 2"), {"run_id": run_id}
-        ).all()
+        beginning = sa.text(f"SELECT {_COLUMNS} FROM crfs.run WHERE starts_with(run_id, :run_id) ORDER BY run_id LIMIT 2")
+        found = connection.execute(beginning, {"run_id": run_id}).all() if text_fault(run_id) is None else []
     exact = [row for row in found if row.run_id == run_id] or found
     if not run_id or len(exact) != 1:
         what = "more than one run begins with" if len(exact) > 1 else "no run is called"

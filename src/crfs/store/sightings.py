@@ -14,8 +14,11 @@ import sqlalchemy as sa
 
 from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, Scope
-from crfs.store.conditions import day_end, is_word, same_period
+from crfs.store.additions import again
+from crfs.store.conditions import day_end, last_word, same_period, says_as
+from crfs.store.digests import with_digests
 from crfs.store.relations import relation
+from crfs.store.spoken import Comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +79,14 @@ def keep_sightings(
     listed = ", ".join(names)
     connection.execute(
         sa.text(
-            f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, payloads, {listed}) "
-            f"SELECT :dataset, {tenant}, :batch_id, CAST(:payloads AS text[]), {listed} "
-            f"FROM unnest({arrays}) AS n ({listed}) "
-            "WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
-            "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time)"
+            with_digests(
+                "sighting",
+                f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, payloads, {listed}) "
+                f"SELECT :dataset, {tenant}, :batch_id, CAST(:payloads AS text[]), {listed} "
+                f"FROM unnest({arrays}) AS n ({listed}) "
+                "WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
+                "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time)",
+            )
         ),
         {
             "dataset": definition.name,
@@ -102,40 +108,20 @@ def covers(data: str, sighting: str, row: str) -> str:
     )
 
 
-def say_again_what_was_sighted_later(connection: sa.Connection, definition: DatasetDefinition, table: str) -> int:
+def say_again_what_was_sighted_later(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> int:
     """Of staged rows that come in late: what a later answer had shown of their periods again is known again from when it was seen.
 
     A staged value after which nothing was shown any more, and that was shown as nothing later, was withdrawn by then. How many there were.
     """
     data = relation(definition.name)
-    values = [f'"{column.name}"' for column in definition.columns]
-    differs = " OR ".join(["(s.row_state = 0) <> (c.row_state = 0)", *(f"s.{name} IS DISTINCT FROM c.{name}" for name in values)])
-    withdrawn = f"c.row_state = {RowState.MISSING.code} AND s.row_state = {RowState.VALUE.code}"
-    return connection.execute(
-        sa.text(
-            "INSERT INTO {table} (entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date, clipped, shown{listed}) "
-            "SELECT s.entity_id, s.valid_time, later.seen_at, CASE WHEN {withdrawn} THEN {retracted} ELSE c.row_state END, later.knowledge_basis, "
-            "later.vintage_date, false, false{taken} FROM {table} AS s "
-            "JOIN LATERAL (SELECT g.seen_at, g.knowledge_basis, g.vintage_date FROM crfs.sighting AS g WHERE {covers} "
-            "AND g.seen_at > s.knowledge_time ORDER BY g.seen_at LIMIT 1) AS later ON true "
-            "JOIN LATERAL (SELECT * FROM {data} AS x WHERE {same_as_x} AND x.knowledge_time <= later.seen_at AND {word} "
-            "ORDER BY x.knowledge_time DESC LIMIT 1) AS c ON c.knowledge_time < s.knowledge_time AND ({differs}) "
-            "WHERE s.row_state <> {annulled} "
-            "AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_as_n} AND n.knowledge_time > s.knowledge_time AND n.knowledge_time <= later.seen_at) "
-            "AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_as_x} AND x.knowledge_time = later.seen_at)".format(
-                table=table,
-                data=data,
-                listed="".join(f", {name}" for name in values),
-                taken="".join(f", c.{name}" for name in values),
-                withdrawn=withdrawn,
-                retracted=RowState.RETRACTED.code,
-                annulled=RowState.ANNULLED.code,
-                covers=covers(data, "g", "s"),
-                same_as_x=same_period("x", "s"),
-                same_as_n=same_period("n", "s"),
-                word=is_word(data, "x"),
-                differs=differs,
-            )
-        ),
-        {"dataset": definition.name},
-    ).rowcount
+    late = (
+        f"{table} AS s JOIN LATERAL (SELECT g.seen_at, g.knowledge_basis, g.vintage_date FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} "
+        f"AND g.seen_at > s.knowledge_time ORDER BY g.seen_at LIMIT 1) AS later ON true JOIN LATERAL {last_word(data, 's', by='later.seen_at')} AS c "
+        f"ON c.knowledge_time < s.knowledge_time AND NOT ({says_as(definition, 's', 'c')}) WHERE s.row_state <> {RowState.ANNULLED.code} "
+        f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.knowledge_time > s.knowledge_time "
+        f"AND n.knowledge_time <= later.seen_at) "
+        f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time = later.seen_at)"
+    )
+    basis, vintage_date = "later.knowledge_basis", "later.vintage_date"
+    statement = again(definition, table, late, row="c", known_at="later.seen_at", basis=basis, vintage_date=vintage_date)
+    return connection.execute(sa.text(statement), {"dataset": definition.name}).rowcount

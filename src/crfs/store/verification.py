@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from crfs.store.database import Database
 from crfs.store.definitions import altered_definitions
-from crfs.store.digests import altered, altered_entities, altered_landings, without_digest
+from crfs.store.digests import altered, altered_entities, altered_landings, altered_notes, without_digest
 from crfs.store.lineage import runs_above, runs_on_payloads
 from crfs.store.relations import content_of, relation, rows_of_entities
 from crfs.store.runs import specification_digest
@@ -42,8 +42,8 @@ def verify_store(database: Database) -> Verification:
     """Hash every payload, artefact and batch of rows anew (in the server, no bytes moved), and reconcile the books.
 
     A payload is damaged if its bytes have another hash, if it is gone while a batch, a run or a fetch names it, or if its body is gone
-    while a run rests on it: only one that no run rests on may expire. The books are wrong where a batch, a run, an entity, a fetch or a
-    definition is not what was written, or where what it must have is not there.
+    while a run rests on it: only one that no run rests on may expire. The books are wrong where a batch, a run, an entity, a fetch, a
+    note of what an answer showed or a definition is not what was written, or where what it must have is not there.
     """
     with database.reading() as connection:
         payloads: int = connection.exec_driver_sql("SELECT count(*) FROM crfs.payload").scalar_one()
@@ -82,7 +82,7 @@ def _damaged_artefacts(connection: sa.Connection) -> dict[str, list[str]]:
 
 
 def _digested(connection: sa.Connection) -> list[str]:
-    """Batches, runs, entities, fetches and definitions that are not what was written."""
+    """Batches, runs, entities, fetches, notes and definitions that are not what was written."""
     errors = []
     for item in altered(connection):
         above = (
@@ -98,6 +98,7 @@ def _digested(connection: sa.Connection) -> list[str]:
             errors.append(f"{words}{_resting(above)}")
     for words, sha256 in altered_landings(connection):
         errors.append(f"{words}{_resting(runs_above(connection, payloads=[sha256]))}")
+    errors += altered_notes(connection)
     for words, dataset, batch_id in altered_definitions(connection):
         read = set(_readers(connection, dataset))
         errors.append(f"{words}{_resting([run for run in runs_above(connection, batches=[batch_id]) if run in read])}")
@@ -210,19 +211,21 @@ def _rows(connection: sa.Connection) -> tuple[int, list[str]]:
     """Counts and contents by batch. Rows that row-level security hides belong to other tenants: those batches are left to them."""
     errors: list[str] = []
     total = 0
-    groups = connection.exec_driver_sql("SELECT DISTINCT dataset, columns FROM crfs.batch_dataset ORDER BY dataset, columns").all()
+    groups = connection.exec_driver_sql(
+        "SELECT DISTINCT dataset, columns, exact FROM crfs.batch_dataset ORDER BY dataset, columns, exact"
+    ).all()
     for group in groups:
         wrong = connection.execute(
             sa.text(
                 "WITH found AS (SELECT d.batch_id, count(*) AS n, min(d.recorded_at) AS first, max(d.recorded_at) AS last, "
-                f"{content_of(group.columns, 'd')} AS content FROM {relation(group.dataset)} AS d GROUP BY d.batch_id) "
+                f"{content_of(group.columns, 'd', exact=group.exact)} AS content FROM {relation(group.dataset)} AS d GROUP BY d.batch_id) "
                 "SELECT b.batch_id, b.row_count, coalesce(f.n, 0) AS n, b.content IS DISTINCT FROM f.content AS other "
                 "FROM crfs.batch_dataset AS b JOIN crfs.batch AS t USING (batch_id) LEFT JOIN found AS f USING (batch_id) "
-                "WHERE b.dataset = :dataset AND b.columns = :columns AND ((b.row_count, b.content) IS DISTINCT FROM (f.n, f.content) "
+                "WHERE b.dataset = :dataset AND b.columns = :columns AND b.exact = :exact AND ((b.row_count, b.content) IS DISTINCT FROM (f.n, f.content) "
                 "OR f.first <> t.recorded_at OR f.last <> t.recorded_at) "
                 "AND t.tenant_id = current_setting('crfs.tenant_id')::integer ORDER BY b.batch_id"
             ),
-            {"dataset": group.dataset, "columns": group.columns},
+            {"dataset": group.dataset, "columns": group.columns, "exact": group.exact},
         ).all()
         for row in wrong:
             if row.n != row.row_count:

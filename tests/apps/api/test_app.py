@@ -156,6 +156,12 @@ def test_no_name_is_so_strange_that_the_service_breaks(client: Client, path: str
         assert answer.status_code < 500, (path, name, answer.text)
 
 
+@pytest.mark.parametrize("path", [path for path in NAMES if "?" not in path and "/payloads/" not in path and "/jobs/" not in path])
+def test_a_name_that_nothing_can_have_is_one_that_nothing_has(client: Client, path: str) -> None:
+    for name in (NUL, f"risk-{NUL}", "nosuch"):
+        assert client.get(path.replace("{}", name)).status_code == 404, (path, name)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
