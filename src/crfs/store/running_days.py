@@ -53,7 +53,7 @@ def say_again_what_was_seen_later(connection: sa.Connection, definition: Dataset
         f"NOT EXISTS (SELECT 1 FROM {rows} AS l WHERE {same_period('l', 's')} AND l.knowledge_time = {known})" for rows in (data, table)
     )
     seen = (
-        f"{table} AS s JOIN {data} AS x ON {same_period('x', 's')} AND x.vintage_date = s.vintage_date AND x.knowledge_time < s.knowledge_time "
+        f"{table} AS s JOIN {data} AS x ON {same_period('x', 's')} AND x.vintage_date IS NOT NULL AND x.knowledge_time < s.knowledge_time "
         f"AND {is_word(data, 'x')} WHERE s.knowledge_time = :fetched_at AND {known} > s.knowledge_time AND {' AND '.join(free)}"
     )
     statement = again(definition, table, seen, row="x", known_at=known)
