@@ -265,28 +265,3 @@ def test_what_an_answer_of_a_running_day_shows_is_known_from_its_fetch_whatever_
     for _ in range(2):
         assert [known(module_database, definition, hour(at, 1)) for at in (9, 14, 15)] == [{0: 1.0}, {0: 1.0}, {0: 2.0}]
         assert vintage_of_the_day(BatchKind.REPARSE).batch_id is None
-
-
-@pytest.mark.parametrize("poll", [{0: 2.0}, {0: None}, {1: 3.0}], ids=["otherwise", "none", "left out"])
-def test_what_an_answer_says_holds_until_its_fetch_is_known_from_it_though_it_was_seen_otherwise_before(
-    module_database: Database, poll: dict[int, float | None]
-) -> None:
-    definition, payload = vintaged(), brought(module_database, hour(15, 1))
-    table = table_of([(0, hour(RELEASE, 0), 1.0, False)], vintages=True)
-    told = extent(day(0), hour(15, 1))
-    polled(module_database, definition, hour(9, 1), poll)
-    for kind in (BatchKind.INGEST, BatchKind.REPARSE, BatchKind.REPARSE):
-        receipt = gave(module_database, definition, table, hour(15, 1), told, kind, payload)
-        assert (receipt.batch_id is None) == (kind is BatchKind.REPARSE)
-        assert [known(module_database, definition, hour(at, 1)) for at in (8, 9, 15)] == [{0: 1.0}, values(poll), {0: 1.0}]
-
-
-def test_a_late_poll_does_not_hide_what_an_answer_of_the_same_day_says_holds_until_its_fetch(module_database: Database) -> None:
-    for poll in ({0: 2.0}, {0: None}, {1: 3.0}):
-        definition = vintaged()
-        for number in (0, 2):
-            table = table_of([(0, hour(RELEASE, 0), 1.0, False)], vintages=True)
-            fetched = hour(15, number)
-            gave(module_database, definition, table, fetched, extent(day(0), fetched), BatchKind.INGEST, brought(module_database, fetched))
-        polled(module_database, definition, hour(9, 2), poll)
-        assert [known(module_database, definition, hour(at, 2)) for at in (8, 9, 15)] == [{0: 1.0}, values(poll), {0: 1.0}]

@@ -13,8 +13,7 @@ class Extent:
     """An answer showed all that was known of an entity at ``known_at``, from the first to the last valid time.
 
     A period in between that the answer does not show had no value then. ``known_at`` is an upper bound: it may have been gone before. Where
-    the answer tells of a span of knowledge, it says what every day from ``known_at`` to ``final_until`` ended with: the end of a
-    day, or the fetch where the span reaches that and the answer says what it had by then.
+    the answer tells of a span of knowledge, it says what every day from ``known_at`` to ``final_until`` (the end of a day) ended with.
     """
 
     entity: str

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition
 from crfs.store.additions import again
-from crfs.store.conditions import day_end, is_word, last_word, same_key, same_period, says_as
+from crfs.store.conditions import day_end, is_word, last_word, same_key, same_period, says_as, stands
 from crfs.store.extents import GIVEN, Told
 from crfs.store.relations import relation
 from crfs.store.spoken import Comparison
@@ -21,8 +21,7 @@ from crfs.store.spoken import Comparison
 def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told) -> int:
     """Stage what the answer (its rows as they came are ``told.own``) says that days ended with, and of a day that ran what it had by the fetch.
 
-    So it is of what holds until the fetch, whatever was seen of it that day. That is where it is not what the source is known to have said by then,
-    be that corrected or annulled since. How many there were.
+    That is where it is not what is known by then, nor what the source had said instead of what was corrected there. How many there were.
     """
     data, values = relation(definition.name), [f'"{column.name}"' for column in definition.columns]
     listed, taken = ("".join(f", {row}{name}" for name in values) for row in ("", "o."))
@@ -43,19 +42,15 @@ def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefin
         f"SELECT s.entity_id, s.valid_time, CAST(:fetched_at AS timestamptz) FROM {told.own} AS s WHERE s.vintage_date IS NOT NULL "
         f"AND s.knowledge_time < :fetched_at AND :fetched_at < {day_end('s.knowledge_time')}"
     )
-    within = (
-        "x.entity_id = e.entity_id AND x.valid_time BETWEEN e.first_valid_time AND e.last_valid_time AND x.knowledge_time < :fetched_at"
-    )
-    holds = " UNION ".join(
-        f"SELECT x.entity_id, x.valid_time, CAST(:fetched_at AS timestamptz) FROM {GIVEN} JOIN {rows} AS x ON {within} "
-        "WHERE e.final_until = :fetched_at"
-        for rows in (data, told.own)
-    )
     known = (
-        f"SELECT x.knowledge_time, x.row_state{listed} FROM {data} AS x WHERE {same_period('x', 'f')} AND {is_word(data, 'x')} "
+        f"SELECT x.knowledge_time, x.row_state, true AS kept{listed} FROM {data} AS x WHERE {same_period('x', 'f')} AND {stands(data, 'x')} "
         f"AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same_key('t', 'x')}) "
-        f"UNION ALL SELECT t.knowledge_time, t.row_state{listed} FROM {table} AS t WHERE {same_period('t', 'f')} "
+        f"UNION ALL SELECT t.knowledge_time, t.row_state, false{listed} FROM {table} AS t WHERE {same_period('t', 'f')} "
         f"AND t.row_state <> {RowState.ANNULLED.code}"
+    )
+    corrected = (
+        f"k.kept AND EXISTS (SELECT 1 FROM {data} AS w WHERE {same_period('w', 'f')} AND w.knowledge_time = k.knowledge_time "
+        f"AND {is_word(data, 'w')} AND {says_as(definition, 'f', 'w')})"
     )
     final = (
         f"SELECT m.entity_id, m.valid_time, m.ended, coalesce(o.row_state, {RowState.RETRACTED.code}) AS row_state, o.vintage_date{taken} "
@@ -64,14 +59,14 @@ def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefin
     )
     news = (
         f"final AS f JOIN LATERAL (SELECT * FROM ({known}) AS b WHERE b.knowledge_time <= f.ended ORDER BY b.knowledge_time DESC LIMIT 1) AS k "
-        f"ON k.knowledge_time < f.ended AND NOT ({says_as(definition, 'f', 'k')})"
+        f"ON k.knowledge_time < f.ended AND NOT ({says_as(definition, 'f', 'k')}) AND NOT ({corrected})"
     )
     basis = f"CASE WHEN f.ended = :fetched_at THEN {KnowledgeBasis.OBSERVED.code} ELSE {KnowledgeBasis.BACKFILLED.code} END"
     statement = again(definition, table, news, of="f", row="f", after="k", known_at="f.ended", basis=basis)
     return connection.execute(
         sa.text(
             f"WITH moment AS (SELECT DISTINCT m.* FROM ({seen.format(data)} AND {of_entities} UNION ALL {seen.format(table)}) AS m WHERE {tells} "
-            f"UNION {running} UNION {holds}), "
+            f"UNION {running}), "
             f"final AS ({final}) {statement}"
         ),
         {**told.extents.values, "zone": definition.zone, "fetched_at": how.fetched_at},
@@ -79,16 +74,8 @@ def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefin
 
 
 def say_again_what_days_ended_with(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
-    """Of staged rows of a day that was running when they were fetched: what another answer says that the day ended with is known from its end.
-
-    So is what it had until its own fetch, where that was made before the day was over.
-    """
-    data, end = relation(definition.name), "m.ended"
-    until = (
-        f"SELECT least({day_end('s.knowledge_time')}, min(e.final_until)) AS ended FROM crfs.extent AS e WHERE e.dataset = :dataset "
-        "AND e.entity_id = s.entity_id AND s.valid_time BETWEEN e.first_valid_time AND e.last_valid_time "
-        "AND e.known_at <= s.knowledge_time AND e.final_until > s.knowledge_time"
-    )
+    """Of staged rows of a day that was running when they were fetched: what another answer says that the day ended with is known from its end."""
+    data, end = relation(definition.name), day_end("s.knowledge_time")
     told = (
         "EXISTS (SELECT 1 FROM crfs.extent AS e WHERE e.dataset = :dataset AND e.entity_id = s.entity_id "
         f"AND s.valid_time BETWEEN e.first_valid_time AND e.last_valid_time AND e.known_at < {end} AND e.final_until >= {end})"
@@ -96,7 +83,7 @@ def say_again_what_days_ended_with(connection: sa.Connection, definition: Datase
         f"WHERE d.batch_id = c.batch_id AND d.dataset = :dataset AND d.fetched_at >= {end}))"
     )
     ended = (
-        f"{table} AS s JOIN LATERAL ({until}) AS m ON true LEFT JOIN LATERAL {last_word(data, 's', by=end)} AS c ON true "
+        f"{table} AS s LEFT JOIN LATERAL {last_word(data, 's', by=end)} AS c ON true "
         f"WHERE s.knowledge_time < {end} AND :fetched_at < {end} AND coalesce(c.knowledge_time <= s.knowledge_time, true) "
         f"AND CASE WHEN c.row_state IS NULL THEN s.row_state = {RowState.VALUE.code} ELSE NOT ({says_as(definition, 's', 'c')}) END AND ({told}) "
         f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.knowledge_time > s.knowledge_time "

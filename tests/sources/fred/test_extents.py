@@ -47,7 +47,7 @@ def test_a_window_says_what_its_days_ended_with_as_far_as_they_were_over(catalog
         return one.final_until
 
     assert until(payload_of(document, url=ASKED)) == datetime(2020, 5, 2, 5, tzinfo=UTC)
-    assert until(replace(payload_of(document, url=ASKED), started_at=fetched, fetched_at=fetched)) == fetched
+    assert until(replace(payload_of(document, url=ASKED), started_at=fetched, fetched_at=fetched)) == datetime(2020, 4, 2, 5, tzinfo=UTC)
     assert until(table("observation_date,TEST\n2020-01-01,1.5\n")) is None
 
 

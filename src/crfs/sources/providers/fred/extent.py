@@ -53,11 +53,12 @@ def known_at(start: date, zone: str, release_time: time | None, release_zone: st
 
 
 def final_until(start: date, end: date, zone: str, *, fetched_at: datetime) -> datetime | None:
-    """The end of a window of which a day was over when the answer was fetched, or the fetch where it reaches that; None of any other."""
-    today = fetched_at.astimezone(ZoneInfo(zone)).date()
-    if min(end, today - _DAY) < start:
+    """The end of the last day of a window that was over when the answer was fetched; None where there is none."""
+    before = fetched_at.astimezone(ZoneInfo(zone)).date() - _DAY
+    last = min(end, before)
+    if last < start:
         return None
-    instant: datetime = fetched_at if end >= today else end_of_day(pl.Series([end]), zone).item()
+    instant: datetime = end_of_day(pl.Series([last]), zone).item()
     return instant
 
 
