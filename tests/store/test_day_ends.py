@@ -77,13 +77,12 @@ def all_vintages(
 
 def known(database: Database, definition: DatasetDefinition, at: datetime) -> dict[int, float]:
     """Period → value as of an instant."""
-    last: dict[int, tuple[datetime, int, int, float | None]] = {}
-    for valid, since, batch, state, value in stored(database, definition, columns="valid_time, knowledge_time, batch_id, row_state, value"):
-        period = (valid - day(0)).days
-        annulled_or_newer = period in last and (since, batch) < last[period][:2]
-        if since <= at and state not in (1, 3) and not annulled_or_newer:
-            last[period] = (since, batch, state, value)
-    return {period: value for period, (_, _, state, value) in sorted(last.items()) if state == 0 and value is not None}
+    last: dict[tuple[int, datetime], tuple[int, float | None]] = {}
+    for valid, since, state, value in stored(database, definition, columns="valid_time, knowledge_time, row_state, value"):
+        if since <= at:
+            last[(valid - day(0)).days, since] = (state, value)
+    counting = {period: (state, value) for (period, _), (state, value) in sorted(last.items()) if state not in (1, 3)}
+    return {period: value for period, (state, value) in counting.items() if state == 0 and value is not None}
 
 
 def values(shown: Values) -> dict[int, float]:
@@ -188,3 +187,81 @@ def test_the_vintages_of_an_answer_say_how_their_days_ended_though_it_does_not_t
         releases()
     assert known(module_database, definition, hour(9, 1)) == {0: 1.0}
     assert known(module_database, definition, day(2)) == {0: 2.0}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("clipped", [True, False])
+@pytest.mark.parametrize("fetched", [hour(15, 1), LONG_AFTER], ids=["the same day", "long after"])
+def test_a_period_that_an_earlier_answer_of_the_day_left_out_is_known_from_the_answer_that_shows_it(
+    module_database: Database, order: tuple[int, int], clipped: bool, fetched: datetime
+) -> None:
+    definition = vintaged()
+
+    def vintage_of_the_day() -> Receipt:
+        table = table_of([(1, hour(RELEASE, 1), 2.0, clipped)], vintages=True)
+        told = extent(fetched if fetched < day(2) else day(2))
+        return gave(database, definition, table, fetched, told, BatchKind.INGEST, payloads[1])
+
+    database, payloads = module_database, [brought(module_database, hour(9, 1)), brought(module_database, fetched)]
+    answers = [lambda: polled(database, definition, hour(9, 1), {0: 1.0}, payload=payloads[0]), vintage_of_the_day]
+    for number in order:
+        answers[number]()
+    assert known(database, definition, hour(9, 1)) == {0: 1.0}
+    assert known(database, definition, min(fetched, day(2))) == {1: 2.0}
+    assert [answer().batch_id for answer in answers] == [None, None]
+
+
+def test_an_answer_that_is_parsed_again_says_again_how_days_ended(module_database: Database) -> None:
+    definition, payload = vintaged(), brought(module_database, LONG_AFTER)
+    polled(module_database, definition, hour(9, 1), {0: 1.0})
+    ends = [{0: 3.0}, {0: 2.0}]
+    all_vintages(module_database, definition, ends, payload=payload)
+    assert all_vintages(module_database, definition, ends, payload=payload, kind=BatchKind.REPARSE).batch_id is None
+    for mended in ([{0: 3.0}, {0: 20.0}], [{0: 3.0}, {0: 1.0}], ends):
+        all_vintages(module_database, definition, mended, payload=payload, kind=BatchKind.REPARSE)
+        assert [known(module_database, definition, at) for at in (hour(9, 1), day(2))] == [{0: 1.0}, mended[1]]
+
+
+def test_a_correction_of_what_was_seen_while_a_day_ran_stands_when_the_day_ended_with_that(module_database: Database) -> None:
+    definition = vintaged()
+    polled(module_database, definition, hour(9, 0), {0: 1.0})
+    correction = rows([5.0]).with_columns(knowledge_time=pl.lit(hour(9, 0)).cast(pl.Datetime("us", "UTC")))
+    write(module_database, definition, correction, BatchKind.CORRECTION)
+    all_vintages(module_database, definition, [{0: 1.0}])
+    assert known(module_database, definition, day(3)) == {0: 5.0}
+
+
+def test_a_withdrawal_that_a_late_answer_made_known_is_not_annulled_when_that_one_is_parsed_again(module_database: Database) -> None:
+    definition, payloads = vintaged(), [brought(module_database, LONG_AFTER) for _ in range(2)]
+
+    def told(payload: str, since: int, value: float | None, kind: BatchKind = BatchKind.INGEST) -> Receipt:
+        table = table_of([(0, hour(RELEASE, since), value, False)], vintages=True)
+        note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=[payload])
+        return append(module_database, [Delivery(definition=definition, rows=table, fetched_at=LONG_AFTER)], note)
+
+    told(payloads[0], 2, None)
+    told(payloads[1], 1, 1.0)
+    assert known(module_database, definition, day(4)) == {}
+    assert told(payloads[1], 1, 1.0, BatchKind.REPARSE).batch_id is None
+    assert told(payloads[0], 2, None, BatchKind.REPARSE).batch_id is None
+    assert known(module_database, definition, day(4)) == {}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_an_answer_of_a_running_day_shows_is_known_from_its_fetch_whatever_was_seen_before_on_that_day(
+    module_database: Database, order: tuple[int, int]
+) -> None:
+    definition, payload = vintaged(), brought(module_database, hour(15, 1))
+
+    def vintage_of_the_day(kind: BatchKind = BatchKind.INGEST) -> Receipt:
+        table = table_of([(0, hour(RELEASE, 1), 2.0, False)], vintages=True)
+        return gave(module_database, definition, table, hour(15, 1), extent(hour(15, 1)), kind, payload)
+
+    for number in order:
+        if number:
+            vintage_of_the_day()
+        else:
+            polled(module_database, definition, hour(9, 1), {0: 1.0})
+    for _ in range(2):
+        assert [known(module_database, definition, hour(at, 1)) for at in (9, 14, 15)] == [{0: 1.0}, {0: 1.0}, {0: 2.0}]
+        assert vintage_of_the_day(BatchKind.REPARSE).batch_id is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from crfs.errors import Conflict
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote
-from tests.store.deliveries import NOW, brought, dataset, day, rows, stored
+from tests.store.deliveries import NOW, brought, dataset, day, rows, stored, write
 
 TODAY = 20
 RELEASE = 8
@@ -125,3 +126,29 @@ def test_polled_in_order_every_fetch_can_be_asked_for_what_it_saw(
         assert seen(module_database, definition, value, hour(moment)).batch_id is None, "twice is once"
     for moment, value in polled.items():
         assert at(module_database, definition, moment) == value
+
+
+@pytest.mark.parametrize("moment", [12, 30])
+def test_what_was_seen_of_a_running_day_and_corrected_since_is_no_conflict_for_what_the_source_says_later(
+    module_database: Database, moment: int
+) -> None:
+    definition = vintaged()
+    seen(module_database, definition, 1.0, hour(9))
+    correction = rows([5.0]).with_columns(knowledge_time=pl.lit(hour(RELEASE)).cast(pl.Datetime("us", "UTC")))
+    write(module_database, definition, correction, BatchKind.CORRECTION)
+    assert seen(module_database, definition, 1.0, hour(moment)).batch_id is None, "it stands until the source says something else"
+    seen(module_database, definition, 3.0, hour(moment))
+    assert told(module_database, definition) == [(8, 5.0), (min(moment, 24), 3.0)]
+
+
+@pytest.mark.parametrize("moment", [12, 30])
+def test_what_was_seen_of_a_running_day_and_annulled_since_stays_so_until_the_source_says_something_else(
+    module_database: Database, moment: int
+) -> None:
+    definition = vintaged()
+    seen(module_database, definition, 1.0, hour(9))
+    annulment = rows([None], state="annulled").with_columns(knowledge_time=pl.lit(hour(RELEASE)).cast(pl.Datetime("us", "UTC")))
+    write(module_database, definition, annulment, BatchKind.ANNUL)
+    assert seen(module_database, definition, 1.0, hour(moment)).batch_id is None
+    seen(module_database, definition, 3.0, hour(moment))
+    assert told(module_database, definition) == [(min(moment, 24), 3.0)]

@@ -58,6 +58,8 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
             step(connection, definition, table, how)
     if vintaged:
         _end_days(connection, definition, table, how, told)
+    if how.kind is BatchKind.REPARSE:
+        _forget_what_is_said_after_all(connection, definition, table, how)
 
 
 def _end_days(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told | None) -> None:
@@ -193,15 +195,26 @@ def _withdraw_later(connection: sa.Connection, definition: DatasetDefinition, ta
 def _annul_what_is_no_longer_said(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Keys that the payloads' earlier rows have and the new parser's have not never were: they are staged as ``annulled``.
 
-    What is known from after the fetch, or from what another answer told, is that one's word, said again when this one came in late.
+    What is known from after the fetch, or from what another answer told, is that one's word, said again when this one came in late; so is a key
+    that another one has rows of.
     """
     data = relation(definition.name)
     own_word = "" if how.fetched_at is None else " AND x.knowledge_time <= :fetched_at"
+    of_others = f"SELECT 1 FROM {data} AS o WHERE {same_key('o', 'x')} AND {by_source('o')} AND o.batch_id NOT IN ({OWN_BATCHES})"
     unsaid = (
         f"{data} AS x WHERE x.batch_id IN ({OWN_BATCHES}) AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
-        f"AND NOT ({is_of_another_answer('x')}) AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_key('s', 'x')})"
+        f"AND NOT ({is_of_another_answer('x')}) AND NOT EXISTS ({of_others}) AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_key('s', 'x')})"
     )
     connection.execute(
         sa.text(without_value(table, RowState.ANNULLED, unsaid, of="x", known_at="x.knowledge_time")),
         {"dataset": definition.name, **how.parsed_again.parameters, **({} if how.fetched_at is None else {"fetched_at": how.fetched_at})},
     )
+
+
+def _forget_what_is_said_after_all(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
+    """Keys that are not in what was parsed again, and that are said again for it all the same, are not annulled; nor is what they say news."""
+    connection.exec_driver_sql(
+        f"DELETE FROM {table} AS a WHERE a.row_state = {RowState.ANNULLED.code} "
+        f"AND EXISTS (SELECT 1 FROM {table} AS r WHERE {same_key('r', 'a')} AND r.row_state <> {RowState.ANNULLED.code})"
+    )
+    _settle_by_key(connection, definition, table, how)

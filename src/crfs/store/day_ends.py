@@ -1,8 +1,8 @@
 """What days ended with. While a day runs its vintage may change, and what is seen of it may be taken back; an answer of later tells how it ended.
 
 An answer that tells of a span of knowledge (an extent) says what each day of it ended with. Any other says so of the days whose vintages it has,
-if they were over when it was fetched. Where something else was seen while such a day ran, the answer's word is known again from the day's end,
-whichever of the two comes in first.
+if they were over when it was fetched; of a day that ran it says what was known by its fetch. Where something else was seen while such a day
+ran, the answer's word is known again from the day's end, or from the fetch, whichever of the two comes in first.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition
 from crfs.store.additions import again
-from crfs.store.conditions import day_end, last_word, same_key, same_period, says_as, stands
+from crfs.store.conditions import day_end, is_word, last_word, same_key, same_period, says_as, stands
 from crfs.store.extents import GIVEN, Told
 from crfs.store.relations import relation
 from crfs.store.spoken import Comparison
 
 
 def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told) -> int:
-    """Stage what the answer (its rows as they came are ``told.own``) says that days ended with, where it is not what is known by then. How many."""
+    """Stage what the answer (its rows as they came are ``told.own``) says that days ended with, and of a day that ran what it had by the fetch.
+
+    That is where it is not what is known by then, nor what the source had said instead of what was corrected there. How many there were.
+    """
     data, values = relation(definition.name), [f'"{column.name}"' for column in definition.columns]
     listed, taken = ("".join(f", {row}{name}" for name in values) for row in ("", "o."))
     end = day_end("x.knowledge_time")
@@ -35,9 +38,19 @@ def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefin
         f"OR EXISTS (SELECT 1 FROM {told.own} AS s WHERE {same_period('s', 'm')} AND s.vintage_date IS NOT NULL "
         f"AND {day_end('s.knowledge_time')} = m.ended)"
     )
+    running = (
+        f"SELECT s.entity_id, s.valid_time, CAST(:fetched_at AS timestamptz) FROM {told.own} AS s WHERE s.vintage_date IS NOT NULL "
+        f"AND s.knowledge_time < :fetched_at AND :fetched_at < {day_end('s.knowledge_time')}"
+    )
     known = (
-        f"SELECT x.knowledge_time, x.row_state{listed} FROM {data} AS x WHERE {same_period('x', 'f')} AND {stands(data, 'x')} "
-        f"UNION ALL SELECT t.knowledge_time, t.row_state{listed} FROM {table} AS t WHERE {same_period('t', 'f')}"
+        f"SELECT x.knowledge_time, x.row_state, true AS kept{listed} FROM {data} AS x WHERE {same_period('x', 'f')} AND {stands(data, 'x')} "
+        f"AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same_key('t', 'x')}) "
+        f"UNION ALL SELECT t.knowledge_time, t.row_state, false{listed} FROM {table} AS t WHERE {same_period('t', 'f')} "
+        f"AND t.row_state <> {RowState.ANNULLED.code}"
+    )
+    corrected = (
+        f"k.kept AND EXISTS (SELECT 1 FROM {data} AS w WHERE {same_period('w', 'f')} AND w.knowledge_time = k.knowledge_time "
+        f"AND {is_word(data, 'w')} AND {says_as(definition, 'f', 'w')})"
     )
     final = (
         f"SELECT m.entity_id, m.valid_time, m.ended, coalesce(o.row_state, {RowState.RETRACTED.code}) AS row_state, o.vintage_date{taken} "
@@ -46,12 +59,14 @@ def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefin
     )
     news = (
         f"final AS f JOIN LATERAL (SELECT * FROM ({known}) AS b WHERE b.knowledge_time <= f.ended ORDER BY b.knowledge_time DESC LIMIT 1) AS k "
-        f"ON k.knowledge_time < f.ended AND NOT ({says_as(definition, 'f', 'k')})"
+        f"ON k.knowledge_time < f.ended AND NOT ({says_as(definition, 'f', 'k')}) AND NOT ({corrected})"
     )
-    statement = again(definition, table, news, of="f", row="f", after="k", known_at="f.ended", basis=KnowledgeBasis.BACKFILLED.code)
+    basis = f"CASE WHEN f.ended = :fetched_at THEN {KnowledgeBasis.OBSERVED.code} ELSE {KnowledgeBasis.BACKFILLED.code} END"
+    statement = again(definition, table, news, of="f", row="f", after="k", known_at="f.ended", basis=basis)
     return connection.execute(
         sa.text(
-            f"WITH moment AS (SELECT DISTINCT m.* FROM ({seen.format(data)} AND {of_entities} UNION ALL {seen.format(table)}) AS m WHERE {tells}), "
+            f"WITH moment AS (SELECT DISTINCT m.* FROM ({seen.format(data)} AND {of_entities} UNION ALL {seen.format(table)}) AS m WHERE {tells} "
+            f"UNION {running}), "
             f"final AS ({final}) {statement}"
         ),
         {**told.extents.values, "zone": definition.zone, "fetched_at": how.fetched_at},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from crfs.bitemporal.rows import KnowledgeBasis, RowState
+from crfs.bitemporal.rows import KnowledgeBasis
 from crfs.credit.definitions import DatasetDefinition
 from crfs.store.additions import again
-from crfs.store.conditions import is_word, last_batch, same_key, same_period
+from crfs.store.conditions import is_word, same_key, same_period, says_as, stands
 from crfs.store.relations import relation
 from crfs.store.spoken import OWN_BATCHES, Comparison
 
@@ -21,9 +21,10 @@ _FETCHED = "(SELECT d.fetched_at FROM crfs.batch_dataset AS d WHERE d.batch_id =
 def know_changes_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """A vintage that is only a date may change until its day is over, so what is seen of it while it runs is not final.
 
-    The first answer is known from the day's release. Where the store has that key, and one of the two was seen while the day ran, the row is
-    known from its own fetch, or from the end of the day if that came first, and stays only if it says something else than what was known
-    before (it is ``clipped``). A payload that is parsed again keeps the times that it was given first.
+    The first answer is known from the day's release. Where the source has spoken of that key, be it corrected or annulled since, and one of the
+    two was seen while the day ran, the row is known from its own fetch, or from the end of the day if that came first, and stays only if it
+    says something else than what was known before (it is ``clipped``), or than what was annulled. A payload that is parsed again keeps the
+    times that it was given first.
     """
     data = relation(definition.name)
     known = f"least(:fetched_at, {_END_OF_DAY.format(row='s')})"
@@ -32,11 +33,12 @@ def know_changes_from_the_fetch(connection: sa.Connection, definition: DatasetDe
         if how.parsed_again
         else ""
     )
+    annulled = f"NOT EXISTS (SELECT 1 FROM {data} AS y WHERE {same_key('y', 's')} AND {stands(data, 'y')})"
     connection.execute(
         sa.text(
             f"UPDATE {table} AS s SET knowledge_time = {known}, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
             f"WHERE s.knowledge_time < {known} AND EXISTS (SELECT 1 FROM {data} AS x WHERE {same_key('x', 's')} AND x.vintage_date = s.vintage_date "
-            f"AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')} "
+            f"AND {is_word(data, 'x')} AND NOT ({says_as(definition, 's', 'x')} AND {annulled}) "
             f"AND (:fetched_at < {_END_OF_DAY.format(row='s')} OR {_FETCHED.format(row='x')} < {_END_OF_DAY.format(row='x')})){own}"
         ),
         _parameters(definition, how),
@@ -53,7 +55,7 @@ def say_again_what_was_seen_later(connection: sa.Connection, definition: Dataset
         f"NOT EXISTS (SELECT 1 FROM {rows} AS l WHERE {same_period('l', 's')} AND l.knowledge_time = {known})" for rows in (data, table)
     )
     seen = (
-        f"{table} AS s JOIN {data} AS x ON {same_period('x', 's')} AND x.vintage_date = s.vintage_date AND x.knowledge_time < s.knowledge_time "
+        f"{table} AS s JOIN {data} AS x ON {same_period('x', 's')} AND x.vintage_date IS NOT NULL AND x.knowledge_time < s.knowledge_time "
         f"AND {is_word(data, 'x')} WHERE s.knowledge_time = :fetched_at AND {known} > s.knowledge_time AND {' AND '.join(free)}"
     )
     statement = again(definition, table, seen, row="x", known_at=known)
