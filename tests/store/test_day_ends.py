@@ -265,3 +265,13 @@ def test_what_an_answer_of_a_running_day_shows_is_known_from_its_fetch_whatever_
     for _ in range(2):
         assert [known(module_database, definition, hour(at, 1)) for at in (9, 14, 15)] == [{0: 1.0}, {0: 1.0}, {0: 2.0}]
         assert vintage_of_the_day(BatchKind.REPARSE).batch_id is None
+
+
+def test_what_was_seen_while_a_day_ran_and_annulled_does_not_come_back_when_the_day_ended_with_that(module_database: Database) -> None:
+    definition = vintaged()
+    polled(module_database, definition, hour(9, 0), {0: 1.0})
+    polled(module_database, definition, hour(10, 0), {0: 2.0})
+    annulment = rows([None], state="annulled").with_columns(knowledge_time=pl.lit(hour(10, 0)).cast(pl.Datetime("us", "UTC")))
+    write(module_database, definition, annulment, BatchKind.ANNUL)
+    all_vintages(module_database, definition, [{0: 2.0}])
+    assert [known(module_database, definition, at) for at in (hour(8, 0), hour(9, 0), day(1))] == [{0: 2.0}, {0: 1.0}, {0: 1.0}]

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition
 from crfs.store.additions import again
-from crfs.store.conditions import day_end, is_word, last_word, same_key, same_period, says_as, stands
+from crfs.store.conditions import day_end, is_word, last_word, same_key, same_period, says_as
 from crfs.store.extents import GIVEN, Told
 from crfs.store.relations import relation
 from crfs.store.spoken import Comparison
@@ -21,7 +21,7 @@ from crfs.store.spoken import Comparison
 def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told) -> int:
     """Stage what the answer (its rows as they came are ``told.own``) says that days ended with, and of a day that ran what it had by the fetch.
 
-    That is where it is not what is known by then, nor what the source had said instead of what was corrected there. How many there were.
+    That is where it is not what the source is known to have said by then, be that corrected or annulled since. How many there were.
     """
     data, values = relation(definition.name), [f'"{column.name}"' for column in definition.columns]
     listed, taken = ("".join(f", {row}{name}" for name in values) for row in ("", "o."))
@@ -43,14 +43,10 @@ def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefin
         f"AND s.knowledge_time < :fetched_at AND :fetched_at < {day_end('s.knowledge_time')}"
     )
     known = (
-        f"SELECT x.knowledge_time, x.row_state, true AS kept{listed} FROM {data} AS x WHERE {same_period('x', 'f')} AND {stands(data, 'x')} "
+        f"SELECT x.knowledge_time, x.row_state{listed} FROM {data} AS x WHERE {same_period('x', 'f')} AND {is_word(data, 'x')} "
         f"AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same_key('t', 'x')}) "
-        f"UNION ALL SELECT t.knowledge_time, t.row_state, false{listed} FROM {table} AS t WHERE {same_period('t', 'f')} "
+        f"UNION ALL SELECT t.knowledge_time, t.row_state{listed} FROM {table} AS t WHERE {same_period('t', 'f')} "
         f"AND t.row_state <> {RowState.ANNULLED.code}"
-    )
-    corrected = (
-        f"k.kept AND EXISTS (SELECT 1 FROM {data} AS w WHERE {same_period('w', 'f')} AND w.knowledge_time = k.knowledge_time "
-        f"AND {is_word(data, 'w')} AND {says_as(definition, 'f', 'w')})"
     )
     final = (
         f"SELECT m.entity_id, m.valid_time, m.ended, coalesce(o.row_state, {RowState.RETRACTED.code}) AS row_state, o.vintage_date{taken} "
@@ -59,7 +55,7 @@ def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefin
     )
     news = (
         f"final AS f JOIN LATERAL (SELECT * FROM ({known}) AS b WHERE b.knowledge_time <= f.ended ORDER BY b.knowledge_time DESC LIMIT 1) AS k "
-        f"ON k.knowledge_time < f.ended AND NOT ({says_as(definition, 'f', 'k')}) AND NOT ({corrected})"
+        f"ON k.knowledge_time < f.ended AND NOT ({says_as(definition, 'f', 'k')})"
     )
     basis = f"CASE WHEN f.ended = :fetched_at THEN {KnowledgeBasis.OBSERVED.code} ELSE {KnowledgeBasis.BACKFILLED.code} END"
     statement = again(definition, table, news, of="f", row="f", after="k", known_at="f.ended", basis=basis)
