@@ -16,6 +16,9 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
+# What is compiled is kept: a run of the suite starts some hundred processes, each of which would compile crfs again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # $(call install,WHAT,WORDS): pip's own words go to .venv/install.log; here one line per 25 packages, and the log's end if it fails.
 define install
 	@echo "Installing $(2) into .venv (the first time takes a minute or two)"

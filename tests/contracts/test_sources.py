@@ -19,7 +19,7 @@ from crfs.bitemporal import RowState
 from crfs.credit.catalogue import packaged_catalogue
 from crfs.sources.core import Classification, Parsed, Payload, load_source, source_names
 from crfs.sources.core.contract import REJECTED_SCHEMA
-from crfs.sources.core.document import parse_to_json
+from crfs.sources.core.document import parse_to_json, parsed_to_json
 from crfs.sources.core.tables import ACCEPTED
 from tests.samples import sample
 
@@ -148,9 +148,10 @@ def test_no_bytes_crash_a_parser(payload: Payload, pytestconfig: pytest.Config) 
     for _ in range(FUZZED_BODIES):
         body = draw.choice(MUTATIONS)(draw, payload.body)
         broken = sample(payload.source, body, url=payload.url, stream=payload.stream)
-        assert isinstance(source.classify(broken), Classification)
-        check(source.parse(broken, CATALOGUE))
-        json.dumps(parse_to_json(source, broken, CATALOGUE), allow_nan=False)
+        said, parsed = source.classify(broken), source.parse(broken, CATALOGUE)
+        assert isinstance(said, Classification)
+        check(parsed)
+        json.dumps(parsed_to_json(said, parsed), allow_nan=False)
 
 
 def test_importing_the_sources_imports_no_http_and_no_provider() -> None:

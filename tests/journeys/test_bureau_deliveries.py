@@ -27,7 +27,7 @@ from tests.sources.bureau.truth import KEYS, ROUGH, Key, Line, came_whole, lines
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
-SPEC = BureauSpec(seed=4, obligors=60, first_month=date(2006, 10, 1), months=26, **ROUGH)
+SPEC = BureauSpec(seed=4, obligors=60, first_month=date(2006, 10, 1), months=18, **ROUGH)
 MOMENT = timedelta(seconds=1)
 
 

@@ -25,7 +25,7 @@ from tests.sources.alfred import DAY, FOREVER, Archive, random_archive
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
-SERIES = 24
+SERIES = 10
 CAPTURED = datetime(2025, 6, 3, 18, 0, tzinfo=UTC)
 
 
@@ -148,7 +148,7 @@ def test_what_an_answer_leaves_out_is_gone_from_then_whatever_the_order_of_answe
 
     The keyless table does not tell whether what lies before its first date is gone or not shown: that is not asked.
     """
-    drawn, draw = dict(list(archives(seed).items())[:10]), random.Random(seed)
+    drawn, draw = dict(list(archives(seed).items())[:6]), random.Random(seed)
     given: dict[str, list[tuple[str, date, date, datetime]]] = {series: [] for series in drawn}
     asked = 0
     with open_session(new_store()) as session:

@@ -6,7 +6,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,11 +40,12 @@ def administering(url: sa.URL) -> Iterator[sa.Connection]:
         yield connection
 
 
-def new_database(server_url: sa.URL) -> sa.URL:
-    """The address of an empty database of its own."""
+def new_database(server_url: sa.URL, template: str | None = None) -> sa.URL:
+    """The address of a database of its own, empty or a copy of the template."""
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
     with administering(server_url) as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        # The files of a template are copied; by default every page of them goes through the log too.
+        connection.exec_driver_sql(f"CREATE DATABASE {name}" + (f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""))
     return server_url.set(database=name)
 
 
@@ -52,6 +53,15 @@ def new_database(server_url: sa.URL) -> sa.URL:
 def empty_url(server_url: sa.URL) -> Callable[[], sa.URL]:
     """Makes an empty database, without the schema."""
     return lambda: new_database(server_url)
+
+
+@pytest.fixture(scope="session")
+def new_store(server_url: sa.URL) -> Callable[[], sa.URL]:
+    """Makes a database with the schema: the schema is made once, and copied."""
+    blank = new_database(server_url)
+    with closing(Database(blank.render_as_string(hide_password=False), tenant_id=1, actor="tester")) as database:
+        ensure_schema(database)
+    return lambda: new_database(server_url, blank.database)
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +78,12 @@ def connect() -> Iterator[Callable[..., Database]]:
 
 
 @pytest.fixture(scope="module")
-def module_database(server_url: sa.URL, connect: Callable[..., Database]) -> Database:
+def module_database(new_store: Callable[[], sa.URL], connect: Callable[..., Database]) -> Database:
     """A database with the schema, shared by the tests of a module."""
-    database = connect(new_database(server_url))
-    ensure_schema(database)
-    return database
+    return connect(new_store())
 
 
 @pytest.fixture
-def own_database(server_url: sa.URL, connect: Callable[..., Database]) -> Database:
+def own_database(new_store: Callable[[], sa.URL], connect: Callable[..., Database]) -> Database:
     """A database with the schema, for one test."""
-    database = connect(new_database(server_url))
-    ensure_schema(database)
-    return database
+    return connect(new_store())

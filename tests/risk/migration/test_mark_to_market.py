@@ -214,7 +214,7 @@ def test_the_conditional_law_agrees_with_every_name_drawn(freedom: float | None,
     rng = np.random.default_rng(3)
     lines = np.array([[1.0, 0.0], [0.0, 1.0], TWO.direction("both")])
     # Many r2, so that they are interpolated.
-    book = positions(800, r2=rng.uniform(0.02, 0.6, 800), seed=7, directions=lines)
+    book = positions(400, r2=rng.uniform(0.02, 0.6, 400), seed=7, directions=lines)
     common: dict[str, Any] = {"periods": periods, "degrees_of_freedom": freedom, "confidences": (0.9, 0.99), "rel_tol": 1e-3}
     drawn = positions_risk(book, TWO, MATRIX, method="names", seed=1, max_scenarios=16_000, **common)
     law = positions_risk(book, TWO, MATRIX, method="collapsed", seed=2, max_scenarios=16_000, **common)

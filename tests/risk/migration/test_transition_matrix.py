@@ -162,6 +162,10 @@ def test_the_exponential_is_that_of_another_algorithm_and_never_below_zero(gener
     assert made.sum(axis=1) == pytest.approx(np.ones(len(made)), abs=1e-14)
 
 
+def test_the_smallest_rate_that_there_is_moves_nobody() -> None:
+    assert exponential(np.array([[-5e-324, 5e-324], [0.0, 0.0]]), 1.0) == pytest.approx(np.eye(2), abs=1e-300)
+
+
 @given(generators(), st.integers(1, 6))
 def test_powers_of_a_matrix_are_exponentials_of_its_generator(generator: Generator, periods: int) -> None:
     year = generator.matrix(1.0)

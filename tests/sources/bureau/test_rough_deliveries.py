@@ -19,7 +19,7 @@ from polars.testing import assert_frame_equal
 from crfs.bitemporal import as_of
 from crfs.bitemporal.rows import INSTANT, ROW_STATE
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core import Classification, Payload
+from crfs.sources.core import Classification, Parsed, Payload
 from crfs.sources.providers.bureau import SOURCE, BureauSpec, Delivery, Sending, deliver, simulate_months
 from crfs.sources.providers.bureau.manifest import MANIFEST
 from tests.sources.bureau.conftest import CALM
@@ -33,12 +33,18 @@ class Shelf:
     catalogue: Catalogue
     rows: dict[str, dict[tuple[Any, ...], tuple[Any, ...]]] = field(default_factory=dict)
     rejected: int = 0
+    times: dict[tuple[Any, ...], list[datetime]] = field(default_factory=dict)
+    """When each record was known anew."""
+    histories: dict[str, pl.DataFrame] = field(default_factory=dict)
+    """The rows as tables, until others are added."""
+    read: dict[int, Parsed] = field(default_factory=dict)
+    """What the parser made of the payloads that were ingested, by their number in memory: the same whenever it is asked."""
 
     def ingest(self, payload: Payload) -> int:
         """How many rows were new."""
         if SOURCE.classify(payload) is Classification.RETRY:
             return 0
-        parsed = SOURCE.parse(payload, self.catalogue)
+        parsed = self.read.get(id(payload)) or self.read.setdefault(id(payload), SOURCE.parse(payload, self.catalogue))
         self.rejected += parsed.rejected.height
         added = 0
         for dataset, table in parsed.tables.items():
@@ -50,29 +56,36 @@ class Shelf:
                 if key in kept:
                     assert kept[key] == content, f"two answers to one question: {dataset} {key}"
                     continue
+                times = self.times.setdefault((dataset, *key[:2]), [])
                 if row["clipped"]:
-                    before = [k for k in kept if k[:2] == key[:2] and k[2] < key[2]]
-                    if before and kept[max(before)] == content:
+                    before = [time for time in times if time < key[2]]
+                    if before and kept[(*key[:2], max(before))] == content:
                         continue
                 kept[key] = content
+                times.append(key[2])
+                self.histories.pop(dataset, None)
                 added += 1
         return added
+
+    def history(self, dataset: str) -> pl.DataFrame:
+        """A dataset's rows as a table."""
+        if dataset not in self.histories:
+            self.histories[dataset] = pl.DataFrame(
+                [(*key, 1, *content) for key, content in self.rows[dataset].items()],
+                schema={"entity": pl.String(), "valid_time": INSTANT, "knowledge_time": INSTANT, "batch_id": pl.Int64()}
+                | {"row_state": pl.String(), **self.catalogue.dataset(dataset).schema()},
+                orient="row",
+            ).with_columns(pl.col("row_state").cast(ROW_STATE))
+        return self.histories[dataset]
 
     def answers(self, at: datetime) -> dict[Key, tuple[str, ...]]:
         """What the definition of an answer says was known at ``at``."""
         found: dict[Key, tuple[str, ...]] = {}
-        for dataset, kept in self.rows.items():
-            schema = self.catalogue.dataset(dataset).schema()
-            history = pl.DataFrame(
-                [(*key, 1, *content) for key, content in kept.items()],
-                schema={"entity": pl.String(), "valid_time": INSTANT, "knowledge_time": INSTANT, "batch_id": pl.Int64()}
-                | {"row_state": pl.String(), **schema},
-                orient="row",
-            ).with_columns(pl.col("row_state").cast(ROW_STATE))
-            known = as_of(history, as_of=at).filter(pl.col("row_state").cast(pl.String) == "value")
-            for row in known.select("entity", "valid_time", *sorted(schema)).iter_rows():
-                name = dataset.removeprefix("bureau_")
-                found[(name, row[0], row[1].date().isoformat())] = tuple(row[2:])
+        for dataset in self.rows:
+            known = as_of(self.history(dataset), as_of=at).filter(pl.col("row_state").cast(pl.String) == "value")
+            name, columns = dataset.removeprefix("bureau_"), sorted(self.catalogue.dataset(dataset).schema())
+            for entity, valid, *cells in known.select("entity", pl.col("valid_time").dt.strftime("%Y-%m-%d"), *columns).iter_rows():
+                found[(name, entity, valid)] = tuple(cells)
         return found
 
 
@@ -128,7 +141,7 @@ def test_any_bureau_is_known_at_any_time_as_its_deliveries_said_until_then(
     if before is not None:
         assert shelf.answers(before[0] - timedelta(seconds=1)) == before[1], "later deliveries leave what was known before as it was"
     assert sum(shelf.ingest(payload) for payload in payloads) == 0, "all of it once more adds nothing"
-    other = Shelf(catalogue)
+    other = Shelf(catalogue, read=shelf.read)
     for payload in chance.sample(payloads, len(payloads)):
         other.ingest(payload)
     assert [other.answers(at) for at in asked] == told, "in any order the answers are the same at the end"

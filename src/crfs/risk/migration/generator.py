@@ -181,7 +181,7 @@ def exponential(rates: FloatArray, years: float) -> FloatArray:
     jumps = fastest * years
     if jumps == 0.0:
         return np.eye(len(rates))
-    halvings = max(0, math.ceil(math.log2(jumps / _MOST_JUMPS)))
+    halvings = math.ceil(math.log2(jumps / _MOST_JUMPS)) if jumps > _MOST_JUMPS else 0
     jumps /= 2.0**halvings
     step = np.maximum(np.eye(len(rates)) + rates / fastest, 0.0)
     weight, power = math.exp(-jumps), np.eye(len(rates))

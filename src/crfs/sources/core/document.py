@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core.contract import Classification, Payload, Source
+from crfs.sources.core.contract import Classification, Parsed, Payload, Source
 from crfs.sources.core.tables import ACCEPTED
 
 _READ = {Classification.OK, Classification.SCHEMA}
@@ -19,10 +19,14 @@ def parse_to_json(source: Source, payload: Payload, catalogue: Catalogue) -> dic
     An answer that is an error, or empty, is classified and not parsed; one of an unknown shape is parsed to say why it is rejected.
     """
     classification = source.classify(payload)
-    document: dict[str, Any] = {"classification": classification.value, "accepted": [], "rejected": []}
     if classification not in _READ:
-        return document
-    parsed = source.parse(payload, catalogue)
+        return {"classification": classification.value, "accepted": [], "rejected": []}
+    return parsed_to_json(classification, source.parse(payload, catalogue))
+
+
+def parsed_to_json(classification: Classification, parsed: Parsed) -> dict[str, Any]:
+    """The same of a payload that has been read."""
+    document: dict[str, Any] = {"classification": classification.value, "accepted": [], "rejected": []}
     for dataset, table in parsed.tables.items():
         document["accepted"] += _accepted(dataset, table)
     document["rejected"] = parsed.rejected.with_columns(pl.col("reason").cast(pl.String)).to_dicts()

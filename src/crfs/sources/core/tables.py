@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import cache
 from types import MappingProxyType
 
 import polars as pl
@@ -86,6 +87,8 @@ class Rejections:
 def rejected_table(rows: Iterable[Rejection] = ()) -> pl.DataFrame:
     """A rejected table of (row, column, reason, detail); of very many the first, and a row that says how many more there were."""
     listed = rows if isinstance(rows, list) else list(rows)
+    if not listed:
+        return _nothing_rejected().clone()
     if len(listed) > MOST_LISTED + 1:
         listed = Rejections(listed).listed()
     columns = {
@@ -96,6 +99,12 @@ def rejected_table(rows: Iterable[Rejection] = ()) -> pl.DataFrame:
     }
     # By columns: a hostile body may have a million bad rows, and building from rows takes twenty times as long.
     return pl.DataFrame(columns, schema=dict(REJECTED_SCHEMA))
+
+
+@cache
+def _nothing_rejected() -> pl.DataFrame:
+    """The rejected table of most answers: made once."""
+    return pl.DataFrame(schema=dict(REJECTED_SCHEMA))
 
 
 def reject_all(reason: RejectReason, detail: str) -> Parsed:
@@ -120,6 +129,8 @@ def _listed(frame: pl.DataFrame, bad: pl.Expr, column: pl.Expr, reason: RejectRe
     """The rejected rows where ``bad`` holds: the first of them, before any text is made, and how many more there were."""
     # As a column: polars does not broadcast a literal predicate over a frame that it filters in parts.
     places = frame.with_columns(_bad=bad.fill_null(False))["_bad"].arg_true()
+    if places.is_empty():
+        return rejected_table()
     listed = frame[places.head(MOST_LISTED)].select(
         row=pl.col("row").cast(pl.Int64), column=column, reason=pl.lit(reason.value, dtype=REJECTED_SCHEMA["reason"]), detail=detail
     )
