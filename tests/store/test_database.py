@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from crfs.credit.definitions import Scope
-from crfs.errors import InvalidInput, ServiceUnavailable
+from crfs.errors import InvalidInput, NotFound, ServiceUnavailable
 from crfs.store.database import SCHEMA_VERSION, WHEN_DOWN, Database, ensure_schema
 from tests.store.conftest import administering
 from tests.store.deliveries import dataset, rows, stored, write
@@ -114,12 +114,15 @@ def test_the_application_cannot_rewrite_what_was_written(module_database: Databa
 
 def test_a_text_that_postgresql_cannot_hold_is_the_callers_mistake_wherever_it_is_asked_for(module_database: Database) -> None:
     from crfs.store.registry import model_version
-    from crfs.store.runs import run
+    from crfs.store.runs import run, runs
 
     with pytest.raises(InvalidInput, match="cannot take a value"):
-        run(module_database, "risk-\0")
-    with pytest.raises(InvalidInput, match="cannot take a value"):
-        model_version(module_database, "p\0d")
+        runs(module_database, label="risk-\0")
+    for unknown in ("risk-\0", "risk-\ud800"):
+        with pytest.raises(NotFound, match="no run is called"):
+            run(module_database, unknown)
+        with pytest.raises(NotFound, match="there is no model"):
+            model_version(module_database, unknown)
 
 
 def test_what_to_do_about_a_server_that_is_down_is_told_by_who_knows_it(empty_url: Callable[[], sa.URL]) -> None:
