@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,7 +17,7 @@ from crfs.bitemporal.rows import KnowledgeBasis
 from crfs.credit.definitions import DatasetDefinition
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
-from crfs.store.publication import BatchKind, BatchNote
+from crfs.store.publication import BatchKind, BatchNote, publication
 from tests.store.deliveries import NOW, brought, day, rows, stored, write
 from tests.store.test_extents import LONG_AFTER, vintaged
 
@@ -275,3 +277,33 @@ def test_what_was_seen_while_a_day_ran_and_annulled_does_not_come_back_when_the_
     write(module_database, definition, annulment, BatchKind.ANNUL)
     all_vintages(module_database, definition, [{0: 2.0}])
     assert [known(module_database, definition, at) for at in (hour(8, 0), hour(9, 0), day(1))] == [{0: 2.0}, {0: 1.0}, {0: 1.0}]
+
+
+def test_what_days_ended_with_is_said_of_what_another_published_meanwhile(
+    module_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer of later is compared, a poll of a day that ran is published, and then the answer: as if it had come after the poll."""
+    raced, after = vintaged(), vintaged()
+    table = table_of([(0, hour(RELEASE, 1), 1.0, False)], vintages=True)
+
+    def told(definition: DatasetDefinition, shown: pl.DataFrame, fetched: datetime) -> None:
+        note = BatchNote(kind=BatchKind.INGEST, at=NOW, reason=None, payloads=[brought(module_database, fetched)])
+        append(module_database, [Delivery(definition=definition, rows=shown, fetched_at=fetched)], note)
+
+    def seen(definition: DatasetDefinition) -> None:
+        told(definition, table_of([(0, hour(RELEASE + 2, 1), 2.0, True)], vintages=False), hour(RELEASE + 2, 1))
+
+    @contextmanager
+    def after_the_poll(*given: Any) -> Iterator[Any]:
+        monkeypatch.undo()
+        seen(raced)
+        with publication(*given) as batch:
+            yield batch
+
+    monkeypatch.setattr("crfs.store.append.publication", after_the_poll)
+    told(raced, table, LONG_AFTER)
+    seen(after)
+    told(after, table, LONG_AFTER)
+    moments = [hour(RELEASE, 1), hour(RELEASE + 2, 1), day(2), day(3)]
+    assert [known(module_database, raced, at) for at in moments] == [known(module_database, after, at) for at in moments]
+    assert known(module_database, raced, day(3)) == {0: 1.0}

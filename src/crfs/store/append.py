@@ -97,7 +97,7 @@ class _Part:
     """One dataset of an append: the rows that need no comparison (``fresh``), and the table with those that do (``staged``), if any.
 
     ``whole`` are all the rows where what they say rests on what is there when they are published: those of a kind that amends history, and
-    of an answer that shows only the latest values.
+    of an answer that says something of its fetch (the latest values, what days ended with).
     """
 
     definition: DatasetDefinition
@@ -334,7 +334,7 @@ def _compared(connection: sa.Connection, room: StagingRoom, one: _Prepared, note
     part = _Part(
         definition=definition, how=how, entities=one.entities, given=rows.height, fresh=rows.filter(~known) if known.any() else rows
     )
-    if note.kind is not BatchKind.INGEST or shows_the_latest(definition, how.fetched_at):
+    if note.kind is not BatchKind.INGEST or shows_the_latest(definition, how.fetched_at) or _ends_days(definition, how):
         part.whole = rows
     part.extents = one.extents
     reaches = part.extents is not None and reach_known_periods(connection, definition, part.extents)
@@ -349,7 +349,7 @@ def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part
     part.staged, told = room.stage(connection, rows), None
     if part.extents is not None:
         withdraw_what_is_left_out(connection, definition, part.staged, part.extents, parsed_again=how.parsed_again)
-    running = how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED
+    running = _ends_days(definition, how)
     if running and how.speaks:
         told = Told(own=room.stage(connection, rows.clear()), extents=part.extents or Extents())
         connection.exec_driver_sql(f"INSERT INTO {told.own} SELECT * FROM {part.staged}")
@@ -357,6 +357,11 @@ def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part
     if how.kind is BatchKind.INGEST and (latest_only or running or rows["clipped"].any()):
         part.sightings = sightings_of(connection, definition, part.staged, fetched_at=how.fetched_at, latest_only=latest_only)
     compare(connection, definition, part.staged, how, told=told)
+
+
+def _ends_days(definition: DatasetDefinition, how: Comparison) -> bool:
+    """Whether the answer was fetched, so that it tells how days ended that were over by then."""
+    return how.fetched_at is not None and definition.revision_policy is RevisionPolicy.VINTAGED
 
 
 def _sighted(database: Database, parts: list[_Part], *, compared_at: int) -> bool:

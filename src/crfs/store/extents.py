@@ -170,7 +170,8 @@ def keep_extents(connection: sa.Connection, definition: DatasetDefinition, exten
                 f"INSERT INTO crfs.extent (dataset, tenant_id, payloads, {_LISTED}) "
                 f"SELECT :dataset, {tenant}, CAST(:payloads AS text[]), {_LISTED} FROM {GIVEN} "
                 "WHERE NOT EXISTS (SELECT 1 FROM crfs.extent AS n WHERE n.dataset = :dataset AND n.entity_id = e.entity_id "
-                "AND n.known_at = e.known_at AND n.first_valid_time <= e.first_valid_time AND n.last_valid_time >= e.last_valid_time)",
+                "AND n.known_at = e.known_at AND n.first_valid_time <= e.first_valid_time AND n.last_valid_time >= e.last_valid_time "
+                "AND coalesce(n.final_until >= e.final_until, e.final_until IS NULL))",
             )
         ),
         {**extents.values, "dataset": definition.name, "payloads": list(payloads)},
