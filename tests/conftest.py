@@ -23,7 +23,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 _TOGETHER = ("tests/apps/cli/", "tests/apps/api/")
 """Folders whose files share a world that takes long to make: one worker of a parallel run makes it, and does them all."""
-_FIRST = (*_TOGETHER, "tests/apps/", "tests/faults/", "tests/journeys/", "tests/risk/", "tests/store/", "tests/sources/")
+_FIRST = (
+    *_TOGETHER,
+    "tests/apps/",
+    "tests/faults/",
+    "tests/journeys/",
+    "tests/ops/",
+    "tests/contracts/",
+    "tests/risk/",
+    "tests/store/",
+    "tests/sources/",
+)
 """What takes longest begins first, so that no worker is left with it when the others have done (``--no-loadscope-reorder``)."""
 
 

@@ -23,7 +23,7 @@ from tests.faults.rig import Life, contents, left_behind, shares
 from tests.ops.datatier.conftest import wait_for
 from tests.sources.alfred import Archive, random_archive
 from tests.sources.fred_server import KEY, FredServer, fred_server
-from tests.store.conftest import administering
+from tests.store.conftest import administering, wait_for_no_disk
 
 pytestmark = pytest.mark.servers
 
@@ -104,10 +104,8 @@ def scene() -> Iterator[Scene]:
         fred.series, fred.now, fred.most_rows = archives(), datetime(2029, 1, 1, tzinfo=UTC), 120
         with datatier.start(Path(folder) / "data") as tier:
             url = sa.make_url(tier.store_url)
-            with administering(url) as connection:  # PostgreSQL itself is not killed here
-                for setting in ("fsync = off", "full_page_writes = off"):
-                    connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
-                connection.exec_driver_sql("SELECT pg_reload_conf()")
+            wait_for_no_disk(url)  # PostgreSQL itself is not killed here
+            with administering(url) as connection:
                 connection.exec_driver_sql("CREATE DATABASE http_blank")
             open_session(url.set(database="http_blank").render_as_string(hide_password=False)).close()
             lived(clone(url, "http_warm"), fred)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from crfs.ops import datatier
 from crfs.workflows.session import Session, open_session
 from tests.journeys.world import World, build
-from tests.store.conftest import administering
+from tests.store.conftest import administering, wait_for_no_disk
 
 _NUMBERS = itertools.count(1)
 SHARED = Path(os.environ.get("CRFS_SHARED") or Path(__file__).parents[2].parent / "shared")
@@ -55,9 +55,7 @@ def server(tier_folder: Path) -> Iterator[sa.URL]:
         url = sa.make_url(tier.store_url)
         with _held(tier_folder / "making", fcntl.LOCK_EX), administering(url) as connection:
             if connection.exec_driver_sql("SELECT 1 FROM pg_database WHERE datname = 'blank'").scalar() is None:
-                for setting in ("fsync = off", "full_page_writes = off"):  # the disk is shared too, and no journey pulls the plug
-                    connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
-                connection.exec_driver_sql("SELECT pg_reload_conf()")
+                wait_for_no_disk(url)
                 connection.exec_driver_sql("CREATE DATABASE blank")
                 open_session(url.set(database="blank").render_as_string(hide_password=False)).close()
         yield url

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from crfs.apps.cli.program import run
 from crfs.ops import datatier
+from tests.store.conftest import wait_for_no_disk
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
@@ -77,6 +79,7 @@ def told(folder: Path) -> Iterator[dict[str, Told]]:
                 patch.delenv(name)
         patch.setenv("CRFS_DATA_DIR", str(tier.data_dir))
         patch.chdir(folder)
+        wait_for_no_disk(sa.make_url(tier.store_url))
         first, *others = commands()
         answers = {first.command: in_its_own_process(first.command)}
         for shown in others:

@@ -21,7 +21,7 @@ from tests.journeys.world import BOOK_AT
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
-QUICK: dict[str, Any] = {"losses": False, "conditional": True, "as_of": BOOK_AT, "models": [], "confidences": [0.9]}
+QUICK: dict[str, Any] = {"losses": False, "conditional": True, "as_of": BOOK_AT, "models": [], "confidences": [0.9], "rel_tol": 0.02}
 ROWS = {
     "facility_id": [f"F{k}" for k in range(12)],
     "obligor_id": [f"O{k}" for k in range(12)],

@@ -25,10 +25,7 @@ def server_url() -> Iterator[sa.URL]:
         os.chmod(folder, 0o755)
         with datatier.start(Path(folder) / "data") as tier:
             url = sa.make_url(tier.store_url)
-            with administering(url) as connection:  # the disk is shared too, and no test here pulls the plug
-                connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
-                connection.exec_driver_sql("ALTER SYSTEM SET full_page_writes = off")
-                connection.exec_driver_sql("SELECT pg_reload_conf()")
+            wait_for_no_disk(url)
             yield url
 
 
@@ -38,6 +35,14 @@ def administering(url: sa.URL) -> Iterator[sa.Connection]:
     engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
         yield connection
+
+
+def wait_for_no_disk(url: sa.URL) -> None:
+    """The server of tests that pull no plug: nothing is waited for until it lies on the disk, which is shared too."""
+    with administering(url) as connection:
+        for setting in ("fsync = off", "full_page_writes = off"):
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
 
 
 def new_database(server_url: sa.URL, template: str | None = None) -> sa.URL:

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from crfs.apps.api import create_app
 from crfs.workflows.session import Session, open_session
+from tests.store.conftest import wait_for_no_disk
 
 FIRST = "entity,valid_time,knowledge_time,value\nA,2020-01-01,2020-02-01T09:00:00Z,1.5\nA,2020-02-01,2020-03-01T09:00:00Z,2.5\n"
 BEFORE = (
@@ -152,6 +153,7 @@ def session(folder: Path) -> Iterator[Session]:
     from crfs.workflows.training import train
 
     with open_session(data_dir=folder / "data") as opened:
+        wait_for_no_disk(opened.database.url)
         ingest(opened, "packaged", Query(vintages="all"))
         ingest_bureau(opened, BureauSpec(seed=1, obligors=300, first_month=date(2003, 10, 1), months=72))
         for name in ("pd", "lgd", "ead"):

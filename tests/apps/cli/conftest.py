@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from crfs.apps.cli.program import run
 from crfs.ops import datatier
+from tests.store.conftest import wait_for_no_disk
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("CRFS_SHARED", ROOT.parent / "shared"))
@@ -51,6 +53,7 @@ def tier() -> Iterator[datatier.DataTier]:
     with tempfile.TemporaryDirectory(prefix="cli test ", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         with datatier.start(Path(folder) / "data") as running:
+            wait_for_no_disk(sa.make_url(running.store_url))
             yield running
 
 

@@ -66,6 +66,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "extra": st.none() | st.sampled_from([0.0, 0.15, 0.45, 0.55, 0.95]),
 }
 MONTHS = st.integers(0, 9)
+ENDS = [pl.Series([START]).dt.offset_by(f"{month}mo").dt.month_end()[0] for month in range(10)]
 
 
 @st.composite
@@ -78,7 +79,7 @@ def tables(draw: st.DrawFn) -> pl.DataFrame:
     )
     rows = []
     for entity, month, late in keys:
-        time = pl.Series([START]).dt.offset_by(f"{month}mo").dt.month_end()[0]
+        time = ENDS[month]
         cells = {name: draw(strategy) for name, strategy in VALUES.items()}
         rows.append({"entity": entity, "valid_time": time, "knowledge_time": time + timedelta(days=late), **cells})
     schema = {name: pl.String if name == "rating" else pl.Float64 for name in VALUES}

@@ -34,11 +34,11 @@ def fetched(server: ProviderServer, *, most: int) -> tuple[list[Payload], str]:
     return got, ""
 
 
-def test_ten_thousand_pages_all_come() -> None:
-    with quick_pages(10_000) as server:
-        got, words = fetched(server, most=20_000)
+def test_thousands_of_pages_all_come() -> None:
+    with quick_pages(2_500) as server:
+        got, words = fetched(server, most=5_000)
     assert words == ""
-    assert server.numbers == list(range(1, 10_001))
+    assert server.numbers == list(range(1, 2_501))
     assert [json.loads(payload.body)["page"] for payload in got] == server.numbers
 
 
