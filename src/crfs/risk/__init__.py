@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from crfs.risk.concentration import effective_number, herfindahl_index
     from crfs.risk.granularity import granularity_adjustment
     from crfs.risk.homogeneous import homogeneous_pool
+    from crfs.risk.largest_names import name_concentration
     from crfs.risk.measures import expected_shortfall, tail_measure, value_at_risk
     from crfs.risk.portfolio import portfolio_risk
     from crfs.risk.provisions import apply_overlays, cecl_allowance, expected_credit_loss, stage_facilities
@@ -33,6 +34,7 @@ _HOME = {
     "granularity_adjustment": "granularity",
     "herfindahl_index": "concentration",
     "homogeneous_pool": "homogeneous",
+    "name_concentration": "largest_names",
     "portfolio_risk": "portfolio",
     "regulatory_capital": "capital",
     "reverse_stress": "stress",
@@ -52,6 +54,7 @@ _MODULES = (
     "granularity",
     "homogeneous",
     "irb",
+    "largest_names",
     "measures",
     "migration",
     "obligors",
@@ -79,6 +82,7 @@ __all__ = [
     "granularity_adjustment",
     "herfindahl_index",
     "homogeneous_pool",
+    "name_concentration",
     "portfolio_risk",
     "regulatory_capital",
     "reverse_stress",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from crfs.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from crfs.risk.largest_names import NameConcentration
     from crfs.risk.obligors import Obligors
     from crfs.risk.result import Contribution, SectorIndex
 
@@ -44,8 +45,10 @@ def effective_number(exposure: npt.ArrayLike) -> float:
 def sector_indices(obligors: Obligors, contributions: tuple[Contribution, ...]) -> tuple[SectorIndex, ...]:
     """For each column that the book is cut by, how concentrated its values are: in exposure and, where there are contributions, in the tail.
 
-    The error of the tail's index is that of the contributions to first order, as if they were independent.
+    The error of the tail's index is that of the contributions to first order, as if they were independent. Connected clients that are more than can
+    be told have no index here (:func:`connected_concentration` has that of their exposures).
     """
+    from crfs.quality.connected_clients import CONNECTED
     from crfs.risk.cuts import MOST_VALUES, coded
     from crfs.risk.result import SectorIndex
 
@@ -56,6 +59,9 @@ def sector_indices(obligors: Obligors, contributions: tuple[Contribution, ...]) 
             continue
         exposure = herfindahl_index(np.bincount(code, weights=obligors.facility_ead, minlength=len(values)))
         parts = [part for part in contributions if part.by == tag]
+        if tag == CONNECTED and None in values:
+            # Too many to be told one by one: the part of the others is no name.
+            continue
         es: list[float] = []
         errors: list[float] = []
         for each, error in _tails(parts):
@@ -67,6 +73,15 @@ def sector_indices(obligors: Obligors, contributions: tuple[Contribution, ...]) 
             SectorIndex(by=tag, values=len(values), hhi=exposure, effective=1.0 / exposure, es_hhi=tuple(es), es_hhi_se=tuple(errors))
         )
     return tuple(result)
+
+
+def connected_concentration(obligors: Obligors) -> NameConcentration | None:
+    """The exposure of a book by groups of connected clients, each one name; None where the book does not say who is connected."""
+    from crfs.quality.connected_clients import CONNECTED
+    from crfs.risk.largest_names import name_concentration
+
+    column = obligors.facility_tags.get(CONNECTED)
+    return None if column is None else name_concentration(column, obligors.facility_ead)
 
 
 def _tails(parts: list[Contribution]) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:

@@ -135,8 +135,8 @@ class SensitivityOptions(LossOptions, total=False):
 class AttributionOptions(LossOptions, total=False):
     """What may be said of attribution, besides what may be said of a loss distribution.
 
-    ``tags`` cut each number (``sector``, ``region``, ``rating``, ``segment``, ``facility_type``). With ``shapley`` each step is the mean over
-    all orders. ``replicates`` are seeds over which numbers are averaged: from 2 on their spread is the error of a step.
+    ``tags`` cut each number (``sector``, ``region``, ``rating``, ``segment``, ``facility_type``, ``connected_clients``). With ``shapley``
+    each step is the mean over all orders. ``replicates`` are seeds over which numbers are averaged: from 2 on their spread is the error of a step.
     ``earlier_factor_model`` is that of the earlier date, if it was another one.
     """
 
