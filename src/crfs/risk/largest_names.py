@@ -1,4 +1,4 @@
-"""How much of a book sits with its largest names: index, effective number, the names, and what the largest of them hold together."""
+"""How much of a book sits with few names: Herfindahl index, effective number, the largest, and what they hold together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
-from crfs.risk.concentration import herfindahl_index
 
 COUNTS = tuple(k * 10**power for power in range(7) for k in (1, 2, 5))
 """Of how many of the largest names the common share is told, as far as there are so many."""
@@ -49,6 +48,32 @@ class NameConcentration:
             "largest": [{"name": each.name, "ead": each.ead, "share": each.share} for each in self.largest],
             "top_shares": [{"names": count, "share": share} for count, share in self.top_shares],
         }
+
+
+def herfindahl_index(exposure: npt.ArrayLike) -> float:
+    """Sum of squared shares of ``exposure``: one entry an obligor (or sector, region), currency units, none negative.
+
+    1 means a single name, 1/n means n equal ones. A book with no exposure at all has no shares: :class:`InvalidInput`.
+
+    >>> herfindahl_index([1.0, 1.0, 2.0])
+    0.375
+    """
+    amounts = np.asarray(exposure, dtype=np.float64)
+    if amounts.ndim != 1 or not np.isfinite(amounts).all() or (amounts < 0.0).any():
+        raise InvalidInput("exposure is one finite amount of zero or more for each name")
+    total = amounts.sum()
+    if not total > 0.0:
+        raise InvalidInput("the exposures sum to zero, so there are no shares; give at least one exposure above zero")
+    return float(np.square(amounts / total).sum())
+
+
+def effective_number(exposure: npt.ArrayLike) -> float:
+    """The number of equal names that would be as concentrated as these: one over the Herfindahl index.
+
+    >>> effective_number([5.0, 5.0, 5.0, 5.0])
+    4.0
+    """
+    return 1.0 / herfindahl_index(exposure)
 
 
 def name_concentration(names: pl.Series, exposure: npt.ArrayLike, *, top: int = 10) -> NameConcentration:
