@@ -169,6 +169,11 @@ PORTFOLIO = TableSchema(
             maximum=1.0,
             meaning="probability of default in 12 months",
         ),
+        ColumnSchema(
+            name="connected_clients",
+            dtype=pl.String,
+            meaning="the group of connected clients that the obligor belongs to: one name in concentration; blank: the obligor alone is one",
+        ),
         ColumnSchema(name="rating", dtype=pl.String),
         ColumnSchema(name="sector", dtype=pl.String),
         ColumnSchema(name="region", dtype=pl.String),

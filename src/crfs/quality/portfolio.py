@@ -12,6 +12,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import PORTFOLIO, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Checked, Faults, check_columns, quoted
+from crfs.quality.connected_clients import check_connected_clients
 
 LOADING = "loading:"
 Fill = Callable[[pl.DataFrame, pl.DataFrame, Faults], pl.DataFrame]
@@ -35,6 +36,7 @@ def validate_portfolio(
     ``fill`` completes the rows before they are compared with each other, in place of that rule.
 
     Accepted rows have every column of the schema that the book has, and always ``ead = drawn + ccf * max(limit - drawn, 0)`` where it was blank.
+    Where the book names connected clients, all of them name theirs: an obligor that is connected with nobody, itself.
 
     >>> book = pl.DataFrame({"facility_id": ["F1", "F2"], "obligor_id": ["A", "B"], "ead": [100.0, -5.0], "lgd": 0.4, "pd_12m": 0.02,
     ...                      "r2": 0.2, "group": "all"})
@@ -56,6 +58,7 @@ def validate_portfolio(
     _check_lgd_spread(typed, faults)
     _check_directions(table, typed, factor_model, faults)
     _check_obligors_agree(typed, faults)
+    typed = check_connected_clients(typed, faults)
     _check_one_currency(typed, faults)
     require_exposure(typed)
     return Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crfs.risk.attribution import attribute
     from crfs.risk.capital import regulatory_capital
-    from crfs.risk.concentration import effective_number, herfindahl_index
     from crfs.risk.granularity import granularity_adjustment
     from crfs.risk.homogeneous import homogeneous_pool
+    from crfs.risk.largest_names import effective_number, herfindahl_index, name_concentration
     from crfs.risk.measures import expected_shortfall, tail_measure, value_at_risk
     from crfs.risk.portfolio import portfolio_risk
     from crfs.risk.provisions import apply_overlays, cecl_allowance, expected_credit_loss, stage_facilities
@@ -27,12 +27,13 @@ _HOME = {
     "apply_overlays": "provisions",
     "attribute": "attribution",
     "cecl_allowance": "provisions",
-    "effective_number": "concentration",
+    "effective_number": "largest_names",
     "expected_credit_loss": "provisions",
     "expected_shortfall": "measures",
     "granularity_adjustment": "granularity",
-    "herfindahl_index": "concentration",
+    "herfindahl_index": "largest_names",
     "homogeneous_pool": "homogeneous",
+    "name_concentration": "largest_names",
     "portfolio_risk": "portfolio",
     "regulatory_capital": "capital",
     "reverse_stress": "stress",
@@ -52,6 +53,7 @@ _MODULES = (
     "granularity",
     "homogeneous",
     "irb",
+    "largest_names",
     "measures",
     "migration",
     "obligors",
@@ -79,6 +81,7 @@ __all__ = [
     "granularity_adjustment",
     "herfindahl_index",
     "homogeneous_pool",
+    "name_concentration",
     "portfolio_risk",
     "regulatory_capital",
     "reverse_stress",

@@ -1,4 +1,4 @@
-"""How much of a book sits with few names, sectors or regions: Herfindahl index and effective number."""
+"""How much of a book, and of its tail, sits with few sectors, regions or groups of connected clients."""
 
 from __future__ import annotations
 
@@ -8,44 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from crfs.errors import InvalidInput
+from crfs.risk.largest_names import herfindahl_index
 
 if TYPE_CHECKING:
+    from crfs.risk.largest_names import NameConcentration
     from crfs.risk.obligors import Obligors
     from crfs.risk.result import Contribution, SectorIndex
-
-
-def herfindahl_index(exposure: npt.ArrayLike) -> float:
-    """Sum of squared shares of ``exposure``: one entry an obligor (or sector, region), currency units, none negative.
-
-    1 means a single name, 1/n means n equal ones. A book with no exposure at all has no shares: :class:`InvalidInput`.
-
-    >>> herfindahl_index([1.0, 1.0, 2.0])
-    0.375
-    """
-    amounts = np.asarray(exposure, dtype=np.float64)
-    if amounts.ndim != 1 or not np.isfinite(amounts).all() or (amounts < 0.0).any():
-        raise InvalidInput("exposure is one finite amount of zero or more for each name")
-    total = amounts.sum()
-    if not total > 0.0:
-        raise InvalidInput("the exposures sum to zero, so there are no shares; give at least one exposure above zero")
-    return float(np.square(amounts / total).sum())
-
-
-def effective_number(exposure: npt.ArrayLike) -> float:
-    """The number of equal names that would be as concentrated as these: one over the Herfindahl index.
-
-    >>> effective_number([5.0, 5.0, 5.0, 5.0])
-    4.0
-    """
-    return 1.0 / herfindahl_index(exposure)
 
 
 def sector_indices(obligors: Obligors, contributions: tuple[Contribution, ...]) -> tuple[SectorIndex, ...]:
     """For each column that the book is cut by, how concentrated its values are: in exposure and, where there are contributions, in the tail.
 
-    The error of the tail's index is that of the contributions to first order, as if they were independent.
+    The error of the tail's index is that of the contributions to first order, as if they were independent. Connected clients that are more than can
+    be told have no index here (:func:`connected_concentration` has that of their exposures).
     """
+    from crfs.quality.connected_clients import CONNECTED
     from crfs.risk.cuts import MOST_VALUES, coded
     from crfs.risk.result import SectorIndex
 
@@ -56,6 +33,9 @@ def sector_indices(obligors: Obligors, contributions: tuple[Contribution, ...]) 
             continue
         exposure = herfindahl_index(np.bincount(code, weights=obligors.facility_ead, minlength=len(values)))
         parts = [part for part in contributions if part.by == tag]
+        if tag == CONNECTED and None in values:
+            # Too many to be told one by one: the part of the others is no name.
+            continue
         es: list[float] = []
         errors: list[float] = []
         for each, error in _tails(parts):
@@ -67,6 +47,15 @@ def sector_indices(obligors: Obligors, contributions: tuple[Contribution, ...]) 
             SectorIndex(by=tag, values=len(values), hhi=exposure, effective=1.0 / exposure, es_hhi=tuple(es), es_hhi_se=tuple(errors))
         )
     return tuple(result)
+
+
+def connected_concentration(obligors: Obligors) -> NameConcentration | None:
+    """The exposure of a book by groups of connected clients, each one name; None where the book does not say who is connected."""
+    from crfs.quality.connected_clients import CONNECTED
+    from crfs.risk.largest_names import name_concentration
+
+    column = obligors.facility_tags.get(CONNECTED)
+    return None if column is None else name_concentration(column, obligors.facility_ead)
 
 
 def _tails(parts: list[Contribution]) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:

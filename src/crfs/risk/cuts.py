@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from crfs.quality.connected_clients import CONNECTED
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Contribution
 from crfs.risk.scrambles import scramble_error
@@ -18,6 +19,8 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 TOP_OBLIGORS = 20
 MOST_VALUES = 500
 """A column with more values than this is no cut, but a name of its own."""
+LISTED_GROUPS = 100
+"""So many connected clients are told by name where there are more than :data:`MOST_VALUES`; the others are one part."""
 
 
 def cut(obligors: Obligors, es: FloatArray, var: FloatArray) -> tuple[Contribution, ...]:
@@ -52,16 +55,28 @@ def facility_shares(obligors: Obligors) -> FloatArray:
 def coded(obligors: Obligors, tag: str) -> tuple[list[str | None], IntArray]:
     """The values of a tag in order (None, where facilities have none, comes last) and each facility's place among them.
 
-    A column of more than :data:`MOST_VALUES` values has no places.
+    A column of more than :data:`MOST_VALUES` values has no places, but for connected clients: of so many the :data:`LISTED_GROUPS` that owe most
+    are told apart, and the others are None.
     """
     column = obligors.facility_tags[tag]
     known: list[str | None] = [*sorted(column.drop_nulls().unique().to_list())]
     if column.null_count():
         known = [*known, None]
+    if len(known) > MOST_VALUES and tag == CONNECTED:
+        known = [*_greatest(obligors, column), None]
+        column = column.set(~column.is_in(known[:-1]), None)
     if len(known) > MOST_VALUES:
         return known, np.zeros(0, dtype=np.int64)
     places = column.replace_strict(known, list(range(len(known))), return_dtype=pl.Int64)
     return known, np.asarray(places.to_numpy(), dtype=np.int64)
+
+
+def _greatest(obligors: Obligors, column: pl.Series) -> list[str | None]:
+    """The names that owe most, in the order of their names."""
+    from crfs.risk.largest_names import name_concentration
+
+    found = name_concentration(column, obligors.facility_ead, top=LISTED_GROUPS)
+    return sorted((each.name for each in found.largest), key=str)
 
 
 def _summed(obligors: Obligors, share: FloatArray, code: IntArray, width: int, amounts: FloatArray) -> FloatArray:

@@ -12,6 +12,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
+from crfs.quality.connected_clients import CONNECTED, connected_names
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -19,7 +20,7 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 LOADING = "loading:"
 ORDER = ("obligor_id", "facility_id")
 """By which the rows of a book are sorted, so that the order of a file's rows changes nothing."""
-TAGS = ("sector", "region", "rating", "group", "segment", "facility_type")
+TAGS = ("sector", "region", "rating", "group", "segment", "facility_type", CONNECTED)
 """Columns of a book by which its risk is shared out, where the book has them."""
 
 
@@ -29,7 +30,8 @@ class Obligors:
 
     An obligor's latent variable is ``sqrt(r2) * directions[direction] . Z + sqrt(1 - r2) * e``. The facilities follow in arrays of
     their own, sorted by obligor: ``facility_obligor`` is the index of the obligor who owes. ``nu`` has the degrees of freedom of the copula,
-    infinite where it is Gaussian. ``facility_tags`` are the columns by which the book can be cut, such as ``sector``.
+    infinite where it is Gaussian. ``facility_tags`` are the columns by which the book can be cut, such as ``sector``. Connected clients are such a
+    column, in which every facility has a value: they are one name in concentration, while each obligor defaults by itself.
     """
 
     names: pl.Series
@@ -158,7 +160,11 @@ def of_book(book: pl.DataFrame, owner: IntArray, *, r2: FloatArray, **obligors: 
         facility_lgd_sd=np.asarray(spread, dtype=np.float64),
         # Who follows no factor has none for its losses to follow.
         facility_lgd_loading=np.where(r2[owner] > 0.0, np.asarray(loading, dtype=np.float64), 0.0),
-        facility_tags={name: book[name] for name in TAGS if name in book.columns and book[name].null_count() < book.height},
+        facility_tags={
+            name: connected_names(book) if name == CONNECTED else book[name]
+            for name in TAGS
+            if name in book.columns and book[name].null_count() < book.height
+        },
         **obligors,
     )
 

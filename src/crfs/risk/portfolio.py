@@ -11,8 +11,9 @@ from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
 from crfs.risk.choosing import Question, find_outcome, make_question
-from crfs.risk.concentration import herfindahl_index, sector_indices
+from crfs.risk.concentration import connected_concentration, sector_indices
 from crfs.risk.granularity import granularity_adjustment
+from crfs.risk.largest_names import herfindahl_index
 from crfs.risk.obligors import Obligors, roll_up
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Method, RiskResult
@@ -122,6 +123,7 @@ def answer(
         copula=factor_model.copula.text,
         notes=notes,
         sector_indices=sector_indices(obligors, tail.contributions),
+        connected_clients=connected_concentration(obligors),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from crfs.risk.largest_names import NameConcentration
 from crfs.risk.measures import TailMeasure
 
 
@@ -99,6 +100,8 @@ class RiskResult:
 
     ``el`` is exact; ``el_simulated`` is what the same scenarios gave, to be compared. ``ul`` is the standard deviation of loss.
     ``granularity_adjustment`` is None where it does not apply, and ``granularity_note`` says why. ``notes`` are sentences for the reader.
+    ``hhi`` and ``effective_names`` are of obligors; ``connected_clients`` has those of groups of connected clients, each one name, where the book
+    names them, else None.
     """
 
     el: float
@@ -126,6 +129,7 @@ class RiskResult:
     copula: str
     notes: tuple[str, ...]
     sector_indices: tuple[SectorIndex, ...] = ()
+    connected_clients: NameConcentration | None = None
 
     @property
     def economic_capital(self) -> tuple[float, ...]:
@@ -169,6 +173,8 @@ class RiskResult:
             "effective_names": self.effective_names,
             "granularity_adjustment": self.granularity_adjustment,
             "granularity_note": self.granularity_note,
+            # Only where the book names them: a run of another book has the bytes that it had before.
+            **({} if self.connected_clients is None else {"connected_clients": self.connected_clients.to_dict()}),
             "sector_indices": [index.to_dict(confidences) for index in self.sector_indices],
             "contributions": [part.to_dict(confidences) for part in self.contributions],
             "loss_curve": [

@@ -26,6 +26,7 @@ REPLAY = "replay"
 _KINDS: Mapping[RunKind, str] = MappingProxyType(
     {
         RunKind.RISK: "crfs.workflows.portfolio_risk:RISK",
+        RunKind.CONCENTRATION: "crfs.workflows.portfolio_concentration:CONCENTRATION",
         RunKind.CAPITAL: "crfs.workflows.portfolio_capital:CAPITAL",
         RunKind.ECL: "crfs.workflows.portfolio_ecl:ECL",
         RunKind.STRESS: "crfs.workflows.portfolio_stress:STRESS",

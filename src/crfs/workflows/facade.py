@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from crfs.workflows.measuring import (
         AttributionOptions,
         CapitalOptions,
+        ConcentrationOptions,
         EclOptions,
         LossOptions,
         ReverseStressOptions,
@@ -409,11 +410,11 @@ class Portfolio:
 
         return stress(self._session, book, scenario, base=base, shocks=shocks, satellite=satellite, factor_model=factor_model, **asked)
 
-    def concentration(self, book: str | Path, *, top: int = 10) -> dict[str, Any]:
-        """How a book's exposure is spread."""
+    def concentration(self, book: str | Path, **asked: Unpack[ConcentrationOptions]) -> dict[str, Any]:
+        """How a book's exposure is spread over names and labels; see :func:`crfs.workflows.measuring.concentration`."""
         from crfs.workflows.measuring import concentration
 
-        return concentration(self._session, book, top=top)
+        return concentration(self._session, book, **asked)
 
 
 class Scenarios:

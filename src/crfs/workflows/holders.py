@@ -6,7 +6,17 @@ import os
 import socket
 from pathlib import Path
 
-TAKEN_UP = ("risk-run", "capital-run", "ecl-run", "stress-run", "reverse-stress-run", "sensitivity-run", "attribution-run", "replay")
+TAKEN_UP = (
+    "risk-run",
+    "concentration-run",
+    "capital-run",
+    "ecl-run",
+    "stress-run",
+    "reverse-stress-run",
+    "sensitivity-run",
+    "attribution-run",
+    "replay",
+)
 """The kinds of jobs that a service or a worker takes from the queue; the others are done by the process that writes them."""
 
 

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from crfs.errors import InvalidInput, NotFound
-from crfs.workflows.books import find_book
 from crfs.workflows.observations import recorded_state
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from crfs.workflows.book_runs import Attachment, BookKind
 
 PACKAGED_FACTOR_MODEL = "us_credit"
@@ -44,6 +41,15 @@ class LossOptions(Shared, total=False):
     rel_tol: float | None
     seed: int | None
     max_scenarios: int | None
+    default_ccf: float | None
+
+
+class ConcentrationOptions(Shared, total=False):
+    """What may be said of concentration: ``top`` is how many of the largest are listed, ``default_ccf`` the conversion factor (decimal) of rows
+    whose exposure has to be made and that say none.
+    """
+
+    top: int | None
     default_ccf: float | None
 
 
@@ -135,8 +141,8 @@ class SensitivityOptions(LossOptions, total=False):
 class AttributionOptions(LossOptions, total=False):
     """What may be said of attribution, besides what may be said of a loss distribution.
 
-    ``tags`` cut each number (``sector``, ``region``, ``rating``, ``segment``, ``facility_type``). With ``shapley`` each step is the mean over
-    all orders. ``replicates`` are seeds over which numbers are averaged: from 2 on their spread is the error of a step.
+    ``tags`` cut each number (``sector``, ``region``, ``rating``, ``segment``, ``facility_type``, ``connected_clients``). With ``shapley``
+    each step is the mean over all orders. ``replicates`` are seeds over which numbers are averaged: from 2 on their spread is the error of a step.
     ``earlier_factor_model`` is that of the earlier date, if it was another one.
     """
 
@@ -371,32 +377,14 @@ def portfolios(session: Session) -> list[dict[str, Any]]:
     return list_portfolios(session).to_dicts()
 
 
-def concentration(session: Session, book: str | Path, *, top: int = 10) -> dict[str, Any]:
-    """How a book's exposure is spread over obligors and over the names in its sector, region, rating and group columns.
+def concentration(session: Session, book: str | Path, **asked: Unpack[ConcentrationOptions]) -> dict[str, Any]:
+    """How the exposure of a book (a name that was loaded, or a file) is spread over obligors, connected clients and labels; the answer is the run's.
 
     Where ``ead`` is blank it is made as the risk run makes it.
     """
-    from crfs.credit.schemas import PORTFOLIO
-    from crfs.quality.checks import Checked, check_columns
-    from crfs.workflows.book_columns import columns_for
-    from crfs.workflows.book_runs import fillers
-    from crfs.workflows.filling import Filler
+    from crfs.workflows.portfolio_concentration import CONCENTRATION
 
-    batch_id = session.pin().batch_id
-    table = columns_for(find_book(session, str(book), batch_id=batch_id).table(), PORTFOLIO)
-    typed, faults = check_columns(table, PORTFOLIO, allow_blank=("pd_12m", "lgd"))
-    models = fillers(session, None, batch_id=batch_id)
-    filler = Filler(session=session, reader=session.reader(batch_id), models=models, at=None)
-    typed = filler.ead(table, typed, faults)
-    Checked(accepted=typed.filter(~faults.bad), rejected=faults.table()).require_all(str(book))
-    by = {name: _spread(typed, name, top) for name in ("obligor_id", "sector", "region", "rating", "group") if name in typed.columns}
-    return {
-        "portfolio": str(book),
-        "facilities": typed.height,
-        "total_ead": float(typed["ead"].sum()),
-        "origins": filler.origins,
-        "by": by,
-    }
+    return _measured(session, CONCENTRATION, book, asked, {})
 
 
 def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -422,21 +410,3 @@ def read_factor_model(given: str | Path | Mapping[str, Any] | None) -> Mapping[s
     except InvalidInput as error:
         raise InvalidInput(f"{file}: {error}", problems=error.problems, argument="factor_model") from None
     return content
-
-
-def _spread(typed: pl.DataFrame, name: str, top: int) -> dict[str, Any]:
-    import polars as pl
-
-    from crfs.risk.concentration import effective_number, herfindahl_index
-
-    shares = typed.group_by(name).agg(pl.col("ead").sum()).sort(["ead", name], descending=[True, False])
-    exposures = shares["ead"].to_numpy()
-    total = float(exposures.sum())
-    return {
-        "names": shares.height,
-        "hhi": float(herfindahl_index(exposures)),
-        "effective_names": float(effective_number(exposures)),
-        "largest": [
-            {"name": row[name], "ead": row["ead"], "share": row["ead"] / total if total else None} for row in shares.head(top).to_dicts()
-        ],
-    }

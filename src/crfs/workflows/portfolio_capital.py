@@ -80,11 +80,12 @@ def capital_table(book: pl.DataFrame, classes: Mapping[str, str]) -> pl.DataFram
     else what stands for any."""
     import polars as pl
 
+    from crfs.quality.connected_clients import with_connected_clients
     from crfs.quality.portfolio import blank_cells
     from crfs.risk.capital import capital_schema
     from crfs.workflows.book_columns import columns_for
 
-    table = columns_for(book, capital_schema())
+    table = with_connected_clients(columns_for(book, capital_schema()))
     if not classes:
         return table
     told = pl.repeat(classes.get(ANY), table.height, dtype=pl.String, eager=True)
@@ -102,7 +103,8 @@ def ready(asked: Asked) -> Ready:
     from crfs.quality.portfolio import blank_cells
 
     options = asked.specification
-    table = capital_table(asked.table, options.get("exposure_classes", {}))
+    with refusing(asked):
+        table = capital_table(asked.table, options.get("exposure_classes", {}))
     usual = options.get("approach", DEFAULTS["approach"])
     own, foundation = (_under(table, approach, usual) for approach in ("advanced", "foundation"))
     with refusing(asked):

@@ -175,9 +175,11 @@ def provisions_of(book: pl.DataFrame, options: Mapping[str, Any], *, on: date | 
     """Stages, losses and overlays of a book whose blanks are filled."""
     import polars as pl
 
+    from crfs.quality.connected_clients import with_connected_clients
     from crfs.risk.provisions import apply_overlays, provisions_schema
     from crfs.workflows.book_columns import columns_for
 
+    book = with_connected_clients(book)
     life = options.get("expected_life_years")
     if life is not None:
         book = _with_life(book, float(life))

@@ -28,6 +28,7 @@ class RunKind(StrEnum):
     TRAINING_SET = "training-set"
     MODEL = "model"
     RISK = "risk"
+    CONCENTRATION = "concentration"
     CAPITAL = "capital"
     ECL = "ecl"
     STRESS = "stress"
@@ -52,6 +53,7 @@ _COMPUTE = {
     RunKind.TRAINING_SET: "crfs.workflows.training_sets:compute",
     RunKind.MODEL: "crfs.workflows.training:compute",
     RunKind.RISK: "crfs.workflows.portfolio_risk:compute",
+    RunKind.CONCENTRATION: "crfs.workflows.portfolio_concentration:compute",
     RunKind.CAPITAL: "crfs.workflows.portfolio_capital:compute",
     RunKind.ECL: "crfs.workflows.portfolio_ecl:compute",
     RunKind.STRESS: "crfs.workflows.portfolio_stress:compute",

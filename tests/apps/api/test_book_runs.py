@@ -20,6 +20,7 @@ BOOK = HEADER + "".join(
 BAD = BOOK + "F98,O98,100,0.4,1.5,0.2,retail_pacific,retail,,other_retail,1,3,0.05\n"
 BAD += "F99,O99,-1,0.4,0.02,0.2,retail_pacific,retail,,other_retail,1,3,0.05\n"
 QUESTIONS: dict[str, dict[str, Any]] = {
+    "concentration": {"top": 3},
     "capital": {"output_floor": False},
     "ecl": {"policy": {"scenario": [{"name": "base", "weight": 0.6}, {"name": "bad", "weight": 0.4, "hazard_multiplier": 2.0}]}},
     "stress": {"shocks": [{"pd_probit": 0.4, "lgd_add": 0.05}], "confidences": [0.9], "max_scenarios": 2000},
@@ -78,6 +79,9 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
 @pytest.mark.parametrize(
     ("kind", "question", "pointer"),
     [
+        ("concentration", {"top": -1}, "/body/top"),
+        ("concentration", {"default_ccf": 1.5}, "/body/default_ccf"),
+        ("concentration", {"confidences": [0.9]}, "/body/confidences"),
         ("capital", {"approach": "best"}, "/body/approach"),
         ("capital", {"exposure_classes": {"card": "credit"}}, "/body/exposure_classes"),
         ("capital", {"capital_ratio": 7}, "/body/capital_ratio"),

@@ -18,6 +18,7 @@ from fastapi.openapi.utils import get_openapi
 from crfs.apps.api import (
     attribution_runs,
     capital_runs,
+    concentration_runs,
     ecl_runs,
     factors,
     health,
@@ -89,6 +90,7 @@ def create_app(
         portfolios,
         risk_runs,
         capital_runs,
+        concentration_runs,
         ecl_runs,
         stress_runs,
         reverse_stress_runs,

@@ -19,7 +19,8 @@ def list_all(
     request: Request,
     session: Held,
     kind: Annotated[
-        str | None, Query(description="training-set, model, risk, capital, ecl, stress, reverse-stress, sensitivity or attribution")
+        str | None,
+        Query(description="training-set, model, risk, concentration, capital, ecl, stress, reverse-stress, sensitivity or attribution"),
     ] = None,
     label: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,

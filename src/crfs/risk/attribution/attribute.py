@@ -137,7 +137,7 @@ def attribute(
         order: every :class:`Block` once; each step goes on from the one before.
         shapley: the mean of each step over all orders in place of one order: no step gains by being first. That takes two to the power of
             the blocks in which the dates differ runs.
-        tags: of ``sector``, ``region``, ``rating``, ``segment`` and ``facility_type``, those by which each number but UL is cut. A
+        tags: of ``sector``, ``region``, ``rating``, ``segment``, ``facility_type`` and ``connected_clients``, those by which each number but UL is cut. A
             facility's label is that of the later book, where it is in it.
         replicates: independent seeds (``seed`` and those after it) of which the mean is taken; from 2 on a step's error is their spread. With 1
             it is that of the difference of two independent runs: too large, since all runs share their random numbers.

@@ -11,6 +11,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
+from crfs.quality.connected_clients import CONNECTED
 from crfs.quality.portfolio import validate_portfolio
 from crfs.risk.obligors import LOADING, TAGS
 from crfs.risk.stress.shifts import shifted_pd
@@ -153,6 +154,12 @@ def _tags(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
         )
         for table in (tables[3], tables[0])
     ]
+    if CONNECTED in names:
+        # Who is connected is said of obligors: of one in both books, on the rows of facilities that are gone too, as the later book has it.
+        parts = [part.with_columns(pl.coalesce(CONNECTED, "obligor_id").alias(CONNECTED)) for part in parts]
+        later = parts[0].select("obligor_id", CONNECTED).unique("obligor_id", keep="first")
+        earlier = parts[1].join(later, on="obligor_id", how="left", maintain_order="left", suffix=":later")
+        parts[1] = earlier.with_columns(pl.coalesce(f"{CONNECTED}:later", CONNECTED).alias(CONNECTED)).drop(f"{CONNECTED}:later")
     return pl.concat(parts).unique(subset=["facility_id", "obligor_id"], keep="first", maintain_order=True)
 
 

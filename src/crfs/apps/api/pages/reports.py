@@ -18,6 +18,7 @@ from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
 router = APIRouter()
+MOST_GROUPS = 20
 
 
 @router.get("/report")
@@ -126,9 +127,15 @@ def _beside(session: Session, run: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _cuts(contributions: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Parts by each column that the book can be cut by, in the order of the answer; what has no value there is left out."""
+    """Parts by each column that the book can be cut by, in the order of the answer; what has no value there is left out.
+
+    Of connected clients, which are names, those that make the most of the tail.
+    """
     cuts: dict[str, list[dict[str, Any]]] = {}
     for item in contributions:
         if item["by"] != "obligor" and item["name"] is not None:
             cuts.setdefault(item["by"], []).append(item)
+    if "connected_clients" in cuts:
+        groups = sorted(cuts["connected_clients"], key=lambda item: -item["es"][-1]["es"] if item["es"] else 0.0)
+        cuts["connected_clients"] = groups[:MOST_GROUPS]
     return cuts

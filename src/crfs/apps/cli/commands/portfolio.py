@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -11,9 +11,6 @@ from crfs.apps.cli.book_options import about_losses, about_the_run
 from crfs.apps.cli.door import Door, pass_door
 from crfs.apps.cli.lazily import group
 from crfs.apps.cli.parameters import Names, Pairs, Sizes, Weights
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @group("portfolio")
@@ -71,23 +68,17 @@ def risk(door: Door, book: str, **options: Any) -> None:
 @portfolio.command("concentration")
 @click.argument("book", metavar="NAME_OR_FILE")
 @click.option("--top", type=int, default=10, show_default=True, help="How many of the largest to list.")
+@click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
+@about_the_run
 @pass_door
-def concentration(door: Door, book: str, top: int) -> None:
-    """How a book's exposure is spread over obligors, sectors, regions, ratings and groups."""
-    from crfs.apps.cli.screen import money, number, table
-    from crfs.workflows.measuring import concentration as spread
+def concentration(door: Door, book: str, **options: Any) -> None:
+    """How a book's exposure is spread over obligors, connected clients, sectors, regions, ratings and other labels."""
+    from crfs.apps.cli.reports.concentration import show
+    from crfs.workflows.measuring import concentration as measure
 
-    with door.session() as session:
-        document = spread(session, book, top=top)
-
-    def render(screen: Console) -> None:
-        screen.print(f"{document['facilities']:,} facilities, exposure {money(document['total_ead'])}")
-        for name, part in document["by"].items():
-            screen.print()
-            title = f"{name}: {part['names']:,} names, HHI {number(part['hhi'])}, as many as {part['effective_names']:.1f} equal ones"
-            screen.print(table(part["largest"], ["name", "ead", "share"], title=title))
-
-    door.answer(document, render)
+    with door.session() as session, door.progress() as progress:
+        answer = measure(session, book, progress=progress, **options)
+    door.answer(answer, lambda screen: show(screen, answer))
 
 
 @portfolio.command("capital")

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 TOP = 8
 INDICES = ("sector", "region")
+TABLES = (
+    ("obligor", "Largest obligors by expected shortfall"),
+    ("connected_clients", "Largest connected clients by expected shortfall"),
+    ("sector", "Sectors"),
+)
 
 
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
@@ -33,13 +38,19 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     else:
         granularity = f"no granularity adjustment: {answer['granularity_note']}"
     screen.print(f"HHI {number(answer['hhi'])}: as concentrated as {answer['effective_names']:.1f} equal names; {granularity}")
+    connected = answer.get("connected_clients")
+    if connected is not None:
+        screen.print(
+            f"connected clients as one name: HHI {number(connected['hhi'])}, as concentrated as {connected['effective_names']:.1f} equal of "
+            f"{connected['names']:,}"
+        )
     for index in answer["sector_indices"]:
         if index["by"] in INDICES and index["values"] > 1:
             tail = f", in the tail {number(index['es'][-1]['hhi'])}" if index["es"] else ""
             screen.print(
                 f"by {index['by']}: HHI {number(index['hhi'])}{tail}; as concentrated as {index['effective']:.1f} equal of {index['values']}"
             )
-    for by, title in (("obligor", "Largest obligors by expected shortfall"), ("sector", "Sectors")):
+    for by, title in TABLES:
         rows = _contributions(answer, by)
         if rows:
             screen.print()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from crfs.apps.api.pages.shown import attribution, capital, ecl, reverse_stress, sensitivity, stress
+from crfs.apps.api.pages.shown import attribution, capital, concentration, ecl, reverse_stress, sensitivity, stress
 from crfs.apps.api.pages.shown.run import Grid, Shown
 
 __all__ = ["PAGES", "Grid", "Shown", "shown"]
@@ -15,6 +15,7 @@ _KINDS: Mapping[str, ModuleType] = {
     "stress": stress,
     "ecl": ecl,
     "capital": capital,
+    "concentration": concentration,
     "reverse-stress": reverse_stress,
     "sensitivity": sensitivity,
     "attribution": attribution,
