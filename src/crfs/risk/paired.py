@@ -16,12 +16,12 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
-from crfs.risk.measures import quantile_rank, sorted_tail_measure
+from crfs.risk.measures import TailMeasure, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.simulated import MOST_PLAIN
 from crfs.risk.simulation import BlockTask, Plan, make_paired_plan, make_plan, simulate_block, simulate_paired_block
-from crfs.risk.what_if import Difference, WhatIf, WhatIfMeasure
+from crfs.risk.what_if import Difference, WhatIf, WhatIfMeasure, rerun_what_if
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -87,14 +87,19 @@ def paired_what_if(before: RiskResult, after_el: float, pair: PairedLosses) -> W
         var, es = _tail(pair, ordered, told.confidence)
         own = sorted_tail_measure(ordered[1], confidence=told.confidence)
         # Where the book's own run had these scenarios, so has the changed book: its error is that of the sample.
-        shared = not told.exact and float(ordered[0][quantile_rank(len(ordered[0]), told.confidence) - 1]) == told.var
+        if told.exact or float(ordered[0][quantile_rank(len(ordered[0]), told.confidence) - 1]) != told.var:
+            own = _on_top(told, var, es)
         measures.append(
             WhatIfMeasure(
                 confidence=told.confidence,
-                var=told.var + var.value,
-                var_se=own.var_se if shared else math.hypot(told.var_se, var.se),
-                es=told.es + es.value,
-                es_se=own.es_se if shared else math.hypot(told.es_se, es.se),
+                var=own.var,
+                var_se=own.var_se,
+                var_low=own.var_low if own.var_low > -math.inf else 0.0,
+                var_high=own.var_high,
+                es=own.es,
+                es_se=own.es_se,
+                es_low=max(0.0, own.es_low),
+                es_high=own.es_high,
                 incremental_var=var,
                 incremental_es=es,
                 marginal_var=None,
@@ -105,6 +110,7 @@ def paired_what_if(before: RiskResult, after_el: float, pair: PairedLosses) -> W
         el=after_el,
         incremental_el=after_el - before.el,
         ul=before.ul + ul.value,
+        ul_se=_error_of_spread(pair.after) if before.ul == _deviation(pair.before) else math.hypot(before.ul_se, ul.se),
         incremental_ul=ul,
         measures=tuple(measures),
         method=pair.method,
@@ -115,9 +121,39 @@ def paired_what_if(before: RiskResult, after_el: float, pair: PairedLosses) -> W
     )
 
 
-def paired_differences(pair: PairedLosses, confidence: float) -> tuple[Difference, Difference]:
-    """Of the value at risk and of the expected shortfall, the second book less the first."""
-    return _tail(pair, (np.sort(pair.before), np.sort(pair.after)), confidence)
+def _on_top(told: TailMeasure, var: Difference, es: Difference) -> TailMeasure:
+    """What is told of the book, moved by the differences; the two errors are independent of each other."""
+    ends: dict[str, float] = {}
+    for name, moved in (("var", var), ("es", es)):
+        value = getattr(told, name) + moved.value
+        ends |= {name: value, f"{name}_se": math.hypot(getattr(told, f"{name}_se"), moved.se)}
+        ends |= {f"{name}_low": max(0.0, value - math.hypot(getattr(told, name) - getattr(told, f"{name}_low"), moved.value - moved.low))}
+        ends |= {f"{name}_high": value + math.hypot(getattr(told, f"{name}_high") - getattr(told, name), moved.high - moved.value)}
+    return replace(told, exact=False, **ends)  # type: ignore[arg-type]  # the names are those of its numbers
+
+
+def differences(
+    before: tuple[Obligors, FactorModel, RiskResult], after: tuple[Obligors, FactorModel, RiskResult], *, map_blocks: MapTasks = map
+) -> tuple[tuple[Difference, Difference], ...]:
+    """Of the value at risk and of the expected shortfall of two measured books at each confidence, the second less the first.
+
+    Two runs in which every name is drawn in the same scenarios of one seed have common random numbers: their differences have their own noise alone.
+    Of others the errors of both are in them, which is more than there is.
+    """
+    first, second = before[2], after[2]
+    if first.method is second.method is Method.PLAIN and (first.seed, first.scenarios) == (second.seed, second.scenarios):
+        pair = simulate_pair(
+            before[0],
+            after[0],
+            (before[1], after[1]),
+            method=Method.PLAIN,
+            seed=first.seed,
+            scenarios=first.scenarios,
+            map_blocks=map_blocks,
+        )
+        ordered = np.sort(pair.before), np.sort(pair.after)
+        return tuple(_tail(pair, ordered, told.confidence) for told in first.measures)
+    return tuple((m.incremental_var, m.incremental_es) for m in rerun_what_if(first, second).measures)
 
 
 def _tail(pair: PairedLosses, ordered: tuple[FloatArray, FloatArray], confidence: float) -> tuple[Difference, Difference]:
@@ -141,10 +177,19 @@ def _spread(pair: PairedLosses) -> Difference:
     values, influences = [], []
     for losses in (pair.before, pair.after):
         deviation = losses - losses.mean()
-        ul = math.sqrt(float(np.square(deviation).sum()) / (len(losses) - 1))
+        ul = _deviation(losses)
         values.append(ul)
         influences.append(np.square(deviation) / (2.0 * ul) if ul > 0.0 else np.zeros(len(losses)))
     return _difference(values[1] - values[0], influences[1], influences[0])
+
+
+def _deviation(losses: FloatArray) -> float:
+    return math.sqrt(float(np.square(losses - losses.mean()).sum()) / (len(losses) - 1))
+
+
+def _error_of_spread(losses: FloatArray) -> float:
+    ul = _deviation(losses)
+    return float(np.square(losses - losses.mean()).std()) / (2.0 * ul * math.sqrt(len(losses))) if ul > 0.0 else 0.0
 
 
 def _difference(value: float, after: FloatArray, before: FloatArray) -> Difference:

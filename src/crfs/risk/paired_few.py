@@ -42,6 +42,7 @@ def few_names_what_if(before: Obligors, after: Obligors, factor_model: FactorMod
         el=el[1],
         incremental_el=el[1] - el[0],
         ul=float(spreads[1].mean()),
+        ul_se=scramble_error(spreads[1]),
         incremental_ul=difference(float(spreads[1].mean() - spreads[0].mean()), spreads[1] - spreads[0]),
         measures=tuple(_compared(found, moved, confidence) for confidence in question.confidences),
         method=Method.FEW_NAMES,
@@ -86,12 +87,17 @@ def _compared(before: FewNames, after: FewNames, confidence: float) -> WhatIfMea
         difference(var_after - var, var_each_after - var_each),
         difference(es_after - es, es_each_after - es_each),
     )
+    levels = difference(var_after, var_each_after), difference(es_after, es_each_after)
     return WhatIfMeasure(
         confidence=confidence,
         var=var_after,
-        var_se=scramble_error(var_each_after),
+        var_se=levels[0].se,
+        var_low=max(0.0, levels[0].low),
+        var_high=levels[0].high,
         es=es_after,
-        es_se=scramble_error(es_each_after),
+        es_se=levels[1].se,
+        es_low=max(0.0, levels[1].low),
+        es_high=levels[1].high,
         incremental_var=moved[0],
         incremental_es=moved[1],
         marginal_var=None,

@@ -43,10 +43,14 @@ class Difference:
     low: float
     high: float
 
+    def less(self, amount: float) -> Difference:
+        """The difference less an amount that is known exactly."""
+        return replace(self, value=self.value - amount, low=self.low - amount, high=self.high - amount)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIfMeasure:
-    """Value at risk and expected shortfall of the changed book at one confidence, with what the change adds to them.
+    """Value at risk and expected shortfall of the changed book at one confidence, with their 95 % intervals and what the change adds to them.
 
     ``incremental_...`` is the whole change's effect: the changed book less the book. ``marginal_...`` is its first order, the mean change of loss
     given that the book's loss is at, or beyond, the value at risk: what a small part of the change adds, times as many parts as there are; None
@@ -56,8 +60,12 @@ class WhatIfMeasure:
     confidence: float
     var: float
     var_se: float
+    var_low: float
+    var_high: float
     es: float
     es_se: float
+    es_low: float
+    es_high: float
     incremental_var: Difference
     incremental_es: Difference
     marginal_var: Difference | None
@@ -74,6 +82,7 @@ class WhatIf:
     el: float
     incremental_el: float
     ul: float
+    ul_se: float
     incremental_ul: Difference
     measures: tuple[WhatIfMeasure, ...]
     method: Method
@@ -92,20 +101,25 @@ class WhatIf:
             "el": self.el,
             "incremental_el": self.incremental_el,
             "ul": self.ul,
+            "ul_se": _finite(self.ul_se),
             "incremental_ul": plain(self.incremental_ul),
             "method": self.method.value,
             "measures": [
                 {
                     "confidence": m.confidence,
                     "var": m.var,
-                    "var_se": m.var_se,
+                    "var_se": _finite(m.var_se),
+                    "var_low": _finite(m.var_low),
+                    "var_high": _finite(m.var_high),
                     "es": m.es,
-                    "es_se": m.es_se,
+                    "es_se": _finite(m.es_se),
+                    "es_low": _finite(m.es_low),
+                    "es_high": _finite(m.es_high),
                     "ec": m.var - self.el,
-                    "incremental_ec": m.incremental_var.value - self.incremental_el,
-                    "incremental_ec_se": _finite(m.incremental_var.se),
-                    "incremental_ec_low": _finite(m.incremental_var.low - self.incremental_el),
-                    "incremental_ec_high": _finite(m.incremental_var.high - self.incremental_el),
+                    "ec_se": _finite(m.var_se),
+                    "ec_low": _finite(m.var_low - self.el),
+                    "ec_high": _finite(m.var_high - self.el),
+                    "incremental_ec": plain(m.incremental_var.less(self.incremental_el)),
                     "incremental_var": plain(m.incremental_var),
                     "incremental_es": plain(m.incremental_es),
                     "marginal_var": plain(m.marginal_var),
@@ -181,6 +195,7 @@ def collapsed_what_if(
         el=before_el + change,
         incremental_el=change,
         ul=ul,
+        ul_se=scramble_error(ul_each),
         incremental_ul=difference(ul - ul_before, ul_each - ul_before_each, 0.0),
         method=Method.COLLAPSED,
         measures=tuple(_compared(base, k, before, after, added) for k, (before, after) in enumerate(zip(*sides, strict=True))),
@@ -339,12 +354,17 @@ def _spread(mixture: Mixture) -> tuple[float, FloatArray]:
 def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray | None) -> WhatIfMeasure:
     q = base.found.quantiles[k]
     on_line, in_tail = (None, None) if added is None else _first_order(base, k, before, added)
+    var, es = difference(after.var, after.var_each, after.bias_var), difference(after.es, after.es_each, after.bias_es)
     return WhatIfMeasure(
         confidence=q.confidence,
         var=after.var,
-        var_se=scramble_error(after.var_each),
+        var_se=var.se,
+        var_low=max(0.0, var.low),
+        var_high=var.high,
         es=after.es,
-        es_se=scramble_error(after.es_each),
+        es_se=es.se,
+        es_low=max(0.0, es.low),
+        es_high=es.high,
         incremental_var=difference(after.var - before.var, after.var_each - before.var_each, after.bias_var - before.bias_var),
         incremental_es=difference(after.es - before.es, after.es_each - before.es_each, after.bias_es - before.bias_es),
         marginal_var=on_line,
@@ -375,6 +395,7 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
         el=after.el,
         incremental_el=after.el - before.el,
         ul=after.ul,
+        ul_se=after.ul_se,
         incremental_ul=_wide(after.ul - before.ul, math.hypot(after.ul_se, before.ul_se)),
         method=after.method,
         measures=tuple(
@@ -382,8 +403,12 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
                 confidence=b.confidence,
                 var=a.var,
                 var_se=a.var_se,
+                var_low=a.var_low,
+                var_high=a.var_high,
                 es=a.es,
                 es_se=a.es_se,
+                es_low=a.es_low,
+                es_high=a.es_high,
                 incremental_var=_apart(a.var - b.var, (a.var_se, b.var_se), (a.var_high - b.var_low, b.var_high - a.var_low)),
                 incremental_es=_apart(a.es - b.es, (a.es_se, b.es_se), (a.es_high - b.es_low, b.es_high - a.es_low)),
                 marginal_var=None,
