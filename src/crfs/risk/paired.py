@@ -114,11 +114,25 @@ def paired_what_if(before: RiskResult, after_el: float, pair: PairedLosses) -> W
         incremental_ul=ul,
         measures=tuple(measures),
         method=pair.method,
-        notes=(
-            f"the changed book is simulated in {len(pair.before):,} scenarios beside the book, with common random numbers ({pair.method.value}): "
-            "the differences have their own noise alone",
-        ),
+        notes=_notes(pair, measures),
     )
+
+
+def _notes(pair: PairedLosses, measures: list[WhatIfMeasure]) -> tuple[str, ...]:
+    how = (
+        f"the changed book is simulated in {len(pair.before):,} scenarios beside the book, with common random numbers ({pair.method.value}): "
+        "the differences have their own noise alone"
+    )
+    unknown = [
+        f"{name} {100.0 * m.confidence:g} %"
+        for m in measures
+        for name, moved in (("VaR", m.incremental_var), ("ES", m.incremental_es))
+        if moved.se == math.inf
+    ]
+    if not unknown:
+        return (how,)
+    rare = f"by how much {', '.join(unknown)} differ is less than {len(pair.before):,} scenarios can tell: no scenario that matters has moved; "
+    return how, rare + "raise max_scenarios"
 
 
 def _on_top(told: TailMeasure, var: Difference, es: Difference) -> TailMeasure:
@@ -196,7 +210,11 @@ def _difference(value: float, after: FloatArray, before: FloatArray) -> Differen
     """``after`` and ``before`` are what each scenario does to the two numbers (their influence functions, up to a constant)."""
     if not (np.isfinite(after).all() and np.isfinite(before).all()):
         return Difference(value=value, se=math.inf, low=-math.inf, high=math.inf)
-    se = float((after - before).std(ddof=1)) / math.sqrt(len(after))
+    moved = after - before
+    if value == 0.0 and before.any() and not moved.any():
+        # Not one scenario that matters has moved: the difference is less than so many scenarios can tell, which is not nothing.
+        return Difference(value=value, se=math.inf, low=-math.inf, high=math.inf)
+    se = float(moved.std(ddof=1)) / math.sqrt(len(after))
     return Difference(value=value, se=se, low=value - _Z95 * se, high=value + _Z95 * se)
 
 

@@ -82,6 +82,8 @@ def test_a_harder_shock_is_never_a_smaller_loss_and_the_run_is_replayed(within: 
     assert replayed.out.startswith(f"MATCH sha256={hard['result_sha256']}")
     chain = within("lineage", hard["run_id"], "--to", "payload", "--json").json
     assert chain["sound"]
+    assert chain["as_of"] == chain["recorded_as_of"]
+    assert "as of ," not in within("lineage", hard["run_id"], "--to", "payload").out
     assert hashlib.sha256(book.read_bytes()).hexdigest() in [payload["sha256"] for payload in chain["payloads"]]
 
 

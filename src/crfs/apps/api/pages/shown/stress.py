@@ -105,12 +105,14 @@ def _differences(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[Markup |
     ]
     losses = answer["losses"]
     if losses is not None:
-        parts.append(("Unexpected loss", losses["ul"], losses["ul_se"]["change"]))
+        # A run that was kept before differences had errors has none to show, nor an economic capital.
+        parts.append(("Unexpected loss", losses["ul"], losses.get("ul_se", {}).get("change")))
         for measure in losses["measures"]:
             level = f"{measure['confidence'] * 100:g} %"
             parts += [
-                (f"{title} {level}", measure[what], measure[f"{what}_se"]["change"])
+                (f"{title} {level}", measure[what], measure[f"{what}_se"].get("change"))
                 for what, title in (("var", "VaR"), ("es", "ES"), ("ec", "Economic capital"))
+                if what in measure
             ]
     if answer["capital"] is not None:
         parts += [("Risk-weighted assets", answer["capital"]["rwa"], None), ("Regulatory capital", answer["capital"]["capital"], None)]
