@@ -95,6 +95,14 @@ def test_own_estimates_of_exposure_have_a_floor_of_half_the_standardised_factor(
     assert foundation.table["ead"].to_list() == pytest.approx([100.0])
 
 
+def test_capital_that_vanishes_in_default_for_want_of_an_estimate_is_told() -> None:
+    none = regulatory_capital(table_of(facility(pd=1.0), facility(defaulted=True), facility()))
+    assert none.table["rwa"].to_list()[:2] == [0.0, 0.0]
+    assert [note for note in none.notes if note.startswith("2 facilities are in default") and "CRE31.3" in note]
+    known = regulatory_capital(table_of(facility(pd=1.0, best_estimate_el=0.3), facility(best_estimate_el=None)))
+    assert not any("in default" in note for note in known.notes)
+
+
 def test_default_under_models_is_lgd_less_the_best_estimate() -> None:
     rows = [
         facility(defaulted=True, lgd=0.5, best_estimate_el=0.42),

@@ -367,3 +367,21 @@ def test_one_certain_default_with_a_random_lgd_has_the_spread_of_that_lgd(method
     result = run(table, method=method, seed=1)
     assert abs(result.el_simulated - 50.0) < 4 * result.el_simulated_se
     assert abs(result.ul - 20.0) < 4 * result.ul_se
+
+
+@pytest.mark.parametrize("method", ["collapsed", "plain", "thinning", "exact"])
+def test_every_number_that_has_an_error_has_an_interval_around_it(method: str) -> None:
+    table = (
+        book(30, seed=3)
+        if method != "exact"
+        else book(30, seed=3).with_columns(ead=100.0, lgd=0.5, lgd_sd=0.0, pd_12m=0.02, r2=0.2, group=pl.lit("banks"))
+    )
+    answer = portfolio_risk(table, MODEL, confidences=(0.9,), method=method, max_scenarios=4_000, seed=2).to_dict()
+    found = [("ul", answer), *((name, part) for part in answer["measures"] for name in ("var", "es", "ec"))]
+    found += [(name, item) for part in answer["contributions"] for item in part["es"] for name in ("var", "es")]
+    found += [("hhi", item) for index in answer["sector_indices"] for item in index["es"]]
+    assert len(found) > 20
+    for name, part in found:
+        value, se, low, high = (part[key] for key in (name, f"{name}_se", f"{name}_low", f"{name}_high"))
+        assert low <= value <= high
+        assert (low == value == high) if se == 0.0 and method != "collapsed" else (se == 0.0 or high - low > 0.0)

@@ -528,4 +528,12 @@ def _notes(rows: pl.DataFrame, rejected: pl.DataFrame, regime: Regime) -> tuple[
             f"{int(barred.sum())} facilities of banks or of groups with sales above EUR 500 million are under the advanced approach, "
             "which CRE30.34 does not permit for them"
         )
+    foundation = _is_approach(rows, Approach.FOUNDATION)
+    unknown = _in_default(rows) & (foundation | (_is_approach(rows, Approach.ADVANCED) & np.isnan(numbers(rows, "best_estimate_el"))))
+    if unknown.any():
+        notes.append(
+            f"{int(unknown.sum())} facilities are in default (defaulted, or a pd of 1) without a best_estimate_el: it is taken as large as the LGD (under "
+            "the foundation approach always), so they carry no risk-weighted assets, and all they lose is expected loss, which provisions or own "
+            "funds have to cover (CRE31.3, CRE35)"
+        )
     return tuple(notes)

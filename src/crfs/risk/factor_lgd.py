@@ -91,6 +91,14 @@ class FactorLgd:
 
 def drawn_lgd(level: FloatArray, slope: FloatArray, kappa: FloatArray, y: FloatArray, rng: np.random.Generator) -> FloatArray:
     """One loss given default each where the factor is ``y``; certain given the factor where ``kappa`` is 0."""
+    mean, random, a, b = lgd_shapes(level, slope, kappa, y)
+    return np.where(random, rng.beta(a, b), mean)
+
+
+def lgd_shapes(
+    level: FloatArray, slope: FloatArray, kappa: FloatArray, y: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.bool_], FloatArray, FloatArray]:
+    """Where the factor is ``y``: the mean, whether the loss is random about it, and the shapes of its Beta variable."""
     from scipy.special import ndtr
 
     mean = np.asarray(ndtr(level - slope * y))
@@ -98,8 +106,7 @@ def drawn_lgd(level: FloatArray, slope: FloatArray, kappa: FloatArray, y: FloatA
     precision = np.where(random, 1.0 / np.where(random, kappa, 1.0) - 1.0, 1.0)
     inside = np.where(random, mean, 0.5)
     # A shape that underflows is a variable at one of its ends.
-    drawn = rng.beta(np.maximum(inside * precision, 1e-300), np.maximum((1.0 - inside) * precision, 1e-300))
-    return np.where(random, drawn, mean)
+    return mean, random, np.maximum(inside * precision, 1e-300), np.maximum((1.0 - inside) * precision, 1e-300)
 
 
 def factor_lgd(

@@ -9,6 +9,9 @@ from typing import Any
 
 from crfs.risk.largest_names import NameConcentration
 from crfs.risk.measures import TailMeasure
+from crfs.risk.scrambles import student
+
+_Z95 = 1.959963984540054  # 97.5 % point of the standard normal
 
 
 class Method(StrEnum):
@@ -51,15 +54,15 @@ class Contribution:
     var: tuple[float, ...]
     var_se: tuple[float, ...]
 
-    def to_dict(self, confidences: list[float]) -> dict[str, Any]:
-        """Plain values for JSON."""
+    def to_dict(self, confidences: list[float], *, reach: float) -> dict[str, Any]:
+        """Plain values for JSON; 95 % intervals reach by ``reach`` standard errors, and not below 0, for no part is smaller."""
         return {
             "by": self.by,
             "name": self.name,
             "ead": self.ead,
             "el": self.el,
             "es": [
-                {"confidence": confidence, "es": es, "es_se": _plain(es_se), "var": var, "var_se": _plain(var_se)}
+                {"confidence": confidence, **_with_ends("es", es, es_se, reach), **_with_ends("var", var, var_se, reach)}
                 for confidence, es, es_se, var, var_se in zip(confidences, self.es, self.es_se, self.var, self.var_se, strict=True)
             ],
         }
@@ -80,15 +83,15 @@ class SectorIndex:
     es_hhi: tuple[float, ...]
     es_hhi_se: tuple[float, ...]
 
-    def to_dict(self, confidences: list[float]) -> dict[str, Any]:
-        """Plain values for JSON."""
+    def to_dict(self, confidences: list[float], *, reach: float) -> dict[str, Any]:
+        """Plain values for JSON; 95 % intervals reach by ``reach`` standard errors, within what an index can be."""
         return {
             "by": self.by,
             "values": self.values,
             "hhi": self.hhi,
             "effective": self.effective,
             "es": [
-                {"confidence": confidence, "hhi": hhi, "hhi_se": hhi_se}
+                {"confidence": confidence, **_with_ends("hhi", hhi, hhi_se, reach, least=1.0 / max(self.values, 1), most=1.0)}
                 for confidence, hhi, hhi_se in zip(confidences, self.es_hhi, self.es_hhi_se, strict=False)
             ],
         }
@@ -136,13 +139,20 @@ class RiskResult:
         """Value at risk less expected loss at each confidence, currency units; its error is that of the value at risk, for ``el`` is exact."""
         return tuple(measure.var - self.el for measure in self.measures)
 
+    @property
+    def reach(self) -> float:
+        """By how many standard errors a 95 % interval reaches to either side where nothing better is known: Student's quantile of a few scrambles, or
+        the normal one of many scenarios."""
+        from crfs.risk.collapsed import SCRAMBLES
+
+        return student(SCRAMBLES) if self.method in {Method.COLLAPSED, Method.FEW_NAMES} else _Z95
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an interval's end that the sample cannot give is None."""
         confidences = [measure.confidence for measure in self.measures]
         return {
             "el": self.el,
-            "ul": self.ul,
-            "ul_se": _plain(self.ul_se),
+            **_with_ends("ul", self.ul, self.ul_se, self.reach),
             "measures": [
                 {
                     "confidence": m.confidence,
@@ -175,8 +185,8 @@ class RiskResult:
             "granularity_note": self.granularity_note,
             # Only where the book names them: a run of another book has the bytes that it had before.
             **({} if self.connected_clients is None else {"connected_clients": self.connected_clients.to_dict()}),
-            "sector_indices": [index.to_dict(confidences) for index in self.sector_indices],
-            "contributions": [part.to_dict(confidences) for part in self.contributions],
+            "sector_indices": [index.to_dict(confidences, reach=self.reach) for index in self.sector_indices],
+            "contributions": [part.to_dict(confidences, reach=self.reach) for part in self.contributions],
             "loss_curve": [
                 {
                     "exceedance_probability": p.exceedance_probability,
@@ -195,6 +205,12 @@ class RiskResult:
             "total_ead": self.total_ead,
             "notes": list(self.notes),
         }
+
+
+def _with_ends(name: str, value: float, se: float, reach: float, *, least: float = 0.0, most: float = math.inf) -> dict[str, float | None]:
+    """A number under its name, with its standard error and the ends of its interval, which is held within what the number can be."""
+    low, high = max(least, value - reach * se), min(most, value + reach * se)
+    return {name: value, f"{name}_se": _plain(se), f"{name}_low": _plain(min(value, low)), f"{name}_high": _plain(max(value, high))}
 
 
 def _plain(value: float) -> float | None:

@@ -6,24 +6,28 @@ has probability ``p_i(y)``, independently of other names: that is a default. Poi
 number, then the name of each, from a bound ``h_bar >= h_i(y)`` that holds for a bucket of similar names over a cell of factor values, each point
 being kept with probability ``h_i(y) / h_bar``. Where the bound is large (a likely default) names are compared one by one.
 
-A block's random numbers come from a Philox counter stream keyed by (seed, block), so it gives the same bits wherever it runs.
+A block's random numbers come from a Philox counter stream keyed by (seed, block), so it gives the same bits wherever it runs. The plain
+simulation draws a normal for every obligor whether it matters or not, and ties losses given default to obligors (:mod:`crfs.risk.tied_lgd`): two
+books of the same obligors have common random numbers, and where no name of the second is better, no scenario's loss is smaller. Thinning takes
+as many numbers as the book has likely defaults; two books have numbers in common where they are thinned together, against a bound for both.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
-from crfs.risk.factor_lgd import drawn_lgd, factor_lgd
+from crfs.risk.factor_lgd import drawn_lgd, factor_lgd, lgd_shapes
 from crfs.risk.names import thresholds
-from crfs.risk.obligors import Obligors
+from crfs.risk.obligors import Obligors, alike
 from crfs.risk.points import mixing_variables
+from crfs.risk.tied_lgd import beta_quantile, block_key, tied_normals, tied_plan, tied_shares
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -46,6 +50,9 @@ _WORK_AT_ONCE = 200_000
 # Points a bucket and scenario below which a bucket is drawn for each point instead of a number for each bucket.
 _FEW_POINTS = 0.5
 _BLOCK_SIZES = (4000, 2000, 1000, 500, 250, 125)
+# A threshold that no latent variable is below, and that stays so whatever it is multiplied by.
+_NEVER = -1e150
+_OTHER = "other_"
 
 
 class BlockTask(NamedTuple):
@@ -72,35 +79,83 @@ class BlockResult(NamedTuple):
 def make_plan(obligors: Obligors, factor_model: FactorModel, *, thinning: bool) -> Plan | None:
     """The arrays that every block shares; None where thinning is asked for and the directions are too many for its tables.
 
-    Obligors that cannot lose anything (pd or loss zero) are left out.
+    Thinning leaves out obligors that cannot lose anything (pd or loss zero); the plain simulation draws for all, so that books have common numbers.
     """
-    loss = obligors.loss
-    live = np.flatnonzero((obligors.pd > 0.0) & (loss > 0.0))
-    nus = np.unique(obligors.nu[live][np.isfinite(obligors.nu[live])])
-    nu_index = np.where(np.isfinite(obligors.nu), np.searchsorted(nus, obligors.nu), len(nus))
-    kinds, kind = np.unique(np.stack([obligors.direction, nu_index]), axis=1, return_inverse=True)
-    kind = np.asarray(kind, dtype=np.int64).reshape(-1)
-    cells = _Cells.of(nus)
-    keys = _bucket_keys(obligors, live, kind, cells.count) if thinning else [kind[live]]
+    if not thinning:
+        everybody = np.arange(len(obligors.names))
+        kinds = _Kinds.of(obligors, everybody)
+        plan = _names(obligors, everybody, tied=True) | kinds.plan(obligors, factor_model, everybody)
+        return _sized(plan, float(len(everybody)))
+    return _thinning_plan(obligors, (obligors,), factor_model)
+
+
+def make_paired_plan(before: Obligors, after: Obligors, factor_model: FactorModel) -> Plan | None:
+    """A plan by which two books of the same obligors are thinned together: the points are those of a bound for both, and each book keeps its own.
+
+    None where it cannot be: an obligor follows different directions, or has different degrees of freedom, in the two, or the directions are too many.
+    """
+    directions = np.concatenate([before.directions, after.directions])
+    places = before.direction, after.direction + len(before.directions)
+    both = (before.r2 > 0.0) & (after.r2 > 0.0)
+    apart = np.abs(directions[places[0]] - directions[places[1]]).max(axis=1, initial=0.0)
+    if (both & (apart > 1e-9)).any() or not np.array_equal(before.nu, after.nu):
+        return None
+    where, same = alike(directions)
+    envelope = replace(
+        before,
+        # Where a name loses nothing its probability is none of the bound's business.
+        pd=np.maximum(*(np.where(side.loss > 0.0, side.pd, 0.0) for side in (before, after))),
+        r2=np.where(before.r2 > 0.0, before.r2, after.r2),
+        direction=same[np.where(before.r2 > 0.0, *places)],
+        directions=np.ascontiguousarray(directions[where]),
+    )
+    return _thinning_plan(envelope, (before, after), factor_model)
+
+
+def _thinning_plan(envelope: Obligors, sides: tuple[Obligors, ...], factor_model: FactorModel) -> Plan | None:
+    """``envelope`` has the directions, degrees of freedom, and highest probabilities of the books; their numbers follow each other in the plan."""
+    live = np.flatnonzero((envelope.pd > 0.0) & np.logical_or.reduce([(side.pd > 0.0) & (side.loss > 0.0) for side in sides]))
+    kinds = _Kinds.of(envelope, live)
+    cells = _Cells.of(kinds.nus)
+    keys = _bucket_keys(envelope, live, kinds.kind, cells.count)
     if keys is None:
         return None
     order = np.lexsort((live, *keys[::-1]))
     live = live[order]
-    plan = _names(obligors, live)
-    if obligors.lgd_follows_factors():
-        plan |= _factor_lgd(obligors, plan)
-    plan["kind"] = kind[live]
-    plan["nus"] = nus
-    plan["kind_nu"] = kinds[1]
-    plan["factor_root"] = factor_model.root()
-    plan["directions"] = np.ascontiguousarray(obligors.directions[kinds[0]])
-    if thinning:
-        plan |= _tables(plan, [key[order] for key in keys], cells)
-        work = float(plan.pop("work_per_scenario"))
-    else:
-        work = float(len(live))
+    plan = _names(sides[0], live, tied=len(sides) > 1) | kinds.plan(envelope, factor_model, live)
+    for other in sides[1:]:
+        plan |= {_OTHER + name: values for name, values in _names(other, live, tied=True).items()}
+    plan |= _tables(plan, [key[order] for key in keys], cells)
+    return _sized(plan, float(plan.pop("work_per_scenario")))
+
+
+def _sized(plan: dict[str, npt.NDArray[Any]], work: float) -> Plan:
     plan["block_size"] = np.array(next((size for size in _BLOCK_SIZES if size * work <= _WORK_PER_BLOCK), _BLOCK_SIZES[-1]))
     return plan
+
+
+class _Kinds(NamedTuple):
+    """Classes of obligors that share a direction and degrees of freedom: the latter, the pairs (rows of places), and each obligor's class."""
+
+    nus: FloatArray
+    pairs: IntArray
+    kind: IntArray
+
+    @classmethod
+    def of(cls, obligors: Obligors, live: IntArray) -> _Kinds:
+        nus = np.unique(obligors.nu[live][np.isfinite(obligors.nu[live])])
+        nu_index = np.where(np.isfinite(obligors.nu), np.searchsorted(nus, obligors.nu), len(nus))
+        pairs, kind = np.unique(np.stack([obligors.direction, nu_index]), axis=1, return_inverse=True)
+        return cls(nus, pairs, np.asarray(kind, dtype=np.int64).reshape(-1))
+
+    def plan(self, obligors: Obligors, factor_model: FactorModel, live: IntArray) -> dict[str, npt.NDArray[Any]]:
+        return {
+            "kind": self.kind[live],
+            "nus": self.nus,
+            "kind_nu": self.pairs[1],
+            "factor_root": factor_model.root(),
+            "directions": np.ascontiguousarray(obligors.directions[self.pairs[0]]),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -177,7 +232,8 @@ def _bucket_keys(obligors: Obligors, live: IntArray, kind: IntArray, cells: int)
     return None
 
 
-def _names(obligors: Obligors, live: IntArray) -> dict[str, npt.NDArray[Any]]:
+def _names(obligors: Obligors, live: IntArray, *, tied: bool) -> dict[str, npt.NDArray[Any]]:
+    """Thresholds, slopes and losses of the live obligors; ``tied``: with what ties their losses given default to them."""
     r2 = obligors.r2[live]
     position = np.full(len(obligors.names), -1, dtype=np.int64)
     position[live] = np.arange(len(live))
@@ -185,16 +241,18 @@ def _names(obligors: Obligors, live: IntArray) -> dict[str, npt.NDArray[Any]]:
     spread = obligors.facility_lgd_sd
     # A facility with a random LGD loses ead * Beta(a, b); the others are summed once for all.
     drawn = (spread > 0.0) | (obligors.facility_lgd_loading > 0.0)
-    random = np.flatnonzero(drawn & (mean > 0.0) & (position[obligors.facility_obligor] >= 0))
+    random = np.flatnonzero(
+        drawn & (mean > 0.0) & (position[obligors.facility_obligor] >= 0) & (obligors.pd > 0.0)[obligors.facility_obligor]
+    )
     certain = np.bincount(obligors.facility_obligor, weights=np.where(drawn, 0.0, mean), minlength=len(obligors.names))
     owner = position[obligors.facility_obligor[random]]
     random, owner = random[np.argsort(owner, kind="stable")], np.sort(owner)
     lgd = obligors.facility_lgd[random]
     with np.errstate(divide="ignore"):  # a loss that is certain but for the factor is drawn by other means
         precision = lgd * (1.0 - lgd) / np.square(spread[random]) - 1.0
-    return {
+    plan = {
         "obligor": live,
-        "a": thresholds(obligors.pd[live], obligors.nu[live]) / np.sqrt(1.0 - r2),
+        "a": np.maximum(thresholds(obligors.pd[live], obligors.nu[live]) / np.sqrt(1.0 - r2), _NEVER),
         "b": np.sqrt(r2 / (1.0 - r2)),
         "certain_loss": certain[live],
         "random_start": np.searchsorted(owner, np.arange(len(live) + 1)),
@@ -203,6 +261,12 @@ def _names(obligors: Obligors, live: IntArray) -> dict[str, npt.NDArray[Any]]:
         "beta_a": lgd * precision,
         "beta_b": (1.0 - lgd) * precision,
     }
+    curves = obligors.lgd_follows_factors()
+    if curves:
+        plan |= _factor_lgd(obligors, plan)
+    if tied:
+        plan |= tied_plan(random, obligors.facility_obligor, plan["beta_a"], plan["beta_b"], curves=curves)
+    return plan
 
 
 def _factor_lgd(obligors: Obligors, plan: Plan) -> Plan:
@@ -231,6 +295,8 @@ def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray], cells: _Cel
     bucket_direction = keys[0][starts]
     directions = len(plan["directions"])
     bound = cells.bounds(plan["a"], plan["b"], starts)
+    if _OTHER + "a" in plan:
+        bound = np.maximum(bound, cells.bounds(plan[_OTHER + "a"], plan[_OTHER + "b"], starts))
     dense = bound > _DENSE_HAZARD
     rate = np.where(dense, 0.0, bound * sizes[:, None])
     total = np.zeros((directions, cells.count))
@@ -272,19 +338,40 @@ def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray], cells: _Cel
 
 def simulate_block(task: BlockTask) -> BlockResult:
     """Losses of one block of scenarios: a function of its arguments alone."""
-    plan = task.plan
-    bits = np.random.Philox(key=np.array([task.seed, 0], dtype=np.uint64), counter=np.array([0, 0, 0, task.block], dtype=np.uint64))
-    rng = np.random.Generator(bits)
+    plan, rng, factor, mixing = _states(task)
     count = len(plan["obligor"])
-    factor = _composite_factors(plan, rng, task.scenarios)
-    mixing = _mixing(plan, rng, task.scenarios)
-    defaults = _thinned_defaults(plan, rng, factor, mixing) if "bucket_first" in plan else _plain_defaults(plan, rng, factor, mixing)
+    if "bucket_first" in plan:
+        (defaults,) = _thinned_defaults(plan, ("",), rng, factor, mixing)
+    else:
+        defaults = _plain_defaults(plan, rng, factor, mixing)
     scenario = defaults // count
     name = defaults - scenario * count
-    loss = _losses(plan, rng, name, factor, scenario)
+    loss = _losses(plan, block_key(task.seed, task.block) if "lgd_key" in plan else rng, name, factor, scenario)
     losses = np.bincount(scenario, weights=loss, minlength=task.scenarios).astype(np.float64)
     kept = np.flatnonzero(losses[scenario] >= task.tail_floor) if np.isfinite(task.tail_floor) else np.zeros(0, dtype=np.int64)
     return BlockResult(task.block, losses, scenario[kept], plan["obligor"][name[kept]], loss[kept])
+
+
+def simulate_paired_block(task: BlockTask) -> tuple[int, FloatArray, FloatArray]:
+    """The block, and the losses of both books of a paired plan in its scenarios."""
+    plan, rng, factor, mixing = _states(task)
+    count, key = len(plan["obligor"]), block_key(task.seed, task.block)
+    sides = ("", _OTHER)
+    found = []
+    for side, defaults in zip(sides, _thinned_defaults(plan, sides, rng, factor, mixing), strict=True):
+        mine = {name.removeprefix(side): values for name, values in plan.items() if name.startswith(side)} | {"kind": plan["kind"]}
+        scenario = defaults // count
+        loss = _losses(mine, key, defaults - scenario * count, factor, scenario)
+        found.append(np.bincount(scenario, weights=loss, minlength=task.scenarios).astype(np.float64))
+    return task.block, found[0], found[1]
+
+
+def _states(task: BlockTask) -> tuple[Plan, np.random.Generator, FloatArray, FloatArray]:
+    """The plan, the block's numbers, and the factors and mixing variables of its scenarios, which are the first that are drawn."""
+    bits = np.random.Philox(key=np.array([task.seed, 0], dtype=np.uint64), counter=np.array([0, 0, 0, task.block], dtype=np.uint64))
+    rng = np.random.Generator(bits)
+    factor = _composite_factors(task.plan, rng, task.scenarios)
+    return task.plan, rng, factor, _mixing(task.plan, rng, task.scenarios)
 
 
 def _composite_factors(plan: Plan, rng: np.random.Generator, scenarios: int) -> FloatArray:
@@ -321,21 +408,22 @@ def _plain_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray, mi
     return np.concatenate(found)
 
 
-def _thinned_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray, mixing: FloatArray) -> IntArray:
-    """Some scenarios at a time, so that their points stay in a core's own cache."""
+def _thinned_defaults(
+    plan: Plan, sides: tuple[str, ...], rng: np.random.Generator, factor: FloatArray, mixing: FloatArray
+) -> list[IntArray]:
+    """Of each side of the plan. Some scenarios at a time, so that their points stay in a core's own cache."""
     count, step = len(plan["obligor"]), int(plan["at_once"])
     found = [
-        _thinned(plan, rng, factor[:, start : start + step], mixing[:, start : start + step]) + start * count
+        [side + start * count for side in _thinned(plan, sides, rng, factor[:, start : start + step], mixing[:, start : start + step])]
         for start in range(0, factor.shape[1], step)
     ]
-    return np.concatenate(found)
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
-def _thinned(plan: Plan, rng: np.random.Generator, factor: FloatArray, mixing: FloatArray) -> IntArray:
+def _thinned(plan: Plan, sides: tuple[str, ...], rng: np.random.Generator, factor: FloatArray, mixing: FloatArray) -> list[IntArray]:
     from scipy.special import ndtr
 
     count, scenarios = len(plan["obligor"]), factor.shape[1]
-    a, b = plan["a"], plan["b"]
     cells = _Cells.of(plan["nus"])
     mixed = mixing[plan["kind_nu"]]
     row = (cells.place(factor, mixed) + cells.count * np.arange(len(factor))[:, None]).ravel()
@@ -348,27 +436,33 @@ def _thinned(plan: Plan, rng: np.random.Generator, factor: FloatArray, mixing: F
     place = number.astype(np.int64)
     number -= place
     name = plan["bucket_first"][bucket] + place
-    latent = a[name] * s[pair] if len(plan["nus"]) else a[name]
-    latent -= b[name] * y[pair]
     number *= plan["entry_bound"][entry]
-    # The hazard is moderate here: nothing is lost on the way through the probability, which takes less time than its logarithm.
-    kept = np.flatnonzero(number < -np.log1p(-ndtr(latent)))
-    pair, name = pair[kept], name[kept]
+    crowded, crowd = _crowded(plan, row, cells.count, scenarios)
+    uniform = rng.random(len(crowded))
     # By division, which takes a fifth of the time that a remainder takes.
-    sparse = (pair - pair // scenarios * scenarios) * count + name
+    where = (pair - pair // scenarios * scenarios) * count + name
+    found = []
+    for side in sides:
+        a, b = plan[side + "a"], plan[side + "b"]
+        latent = a[name] * s[pair] if len(plan["nus"]) else a[name]
+        latent -= b[name] * y[pair]
+        # The hazard is moderate here: nothing is lost on the way through the probability, which takes less time than its logarithm.
+        sparse = where[number < -np.log1p(-ndtr(latent))]
+        hit = uniform < ndtr(a[crowd] * s[crowded] - b[crowd] * y[crowded])
+        both = np.sort(np.concatenate([sparse, (crowded[hit] % scenarios) * count + crowd[hit]]))
+        found.append(both[np.r_[True, both[1:] != both[:-1]]] if len(both) else both)
+    return found
 
+
+def _crowded(plan: Plan, row: IntArray, cells: int, scenarios: int) -> tuple[IntArray, IntArray]:
+    """States and names where defaults are likely, to be compared one by one."""
     crowded = np.flatnonzero(plan["dense_any"].ravel()[row])
     direction = crowded // scenarios
     buckets_there = plan["bucket_start"][direction + 1] - plan["bucket_start"][direction]
     pair, bucket = _expand(crowded, plan["bucket_start"][direction], buckets_there)
-    here = plan["dense"][bucket, row[pair] - cells.count * (pair // scenarios)]
+    here = plan["dense"][bucket, row[pair] - cells * (pair // scenarios)]
     pair, bucket = pair[here], bucket[here]
-    pair, name = _expand(pair, plan["bucket_first"][bucket], plan["bucket_size"][bucket])
-    hit = rng.random(len(pair)) < ndtr(a[name] * s[pair] - b[name] * y[pair])
-    compared = (pair[hit] % scenarios) * count + name[hit]
-
-    found = np.sort(np.concatenate([sparse, compared]))
-    return found[np.r_[True, found[1:] != found[:-1]]] if len(found) else found
+    return _expand(pair, plan["bucket_first"][bucket], plan["bucket_size"][bucket])
 
 
 def _points_by_bucket(plan: Plan, rng: np.random.Generator, row: IntArray, cells: int) -> tuple[IntArray, IntArray]:
@@ -394,8 +488,13 @@ def _expand(owner: IntArray, start: IntArray, size: IntArray) -> tuple[IntArray,
     return owner[repeated], start[repeated] + offset
 
 
-def _losses(plan: Plan, rng: np.random.Generator, name: IntArray, factor: FloatArray, scenario: IntArray) -> FloatArray:
-    """What each default (a name in a scenario) costs; ``factor`` has the composite factors, directions x scenarios."""
+def _losses(
+    plan: Plan, source: np.random.Generator | npt.NDArray[np.uint64], name: IntArray, factor: FloatArray, scenario: IntArray
+) -> FloatArray:
+    """What each default (a name in a scenario) costs; ``factor`` has the composite factors, directions x scenarios.
+
+    Losses given default are drawn one after the other from ``source``, or follow from it where it is a block's key: for plans that tie them.
+    """
     loss: FloatArray = plan["certain_loss"][name]
     if not len(plan["random_ead"]):
         return loss
@@ -403,8 +502,17 @@ def _losses(plan: Plan, rng: np.random.Generator, name: IntArray, factor: FloatA
     default, facility = _expand(np.arange(len(name)), start, plan["random_start"][name + 1] - start)
     if "lgd_level" in plan:
         state = factor[plan["kind"][name], scenario][default]
-        shares = drawn_lgd(plan["lgd_level"][facility], plan["lgd_slope"][facility], plan["lgd_kappa"][facility], state, rng)
+        curve = plan["lgd_level"][facility], plan["lgd_slope"][facility], plan["lgd_kappa"][facility]
+        if not isinstance(source, np.random.Generator):
+            mean, random, a, b = lgd_shapes(*curve, state)
+            normal = tied_normals(source, plan["lgd_key"][facility], scenario[default])
+            shares = mean.copy()
+            shares[random] = beta_quantile(a[random], b[random], normal[random])
+        else:
+            shares = drawn_lgd(*curve, state, source)
+    elif not isinstance(source, np.random.Generator):
+        shares = tied_shares(plan, source, facility, scenario[default])
     else:
-        shares = rng.beta(plan["beta_a"][facility], plan["beta_b"][facility])
+        shares = source.beta(plan["beta_a"][facility], plan["beta_b"][facility])
     drawn = plan["random_ead"][facility] * shares
     return loss + np.bincount(default, weights=drawn, minlength=len(name))

@@ -17,13 +17,18 @@ from crfs.risk.choosing import Found, find_outcome, make_question
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names
 from crfs.risk.obligors import ORDER, Obligors, roll_up
+from crfs.risk.paired import paired_what_if, simulate_pair
+from crfs.risk.paired_few import few_names_what_if
 from crfs.risk.portfolio import answer, currency_of, require_exposure
 from crfs.risk.result import Method, RiskResult
+from crfs.risk.simulated import MOST_PLAIN
 from crfs.risk.splicing import Change, spliced_names, spliced_obligors
 from crfs.risk.what_if import Base, WhatIf, collapsed_what_if, make_base, rerun_what_if
 from crfs.risk.workers import workers
 
 Listener: TypeAlias = Callable[[RiskResult], Any]
+
+_SIMULATED = (Method.THINNING, Method.PLAIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -185,7 +190,37 @@ class WarmPortfolio:
                     )
                 if answered is not None:
                     return answered
-            return rerun_what_if(state.result, self._after(changed, state.factor_model, self._memo.scratch()).result)
+            return self._beside(state, changed)
+
+    def _beside(self, state: _State, changed: Changed) -> WhatIf:
+        """The answer where the changed book has no tables in common with the book: by a run of its own, or by one with both where either is simulated.
+
+        A few names are simulated too where their methods differ: between two methods a small difference is lost.
+        """
+        scenarios, method, after = state.result.scenarios, state.result.method, None
+        if method not in _SIMULATED:
+            after = self._after(changed, state.factor_model, self._memo.scratch())
+            few = len(after.obligors.names) <= MOST_PLAIN and after.result.method != method
+            if method == after.result.method == Method.FEW_NAMES:
+                answered = few_names_what_if(state.obligors, after.obligors, state.factor_model, self._question)
+                if answered is not None:
+                    return answered
+            if after.result.method not in _SIMULATED and not few:
+                return rerun_what_if(state.result, after.result)
+            method = after.result.method
+            scenarios = after.result.scenarios if method in _SIMULATED else self._question.max_scenarios
+        obligors = roll_up(changed.book, state.factor_model) if after is None else after.obligors
+        with workers(None, self._threads) as mapped:
+            pair = simulate_pair(
+                state.obligors,
+                obligors,
+                (state.factor_model, state.factor_model),
+                method=method,
+                seed=self._question.seed,
+                scenarios=scenarios,
+                map_blocks=mapped,
+            )
+        return paired_what_if(state.result, float(obligors.expected_loss.sum()), pair)
 
     def _after(self, changed: Changed, factor_model: FactorModel, memo: Memo) -> _State:
         """The changed book, from the one before it where the model is the same."""

@@ -23,13 +23,15 @@ from crfs.risk.edgeworth import Tail
 from crfs.risk.mixture import Mixture, make_mixture
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors
-from crfs.risk.result import RiskResult
+from crfs.risk.result import Method, RiskResult
 from crfs.risk.scrambles import scramble_error, student
 from crfs.risk.splicing import kinds_in, places_of
 from crfs.risk.tables import Table, class_pieces
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
+
+_Z95 = 1.959963984540054  # 97.5 % point of the standard normal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +43,14 @@ class Difference:
     low: float
     high: float
 
+    def less(self, amount: float) -> Difference:
+        """The difference less an amount that is known exactly."""
+        return replace(self, value=self.value - amount, low=self.low - amount, high=self.high - amount)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIfMeasure:
-    """Value at risk and expected shortfall of the changed book at one confidence, with what the change adds to them.
+    """Value at risk and expected shortfall of the changed book at one confidence, with their 95 % intervals and what the change adds to them.
 
     ``incremental_...`` is the whole change's effect: the changed book less the book. ``marginal_...`` is its first order, the mean change of loss
     given that the book's loss is at, or beyond, the value at risk: what a small part of the change adds, times as many parts as there are; None
@@ -54,8 +60,12 @@ class WhatIfMeasure:
     confidence: float
     var: float
     var_se: float
+    var_low: float
+    var_high: float
     es: float
     es_se: float
+    es_low: float
+    es_high: float
     incremental_var: Difference
     incremental_es: Difference
     marginal_var: Difference | None
@@ -64,31 +74,52 @@ class WhatIfMeasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """The answer to "what if": expected loss and measures of the changed book (currency units), and the differences. ``notes`` are sentences."""
+    """The answer to "what if": expected loss, its standard deviation ``ul`` and measures of the changed book (currency units), and the differences.
+
+    ``method`` is how the changed book was measured; ``notes`` are sentences.
+    """
 
     el: float
     incremental_el: float
+    ul: float
+    ul_se: float
+    incremental_ul: Difference
     measures: tuple[WhatIfMeasure, ...]
+    method: Method
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON; an error or an end that the sample cannot give is None.
 
-        def plain(each: Difference | None) -> dict[str, float] | None:
-            return None if each is None else {"value": each.value, "se": each.se, "low": each.low, "high": each.high}
+        The economic capital's error is that of the value at risk, for the expected loss is exact.
+        """
+
+        def plain(each: Difference | None) -> dict[str, float | None] | None:
+            return None if each is None else {name: _finite(getattr(each, name)) for name in ("value", "se", "low", "high")}
 
         return {
             "el": self.el,
             "incremental_el": self.incremental_el,
+            "ul": self.ul,
+            "ul_se": _finite(self.ul_se),
+            "incremental_ul": plain(self.incremental_ul),
+            "method": self.method.value,
             "measures": [
                 {
                     "confidence": m.confidence,
                     "var": m.var,
-                    "var_se": m.var_se,
+                    "var_se": _finite(m.var_se),
+                    "var_low": _finite(m.var_low),
+                    "var_high": _finite(m.var_high),
                     "es": m.es,
-                    "es_se": m.es_se,
+                    "es_se": _finite(m.es_se),
+                    "es_low": _finite(m.es_low),
+                    "es_high": _finite(m.es_high),
                     "ec": m.var - self.el,
-                    "incremental_ec": m.incremental_var.value - self.incremental_el,
+                    "ec_se": _finite(m.var_se),
+                    "ec_low": _finite(m.var_low - self.el),
+                    "ec_high": _finite(m.var_high - self.el),
+                    "incremental_ec": plain(m.incremental_var.less(self.incremental_el)),
                     "incremental_var": plain(m.incremental_var),
                     "incremental_es": plain(m.incremental_es),
                     "marginal_var": plain(m.marginal_var),
@@ -156,12 +187,17 @@ def collapsed_what_if(
         for found, any_loss, el in ((base.found.quantiles, any_before, before_el), (quantiles, any_after, before_el + change))
     ]
     added = _added(base, swap) if first_order else None
+    (ul, ul_each), (ul_before, ul_before_each) = (_spread(one) for one in (mixture, base.found.mixture))
     notes = ["the changed book is measured at the points of the book itself: the differences have their own noise alone"]
     if not is_trusted(mixture, quantiles, rel_tol):
         notes.append("the change makes the book too lumpy for its tables at rel_tol: measure the changed book by a run of its own")
     return WhatIf(
         el=before_el + change,
         incremental_el=change,
+        ul=ul,
+        ul_se=scramble_error(ul_each),
+        incremental_ul=difference(ul - ul_before, ul_each - ul_before_each, 0.0),
+        method=Method.COLLAPSED,
         measures=tuple(_compared(base, k, before, after, added) for k, (before, after) in enumerate(zip(*sides, strict=True))),
         notes=tuple(notes),
     )
@@ -308,17 +344,29 @@ class _Side:
         )
 
 
+def _spread(mixture: Mixture) -> tuple[float, FloatArray]:
+    """The standard deviation of loss, and the one of each scramble; currency units."""
+    first, second = mixture.moments()
+    each = mixture.book.names.unit * np.sqrt(np.maximum(second - first**2, 0.0))
+    return float(each.mean()), each
+
+
 def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray | None) -> WhatIfMeasure:
     q = base.found.quantiles[k]
     on_line, in_tail = (None, None) if added is None else _first_order(base, k, before, added)
+    var, es = difference(after.var, after.var_each, after.bias_var), difference(after.es, after.es_each, after.bias_es)
     return WhatIfMeasure(
         confidence=q.confidence,
         var=after.var,
-        var_se=scramble_error(after.var_each),
+        var_se=var.se,
+        var_low=max(0.0, var.low),
+        var_high=var.high,
         es=after.es,
-        es_se=scramble_error(after.es_each),
-        incremental_var=_difference(after.var - before.var, after.var_each - before.var_each, after.bias_var - before.bias_var),
-        incremental_es=_difference(after.es - before.es, after.es_each - before.es_each, after.bias_es - before.bias_es),
+        es_se=es.se,
+        es_low=max(0.0, es.low),
+        es_high=es.high,
+        incremental_var=difference(after.var - before.var, after.var_each - before.var_each, after.bias_var - before.bias_var),
+        incremental_es=difference(after.es - before.es, after.es_each - before.es_each, after.bias_es - before.bias_es),
         marginal_var=on_line,
         marginal_es=in_tail,
     )
@@ -331,10 +379,11 @@ def _first_order(base: Base, k: int, before: _Side, added: FloatArray) -> tuple[
     density = float(mixture.by_scramble(local.density).mean())
     in_tail = unit * mixture.by_scramble(added * local.beyond) / (1.0 - q.confidence)
     on_line = unit * mixture.by_scramble(added * local.density) / density if density > 0.0 and before.var > 0.0 else np.zeros_like(in_tail)
-    return _difference(float(on_line.mean()), on_line, 0.0), _difference(float(in_tail.mean()), in_tail, 0.0)
+    return difference(float(on_line.mean()), on_line, 0.0), difference(float(in_tail.mean()), in_tail, 0.0)
 
 
-def _difference(value: float, each: FloatArray, bias: float) -> Difference:
+def difference(value: float, each: FloatArray, bias: float = 0.0) -> Difference:
+    """With its error from what each scramble says of it, and the interval widened by what the method itself may be off by."""
     se = scramble_error(each)
     half = student(len(each)) * se + abs(bias)
     return Difference(value=value, se=se, low=value - half, high=value + half)
@@ -345,13 +394,21 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
     return WhatIf(
         el=after.el,
         incremental_el=after.el - before.el,
+        ul=after.ul,
+        ul_se=after.ul_se,
+        incremental_ul=_wide(after.ul - before.ul, math.hypot(after.ul_se, before.ul_se)),
+        method=after.method,
         measures=tuple(
             WhatIfMeasure(
                 confidence=b.confidence,
                 var=a.var,
                 var_se=a.var_se,
+                var_low=a.var_low,
+                var_high=a.var_high,
                 es=a.es,
                 es_se=a.es_se,
+                es_low=a.es_low,
+                es_high=a.es_high,
                 incremental_var=_apart(a.var - b.var, (a.var_se, b.var_se), (a.var_high - b.var_low, b.var_high - a.var_low)),
                 incremental_es=_apart(a.es - b.es, (a.es_se, b.es_se), (a.es_high - b.es_low, b.es_high - a.es_low)),
                 marginal_var=None,
@@ -361,6 +418,15 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
         ),
         notes=(f"the changed book has a run of its own ({after.method.value}): the differences have the errors of both",),
     )
+
+
+def _wide(value: float, se: float) -> Difference:
+    reach = _Z95 * se
+    return Difference(value=value, se=se, low=value - reach, high=value + reach)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _apart(value: float, errors: tuple[float, float], reach: tuple[float, float]) -> Difference:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from crfs.credit.factor_model import FactorModel
     from crfs.credit.scenarios import Scenario
     from crfs.models.satellite import LatentFactorModel
+    from crfs.risk.what_if import Difference
 
 SIDES = ("base", "stressed")
 _HELD = (
@@ -96,11 +97,17 @@ def conditional_losses(
 ) -> dict[str, Any]:
     """Expected loss, its cuts, and measures with their errors: over all states (``whole``), given the base and given the scenario.
 
-    All are measured with the same seed; the error of a difference is that of independent runs, which is more than it has.
+    All are measured with the same seed. Two books that are simulated name by name have common random numbers, and the error of their difference is
+    that of the pair; else it is that of both runs, which is more than it has.
     """
+    from crfs.risk.obligors import roll_up
+    from crfs.risk.paired import differences
     from crfs.risk.stress import waterfall
 
-    told = [portfolio_risk.loss_distribution(asked, rows, model=model, contributions=False).to_dict() for rows, model in conditioned.books]
+    found = [portfolio_risk.loss_distribution(asked, rows, model=model, contributions=False) for rows, model in conditioned.books]
+    sides = [(roll_up(rows, model), model, result) for (rows, model), result in zip(conditioned.books, found, strict=True)]
+    changes = differences(sides[0], sides[1])
+    told = [one.to_dict() for one in found]
     columns = {"all_states": whole, **dict(zip(SIDES, told, strict=True))}
     amounts = {
         name: {**{side: one[name] for side, one in columns.items()}, "change": told[1][name] - told[0][name]} for name in ("el", "ul")
@@ -113,7 +120,7 @@ def conditional_losses(
         "factors": _factors(conditioned),
         "satellites": [{"factor": name, **model.to_dict()} for name, model in conditioned.models.items()],
         **amounts,
-        "measures": [_measure([one["measures"][k] for one in columns.values()]) for k in range(len(whole["measures"]))],
+        "measures": [_measure([one["measures"][k] for one in columns.values()], change) for k, change in enumerate(changes)],
         "cuts": cut_rows,
         "method": {side: one["method"] for side, one in columns.items()},
         "notes": [
@@ -124,15 +131,16 @@ def conditional_losses(
     }
 
 
-def _measure(sides: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One confidence: all states, base, stressed, in this order."""
+def _measure(sides: Sequence[Mapping[str, Any]], changes: tuple[Difference, Difference]) -> dict[str, Any]:
+    """One confidence: all states, base, stressed, in this order, with the changes of value at risk and of expected shortfall."""
     names = ("all_states", *SIDES)
     found: dict[str, Any] = {"confidence": sides[0]["confidence"]}
-    for what in ("var", "es"):
+    for what, change in zip(("var", "es"), changes, strict=True):
         found[what] = {**{name: side[what] for name, side in zip(names, sides, strict=True)}, "change": sides[2][what] - sides[1][what]}
-        errors = {name: side[f"{what}_se"] for name, side in zip(names, sides, strict=True)}
-        known = errors["base"] is not None and errors["stressed"] is not None
-        found[f"{what}_se"] = {**errors, "change": math.hypot(errors["base"], errors["stressed"]) if known else None}
+        for end in ("se", "low", "high"):
+            moved = getattr(change, end)
+            ends = {name: side[f"{what}_{end}"] for name, side in zip(names, sides, strict=True)}
+            found[f"{what}_{end}"] = {**ends, "change": moved if math.isfinite(moved) else None}
     return found
 
 

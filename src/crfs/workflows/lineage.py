@@ -24,7 +24,8 @@ def trace(session: Session, run_id: str) -> dict[str, Any]:
         "run_id": found.run_id,
         "kind": found.kind,
         "label": found.label,
-        "as_of": found.as_of,
+        # As of when is what the state of the store was, where nobody asked for another time.
+        "as_of": found.as_of or found.recorded_as_of,
         "batch_id": found.batch_id,
         "recorded_as_of": found.recorded_as_of,
         "result_sha256": found.result_sha256,

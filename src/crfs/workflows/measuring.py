@@ -108,7 +108,8 @@ class StressOptions(LossOptions, total=False):
     """What may be said of a stress, besides what may be said of a loss distribution.
 
     ``at`` is the first day of the period whose shocks are taken, or ``worst``; ``balance_sheet`` is ``static`` or ``closed`` along the
-    path; ``lgd_response`` is ``frye_jacobs`` or ``none``. Without ``losses`` no loss distribution is made. ``conditional`` adds the losses
+    path; ``lgd_response`` is ``frye_jacobs`` (if not said, of a scenario) or ``none`` (of given shocks, which move losses by their own
+    ``lgd_add`` alone). Without ``losses`` no loss distribution is made. ``conditional`` adds the losses
     given the scenario's factors: over all states, given the base and given the scenario. ``migration`` adds that of ratings: ``grades`` on the
     book's own scale, or by a transition matrix of 12 months (a CSV file, or ``ratings`` and ``rows``). ``capital`` and ``ecl`` are the
     options of those, as :class:`CapitalOptions` and :class:`EclOptions` have them: given, they are measured under stress too; not given,

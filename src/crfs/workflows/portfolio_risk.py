@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.factor_model import FactorModel
+    from crfs.risk import WarmPortfolio
     from crfs.risk.result import RiskResult
     from crfs.store.runs import Run
 
@@ -74,6 +75,14 @@ def loss_distribution(asked: Asked, rows: pl.DataFrame, *, model: FactorModel | 
     options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
     with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
         return portfolio_risk(rows, model or factor_model_of(asked), map_blocks=pool.map, contributions=contributions, **options)
+
+
+def warm_portfolio(asked: Asked, rows: pl.DataFrame) -> WarmPortfolio:
+    """A book that is ready, measured without contributions, which answers what changes of it do."""
+    from crfs.risk import WarmPortfolio
+
+    options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
+    return WarmPortfolio(rows, factor_model_of(asked), threads=asked.session.workers, **options)
 
 
 def measure(asked: Asked, ready: Ready) -> dict[str, Any]:

@@ -198,19 +198,17 @@ def _words(name: str, size: float) -> str:
 
 def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     """Expected loss, VaR, ES, economic and regulatory capital of the book and of each moved one, and the differences with their errors."""
-    from crfs.risk import WarmPortfolio
-
     bumps: Bumps = ready.more
-    options = {name: asked.option(name, default) for name, default in portfolio_risk.DEFAULTS.items()}
-    warm = WarmPortfolio(bumps.base, portfolio_risk.factor_model_of(asked), threads=asked.session.workers, **options)
-    capital = _capital(asked, bumps.base)
-    rows, notes = [], list(bumps.notes)
+    warm = portfolio_risk.warm_portfolio(asked, bumps.base)
+    capital, held = _capital(asked, bumps.base)
+    rows, notes = [], [*bumps.notes, *(f"capital: {note}" for note in held)]
     for number, moved in enumerate(bumps.moved):
         asked.progress(_DOING, number, len(bumps.moved))
         # What has not moved is no question: its answer is the base, bit for bit.
         answer = None if moved.book.equals(bumps.base) else warm.what_if(put=moved.book, first_order=False)
         notes += [] if answer is None else list(answer.notes)
-        after = capital if answer is None else _capital(asked, moved.book)
+        after, told = (capital, held) if answer is None else _capital(asked, moved.book)
+        notes += [f"capital, {moved.words}: {note}" for note in told if note not in held]
         rows.append(
             {
                 "name": moved.name,
@@ -237,40 +235,32 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
 
 
 def _effects(base: RiskResult, answer: WhatIf | None) -> dict[str, Any]:
-    """Expected loss and measures: base, bumped and the difference; of VaR and ES with the difference's error and interval."""
-    told = None if answer is None else answer.to_dict()
+    """Expected loss and measures: base, bumped and the difference; of VaR, ES and economic capital with the difference's error and interval."""
+    levels = base.to_dict()["measures"]
+    told = levels if answer is None else answer.to_dict()["measures"]
     measures = []
-    for k, before in enumerate(base.measures):
-        each: dict[str, Any] = {"confidence": before.confidence}
-        for name in ("var", "es"):
-            level = getattr(before, name)
-            moved = {"value": 0.0, "se": 0.0, "low": 0.0, "high": 0.0} if told is None else told["measures"][k][f"incremental_{name}"]
-            after = level if told is None else told["measures"][k][name]
-            each[name] = {"base": level, "bumped": after, "change": moved["value"]}
-            each[name] |= {f"change_{what}": _finite(moved[what]) for what in ("se", "low", "high")}
-        ec = before.var - base.el
-        added = 0.0 if told is None else told["measures"][k]["incremental_ec"]
-        each["ec"] = {"base": ec, "bumped": ec if told is None else told["measures"][k]["ec"], "change": added}
+    for before, after in zip(levels, told, strict=True):
+        each: dict[str, Any] = {"confidence": before["confidence"]}
+        for name in ("var", "es", "ec"):
+            moved = {"value": 0.0, "se": 0.0, "low": 0.0, "high": 0.0} if answer is None else after[f"incremental_{name}"]
+            each[name] = {"base": before[name], "bumped": after[name], "change": moved["value"]}
+            each[name] |= {f"change_{what}": moved[what] for what in ("se", "low", "high")}
         measures.append(each)
     el = base.el if answer is None else answer.el
     return {"el": {"base": base.el, "bumped": el, "change": 0.0 if answer is None else answer.incremental_el}, "measures": measures}
 
 
-def _capital(asked: Asked, book: pl.DataFrame) -> dict[str, float] | None:
-    """Risk-weighted assets and capital; None where nobody asked for them and the book has no classes."""
+def _capital(asked: Asked, book: pl.DataFrame) -> tuple[dict[str, float] | None, tuple[str, ...]]:
+    """Risk-weighted assets and capital, and notes on them; None where nobody asked for them and the book has no classes."""
     options = asked.option("capital")
     if options is None and "exposure_class" not in asked.table.columns:
-        return None
-    totals = portfolio_capital.capital_of_amounts(asked, book, options or {}).totals
-    return {"rwa": totals.rwa, "capital": totals.capital}
+        return None, ()
+    told = portfolio_capital.capital_of_amounts(asked, book, options or {})
+    return {"rwa": told.totals.rwa, "capital": told.totals.capital}, told.notes
 
 
 def _moved(before: float, after: float) -> dict[str, float]:
     return {"base": before, "bumped": after, "change": after - before}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def bumps_of(pairs: Sequence[tuple[str, float]]) -> dict[str, float] | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.scenarios import Scenario
+    from crfs.risk import WarmPortfolio
     from crfs.risk.stress import LgdResponse, RatingMigration, StressResult
     from crfs.workflows.satellites import Satellites
 
@@ -26,7 +27,7 @@ DEFAULTS: dict[str, Any] = {
     **portfolio_risk.DEFAULTS,
     "default_ccf": None,
     "at": "worst",
-    "lgd_response": "frye_jacobs",
+    "lgd_response": None,
     "balance_sheet": "static",
     "losses": True,
     "conditional": False,
@@ -35,9 +36,13 @@ DEFAULTS: dict[str, Any] = {
     "ecl": None,
 }
 LGD_RESPONSES = ("frye_jacobs", "none")
+"""How losses given default answer to default probabilities. If nothing is said: to a scenario by Frye and Jacobs, to given shocks not at all."""
 SETTINGS = ("scenario", "base", "satellite", "shocks", "packaged")
 """Keys of a specification that say what the stress is: a scenario with its base and what is fitted for it, or the shocks themselves."""
 _SEGMENT = "segment"
+_AS_GIVEN = "losses given default move by the shocks' own lgd_add alone; with lgd_response frye_jacobs they would answer to the default probabilities too"
+_NO_CHANGE: Mapping[str, float | None] = {"value": 0.0, "se": 0.0, "low": 0.0, "high": 0.0}
+_STAY = "losses given default stay as they are: they do not answer to the default probabilities"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +127,15 @@ def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
         raise InvalidInput("a stress is of a scenario, or of shocks: give one of them", argument="scenario")
     notes: list[str] = []
     response: LgdResponse | None = None
-    if asked.option("lgd_response", DEFAULTS["lgd_response"]) == "frye_jacobs":
-        if "r2" in rows.columns and not rows["r2"].null_count():
-            response = frye_jacobs_response
-        else:
-            notes.append("losses given default stay as they are: the book's rows do not all have r2, by which they would answer")
+    wanted = asked.option("lgd_response", DEFAULTS["lgd_response"]) or ("none" if "shocks" in told else "frye_jacobs")
+    beside = " before lgd_add moves them" if "shocks" in told else ""
+    if wanted == "none":
+        notes.append(_AS_GIVEN if "shocks" in told else _STAY)
+    elif "r2" in rows.columns and not rows["r2"].null_count():
+        response = frye_jacobs_response
+        notes.append(f"losses given default answer to the default probabilities, by the function of Frye and Jacobs{beside}")
+    else:
+        notes.append("losses given default stay as they are: the book's rows do not all have r2, by which they would answer")
     scenario = base = satellites = None
     if "shocks" in told:
         shocks = shock_table(told["shocks"])
@@ -181,10 +190,14 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     cuts = cuts_of(result.base)
     rows = result.base
     currency: Sequence[str] = rows["currency"].drop_nulls().to_list() if "currency" in rows.columns else []
-    whole = None
+    whole: dict[str, Any] | None = None
+    losses: dict[str, Any] | None = None
+    said: list[str] = []
     if asked.option("losses", DEFAULTS["losses"]) or stressed.conditioned is not None:
-        whole = portfolio_risk.loss_distribution(asked, result.base, contributions=False).to_dict()
-    losses = _losses(asked, whole, result) if whole is not None and asked.option("losses", DEFAULTS["losses"]) else None
+        warm = portfolio_risk.warm_portfolio(asked, result.base)
+        whole = warm.result.to_dict()
+        if asked.option("losses", DEFAULTS["losses"]):
+            losses, said = _losses(warm, result)
     further, notes = _further(asked, stressed, result.base, result.stressed)
     if whole is not None and stressed.conditioned is not None:
         further["conditional"] = conditional_losses(asked, whole, stressed.conditioned, at=result.at, cuts=cuts)
@@ -205,24 +218,43 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
         "currency": currency[0] if len(currency) else None,
         "n_facilities": rows.height,
         "n_obligors": rows["obligor_id"].n_unique(),
-        "notes": [*document["notes"], *stressed.notes, *notes],
+        "notes": [*document["notes"], *stressed.notes, *notes, *said],
     }
 
 
-def _losses(asked: Asked, base: Mapping[str, Any], result: StressResult) -> dict[str, Any]:
-    """The loss distribution of both books with the same seed, so that points are common and no change is none at all."""
-    stressed = portfolio_risk.loss_distribution(asked, result.stressed, contributions=False).to_dict()
-    measures = [
-        {
-            "confidence": before["confidence"],
-            **{name: {"base": before[name], "stressed": after[name], "change": after[name] - before[name]} for name in ("var", "es")},
-            **{f"{name}_se": {"base": before[f"{name}_se"], "stressed": after[f"{name}_se"]} for name in ("var", "es")},
-        }
-        for before, after in zip(base["measures"], stressed["measures"], strict=True)
-    ]
-    ul = {"base": base["ul"], "stressed": stressed["ul"], "change": stressed["ul"] - base["ul"]}
-    methods = {"base": base["method"], "stressed": stressed["method"]}
-    return {"ul": ul, "measures": measures, "method": methods, "seed": base["seed"], "copula": base["copula"]}
+def _losses(warm: WarmPortfolio, result: StressResult) -> tuple[dict[str, Any], list[str]]:
+    """The loss distribution of both books in the same states of the world, with the differences' own errors, and what there is to say of it.
+
+    No change is none at all, and needs no answer.
+    """
+    base = warm.result.to_dict()
+    told = None if result.stressed.equals(result.base) else warm.what_if(put=result.stressed, first_order=False).to_dict()
+    measures = []
+    for k, before in enumerate(base["measures"]):
+        after = before if told is None else told["measures"][k]
+        each: dict[str, Any] = {"confidence": before["confidence"]}
+        for name in ("var", "es", "ec"):
+            change = _NO_CHANGE if told is None else _incremental(after, name)
+            each[name] = {"base": before[name], "stressed": after[name], "change": change["value"]}
+            for end in ("se", "low", "high"):
+                each[f"{name}_{end}"] = {"base": before[f"{name}_{end}"], "stressed": after[f"{name}_{end}"], "change": change[end]}
+        measures.append(each)
+    change = _NO_CHANGE if told is None else told["incremental_ul"]
+    after = base if told is None else told
+    losses = {
+        "ul": {"base": base["ul"], "stressed": after["ul"], "change": change["value"]},
+        "ul_se": {"base": base["ul_se"], "stressed": after["ul_se"], "change": change["se"]},
+        "measures": measures,
+        "method": {"base": base["method"], "stressed": after["method"]},
+        "seed": base["seed"],
+        "copula": base["copula"],
+    }
+    return losses, [] if told is None else list(told["notes"])
+
+
+def _incremental(after: Mapping[str, Any], name: str) -> Mapping[str, float | None]:
+    found: Mapping[str, float | None] = after[f"incremental_{name}"]
+    return found
 
 
 def _further(asked: Asked, stressed: Stressed, base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
@@ -234,26 +266,31 @@ def _further(asked: Asked, stressed: Stressed, base: pl.DataFrame, after: pl.Dat
         if options is None and column not in asked.table.columns:
             notes.append(f"no {name} under stress: the book has no column {column}, and nobody said how to find it")
             continue
-        found[name] = measured(asked, options or {}, base, after)
+        found[name], said = measured(asked, options or {}, base, after)
+        notes += said
     return found, notes
 
 
-def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
-    """Capital after the output floor, where that was asked for; risk-weighted assets before it."""
-    told = [portfolio_capital.capital_of_amounts(asked, book, options).totals for book in (base, after)]
-    return {name: _difference(getattr(told[0], name), getattr(told[1], name)) for name in ("rwa", "capital", "el")}
+def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
+    """Capital after the output floor, where that was asked for, risk-weighted assets before it; and what there is to say of both books."""
+    told = [portfolio_capital.capital_of_amounts(asked, book, options) for book in (base, after)]
+    totals = [one.totals for one in told]
+    notes = [f"capital: {note}" for note in told[0].notes]
+    notes += [f"capital under stress: {note}" for note in told[1].notes if note not in told[0].notes]
+    return {name: _difference(getattr(totals[0], name), getattr(totals[1], name)) for name in ("rwa", "capital", "el")}, notes
 
 
-def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
+def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
     on = portfolio_ecl.reporting_day(options.get("reporting_date"), asked.at)
     told = [portfolio_ecl.provisions_of(with_amounts(asked.table, book), options, on=on) for book in (base, after)]
     cents = [int(one.rows["ecl_after_cents"].sum()) for one in told]
     stages = [{part["name"]: part["allowance"] for part in one.by("stage")} if "stage" in one.rows.columns else {} for one in told]
     names = sorted({*stages[0], *stages[1]}, key=lambda stage: (stage is None, stage))
-    return {
+    found = {
         "allowance": {"base": cents[0] / 100.0, "stressed": cents[1] / 100.0, "change": (cents[1] - cents[0]) / 100.0},
         "stages": [{"stage": name, **_difference(stages[0].get(name, 0.0), stages[1].get(name, 0.0))} for name in names],
     }
+    return found, []
 
 
 def _difference(base: float, stressed: float) -> dict[str, float]:

@@ -82,7 +82,41 @@ def test_a_harder_shock_is_never_a_smaller_loss_and_the_run_is_replayed(within: 
     assert replayed.out.startswith(f"MATCH sha256={hard['result_sha256']}")
     chain = within("lineage", hard["run_id"], "--to", "payload", "--json").json
     assert chain["sound"]
+    assert chain["as_of"] == chain["recorded_as_of"]
+    assert "as of ," not in within("lineage", hard["run_id"], "--to", "payload").out
     assert hashlib.sha256(book.read_bytes()).hexdigest() in [payload["sha256"] for payload in chain["payloads"]]
+
+
+def test_given_shocks_are_taken_as_they_are_and_losses_answer_only_if_asked(within: Crfs, book: Path, tmp_path: Path) -> None:
+    from scipy.special import ndtr, ndtri
+
+    file = shocks(tmp_path, "segment,pd_probit,lgd_add\n,0.5,0.05\n")
+    plain, answered = (stressed(within, book, file, *words) for words in ((), ("--lgd-response", "frye_jacobs")))
+    rows = [row.split(",") for row in ROWS]
+    closed = sum(float(ead) * (float(lgd) + 0.05) * ndtr(ndtri(float(pd)) + 0.5) for _, _, ead, lgd, pd, *_ in rows)
+    assert plain["el_stressed"] == pytest.approx(closed, rel=1e-9)
+    assert answered["el_stressed"] > 1.01 * closed
+    assert any("lgd_add alone" in note for note in plain["notes"])
+    assert any("Frye and Jacobs before lgd_add" in note for note in answered["notes"])
+    assert stressed(within, book, file, "--lgd-response", "none")["el_stressed"] == plain["el_stressed"]
+
+
+def test_every_difference_has_the_error_and_the_interval_of_paired_runs(within: Crfs, book: Path, tmp_path: Path) -> None:
+    answer = stressed(within, book, shocks(tmp_path, "pd_probit\n0.1\n"))
+    for measure in answer["losses"]["measures"]:
+        for name in ("var", "es", "ec"):
+            change, se = measure[name]["change"], measure[f"{name}_se"]
+            assert measure[f"{name}_low"]["change"] <= change <= measure[f"{name}_high"]["change"]
+            assert measure[f"{name}_low"]["stressed"] <= measure[name]["stressed"] <= measure[f"{name}_high"]["stressed"]
+            # A value at risk of a few lumps has an error that differs from state to state of the book; an expected shortfall has not.
+            assert 0.0 < se["change"] < (0.5 if name == "es" else 1.0) * (se["base"] ** 2 + se["stressed"] ** 2) ** 0.5
+    assert answer["losses"]["ul_se"]["change"] > 0.0
+
+
+def test_a_shock_to_certain_default_tells_why_capital_vanishes(within: Crfs, book: Path, tmp_path: Path) -> None:
+    answer = stressed(within, book, shocks(tmp_path, "pd_probit\n50\n"))
+    assert answer["capital"]["rwa"]["stressed"] == 0.0
+    assert any(note.startswith("capital under stress: 40 facilities are in default") for note in answer["notes"])
 
 
 def test_a_person_reads_base_stressed_and_difference(within: Crfs, book: Path, tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from scipy.special import ndtr, ndtri
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality import validate_portfolio
-from crfs.risk.stress import Band, Channel, Grades, expected_loss, stress, waterfall, with_measure
+from crfs.risk.stress import Band, Channel, Grades, bumped, expected_loss, stress, waterfall, with_measure
 from crfs.risk.stress.shifts import scaled_r2, scaled_spread, shifted_ead, shifted_lgd, shifted_pd
+from crfs.risk.stress.stressed_book import checked_book
 from crfs.risk.stress.transmission import NO_SHOCK, checked_shocks
 from tests.risk.stress.books import RATINGS, book, shock_rows, shocks
 
@@ -295,6 +296,25 @@ def test_the_period_of_a_path_is_said_or_the_worst() -> None:
 def test_wrong_shocks_are_named(rows: list[dict[str, Any]], match: str) -> None:
     with pytest.raises(InvalidInput, match=match):
         checked_shocks(pl.DataFrame(rows, schema_overrides={"segment": pl.String()}))
+
+
+@pytest.mark.parametrize("column", ["pd_probit", "pd_probit_low", "pd_probit_high", "lgd_add", "ccf_add", "r2_scale", "notches"])
+@pytest.mark.parametrize("value", [1e308, -1e308, 101.0, math.nan, math.inf])
+def test_a_shock_beyond_reason_is_refused_by_row_and_column(column: str, value: float) -> None:
+    if column == "r2_scale" and value == 101.0:
+        return
+    with pytest.raises(InvalidInput) as told:
+        stress(book(1), pl.DataFrame({"segment": ["card", None], "pd_probit": [0.0, 0.0]} | {column: [0.0, value]}))
+    assert (told.value.problems[0].row, told.value.problems[0].column) == (2, column)
+
+
+@pytest.mark.parametrize("size", [1e308, math.inf, -1.5])
+@pytest.mark.parametrize("name", ["pd_relative", "ead_relative", "r2_relative", "pd_probit", "lgd_add"])
+def test_a_bump_beyond_reason_is_refused(name: str, size: float) -> None:
+    if name == "pd_probit" and size == -1.5:
+        return
+    with pytest.raises(InvalidInput):
+        bumped(checked_book(book(1)), name, size)
 
 
 def test_a_row_that_no_shock_is_for_is_named() -> None:

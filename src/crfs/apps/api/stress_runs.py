@@ -16,6 +16,7 @@ class StressQuestion(LossQuestion):
     """What is asked of a book under stress: a ``scenario`` by its name, or the text of a scenario file in ``scenario_toml`` (with the name,
     where it has several), or ``shocks`` by segment. ``conditional`` adds the losses given the scenario's factors, ``migration`` that
     of ratings: ``grades`` on the book's own scale, or an object of ``ratings`` (default last) and ``rows``, a transition matrix of 12 months.
+    ``lgd_response`` is ``frye_jacobs`` (if not said, of a scenario) or ``none`` (if not said, of shocks: their ``lgd_add`` is all that moves losses).
     ``capital`` and ``ecl`` are the options of those, measured under stress too."""
 
     scenario: str | None = Field(default=None, max_length=200)

@@ -33,7 +33,7 @@ class Block(StrEnum):
     MODEL = "model"
     """The later positions as today's models see them, not as the earlier date's models would."""
     CORRELATION = "correlation"
-    """``r2``, ``group``, loadings, and the factor model with its copula."""
+    """``r2``, ``group``, loadings, and the factor model with its copula: a change of the copula alone is in this step."""
 
 
 ORDER = tuple(Block)

@@ -23,11 +23,13 @@ BUMPS: Mapping[str, float] = {"pd_probit": 0.1, "pd_relative": 0.1, "lgd_add": 0
 INPUTS = ("pd_relative", "pd_probit", "lgd_add", "ead_relative", "ccf_add", "r2_relative")
 """The inputs that :func:`bumped` moves."""
 
+_MOST_RELATIVE = 999.0
+
 
 def bumped(book: pl.DataFrame, name: str, size: float) -> pl.DataFrame:
     """A checked book (:func:`~crfs.risk.stress.stressed_book.checked_book`) with one input of every row moved; a size of 0 changes no bit.
 
-    ``pd_relative``, ``ead_relative`` and ``r2_relative`` are shares of what there is, -1 or more: probabilities are held at 1, ``r2`` below
+    ``pd_relative``, ``ead_relative`` and ``r2_relative`` are shares of what there is, -1 to 999: probabilities are held at 1, ``r2`` below
     0.99, and loadings of a row's own go by the root. ``pd_probit`` adds to the probits of probabilities; ``lgd_add`` and ``ccf_add`` are
     decimals, held within [0, 1]; the spread of a loss goes with its mean.
 
@@ -37,10 +39,10 @@ def bumped(book: pl.DataFrame, name: str, size: float) -> pl.DataFrame:
     """
     if name not in INPUTS:
         raise InvalidInput(f"a bump is of {', '.join(INPUTS)}, not of {name}", argument="bumps")
-    if not math.isfinite(size) or (name.endswith("relative") and size < -1.0):
-        raise InvalidInput(
-            f"the bump of {name} is a finite number{', -1 or more' if name.endswith('relative') else ''}, not {size}", argument="bumps"
-        )
+    relative = name.endswith("relative")
+    if not math.isfinite(size) or (relative and not -1.0 <= size <= _MOST_RELATIVE):
+        within = f", -1 or more and {_MOST_RELATIVE:g} at most" if relative else ""
+        raise InvalidInput(f"the bump of {name} is a finite number{within}, not {size}", argument="bumps")
     if size == 0.0:
         return book
     match name:

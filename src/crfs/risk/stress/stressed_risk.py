@@ -16,9 +16,11 @@ from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
 from crfs.risk.obligors import LOADING, roll_up
+from crfs.risk.paired import differences
 from crfs.risk.portfolio import portfolio_risk
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.stress.conditioning import restrict
+from crfs.risk.what_if import Difference
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -50,18 +52,20 @@ class StressedRisk:
     base: RiskResult
     stressed: RiskResult
     factors: ConditionalFactors
+    changes: tuple[tuple[Difference, Difference], ...]
+    """Of value at risk and expected shortfall at each confidence, stressed less base."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; changes are stressed less base, their errors those of independent runs."""
+        """Plain values for JSON; changes are stressed less base, with their errors and 95 % intervals."""
         changes = [
             {
                 "confidence": before.confidence,
                 "var": after.var - before.var,
-                "var_se": _finite(math.hypot(after.var_se, before.var_se)),
+                **{f"var_{end}": _finite(getattr(var, end)) for end in ("se", "low", "high")},
                 "es": after.es - before.es,
-                "es_se": _finite(math.hypot(after.es_se, before.es_se)),
+                **{f"es_{end}": _finite(getattr(es, end)) for end in ("se", "low", "high")},
             }
-            for before, after in zip(self.base.measures, self.stressed.measures, strict=True)
+            for before, after, (var, es) in zip(self.base.measures, self.stressed.measures, self.changes, strict=True)
         ]
         return {
             "factors": self.factors.to_dict(),
@@ -101,8 +105,10 @@ def stressed_risk(
     moved, model = conditional_book(book, factor_model, left)
     stressed = portfolio_risk(moved, model, **options)
     notes = (*stressed.notes, "the factors are distributed as the scenario leaves them", *given.notes)
+    base = portfolio_risk(portfolio, factor_model, **options)
     return StressedRisk(
-        base=portfolio_risk(portfolio, factor_model, **options),
+        base=base,
+        changes=differences((roll_up(book, factor_model), factor_model, base), (roll_up(moved, model), model, stressed)),
         stressed=replace(stressed, notes=notes, n_rejected=checked.rejected_rows),
         factors=left,
     )

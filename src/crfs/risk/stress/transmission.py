@@ -16,16 +16,32 @@ from crfs.quality.checks import check_table
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
+MOST_DEVIATIONS = 100.0
+"""More than takes the smallest probability that a computer knows to the largest: beyond it a shock is a mistake."""
 SHOCKS = TableSchema(
     name="shocks",
     columns=(
         ColumnSchema(name="valid_time", dtype=INSTANT, meaning="start of the period in which the shock stands"),
         ColumnSchema(name="segment", dtype=pl.String, meaning="whose shock it is; blank: of all that no other row names"),
         ColumnSchema(
-            name="pd_probit", dtype=pl.Float64, unit="standard deviations", meaning="added to the probit of pd_12m; above 0 is worse"
+            name="pd_probit",
+            dtype=pl.Float64,
+            unit="standard deviations",
+            minimum=-MOST_DEVIATIONS,
+            maximum=MOST_DEVIATIONS,
+            meaning="added to the probit of pd_12m; above 0 is worse",
         ),
-        ColumnSchema(name="pd_probit_low", dtype=pl.Float64, unit="standard deviations", meaning="lower end of its band"),
-        ColumnSchema(name="pd_probit_high", dtype=pl.Float64, unit="standard deviations", meaning="upper end of its band"),
+        *(
+            ColumnSchema(
+                name=f"pd_probit_{end}",
+                dtype=pl.Float64,
+                unit="standard deviations",
+                minimum=-MOST_DEVIATIONS,
+                maximum=MOST_DEVIATIONS,
+                meaning=f"{what} end of its band",
+            )
+            for end, what in (("low", "lower"), ("high", "upper"))
+        ),
         ColumnSchema(
             name="lgd_add", dtype=pl.Float64, unit="decimal", minimum=-1.0, maximum=1.0, meaning="added to lgd, held within [0, 1]"
         ),

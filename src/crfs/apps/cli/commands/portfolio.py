@@ -202,7 +202,11 @@ def reverse_stress(door: Door, book: str, *, loss: float, factor_model: str | No
 @click.option("--satellite", metavar="FILE.toml", help="Which default rates are explained by which variables; us_credit, if not given.")
 @click.option("--at", metavar="DAY|worst", default="worst", show_default=True, help="The period whose shocks are taken.")
 @click.option("--balance-sheet", metavar="static|closed", help="Along the path; static, if not given.")
-@click.option("--lgd-response", metavar="frye_jacobs|none", help="How losses given default answer; frye_jacobs, if not given.")
+@click.option(
+    "--lgd-response",
+    metavar="frye_jacobs|none",
+    help="How losses given default answer; if not given, frye_jacobs to a scenario, none to shocks.",
+)
 @click.option("--no-losses", is_flag=True, help="Without loss distributions: expected losses alone.")
 @click.option("--conditional", is_flag=True, help="VaR and ES given the scenario's factors too, beside those over all states.")
 @click.option("--migration", metavar="grades|FILE.csv", help="Rating migration too: on the book's own grades, or by a transition matrix.")

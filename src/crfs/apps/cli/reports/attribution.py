@@ -19,7 +19,7 @@ STEPS = {
     "lgd": "losses given default",
     "pd": "default probabilities",
     "model": "models",
-    "correlation": "correlations",
+    "correlation": "correlations and copula",
 }
 
 

@@ -60,20 +60,23 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
 
 def _losses(answer: Mapping[str, Any]) -> list[dict[str, str]]:
     def row(name: str, value: float, error: float | None, low: float | None = None, high: float | None = None) -> dict[str, str]:
-        interval = f"{money(low)} to {money(high)}" if low is not None and high is not None else ""
         return {
             "loss in 12 months": name,
             "amount": money(value),
             "standard error": "exact" if error is None else money(error),
-            "95 % interval": interval,
+            "95 % interval": _interval(low, high),
         }
 
-    rows = [row("EL", answer["el"], None), row("UL", answer["ul"], answer["ul_se"])]
+    rows = [row("EL", answer["el"], None), row("UL", *(answer[name] for name in ("ul", "ul_se", "ul_low", "ul_high")))]
     for measure in answer["measures"]:
         for name, title in (("var", "VaR"), ("es", "ES"), ("ec", "EC")):
             label = f"{title} {measure['confidence'] * 100:g} %"
             rows.append(row(label, measure[name], measure[f"{name}_se"], measure[f"{name}_low"], measure[f"{name}_high"]))
     return rows
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return f"{money(low)} to {money(high)}" if low is not None and high is not None else ""
 
 
 def _contributions(answer: Mapping[str, Any], by: str) -> list[dict[str, Any]]:
@@ -87,7 +90,7 @@ def _contributions(answer: Mapping[str, Any], by: str) -> list[dict[str, Any]]:
             "exposure": money(part["ead"]),
             "EL": money(part["el"]),
             **{f"ES {item['confidence'] * 100:g} %": money(item["es"]) for item in part["es"]},
-            "error": money(part["es"][last]["es_se"]),
+            "95 % interval": _interval(part["es"][last]["es_low"], part["es"][last]["es_high"]),
             "share": f"{part['es'][last]['es'] / total * 100:.1f} %" if total else "",
         }
         for part in ordered

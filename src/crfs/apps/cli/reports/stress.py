@@ -133,10 +133,11 @@ def differences(answer: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = [_row("EL", {"base": answer["el_base"], "stressed": answer["el_stressed"], "change": answer["el_change"]})]
     losses = answer["losses"]
     if losses is not None:
-        rows.append(_row("UL", losses["ul"]))
+        rows.append(_row("UL", losses["ul"], losses["ul_se"]))
         for measure in losses["measures"]:
             rows += [
-                _row(f"{name.upper().replace('VAR', 'VaR')} {measure['confidence'] * 100:g} %", measure[name]) for name in ("var", "es")
+                _row(f"{name.upper().replace('VAR', 'VaR')} {measure['confidence'] * 100:g} %", measure[name], measure[f"{name}_se"])
+                for name in ("var", "es")
             ]
     if answer["capital"] is not None:
         rows += [_row("risk-weighted assets", answer["capital"]["rwa"]), _row("regulatory capital", answer["capital"]["capital"])]
@@ -153,13 +154,14 @@ def steps(answer: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{"why EL changes": name, "amount": money(amount)} for name, amount in rows]
 
 
-def _row(name: str, part: Mapping[str, float]) -> dict[str, str]:
+def _row(name: str, part: Mapping[str, float], errors: Mapping[str, float | None] | None = None) -> dict[str, str]:
+    errors = errors or {}
     times = f"{part['stressed'] / part['base']:.2f}" if part["base"] else ""
     return {
         "amount": name,
-        "base": money(part["base"]),
-        "stressed": money(part["stressed"]),
-        "difference": money(part["change"]),
+        "base": _with_error(part["base"], errors.get("base")),
+        "stressed": _with_error(part["stressed"], errors.get("stressed")),
+        "difference": _with_error(part["change"], errors.get("change")),
         "times": times,
     }
 

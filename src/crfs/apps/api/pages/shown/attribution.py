@@ -30,7 +30,7 @@ _REASONS = {
     "lgd": "losses given default (LGD)",
     "pd": "default probabilities (PD)",
     "model": "models",
-    "correlation": "correlations",
+    "correlation": "correlations and copula",
 }
 
 

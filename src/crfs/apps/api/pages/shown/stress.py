@@ -44,7 +44,9 @@ def page(answer: Mapping[str, Any]) -> Shown:
             "More expected loss by sector.",
         )
     )
-    grids = [Grid(title="Base, stressed, difference", head=("Amount", "Base", "Stressed", "Difference"), rows=_differences(answer))]
+    grids = [
+        Grid(title="Base, stressed, difference", head=("Amount", "Base", "Stressed", "Difference", "Error"), rows=_differences(answer))
+    ]
     grids += [
         Grid(
             title=f"Expected loss by {by.replace('_', ' ')}",
@@ -98,20 +100,28 @@ def _waterfall_of(answer: Mapping[str, Any]) -> str:
 
 
 def _differences(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[Markup | str]]]:
-    parts: list[tuple[str, Mapping[str, float]]] = [
-        ("Expected loss", {"base": answer["el_base"], "stressed": answer["el_stressed"], "change": answer["el_change"]})
+    parts: list[tuple[str, Mapping[str, float], float | None]] = [
+        ("Expected loss", {"base": answer["el_base"], "stressed": answer["el_stressed"], "change": answer["el_change"]}, None)
     ]
     losses = answer["losses"]
     if losses is not None:
-        parts.append(("Unexpected loss", losses["ul"]))
+        # A run that was kept before differences had errors has none to show, nor an economic capital.
+        parts.append(("Unexpected loss", losses["ul"], losses.get("ul_se", {}).get("change")))
         for measure in losses["measures"]:
             level = f"{measure['confidence'] * 100:g} %"
-            parts += [(f"VaR {level}", measure["var"]), (f"ES {level}", measure["es"])]
+            parts += [
+                (f"{title} {level}", measure[what], measure[f"{what}_se"].get("change"))
+                for what, title in (("var", "VaR"), ("es", "ES"), ("ec", "Economic capital"))
+                if what in measure
+            ]
     if answer["capital"] is not None:
-        parts += [("Risk-weighted assets", answer["capital"]["rwa"]), ("Regulatory capital", answer["capital"]["capital"])]
+        parts += [("Risk-weighted assets", answer["capital"]["rwa"], None), ("Regulatory capital", answer["capital"]["capital"], None)]
     if answer["ecl"] is not None:
-        parts.append(("Allowance", answer["ecl"]["allowance"]))
-    return [(name, [amount(part[n]) for n in ("base", "stressed", "change")]) for name, part in parts]
+        parts.append(("Allowance", answer["ecl"]["allowance"], None))
+    return [
+        (name, [*(amount(part[n]) for n in ("base", "stressed", "change")), "" if error is None else amount(error)])
+        for name, part, error in parts
+    ]
 
 
 def _given_factors(found: Mapping[str, Any]) -> list[Grid]:

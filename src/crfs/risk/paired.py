@@ -1,0 +1,246 @@
+"""Two books of one world: simulated with common random numbers, so that the difference of their risks has its own noise alone.
+
+A name's default is decided by one number in each scenario, its losses by one number a facility (:mod:`crfs.risk.simulation`,
+:mod:`crfs.risk.tied_lgd`): where no name of the second book is safer, recovers more or owes less, its loss is no smaller in any scenario, and so
+neither is its value at risk nor its expected shortfall. Books of other correlations have the same factors and the same noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from crfs.credit.factor_model import FactorModel
+from crfs.risk.measures import TailMeasure, quantile_rank, sorted_tail_measure
+from crfs.risk.obligors import Obligors
+from crfs.risk.result import Method, RiskResult
+from crfs.risk.simulated import MOST_PLAIN
+from crfs.risk.simulation import BlockTask, Plan, make_paired_plan, make_plan, simulate_block, simulate_paired_block
+from crfs.risk.what_if import Difference, WhatIf, WhatIfMeasure, rerun_what_if
+from crfs.risk.workers import MapTasks
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+T = TypeVar("T", np.float64, np.int64)
+
+_Z95 = 1.959963984540054  # 97.5 % point of the standard normal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PairedLosses:
+    """Losses of both books in the same scenarios, currency units, and whether they were thinned or plain."""
+
+    before: FloatArray
+    after: FloatArray
+    method: Method
+
+
+def simulate_pair(
+    before: Obligors,
+    after: Obligors,
+    models: tuple[FactorModel, FactorModel],
+    *,
+    method: Method,
+    seed: int,
+    scenarios: int,
+    map_blocks: MapTasks = map,
+) -> PairedLosses:
+    """Both books in the first ``scenarios`` scenarios of the seed. A book of few names, or one that is simulated by PLAIN, is drawn name by name:
+    then its losses are those of a run of its own. Others are thinned together where they follow the same directions of one model.
+
+    The models have equally many factors; those of the second are driven by the same normals.
+    """
+    before, after = same_names(before, after)
+    if method is Method.THINNING or (method is not Method.PLAIN and len(before.names) > MOST_PLAIN):
+        plan = make_paired_plan(before, after, models[0]) if models[0] == models[1] else None
+        if plan is not None:
+            size = int(plan["block_size"])
+            thinned = sorted(map_blocks(simulate_paired_block, _tasks(plan, seed, scenarios, size)), key=lambda block: block[0])
+            losses = (np.concatenate([block[k] for block in thinned]) for k in (1, 2))
+            return PairedLosses(before=next(losses), after=next(losses), method=Method.THINNING)
+    found = []
+    for obligors, model in zip((before, after), models, strict=True):
+        plan = make_plan(obligors, model, thinning=False)
+        assert plan is not None  # only thinning can be refused
+        blocks = map_blocks(simulate_block, _tasks(plan, seed, scenarios, int(plan["block_size"])))
+        found.append(np.concatenate([result.losses for result in sorted(blocks, key=lambda result: result.block)]))
+    return PairedLosses(before=found[0], after=found[1], method=Method.PLAIN)
+
+
+def _tasks(plan: Plan, seed: int, scenarios: int, size: int) -> list[BlockTask]:
+    return [BlockTask(plan, seed, k, min(size, scenarios - k * size), math.inf) for k in range(-(-scenarios // size))]
+
+
+def paired_what_if(before: RiskResult, after_el: float, pair: PairedLosses) -> WhatIf:
+    """The answer by two books of common scenarios: what is told of the book, and the paired differences on top of it.
+
+    So a book that was measured better than by these scenarios keeps its numbers, and the changed one inherits them.
+    """
+    ordered = np.sort(pair.before), np.sort(pair.after)
+    ul = _spread(pair)
+    measures = []
+    for told in before.measures:
+        var, es = _tail(pair, ordered, told.confidence)
+        own = sorted_tail_measure(ordered[1], confidence=told.confidence)
+        # Where the book's own run had these scenarios, so has the changed book: its error is that of the sample.
+        if told.exact or float(ordered[0][quantile_rank(len(ordered[0]), told.confidence) - 1]) != told.var:
+            own = _on_top(told, var, es)
+        measures.append(
+            WhatIfMeasure(
+                confidence=told.confidence,
+                var=own.var,
+                var_se=own.var_se,
+                var_low=own.var_low if own.var_low > -math.inf else 0.0,
+                var_high=own.var_high,
+                es=own.es,
+                es_se=own.es_se,
+                es_low=max(0.0, own.es_low),
+                es_high=own.es_high,
+                incremental_var=var,
+                incremental_es=es,
+                marginal_var=None,
+                marginal_es=None,
+            )
+        )
+    return WhatIf(
+        el=after_el,
+        incremental_el=after_el - before.el,
+        ul=before.ul + ul.value,
+        ul_se=_error_of_spread(pair.after) if before.ul == _deviation(pair.before) else math.hypot(before.ul_se, ul.se),
+        incremental_ul=ul,
+        measures=tuple(measures),
+        method=pair.method,
+        notes=_notes(pair, measures),
+    )
+
+
+def _notes(pair: PairedLosses, measures: list[WhatIfMeasure]) -> tuple[str, ...]:
+    how = (
+        f"the changed book is simulated in {len(pair.before):,} scenarios beside the book, with common random numbers ({pair.method.value}): "
+        "the differences have their own noise alone"
+    )
+    unknown = [
+        f"{name} {100.0 * m.confidence:g} %"
+        for m in measures
+        for name, moved in (("VaR", m.incremental_var), ("ES", m.incremental_es))
+        if moved.se == math.inf
+    ]
+    if not unknown:
+        return (how,)
+    rare = f"by how much {', '.join(unknown)} differ is less than {len(pair.before):,} scenarios can tell: no scenario that matters has moved; "
+    return how, rare + "raise max_scenarios"
+
+
+def _on_top(told: TailMeasure, var: Difference, es: Difference) -> TailMeasure:
+    """What is told of the book, moved by the differences; the two errors are independent of each other."""
+    ends: dict[str, float] = {}
+    for name, moved in (("var", var), ("es", es)):
+        value = getattr(told, name) + moved.value
+        ends |= {name: value, f"{name}_se": math.hypot(getattr(told, f"{name}_se"), moved.se)}
+        ends |= {f"{name}_low": max(0.0, value - math.hypot(getattr(told, name) - getattr(told, f"{name}_low"), moved.value - moved.low))}
+        ends |= {f"{name}_high": value + math.hypot(getattr(told, f"{name}_high") - getattr(told, name), moved.high - moved.value)}
+    return replace(told, exact=False, **ends)  # type: ignore[arg-type]  # the names are those of its numbers
+
+
+def differences(
+    before: tuple[Obligors, FactorModel, RiskResult], after: tuple[Obligors, FactorModel, RiskResult], *, map_blocks: MapTasks = map
+) -> tuple[tuple[Difference, Difference], ...]:
+    """Of the value at risk and of the expected shortfall of two measured books at each confidence, the second less the first.
+
+    Two runs in which every name is drawn in the same scenarios of one seed have common random numbers: their differences have their own noise alone.
+    Of others the errors of both are in them, which is more than there is.
+    """
+    first, second = before[2], after[2]
+    if first.method is second.method is Method.PLAIN and (first.seed, first.scenarios) == (second.seed, second.scenarios):
+        pair = simulate_pair(
+            before[0],
+            after[0],
+            (before[1], after[1]),
+            method=Method.PLAIN,
+            seed=first.seed,
+            scenarios=first.scenarios,
+            map_blocks=map_blocks,
+        )
+        ordered = np.sort(pair.before), np.sort(pair.after)
+        return tuple(_tail(pair, ordered, told.confidence) for told in first.measures)
+    return tuple((m.incremental_var, m.incremental_es) for m in rerun_what_if(first, second).measures)
+
+
+def _tail(pair: PairedLosses, ordered: tuple[FloatArray, FloatArray], confidence: float) -> tuple[Difference, Difference]:
+    level, count = 1.0 - confidence, len(pair.before)
+    values: list[tuple[float, float]] = []
+    influences: list[tuple[FloatArray, FloatArray]] = []
+    for losses, sample in zip((pair.before, pair.after), ordered, strict=True):
+        own = sorted_tail_measure(sample, confidence=confidence)
+        # One over the density at the value at risk, from the interval of ranks; none where an atom holds it.
+        pace = own.var_se / math.sqrt(confidence * level / count)
+        values.append((own.var, own.es))
+        influences.append(
+            (pace * (losses > own.var).astype(np.float64) if pace > 0.0 else np.zeros(count), np.maximum(losses - own.var, 0.0) / level)
+        )
+    var, es = (_difference(values[1][k] - values[0][k], influences[1][k], influences[0][k]) for k in (0, 1))
+    return var, es
+
+
+def _spread(pair: PairedLosses) -> Difference:
+    """Of the standard deviation of loss."""
+    values, influences = [], []
+    for losses in (pair.before, pair.after):
+        deviation = losses - losses.mean()
+        ul = _deviation(losses)
+        values.append(ul)
+        influences.append(np.square(deviation) / (2.0 * ul) if ul > 0.0 else np.zeros(len(losses)))
+    return _difference(values[1] - values[0], influences[1], influences[0])
+
+
+def _deviation(losses: FloatArray) -> float:
+    return math.sqrt(float(np.square(losses - losses.mean()).sum()) / (len(losses) - 1))
+
+
+def _error_of_spread(losses: FloatArray) -> float:
+    ul = _deviation(losses)
+    return float(np.square(losses - losses.mean()).std()) / (2.0 * ul * math.sqrt(len(losses))) if ul > 0.0 else 0.0
+
+
+def _difference(value: float, after: FloatArray, before: FloatArray) -> Difference:
+    """``after`` and ``before`` are what each scenario does to the two numbers (their influence functions, up to a constant)."""
+    if not (np.isfinite(after).all() and np.isfinite(before).all()):
+        return Difference(value=value, se=math.inf, low=-math.inf, high=math.inf)
+    moved = after - before
+    if value == 0.0 and before.any() and not moved.any():
+        # Not one scenario that matters has moved: the difference is less than so many scenarios can tell, which is not nothing.
+        return Difference(value=value, se=math.inf, low=-math.inf, high=math.inf)
+    se = float(moved.std(ddof=1)) / math.sqrt(len(after))
+    return Difference(value=value, se=se, low=value - _Z95 * se, high=value + _Z95 * se)
+
+
+def same_names(before: Obligors, after: Obligors) -> tuple[Obligors, Obligors]:
+    """Both books with the obligors of both: who is not in one of them does not default there."""
+    if before.names.equals(after.names):
+        return before, after
+    names = pl.concat([before.names, after.names]).unique().sort()
+    return _among(names, before, after), _among(names, after, before)
+
+
+def _among(names: pl.Series, mine: Obligors, other: Obligors) -> Obligors:
+    places = [np.asarray(names.search_sorted(side.names).to_numpy(), dtype=np.int64) for side in (other, mine)]
+
+    def spread(others: npt.NDArray[T], own: npt.NDArray[T]) -> npt.NDArray[T]:
+        values = np.zeros(len(names), dtype=own.dtype)
+        values[places[0]], values[places[1]] = others, own
+        return values
+
+    return replace(
+        mine,
+        names=names,
+        pd=spread(np.zeros(len(other.names)), mine.pd),
+        r2=spread(other.r2, mine.r2),
+        nu=spread(other.nu, mine.nu),
+        direction=spread(other.direction + len(mine.directions), mine.direction),
+        directions=np.concatenate([mine.directions, other.directions]),
+        facility_obligor=places[1][mine.facility_obligor],
+    )

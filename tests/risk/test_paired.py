@@ -1,0 +1,191 @@
+"""Two books with common random numbers: a worse book never has a smaller loss, and their difference has its own noise alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crfs.credit.copula import Copula
+from crfs.credit.factor_model import FactorModel
+from crfs.risk import WarmPortfolio, portfolio_risk
+from crfs.risk.obligors import roll_up
+from crfs.risk.paired import PairedLosses, simulate_pair
+from crfs.risk.result import Method
+from crfs.risk.stress import bumped
+from crfs.risk.stress.stressed_book import checked_book, stressed_book
+from crfs.risk.stress.transmission import checked_shocks
+
+GROUPS = {"banks": {"us": 1.0, "eu": 0.5}, "retail": {"eu": 1.0}}
+CORRELATION = ((1.0, 0.4), (0.4, 1.0))
+
+
+def model(nu: float = math.inf) -> FactorModel:
+    return FactorModel(factors=("us", "eu"), correlation=CORRELATION, groups=GROUPS, copula=Copula(nu=nu))
+
+
+def book(seed: int, names: int, **columns: Any) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    ids = [f"O{i:04d}" for i in range(names)]
+    lgd = rng.uniform(0.2, 0.7, names)
+    return checked_book(
+        pl.DataFrame(
+            {
+                "facility_id": ids,
+                "obligor_id": ids,
+                "ead": rng.lognormal(3.0, 1.2, names),
+                "lgd": lgd,
+                "lgd_sd": np.where(rng.random(names) < 0.7, rng.uniform(0.1, 0.9, names) * np.sqrt(lgd * (1.0 - lgd)), 0.0),
+                "pd_12m": np.exp(rng.uniform(np.log(0.002), np.log(0.2), names)),
+                "r2": rng.uniform(0.0, 0.5, names),
+                "group": rng.choice(sorted(GROUPS), names),
+                **columns,
+            }
+        )
+    )
+
+
+def shocked(table: pl.DataFrame, **shock: float) -> pl.DataFrame:
+    return stressed_book(table, checked_shocks(pl.DataFrame({name: [value] for name, value in shock.items()})))
+
+
+def pair(before: pl.DataFrame, after: pl.DataFrame, method: Method, nu: float = math.inf, scenarios: int = 5_000) -> PairedLosses:
+    sides = (roll_up(before, model(nu)), roll_up(after, model(nu)))
+    return simulate_pair(*sides, (model(nu), model(nu)), method=method, seed=5, scenarios=scenarios)
+
+
+@pytest.mark.parametrize("nu", [math.inf, 5.0])
+@pytest.mark.parametrize("method", [Method.PLAIN, Method.THINNING])
+@pytest.mark.parametrize("loading", [0.0, 0.2])
+def test_a_worse_book_loses_no_less_in_any_scenario(method: Method, nu: float, loading: float) -> None:
+    table = book(3, 150)
+    if loading:
+        table = table.with_columns(lgd_sd=0.8 * (pl.col("lgd") * (1 - pl.col("lgd"))).sqrt(), lgd_factor_loading=pl.lit(loading))
+    worse = [shocked(table, pd_probit=0.2), bumped(table, "ead_relative", 0.1)]
+    # A loss that follows the factor keeps its whole spread, so that its precision moves with its mean: there losses are tied, not ordered.
+    worse += [] if loading else [shocked(table, pd_probit=0.1, lgd_add=0.1)]
+    for moved in worse:
+        found = pair(table, moved, method, nu)
+        assert found.method is method
+        slack = 1e-9 if loading == 0.0 else 0.02 * float(found.after.max())
+        assert (found.after >= found.before - slack).all()
+        assert found.after.sum() > found.before.sum()
+
+
+@pytest.mark.parametrize("nu", [math.inf, 5.0])
+def test_thinned_together_each_book_has_the_losses_of_a_run_of_its_own(nu: float) -> None:
+    table = book(7, 300)
+    found = pair(table, shocked(table, pd_probit=0.4, lgd_add=0.1, r2_scale=1.3), Method.THINNING, nu, 40_000)
+    for losses, mine in ((found.before, table), (found.after, shocked(table, pd_probit=0.4, lgd_add=0.1, r2_scale=1.3))):
+        alone = portfolio_risk(mine, model(nu), confidences=(0.9, 0.99), method="thinning", seed=99, max_scenarios=40_000, rel_tol=1e-6)
+        assert abs(losses.mean() - alone.el) < 4.0 * alone.el_simulated_se
+        for measure in alone.measures:
+            assert abs((losses > measure.var).mean() - (1.0 - measure.confidence)) < 6.0 * math.sqrt((1.0 - measure.confidence) / 40_000)
+    base = pair(table, table, Method.THINNING, nu)
+    assert np.array_equal(base.before, base.after)
+
+
+def test_names_in_one_book_alone_default_in_that_one_alone() -> None:
+    table = book(2, 30)
+    found = pair(table[3:], table, Method.PLAIN)
+    alone = pair(table, table, Method.PLAIN)
+    assert np.array_equal(found.after, alone.after)
+    assert (found.after >= found.before).all()
+
+
+@given(
+    seed=st.integers(0, 2**16),
+    names=st.integers(2, 14),
+    steps=st.lists(st.tuples(st.floats(0.0, 0.3), st.floats(0.0, 0.1), st.floats(0.0, 0.3)), min_size=2, max_size=3),
+    certain=st.booleans(),
+)
+@settings(max_examples=15, deadline=None)
+def test_growing_shocks_never_shrink_a_measure(seed: int, names: int, steps: list[tuple[float, float, float]], certain: bool) -> None:
+    table = book(seed, names, **({"lgd_sd": 0.0} if certain else {}))
+    warm = WarmPortfolio(table, model(), confidences=(0.9, 0.99, 0.999), max_scenarios=4_000, rel_tol=1e-9)
+    last: npt.NDArray[np.float64] | None = None
+    levels = np.cumsum([(0.0, 0.0, 0.0), *steps], axis=0)
+    for probit, add, grown in levels.tolist():
+        moved = bumped(shocked(table, pd_probit=probit, lgd_add=add), "ead_relative", grown)
+        told = warm.what_if(put=moved, first_order=False)
+        values = np.array([told.el, told.ul, *(value for m in told.measures for value in (m.var, m.es))])
+        values = np.delete(values, 1)
+        if last is not None:
+            assert (values >= last * (1.0 - 1e-9)).all()
+        last = values
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_few_names_of_round_amounts_are_ordered_at_their_common_states(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = book(seed, 8, lgd_sd=0.0, lgd=0.5, ead=rng.integers(1, 9, 8) * 100.0)
+    warm = WarmPortfolio(table, model(), confidences=(0.9, 0.99, 0.999), rel_tol=0.05)
+    assert warm.result.method == "few_names"
+    last = [0.0] * 6
+    for probit in (0.0, 1e-6, 1e-3, 0.01, 0.1, 0.2, 0.5):
+        told = warm.what_if(put=shocked(table, pd_probit=probit), first_order=False)
+        assert told.method == "few_names"
+        values = [value for m in told.measures for value in (m.var, m.es)]
+        assert all(new >= old * (1.0 - 1e-12) for new, old in zip(values, last, strict=True))
+        last = values
+    assert told.measures[1].incremental_es.se < 0.7 * math.hypot(told.measures[1].es_se, warm.result.measures[1].es_se)
+
+
+@pytest.mark.parametrize("nu", [math.inf, 6.0])
+def test_a_granular_book_is_ordered_at_its_common_points(nu: float) -> None:
+    table = book(5, 400, ead=1.0, lgd_sd=0.0)
+    warm = WarmPortfolio(table, model(nu), confidences=(0.9, 0.99, 0.999))
+    assert warm.result.method == "collapsed"
+    last = [0.0] * 6
+    for probit, add in ((0.0, 0.0), (1e-6, 0.0), (1e-4, 0.0), (0.01, 0.0), (0.01, 1e-4), (0.1, 0.01), (0.3, 0.1)):
+        told = warm.what_if(put=shocked(table, pd_probit=probit, lgd_add=add), first_order=False)
+        values = [value for m in told.measures for value in (m.var, m.es)]
+        assert all(new >= old * (1.0 - 1e-9) for new, old in zip(values, last, strict=True))
+        last = values
+
+
+@pytest.mark.parametrize("names", [12, 160])
+def test_exposures_that_all_grow_by_a_part_scale_every_number_and_its_error(names: int) -> None:
+    table = book(11, names, lgd_factor_loading=0.1).with_columns(lgd_sd=0.8 * (pl.col("lgd") * (1 - pl.col("lgd"))).sqrt())
+    warm = WarmPortfolio(table, model(), confidences=(0.99,), max_scenarios=20_000, rel_tol=1e-9)
+    assert warm.result.method == ("plain" if names == 12 else "thinning")
+    told = warm.what_if(put=bumped(table, "ead_relative", 0.1), first_order=False)
+    (base,), (m,) = warm.result.measures, told.measures
+    assert told.incremental_el == pytest.approx(0.1 * warm.result.el, rel=1e-9)
+    # Thinned, the pair has scenarios of its own, and the book its own numbers: there the tenth is of those.
+    tolerance = 1e-9 if names == 12 else 0.1
+    assert m.incremental_var.value == pytest.approx(0.1 * base.var, rel=tolerance)
+    assert m.incremental_es.value == pytest.approx(0.1 * base.es, rel=tolerance)
+    assert m.incremental_es.se == pytest.approx(0.1 * base.es_se, rel=max(0.02, 2.0 * tolerance))
+    assert m.incremental_var.low <= 0.1 * base.var <= m.incremental_var.high
+
+
+def test_a_difference_is_known_much_better_than_by_two_runs_and_its_error_is_right() -> None:
+    table = book(4, 20)
+    moved = bumped(table, "pd_relative", 0.1)
+    found = [
+        WarmPortfolio(table, model(), confidences=(0.99,), max_scenarios=8_000, rel_tol=1e-9, seed=seed).what_if(put=moved)
+        for seed in range(12)
+    ]
+    values = np.array([one.measures[0].incremental_es.value for one in found])
+    errors = np.array([one.measures[0].incremental_es.se for one in found])
+    assert 0.5 < values.std(ddof=1) / errors.mean() < 1.8
+    assert errors.mean() < 0.5 * math.sqrt(2.0) * found[0].measures[0].es_se
+
+
+def test_the_order_of_a_runs_numbers_is_that_of_its_books_without_pairing() -> None:
+    table = book(9, 12)
+    runs = [
+        portfolio_risk(shocked(table, pd_probit=0.05 * k), model(), confidences=(0.9, 0.99), max_scenarios=4_000, rel_tol=1e-9)
+        for k in range(6)
+    ]
+    for confidence in range(2):
+        for which in ("var", "es"):
+            values = [getattr(run.measures[confidence], which) for run in runs]
+            assert values == sorted(values)
