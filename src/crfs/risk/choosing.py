@@ -10,7 +10,7 @@ import numpy as np
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
-from crfs.risk.arguments import check_confidences, check_method, check_run
+from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run
 from crfs.risk.closed_form import closed_form
 from crfs.risk.collapsed import Collapsed, collapse
 from crfs.risk.exact import exact_tail
@@ -59,6 +59,7 @@ def make_question(
     """The question, once it is known to make sense; :class:`InvalidInput` names the argument that does not."""
     levels = check_confidences(confidences)
     check_run(rel_tol=rel_tol, seed=seed, max_scenarios=max_scenarios)
+    check_budget(budget)
     return Question(
         confidences=levels,
         method=check_method(method, Method),

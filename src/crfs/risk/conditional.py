@@ -160,8 +160,6 @@ def one_by_one(names: Names) -> IntArray:
 
 def condition(names: Names, *, map_tasks: MapTasks = map, memo: Memo | None = None) -> ConditionalBook:
     """Tabulate what can be tabulated of ``names``; with a ``memo``, but for what was tabulated before."""
-    from scipy.special import chdtri
-
     direct = one_by_one(names)
     inside = names
     if len(direct):
@@ -174,7 +172,5 @@ def condition(names: Names, *, map_tasks: MapTasks = map, memo: Memo | None = No
         kinds = populated[names.nu_index[populated] == nu_index]
         if not len(kinds):
             continue
-        nu = names.nus[nu_index] if nu_index >= 0 else 1.0
-        s_range = (max(1e-3, float(np.sqrt(chdtri(nu, 1.0 - 1e-9) / nu))), float(np.sqrt(chdtri(nu, 1e-9) / nu)))
-        tables.append(make_table(inside, kinds, nu_index, s_range, map_tasks, memo=memo))
+        tables.append(make_table(inside, kinds, nu_index, map_tasks, memo=memo))
     return ConditionalBook(names=names, tables=tuple(tables), direct=direct, explicit=np.zeros(0, dtype=np.int64), memo=memo)
