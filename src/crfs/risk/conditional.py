@@ -51,12 +51,15 @@ class ConditionalBook:
 
     def cumulants(self, epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
         """First four cumulants (4 x points) of the loss of all but the explicit names."""
-        by_class = [
-            each
-            for table in self.tables
-            for each in table.by_class(self.factors(table.kinds, epsilon), mixing[table.nu_index] if table.nu_index >= 0 else None)
-        ]
-        return self.summed(by_class, epsilon, mixing)
+        return self.summed([self.tabulated(epsilon, mixing)], epsilon, mixing)
+
+    def tabulated(self, epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
+        """First four cumulants (4 x points) of the loss of the names that are in tables."""
+        total = np.zeros((4, len(epsilon)))
+        for table in self.tables:
+            for each in table.by_class(self.factors(table.kinds, epsilon), mixing[table.nu_index] if table.nu_index >= 0 else None):
+                total += each
+        return total
 
     def cumulants_at(self, points: Points) -> FloatArray:
         """:meth:`cumulants` at points where a memo may know the classes that are as they were."""

@@ -159,9 +159,7 @@ class _PiecesTask(NamedTuple):
     grid: Grid
 
 
-def class_pieces(
-    names: Names, kinds: IntArray, grid: Grid, map_tasks: MapTasks, *, parted: bool, memo: Memo | None
-) -> tuple[Pieces, ...]:
+def class_pieces(names: Names, kinds: IntArray, grid: Grid, map_tasks: MapTasks, *, parted: bool, memo: Memo | None) -> tuple[Pieces, ...]:
     """Of each class of ``kinds`` its piecewise cubics over the grid."""
     sums = class_sums(names, kinds, grid.y, grid.s, map_tasks, parted=parted, memo=memo)
     if memo is None:
