@@ -16,8 +16,14 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _FARTHEST = 12.0
 _BAD = 3.0
+_ROOT_TWO_OVER_PI = math.sqrt(2.0 / math.pi)
 _DIRECTIONS = 3
 _STEPS = 8
+_LEAST_SCALE = 1e-12
+# The mixing variable's chi-squared is looked for above its quantile of this.
+_RAREST = 1e-15
+# A loss that is certain given the factors is blurred by this part of the largest name's: the sharper, the less there is to climb.
+_BLUR = 1e-3
 
 
 def aim_at(book: ConditionalBook, loss: float, *, start: FloatArray | None = None) -> Aim:
@@ -27,10 +33,11 @@ def aim_at(book: ConditionalBook, loss: float, *, start: FloatArray | None = Non
     the logarithm, where it is nearly normal).
     """
     from scipy.optimize import minimize
-    from scipy.special import log_ndtr
+    from scipy.special import erfcx, gammaincinv, log_ndtr
 
     factors, nus = book.names.directions.shape[1], book.names.nus
     reference = min(nus, default=0.0)
+    blur = (_BLUR * float(book.names.loss[0].max())) ** 2
 
     def value(state: FloatArray) -> tuple[float, FloatArray]:
         epsilon = state[:factors]
@@ -38,11 +45,13 @@ def aim_at(book: ConditionalBook, loss: float, *, start: FloatArray | None = Non
         chi = math.exp(log_chi)
         mixing = mixing_variables(np.array([chi]) if nus else None, nus, 1)[:, 0]
         mean, variance, mean_slope, variance_slope = book.slopes(epsilon, mixing)
-        spread = math.sqrt(variance + 1e-300)
+        variance += blur
+        spread = math.sqrt(variance)
         d = (loss - mean) / spread
         log_tail = float(log_ndtr(-d))
-        hazard = math.exp(-0.5 * d * d - 0.9189385332046727 - log_tail) if d > -37.0 else 0.0
-        slope = hazard * (mean_slope / spread + d * variance_slope / (2.0 * variance + 1e-300))
+        # Density over tail, by the tail without its exponential: right however far out.
+        hazard = _ROOT_TWO_OVER_PI / float(erfcx(d * math.sqrt(0.5))) if d > -37.0 else 0.0
+        slope = hazard * (mean_slope / spread + d * variance_slope / (2.0 * variance))
         penalty = 0.5 * float(epsilon @ epsilon)
         gradient = slope.copy()
         gradient[:factors] -= epsilon
@@ -63,11 +72,13 @@ def aim_at(book: ConditionalBook, loss: float, *, start: FloatArray | None = Non
         _, _, slope, _ = book.slopes(np.zeros(factors), mixing_variables(np.array([reference]) if nus else None, nus, 1)[:, 0])
         size = float(np.sqrt(slope[:factors] @ slope[:factors]))
         first[:factors] = slope[:factors] * (2.0 / size) if size > 0.0 else 0.0
-    bounds = [(-_FARTHEST, _FARTHEST)] * factors + ([(math.log(1e-4), math.log(50.0 * reference))] if nus else [])
+    bounds = [(-_FARTHEST, _FARTHEST)] * factors
+    if nus:
+        bounds.append((math.log(2.0 * float(gammaincinv(0.5 * reference, _RAREST))), math.log(50.0 * reference)))
     found = minimize(value, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60, "ftol": 1e-7, "gtol": 1e-4})
     epsilon = np.asarray(found.x[:factors])
     scale = math.exp(float(found.x[factors])) / reference if nus else 1.0
-    return Aim(epsilon=epsilon, scale=min(max(scale, 1e-3), 1.0))
+    return Aim(epsilon=epsilon, scale=min(max(scale, _LEAST_SCALE), 1.0))
 
 
 def bad_directions(book: ConditionalBook) -> FloatArray:

@@ -132,7 +132,7 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(mixture.points):,} points; raise max_scenarios")
     if not found.trusted:
         notes.append(
-            "what the expansion leaves out is not small beside rel_tol: the book is too lumpy for it, and method 'auto' would simulate"
+            "what the expansion leaves out, or its tables, is not small beside rel_tol: the book is too lumpy for it, and method 'auto' would simulate"
         )
     step = atom(mixture.book.names, 0.1 * rel_tol * max(q.var for q in found.quantiles))
     if step > 0.0:
@@ -182,7 +182,7 @@ def _how(found: Collapsed) -> str:
 
 def _measure(found: Collapsed, q: Quantile, step: float) -> TailMeasure:
     """``step``: of a lattice on which the losses lie, in the book's units, zero where they lie on none."""
-    unit = found.mixture.book.names.unit
+    unit, greatest = found.mixture.book.names.unit, found.mixture.book.names.greatest
     reach = student(found.mixture.scrambles)
     bias_var, bias_es = q.biases
     if step > 0.0:
@@ -196,11 +196,11 @@ def _measure(found: Collapsed, q: Quantile, step: float) -> TailMeasure:
         var=unit * q.var,
         var_se=unit * var_se,
         var_low=unit * max(0.0, q.var - var_half),
-        var_high=unit * (q.var + var_half),
+        var_high=unit * min(q.var + var_half, greatest),
         es=unit * q.es,
         es_se=unit * es_se,
         es_low=unit * max(0.0, q.es - es_half),
-        es_high=unit * (q.es + es_half),
+        es_high=unit * min(q.es + es_half, greatest),
         tail_scenarios=_effective(found.mixture, q.var),
     )
 
@@ -216,7 +216,7 @@ def _curve(mixture: Mixture, quantiles: tuple[Quantile, ...]) -> tuple[CurvePoin
     """Exceedance curve with a 95 % band: from below the mean to beyond the strictest value at risk."""
     unit = mixture.book.names.unit
     mean = float(mixture.moments()[0].mean())
-    highest = max((q.es for q in quantiles), default=mean) * 1.4
+    highest = min(max((q.es for q in quantiles), default=mean) * 1.4, mixture.book.names.greatest)
     losses = np.geomspace(max(0.2 * mean, 1e-6 * highest), highest, _CURVE_POINTS_BY_EXPANSION)
     beyond, _, density = mixture.tails(losses)
     probability, slope = beyond.mean(axis=1), density.mean(axis=1)

@@ -40,6 +40,15 @@ def check_run(*, rel_tol: float, seed: int, max_scenarios: int) -> None:
         raise InvalidInput(f"max_scenarios is {LEAST_SCENARIOS:,} or more, not {max_scenarios}", argument="max_scenarios")
 
 
+def check_budget(budget: float) -> None:
+    """Refuse a budget that is no amount of work: NaN, which no price is above, zero or less.
+
+    >>> check_budget(float("inf"))
+    """
+    if not budget > 0.0:
+        raise InvalidInput(f"budget is how many evaluations a run may take on, above 0, such as 1e11, not {budget}", argument="budget")
+
+
 def check_method(method: str, methods: type[Choice]) -> Choice:
     """The method of that name."""
     try:

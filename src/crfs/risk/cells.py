@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.normal_cdf import normal_cdf
+from crfs.risk.normal_cdf import both_tails
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -24,8 +24,8 @@ _POINTS = 10
 _FARTHEST = 40.0
 _COLUMNS = 64
 _OUTSIDE = -1
-# Where the next term of the interpolation would be this part of a probability, the probability is too small for it to matter (below 1e-13 but in
-# the best of states): there the cell's centre stands for all of it.
+# Where the next term of the interpolation would be this part of a probability, of default or of survival, the probability is too small for it to matter
+# (below 1e-13 but in the best of states): there the cell's centre stands for all of it.
 _LOST = 5e-4
 
 
@@ -46,20 +46,20 @@ def moved(cell: int, a: FloatArray, b: FloatArray, weights: FloatArray) -> Float
     return np.ascontiguousarray((spread @ along_b.T).reshape(len(weights), -1))
 
 
-def probabilities(cell: int, y: FloatArray, s: FloatArray) -> FloatArray:
-    """Default probabilities (points x (s x y)) at a cell's points in each state of a grid."""
+def probabilities(cell: int, y: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Probabilities of default and of survival (points x (s x y) each) at a cell's points in each state of a grid."""
     centre_a, centre_b = _centre(cell)
     nodes = _nodes()
     a = centre_a + 0.5 * _WIDTH_A * np.repeat(nodes, _POINTS)
     b = centre_b + 0.5 * _WIDTH_B * np.tile(nodes, _POINTS)
     x = ((a[:, None] * s)[:, :, None] - (b[:, None] * y)[:, None, :]).reshape(len(a), -1)
-    p = normal_cdf(x)
+    p, q = both_tails(x)
     middle = ((centre_a * s)[:, None] - centre_b * y).ravel()
     reach = np.maximum(np.repeat(s * (0.25 * _WIDTH_A), len(y)), np.tile(np.abs(y) * (0.25 * _WIDTH_B), len(s)))
     # The first coefficient that is left out, beside the probability: (|x| reach)^n / n!.
-    lost = (middle < 0.0) & (np.abs(middle) * reach > (_LOST * _factorial(_POINTS)) ** (1.0 / _POINTS))
-    p[:, lost] = normal_cdf(middle[lost])
-    return p
+    lost = np.abs(middle) * reach > (_LOST * _factorial(_POINTS)) ** (1.0 / _POINTS)
+    p[:, lost], q[:, lost] = both_tails(middle[lost])
+    return p, q
 
 
 def _centre(cell: int) -> tuple[float, float]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
-from crfs.risk.arguments import check_confidences, check_method, check_run
+from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run
 from crfs.risk.closed_form import closed_form
-from crfs.risk.collapsed import Collapsed, collapse
+from crfs.risk.collapsed import Collapsed, collapse, departure
 from crfs.risk.exact import exact_tail
 from crfs.risk.few_names import MOST_NAMES, few_names
 from crfs.risk.memo import Memo
@@ -59,6 +59,7 @@ def make_question(
     """The question, once it is known to make sense; :class:`InvalidInput` names the argument that does not."""
     levels = check_confidences(confidences)
     check_run(rel_tol=rel_tol, seed=seed, max_scenarios=max_scenarios)
+    check_budget(budget)
     return Question(
         confidences=levels,
         method=check_method(method, Method),
@@ -102,8 +103,11 @@ def find_outcome(
             if small is not None:
                 return Found(outcome=small)
             found = _collapsed(names, question, mapped, memo)
-            if found.trusted or question.method is Method.COLLAPSED:
+            apart = departure(found, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
+            if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
                 outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=mapped)
+                if apart is not None:
+                    outcome = replace(outcome, converged=False, notes=(apart, *outcome.notes))
                 return Found(outcome=outcome, collapsed=found)
         return Found(outcome=_simulated(obligors, factor_model, question, mapped))
 

@@ -16,7 +16,7 @@ from crfs.risk.cells import cells_of, moved, probabilities
 from crfs.risk.cumulants import Moments, moments, sums_of_default, weighted_sums, weights_of_default
 from crfs.risk.memo import Memo, digest
 from crfs.risk.names import Names
-from crfs.risk.normal_cdf import normal_cdf
+from crfs.risk.normal_cdf import both_tails
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -144,7 +144,8 @@ def _name_by_name(part: Part, y: FloatArray, s: FloatArray) -> FloatArray:
         some = slice(start, start + step)
         mixed = part.a[some, None] * s
         x = (mixed[:, :, None] - (part.b[some, None] * y)[:, None, :]).reshape(-1, states)
-        total += sums_of_default(normal_cdf(x), part.loss[:, some])
+        p, q = both_tails(x)
+        total += sums_of_default(p, part.loss[:, some], q=q)
     return total
 
 
@@ -153,7 +154,7 @@ def _through_cell(task: _SumTask) -> list[FloatArray]:
     cell = task.parts[0].cell
     weights = [moved(cell, part.a, part.b, weights_of_default(part.loss)) for part in task.parts]
     totals = [np.empty((4, len(task.y) * len(task.s))) for _ in weights]
-    values = moments(probabilities(cell, task.y, task.s))
+    values = moments(*probabilities(cell, task.y, task.s))
     for start in range(0, totals[0].shape[1], _STATES_AT_ONCE):
         some = slice(start, start + _STATES_AT_ONCE)
         here = Moments(*(np.ascontiguousarray(each[:, some]) for each in values))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -18,10 +19,12 @@ import numpy.typing as npt
 from crfs.risk.aiming import aim_at, bad_directions
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.memo import Memo
-from crfs.risk.mixture import Lumpy, Mixture, make_mixture
+from crfs.risk.mixture import Lumpy, Mixture, make_mixture, price
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
 from crfs.risk.scrambles import scramble_error
+from crfs.risk.spectrum import MOST_FREQUENCIES
+from crfs.risk.table_errors import table_errors
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -37,7 +40,10 @@ _MOST_POINTS = 400_000
 LARGE = 0.4
 _MOST_EXPLICIT = 192
 _MOST_STEPS = 60
+_MOST_TANGENTS = 24
 _CLOSE = 1e-10
+# Products that the characteristic functions of large names may take in a round: some seconds of one core.
+_MOST_PRODUCTS = 2.5e9
 # The expansion is trusted where what it leaves out moves a measure by less than this part of the wanted error; where large names are
 # in it, less still, for then the next order is a poor judge of all that follow.
 _TRUSTED = 0.5
@@ -52,7 +58,8 @@ _SMEARED = 0.1
 class Quantile:
     """Value at risk and expected shortfall at one confidence, in the book's units, by scramble and together.
 
-    ``bias_var`` and ``bias_es`` are what the next order of the expansion would move them by.
+    ``bias_var`` and ``bias_es`` are what the next order of the expansion would move them by; ``off_var`` and ``off_es``, zero or more, what the
+    interpolation of tables may, and by how much they were beyond the greatest possible loss, to which they are held.
     """
 
     confidence: float
@@ -62,16 +69,18 @@ class Quantile:
     es_by_scramble: FloatArray
     bias_var: float
     bias_es: float
+    off_var: float = 0.0
+    off_es: float = 0.0
 
     @property
     def biases(self) -> tuple[float, float]:
         """What bounds the systematic error of both, positive."""
-        return abs(self.bias_var), abs(self.bias_es)
+        return abs(self.bias_var) + self.off_var, abs(self.bias_es) + self.off_es
 
     @property
-    def judged(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Each bias beside its measure."""
-        return (abs(self.bias_var), self.var), (abs(self.bias_es), self.es)
+    def judged(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """What the expansion leaves out, what else is off, and the measure."""
+        return (abs(self.bias_var), self.off_var, self.var), (abs(self.bias_es), self.off_es, self.es)
 
     def error(self, which: str) -> float:
         """Standard error over the scrambles of ``var`` or ``es``."""
@@ -105,12 +114,16 @@ def collapse(
     ``memo`` holds what was tabulated in earlier runs.
     """
     book = condition(names, map_tasks=map_tasks, memo=memo)
-    aims = find_aims(book, confidences, seed=seed)
+    smooth, aims = book, find_aims(book, confidences, seed=seed)
     large = _large(book, aims)
-    if not len(book.explicit) and len(large) and float(names.loss[0].max()) > spread_of_rest(book, aims):
+    draws = partial(_drawn, aims=aims, confidences=confidences, rel_tol=rel_tol, seed=seed, most_points=most_points)
+    found: Collapsed | None = None
+    if len(large) and float(names.loss[0].max()) > spread_of_rest(book, aims):
         book = book.with_explicit(large, map_tasks)
     while True:
-        found = _drawn(book, aims, confidences=confidences, rel_tol=rel_tol, seed=seed, most_points=most_points)
+        if _too_dear(book, aims, seed=seed, most_points=most_points):
+            return found or draws(smooth)
+        found = draws(book)
         wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
         found = replace(found, trusted=is_trusted(found.mixture, found.quantiles, rel_tol, within=wished))
         most = min(len(names), _MOST_EXPLICIT)
@@ -125,11 +138,25 @@ def is_trusted(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float
 
     ``within`` is the part of it that the former may take.
     """
-    if not all(bias <= within * rel_tol * value for q in quantiles for bias, value in q.judged):
-        return False
+    for q in quantiles:
+        for bias, off, value in q.judged:
+            if not (bias <= within * rel_tol * value and off <= _TRUSTED * rel_tol * value):
+                return False
     if not isinstance(mixture, Lumpy):
         return True
     return all(mixture.blur <= _SHARP * q.var and mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var for q in quantiles)
+
+
+def departure(found: Collapsed, expected_loss: float, rel_tol: float) -> str | None:
+    """Why the points are no picture of the book: the mean loss there (book units) is not the ``expected_loss``, which is known; None where it is.
+
+    Chance alone brings about five standard errors of eight scrambles in one run of six hundred: half of ``rel_tol`` comes on top.
+    """
+    mean = found.mixture.moments()[0]
+    apart = abs(float(mean.mean()) - expected_loss)
+    if apart <= 5.0 * scramble_error(mean) + 0.5 * rel_tol * expected_loss:
+        return None
+    return f"the mean loss at the points is {float(mean.mean()) / expected_loss:.4f} of the expected loss, beyond its error: do not trust these numbers"
 
 
 def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: int) -> tuple[Aim, ...]:
@@ -158,8 +185,9 @@ def quantile(mixture: Mixture, confidence: float, *, guess: float | None = None)
     if guess is None or not guess > 0.0:
         mean, square = (float(values.mean()) for values in mixture.moments())
         guess = mean + 3.0 * math.sqrt(max(square - mean * mean, 0.0))
-    low, high, x = 0.0, math.inf, guess
-    for _ in range(_MOST_STEPS):
+    greatest = mixture.book.names.greatest
+    low, high, x = 0.0, greatest, min(guess, greatest)
+    for step in range(_MOST_STEPS):
         beyond, _, density = (float(values.mean()) for values in mixture.tails(np.array([x])))
         if beyond > level:
             low = x
@@ -168,10 +196,11 @@ def quantile(mixture: Mixture, confidence: float, *, guess: float | None = None)
         following = x + math.log(max(beyond, 1e-300) / level) * beyond / density if density > 0.0 and beyond > 0.0 else math.inf
         # On a plateau between atoms the tangent leads anywhere: no further than some times the loss itself.
         following = min(following, 4.0 * x)
-        if abs(following - x) <= _CLOSE * guess:
+        if low < following < high and abs(following - x) <= _CLOSE * guess:
             return following
-        if not low < following < high:
-            following = 0.5 * (low + high) if high < math.inf else 2.0 * x
+        # A tangent that is still not there leads nowhere: half of the bracket each time does.
+        if not low < following < high or step >= _MOST_TANGENTS:
+            following = 0.5 * (low + high)
         if high - low <= _CLOSE * guess:
             return following
         if high <= 1e-9 * guess:
@@ -186,7 +215,8 @@ def measure(mixture: Mixture, confidence: float, *, guess: float | None = None) 
     level = 1.0 - confidence
     beyond, excess, slope = (values[0] for values in mixture.tails(np.array([x])))
     density = max(float(slope.mean()), 1e-300)
-    es = x + float(excess.mean()) / level
+    wanted, greatest = x + float(excess.mean()) / level, mixture.book.names.greatest
+    es = min(wanted, greatest)
     bias_p, bias_e = mixture.left_out(x)
     exact_zero = x == 0.0
     return Quantile(
@@ -194,9 +224,10 @@ def measure(mixture: Mixture, confidence: float, *, guess: float | None = None) 
         var=x,
         es=es,
         var_by_scramble=np.zeros(mixture.scrambles) if exact_zero else x + (beyond - level) / density,
-        es_by_scramble=x + excess / level,
+        es_by_scramble=np.minimum(x + excess / level, greatest),
         bias_var=0.0 if exact_zero else bias_p / density,
         bias_es=bias_e / level,
+        off_es=wanted - es,
     )
 
 
@@ -204,17 +235,8 @@ def _drawn(
     book: ConditionalBook, aims: tuple[Aim, ...], *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int
 ) -> Collapsed:
     spread = spread_of_rest(book, aims)
-    factors, nus = book.names.directions.shape[1], book.names.nus
-
-    along = bad_directions(book)
-
-    def drawn(size: int, skip: int) -> Points:
-        return draw(aims, factors=factors, nus=nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip, along=along, memo=book.memo)
-
-    size = _FIRST
-    while size > _LEAST and SCRAMBLES * size * (len(aims) + 1) > most_points:
-        size //= 2
-    points = drawn(size, 0)
+    size = _first(aims, most_points)
+    points = _points(book, aims, size, 0, seed=seed)
     guesses: dict[float, float] = {}
     while True:
         mixture = make_mixture(book, points, spread)
@@ -223,11 +245,40 @@ def _drawn(
         converged = all(
             q.error(which) <= rel_tol * value for q in quantiles for which, value in (("var", q.var), ("es", q.es)) if value > 0.0
         )
-        if converged or 2 * len(points) > most_points:
+        if converged or 2 * len(points) > most_points or 2.0 * mixture.price > _MOST_PRODUCTS:
             break
-        points = merged(points, drawn(size, size))
+        points = merged(points, _points(book, aims, size, size, seed=seed))
         size *= 2
+    quantiles = tuple(_with_table_errors(mixture, q) for q in quantiles)
     return Collapsed(mixture=mixture, aims=aims, quantiles=quantiles, converged=converged, trusted=False)
+
+
+def _with_table_errors(mixture: Mixture, q: Quantile) -> Quantile:
+    if q.var == 0.0:
+        return q
+    off_var, off_es = table_errors(mixture, q.var, q.confidence)
+    return replace(q, off_var=q.off_var + off_var, off_es=q.off_es + off_es)
+
+
+def _too_dear(book: ConditionalBook, aims: tuple[Aim, ...], *, seed: int, most_points: int) -> bool:
+    """Whether the characteristic functions of the explicit names take too long at the first points already."""
+    points = _points(book, aims, _first(aims, most_points), 0, seed=seed)
+    if len(points) * MOST_FREQUENCIES * len(book.explicit) <= _MOST_PRODUCTS:
+        return False
+    return price(book, points, spread_of_rest(book, aims)) > _MOST_PRODUCTS
+
+
+def _first(aims: tuple[Aim, ...], most_points: int) -> int:
+    """How many points a stratum begins with."""
+    size = _FIRST
+    while size > _LEAST and SCRAMBLES * size * (len(aims) + 1) > most_points:
+        size //= 2
+    return size
+
+
+def _points(book: ConditionalBook, aims: tuple[Aim, ...], size: int, skip: int, *, seed: int) -> Points:
+    factors, nus, along = book.names.directions.shape[1], book.names.nus, bad_directions(book)
+    return draw(aims, factors=factors, nus=nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip, along=along, memo=book.memo)
 
 
 def spread_of_rest(book: ConditionalBook, aims: tuple[Aim, ...]) -> float:

@@ -51,12 +51,15 @@ class ConditionalBook:
 
     def cumulants(self, epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
         """First four cumulants (4 x points) of the loss of all but the explicit names."""
-        by_class = [
-            each
-            for table in self.tables
-            for each in table.by_class(self.factors(table.kinds, epsilon), mixing[table.nu_index] if table.nu_index >= 0 else None)
-        ]
-        return self.summed(by_class, epsilon, mixing)
+        return self.summed([self.tabulated(epsilon, mixing)], epsilon, mixing)
+
+    def tabulated(self, epsilon: FloatArray, mixing: FloatArray) -> FloatArray:
+        """First four cumulants (4 x points) of the loss of the names that are in tables."""
+        total = np.zeros((4, len(epsilon)))
+        for table in self.tables:
+            for each in table.by_class(self.factors(table.kinds, epsilon), mixing[table.nu_index] if table.nu_index >= 0 else None):
+                total += each
+        return total
 
     def cumulants_at(self, points: Points) -> FloatArray:
         """:meth:`cumulants` at points where a memo may know the classes that are as they were."""
@@ -160,8 +163,6 @@ def one_by_one(names: Names) -> IntArray:
 
 def condition(names: Names, *, map_tasks: MapTasks = map, memo: Memo | None = None) -> ConditionalBook:
     """Tabulate what can be tabulated of ``names``; with a ``memo``, but for what was tabulated before."""
-    from scipy.special import chdtri
-
     direct = one_by_one(names)
     inside = names
     if len(direct):
@@ -174,7 +175,5 @@ def condition(names: Names, *, map_tasks: MapTasks = map, memo: Memo | None = No
         kinds = populated[names.nu_index[populated] == nu_index]
         if not len(kinds):
             continue
-        nu = names.nus[nu_index] if nu_index >= 0 else 1.0
-        s_range = (max(1e-3, float(np.sqrt(chdtri(nu, 1.0 - 1e-9) / nu))), float(np.sqrt(chdtri(nu, 1e-9) / nu)))
-        tables.append(make_table(inside, kinds, nu_index, s_range, map_tasks, memo=memo))
+        tables.append(make_table(inside, kinds, nu_index, map_tasks, memo=memo))
     return ConditionalBook(names=names, tables=tuple(tables), direct=direct, explicit=np.zeros(0, dtype=np.int64), memo=memo)

@@ -104,22 +104,23 @@ def _spread(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """What the points count for, moved to the grid's nodes by cubic interpolation: 6 x scrambles x nodes, and the nodes' ``y`` and ``s``."""
     scrambles = int(scramble[-1]) + 1
-    places_y, weights_y = _around(table.y, factor)
-    places_s, weights_s = (
-        _around(table.s, mixing) if len(table.s) > 1 else (np.zeros((1, len(factor)), dtype=np.intp), np.ones((1, len(factor))))
-    )
-    width = len(table.s) * len(table.y)
+    y, s, _ = table.grid
+    places_y, weights_y = _around(y, factor)
+    places_s, weights_s = np.zeros((1, len(factor)), dtype=np.intp), np.ones((1, len(factor)))
+    if len(s) > 1:
+        places_s, weights_s = _around(table.grid.even(s), table.grid.even(mixing))
+    width = len(s) * len(y)
     grid = np.zeros((len(columns), scrambles * width))
     for row_s, weight_s in zip(places_s, weights_s, strict=True):
         for row_y, weight_y in zip(places_y, weights_y, strict=True):
-            place = scramble * width + row_s * len(table.y) + row_y
+            place = scramble * width + row_s * len(y) + row_y
             for column in range(len(columns)):
                 grid[column] += np.bincount(place, weights=columns[column] * weight_s * weight_y, minlength=scrambles * width)
     by_scramble = grid.reshape(len(columns), scrambles, width)
     size = np.abs(by_scramble).sum(axis=1)
     counts = (size > _NEGLIGIBLE * size.max(axis=1, keepdims=True)).any(axis=0)
-    node_s, node_y = np.divmod(np.flatnonzero(counts), len(table.y))
-    return np.ascontiguousarray(by_scramble[:, :, counts]), table.y[node_y], table.s[node_s]
+    node_s, node_y = np.divmod(np.flatnonzero(counts), len(y))
+    return np.ascontiguousarray(by_scramble[:, :, counts]), y[node_y], s[node_s]
 
 
 def _around(grid: FloatArray, x: FloatArray) -> tuple[npt.NDArray[np.intp], FloatArray]:

@@ -45,10 +45,10 @@ class Moments(NamedTuple):
     even: FloatArray
 
 
-def moments(p: FloatArray) -> Moments:
-    """Of default probabilities ``p``."""
-    pq = p * (1.0 - p)
-    return Moments(p, pq, pq * (1.0 - 2.0 * p), pq * (1.0 - 6.0 * pq))
+def moments(p: FloatArray, q: FloatArray) -> Moments:
+    """Of default probabilities ``p``; ``q`` are those of survival, which one less ``p`` has lost where default is all but certain."""
+    pq = p * q
+    return Moments(p, pq, pq * (q - p), pq * (1.0 - 6.0 * pq))
 
 
 def weighted_sums(of: Moments, weights: FloatArray) -> FloatArray:
@@ -62,6 +62,9 @@ def weighted_sums(of: Moments, weights: FloatArray) -> FloatArray:
     return np.asarray(total)
 
 
-def sums_of_default(p: FloatArray, loss: FloatArray) -> FloatArray:
-    """Cumulants of the sum over names: ``p`` has one row a name, one column a state; ``loss`` is 4 x names; the answer 4 x states."""
-    return weighted_sums(moments(p), weights_of_default(loss))
+def sums_of_default(p: FloatArray, loss: FloatArray, *, q: FloatArray | None = None) -> FloatArray:
+    """Cumulants of the sum over names: ``p`` has one row a name, one column a state; ``loss`` is 4 x names; the answer 4 x states.
+
+    ``q``, where it is given, are the probabilities of survival to their own digits (:func:`moments`).
+    """
+    return weighted_sums(moments(p, 1.0 - p if q is None else q), weights_of_default(loss))

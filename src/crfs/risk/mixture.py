@@ -41,6 +41,11 @@ class Mixture(ABC):
         """How many independent answers the points hold."""
         return self.points.scrambles
 
+    @property
+    def price(self) -> float:
+        """How many products of a point's and a frequency's numbers the explicit names take."""
+        return 0.0
+
     @abstractmethod
     def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """P(L > x), E(L - x)+ and the density for each of ``losses`` and each scramble: three arrays losses x scrambles."""
@@ -113,6 +118,10 @@ class Lumpy(Mixture):
     asked: dict[float, Tail]
     """The tails that have been asked for."""
 
+    @property
+    def price(self) -> float:
+        return _price(self.sums[1], self.spectrum, len(self.explicit_pd))
+
     def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         answer = np.stack([np.real(self.summed @ self.spectrum.functionals(float(x))[:, :3]).T for x in losses], axis=1)
         return answer[0], np.maximum(answer[1], 0.0), answer[2]
@@ -174,15 +183,10 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float, *, sums: 
     if not len(book.explicit):
         sums[1] = np.maximum(sums[1], floor)
         return Smooth(book=book, points=points, sums=sums)
-    loss = book.names.loss
-    whole = float(loss[0].sum())
-    # A random LGD is a sum over at most so many values: the blur bridges them.
-    widest = float(book.names.random[book.explicit].max()) / 200.0
-    blur = max(_LEAST_BLUR * spread, 3e-4 * whole, widest, math.sqrt(floor))
+    blur = _blur(book, spread)
     blurred = sums[1] < blur * blur
     sums[1] = np.maximum(sums[1], blur * blur)
-    margin = _MARGIN * math.sqrt(float(sums[1].max()))
-    spectrum = make_spectrum(-margin, whole + 3.0 * math.sqrt(float(loss[1].sum())) + margin, blur)
+    spectrum = _spectrum(book, sums[1], blur)
     explicit_pd = book.conditional_pd(book.explicit, points.epsilon, points.mixing)
     large = Product.of(_phases(book, spectrum, blur)[0])
     summed, next_order = _summed_spectra(points, sums, spectrum, large, explicit_pd)
@@ -199,6 +203,32 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float, *, sums: 
         next_order=next_order,
         asked={},
     )
+
+
+def price(book: ConditionalBook, points: Points, spread: float) -> float:
+    """:attr:`Mixture.price` of a book with explicit names, before it is paid."""
+    blur = _blur(book, spread)
+    variance = np.maximum(book.cumulants_at(points)[1], blur * blur)
+    return _price(variance, _spectrum(book, variance, blur), len(book.explicit))
+
+
+def _price(variance: FloatArray, spectrum: Spectrum, explicit: int) -> float:
+    return float(explicit) * sum(len(some) * kept for some, kept in pieces_of_points(variance, spectrum))
+
+
+def _blur(book: ConditionalBook, spread: float) -> float:
+    """Standard deviation to which the loss of the names that are not explicit is blurred at least."""
+    loss = book.names.loss[0]
+    # A random LGD is a sum over at most so many values: the blur bridges them.
+    widest = float(book.names.random[book.explicit].max()) / 200.0
+    return max(_LEAST_BLUR * spread, 3e-4 * float(loss.sum()), widest, 1e-6 * float(loss.max()))
+
+
+def _spectrum(book: ConditionalBook, variance: FloatArray, blur: float) -> Spectrum:
+    """``variance`` is at the points, of the names that are not explicit."""
+    loss = book.names.loss
+    margin = _MARGIN * math.sqrt(float(variance.max()))
+    return make_spectrum(-margin, float(loss[0].sum()) + 3.0 * math.sqrt(float(loss[1].sum())) + margin, blur)
 
 
 def _summed_spectra(

@@ -50,6 +50,11 @@ class Names:
     def __len__(self) -> int:
         return len(self.obligor)
 
+    @property
+    def greatest(self) -> float:
+        """All that the book can lose, in its units."""
+        return float(self.certain.sum() + self.random.sum())
+
     def loss_given_default(self, i: int, fineness: float) -> tuple[FloatArray, FloatArray]:
         """Values and probabilities that stand for name ``i``'s loss if it defaults: Gauss's points of its Beta density, ``fineness`` apart or nearer.
 

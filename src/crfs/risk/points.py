@@ -171,7 +171,7 @@ def mixing_variables(chi_squared: FloatArray | None, nus: tuple[float, ...], cou
     uniform = gammainc(0.5 * reference, 0.5 * chi_squared) if len(nus) > 1 else None
     for row, nu in enumerate(nus):
         mine = chi_squared if nu == reference or uniform is None else 2.0 * gammaincinv(0.5 * nu, uniform)
-        mixing[row] = np.sqrt(np.maximum(mine, 1e-12) / nu)
+        mixing[row] = np.sqrt(np.maximum(mine, 1e-200) / nu)
     return mixing
 
 

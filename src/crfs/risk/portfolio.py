@@ -143,6 +143,14 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
     stressed = ndtr((ndtri(obligors.pd) - np.sqrt(obligors.r2) * bad) / np.sqrt(1.0 - obligors.r2))
     if not float((ead * lgd * (stressed - obligors.pd)).sum()) > 0.0:
         return None, f"at confidence {confidence:g} the large pool loses no more than it is expected to, so there is no capital to adjust"
-    share = granularity_adjustment(ead, pd=obligors.pd, lgd=lgd, capital=lgd * (stressed - obligors.pd), confidence=confidence)
+    capital = lgd * (stressed - obligors.pd)
+    share = granularity_adjustment(ead, pd=obligors.pd, lgd=lgd, capital=capital, confidence=confidence)
+    pool, added = float((ead * capital).sum()), share * float(ead.sum())
+    greatest = float((obligors.certain_loss + obligors.random_exposure).sum())
+    if added > pool or float(obligors.expected_loss.sum()) + pool + added > greatest:
+        return None, (
+            f"the book has too few names for it: a first-order term of {added:.6g} beside a large pool's capital of {pool:.6g}, where no more than "
+            f"{greatest:.6g} can be lost"
+        )
     note = f"Gordy-Lütkebohmert at confidence {confidence:g}, xi 0.25; to be added to the large pool's value at risk"
-    return share * float(ead.sum()), note
+    return added, note

@@ -14,7 +14,7 @@ ComplexArray: TypeAlias = npt.NDArray[np.complex128]
 
 # exp(-16): what is left at the last frequency of the least blurred point.
 _DECAY = 5.6
-_MOST_FREQUENCIES = 4_000
+MOST_FREQUENCIES = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,5 +60,5 @@ class Spectrum:
 def make_spectrum(low: float, high: float, spread: float) -> Spectrum:
     """Frequencies for losses between ``low`` and ``high`` whose distribution is blurred by at least ``spread`` (a standard deviation)."""
     period = high - low
-    count = min(_MOST_FREQUENCIES, 2 + math.ceil(_DECAY * period / (2.0 * math.pi * spread)))
+    count = min(MOST_FREQUENCIES, 2 + math.ceil(_DECAY * period / (2.0 * math.pi * spread)))
     return Spectrum(low=low, period=period, frequencies=np.arange(count) * np.float64(2.0 * math.pi / period))

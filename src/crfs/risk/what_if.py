@@ -298,7 +298,7 @@ def _looked_up(base: Base, swap: _Swap, explicit: IntArray) -> tuple[Conditional
     for table, factors, values in zip(old.tables, base.factors, base.by_class, strict=True):
         mixing = points.mixing[table.nu_index] if table.nu_index >= 0 else None
         again = np.flatnonzero(np.isin(table.kinds, swap.kinds))
-        fresh = class_pieces(staying, table.kinds[again], table.y, table.s, map, parted=table.parted, memo=memo)
+        fresh = class_pieces(staying, table.kinds[again], table.grid, map, parted=table.parted, memo=memo)
         tables.append(table.with_classes(dict(zip(again.tolist(), fresh, strict=True))))
         after = list(values)
         for k in again.tolist():
