@@ -10,7 +10,7 @@
     ├── SourceRejected       the provider refuses (key, quota, terms): do not retry as it is
     │   └── QuotaExhausted   nothing more until its quota starts anew: ``until`` says when
     ├── Forbidden            the provider's terms do not let it leave the store: look at it here, or ask the provider for the right
-    ├── Conflict             the write would rewrite history: say that it is a correction, with a reason
+    ├── Conflict             the write would rewrite history: say that it is a correction, with a reason (``crfs datasets correct``)
     │   ├── StoredInPart     some answers would, and are not stored; the others are
     │   └── DoneElsewhere    a job is another worker's, or is done: there is nothing to do here
     ├── Quarantined          an answer looks wrong as a whole and is held back: look at it, release it with a reason, or mend the parser
@@ -95,7 +95,7 @@ class Forbidden(CrfsError):
 
 
 class Conflict(CrfsError):
-    """An ingest would give another value for a key that already has one; write it as a correction with a reason."""
+    """An ingest would give another value for a key that already has one; write it as a correction with a reason: ``crfs datasets correct``."""
 
 
 class StoredInPart(Conflict):

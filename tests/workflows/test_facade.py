@@ -93,3 +93,20 @@ def test_the_science_needs_no_store() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         _ = crfs.nonsense
     assert set(crfs.__all__) <= set(dir(crfs))
+
+
+def test_rows_are_corrected_and_annulled_from_a_file(store: crfs.Store, tmp_path: Path) -> None:
+    definition, rows = tmp_path / "own.toml", tmp_path / "rows.csv"
+    definition.write_text(
+        '[[dataset]]\nname = "own_level"\ntitle = "Mine"\nsource = "csv"\nentity_kind = "country"\nperiod = "P1M"\nzone = "UTC"\n'
+        '[[dataset.column]]\nname = "level"\ntitle = "Level"\n'
+    )
+    store.datasets.define(definition)
+    rows.write_text("entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,1.5\n")
+    store.datasets.append("own_level", rows)
+    rows.write_text("entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,1.6\n")
+    assert store.datasets.correct("own_level", rows, reason="a slip").amended == 1
+    rows.write_text("entity,valid_time,knowledge_time\nUS,2020-01-01,2020-02-10\n")
+    assert store.datasets.annul("own_level", rows, reason="never published").amended == 1
+    with pytest.raises(InvalidInput, match="say why"):
+        store.datasets.annul("own_level", rows, reason=" ")

@@ -223,9 +223,10 @@ def unavailable(error: Exception, when_down: str = WHEN_DOWN) -> ServiceUnavaila
         return KeyboardInterrupt()
     text = str(getattr(error, "orig", None) or error).strip().splitlines()
     detail = text[0] if text else type(error).__name__
-    if "No space left" in detail or "could not extend" in detail:
+    sqlstate = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    if sqlstate == "53100" or "No space left" in detail or "could not extend" in detail:
         return ServiceUnavailable(f"the disk of the store is full ({detail}); free some space and run the same command again")
-    if str(getattr(getattr(error, "orig", None), "sqlstate", None) or "").startswith("40"):
+    if sqlstate.startswith("40"):
         return ServiceUnavailable(f"PostgreSQL gave up a transaction because of another one ({detail}); run the same command again")
     return ServiceUnavailable(f"PostgreSQL does not answer ({detail}); {when_down}")
 

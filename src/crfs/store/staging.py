@@ -57,17 +57,31 @@ class StagingRoom:
 
 
 def copy_into(connection: sa.Connection, relation: str, rows: pl.DataFrame) -> None:
-    """Write ``rows`` into a relation in the transaction of ``connection``."""
+    """Write ``rows`` into a relation in the transaction of ``connection``.
+
+    COPY goes past SQLAlchemy, so what it breaks is made what a statement of SQLAlchemy's would have raised.
+    """
+    import psycopg
+
     raw = cast("psycopg.Connection", connection.connection.dbapi_connection)
-    with raw.cursor() as cursor:
-        copy_rows(cursor, relation, rows)
+    try:
+        with raw.cursor() as cursor:
+            copy_rows(cursor, relation, rows)
+    except psycopg.Error as error:
+        lost = raw.closed
+        told = sa.exc.DBAPIError.instance(
+            f"COPY {relation}", None, error, psycopg.Error, connection_invalidated=lost, dialect=connection.dialect
+        )
+        if lost:
+            connection.invalidate(error)
+        raise told from error
 
 
 @contextmanager
 def staging_room(database: Database) -> Iterator[StagingRoom]:
     """Room for one append; a writer that dies leaves its tables to the next one, which sees that nobody holds their lock."""
     token = secrets.randbits(62)
-    with answering(), database.engine.connect() as guard:
+    with answering(database.when_down), database.engine.connect() as guard:
         room = StagingRoom(token, guard)
         guard.exec_driver_sql("SET synchronous_commit = off")
         guard.execute(sa.text("SELECT pg_advisory_lock(:token)"), {"token": token})

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from crfs.workflows.session import Progress, Session, no_progress, open_session
 
 if TYPE_CHECKING:
+    from crfs.workflows.amendments import AmendmentReport
     from crfs.workflows.factors import FactorHistory, FactorVintages
     from crfs.workflows.ingestion import IngestReport
     from crfs.workflows.measuring import (
@@ -186,6 +187,18 @@ class Datasets:
         from crfs.workflows.collection import collect
 
         return collect(self._session, "csv", (name,), file=file, progress=progress)
+
+    def correct(self, name: str, file: Path | str, *, reason: str, progress: Progress = no_progress) -> AmendmentReport:
+        """Give rows other values, by a CSV file and a reason; see :func:`crfs.workflows.amendments.correct`."""
+        from crfs.workflows.amendments import correct
+
+        return correct(self._session, name, Path(file), reason=reason, progress=progress)
+
+    def annul(self, name: str, file: Path | str, *, reason: str, progress: Progress = no_progress) -> AmendmentReport:
+        """Say that rows never were, by a CSV file and a reason; see :func:`crfs.workflows.amendments.annul`."""
+        from crfs.workflows.amendments import annul
+
+        return annul(self._session, name, Path(file), reason=reason, progress=progress)
 
     def list(self) -> list[dict[str, Any]]:
         """Datasets in force."""

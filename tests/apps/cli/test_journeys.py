@@ -194,6 +194,38 @@ def test_a_dataset_of_ones_own_takes_the_good_rows_and_names_the_bad(within: Crf
     assert (done.code, done.json["error"]["type"]) == (1, "Conflict")
 
 
+def test_what_was_wrong_is_corrected_and_annulled_by_a_file_and_a_reason(within: Crfs, history: dict[str, Any], tmp_path: Path) -> None:
+    assert history
+    definition, rows = tmp_path / "mended.toml", tmp_path / "rows.csv"
+    definition.write_text(
+        '[[dataset]]\nname = "my_mended"\ntitle = "Mine"\nsource = "csv"\nentity_kind = "country"\nperiod = "P1M"\nzone = "UTC"\n'
+        '[[dataset.column]]\nname = "level"\ntitle = "Level"\nminimum = 0\n'
+        '[[factor]]\nmnemonic = "my.mended"\ntitle = "Mine"\ncolumn = "level"\nunit = "index"\ncategory = "mine"\nentity = "US"\n'
+    )
+
+    def values(*asked: str) -> list[float]:
+        return [row["value"] for row in within("factors", "get", "my.mended", *asked, "--json").json["observations"]]
+
+    rows.write_text("entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,1.5\nUS,2020-02-01,2020-03-10,4\n")
+    assert within("datasets", "define", definition).code == 0
+    [before] = within("datasets", "append", "my_mended", rows, "--json").json["batches"]
+
+    rows.write_text("entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,1.6\nUS,2020-02-01,2020-03-10,-4\n")
+    refused = within("datasets", "correct", "my_mended", rows, "--reason", "a slip")
+    assert (refused.code, values()) == (1, [1.5, 4.0])
+    assert "row 2, column level: out_of_range" in refused.err
+    rows.write_text("entity,valid_time,knowledge_time,level\nUS,2020-01-01,2020-02-10,1.6\n")
+    assert within("datasets", "correct", "my_mended", rows).code == 1
+    done = within("datasets", "correct", "my_mended", rows, "--reason", "a slip")
+    assert (done.code, done.out.startswith("my_mended: 1 rows corrected, 0 stood so already; batch ")) == (0, True)
+    assert (values(), values("--recorded-as-of", str(before))) == ([1.6, 4.0], [1.5, 4.0])
+
+    rows.write_text("entity,valid_time,knowledge_time\nUS,2020-02-01,2020-03-10\n")
+    done = within("datasets", "annul", "my_mended", rows, "--reason", "never published", "--json")
+    assert (done.code, done.json["kind"], done.json["amended"], done.json["reason"]) == (0, "annul", 1, "never published")
+    assert values() == [1.6]
+
+
 def test_a_flipped_byte_is_named_with_every_run_that_rests_on_it(
     within: Crfs, measured: dict[str, Any], book: Path, tier: DataTier
 ) -> None:

@@ -197,6 +197,11 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
+def says_full(said: str) -> bool:
+    """Whether a server's or a tool's words are about a full disk: PostgreSQL tells a write that was cut short otherwise than one refused."""
+    return "No space left on device" in said or "Check free disk space" in said
+
+
 def disk_full(path: Path) -> str:
     """What to say when the disk that holds ``path`` is full."""
     try:

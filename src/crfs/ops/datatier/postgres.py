@@ -13,7 +13,7 @@ from pathlib import Path
 
 from crfs.errors import ServiceUnavailable
 from crfs.ops.datatier.binaries import Binaries
-from crfs.ops.datatier.folder import DataFolder, disk_full, sync_folder, write_atomically
+from crfs.ops.datatier.folder import DataFolder, disk_full, says_full, sync_folder, write_atomically
 from crfs.ops.datatier.locks import FileLock, is_held
 from crfs.ops.datatier.probe import Answer, Health, probe_postgres
 from crfs.ops.datatier.processes import Account, confirmed, launch, living_in, log_tail, run_as, send, trim_log, wait_free
@@ -138,7 +138,7 @@ def _must(server: Postgres, result: tuple[int, str], program: str) -> None:
     code, said = result
     if code == 0 and "FATAL" not in said and "ERROR" not in said:
         return
-    if "No space left on device" in said:
+    if says_full(said):
         raise ServiceUnavailable(disk_full(server.home))
     last = "\n".join(said.splitlines()[-12:])
     raise ServiceUnavailable(f"{program} could not make the store in {server.home} (exit code {code}). Its last lines:\n{last}")
@@ -233,7 +233,7 @@ def await_ready(server: Postgres, *, socket_dir: Path, progress: Callable[[str],
 def failure(server: Postgres) -> ServiceUnavailable:
     """Why the server ended right after its start."""
     tail = log_tail(server.log)
-    if "No space left on device" in tail:
+    if says_full(tail):
         return ServiceUnavailable(disk_full(server.cluster))
     return ServiceUnavailable(f"PostgreSQL in {server.folder.path} ended right after its start. The last lines of {server.log}:\n{tail}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crfs.errors import ServiceUnavailable
 from crfs.ops.datatier.binaries import Binaries
-from crfs.ops.datatier.folder import DataFolder, disk_full
+from crfs.ops.datatier.folder import DataFolder, disk_full, says_full
 from crfs.ops.datatier.locks import FileLock
 from crfs.ops.datatier.probe import Answer, Health, probe_valkey, valkey_command
 from crfs.ops.datatier.processes import Account, confirmed, launch, living_in, log_tail, send, trim_log, wait_free
@@ -96,7 +96,7 @@ def await_ready(server: Valkey) -> None:
         try:
             if gone.try_exclusive():
                 tail = log_tail(server.log)
-                if "No space left on device" in tail:
+                if says_full(tail):
                     raise ServiceUnavailable(disk_full(server.folder.path))
                 raise ServiceUnavailable(
                     f"Valkey in {server.folder.path} ended right after its start. The last lines of {server.log}:\n{tail}"

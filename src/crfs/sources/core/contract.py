@@ -65,6 +65,7 @@ class RejectReason(Enum):
     WRONG_TYPE = "wrong_type"
     OUT_OF_RANGE = "out_of_range"
     DUPLICATE_KEY = "duplicate_key"
+    UNKNOWN_KEY = "unknown_key"
     CONTRADICTION = "contradiction"
     NO_KNOWLEDGE_TIME = "no_knowledge_time"
     UNSUPPORTED = "unsupported"

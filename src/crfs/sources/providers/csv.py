@@ -6,7 +6,7 @@ day in the dataset's zone; where the column or the cell is empty, the dataset's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ import polars as pl
 from crfs.bitemporal.release import vintage_instants
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS
 from crfs.credit.catalogue import Catalogue
-from crfs.credit.definitions import DatasetDefinition
+from crfs.credit.definitions import ColumnDefinition, DatasetDefinition
 from crfs.errors import InvalidInput, NotFound
 from crfs.sources.core.contract import Classification, Parsed, Payload, Provider, Query, RejectReason, Transport
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, accept, known_from, reject_all, rejected_table, rejected_where
@@ -46,21 +46,7 @@ class CsvFile:
         if len(query.series) != 1 or path is None:
             raise InvalidInput("csv: name one dataset, and the file that has its rows")
         catalogue.dataset(query.series[0])
-        started = transport.now
-        try:
-            body = Path(path).read_bytes()
-        except OSError as error:
-            raise InvalidInput(f"csv: {path} cannot be read: {error.strerror}") from None
-        yield Payload(
-            source=self.name,
-            stream=query.series[0],
-            body=body,
-            url=f"file:{Path(path).name}",
-            status=200,
-            headers={},
-            started_at=started,
-            fetched_at=transport.now,
-        )
+        yield payload_of_file(Path(path), dataset=query.series[0], at=transport.now)
 
     def classify(self, payload: Payload) -> Classification:
         """OK with at least one row under a header that names entity and valid_time; EMPTY without rows; else SCHEMA."""
@@ -78,11 +64,13 @@ class CsvFile:
         except NotFound as error:
             return reject_all(RejectReason.UNKNOWN_SERIES, f"{error}; a CSV file is called by its dataset's name")
         text = read_delimited(beginning(payload.body))
-        wrong = _header_problems(text, dataset) if text.problem is None else reject_all(*text.problem)
+        wrong = _header_problems(text, dataset, dataset.columns) if text.problem is None else reject_all(*text.problem)
         if wrong is not None:
             return wrong
         text = read_delimited(payload.body)
-        table, bad_clocks = _clocks(text.table, dataset, payload.fetched_at, with_knowledge="knowledge_time" in text.header)
+        table, bad_clocks = _clocks(
+            text.table, dataset, payload.fetched_at, dataset.columns, with_knowledge="knowledge_time" in text.header
+        )
         values, bad_values = typed(table, {column.name: column for column in dataset.columns})
         accepted, refused = accept(_known(values, dataset, payload), dataset, fetched_at=payload.fetched_at)
         return Parsed(
@@ -91,20 +79,57 @@ class CsvFile:
         )
 
 
-def _header_problems(text: DelimitedText, dataset: DatasetDefinition) -> Parsed | None:
-    values = [column.name for column in dataset.columns]
-    wanted = ["entity", "valid_time", *values]
-    problems = [
-        (None, name, RejectReason.UNKNOWN_COLUMN, f"dataset {dataset.name} has no such column; it has {', '.join(values)}")
-        for name in text.header
-        if name not in (*_CLOCKS, *values)
+def payload_of_file(path: Path, *, dataset: str, at: datetime) -> Payload:
+    """A file's bytes, read at ``at``."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"csv: {path} cannot be read: {error.strerror}") from None
+    return Payload(
+        source=SOURCE.name, stream=dataset, body=body, url=f"file:{path.name}", status=200, headers={}, started_at=at, fetched_at=at
+    )
+
+
+def read_amendments(payload: Payload, dataset: DatasetDefinition, *, with_values: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows that speak of rows of the store: ``row``, the key that each names in full, and, ``with_values``, what stands there instead.
+
+    The second table says what cannot be read: where it is not empty, the first is not the whole file.
+    """
+    columns = dataset.columns if with_values else ()
+    text = read_delimited(payload.body)
+    wrong = _header_problems(text, dataset, columns, needed=_CLOCKS) if text.problem is None else reject_all(*text.problem)
+    if wrong is not None:
+        return pl.DataFrame(), wrong.rejected
+    blank = pl.col("knowledge_time").str.strip_chars() == ""
+    detail = "say which row is meant: from when it was known"
+    unnamed = rejected_where(text.table, blank, "knowledge_time", RejectReason.MISSING_FIELD, detail)
+    table, bad_clocks = _clocks(text.table.filter(~blank), dataset, payload.fetched_at, columns, with_knowledge=True)
+    rows, bad_values = typed(table, {column.name: column for column in columns})
+    rejected = pl.concat([rejected_table(text.rejected), unnamed, bad_clocks, bad_values])
+    return rows.drop("vintage_date"), rejected
+
+
+def _header_problems(
+    text: DelimitedText, dataset: DatasetDefinition, columns: Sequence[ColumnDefinition], *, needed: Sequence[str] = _CLOCKS[:2]
+) -> Parsed | None:
+    values = [column.name for column in columns]
+    stray = (
+        f"dataset {dataset.name} has no such column; it has {', '.join(values)}" if values else "only rows are named here, without values"
+    )
+    problems = [(None, name, RejectReason.UNKNOWN_COLUMN, stray) for name in text.header if name not in (*_CLOCKS, *values)]
+    problems += [
+        (None, name, RejectReason.MISSING_FIELD, "the header lacks this column") for name in (*needed, *values) if name not in text.header
     ]
-    problems += [(None, name, RejectReason.MISSING_FIELD, "the header lacks this column") for name in wanted if name not in text.header]
     return Parsed(tables={}, rejected=rejected_table(problems)) if problems else None
 
 
 def _clocks(
-    table: pl.DataFrame, dataset: DatasetDefinition, fetched_at: datetime, *, with_knowledge: bool
+    table: pl.DataFrame,
+    dataset: DatasetDefinition,
+    fetched_at: datetime,
+    columns: Sequence[ColumnDefinition],
+    *,
+    with_knowledge: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """``valid_time``, ``knowledge_time`` (null: not given) and ``vintage_date`` of the rows whose cells can be read.
 
@@ -139,7 +164,7 @@ def _clocks(
         pl.coalesce(day_instant("_valid_day"), "_valid").alias("valid_time"),
         pl.coalesce(by_vintage, "_known").alias("knowledge_time"),
         "vintage_date",
-        *(column.name for column in dataset.columns),
+        *(column.name for column in columns),
     ), pl.concat(rejected)
 
 

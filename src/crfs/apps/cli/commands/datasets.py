@@ -15,10 +15,12 @@ from crfs.apps.cli.lazily import group
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from crfs.workflows.amendments import AmendmentReport
+
 
 @group("datasets")
 def datasets() -> None:
-    """Datasets: define, append, list, show, export."""
+    """Datasets: define, append, correct, annul, list, show, export."""
 
 
 @datasets.command("define")
@@ -50,6 +52,47 @@ def append(door: Door, name: str, file: Path) -> ExitCode:
         report = collect(session, "csv", (name,), file=file, progress=progress)
     door.lines(report.to_dict(), *report_lines(report))
     return ExitCode.DONE_IN_PART if is_partial(report) else ExitCode.DONE
+
+
+@datasets.command("correct")
+@click.argument("name", metavar="DATASET")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--reason", required=True, help="Why the rows were wrong; kept with them.")
+@pass_door
+def correct(door: Door, name: str, file: Path, reason: str) -> None:
+    """Give rows of DATASET other values, by a CSV FILE: entity, valid_time, knowledge_time, and every value column.
+
+    All of its rows are taken, or none. What was answered before stays, to be asked for with --recorded-as-of.
+    """
+    from crfs.workflows.amendments import correct as correct_rows
+
+    with door.session() as session, door.progress() as progress:
+        done = correct_rows(session, name, file, reason=reason, progress=progress)
+    _amended(door, done, "corrected")
+
+
+@datasets.command("annul")
+@click.argument("name", metavar="DATASET")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--reason", required=True, help="Why the rows never were; kept with them.")
+@pass_door
+def annul(door: Door, name: str, file: Path, reason: str) -> None:
+    """Say that rows of DATASET never were, by a CSV FILE: entity, valid_time and knowledge_time.
+
+    All of its rows are taken, or none. What was answered before stays, to be asked for with --recorded-as-of.
+    """
+    from crfs.workflows.amendments import annul as annul_rows
+
+    with door.session() as session, door.progress() as progress:
+        done = annul_rows(session, name, file, reason=reason, progress=progress)
+    _amended(door, done, "annulled")
+
+
+def _amended(door: Door, done: AmendmentReport, what: str) -> None:
+    batch = "nothing new" if done.batch_id is None else f"batch {done.batch_id}, by {done.actor}: {done.reason}"
+    lines = [f"{done.dataset}: {done.amended:,} rows {what}, {done.unchanged:,} stood so already; {batch}"]
+    lines += [f"  {dataset}: {count:,} rows derived anew" for dataset, count in sorted(done.derived.items()) if count]
+    door.lines(done.to_dict(), *lines)
 
 
 @datasets.command("list")

@@ -42,7 +42,9 @@ def lineage(door: Door, run: str, depth: str) -> ExitCode:
         screen.print(table(document["runs"], ["run_id", "kind", "batch_id", "used_by", "result_sha256"], title="Runs"))
         screen.print()
         screen.print(
-            table(document["batches"], ["run_id", "dataset", "batch_id", "kind", "source", "recorded_at", "actor"], title="Batches")
+            table(
+                document["batches"], ["run_id", "dataset", "batch_id", "kind", "source", "recorded_at", "actor", "reason"], title="Batches"
+            )
         )
         if "payloads" in document:
             screen.print()
