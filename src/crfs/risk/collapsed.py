@@ -263,7 +263,7 @@ def _with_table_errors(mixture: Mixture, q: Quantile) -> Quantile:
 def _too_dear(book: ConditionalBook, aims: tuple[Aim, ...], *, seed: int, most_points: int) -> bool:
     """Whether the characteristic functions of the explicit names take too long at the first points already."""
     points = _points(book, aims, _first(aims, most_points), 0, seed=seed)
-    if len(points) * MOST_FREQUENCIES * len(book.explicit) <= _MOST_PRODUCTS:
+    if len(points) * MOST_FREQUENCIES * len(book.explicit) <= 0.1 * _MOST_PRODUCTS:
         return False
     return price(book, points, spread_of_rest(book, aims)) > _MOST_PRODUCTS
 

@@ -26,6 +26,8 @@ _NEAR = 10.0
 # blur, need no more, and frequencies beyond what that leaves are not asked for.
 _LEAST_BLUR = 0.4
 _MARGIN = 9.0
+# What a piece of points costs on top of its points, in points: the names' own functions are fetched once a piece.
+_AS_POINTS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -213,7 +215,7 @@ def price(book: ConditionalBook, points: Points, spread: float) -> float:
 
 
 def _price(variance: FloatArray, spectrum: Spectrum, explicit: int) -> float:
-    return float(explicit) * sum(len(some) * kept for some, kept in pieces_of_points(variance, spectrum))
+    return float(explicit) * sum((len(some) + _AS_POINTS) * kept for some, kept in pieces_of_points(variance, spectrum))
 
 
 def _blur(book: ConditionalBook, spread: float) -> float:
