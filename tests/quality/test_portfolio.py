@@ -107,6 +107,17 @@ def test_a_wrong_column_is_named_with_the_nearest_known_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("column", "misspelt"), [("group", "grup"), ("r2", "r_2"), ("ead", "eads"), ("pd_12m", "pd12m"), ("facility_id", "facilityid")]
+)
+def test_a_misspelt_column_is_named_beside_the_one_that_is_missed(column: str, misspelt: str) -> None:
+    with pytest.raises(InvalidInput, match=f"no column '{misspelt}'; did you mean {column}") as caught:
+        faults(*GOOD, header=HEADER.replace(column, misspelt))
+    found = {(p.column, p.reason) for p in caught.value.problems}
+    assert found == {(misspelt, "unknown_column"), (column, "missing_column")}
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize(
     ("dropped", "wanted"), [("ead", "ead"), ("r2", "r2"), ("group", "group"), ("lgd", "lgd"), ("obligor_id", "obligor_id")]
 )
 def test_a_book_without_a_column_it_needs_is_refused(dropped: str, wanted: str) -> None:

@@ -458,3 +458,10 @@ def test_a_faulty_row_of_a_table_is_refused_with_its_place(change: dict[str, obj
     with pytest.raises(InvalidInput) as refused:
         portfolio_loss_distribution(pl.DataFrame(columns | change), sectors={"x": 0.4})
     assert [(problem.row, problem.column) for problem in refused.value.problems] == [where]
+
+
+def test_a_misspelt_column_is_named_beside_the_one_that_is_missed() -> None:
+    book = pl.DataFrame({"facility_id": ["F"], "obligor_id": ["A"], "ead": [1.0], "lgd": [0.4], "pd_12m": [0.02], "sectr": ["x"]})
+    with pytest.raises(InvalidInput, match="did you mean sector") as told:
+        portfolio_loss_distribution(book, sectors={"x": 1.0})
+    assert [(one.column, one.reason) for one in told.value.problems] == [("sectr", "unknown_column"), ("sector", "missing_column")]

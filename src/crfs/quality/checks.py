@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -137,6 +137,17 @@ def check_columns(table: pl.DataFrame, schema: TableSchema, *, allow_blank: Coll
 
 def require_known_columns(names: Collection[str], schema: TableSchema, *, allow_blank: Collection[str] = ()) -> None:
     """Raise :class:`InvalidInput` naming each column that ``schema`` does not know and each required one that is absent."""
+    require_columns(column_problems(names, schema, allow_blank=allow_blank))
+
+
+def require_columns(problems: Sequence[Problem]) -> None:
+    """Raise one :class:`InvalidInput` of all that is wrong with a table's columns, if anything is."""
+    if problems:
+        raise InvalidInput("; ".join(problem.detail for problem in problems), problems=tuple(problems))
+
+
+def column_problems(names: Collection[str], schema: TableSchema, *, allow_blank: Collection[str] = ()) -> list[Problem]:
+    """Each column that ``schema`` does not know, with the nearest that it does, and each required one that is absent."""
     problems: list[Problem] = []
     for name in names:
         if schema.column(name) is None:
@@ -148,8 +159,7 @@ def require_known_columns(names: Collection[str], schema: TableSchema, *, allow_
         if column.required and column.name not in names and column.name not in allow_blank:
             detail = f"{schema.name} needs a column {column.name}" + (f" ({column.unit})" if column.unit else "")
             problems.append(Problem(row=None, column=column.name, reason=Reason.MISSING_COLUMN.value, detail=detail))
-    if problems:
-        raise InvalidInput("; ".join(problem.detail for problem in problems), problems=tuple(problems))
+    return problems
 
 
 def _typed(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Series:

@@ -11,7 +11,7 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import PORTFOLIO, Reason
 from crfs.errors import InvalidInput, Problem
-from crfs.quality.checks import Checked, Faults, check_columns, quoted
+from crfs.quality.checks import Checked, Faults, check_columns, column_problems, quoted, require_columns
 from crfs.quality.connected_clients import check_connected_clients
 
 LOADING = "loading:"
@@ -52,7 +52,8 @@ def validate_portfolio(
     if table.is_empty():
         detail = "the book has no rows; there is nothing to measure"
         raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))
-    _require_columns_that_go_together(table.columns, factor_model)
+    # At once: a column that is missed may be there under a name that nobody knows.
+    require_columns([*column_problems(table.columns, PORTFOLIO, allow_blank=allow_blank), *_lacking_together(table.columns, factor_model)])
     typed, faults = check_columns(table, PORTFOLIO, allow_blank=allow_blank)
     typed = with_ead(table, typed, faults, default_ccf) if fill is None else fill(table, typed, faults)
     _check_lgd_spread(typed, faults)
@@ -87,7 +88,8 @@ def blank_cells(table: pl.DataFrame, name: str) -> pl.Series:
     return series.is_null() | (series.str.strip_chars() == "").fill_null(True) if series.dtype == pl.String else series.is_null()
 
 
-def _require_columns_that_go_together(names: list[str], factor_model: FactorModel) -> None:
+def _lacking_together(names: list[str], factor_model: FactorModel) -> list[Problem]:
+    """What columns that go together lack: those of the exposure, and those of the systematic risk."""
     problems: list[Problem] = []
 
     def need(column: str, detail: str, reason: Reason = Reason.MISSING_COLUMN) -> None:
@@ -107,8 +109,7 @@ def _require_columns_that_go_together(names: list[str], factor_model: FactorMode
         if name.removeprefix(LOADING) not in factor_model.factors:
             detail = f"the factor model has no factor {name.removeprefix(LOADING)!r}; it has {', '.join(factor_model.factors)}"
             need(name, detail, Reason.UNKNOWN_COLUMN)
-    if problems:
-        raise InvalidInput("; ".join(problem.detail for problem in problems), problems=tuple(problems))
+    return problems
 
 
 def with_ead(

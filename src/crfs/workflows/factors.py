@@ -209,6 +209,20 @@ def factor_vintages(
     return FactorVintages(mnemonic=factor.mnemonic, entity=name, recorded_as_of=pin.recorded_at, batch_id=pin.batch_id, table=table)
 
 
+def how_it_comes(session: Session, mnemonic: str, *, batch_id: int) -> str:
+    """What brings the values of a factor, for who finds none in the store as of ``batch_id``."""
+    from crfs.sources.core import source_names
+
+    if batch_id < session.pin().batch_id:
+        return "an older state of it was asked"
+    catalogue = session.catalogue(batch_id)
+    name = catalogue.factor(mnemonic).dataset
+    source = catalogue.dataset(name).source
+    if source == "csv":
+        return f"crfs datasets append {name} FILE brings it"
+    return f"crfs ingest {source} brings it" if source in source_names() else f"it is made here, from other data ({source})"
+
+
 def _entity_of(
     session: Session, mnemonic: str, entity: str | None, recorded_as_of: str | date | int | None
 ) -> tuple[Pin, FactorDefinition, str]:

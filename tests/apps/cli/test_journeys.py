@@ -44,6 +44,17 @@ def test_an_empty_answer_says_why(within: Crfs, history: dict[str, Any]) -> None
     assert "window" not in answered.err
 
 
+def test_a_factor_of_which_the_store_has_nothing_says_what_brings_it(within: Crfs, history: dict[str, Any]) -> None:
+    assert history
+    factor = "us.nowcast.construction_spending"
+    for verb in ("vintages", "get"):
+        done = within("factors", verb, factor)
+        assert done.code == 0
+        assert f"The store has no value of {factor} of TTLCONS: crfs ingest nyfed brings it" in done.err
+        assert "brings it" not in within("factors", verb, "us.unemployment_rate_quarterly").err
+    assert within("factors", "vintages", factor, "--json").json["vintages"] == []
+
+
 def test_an_export_has_every_revision_with_its_clocks_and_vintage_date(within: Crfs, history: dict[str, Any], tmp_path: Path) -> None:
     import polars as pl
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from crfs.credit.schemas import PORTFOLIO, ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput, Problem
-from crfs.quality.checks import Checked, Faults, check_columns, quoted
+from crfs.quality.checks import Checked, Faults, check_columns, column_problems, quoted, require_columns
 from crfs.quality.portfolio import with_ead
 from crfs.risk.creditriskplus.book import check_sectors
 from crfs.risk.creditriskplus.distribution import loss_distribution
@@ -106,6 +106,7 @@ def _checked(portfolio: pl.DataFrame, sectors: tuple[str, ...], default_ccf: flo
         raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))
     weights = [name for name in portfolio.columns if name.startswith(WEIGHT)]
     unknown = [name for name in weights if name.removeprefix(WEIGHT) not in sectors]
+    problems = column_problems(portfolio.columns, SECTOR_PORTFOLIO)
     if unknown or not (weights or "sector" in portfolio.columns):
         column, reason = (unknown[0], Reason.UNKNOWN_COLUMN) if unknown else ("sector", Reason.MISSING_COLUMN)
         detail = (
@@ -113,7 +114,8 @@ def _checked(portfolio: pl.DataFrame, sectors: tuple[str, ...], default_ccf: flo
             if unknown
             else "portfolio needs a column sector, or a column weight:<sector> a sector"
         )
-        raise InvalidInput(detail, problems=(Problem(row=None, column=column, reason=reason.value, detail=detail),))
+        problems.append(Problem(row=None, column=column, reason=reason.value, detail=detail))
+    require_columns(problems)
     typed, faults = check_columns(portfolio, SECTOR_PORTFOLIO)
     typed = with_ead(portfolio, typed, faults, default_ccf)
     if not weights:

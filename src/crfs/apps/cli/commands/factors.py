@@ -12,7 +12,7 @@ from crfs.apps.cli.lazily import group
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from crfs.workflows.factors import FactorHistory
+    from crfs.workflows.factors import FactorHistory, FactorVintages
     from crfs.workflows.session import Session
 
 
@@ -102,11 +102,18 @@ def _why_empty(session: Session, history: FactorHistory, *, recorded_as_of: str 
 
     known = factor_vintages(session, history.mnemonic, entity=history.entity, recorded_as_of=recorded_as_of).table
     if known.is_empty():
-        return f"The store has no value of {history.mnemonic} of {history.entity}; crfs factors show {history.mnemonic} names its source."
+        return _nothing_of(session, history)
     first: datetime = known["knowledge_time"][0]
     if first > history.as_of:
         return f"Nothing was known of {history.mnemonic} of {history.entity} then; it was first known {cell(first)}."
     return "What was known then has no value in this window."
+
+
+def _nothing_of(session: Session, answer: FactorHistory | FactorVintages) -> str:
+    """That the state of the store that was asked has nothing of a factor, and what changes that."""
+    from crfs.workflows.factors import how_it_comes
+
+    return f"The store has no value of {answer.mnemonic} of {answer.entity}: {how_it_comes(session, answer.mnemonic, batch_id=answer.batch_id)}."
 
 
 @factors.command("vintages")
@@ -121,4 +128,7 @@ def vintages(door: Door, mnemonic: str, entity: str | None, recorded_as_of: str 
 
     with door.session() as session:
         found = factor_vintages(session, mnemonic, entity=entity, recorded_as_of=recorded_as_of)
+        empty = _nothing_of(session, found) if found.table.is_empty() else None
     door.answer(found.to_dict(), lambda screen: screen.print(table(found.table.to_dicts(), found.table.columns)))
+    if empty is not None:
+        door.note(empty)
