@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -190,7 +191,10 @@ def test_once_the_whole_history_is_there_values_are_shown_as_known_from_their_ow
     new_store: Callable[[], str], tmp_path: Path, seed: int
 ) -> None:
     """Whatever was asked before it: a window, one day, the keyless table."""
-    archive, factor = Archive(vintages=random_archive(seed).vintages, series="GACDFSA066MSFRBPHI"), "us.business_conditions_philadelphia"
+    drawn = (random_archive(seed + k).vintages for k in itertools.count())
+    # One whose last vintage has a value: the keyless table would show nothing of another.
+    vintages = next(one for one in drawn if set(one[max(one)].values()) - {"."})
+    archive, factor = Archive(vintages=vintages, series="GACDFSA066MSFRBPHI"), "us.business_conditions_philadelphia"
     days = sorted(archive.vintages)
     write_graph(tmp_path / "graph", "a", archive, captured=CAPTURED)
     write_window(tmp_path / "day", "a", archive, captured=CAPTURED, start=days[-1] + 40 * DAY, end=days[-1] + 40 * DAY)

@@ -126,7 +126,7 @@ def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, tab
         ).scalar()
         raise Conflict(
             f"dataset {definition.name}: {entity} at {row.valid_time:%Y-%m-%d} known from {row.knowledge_time:%Y-%m-%d %H:%M}Z has another "
-            "value in the store; if the source was wrong then, write a correction with a reason"
+            "value in the store; if the source was wrong then, write a correction with a reason (crfs datasets correct)"
         )
 
 
