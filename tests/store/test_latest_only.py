@@ -378,6 +378,7 @@ class Polled:
         count = len(shown)
         table = rows(list(shown.values()), valid=list(shown), known=[known] * count, knowledge_basis=[basis] * count)
         table = table.with_columns(row_state=pl.when(pl.col("value").is_null()).then(pl.lit("missing")).otherwise(pl.lit("value")))
+        table = table.with_columns(clipped=pl.lit(basis == "observed"))
         payloads = {self.payloads[fetched]: [self.definition.name]}
         note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=payloads)
         self.done.add(fetched)
@@ -500,3 +501,142 @@ def test_an_answer_that_tells_a_withdrawal_itself_is_no_other_than_one_after_the
         )
     assert [known_at(module_database, definition, moment) for moment in (5, 7, 8, 20)] == [1.0, 1.0, None, None]
     assert [state for (state,) in stored(module_database, definition, columns="row_state")] == [0, 2]
+
+
+class Amended(Polled):
+    """A polled source, and what somebody made of its rows at random keys: the word stands beside that, and decides what is news."""
+
+    def __init__(self, database: Database, fetches: dict[int, Shown], *, rule: int) -> None:
+        super().__init__(database, fetches, rule=rule)
+        self.held: dict[tuple[int, int], float | None] = {}
+        self.made: dict[tuple[int, int], float | None] = {}
+
+    def look(self) -> list[tuple[int, int]]:
+        """The keys that the store holds, (period, known from): some say again what was known, since a poll between them came in late."""
+        found = stored(self.database, self.definition, columns="valid_time, knowledge_time, batch_id, row_state, value")
+        last = {((v - day(0)).days, (k - day(0)).days): (state, value) for v, k, _, state, value in sorted(found, key=lambda row: row[2])}
+        self.held |= {key: value for key, (state, value) in last.items() if state in (0, 2) and key not in self.made}
+        return sorted(key for key, (state, _) in last.items() if state != 3)
+
+    def make(self, key: tuple[int, int], value: float | None) -> None:
+        self.amended(BatchKind.ANNUL if value is None else BatchKind.CORRECTION, value, known=key[1], period=key[0])
+        self.made[key] = value
+
+    def moments(self) -> list[int]:
+        return sorted({moment for known in (self.rule, *self.fetches) for moment in (known - 1, known, known + 1)})
+
+    def expected(self, period: int, moment: int) -> float | None:
+        """What the source's word says: known from the fetch that showed it (the first: from the rule's time), unless amended at that key."""
+        words: dict[int, float | None] = {}
+        for fetched in sorted(self.done):
+            if period in self.fetches[fetched]:
+                value = self.fetches[fetched][period]
+                if not words or words[max(words)] != value:
+                    words[fetched if words else min(self.rule, fetched)] = value
+        words |= {known: value for (of, known), value in self.held.items() if of == period}
+        words |= {known: value for (of, known), value in self.made.items() if of == period}
+        standing = [known for known in words if known <= moment and self.made.get((period, known), 0.0) is not None]
+        return words[max(standing)] if standing else None
+
+    def check_that_nothing_is_known_before_it_was_shown(self) -> None:
+        for period in (0, 1):
+            showing = sorted(fetched for fetched in self.done if period in self.fetches[fetched])
+            for moment in self.moments():
+                known = known_at(self.database, self.definition, moment, period=period)
+                shown = {self.fetches[fetched][period] for fetched in showing if fetched <= moment}
+                shown |= {self.fetches[fetched][period] for fetched in showing[:1] if self.rule <= moment}
+                assert known in {None, *shown, *self.made.values()}, (period, moment, known, self.made, sorted(self.done))
+
+
+@st.composite
+def amended_histories(draw: st.DrawFn) -> tuple[dict[int, Shown], int]:
+    shown = draw(st.lists(st.dictionaries(st.integers(0, 1), st.sampled_from([None, 1.0, 2.0, 3.0]), min_size=1), min_size=1, max_size=6))
+    return {100 + 10 * number: what for number, what in enumerate(shown)}, draw(st.sampled_from([RULE, 105, 115, 125]))
+
+
+@settings(max_examples=25)
+@given(history=amended_histories(), data=st.data())
+def test_an_amendment_of_any_key_stands_until_the_word_of_the_source_changes_whatever_the_order_and_the_rule(
+    module_database: Database, history: tuple[dict[int, Shown], int], data: st.DataObject
+) -> None:
+    source = Amended(module_database, history[0], rule=history[1])
+    count = data.draw(st.integers(1, len(source.fetches)))
+    early, later = sorted(source.fetches)[:count], sorted(source.fetches)[count:]
+    for fetched in data.draw(st.permutations(early)):
+        source.ingest(fetched)
+    for key in source.look():
+        how = data.draw(st.sampled_from(["as it is", "annul", "correct"]))
+        if how != "as it is":
+            source.make(key, None if how == "annul" else 7.0)
+    for part in ([], later):
+        for fetched in data.draw(st.permutations(part)):
+            source.ingest(fetched)
+        for fetched in data.draw(st.permutations(sorted(source.done))):
+            assert source.ingest(fetched).batch_id is None, "resent it says what it said"
+        for period in (0, 1):
+            for moment in source.moments():
+                known = known_at(module_database, source.definition, moment, period=period)
+                assert known == source.expected(period, moment), (period, moment, source.made, source.done)
+        source.check_that_nothing_is_known_before_it_was_shown()
+    for fetched in data.draw(st.permutations(sorted(source.done))):
+        assert source.ingest(fetched, kind=BatchKind.REPARSE).batch_id is None, "parsed again it says what it said"
+
+
+@settings(max_examples=25)
+@given(history=amended_histories(), data=st.data())
+def test_however_late_a_poll_comes_in_after_amendments_nothing_is_known_before_it_was_shown(
+    module_database: Database, history: tuple[dict[int, Shown], int], data: st.DataObject
+) -> None:
+    source = Amended(module_database, history[0], rule=history[1])
+    for fetched in data.draw(st.permutations(sorted(source.fetches))):
+        source.ingest(fetched)
+        source.check_that_nothing_is_known_before_it_was_shown()
+        amends = data.draw(st.booleans())
+        if (free := [key for key in source.look() if key not in source.made]) and amends:
+            source.make(data.draw(st.sampled_from(free)), data.draw(st.sampled_from([None, 7.0])))
+        assert source.ingest(data.draw(st.sampled_from(sorted(source.done)))).batch_id is None, "resent it says what it said"
+    for fetched in data.draw(st.permutations(sorted(source.done))):
+        assert source.ingest(fetched, kind=BatchKind.REPARSE).batch_id is None, "parsed again it says what it said"
+    source.check_that_nothing_is_known_before_it_was_shown()
+
+
+def test_the_annulment_of_a_poll_before_the_rule_stands_until_the_word_changes_and_the_change_is_known_from_its_fetch(
+    module_database: Database,
+) -> None:
+    source = Polled(module_database, {104: {0: 2.0}, 132: {0: 2.0}, 166: {0: 3.0}, 197: {0: 2.0}}, rule=110)
+    source.ingest(104)
+    source.amended(BatchKind.ANNUL, None, known=104)
+    assert source.ingest(132).batch_id is None
+    for fetched in (166, 197):
+        source.ingest(fetched)
+    assert source.known(110, 132, 165, 166, 196, 197) == [None, None, None, 3.0, 3.0, 2.0]
+
+
+def test_what_is_shown_after_an_annulled_poll_before_the_rule_makes_one_history_in_any_order(module_database: Database) -> None:
+    histories = []
+    for order in itertools.permutations((132, 166, 197)):
+        source = Polled(module_database, {104: {0: 2.0}, 132: {0: 2.0}, 166: {0: 3.0}, 197: {0: 2.0}}, rule=110)
+        source.ingest(104)
+        source.amended(BatchKind.ANNUL, None, known=104)
+        for fetched in order:
+            source.ingest(fetched)
+        histories.append(source.known(*range(100, 210)))
+    assert histories == [histories[0]] * len(histories)
+
+
+def test_the_first_poll_may_come_in_late_though_another_key_of_its_period_was_annulled(module_database: Database) -> None:
+    source = Polled(module_database, {100: {0: 1.0}, 110: {0: 2.0}, 120: {0: 3.0}})
+    for fetched in (110, 120):
+        source.ingest(fetched)
+    source.amended(BatchKind.ANNUL, None, known=120)
+    source.ingest(100)
+    assert source.known(RULE, 109, 110, 120) == [1.0, 1.0, 2.0, 2.0]
+
+
+def test_a_value_that_somebody_put_where_there_is_none_is_not_withdrawn_by_a_later_none(module_database: Database) -> None:
+    source = Polled(module_database, {100: {0: None}, 110: {0: None}}, rule=105)
+    for fetched in (110, 100):
+        source.ingest(fetched)
+    source.amended(BatchKind.CORRECTION, 7.0, known=100)
+    assert source.ingest(110, kind=BatchKind.REPARSE).batch_id is None
+    assert source.known(100, 105, 110) == [7.0] * 3

@@ -92,8 +92,8 @@ def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, tab
     settled = f"({same}) OR d.row_state = {RowState.ANNULLED.code}" if ingest else same
     upgraded = "false"
     shows = ingest and shows_the_latest(definition, how.fetched_at)
-    withdraws = shows or (ingest and definition.revision_policy is RevisionPolicy.VINTAGED)
-    if withdraws:
+    withdraws = how.speaks and (shows_the_latest(definition, how.fetched_at) or definition.revision_policy is RevisionPolicy.VINTAGED)
+    if withdraws and ingest:
         # Both say that there is no value. "Retracted" says more: that there was one.
         settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code})"
         upgraded = f"s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code}"
@@ -170,12 +170,19 @@ def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, ta
 
 
 def _withdraw(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
-    """Staged ``missing`` rows whose value was known before: the source withdrew it, and its window did not show from what."""
+    """Staged ``missing`` rows whose value was known before: the source withdrew it, and its window did not show from what.
+
+    Where the source had said that there is none, a value is a correction of that, and the same word again does not withdraw it.
+    """
     data = relation(definition.name)
+    put_there = (
+        f"NOT {by_source('x')} AND EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 'x')} AND {is_word(data, 'w')} "
+        f"AND w.row_state <> {RowState.VALUE.code})"
+    )
     connection.exec_driver_sql(
         f"UPDATE {table} AS s SET row_state = {RowState.RETRACTED.code} WHERE s.row_state = {RowState.MISSING.code} AND "
-        f"(SELECT x.row_state FROM {data} AS x WHERE {same_period('x', 's')} "
-        f"AND x.knowledge_time < s.knowledge_time AND {counts(data, 'x')} ORDER BY x.knowledge_time DESC LIMIT 1) = {RowState.VALUE.code}"
+        f"(SELECT x.row_state = {RowState.VALUE.code} AND NOT ({put_there}) FROM {data} AS x WHERE {same_period('x', 's')} "
+        f"AND x.knowledge_time < s.knowledge_time AND {counts(data, 'x')} ORDER BY x.knowledge_time DESC LIMIT 1)"
     )
 
 

@@ -34,25 +34,28 @@ def forget_known_history(connection: sa.Connection, definition: DatasetDefinitio
 
 
 def is_first_to_show(data: str, row: str) -> str:
-    """SQL: whether all that the store has of a staged row's period came from later fetches than its own (``:fetched_at``, ``:dataset``).
+    """SQL: whether all that the source said of a staged row's period came from later fetches than its own (``:fetched_at``, ``:dataset``).
 
-    What was not fetched, as corrections and annulments are not, counts as there before.
+    What the source said without a fetch counts as there before. What others made of its word does so at the row's own key alone: an
+    amendment stands there, and says nothing of when the period was shown.
     """
     return (
         f"{row}.shown AND NOT EXISTS (SELECT 1 FROM {data} AS e JOIN crfs.batch_dataset AS d ON d.batch_id = e.batch_id AND d.dataset = :dataset "
-        f"WHERE {same_period('e', row)} AND coalesce(d.fetched_at <= :fetched_at, true)) "
+        f"WHERE {same_period('e', row)} AND ({by_source('e')} AND coalesce(d.fetched_at <= :fetched_at, true) "
+        f"OR NOT {by_source('e')} AND e.knowledge_time = {row}.knowledge_time)) "
         f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', row)} AND g.seen_at <= :fetched_at)"
     )
 
 
 def know_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
-    """What is shown of a period that the store has is known from the fetch, since the provider does not say when it was changed.
+    """What is shown of a period that the source spoke of is known from the fetch, since the provider does not say when it was changed.
 
     That holds for a row that a rule dates, since the rule says when the period was first published; for one with a publication time
     where the store has its very key, since an edited text keeps the time of the first one; neither where the store has the period from
-    later fetches alone. And it holds for a row that was published, it says, before what another fetch showed by then. A payload that is
-    ``parsed_again`` keeps the times that it was given first, but where a payload of an earlier fetch has spoken of them since. Rows that are
-    given the time of the fetch are marked ``clipped``.
+    later fetches alone. The source spoke though its word was corrected or annulled since, unless the row dates it anew. And it holds for
+    a row that was published, it says, before what another fetch showed by then. A payload that is ``parsed_again`` keeps the times that
+    it was given first, but where a payload of an earlier fetch has spoken of them since. Rows that are given the time of the fetch are
+    marked ``clipped``.
     """
     data = relation(definition.name)
     spoken_since = (
@@ -71,10 +74,25 @@ def know_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition
             f"UPDATE {table} AS s SET knowledge_time = :fetched_at, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
             f"WHERE s.shown AND s.knowledge_time < :fetched_at AND (EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} "
             f"AND {stands(data, 'x')} AND x.knowledge_time > s.knowledge_time AND x.knowledge_time <= :fetched_at) "
-            f"OR (EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND (({stands(data, 'x')} AND {ruled}) "
-            f"OR (x.knowledge_time = s.knowledge_time AND {is_word(data, 'x')}))) AND NOT ({is_first_to_show(data, 's')}))){own}"
+            f"OR (EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND ({is_word(data, 'x')} OR {stands(data, 'x')}) "
+            f"AND (x.knowledge_time = s.knowledge_time OR {ruled} AND NOT ({_dates_anew(definition, data, 's')}))) "
+            f"AND NOT ({is_first_to_show(data, 's')}))){own}"
         ),
         {"fetched_at": how.fetched_at, "dataset": definition.name, **how.parsed_again.parameters},
+    )
+
+
+def _dates_anew(definition: DatasetDefinition, data: str, row: str) -> str:
+    """SQL: whether a staged row that a rule dates has the source's last word of a period of which nothing stands: all its keys were annulled.
+
+    So a wrong rule is mended: its keys are annulled, and the word is known from the time of another one. Where the source was seen to
+    speak before that time (a poll that came before the rule's), the rule never dated it, and there is nothing to mend.
+    """
+    said = f"SELECT 1 FROM {data} AS a WHERE {same_period('a', row)}"
+    return (
+        f"NOT EXISTS ({said} AND {stands(data, 'a')}) AND EXISTS (SELECT 1 FROM {last_word(data, row, by=':fetched_at')} AS a "
+        f"WHERE {says_as(definition, row, 'a')}) AND NOT EXISTS ({said} AND {is_word(data, 'a')} "
+        f"AND a.knowledge_time < {row}.knowledge_time AND a.knowledge_basis = {KnowledgeBasis.OBSERVED.code})"
     )
 
 
@@ -126,7 +144,7 @@ def date_from_the_fetch_what_a_rule_dated(connection: sa.Connection, definition:
         "JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset AND d.fetched_at > x.knowledge_time "
         "WHERE s.shown AND s.knowledge_time <= :fetched_at AND d.fetched_at > :fetched_at "
         f"AND NOT EXISTS (SELECT 1 FROM {data} AS y WHERE {same_period('y', 's')} AND y.knowledge_time > s.knowledge_time "
-        f"AND y.knowledge_time < x.knowledge_time AND {stands(data, 'y')})"
+        f"AND y.knowledge_time < x.knowledge_time AND {is_word(data, 'y')})"
     )
     never_was = without_value(table, RowState.ANNULLED, "dated AS g", of="g", known_at="g.knowledge_time")
     free = (
