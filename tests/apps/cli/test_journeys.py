@@ -91,22 +91,22 @@ def test_a_table_leaves_as_bytes(history: dict[str, Any], tier: DataTier) -> Non
     assert values[0] == pytest.approx(0.0055, abs=1e-12)
 
 
-def test_recordings_of_fred_replayed_twice_add_nothing(crfs: Crfs, history: dict[str, Any]) -> None:
+def test_recordings_of_fred_replayed_twice_add_nothing(crfs: Crfs, within: Crfs, history: dict[str, Any]) -> None:
     folder = SHARED / "recordings" / "fred"
     if not folder.is_dir():
         pytest.skip("the recordings of FRED are not beside the repository; CRFS_SHARED names their folder")
     assert history
     first = crfs("ingest", "fred", "--replay", folder, "--json")
-    again = crfs("ingest", "fred", "--replay", folder, "--json")
+    again = within("ingest", "fred", "--replay", folder, "--json")
     assert first.code == again.code
     assert first.json["appended"]["fred_series"] > 5000
     assert set(again.json["appended"].values()) == {0}
     assert again.json["batches"] == []
     assert again.json["unchanged"]["fred_series"] == first.json["appended"]["fred_series"] + first.json["unchanged"]["fred_series"]
-    assert len(crfs("factors", "vintages", "us.gdp", "--json").json["vintages"]) > 100
+    assert len(within("factors", "vintages", "us.gdp", "--json").json["vintages"]) > 100
 
 
-def test_a_run_is_replayed_to_the_byte_and_traced_to_its_bytes(crfs: Crfs, measured: dict[str, Any], book: Path) -> None:
+def test_a_run_is_replayed_to_the_byte_and_traced_to_its_bytes(crfs: Crfs, within: Crfs, measured: dict[str, Any], book: Path) -> None:
     run = measured["run_id"]
     assert [measure["confidence"] for measure in measured["measures"]] == [0.99, 0.999]
     replayed = crfs("replay", run)
@@ -114,7 +114,7 @@ def test_a_run_is_replayed_to_the_byte_and_traced_to_its_bytes(crfs: Crfs, measu
     value = measured["measures"][1]["var"]
     assert replayed.out.splitlines()[0].startswith(f"MATCH sha256={measured['result_sha256']} ")
     assert f"var_0.999={value!r}" in replayed.out
-    chain = crfs("lineage", run, "--to", "payload", "--json").json
+    chain = within("lineage", run, "--to", "payload", "--json").json
     assert (chain["dangling"], chain["damaged"], chain["sound"]) == (0, [], True)
     hashes = [payload["sha256"] for payload in chain["payloads"]]
     assert hashes == [hashlib.sha256(book.read_bytes()).hexdigest()]
