@@ -640,3 +640,22 @@ def test_a_value_that_somebody_put_where_there_is_none_is_not_withdrawn_by_a_lat
     source.amended(BatchKind.CORRECTION, 7.0, known=100)
     assert source.ingest(110, kind=BatchKind.REPARSE).batch_id is None
     assert source.known(100, 105, 110) == [7.0] * 3
+
+
+@settings(max_examples=40)
+@given(history=amended_histories(), rule=st.sampled_from([RULE - 5, RULE, 105, 112, 115, 125]), data=st.data())
+def test_answers_that_are_parsed_again_with_another_rule_say_what_they_had_said_under_it(
+    module_database: Database, history: tuple[dict[int, Shown], int], rule: int, data: st.DataObject
+) -> None:
+    source = Polled(module_database, history[0], rule=history[1])
+    for fetched in data.draw(
+        st.permutations(sorted(source.fetches) + data.draw(st.lists(st.sampled_from(sorted(source.fetches)), max_size=3)))
+    ):
+        source.ingest(fetched)
+    source.rule = rule
+    for fetched in sorted(source.fetches):
+        source.ingest(fetched, kind=BatchKind.REPARSE)
+    source.check()
+    for fetched in data.draw(st.permutations(sorted(source.fetches))):
+        assert source.ingest(fetched, kind=BatchKind.REPARSE).batch_id is None, "parsed again it says what it said"
+    source.check()

@@ -8,7 +8,7 @@ from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.additions import without_value
-from crfs.store.conditions import by_source, counts, is_word, last_batch, same_key, same_period, says_as, stands
+from crfs.store.conditions import by_source, counts, is_annulled_by, is_word, last_batch, same_key, same_period, says_as, stands
 from crfs.store.day_ends import say_again_what_days_ended_with, say_what_days_ended_with
 from crfs.store.extents import Told, withdraw_what_was_left_out_later
 from crfs.store.latest_only import (
@@ -24,7 +24,7 @@ from crfs.store.notes import is_of_another_answer
 from crfs.store.publication import BatchKind
 from crfs.store.relations import relation
 from crfs.store.running_days import know_changes_from_the_fetch, say_again_what_was_seen_later
-from crfs.store.sightings import say_again_what_was_sighted_later
+from crfs.store.sightings import say_again_what_was_sighted_later, say_again_what_was_sighted_of_annulled
 from crfs.store.spoken import OWN_BATCHES, Comparison
 
 
@@ -42,6 +42,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         (know_from_the_fetch, shows),
         (know_changes_from_the_fetch, running),
         (_annul_what_is_no_longer_said, how.kind is BatchKind.REPARSE),
+        (say_again_what_was_sighted_of_annulled, shows and how.kind is BatchKind.REPARSE),
         (forget_what_was_said, shows),
         (_withdraw, shows or vintaged),
         (_check_that_they_are_there, how.kind is BatchKind.ANNUL),
@@ -159,7 +160,7 @@ def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, ta
     connection.execute(
         sa.text(
             f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
-            f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} "
+            f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} AND NOT {is_annulled_by(table, 'x')} "
             f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {says_as(definition, 's', 'd')} OR EXISTS (SELECT 1 FROM {data} AS w "
             f"WHERE {same_key('w', 'd')} AND {says_as(definition, 's', 'w')} AND {is_word(data, 'w')}) WHERE s.clipped{own} "
             f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.knowledge_time > d.knowledge_time "
@@ -203,14 +204,20 @@ def _annul_what_is_no_longer_said(connection: sa.Connection, definition: Dataset
     """Keys that the payloads' earlier rows have and the new parser's have not never were: they are staged as ``annulled``.
 
     What is known from after the fetch, or from what another answer told, is that one's word, said again when this one came in late; so is a key
-    that another one has rows of.
+    that another one has rows of. But where answers show only the latest values, one that spoke of a key since turned out to be the first of its
+    period: then no other speaks of it any more.
     """
     data = relation(definition.name)
     own_word = "" if how.fetched_at is None else " AND x.knowledge_time <= :fetched_at"
-    of_others = f"SELECT 1 FROM {data} AS o WHERE {same_key('o', 'x')} AND {by_source('o')} AND o.batch_id NOT IN ({OWN_BATCHES})"
+    of_others = (
+        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 'x')} AND {by_source('o')} AND o.batch_id NOT IN ({OWN_BATCHES}))"
+    )
+    shown = shows_the_latest(definition, how.fetched_at)
+    if shown:
+        of_others = ""
     unsaid = (
         f"{data} AS x WHERE x.batch_id IN ({OWN_BATCHES}) AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
-        f"AND NOT ({is_of_another_answer('x')}) AND NOT EXISTS ({of_others}) AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_key('s', 'x')})"
+        f"AND NOT ({is_of_another_answer('x', shown=shown)}){of_others} AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_key('s', 'x')})"
     )
     connection.execute(
         sa.text(without_value(table, RowState.ANNULLED, unsaid, of="x", known_at="x.knowledge_time")),

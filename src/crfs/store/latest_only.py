@@ -8,6 +8,7 @@ or an annulment stands until the source's word changes. A period that is shown w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -15,7 +16,8 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.store.additions import again, without_value
-from crfs.store.conditions import by_source, is_word, last_word, same_key, same_period, says_as, stands
+from crfs.store.conditions import by_source, is_annulled_by, is_word, last_word, same_key, same_period, says_as, stands
+from crfs.store.notes import is_own
 from crfs.store.relations import relation
 from crfs.store.sightings import covers
 from crfs.store.spoken import OWN_BATCHES, Comparison
@@ -33,17 +35,18 @@ def forget_known_history(connection: sa.Connection, definition: DatasetDefinitio
     )
 
 
-def is_first_to_show(data: str, row: str) -> str:
+def is_first_to_show(data: str, row: str, *, others: Callable[[str], str] = lambda _: "true", sighted: str = "true") -> str:
     """SQL: whether all that the source said of a staged row's period came from later fetches than its own (``:fetched_at``, ``:dataset``).
 
-    What the source said without a fetch counts as there before. What others made of its word does so at the row's own key alone: an
-    amendment stands there, and says nothing of when the period was shown.
+    What the source said without a fetch counts as there before. What somebody made of its word does so at the row's own key alone: an
+    amendment stands there, and says nothing of when the period was shown. ``others`` says of an alias whether a row counts at all, and
+    ``sighted`` whether a sighting ``g`` does.
     """
     return (
         f"{row}.shown AND NOT EXISTS (SELECT 1 FROM {data} AS e JOIN crfs.batch_dataset AS d ON d.batch_id = e.batch_id AND d.dataset = :dataset "
-        f"WHERE {same_period('e', row)} AND ({by_source('e')} AND coalesce(d.fetched_at <= :fetched_at, true) "
+        f"WHERE {same_period('e', row)} AND {others('e')} AND ({by_source('e')} AND coalesce(d.fetched_at <= :fetched_at, true) "
         f"OR NOT {by_source('e')} AND e.knowledge_time = {row}.knowledge_time)) "
-        f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', row)} AND g.seen_at <= :fetched_at)"
+        f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', row)} AND g.seen_at <= :fetched_at AND {sighted})"
     )
 
 
@@ -53,9 +56,11 @@ def know_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition
     That holds for a row that a rule dates, since the rule says when the period was first published; for one with a publication time
     where the store has its very key, since an edited text keeps the time of the first one; neither where the store has the period from
     later fetches alone. The source spoke though its word was corrected or annulled since, unless the row dates it anew. And it holds for
-    a row that was published, it says, before what another fetch showed by then. A payload that is ``parsed_again`` keeps the times that
-    it was given first, but where a payload of an earlier fetch has spoken of them since. Rows that are given the time of the fetch are
-    marked ``clipped``.
+    a row that was published, it says, before what another fetch showed by then: not before what a rule dates of a later fetch. Rows that
+    are given the time of the fetch are marked ``clipped``.
+
+    What a payload that is ``parsed_again`` gave before says nothing of its times: another rule dates it anew. But where it has the very key,
+    it keeps it, unless a payload of an earlier fetch has spoken of that since.
     """
     data = relation(definition.name)
     spoken_since = (
@@ -68,18 +73,36 @@ def know_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition
         if how.parsed_again
         else ""
     )
-    ruled = f"s.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code})"
+    others, sighted = _by_others(how)
+    by_rule = f"{{}}.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code})"
+    dated_later = (
+        f"{by_rule.format('x')} AND EXISTS (SELECT 1 FROM crfs.batch_dataset AS d "
+        "WHERE d.batch_id = x.batch_id AND d.dataset = :dataset AND d.fetched_at > :fetched_at)"
+    )
+    of_others = f"EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND {others('x')}"
+    shown_before = (
+        f"{of_others} AND {stands(data, 'x')} AND x.knowledge_time > s.knowledge_time AND x.knowledge_time <= :fetched_at "
+        f"AND NOT ({dated_later}))"
+    )
+    spoken_of = (
+        f"{of_others} AND ({is_word(data, 'x')} OR {stands(data, 'x')}) "
+        f"AND (x.knowledge_time = s.knowledge_time OR {by_rule.format('s')} AND NOT ({_dates_anew(definition, data, 's')})))"
+    )
     connection.execute(
         sa.text(
             f"UPDATE {table} AS s SET knowledge_time = :fetched_at, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
-            f"WHERE s.shown AND s.knowledge_time < :fetched_at AND (EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} "
-            f"AND {stands(data, 'x')} AND x.knowledge_time > s.knowledge_time AND x.knowledge_time <= :fetched_at) "
-            f"OR (EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND ({is_word(data, 'x')} OR {stands(data, 'x')}) "
-            f"AND (x.knowledge_time = s.knowledge_time OR {ruled} AND NOT ({_dates_anew(definition, data, 's')}))) "
-            f"AND NOT ({is_first_to_show(data, 's')}))){own}"
+            f"WHERE s.shown AND s.knowledge_time < :fetched_at AND ({shown_before} OR {spoken_of} "
+            f"AND NOT ({is_first_to_show(data, 's', others=others, sighted=sighted)})){own}"
         ),
         {"fetched_at": how.fetched_at, "dataset": definition.name, **how.parsed_again.parameters},
     )
+
+
+def _by_others(how: Comparison) -> tuple[Callable[[str], str], str]:
+    """SQL: of an alias, whether a row is of another answer than the payloads that are parsed again; and whether a sighting ``g`` is."""
+    if not how.parsed_again:
+        return lambda _: "true", "true"
+    return lambda row: f"{row}.batch_id NOT IN ({OWN_BATCHES})", f"NOT {is_own('g')}"
 
 
 def _dates_anew(definition: DatasetDefinition, data: str, row: str) -> str:
@@ -104,7 +127,7 @@ def forget_what_was_said(connection: sa.Connection, definition: DatasetDefinitio
             f"WITH told AS MATERIALIZED (SELECT entity_id, valid_time, max(knowledge_time) AS last FROM {table} WHERE NOT shown GROUP BY 1, 2), "
             f"heard AS MATERIALIZED (SELECT s.ctid AS place, {says_as(definition, 's', 'w')} "
             f"AND coalesce(n.last <= w.knowledge_time, true) AS again FROM {table} AS s LEFT JOIN told AS n ON {same_period('n', 's')} "
-            f"JOIN LATERAL {last_word(data, 's', by='s.knowledge_time')} AS w ON true "
+            f"JOIN LATERAL {last_word(data, 's', by='s.knowledge_time', unless=is_annulled_by(table, 'x'))} AS w ON true "
             "WHERE s.shown AND s.clipped AND s.knowledge_time = :fetched_at), "
             f"gone AS (DELETE FROM {table} AS t USING heard WHERE t.ctid = heard.place AND heard.again) "
             f"UPDATE {table} AS t SET clipped = false FROM heard WHERE t.ctid = heard.place AND NOT heard.again"

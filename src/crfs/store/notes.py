@@ -17,11 +17,19 @@ def newest_note(connection: sa.Connection, definition: DatasetDefinition, entiti
     return number
 
 
-def is_of_another_answer(row: str) -> str:
-    """SQL: whether an answer other than the payloads (``:payloads``) told of a row's period at the row's knowledge time (``:dataset``)."""
+def is_own(note: str) -> str:
+    """SQL: whether a sighting is the payloads' (``:payloads``) own, of the fetch (``:fetched_at``) that brought them: the same bytes may come again."""
+    return f"({note}.payloads && CAST(:payloads AS text[]) AND {note}.seen_at = :fetched_at)"
+
+
+def is_of_another_answer(row: str, *, shown: bool) -> str:
+    """SQL: whether an answer other than the payloads (``:payloads``) told of a row's period at the row's knowledge time (``:dataset``).
+
+    Where answers are ``shown`` as the latest, another fetch (than that of ``:fetched_at``) of the same bytes is another answer.
+    """
     period = f"n.dataset = :dataset AND n.entity_id = {row}.entity_id AND {row}.valid_time BETWEEN n.first_valid_time AND n.last_valid_time"
-    other = "NOT (n.payloads && CAST(:payloads AS text[]))"
+    sighted = is_own("n") if shown else "n.payloads && CAST(:payloads AS text[])"
     return " OR ".join(
-        f"EXISTS (SELECT 1 FROM crfs.{table} AS n WHERE {period} AND n.{time} = {row}.knowledge_time AND {other})"
-        for table, time in (("sighting", "seen_at"), ("extent", "known_at"))
+        f"EXISTS (SELECT 1 FROM crfs.{table} AS n WHERE {period} AND n.{time} = {row}.knowledge_time AND NOT ({own}))"
+        for table, time, own in (("sighting", "seen_at", sighted), ("extent", "known_at", "n.payloads && CAST(:payloads AS text[])"))
     )

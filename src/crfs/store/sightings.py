@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, Scope
 from crfs.store.additions import again
-from crfs.store.conditions import day_end, last_word, same_period, says_as
+from crfs.store.conditions import day_end, is_annulled_by, is_word, last_word, same_key, same_period, says_as
 from crfs.store.digests import with_digests
+from crfs.store.notes import is_own
 from crfs.store.relations import relation
 from crfs.store.spoken import Comparison
 
@@ -125,3 +126,20 @@ def say_again_what_was_sighted_later(connection: sa.Connection, definition: Data
     basis, vintage_date = "later.knowledge_basis", "later.vintage_date"
     statement = again(definition, table, late, row="c", known_at="later.seen_at", basis=basis, vintage_date=vintage_date)
     return connection.execute(sa.text(statement), {"dataset": definition.name}).rowcount
+
+
+def say_again_what_was_sighted_of_annulled(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
+    """Of keys that a payload that is parsed again no longer gives: another answer that saw their word later had it all the same, from then."""
+    data = relation(definition.name)
+    between = f"{{row}}.knowledge_time > s.knowledge_time AND {{row}}.knowledge_time <= later.seen_at AND {same_period('{row}', 's')}"
+    sighted = (
+        f"{table} AS s JOIN {data} AS c ON {same_key('c', 's')} AND {is_word(data, 'c')} JOIN LATERAL (SELECT min(g.seen_at) AS seen_at "
+        f"FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} AND g.seen_at > s.knowledge_time AND NOT {is_own('g')}) AS later ON later.seen_at IS NOT NULL "
+        f"WHERE s.row_state = {RowState.ANNULLED.code} "
+        f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {between.format(row='x')} AND {is_word(data, 'x')} AND NOT {is_annulled_by(table, 'x')}) "
+        f"AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {between.format(row='t')} AND t.row_state <> {RowState.ANNULLED.code})"
+    )
+    statement = again(definition, table, sighted, row="c", known_at="later.seen_at")
+    connection.execute(
+        sa.text(statement), {"dataset": definition.name, "fetched_at": how.fetched_at, "payloads": list(how.parsed_again.payloads)}
+    )
