@@ -376,3 +376,31 @@ def test_an_upper_bound_after_another_value_of_its_own_answer_is_news_though_an_
     write(module_database, definition, answer)
     assert stored(module_database, definition, columns="knowledge_time, value") == [(day(40), 1.0), (day(70), 2.0), (day(72), 1.0)]
     assert write(module_database, definition, answer).batch_id is None, "twice is once"
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_answers_that_say_the_same_the_better_basis_counts_in_any_order_and_parsed_again_they_add_nothing(
+    module_database: Database, order: tuple[int, int]
+) -> None:
+    definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
+    bases = ["backfilled", "calendar"]
+    payloads = [landed(module_database, f"{definition.name} {basis}".encode()) for basis in bases]
+    tables = [rows([1.0], known=40).with_columns(knowledge_basis=pl.lit(basis)) for basis in bases]
+    for number in order:
+        write(module_database, definition, tables[number], payloads=[payloads[number]])
+    assert stored(module_database, definition, columns="knowledge_basis")[-1] == (1,)
+    for number in (*order, *order):
+        assert write(module_database, definition, tables[number], payloads=[payloads[number]]).batch_id is None, "twice is once"
+        assert write(module_database, definition, tables[number], BatchKind.REPARSE, payloads=[payloads[number]]).batch_id is None
+    assert stored(module_database, definition, columns="knowledge_basis")[-1] == (1,)
+
+
+def test_a_missing_that_another_answer_showed_to_be_a_withdrawal_stays_one_when_it_is_parsed_again(module_database: Database) -> None:
+    definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
+    first, second = landed(module_database, b"none"), landed(module_database, b"the value before")
+    none = rows([None], known=40, state="missing")
+    write(module_database, definition, none, payloads=[first])
+    write(module_database, definition, rows([1.0], known=20), payloads=[second])
+    for sha, table in ((first, none), (second, rows([1.0], known=20))):
+        assert write(module_database, definition, table, BatchKind.REPARSE, payloads=[sha]).batch_id is None
+    assert stored(module_database, definition, columns="row_state")[-1] == (2,)

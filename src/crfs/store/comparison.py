@@ -87,17 +87,24 @@ def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, tab
     something else of the key: a rule dates what the first one saw.
     """
     data, kind, ingest = relation(definition.name), how.kind, how.kind is BatchKind.INGEST
-    same = _same_values(definition, "s", "d")
-    if kind not in {BatchKind.INGEST, BatchKind.ANNUL}:
-        same += " AND (s.knowledge_basis, s.vintage_date) IS NOT DISTINCT FROM (d.knowledge_basis, d.vintage_date)"
-    settled = f"({same}) OR d.row_state = {RowState.ANNULLED.code}" if ingest else same
-    upgraded = "false"
     shows = ingest and shows_the_latest(definition, how.fetched_at)
-    withdraws = how.speaks and (shows_the_latest(definition, how.fetched_at) or definition.revision_policy is RevisionPolicy.VINTAGED)
-    if withdraws and ingest:
+    vintaged = how.speaks and definition.revision_policy is RevisionPolicy.VINTAGED
+    withdraws = vintaged or (how.speaks and shows_the_latest(definition, how.fetched_at))
+    of_another = f"d.batch_id NOT IN ({OWN_BATCHES})" if how.parsed_again else "false"
+    same, better = _same_values(definition, "s", "d"), "false"
+    if vintaged:
+        # Of two answers that say the same of a key, the one counts that says better how it was known, whichever came first.
+        better = f"({same}) AND s.knowledge_basis < d.knowledge_basis AND {by_source('d')}"
+    if kind not in {BatchKind.INGEST, BatchKind.ANNUL}:
+        known_as = "(s.knowledge_basis, s.vintage_date) IS NOT DISTINCT FROM (d.knowledge_basis, d.vintage_date)"
+        same += f" AND ({known_as} OR {of_another})"
+    settled, upgraded = f"({same}) AND NOT ({better})", better
+    if ingest:
+        settled += f" OR d.row_state = {RowState.ANNULLED.code}"
+    if withdraws and (ingest or how.parsed_again):
         # Both say that there is no value. "Retracted" says more: that there was one.
-        settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code})"
-        upgraded = f"s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code}"
+        settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code}{'' if ingest else f' AND {of_another}'})"
+        upgraded += f" OR (s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code})"
     if ingest or (kind is BatchKind.REPARSE and how.payloads):
         said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if withdraws else "")
         said_before = f"EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 's')} AND ({said}) AND {is_word(data, 'w')})"
@@ -119,7 +126,7 @@ def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, tab
             f"gone AS (DELETE FROM {table} AS t USING k WHERE t.ctid = k.place AND k.settled) "
             "SELECT entity_id, valid_time, knowledge_time FROM k WHERE refused LIMIT 1"
         ),
-        {"dataset": definition.name, "fetched_at": how.fetched_at} if shows else {},
+        {"dataset": definition.name, "fetched_at": how.fetched_at, **how.parsed_again.parameters},
     ).one_or_none()
     if row is not None:
         entity = connection.execute(
