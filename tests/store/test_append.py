@@ -404,3 +404,13 @@ def test_a_missing_that_another_answer_showed_to_be_a_withdrawal_stays_one_when_
     for sha, table in ((first, none), (second, rows([1.0], known=20))):
         assert write(module_database, definition, table, BatchKind.REPARSE, payloads=[sha]).batch_id is None
     assert stored(module_database, definition, columns="row_state")[-1] == (2,)
+
+
+def test_what_somebody_put_by_a_file_of_the_same_bytes_is_not_taken_for_what_the_source_had_said(module_database: Database) -> None:
+    definition = dataset()
+    sha = landed(module_database, b"the same bytes")
+    write(module_database, definition, rows([1.0]), payloads=[sha])
+    write(module_database, definition, rows([2.0]), BatchKind.CORRECTION)
+    write(module_database, definition, rows([1.0]), BatchKind.CORRECTION, payloads=[sha])
+    assert write(module_database, definition, rows([]), BatchKind.REPARSE, payloads=[sha]).batch_id is None
+    assert stored(module_database, definition)[-1] == (1.0,)

@@ -31,7 +31,7 @@ from crfs.store.extents import (
     withdraw_what_is_left_out,
 )
 from crfs.store.latest_only import shows_the_latest
-from crfs.store.notes import newest_note
+from crfs.store.notes import state_of_notes
 from crfs.store.publication import BatchKind, BatchNote, Publication, publication
 from crfs.store.relations import content_of, ensure_relation, relation
 from crfs.store.sightings import Sighting, keep_sightings, sightings_of
@@ -195,7 +195,7 @@ class _Overtaken(Exception):
 
 def _notes(connection: sa.Connection, prepared: list[_Prepared]) -> list[int]:
     """The newest note on what is delivered: of what answers showed, and told the whole of, without news."""
-    return [newest_note(connection, one.delivery.definition, one.entities) for one in prepared if one.takes_notes]
+    return [state_of_notes(connection, one.delivery.definition, one.entities) for one in prepared if one.takes_notes]
 
 
 def _keep_notes(connection: sa.Connection, part: _Part, *, batch_id: int) -> None:
@@ -388,7 +388,7 @@ def _to_compare(
     everything = pl.Series([True]).new_from_index(0, rows.height)
     if how.kind is not BatchKind.INGEST or rows.is_empty():
         return everything
-    by_period = rows.select(_by_period(definition, how)).to_series()
+    by_period = _by_period(definition, how, rows)
     left_out = lie_within_later_ones(connection, definition, rows)
     overlaps = left_out or _overlaps(connection, definition, rows.filter(by_period), known=False)
     if not overlaps and not _overlaps(connection, definition, rows.filter(~by_period), known=True):
@@ -405,11 +405,11 @@ def _to_compare(
     return rows.select(pl.int_range(pl.len()).is_in(pl.Series(found, dtype=pl.Int64).implode())).to_series()
 
 
-def _by_period(definition: DatasetDefinition, how: Comparison) -> pl.Expr:
+def _by_period(definition: DatasetDefinition, how: Comparison, rows: pl.DataFrame) -> pl.Series:
     """Rows that mean something else beside other rows of their period: upper bounds, withdrawals, and what is shown of the latest values."""
     if definition.revision_policy is RevisionPolicy.VINTAGED or shows_the_latest(definition, how.fetched_at):
-        return pl.col("clipped") | True
-    return pl.col("clipped")
+        return pl.repeat(value=True, n=rows.height, eager=True)
+    return rows["clipped"]
 
 
 def _overlaps(connection: sa.Connection, definition: DatasetDefinition, rows: pl.DataFrame, *, known: bool) -> bool:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from crfs.credit.definitions import DatasetDefinition
 
 
-def newest_note(connection: sa.Connection, definition: DatasetDefinition, entities: Sequence[int]) -> int:
+def state_of_notes(connection: sa.Connection, definition: DatasetDefinition, entities: Sequence[int]) -> int:
     """A number that grows whenever something is noted of entities: what was seen again (sightings), what was told whole (extents)."""
     newest = "SELECT coalesce(max(note_id), 0) FROM crfs.{} WHERE dataset = :dataset AND entity_id = ANY(:entities)"
     query = sa.text(f"SELECT ({newest.format('sighting')}) + ({newest.format('extent')})")

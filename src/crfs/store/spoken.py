@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from crfs.store.conditions import by_source
 from crfs.store.publication import BatchKind
 
 OWN_BATCHES = (
     "SELECT p.batch_id FROM crfs.batch_payload AS p WHERE p.sha256 = ANY(:payloads) AND p.dataset IN ('', :dataset) "
     "AND NOT EXISTS (SELECT 1 FROM crfs.batch_payload AS q WHERE q.batch_id = p.batch_id AND q.dataset IN ('', :dataset) "
     "AND q.sha256 <> ALL(:payloads)) AND (cardinality(CAST(:fetches AS timestamptz[])) = 0 OR EXISTS (SELECT 1 FROM crfs.batch_dataset AS d "
-    "WHERE d.batch_id = p.batch_id AND d.dataset = :dataset AND coalesce(d.fetched_at = ANY(CAST(:fetches AS timestamptz[])), true)))"
+    "WHERE d.batch_id = p.batch_id AND d.dataset = :dataset AND coalesce(d.fetched_at = ANY(CAST(:fetches AS timestamptz[])), true))) "
+    f"AND {by_source('p')}"
 )
-"""SQL: the batches whose rows of a dataset (``:dataset``) came from the named payloads alone, in those fetches: bytes may come more than once."""
+"""SQL: the batches in which the source spoke, whose rows of a dataset (``:dataset``) came from the named payloads alone, in those fetches: bytes
+may come more than once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
