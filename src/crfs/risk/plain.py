@@ -32,7 +32,7 @@ _ABOVE = 1e-9
 
 
 class States(NamedTuple):
-    """The scenarios of a block: the key of its numbers, the composite factor of each class of names, and the mixing variables."""
+    """The scenarios of a block: the key of its numbers, the composite factor of each class of names, and the mixing variables, the last of them one."""
 
     key: WordArray
     factor: FloatArray
