@@ -18,12 +18,14 @@ from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk import WarmPortfolio, on_device, portfolio_risk
 from crfs.risk.obligors import roll_up
-from crfs.risk.on_device import PlainOnDevice, block_simulator, check_device
+from crfs.risk.on_device import PlainOnDevice, block_simulator, check_device, known_devices
 from crfs.risk.plain import decided
 from crfs.risk.simulation import BlockTask, make_plan, simulate_block
 from crfs.risk.stress import bumped
 
 GROUPS = {"banks": {"us": 1.0, "eu": 0.5}, "retail": {"eu": 1.0}, "alone": {"us": 1.0}}
+# The processor, and a GPU where there is one.
+DEVICES = tuple(name for name in known_devices() if ":" not in name)
 PDS = st.sampled_from([0.0, 1e-12, 1e-4, 0.02, 0.3, 0.999, 1.0])
 
 
@@ -42,16 +44,17 @@ def some_book(names: int) -> pl.DataFrame:
     return book(np.exp(rng.uniform(-8.0, -1.0, names)).tolist(), rng.uniform(0.0, 0.5, names).tolist())
 
 
-def same_bits(table: pl.DataFrame, factor_model: FactorModel, *, seed: int, scenarios: int, floor: float = 0.0) -> None:
+def same_bits(device: str, table: pl.DataFrame, factor_model: FactorModel, *, seed: int, scenarios: int) -> None:
     plan = make_plan(roll_up(table, factor_model), factor_model, thinning=False)
     assert plan is not None
-    there = block_simulator("cpu")
+    there = block_simulator(device)
     for block in range(2):
-        task = BlockTask(plan, seed, block, scenarios, floor)
+        task = BlockTask(plan, seed, block, scenarios, 0.0)
         for ours, theirs in zip(simulate_block(task)[1:], there(task)[1:], strict=True):
             assert (ours.dtype, ours.tobytes()) == (theirs.dtype, theirs.tobytes())
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @given(
     names=st.lists(st.tuples(PDS, st.sampled_from([0.0, 0.2, 0.99])), min_size=1, max_size=40),
     nu=st.sampled_from([math.inf, 4.0]),
@@ -62,15 +65,16 @@ def same_bits(table: pl.DataFrame, factor_model: FactorModel, *, seed: int, scen
 )
 @settings(max_examples=40, deadline=None)
 def test_any_book_has_the_same_losses_to_the_bit(
-    names: list[tuple[float, float]], nu: float, lgd_sd: float, scenarios: int, at_once: int, seed: int
+    device: str, names: list[tuple[float, float]], nu: float, lgd_sd: float, scenarios: int, at_once: int, seed: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(on_device, "_AT_ONCE", at_once)
-        same_bits(book([pd for pd, _ in names], [r2 for _, r2 in names], lgd_sd), model(nu), seed=seed, scenarios=scenarios)
+        same_bits(device, book([pd for pd, _ in names], [r2 for _, r2 in names], lgd_sd), model(nu), seed=seed, scenarios=scenarios)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("off", [0.0, 1e-13, -1e-13, 1e-10])
-def test_what_the_device_cannot_tell_is_decided_here(off: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_device_cannot_tell_is_decided_here(device: str, off: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """The device's probabilities are off by that share of themselves, and where it is tiny by as much again whatever they are."""
     right, asked = on_device._phi, []
 
@@ -83,29 +87,31 @@ def test_what_the_device_cannot_tell_is_decided_here(off: float, monkeypatch: py
 
     monkeypatch.setattr(on_device, "_phi", wrong)
     monkeypatch.setattr(on_device, "decided", counting)
-    same_bits(some_book(300), model(5.0), seed=1, scenarios=500)
+    same_bits(device, some_book(300), model(5.0), seed=1, scenarios=500)
     assert sum(asked) <= 3
     # A margin that holds everything: every pair is asked for, so the device decides nothing. And one in between.
     monkeypatch.setattr(on_device, "_NEAR", 1.0)
-    same_bits(some_book(30), model(5.0), seed=1, scenarios=500)
+    same_bits(device, some_book(30), model(5.0), seed=1, scenarios=500)
     assert asked[-2:] == [30 * 500] * 2
     monkeypatch.setattr(on_device, "_NEAR", 1e-3)
-    same_bits(some_book(300), model(5.0), seed=1, scenarios=500)
+    same_bits(device, some_book(300), model(5.0), seed=1, scenarios=500)
     assert 0 < asked[-1] < 150_000 * 0.1
 
 
-def test_a_device_that_is_off_by_more_than_the_margin_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_device_that_is_off_by_more_than_the_margin_would_be_noticed(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     right = on_device._phi
     monkeypatch.setattr(on_device, "_phi", lambda threshold: right(threshold).mul_(1.01))
     with pytest.raises(AssertionError):
-        same_bits(some_book(300), model(), seed=1, scenarios=500)
+        same_bits(device, some_book(300), model(), seed=1, scenarios=500)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("nu", [math.inf, 5.0])
-def test_a_run_with_a_device_is_the_run_without(nu: float) -> None:
+def test_a_run_with_a_device_is_the_run_without(device: str, nu: float) -> None:
     options: dict[str, Any] = {"confidences": (0.9, 0.99), "method": "plain", "seed": 7, "max_scenarios": 21_000}
     table = some_book(60)
-    with_device = portfolio_risk(table, model(nu), device="cpu", threads=2, **options)
+    with_device = portfolio_risk(table, model(nu), device=device, threads=2, **options)
     without = portfolio_risk(table, model(nu), threads=1, **options)
     assert with_device.to_dict() == without.to_dict()
     assert with_device.loss_curve == without.loss_curve

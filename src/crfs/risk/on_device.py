@@ -49,12 +49,17 @@ def check_device(device: str | None, method: Method | str) -> None:
             f"a device ({device!r}) works on the method 'plain' alone, and has nothing to do by {str(method)!r}; ask for 'plain', or for no device",
             argument="device",
         )
-    torch = _torch()
-    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    known = ["cpu", *(["cuda"] if cuda else []), *(f"cuda:{k}" for k in range(cuda))]
+    known = known_devices()
     if device not in known:
         hint = "; it has no double precision, which this takes" if device.partition(":")[0] == "mps" else ""
         raise InvalidInput(f"PyTorch has no device {device!r} here that will do{hint}; there are {', '.join(known)}", argument="device")
+
+
+def known_devices() -> tuple[str, ...]:
+    """What can be worked on here: the processor, and CUDA devices ("cuda" is the current one of them)."""
+    torch = _torch()
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return ("cpu", *(("cuda",) if cuda else ()), *(f"cuda:{k}" for k in range(cuda)))
 
 
 def block_simulator(device: str | None) -> Callable[[BlockTask], BlockResult]:
