@@ -7,9 +7,10 @@ number, then the name of each, from a bound ``h_bar >= h_i(y)`` that holds for a
 being kept with probability ``h_i(y) / h_bar``. Where the bound is large (a likely default) names are compared one by one.
 
 A block's random numbers come from a Philox counter stream keyed by (seed, block), so it gives the same bits wherever it runs. The plain
-simulation draws a normal for every obligor whether it matters or not, and ties losses given default to obligors (:mod:`crfs.risk.tied_lgd`): two
-books of the same obligors have common random numbers, and where no name of the second is better, no scenario's loss is smaller. Thinning takes
-as many numbers as the book has likely defaults; two books have numbers in common where they are thinned together, against a bound for both.
+simulation has a number for every obligor whether it matters or not (:mod:`crfs.risk.plain`), and ties losses given default to obligors
+(:mod:`crfs.risk.tied_lgd`): two books of the same obligors have common random numbers, and where no name of the second is better, no
+scenario's loss is smaller. Thinning takes as many numbers as the book has likely defaults; two books have numbers in common where they are
+thinned together, against a bound for both.
 """
 
 from __future__ import annotations
