@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("startup", "append", "main_job", "calibration", "companyfacts", "sentiment", "portfolio_risk", "agreement", "coverage")
+NAMES = ("startup", "append", "main_job", "calibration", "companyfacts", "sentiment", "portfolio_risk", "device", "agreement", "coverage")
 
 
 def main(names: list[str]) -> int:

@@ -60,3 +60,13 @@ def test_an_import_loads_nothing_heavy(statement: str) -> None:
     loaded = loaded_by(statement)
     assert "crfs" in loaded
     assert loaded & HEAVY == set()
+
+
+def test_a_simulation_without_a_device_does_without_pytorch() -> None:
+    loaded = loaded_by(
+        "import polars as pl; from crfs.risk import portfolio_risk; from crfs.credit.factor_model import FactorModel; "
+        "book = pl.DataFrame({'facility_id': ['F'], 'obligor_id': ['O'], 'ead': [1.0], 'lgd': [1.0], 'lgd_sd': [0.0], 'pd_12m': [0.5], 'r2': [0.1], "
+        "'group': ['all']}); portfolio_risk(book, FactorModel.one_factor('all'), method='plain', max_scenarios=1000)"
+    )
+    assert "numpy" in loaded
+    assert "torch" not in loaded

@@ -78,6 +78,7 @@ def find_outcome(
     *,
     map_tasks: MapTasks | None = None,
     threads: int | None = None,
+    device: str | None = None,
     memo: Memo | None = None,
     names: Names | None = None,
 ) -> Found:
@@ -109,7 +110,7 @@ def find_outcome(
                 if apart is not None:
                     outcome = replace(outcome, converged=False, notes=(apart, *outcome.notes))
                 return Found(outcome=outcome, collapsed=found)
-        return Found(outcome=_simulated(obligors, factor_model, question, mapped))
+        return Found(outcome=_simulated(obligors, factor_model, question, mapped, device))
 
 
 def _small(obligors: Obligors, names: Names, question: Question) -> Outcome | None:
@@ -154,7 +155,7 @@ def _collapsed(names: Names, question: Question, map_tasks: MapTasks, memo: Memo
     )
 
 
-def _simulated(obligors: Obligors, factor_model: FactorModel, question: Question, map_tasks: MapTasks) -> Outcome:
+def _simulated(obligors: Obligors, factor_model: FactorModel, question: Question, map_tasks: MapTasks, device: str | None) -> Outcome:
     price = float(len(obligors.names)) * question.max_scenarios
     if price > question.budget:
         raise InvalidInput(
@@ -171,4 +172,5 @@ def _simulated(obligors: Obligors, factor_model: FactorModel, question: Question
         max_scenarios=question.max_scenarios,
         wanted=question.contributions,
         map_blocks=map_tasks,
+        device=device,
     )

@@ -184,13 +184,19 @@ def distinct(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], IntArray]:
 
 
 def thresholds(pd: FloatArray, nu: FloatArray) -> FloatArray:
-    """Below what a name's latent variable lies when it defaults: the quantile of its PD, normal or of Student's t; infinite for PD 1."""
+    """Below what a name's latent variable lies when it defaults: the quantile of its PD, normal or of Student's t; infinite for PD 1, and minus that for 0.
+
+    >>> thresholds(np.array([0.0, 0.5, 1.0]), np.array([4.0, 4.0, 4.0])).tolist()
+    [-inf, 0.0, inf]
+    """
     from scipy.special import ndtri, stdtrit
 
     result = np.asarray(ndtri(pd), dtype=np.float64)
     for value in distinct(nu[np.isfinite(nu)])[0]:
         mine = nu == value
-        result[mine] = np.where(pd[mine] < 1.0, stdtrit(value, np.minimum(pd[mine], 1.0 - 1e-16)), np.inf)
+        # SciPy's own quantile of 0 is infinite, not minus that.
+        inside = (pd[mine] > 0.0) & (pd[mine] < 1.0)
+        result[mine] = np.where(inside, stdtrit(value, np.clip(pd[mine], 1e-300, 1.0 - 1e-16)), result[mine])
     return result
 
 

@@ -18,9 +18,10 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.risk.measures import TailMeasure, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
+from crfs.risk.on_device import block_simulator
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.simulated import MOST_PLAIN
-from crfs.risk.simulation import BlockTask, Plan, make_paired_plan, make_plan, simulate_block, simulate_paired_block
+from crfs.risk.simulation import BlockTask, Plan, make_paired_plan, make_plan, simulate_paired_block
 from crfs.risk.what_if import Difference, WhatIf, WhatIfMeasure, rerun_what_if
 from crfs.risk.workers import MapTasks
 
@@ -48,11 +49,13 @@ def simulate_pair(
     seed: int,
     scenarios: int,
     map_blocks: MapTasks = map,
+    device: str | None = None,
 ) -> PairedLosses:
     """Both books in the first ``scenarios`` scenarios of the seed. A book of few names, or one that is simulated by PLAIN, is drawn name by name:
     then its losses are those of a run of its own. Others are thinned together where they follow the same directions of one model.
 
-    The models have equally many factors; those of the second are driven by the same normals.
+    The models have equally many factors; those of the second are driven by the same normals. ``device`` is what finds the
+    defaults of those that are drawn name by name.
     """
     before, after = same_names(before, after)
     if method is Method.THINNING or (method is not Method.PLAIN and len(before.names) > MOST_PLAIN):
@@ -63,6 +66,7 @@ def simulate_pair(
             losses = (np.concatenate([block[k] for block in thinned]) for k in (1, 2))
             return PairedLosses(before=next(losses), after=next(losses), method=Method.THINNING)
     found = []
+    simulate_block = block_simulator(device)
     for obligors, model in zip((before, after), models, strict=True):
         plan = make_plan(obligors, model, thinning=False)
         assert plan is not None  # only thinning can be refused
@@ -147,7 +151,11 @@ def _on_top(told: TailMeasure, var: Difference, es: Difference) -> TailMeasure:
 
 
 def differences(
-    before: tuple[Obligors, FactorModel, RiskResult], after: tuple[Obligors, FactorModel, RiskResult], *, map_blocks: MapTasks = map
+    before: tuple[Obligors, FactorModel, RiskResult],
+    after: tuple[Obligors, FactorModel, RiskResult],
+    *,
+    map_blocks: MapTasks = map,
+    device: str | None = None,
 ) -> tuple[tuple[Difference, Difference], ...]:
     """Of the value at risk and of the expected shortfall of two measured books at each confidence, the second less the first.
 
@@ -164,6 +172,7 @@ def differences(
             seed=first.seed,
             scenarios=first.scenarios,
             map_blocks=map_blocks,
+            device=device,
         )
         ordered = np.sort(pair.before), np.sort(pair.after)
         return tuple(_tail(pair, ordered, told.confidence) for told in first.measures)

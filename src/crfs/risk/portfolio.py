@@ -15,6 +15,7 @@ from crfs.risk.concentration import connected_concentration, sector_indices
 from crfs.risk.granularity import granularity_adjustment
 from crfs.risk.largest_names import herfindahl_index
 from crfs.risk.obligors import Obligors, roll_up
+from crfs.risk.on_device import check_device
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.workers import MapTasks
@@ -35,6 +36,7 @@ def portfolio_risk(
     contributions: bool = True,
     map_blocks: MapTasks | None = None,
     threads: int | None = None,
+    device: str | None = None,
 ) -> RiskResult:
     """Loss distribution of a book over 12 months under a multi-factor Gaussian, t or grouped t copula.
 
@@ -48,7 +50,8 @@ def portfolio_risk(
 
     Points (or scenarios) are drawn in rounds until the standard errors of value at risk and expected shortfall are within ``rel_tol`` of them at
     every confidence, or ``max_scenarios`` are reached: ``converged`` says which. ``budget`` is the most obligors x scenarios that a run may take
-    on. ``threads`` None uses all cores; ``map_blocks`` runs the pieces of work instead, as ``map`` does (a pool's ``map`` too). The answer
+    on. ``threads`` None uses all cores; ``map_blocks`` runs the pieces of work instead, as ``map`` does (a pool's ``map`` too). ``device``
+    ("cuda", "cuda:1") lets PyTorch find there who defaults by ``plain``, the one method that has work for it; another is refused with it. The answer
     has the same bits whatever they are, for the same book (in any order of rows), model, ``seed`` and ``max_scenarios``.
 
     >>> book = pl.DataFrame({"facility_id": ["F1"], "obligor_id": ["A"], "ead": [100.0], "lgd": [0.4], "pd_12m": [0.02], "r2": [0.2], "group": ["all"]})
@@ -65,13 +68,14 @@ def portfolio_risk(
         budget=budget,
         contributions=contributions,
     )
+    check_device(device, question.method)
     checked = validate_portfolio(portfolio, factor_model, default_ccf=default_ccf)
     book = checked.accepted if accept_partial else checked.require_all("portfolio")
     if book.is_empty():
         raise InvalidInput("every row of the book was rejected; nothing is left to measure", problems=checked.problems)
     obligors = roll_up(book, factor_model)
     require_exposure(obligors)
-    found = find_outcome(obligors, factor_model, question, map_tasks=map_blocks, threads=threads)
+    found = find_outcome(obligors, factor_model, question, map_tasks=map_blocks, threads=threads, device=device)
     return answer(obligors, factor_model, question, found.outcome, currency=currency_of(book), n_rejected=checked.rejected_rows)
 
 

@@ -15,9 +15,10 @@ from crfs.errors import InvalidInput
 from crfs.risk.cuts import MOST_VALUES, TOP_OBLIGORS, coded, facility_shares
 from crfs.risk.measures import TailMeasure, certain, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
+from crfs.risk.on_device import block_simulator
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Contribution, CurvePoint, Method
-from crfs.risk.simulation import BlockResult, BlockTask, Plan, make_plan, simulate_block
+from crfs.risk.simulation import BlockResult, BlockTask, Plan, make_plan
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -48,15 +49,18 @@ def simulate(
     max_scenarios: int,
     wanted: bool,
     map_blocks: MapBlocks,
+    device: str | None = None,
 ) -> Outcome:
     """The measures from scenarios in which every name's default is decided, with the errors of a sample.
 
     ``method`` THINNING needs obligors that share directions, PLAIN does not; AUTO takes PLAIN for a few, else the first that can.
+    ``device`` is what finds the defaults of PLAIN (:mod:`crfs.risk.on_device`).
     """
     with_contributions = wanted
     used, plan = _planned(obligors, factor_model, method)
     size = int(plan["block_size"])
     blocks = -(-max_scenarios // size)
+    simulate_block = block_simulator(device)
 
     def run(numbers: Iterable[int], floor: float) -> list[BlockResult]:
         tasks = [BlockTask(plan, seed, k, min(size, max_scenarios - k * size), floor) for k in numbers]

@@ -7,15 +7,16 @@ number, then the name of each, from a bound ``h_bar >= h_i(y)`` that holds for a
 being kept with probability ``h_i(y) / h_bar``. Where the bound is large (a likely default) names are compared one by one.
 
 A block's random numbers come from a Philox counter stream keyed by (seed, block), so it gives the same bits wherever it runs. The plain
-simulation draws a normal for every obligor whether it matters or not, and ties losses given default to obligors (:mod:`crfs.risk.tied_lgd`): two
-books of the same obligors have common random numbers, and where no name of the second is better, no scenario's loss is smaller. Thinning takes
-as many numbers as the book has likely defaults; two books have numbers in common where they are thinned together, against a bound for both.
+simulation has a number for every obligor whether it matters or not (:mod:`crfs.risk.plain`), and ties losses given default to obligors
+(:mod:`crfs.risk.tied_lgd`): two books of the same obligors have common random numbers, and where no name of the second is better, no
+scenario's loss is smaller. Thinning takes as many numbers as the book has likely defaults; two books have numbers in common where they are
+thinned together, against a bound for both.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,15 +24,18 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
+from crfs.risk.counted import Stream, block_key, philox
 from crfs.risk.factor_lgd import drawn_lgd, factor_lgd, lgd_shapes
 from crfs.risk.names import thresholds
 from crfs.risk.obligors import Obligors, alike
+from crfs.risk.plain import States, plain_defaults
 from crfs.risk.points import mixing_variables
-from crfs.risk.tied_lgd import beta_quantile, block_key, tied_normals, tied_plan, tied_shares
+from crfs.risk.tied_lgd import beta_quantile, tied_normals, tied_plan, tied_shares
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Plan: TypeAlias = Mapping[str, npt.NDArray[Any]]
+PlainDefaults: TypeAlias = Callable[[Plan, States], IntArray]
 
 # Cells of the composite factor: cell 0 is everything below _LOWEST (probability 1e-12), the last one everything above _HIGHEST.
 _LOWEST = -7.0
@@ -336,17 +340,17 @@ def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray], cells: _Cel
     }
 
 
-def simulate_block(task: BlockTask) -> BlockResult:
-    """Losses of one block of scenarios: a function of its arguments alone."""
+def simulate_block(task: BlockTask, *, plain: PlainDefaults = plain_defaults) -> BlockResult:
+    """Losses of one block of scenarios: a function of the task alone. ``plain`` is how a plain simulation finds who defaults, all of them the same."""
     plan, rng, factor, mixing = _states(task)
     count = len(plan["obligor"])
     if "bucket_first" in plan:
         (defaults,) = _thinned_defaults(plan, ("",), rng, factor, mixing)
     else:
-        defaults = _plain_defaults(plan, rng, factor, mixing)
+        defaults = plain(plan, States(block_key(task.seed, task.block, Stream.DEFAULTS), factor, mixing))
     scenario = defaults // count
     name = defaults - scenario * count
-    loss = _losses(plan, block_key(task.seed, task.block) if "lgd_key" in plan else rng, name, factor, scenario)
+    loss = _losses(plan, block_key(task.seed, task.block, Stream.LOSSES) if "lgd_key" in plan else rng, name, factor, scenario)
     losses = np.bincount(scenario, weights=loss, minlength=task.scenarios).astype(np.float64)
     kept = np.flatnonzero(losses[scenario] >= task.tail_floor) if np.isfinite(task.tail_floor) else np.zeros(0, dtype=np.int64)
     return BlockResult(task.block, losses, scenario[kept], plan["obligor"][name[kept]], loss[kept])
@@ -355,7 +359,7 @@ def simulate_block(task: BlockTask) -> BlockResult:
 def simulate_paired_block(task: BlockTask) -> tuple[int, FloatArray, FloatArray]:
     """The block, and the losses of both books of a paired plan in its scenarios."""
     plan, rng, factor, mixing = _states(task)
-    count, key = len(plan["obligor"]), block_key(task.seed, task.block)
+    count, key = len(plan["obligor"]), block_key(task.seed, task.block, Stream.LOSSES)
     sides = ("", _OTHER)
     found = []
     for side, defaults in zip(sides, _thinned_defaults(plan, sides, rng, factor, mixing), strict=True):
@@ -368,8 +372,7 @@ def simulate_paired_block(task: BlockTask) -> tuple[int, FloatArray, FloatArray]
 
 def _states(task: BlockTask) -> tuple[Plan, np.random.Generator, FloatArray, FloatArray]:
     """The plan, the block's numbers, and the factors and mixing variables of its scenarios, which are the first that are drawn."""
-    bits = np.random.Philox(key=np.array([task.seed, 0], dtype=np.uint64), counter=np.array([0, 0, 0, task.block], dtype=np.uint64))
-    rng = np.random.Generator(bits)
+    rng = np.random.Generator(philox(task.seed, task.block, Stream.FACTORS))
     factor = _composite_factors(task.plan, rng, task.scenarios)
     return task.plan, rng, factor, _mixing(task.plan, rng, task.scenarios)
 
@@ -392,20 +395,6 @@ def _mixing(plan: Plan, rng: np.random.Generator, scenarios: int) -> FloatArray:
     """``sqrt(W / nu)`` for each number of degrees of freedom, from one chi-squared variable a scenario; the last row is one."""
     nus = tuple(float(nu) for nu in plan["nus"])
     return mixing_variables(rng.chisquare(min(nus), scenarios) if nus else None, nus, scenarios)
-
-
-def _plain_defaults(plan: Plan, rng: np.random.Generator, factor: FloatArray, mixing: FloatArray) -> IntArray:
-    """Every name's own normal drawn and compared: the definition, and the judge of the thinned version."""
-    count, scenarios = len(plan["obligor"]), factor.shape[1]
-    found = []
-    step = max(1, _WORK_PER_BLOCK // max(count, 1))
-    for start in range(0, scenarios, step):
-        y = factor[:, start : start + step]
-        s = mixing[:, start : start + step]
-        threshold = plan["a"] * s.T[:, plan["kind_nu"][plan["kind"]]] - plan["b"] * y.T[:, plan["kind"]]
-        hit = np.flatnonzero(rng.standard_normal(threshold.shape) < threshold)
-        found.append(hit + start * count)
-    return np.concatenate(found)
 
 
 def _thinned_defaults(

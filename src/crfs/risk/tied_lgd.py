@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crfs.risk.counted import NUMBERS, counted
+
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
@@ -23,9 +25,6 @@ _REACH = 6.7
 _MOST_STEPS = 512
 _LEAST_STEPS = 64
 _NODES_OF_A_BOOK = 50_000
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_FIRST = np.uint64(0xBF58476D1CE4E5B9)
-_SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def tied_plan(facility: IntArray, owner: IntArray, beta_a: FloatArray, beta_b: FloatArray, *, curves: bool) -> dict[str, npt.NDArray[Any]]:
@@ -59,11 +58,10 @@ def tied_shares(plan: Mapping[str, npt.NDArray[Any]], key: npt.NDArray[np.uint64
 
 
 def tied_normals(key: npt.NDArray[np.uint64], facility: IntArray, scenario: IntArray) -> FloatArray:
-    """A standard normal for each facility and scenario, by the mixing function of splitmix64 (G. Steele, D. Lea and C. Flood, 2014)."""
+    """A standard normal for each facility and scenario."""
     from scipy.special import ndtri
 
-    mixed = _mixed(_mixed(scenario.astype(np.uint64) * _ODD + key[0]) + facility.astype(np.uint64) * _ODD + key[1])
-    return np.asarray(ndtri(((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53))
+    return np.asarray(ndtri((counted(key, scenario, facility).astype(np.float64) + 0.5) / NUMBERS))
 
 
 def beta_quantile(a: FloatArray, b: FloatArray, normal: FloatArray) -> FloatArray:
@@ -79,21 +77,9 @@ def beta_quantile(a: FloatArray, b: FloatArray, normal: FloatArray) -> FloatArra
     return np.where(upper, 1.0 - found, found)
 
 
-def block_key(seed: int, block: int) -> npt.NDArray[np.uint64]:
-    """Two numbers from which those of the block's facilities follow."""
-    bits = np.random.Philox(key=np.array([seed, 1], dtype=np.uint64), counter=np.array([0, 0, 0, block], dtype=np.uint64))
-    return np.asarray(bits.random_raw(2), dtype=np.uint64)
-
-
 @lru_cache(maxsize=2048)
 def _tabulated(a: float, b: float, steps: int) -> FloatArray:
     nodes = np.linspace(-_REACH, _REACH, steps + 1)
     values = beta_quantile(np.full(steps + 1, a), np.full(steps + 1, b), nodes)
     values.setflags(write=False)
     return values
-
-
-def _mixed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    x = (x ^ (x >> np.uint64(30))) * _FIRST
-    x = (x ^ (x >> np.uint64(27))) * _SECOND
-    return x ^ (x >> np.uint64(31))

@@ -17,6 +17,7 @@ from crfs.risk.choosing import Found, find_outcome, make_question
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names
 from crfs.risk.obligors import ORDER, Obligors, roll_up
+from crfs.risk.on_device import check_device
 from crfs.risk.paired import paired_what_if, simulate_pair
 from crfs.risk.paired_few import few_names_what_if
 from crfs.risk.portfolio import answer, currency_of, require_exposure
@@ -76,6 +77,7 @@ class WarmPortfolio:
         default_ccf: float | None = None,
         contributions: bool = False,
         threads: int | None = None,
+        device: str | None = None,
     ) -> None:
         self._question = make_question(
             confidences=confidences,
@@ -86,8 +88,10 @@ class WarmPortfolio:
             budget=budget,
             contributions=contributions,
         )
+        check_device(device, self._question.method)
         self._default_ccf = default_ccf
         self._threads = threads
+        self._device = device
         self._memo = Memo()
         self._lock = RLock()
         self._listeners: list[Listener] = []
@@ -219,6 +223,7 @@ class WarmPortfolio:
                 seed=self._question.seed,
                 scenarios=scenarios,
                 map_blocks=mapped,
+                device=self._device,
             )
         return paired_what_if(state.result, float(obligors.expected_loss.sum()), pair)
 
@@ -238,7 +243,7 @@ class WarmPortfolio:
 
     def _measured(self, book: pl.DataFrame, factor_model: FactorModel, obligors: Obligors, names: Names | None, memo: Memo) -> _State:
         require_exposure(obligors)
-        found = find_outcome(obligors, factor_model, self._question, threads=self._threads, memo=memo, names=names)
+        found = find_outcome(obligors, factor_model, self._question, threads=self._threads, device=self._device, memo=memo, names=names)
         memo.forget()
         result = answer(obligors, factor_model, self._question, found.outcome, currency=currency_of(book), n_rejected=0)
         return _State(book=book, factor_model=factor_model, obligors=obligors, found=found, result=result)

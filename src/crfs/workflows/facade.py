@@ -326,12 +326,17 @@ class Portfolio:
         return portfolios(self._session)
 
     def risk(
-        self, book: str | Path, factor_model: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[LossOptions]
+        self,
+        book: str | Path,
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        *,
+        device: str | None = None,
+        **asked: Unpack[LossOptions],
     ) -> dict[str, Any]:
         """Loss distribution, VaR, ES and concentration of a book that was loaded, or of a file; see :func:`crfs.workflows.measuring.risk`."""
         from crfs.workflows.measuring import risk
 
-        return risk(self._session, book, factor_model, **asked)
+        return risk(self._session, book, factor_model, device=device, **asked)
 
     def capital(self, book: str | Path, **asked: Unpack[CapitalOptions]) -> dict[str, Any]:
         """Regulatory capital of a book that was loaded, or of a file; see :func:`crfs.workflows.measuring.capital`."""

@@ -154,15 +154,24 @@ class AttributionOptions(LossOptions, total=False):
 
 
 def risk(
-    session: Session, book: str | Path, factor_model: str | Path | Mapping[str, Any] | None = None, **asked: Unpack[LossOptions]
+    session: Session,
+    book: str | Path,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    *,
+    device: str | None = None,
+    **asked: Unpack[LossOptions],
 ) -> dict[str, Any]:
     """Loss distribution of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks.
 
-    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs.
+    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs. ``device`` ("cuda") is where PyTorch works on the
+    method ``plain``; it is no part of the run, which is the same without.
     """
+    from crfs.risk.on_device import check_device
     from crfs.workflows.portfolio_risk import RISK
 
-    return _measured(session, RISK, book, asked, {"factor_model": _factor_model(factor_model, asked.get("copula"))}, but=("copula",))
+    check_device(device, asked.get("method") or RISK.options["method"])
+    settings = {"factor_model": _factor_model(factor_model, asked.get("copula"))}
+    return _measured(session.on(device), RISK, book, asked, settings, but=("copula",))
 
 
 def capital(session: Session, book: str | Path, **asked: Unpack[CapitalOptions]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def factor_model_of(asked: Asked) -> FactorModel:
 
 
 def loss_distribution(asked: Asked, rows: pl.DataFrame, *, model: FactorModel | None = None, contributions: bool = True) -> RiskResult:
-    """The losses of a book that is ready, with the options that were asked for and as many threads as the session has.
+    """The losses of a book that is ready, with the options that were asked for and as many threads, and the device, as the session has.
 
     ``model`` stands for the factor model of the specification.
     """
@@ -74,7 +74,14 @@ def loss_distribution(asked: Asked, rows: pl.DataFrame, *, model: FactorModel | 
 
     options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
     with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
-        return portfolio_risk(rows, model or factor_model_of(asked), map_blocks=pool.map, contributions=contributions, **options)
+        return portfolio_risk(
+            rows,
+            model or factor_model_of(asked),
+            map_blocks=pool.map,
+            device=asked.session.device,
+            contributions=contributions,
+            **options,
+        )
 
 
 def warm_portfolio(asked: Asked, rows: pl.DataFrame) -> WarmPortfolio:

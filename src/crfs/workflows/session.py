@@ -38,7 +38,8 @@ def no_progress(_step: str, _done: int, _total: int | None) -> None:
 class Session:
     """An open store, for one tenant and one actor; a context manager.
 
-    ``database`` is PostgreSQL, ``clock`` tells the time, ``workers`` is how many threads heavy work may use (results do not depend on it).
+    ``database`` is PostgreSQL, ``clock`` tells the time, ``workers`` is how many threads heavy work may use, ``device`` what PyTorch may use for it
+    beside them (results depend on neither).
     """
 
     def __init__(self, *, database: Database, settings: Settings, clock: Clock, tier: DataTier | None, redis_url: str | None) -> None:
@@ -47,6 +48,7 @@ class Session:
         self.clock = clock
         self.redis_url = redis_url
         self.workers = settings.compute.workers or os.cpu_count() or 1
+        self.device: str | None = None
         self._tier = tier
         self._shelf: dict[tuple[Any, ...], tuple[Any, dict[str, set[int]]]] | None = None
         self._lock = threading.Lock()
@@ -70,6 +72,14 @@ class Session:
         import platform
 
         return f"{platform.node()}:{self.database.url.database}:{self.data_dir or ''}"
+
+    def on(self, device: str | None) -> Session:
+        """This session with another device: for one question, while others are asked without."""
+        from copy import copy
+
+        same = copy(self)
+        same.device = device
+        return same
 
     def pin(self, recorded_as_of: datetime | int | None = None) -> Pin:
         """The state of the store at ``recorded_as_of``; the head where it is None."""

@@ -43,6 +43,7 @@ class RiskOptions(TypedDict, total=False):
     contributions: bool
     map_blocks: MapTasks | None
     threads: int | None
+    device: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,9 @@ def stressed_risk(
     base = portfolio_risk(portfolio, factor_model, **options)
     return StressedRisk(
         base=base,
-        changes=differences((roll_up(book, factor_model), factor_model, base), (roll_up(moved, model), model, stressed)),
+        changes=differences(
+            (roll_up(book, factor_model), factor_model, base), (roll_up(moved, model), model, stressed), device=options.get("device")
+        ),
         stressed=replace(stressed, notes=notes, n_rejected=checked.rejected_rows),
         factors=left,
     )

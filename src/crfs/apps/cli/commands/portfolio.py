@@ -50,6 +50,11 @@ def list_(door: Door) -> None:
 @portfolio.command("risk")
 @click.argument("book", metavar="NAME_OR_FILE")
 @about_losses
+@click.option(
+    "--device",
+    metavar="cuda|cuda:N|cpu",
+    help="Where PyTorch works on the method plain (pip install 'crfs[gpu]'). No bit of the answer changes.",
+)
 @about_the_run
 @pass_door
 def risk(door: Door, book: str, **options: Any) -> None:
