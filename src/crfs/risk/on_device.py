@@ -32,7 +32,7 @@ Tensor: TypeAlias = Any
 _NEAR = 1e-12
 _NEAR_SHARE = 1e-9
 # Pairs at once: each takes 16 bytes, and some 100 more where nothing can be told of it by a bound.
-_AT_ONCE = 1 << 23
+_AT_ONCE = 1 << 24
 _BYTES_A_PAIR = 128
 _ONE_WORD = 1 << 64
 

@@ -22,8 +22,10 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Plan: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
-# Numbers at once, so that they stay in a core's own cache, and the fewest scenarios that share a bound where names are many.
-_AT_ONCE = 1 << 15
+# Numbers at once: with fewer, many threads wait for each other between one short step and the next.
+_AT_ONCE = 1 << 19
+# Scenarios share a bound: as many as have so many numbers, and no fewer than these.
+_NUMBERS_ALIKE = 1 << 15
 _ALIKE = 32
 # Thresholds beyond this say "never" or "always" and nothing of which scenarios are bad.
 _TELLING = 100.0
@@ -59,7 +61,7 @@ def plain_defaults(plan: Plan, states: States) -> IntArray:
     start, step = starts(states.key, np.arange(states.scenarios)), steps(states.key, np.arange(count))
     room = np.empty((2, _AT_ONCE), dtype=np.uint64)
     found = [np.zeros(0, dtype=np.int64)]
-    for band in bands(plan, states, rows=max(_ALIKE, _AT_ONCE // max(count, 1))):
+    for band in bands(plan, states, rows=max(_ALIKE, _NUMBERS_ALIKE // max(count, 1))):
         bound = _bound(plan, band)
         width = max(1, _AT_ONCE // len(band.which))
         for first in range(0, count, width):
