@@ -7,7 +7,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
@@ -45,6 +45,7 @@ def model(groups: int = 1, nu: float = math.inf) -> FactorModel:
     pds=st.tuples(st.floats(-9.0, 9.0), st.floats(-9.0, 9.0)),
     r2s=st.tuples(st.floats(0.0, 0.999), st.floats(0.0, 0.999)),
 )
+@example(seed=0, names=174, groups=1, nu=math.inf, pds=(-3.0, -4.0), r2s=(0.75, 0.75))  # no loss has any density at its value at risk
 def test_no_measure_is_beyond_all_that_can_be_lost_and_higher_confidences_lose_more(
     seed: int, names: int, groups: int, nu: float, pds: tuple[float, float], r2s: tuple[float, float]
 ) -> None:

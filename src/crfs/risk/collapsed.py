@@ -219,13 +219,18 @@ def measure(mixture: Mixture, confidence: float, *, guess: float | None = None) 
     es = min(wanted, greatest)
     bias_p, bias_e = mixture.left_out(x)
     exact_zero = x == 0.0
+
+    def moved(beyond: FloatArray | float) -> FloatArray:
+        """How far so much more probability beyond it moves the quantile: where there is no density, by all that it may be."""
+        return np.clip(np.asarray(beyond) / density, -greatest, greatest)
+
     return Quantile(
         confidence=confidence,
         var=x,
         es=es,
-        var_by_scramble=np.zeros(mixture.scrambles) if exact_zero else x + (beyond - level) / density,
+        var_by_scramble=np.zeros(mixture.scrambles) if exact_zero else x + moved(beyond - level),
         es_by_scramble=np.minimum(x + excess / level, greatest),
-        bias_var=0.0 if exact_zero else bias_p / density,
+        bias_var=0.0 if exact_zero else float(moved(bias_p)),
         bias_es=bias_e / level,
         off_es=wanted - es,
     )
