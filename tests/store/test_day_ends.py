@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.bitemporal.extent import Extent
@@ -20,6 +20,7 @@ from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote, publication
 from tests.store.deliveries import NOW, brought, day, rows, stored, write
 from tests.store.test_extents import LONG_AFTER, vintaged
+from tests.thorough import cases
 
 DAYS, RELEASE = 4, 8
 Values = Mapping[int, float | None]
@@ -94,7 +95,7 @@ def values(shown: Values) -> dict[int, float]:
 states = st.dictionaries(st.sampled_from([0, 1]), st.sampled_from([1.0, 2.0, None]), min_size=1)
 
 
-@settings(max_examples=50)
+@cases(20)
 @given(
     ends=st.lists(states, min_size=DAYS, max_size=DAYS),
     polls=st.lists(st.tuples(st.integers(0, DAYS - 1), st.sampled_from([7, 9, 15]), states), max_size=4, unique_by=lambda poll: poll[:2]),

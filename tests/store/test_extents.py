@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.bitemporal.extent import Extent
@@ -20,6 +20,7 @@ from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote
 from tests.store.deliveries import NOW, brought, dataset, day, rows, stored, write
+from tests.thorough import cases
 
 DAYS = 6
 PERIODS = (0, 1, 2)
@@ -64,7 +65,7 @@ def answers(database: Database, definition: DatasetDefinition, known: int) -> di
     return {period: value for period, (_, _, state, value) in sorted(last.items()) if state == 0 and value is not None}
 
 
-@settings(max_examples=40)
+@cases(15)
 @given(
     history=st.lists(st.dictionaries(st.sampled_from(PERIODS), st.sampled_from([1.0, 2.0]), min_size=1), min_size=DAYS, max_size=DAYS),
     order=st.lists(st.integers(0, DAYS - 1), min_size=2, max_size=8),

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
@@ -16,6 +16,7 @@ from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote
 from tests.store.deliveries import NOW, brought, dataset, day, rows, stored, write
+from tests.thorough import cases
 
 TODAY = 20
 RELEASE = 8
@@ -111,7 +112,7 @@ def test_a_mended_parser_keeps_the_times_of_the_fetches(module_database: Databas
     assert told(module_database, definition) == [(8, 10.0), (10, 20.0), (11, 30.0)]
 
 
-@settings(max_examples=40)
+@cases(15)
 @given(
     moments=st.sets(st.integers(0, 47), min_size=1, max_size=7), values=st.lists(st.sampled_from([1.0, 2.0, None]), min_size=8, max_size=8)
 )

@@ -1,0 +1,14 @@
+"""How many random cases a property test takes: some in an ordinary run, so many times more of them where ``CRFS_CASES`` says so (``make faults``)."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+TIMES = int(os.environ.get("CRFS_CASES", "1"))
+
+
+def cases(ordinary: int) -> settings:
+    """The settings of a test of as many cases in an ordinary run."""
+    return settings(max_examples=ordinary * TIMES)
