@@ -56,11 +56,11 @@ def know_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition
     That holds for a row that a rule dates, since the rule says when the period was first published; for one with a publication time
     where the store has its very key, since an edited text keeps the time of the first one; neither where the store has the period from
     later fetches alone. The source spoke though its word was corrected or annulled since, unless the row dates it anew. And it holds for
-    a row that was published, it says, before what another fetch showed by then: not before what a rule dates of a later fetch. Rows that
-    are given the time of the fetch are marked ``clipped``.
+    a row that was published, it says, before what another fetch showed by then. Rows that are given the time of the fetch are marked
+    ``clipped``.
 
-    What a payload that is ``parsed_again`` gave before says nothing of its times: another rule dates it anew. But where it has the very key,
-    it keeps it, unless a payload of an earlier fetch has spoken of that since.
+    What a payload that is ``parsed_again`` gave before says nothing of its times: another rule dates it anew, and what the old one dated of a
+    later fetch was not shown by then. But where it has the very key, it keeps it, unless a payload of an earlier fetch has spoken of that since.
     """
     data = relation(definition.name)
     spoken_since = (
@@ -78,6 +78,8 @@ def know_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition
     dated_later = (
         f"{by_rule.format('x')} AND EXISTS (SELECT 1 FROM crfs.batch_dataset AS d "
         "WHERE d.batch_id = x.batch_id AND d.dataset = :dataset AND d.fetched_at > :fetched_at)"
+        if how.parsed_again
+        else "false"
     )
     of_others = f"EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND {others('x')}"
     shown_before = (
