@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -64,12 +64,9 @@ class FewNames:
 
 def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int) -> FewNames | None:
     """The distribution, drawn until the errors are small enough; None where the book has too many names or losses of no common amount."""
-    if len(names) > MOST_NAMES or names.loss[1:].any():
+    lattice = _lattice(names) if len(names) <= MOST_NAMES else None
+    if lattice is None:
         return None
-    step = common_step(names.loss[0], _MOST_CELLS)
-    if step is None:
-        return None
-    lattice = make_lattice(names.loss[0], step)
     book = condition(names)
     aims = find_aims(book, confidences, seed=seed)
     factors = names.directions.shape[1]
@@ -83,11 +80,26 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
         converged = all(_settled(*found.measure(confidence), rel_tol) for confidence in confidences)
         work = 2.0 * len(points) * lattice.size * len(names)
         if converged or 2 * len(points) > most_points or work > _MOST_WORK:
-            return FewNames(names=names, lattice=lattice, book=book, points=points, probability=found.probability, converged=converged)
+            return replace(found, converged=converged)
         points = merged(
             points, draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=size, along=along)
         )
         size *= 2
+
+
+def at_points_of(found: FewNames, names: Names) -> FewNames | None:
+    """The distribution of another book at the very points; None where its losses have no common amount, or it has other degrees of freedom."""
+    lattice = _lattice(names) if names.nus == found.names.nus else None
+    if lattice is None:
+        return None
+    book = condition(names)
+    return replace(found, names=names, lattice=lattice, book=book, probability=_distribution(book, lattice, found.points))
+
+
+def _lattice(names: Names) -> Lattice | None:
+    """Places for every sum of the losses, which have to be certain and whole numbers of one amount."""
+    step = None if names.loss[1:].any() else common_step(names.loss[0], _MOST_CELLS)
+    return None if step is None else make_lattice(names.loss[0], step)
 
 
 def _settled(var: float, es: float, var_each: FloatArray, es_each: FloatArray, rel_tol: float) -> bool:

@@ -9,9 +9,7 @@ import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
 from crfs.risk.choosing import Question
-from crfs.risk.conditional import condition
-from crfs.risk.few_names import FewNames, few_names
-from crfs.risk.lattice import common_step, make_lattice
+from crfs.risk.few_names import FewNames, at_points_of, few_names
 from crfs.risk.names import make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method
@@ -19,9 +17,6 @@ from crfs.risk.scrambles import scramble_error
 from crfs.risk.what_if import Difference, WhatIf, WhatIfMeasure, difference
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-
-_MOST_CELLS = 4_000
-_CELLS_AT_ONCE = 200_000
 
 
 def few_names_what_if(before: Obligors, after: Obligors, factor_model: FactorModel, question: Question) -> WhatIf | None:
@@ -33,7 +28,7 @@ def few_names_what_if(before: Obligors, after: Obligors, factor_model: FactorMod
         seed=question.seed,
         most_points=question.max_scenarios,
     )
-    moved = None if found is None else _at_points_of(found, after, factor_model)
+    moved = None if found is None else at_points_of(found, make_names(after, factor_model))
     if found is None or moved is None:
         return None
     el = [float(side.expected_loss.sum()) for side in (before, after)]
@@ -48,26 +43,6 @@ def few_names_what_if(before: Obligors, after: Obligors, factor_model: FactorMod
         method=Method.FEW_NAMES,
         notes=("the changed book is taken at the states of the factors of the book itself: the differences have their own noise alone",),
     )
-
-
-def _at_points_of(found: FewNames, after: Obligors, factor_model: FactorModel) -> FewNames | None:
-    names = make_names(after, factor_model)
-    step = None if names.loss[1:].any() or names.nus != found.names.nus else common_step(names.loss[0], _MOST_CELLS)
-    if step is None:
-        return None
-    book, lattice, points = condition(names), make_lattice(names.loss[0], step), found.points
-    each = len(points) // points.scrambles
-    probability = np.zeros((points.scrambles, lattice.size))
-    width = max(1, _CELLS_AT_ONCE // lattice.size)
-    everybody = np.arange(len(names))
-    for scramble in range(points.scrambles):
-        for start in range(scramble * each, (scramble + 1) * each, width):
-            some = slice(start, min(start + width, (scramble + 1) * each))
-            p = book.conditional_pd(everybody, points.epsilon[some], points.mixing[:, some])
-            probability[scramble] += np.einsum("pg,p->g", lattice.distribution(p), points.weight[some])
-        # As for the book itself: the weights sum to one but for the sampling of the strata.
-        probability[scramble] /= probability[scramble].sum()
-    return FewNames(names=names, lattice=lattice, book=book, points=points, probability=probability, converged=found.converged)
 
 
 def _spread(found: FewNames) -> FloatArray:

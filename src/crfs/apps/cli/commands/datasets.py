@@ -13,6 +13,8 @@ from crfs.apps.cli.exits import ExitCode
 from crfs.apps.cli.lazily import group
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from crfs.workflows.amendments import AmendmentReport
@@ -66,9 +68,7 @@ def correct(door: Door, name: str, file: Path, reason: str) -> None:
     """
     from crfs.workflows.amendments import correct as correct_rows
 
-    with door.session() as session, door.progress() as progress:
-        done = correct_rows(session, name, file, reason=reason, progress=progress)
-    _amended(door, done, "corrected")
+    _amend(door, correct_rows, name, file, reason=reason, what="corrected")
 
 
 @datasets.command("annul")
@@ -83,12 +83,12 @@ def annul(door: Door, name: str, file: Path, reason: str) -> None:
     """
     from crfs.workflows.amendments import annul as annul_rows
 
+    _amend(door, annul_rows, name, file, reason=reason, what="annulled")
+
+
+def _amend(door: Door, amend: Callable[..., AmendmentReport], name: str, file: Path, *, reason: str, what: str) -> None:
     with door.session() as session, door.progress() as progress:
-        done = annul_rows(session, name, file, reason=reason, progress=progress)
-    _amended(door, done, "annulled")
-
-
-def _amended(door: Door, done: AmendmentReport, what: str) -> None:
+        done = amend(session, name, file, reason=reason, progress=progress)
     batch = "nothing new" if done.batch_id is None else f"batch {done.batch_id}, by {done.actor}: {done.reason}"
     lines = [f"{done.dataset}: {done.amended:,} rows {what}, {done.unchanged:,} stood so already; {batch}"]
     lines += [f"  {dataset}: {count:,} rows derived anew" for dataset, count in sorted(done.derived.items()) if count]
