@@ -77,6 +77,7 @@ def test_it_is_every_pair_s_number_beside_its_probability_however_pairs_are_take
     told = states(plan, seed, scenarios)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plain, "_AT_ONCE", at_once)
+        patch.setattr(plain, "_NUMBERS_ALIKE", at_once)
         patch.setattr(plain, "_ALIKE", rows)
         assert plain_defaults(plan, told).tolist() == by_definition(plan, told).tolist()
     pair = np.arange(scenarios * len(names))

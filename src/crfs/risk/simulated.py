@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from crfs.risk.simulation import BlockResult, BlockTask, Plan, make_plan
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
+RunBlocks: TypeAlias = Callable[[Iterable[int], float], list[BlockResult]]
 MapBlocks: TypeAlias = Callable[[Callable[[BlockTask], BlockResult], Iterable[BlockTask]], Iterable[BlockResult]]
 
 _FIRST_ROUND = 20_000
@@ -56,21 +57,54 @@ def simulate(
     ``method`` THINNING needs obligors that share directions, PLAIN does not; AUTO takes PLAIN for a few, else the first that can.
     ``device`` is what finds the defaults of PLAIN (:mod:`crfs.risk.on_device`).
     """
-    with_contributions = wanted
     used, plan = _planned(obligors, factor_model, method)
     size = int(plan["block_size"])
-    blocks = -(-max_scenarios // size)
-    simulate_block = block_simulator(device)
+    work = block_simulator(device)
 
     def run(numbers: Iterable[int], floor: float) -> list[BlockResult]:
         tasks = [BlockTask(plan, seed, k, min(size, max_scenarios - k * size), floor) for k in numbers]
-        return sorted(map_blocks(simulate_block, tasks), key=lambda result: result.block)
+        return sorted(map_blocks(work, tasks), key=lambda result: result.block)
 
-    lowest = min(confidences)
+    drawn = _drawn(
+        run,
+        obligors,
+        confidences=confidences,
+        rel_tol=rel_tol,
+        first=-(-_FIRST_ROUND // size),
+        most=-(-max_scenarios // size),
+        wanted=wanted,
+    )
+    parts: tuple[Contribution, ...] = ()
+    if drawn.keeps_defaults and _has_all_tail_defaults(drawn, run, confidences):
+        parts = _contributions(obligors, drawn.results, size, drawn.ordered, confidences)
+    notes = []
+    if not drawn.converged:
+        notes.append(
+            f"the errors are not yet within rel_tol {rel_tol:g} after {len(drawn.ordered):,} scenarios; raise max_scenarios for narrower intervals"
+        )
+    if wanted and not parts:
+        notes.append("contributions are left out: the tail holds too many defaults to keep; ask for higher confidences or fewer scenarios")
+    return _outcome(drawn.ordered, drawn.measures, parts, used=used, converged=drawn.converged, notes=tuple(notes))
+
+
+class _Drawn(NamedTuple):
+    """Blocks that were drawn, and the loss from which on each of them tells who defaulted; all losses in order and what they say."""
+
+    results: list[BlockResult]
+    floors: list[float]
+    ordered: FloatArray
+    measures: tuple[TailMeasure, ...]
+    converged: bool
+    keeps_defaults: bool
+
+
+def _drawn(
+    run: RunBlocks, obligors: Obligors, *, confidences: tuple[float, ...], rel_tol: float, first: int, most: int, wanted: bool
+) -> _Drawn:
+    """Blocks in rounds, each as many as all before it, until the errors are small enough; those that are ``wanted`` for contributions tell of defaults."""
     results: list[BlockResult] = []
     floors: list[float] = []
-    floor = math.inf
-    target = min(blocks, -(-_FIRST_ROUND // size))
+    floor, keeps_defaults, target = math.inf, wanted, min(most, first)
     while True:
         fresh = run(range(len(results), target), floor)
         results += fresh
@@ -78,38 +112,32 @@ def simulate(
         ordered = np.sort(np.concatenate([result.losses for result in results]))
         measures = tuple(_measure(ordered, obligors, confidence) for confidence in confidences)
         converged = all(_within(measure, rel_tol) for measure in measures)
-        if converged or target == blocks:
-            break
-        if with_contributions and not math.isfinite(floor):
+        if converged or target == most:
+            return _Drawn(results, floors, ordered, measures, converged, keeps_defaults)
+        if keeps_defaults and not math.isfinite(floor):
             # A loss that the final value at risk will not fall below, but for one chance in a billion; then blocks are simply run again.
-            rank = interval_ranks(len(ordered), lowest, level=1.0 - 1e-9)[0]
+            rank = interval_ranks(len(ordered), min(confidences), level=1.0 - 1e-9)[0]
             floor = max(float(ordered[rank - 1]) if rank else 0.0, math.ulp(0.0))
-        following = min(blocks, 2 * target)
+        following = min(most, 2 * target)
         kept = sum(len(result.tail_loss) for result in results)
         if kept + sum(len(result.tail_loss) for result in fresh) * (following - target) / len(fresh) > _MOST_TAIL_DEFAULTS:
-            floor, with_contributions = math.inf, False
+            floor, keeps_defaults = math.inf, False
         target = following
 
-    parts: tuple[Contribution, ...] = ()
-    if with_contributions:
-        least = max(min(_quantile(ordered, confidence) for confidence in confidences), math.ulp(0.0))
-        again = [k for k, used_floor in enumerate(floors) if used_floor > least]
-        # One block tells how much the others will hold.
-        for k, result in zip(again[:1], run(again[:1], least), strict=True):
-            results[k] = result
-            with_contributions = len(result.tail_loss) * len(results) <= _MOST_TAIL_DEFAULTS
-        if with_contributions:
-            for k, result in zip(again[1:], run(again[1:], least), strict=True):
-                results[k] = result
-            parts = _contributions(obligors, results, size, ordered, confidences)
-    notes = []
-    if not converged:
-        notes.append(
-            f"the errors are not yet within rel_tol {rel_tol:g} after {len(ordered):,} scenarios; raise max_scenarios for narrower intervals"
-        )
-    if wanted and not parts:
-        notes.append("contributions are left out: the tail holds too many defaults to keep; ask for higher confidences or fewer scenarios")
-    return _outcome(ordered, measures, parts, used=used, converged=converged, notes=tuple(notes))
+
+def _has_all_tail_defaults(drawn: _Drawn, run: RunBlocks, confidences: tuple[float, ...]) -> bool:
+    """Run the blocks again that told too little of who defaulted in the tail; false where that is too much to keep."""
+    results = drawn.results
+    least = max(min(_quantile(drawn.ordered, confidence) for confidence in confidences), math.ulp(0.0))
+    again = [k for k, floor in enumerate(drawn.floors) if floor > least]
+    # One block tells how much the others will hold.
+    for k, result in zip(again[:1], run(again[:1], least), strict=True):
+        results[k] = result
+        if len(result.tail_loss) * len(results) > _MOST_TAIL_DEFAULTS:
+            return False
+    for k, result in zip(again[1:], run(again[1:], least), strict=True):
+        results[k] = result
+    return True
 
 
 def _planned(obligors: Obligors, factor_model: FactorModel, method: Method) -> tuple[Method, Plan]:
