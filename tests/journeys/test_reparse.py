@@ -40,7 +40,7 @@ class OtherParser:
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
         parsed: Parsed = self.inner.parse(payload, catalogue)
         tables = {
-            name: table.slice(1 if self.drops_first else 0).with_columns(pl.col("value") * self.factor)
+            name: table.slice(1 if self.drops_first else 0).with_columns(pl.selectors.by_dtype(pl.Float64) * self.factor)
             for name, table in parsed.tables.items()
         }
         return replace(parsed, tables=tables)
@@ -62,9 +62,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def parsing_with(monkeypatch: pytest.MonkeyPatch, **parser: Any) -> None:
+def parsing_with(monkeypatch: pytest.MonkeyPatch, *, of: str = "fred", **parser: Any) -> None:
     def load(name: str) -> Any:
-        return OtherParser(inner=load_source(name), **parser) if name == "fred" else load_source(name)
+        return OtherParser(inner=load_source(name), **parser) if name == of else load_source(name)
 
     monkeypatch.setattr(core, "load_source", load)
 
@@ -116,3 +116,32 @@ def test_a_source_without_payloads_has_nothing_to_read_again(session: Session) -
 def test_reparse_is_of_a_source_that_there_is(session: Session) -> None:
     with pytest.raises(InvalidInput, match="no source"):
         collect_again(session, "fret")
+
+
+def test_the_same_bytes_in_a_new_fetch_say_what_is_shown_then_whatever_parser_read_them_before(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day's yield is 4.40 in January, and in March again, by which time there is a newer parser. February's answer, 4.50, comes in last."""
+    url = "https://home.treasury.gov/resource-center/data-chart-center/interest-rates/daily-treasury-rates.csv/2025/all"
+
+    def shown(month: int, value: float) -> Path:
+        place = tmp_path / str(month)
+        place.mkdir()
+        (place / "rates.csv").write_text(f"Date,10 Yr\n01/02/2025,{value:.2f}\n")
+        meta = {
+            "url": f"{url}?type=daily_treasury_yield_curve&field_tdr_date_value=2025&page&_format=csv",
+            "status": 200,
+            "captured": f"2025-{month:02}-20T15:00:00+00:00",
+        }
+        (place / "rates.meta.json").write_text(json.dumps(meta))
+        return place
+
+    january, february, march = shown(1, 4.40), shown(2, 4.50), shown(3, 4.40)
+    parsing_with(monkeypatch, of="treasury", parser_version="0")
+    collect(session, "treasury", replay=january)
+    monkeypatch.undo()
+    for folder in (march, february):
+        collect(session, "treasury", replay=folder)
+    table = session.reader(session.pin().batch_id).rows("treasury_par_yields", columns=["rate"])
+    last = table.sort("knowledge_time").select(known=pl.col("knowledge_time").dt.strftime("%Y-%m"), rate="rate").rows()
+    assert last == [("2025-01", 4.40), ("2025-02", 4.50), ("2025-03", 4.40)]

@@ -14,10 +14,13 @@ from crfs.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """The newest batch that payloads gave: its parser's version, and the datasets that any batch of theirs has rows of."""
+    """The newest batch that payloads gave: its parser's version, whether it rests on these fetches of them, and the datasets that any batch of theirs
+    has rows of.
+    """
 
     parser_version: str
     datasets: tuple[str, ...]
+    in_these_fetches: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +40,17 @@ def earlier(database: Database, payloads: Sequence[str], *, source: str, fetches
     """What the payloads gave before, in these fetches or else in any; None where no batch of the source rests on them."""
     of_fetch = "EXISTS (SELECT 1 FROM crfs.batch_dataset AS d WHERE d.batch_id = b.batch_id AND d.fetched_at = ANY(CAST(:fetches AS timestamptz[])))"
     query = sa.text(
-        "SELECT b.parser_version, array(SELECT DISTINCT d.dataset FROM crfs.batch_payload AS q JOIN crfs.batch_dataset AS d USING (batch_id) "
+        f"SELECT b.parser_version, {of_fetch} AS in_these_fetches, "
+        "array(SELECT DISTINCT d.dataset FROM crfs.batch_payload AS q JOIN crfs.batch_dataset AS d USING (batch_id) "
         "JOIN crfs.batch AS c USING (batch_id) WHERE q.sha256 = ANY(:payloads) AND c.source = :source AND q.dataset IN ('', d.dataset)) AS datasets "
         "FROM crfs.batch_payload AS p JOIN crfs.batch AS b USING (batch_id) WHERE p.sha256 = ANY(:payloads) AND b.source = :source "
-        f"ORDER BY {of_fetch} DESC, b.batch_id DESC LIMIT 1"
+        "ORDER BY in_these_fetches DESC, b.batch_id DESC LIMIT 1"
     )
     with database.reading() as connection:
         row = connection.execute(query, {"payloads": list(payloads), "source": source, "fetches": list(fetches)}).one_or_none()
-    return None if row is None else Earlier(parser_version=row.parser_version or "", datasets=tuple(sorted(row.datasets)))
+    if row is None:
+        return None
+    return Earlier(parser_version=row.parser_version or "", datasets=tuple(sorted(row.datasets)), in_these_fetches=row.in_these_fetches)
 
 
 def landed_payload(database: Database, sha256: str, *, source: str) -> LandedPayload:

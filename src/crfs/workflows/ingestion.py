@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -244,7 +244,7 @@ def _take_in(
                 held.append(arrival.held)
                 continue
             try:
-                _publish(session, source, arrival, catalogue, report=report, job=job)
+                _publish(session, source, arrival, catalogue, report=report, job=job, origin=origin)
             except DoneElsewhere:
                 raise
             except Conflict as error:
@@ -445,7 +445,9 @@ def _rows(
     return _Arrival(payloads=group, deliveries=deliveries, origins=origins, shapes=shapes)
 
 
-def _publish(session: Session, source: Source, arrival: _Arrival, catalogue: Catalogue, *, report: IngestReport, job: JobContext) -> None:
+def _publish(
+    session: Session, source: Source, arrival: _Arrival, catalogue: Catalogue, *, report: IngestReport, job: JobContext, origin: _Origin
+) -> None:
     from crfs.store.append import append
     from crfs.store.publication import BatchKind, BatchNote
     from crfs.store.reparsing import earlier
@@ -453,7 +455,9 @@ def _publish(session: Session, source: Source, arrival: _Arrival, catalogue: Cat
     group, deliveries, origins = arrival.payloads, arrival.deliveries, arrival.origins
     before = earlier(session.database, [payload.sha256 for payload in group], source=source.name, fetches=_fetches(source, group))
     kind, reason = BatchKind.INGEST, None
-    if before is not None and before.parser_version != source.parser_version:
+    # Bytes that are fetched anew say what is shown then, though they were read before; where nothing but vintages is told, they say the same again.
+    fetched_anew = not origin.is_landed and before is not None and not before.in_these_fetches and _show_the_latest(deliveries)
+    if before is not None and before.parser_version != source.parser_version and not fetched_anew:
         kind, reason = BatchKind.REPARSE, f"parser {source.parser_version} of {source.name} reads what {before.parser_version} read"
         given = {delivery.definition.name for delivery in deliveries}
         gone = [name for name in before.datasets if name not in given]
@@ -478,6 +482,12 @@ def _publish(session: Session, source: Source, arrival: _Arrival, catalogue: Cat
     _add(report.unchanged, receipt.unchanged)
     if receipt.batch_id is not None:
         report.batches.append(receipt.batch_id)
+
+
+def _show_the_latest(deliveries: Sequence[Delivery]) -> bool:
+    from crfs.store.latest_only import shows_the_latest
+
+    return bool(deliveries) and all(shows_the_latest(delivery.definition, delivery.fetched_at) for delivery in deliveries)
 
 
 def _fetched_at(source: Source, group: list[Payload]) -> datetime | None:
