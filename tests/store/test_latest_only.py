@@ -643,20 +643,29 @@ def test_a_value_that_somebody_put_where_there_is_none_is_not_withdrawn_by_a_lat
     assert source.known(100, 105, 110) == [7.0] * 3
 
 
-@cases(12)
-@given(history=amended_histories(), rule=st.sampled_from([RULE - 5, RULE, 105, 112, 115, 125]), data=st.data())
-def test_answers_that_are_parsed_again_with_another_rule_say_what_they_had_said_under_it(
-    module_database: Database, history: tuple[dict[int, Shown], int], rule: int, data: st.DataObject
+@cases(15)
+@given(
+    history=amended_histories(),
+    rule=st.sampled_from([RULE - 5, RULE, 105, 112, 115, 125]),
+    factor=st.sampled_from([1.0, 10.0]),
+    data=st.data(),
+)
+def test_answers_that_are_parsed_again_with_another_rule_or_reading_say_what_they_had_said_by_it_and_later_ones_say_what_they_do(
+    module_database: Database, history: tuple[dict[int, Shown], int], rule: int, factor: float, data: st.DataObject
 ) -> None:
     source = Polled(module_database, history[0], rule=history[1])
-    for fetched in data.draw(
-        st.permutations(sorted(source.fetches) + data.draw(st.lists(st.sampled_from(sorted(source.fetches)), max_size=3)))
-    ):
+    late = sorted(data.draw(st.sets(st.sampled_from(sorted(source.fetches)), max_size=len(source.fetches) - 1)))
+    early = [fetched for fetched in sorted(source.fetches) if fetched not in late]
+    for fetched in data.draw(st.permutations(early + data.draw(st.lists(st.sampled_from(early), max_size=3)))):
         source.ingest(fetched)
     source.rule = rule
-    for fetched in sorted(source.fetches):
+    for shown in source.fetches.values():
+        shown |= {period: None if value is None else factor * value for period, value in shown.items()}
+    for fetched in early:
         source.ingest(fetched, kind=BatchKind.REPARSE)
     source.check()
-    for fetched in data.draw(st.permutations(sorted(source.fetches))):
+    for fetched in data.draw(st.permutations(early)):
         assert source.ingest(fetched, kind=BatchKind.REPARSE).batch_id is None, "parsed again it says what it said"
+    for fetched in data.draw(st.permutations(late)):
+        source.ingest(fetched)
     source.check()

@@ -20,11 +20,11 @@ from crfs.store.latest_only import (
     know_from_the_fetch,
     shows_the_latest,
 )
-from crfs.store.notes import is_of_another_answer
+from crfs.store.notes import is_of_another_answer, is_own
 from crfs.store.publication import BatchKind
 from crfs.store.relations import relation
 from crfs.store.running_days import know_changes_from_the_fetch, say_again_what_was_seen_later
-from crfs.store.sightings import say_again_what_was_sighted_later, say_again_what_was_sighted_of_annulled
+from crfs.store.sightings import covers, say_again_what_was_sighted_later, say_again_what_was_sighted_of_annulled
 from crfs.store.spoken import OWN_BATCHES, Comparison
 
 
@@ -222,8 +222,13 @@ def _annul_what_is_no_longer_said(connection: sa.Connection, definition: Dataset
     shown = shows_the_latest(definition, how.fetched_at)
     if shown:
         of_others = ""
+    own = f"x.batch_id IN ({OWN_BATCHES})"
+    if shown:
+        # What an older answer that came in late had it say again is its word too.
+        sighted = f"SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 'x')} AND g.seen_at = x.knowledge_time AND {is_own('g')}"
+        own = f"({own} OR EXISTS ({sighted}))"
     unsaid = (
-        f"{data} AS x WHERE x.batch_id IN ({OWN_BATCHES}) AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
+        f"{data} AS x WHERE {own} AND {by_source('x')} AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
         f"AND NOT ({is_of_another_answer('x', shown=shown)}){of_others} AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_key('s', 'x')})"
     )
     connection.execute(

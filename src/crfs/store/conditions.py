@@ -46,6 +46,14 @@ def last_word(data: str, row: str, *, by: str, unless: str = "false") -> str:
     )
 
 
+def is_taken(data: str, row: str, known_at: str) -> str:
+    """Whether the store has something of a row's period at an instant; a key that a mended parser no longer made may be made again."""
+    return (
+        f"EXISTS (SELECT 1 FROM {data} AS k WHERE {same_period('k', row)} AND k.knowledge_time = {known_at} AND {last_batch(data, 'k')} "
+        f"AND NOT (k.row_state = {RowState.ANNULLED.code} AND {by_source('k')}))"
+    )
+
+
 def is_annulled_by(table: str, row: str) -> str:
     """Whether a staged row annuls a row's key."""
     return f"EXISTS (SELECT 1 FROM {table} AS z WHERE {same_key('z', row)} AND z.row_state = {RowState.ANNULLED.code})"

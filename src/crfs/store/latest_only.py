@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.store.additions import again, without_value
-from crfs.store.conditions import by_source, is_annulled_by, is_word, last_word, same_key, same_period, says_as, stands
+from crfs.store.conditions import by_source, is_annulled_by, is_taken, is_word, last_word, same_key, same_period, says_as, stands
 from crfs.store.notes import is_own
 from crfs.store.relations import relation
 from crfs.store.sightings import covers
@@ -147,8 +147,7 @@ def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefin
     late = (
         f"{table} AS s JOIN LATERAL ({_SEEN_LATER.format(data=data)}) AS later ON later.seen IS NOT NULL "
         f"JOIN LATERAL {last_word(data, 's', by='later.seen')} AS c ON c.knowledge_time <= s.knowledge_time AND NOT ({says_as(definition, 's', 'c')}) "
-        f"WHERE s.shown AND s.row_state <> {RowState.ANNULLED.code} AND s.knowledge_time <= :fetched_at AND NOT EXISTS ("
-        f"SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time = later.seen)"
+        f"WHERE s.shown AND s.row_state <> {RowState.ANNULLED.code} AND s.knowledge_time <= :fetched_at AND NOT {is_taken(data, 's', 'later.seen')}"
     )
     statement = again(definition, table, late, row="c", known_at="later.seen")
     connection.execute(sa.text(statement), {"fetched_at": how.fetched_at, "dataset": definition.name})
@@ -172,11 +171,10 @@ def date_from_the_fetch_what_a_rule_dated(connection: sa.Connection, definition:
         f"AND y.knowledge_time < x.knowledge_time AND {is_word(data, 'y')})"
     )
     never_was = without_value(table, RowState.ANNULLED, "dated AS g", of="g", known_at="g.knowledge_time")
-    free = (
-        f"NOT EXISTS (SELECT 1 FROM {rows} AS l WHERE {same_period('l', 'g')} AND l.knowledge_time = g.fetched_at)"
-        for rows in (data, table)
+    showed = (
+        f"dated AS g JOIN {data} AS x ON {same_key('x', 'g')} AND x.batch_id = g.batch_id WHERE NOT {is_taken(data, 'g', 'g.fetched_at')} "
+        f"AND NOT EXISTS (SELECT 1 FROM {table} AS l WHERE {same_period('l', 'g')} AND l.knowledge_time = g.fetched_at)"
     )
-    showed = f"dated AS g JOIN {data} AS x ON {same_key('x', 'g')} AND x.batch_id = g.batch_id WHERE {' AND '.join(free)}"
     statement = again(definition, table, showed, of="g", row="x", after="g", known_at="g.fetched_at")
     connection.execute(
         sa.text(f"WITH dated AS MATERIALIZED ({dated}), never_was AS ({never_was}) {statement}"),

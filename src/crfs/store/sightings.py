@@ -129,17 +129,25 @@ def say_again_what_was_sighted_later(connection: sa.Connection, definition: Data
 
 
 def say_again_what_was_sighted_of_annulled(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
-    """Of keys that a payload that is parsed again no longer gives: another answer that saw their word later had it all the same, from then."""
+    """Of keys that a payload that is parsed again no longer gives: who saw their word later had it all the same, from then.
+
+    Another answer had it as it was read; the same bytes have what is read of them now, if anything is.
+    """
     data = relation(definition.name)
     between = f"{{row}}.knowledge_time > s.knowledge_time AND {{row}}.knowledge_time <= later.seen_at AND {same_period('{row}', 's')}"
-    sighted = (
-        f"{table} AS s JOIN {data} AS c ON {same_key('c', 's')} AND {is_word(data, 'c')} JOIN LATERAL (SELECT min(g.seen_at) AS seen_at "
-        f"FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} AND g.seen_at > s.knowledge_time AND NOT {is_own('g')}) AS later ON later.seen_at IS NOT NULL "
-        f"WHERE s.row_state = {RowState.ANNULLED.code} "
-        f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {between.format(row='x')} AND {is_word(data, 'x')} AND NOT {is_annulled_by(table, 'x')}) "
-        f"AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {between.format(row='t')} AND t.row_state <> {RowState.ANNULLED.code})"
-    )
-    statement = again(definition, table, sighted, row="c", known_at="later.seen_at")
-    connection.execute(
-        sa.text(statement), {"dataset": definition.name, "fetched_at": how.fetched_at, "payloads": list(how.parsed_again.payloads)}
-    )
+    alike = "g.payloads && CAST(:payloads AS text[])"
+    for found, whose in (
+        (f"JOIN {data} AS c ON {same_key('c', 's')} AND {is_word(data, 'c')}", f"NOT ({alike})"),
+        (f"JOIN {table} AS c ON {same_period('c', 's')} AND c.shown", f"{alike} AND NOT {is_own('g')}"),
+    ):
+        sighted = (
+            f"{table} AS s {found} JOIN LATERAL (SELECT min(g.seen_at) AS seen_at FROM crfs.sighting AS g "
+            f"WHERE {covers(data, 'g', 's')} AND g.seen_at > s.knowledge_time AND {whose}) AS later ON later.seen_at IS NOT NULL "
+            f"WHERE s.row_state = {RowState.ANNULLED.code} "
+            f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {between.format(row='x')} AND {is_word(data, 'x')} AND NOT {is_annulled_by(table, 'x')}) "
+            f"AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {between.format(row='t')} AND t.row_state <> {RowState.ANNULLED.code})"
+        )
+        statement = again(definition, table, sighted, row="c", known_at="later.seen_at")
+        connection.execute(
+            sa.text(statement), {"dataset": definition.name, "fetched_at": how.fetched_at, "payloads": list(how.parsed_again.payloads)}
+        )

@@ -456,9 +456,11 @@ def _publish(
     before = earlier(session.database, [payload.sha256 for payload in group], source=source.name, fetches=_fetches(source, group))
     kind, reason = BatchKind.INGEST, None
     # Bytes that are fetched anew say what is shown then, though they were read before; where nothing but vintages is told, they say the same again.
-    fetched_anew = not origin.is_landed and before is not None and not before.in_these_fetches and _show_the_latest(deliveries)
-    if before is not None and before.parser_version != source.parser_version and not fetched_anew:
-        kind, reason = BatchKind.REPARSE, f"parser {source.parser_version} of {source.name} reads what {before.parser_version} read"
+    fetched_anew = before is not None and not before.in_these_fetches and _show_the_latest(deliveries)
+    if origin is _Origin.LANDED or (before is not None and before.parser_version != source.parser_version and not fetched_anew):
+        read = "was read as nothing new" if before is None else f"{before.parser_version} read"
+        kind, reason = BatchKind.REPARSE, f"parser {source.parser_version} of {source.name} reads what {read}"
+    if kind is BatchKind.REPARSE and before is not None:
         given = {delivery.definition.name for delivery in deliveries}
         gone = [name for name in before.datasets if name not in given]
         deliveries = [*deliveries, *(_nothing_of(catalogue, name, source, group) for name in gone)]
