@@ -11,17 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from crfs.apps.cli.program import run
-from crfs.ops import datatier
-from tests.store.conftest import wait_for_no_disk
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
@@ -71,15 +68,14 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def told(folder: Path) -> Iterator[dict[str, Told]]:
-    """What each command of the page answered; the servers stay up, so that each joins them."""
-    with datatier.start(folder.parent / "data") as tier, pytest.MonkeyPatch.context() as patch:
+def told(folder: Path, new_store: Callable[[], str]) -> Iterator[dict[str, Told]]:
+    """What each command of the page answered in an empty store of the servers that all journeys share."""
+    with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith("CRFS_"):
                 patch.delenv(name)
-        patch.setenv("CRFS_DATA_DIR", str(tier.data_dir))
+        patch.setenv("CRFS_STORE__URL", new_store())
         patch.chdir(folder)
-        wait_for_no_disk(sa.make_url(tier.store_url))
         first, *others = commands()
         answers = {first.command: in_its_own_process(first.command)}
         for shown in others:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,8 @@ class OtherParser:
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with open_session(data_dir=tmp_path_factory.mktemp("reparse") / "data") as opened:
+def session(new_store: Callable[[], str]) -> Iterator[Session]:
+    with open_session(new_store()) as opened:
         yield opened
 
 

@@ -135,3 +135,25 @@ def test_what_to_do_about_a_server_that_is_down_is_told_by_who_knows_it(empty_ur
             pass
         with pytest.raises(ServiceUnavailable, match=words):
             database.table("SELECT 1")
+
+
+def test_bulk_connections_of_several_databases_at_once_are_each_to_its_own(
+    new_store: Callable[[], sa.URL], connect: Callable[..., Database]
+) -> None:
+    databases = [connect(new_store(), tenant_id=number) for number in (1, 2, 3)]
+    asked = "SELECT current_database() AS name, current_setting('crfs.tenant_id') AS tenant"
+
+    def told(number: int) -> tuple[str, str]:
+        database = databases[number % 3]
+        with database.bulk() as one, database.bulk() as other:  # the second is no pooled one
+            found = set()
+            for connection in (one, other):
+                with connection.cursor() as cursor:
+                    cursor.execute(asked)
+                    found.add(cursor.fetchone())
+        ((name, tenant),) = found
+        return name, tenant
+
+    with ThreadPoolExecutor(6) as pool:
+        for number, (name, tenant) in enumerate(pool.map(told, range(60))):
+            assert (name, tenant) == (databases[number % 3].url.database, str(databases[number % 3].tenant_id))

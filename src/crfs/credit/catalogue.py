@@ -100,8 +100,9 @@ def packaged_definitions() -> tuple[Definitions, ...]:
     return tuple(parse_definitions((folder / name).read_text(encoding="utf-8"), where=f"catalog/{name}") for name in names)
 
 
+@cache
 def packaged_catalogue() -> Catalogue:
-    """The catalogue that ships with crfs."""
+    """The catalogue that ships with crfs; made once a process."""
     return Catalogue.of(packaged_definitions())
 
 

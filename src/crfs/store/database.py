@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from crfs.errors import InvalidInput, ServiceUnavailable
+from crfs.store.bulk import connect
 
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Connection as BulkConnection
@@ -99,7 +100,7 @@ class Database:
         connection = self._pooled_bulk()
         if connection is None:
             try:
-                connection = dbapi.connect(self._bulk_uri())
+                connection = connect(self.url, self._bulk_uri())
             except dbapi.Error as error:
                 raise unavailable(error, self.when_down) from None
         try:

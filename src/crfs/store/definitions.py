@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,7 +27,7 @@ from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.store.relations import ensure_relation
 
 _IN_FORCE = sa.text(
-    "SELECT DISTINCT ON (kind, name) kind, name, sha256, body FROM crfs.definition WHERE batch_id <= :batch_id ORDER BY kind, name, batch_id DESC"
+    "SELECT DISTINCT ON (kind, name) kind, name, sha256, body::text AS body FROM crfs.definition WHERE batch_id <= :batch_id ORDER BY kind, name, batch_id DESC"
 )
 
 
@@ -155,26 +156,66 @@ def _sound(connection: sa.Connection) -> _Sound:
     digests: dict[tuple[str, str], str] = {}
     altered: set[str] = set()
     for row in connection.execute(_IN_FORCE, {"batch_id": _LAST}):
-        # What PostgreSQL writes in a way of its own, as large numbers, is read to be compared.
-        if digest_of_form(row.body) != row.sha256 and _digest_of(row.kind, row.body) != row.sha256:
-            altered.add(row.name)
-            continue
-        if row.kind == "dataset":
-            try:
-                datasets[row.name] = dataset_from_dict(row.body)
-            except _UNREADABLE:
+        try:
+            if not _is_whole(row.kind, row.body, row.sha256):
                 altered.add(row.name)
                 continue
+            if row.kind == "dataset":
+                datasets[row.name] = _dataset(row.body)
+        except _UNREADABLE:
+            altered.add(row.name)
+            continue
         digests[row.kind, row.name] = row.sha256
     return _Sound(datasets=datasets, digests=digests, altered=altered)
+
+
+_READ = 10_000
+"""How many definitions a process remembers: it opens stores, and looks at other batches of them, which have mostly the same ones."""
+
+
+class _Itself:
+    """A definition that is no other one: those that are equal may be written in two ways, as 1 and 1.0, and have two hashes."""
+
+    __slots__ = ("definition",)
+
+    def __init__(self, definition: DatasetDefinition | FactorDefinition) -> None:
+        self.definition = definition
+
+    def __hash__(self) -> int:
+        return id(self.definition)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.definition is other.definition
+
+
+@lru_cache(maxsize=_READ)
+def _digest_of_this(this: _Itself) -> str:
+    return digest(this.definition)
+
+
+@lru_cache(maxsize=_READ)
+def _is_whole(kind: str, body: str, sha256: str) -> bool:
+    """Whether a body has its hash; what PostgreSQL writes in a way of its own, as large numbers, is read to be compared."""
+    form = json.loads(body)
+    return digest_of_form(form) == sha256 or _digest_of(kind, form) == sha256
+
+
+@lru_cache(maxsize=_READ)
+def _dataset(body: str) -> DatasetDefinition:
+    return dataset_from_dict(json.loads(body))
+
+
+@lru_cache(maxsize=_READ)
+def _factor(body: str) -> FactorDefinition:
+    return factor_from_dict(json.loads(body))
 
 
 def _in_force(connection: sa.Connection, batch_id: int) -> Catalogue:
     rows = connection.execute(_IN_FORCE, {"batch_id": batch_id}).all()
     try:
         return Catalogue(
-            datasets={row.name: dataset_from_dict(row.body) for row in rows if row.kind == "dataset"},
-            factors={row.name: factor_from_dict(row.body) for row in rows if row.kind == "factor"},
+            datasets={row.name: _dataset(row.body) for row in rows if row.kind == "dataset"},
+            factors={row.name: _factor(row.body) for row in rows if row.kind == "factor"},
         )
     except _UNREADABLE as error:
         raise VerificationFailed(f"a definition in the store cannot be read ({error}): it was altered; crfs verify names it") from error
@@ -191,12 +232,12 @@ def _fresh(
         merged[factor.dataset].column(factor.column)
     fresh: list[DatasetDefinition | FactorDefinition] = []
     for dataset in datasets:
-        if current.digests.get(("dataset", dataset.name)) != digest(dataset):
+        if current.digests.get(("dataset", dataset.name)) != _digest_of_this(_Itself(dataset)):
             before = current.datasets.get(dataset.name)
             if before is not None:
                 _check_compatible(before, dataset)
             fresh.append(dataset)
-    fresh += [factor for factor in factors if current.digests.get(("factor", factor.mnemonic)) != digest(factor)]
+    fresh += [factor for factor in factors if current.digests.get(("factor", factor.mnemonic)) != _digest_of_this(_Itself(factor))]
     return fresh
 
 
