@@ -157,12 +157,14 @@ def reply(status: int, body: bytes = b"", **headers: str) -> Answer:
     return answer
 
 
-def unframed(body: bytes) -> Answer:
+def unframed(body: bytes, **headers: str) -> Answer:
     """An answer that says nothing of its length: the connection just ends."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Connection", "close")
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
         handler.wfile.write(body)
         handler.close_connection = True

@@ -151,6 +151,7 @@ HALVES = {
     "half a gzip in whole chunks": chunks(gzip.compress(GOOD * 9)[:40], Content_Encoding="gzip"),
     "no gzip": reply(200, GOOD, Content_Encoding="gzip"),
     "a number that may go on": unframed(b"observation_date,UNRATE\n2024-06-01,4"),
+    "a number that may go on, as it is": unframed(b"observation_date,UNRATE\n2024-06-01,4", Content_Encoding="identity"),
     "a damaged gzip": reply(200, gzip.compress(GOOD)[:-6] + b"xxxxxx", Content_Encoding="gzip"),
 }
 

@@ -66,6 +66,23 @@ def test_a_repeated_row_is_kept_once_and_another_value_at_its_key_is_rejected(ca
     assert rejected.select("row", "reason").rows() == [(3, "contradiction")]
 
 
+def test_a_text_that_no_table_can_hold_is_rejected_and_its_rejection_can_be_kept(catalogue: Catalogue) -> None:
+    frame = pl.DataFrame(
+        {
+            "row": [1, 2],
+            "entity": ["A\0B", "C"],
+            "valid_time": NOON,
+            "knowledge_time": NOON,
+            "knowledge_basis": "observed",
+            "value": [1.0, 2.0],
+        }
+    )
+    accepted, rejected = accept(frame, catalogue.dataset("fred_series"), fetched_at=LATER)
+    assert accepted["entity"].to_list() == ["C"]
+    told = Parsed(tables={"fred_series": accepted}, rejected=rejected).rejected
+    assert told.rows() == [(1, "entity", "malformed", "a NUL character: A\ufffdB")]
+
+
 def test_a_declared_lag_never_says_later_than_the_fetch() -> None:
     rule = ReleaseLag(lag=Tenor(days=10), at=NOON.time(), zone="UTC")
     known = known_from(pl.Series([datetime(2019, 12, 1, tzinfo=UTC), datetime(2019, 12, 31, tzinfo=UTC)]), rule, Tenor(days=1), NOON)

@@ -144,7 +144,8 @@ class Parsed:
 
     ``complete_history`` says that the payload has every revision of what it covers, so that unchanged values may be left out. ``extents``,
     by dataset, say what the payload shows the whole of: a period that it leaves out there is gone. Of more than
-    :data:`MOST_LISTED` rejections the first are kept, and a last row says how many more there were (:func:`rejection_count`).
+    :data:`MOST_LISTED` rejections the first are kept, and a last row says how many more there were (:func:`rejection_count`). A NUL that a
+    rejection quotes is shown as U+FFFD: no table keeps it.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -155,6 +156,10 @@ class Parsed:
     def __post_init__(self) -> None:
         if self.rejected.height > MOST_LISTED:
             object.__setattr__(self, "rejected", _bounded(self.rejected))
+        if self.rejected.height:
+            object.__setattr__(
+                self, "rejected", self.rejected.with_columns(pl.col("column", "detail").str.replace_all("\0", "\ufffd", literal=True))
+            )
 
 
 def _bounded(rejected: pl.DataFrame) -> pl.DataFrame:

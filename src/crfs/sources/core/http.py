@@ -329,9 +329,10 @@ class HttpTransport:
 def _is_whole(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether an answer is known to be whole: by its length, its last chunk, or, where the connection just ends, by how its text ends.
 
-    A number that is cut is a number.
+    A number that is cut is a number. What is encoded has an end that is checked, but for "identity", which is no encoding.
     """
-    framed = "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower() or "content-encoding" in headers
+    encoded = headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
+    framed = "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower() or encoded
     return framed or not body or body.rstrip(b" ")[-1:] in _ENDS
 
 

@@ -205,6 +205,7 @@ def accept(
     first, last = _FIRST, _LAST
     has_value = pl.col("row_state") == RowState.VALUE.value
     in_time = pl.col("valid_time").is_between(first, last)
+    texts = ["entity", *(column.name for column in dataset.columns if frame.schema[column.name] == pl.String)]
     unknown = in_time & pl.col("knowledge_time").is_null()
     checks: list[tuple[pl.Expr, str, RejectReason, str]] = [
         (pl.col("entity").is_null() | (pl.col("entity") == ""), "entity", RejectReason.MISSING_FIELD, "no entity"),
@@ -212,6 +213,7 @@ def accept(
         (~in_time, "valid_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
         (unknown, "knowledge_time", RejectReason.NO_KNOWLEDGE_TIME, "no time from which it was known"),
         (~pl.col("knowledge_time").is_between(first, last), "knowledge_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
+        *((_has_nul(name), name, RejectReason.MALFORMED, "a NUL character") for name in texts),
     ]
     for column in dataset.columns:
         cell = pl.col(column.name)
@@ -258,6 +260,11 @@ def _known_by(frame: pl.DataFrame, fetched_at: datetime) -> pl.DataFrame:
     )
 
 
+def _has_nul(name: str) -> pl.Expr:
+    """Where a text has a character that no PostgreSQL text can hold."""
+    return pl.col(name).str.contains("\0", literal=True)
+
+
 def _is_clean(frame: pl.DataFrame, dataset: DatasetDefinition) -> bool:
     """Whether there is nothing to reject, to merge or to sort: one pass that says yes or no, for deliveries that come in order.
 
@@ -271,6 +278,7 @@ def _is_clean(frame: pl.DataFrame, dataset: DatasetDefinition) -> bool:
     clocks = pl.col("valid_time", "knowledge_time")
     sound = [
         (pl.col("entity") != "").all().alias("entity"),
+        *((~_has_nul(name)).all().alias(f"{name} text") for name, kind in frame.schema.items() if kind == pl.String),
         clocks.is_between(_FIRST, _LAST).all().name.suffix(" in time"),
         _later_than_before().all().alias("order"),
     ]

@@ -75,7 +75,7 @@ def _of_json(read: JsonText) -> Answer:
 def classify(payload: Payload) -> Classification:
     """What the answer is; an object without any key is an unknown company, and ``EMPTY``."""
     answer = look(payload.body)
-    if answer.kind is not None:
+    if answer.kind is not None and (answer.filled or payload.status < 400):
         return Classification.OK if answer.filled else Classification.EMPTY
     if answer.words:
         return _of_words(answer.words)

@@ -8,9 +8,8 @@ from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import orjson
-
 from crfs.sources.core.contract import Classification, Payload
+from crfs.sources.core.json_text import read_json
 from crfs.sources.core.xml_text import read_xml
 
 
@@ -149,10 +148,10 @@ def _observations(answer: Answer, payload: Payload) -> Classification:
 
 
 def _json(body: bytes) -> Answer:
-    try:
-        data = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as error:
-        return Answer(kind=Kind.UNKNOWN, words=f"not JSON: {error}")
+    read = read_json(body)
+    if read.problem is not None:
+        return Answer(kind=Kind.UNKNOWN, words=read.problem)
+    data = read.value
     if not isinstance(data, dict):
         return Answer(kind=Kind.UNKNOWN, words="a JSON list where an object is expected")
     if "error_message" in data or "error_code" in data:
