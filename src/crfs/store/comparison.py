@@ -224,9 +224,9 @@ def _annul_what_is_no_longer_said(connection: sa.Connection, definition: Dataset
         of_others = ""
     own = f"x.batch_id IN ({OWN_BATCHES})"
     if shown:
-        # What an older answer that came in late had it say again is its word too.
+        # What an older answer that came in late had it say again is its word too, and falls where it says nothing of the period any more.
         sighted = f"SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 'x')} AND g.seen_at = x.knowledge_time AND {is_own('g')}"
-        own = f"({own} OR EXISTS ({sighted}))"
+        own = f"({own} OR EXISTS ({sighted}) AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 'x')}))"
     unsaid = (
         f"{data} AS x WHERE {own} AND {by_source('x')} AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
         f"AND NOT ({is_of_another_answer('x', shown=shown)}){of_others} AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_key('s', 'x')})"
