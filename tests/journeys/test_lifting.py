@@ -13,11 +13,12 @@ import pytest
 
 from crfs.apps.cli.door import Door
 from crfs.apps.cli.program import run
+from crfs.credit.schedules import next_due
 from crfs.sources.providers import fred as fred_module
 from crfs.store.source_states import park_source, source_state, stream_states
 from crfs.workflows.job_kinds import to_do, work_on
 from crfs.workflows.session import Session, open_session
-from crfs.workflows.streams import submit_due
+from crfs.workflows.streams import scheduled, submit_due
 from tests.sources.fred_server import KEY, FredServer, fred_server, told_at_once
 from tests.sources.provider_server import reply
 
@@ -79,7 +80,11 @@ def test_a_provider_that_asks_to_be_left_alone_is_asked_again_when_somebody_lift
 
 
 def test_streams_and_jobs_that_wait_for_a_parked_source_are_due_when_it_is_lifted(room: Room) -> None:
-    park_source(room.session.database, "fred", until=datetime.now(UTC) + 9 * HOUR, reason="25 a day.")
+    # Sooner than the stream's regular time, at which it is asked whatever is parked.
+    [stream] = scheduled(room.session)
+    now = datetime.now(UTC)
+    wait = min(9 * HOUR, (next_due(stream, now, salt=room.session.salt) - now) / 2)
+    park_source(room.session.database, "fred", until=now + wait, reason="25 a day.")
     [job_id] = submit_due(room.session)
     assert to_do(room.session) == []
     code, said, _ = room.crfs("ingest", "fred", "--stream", CLAIMS)
