@@ -216,17 +216,15 @@ def _annul_what_is_no_longer_said(connection: sa.Connection, definition: Dataset
     """
     data = relation(definition.name)
     own_word = "" if how.fetched_at is None else " AND x.knowledge_time <= :fetched_at"
-    of_others = (
-        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 'x')} AND {by_source('o')} AND o.batch_id NOT IN ({OWN_BATCHES}))"
-    )
-    shown = shows_the_latest(definition, how.fetched_at)
-    if shown:
-        of_others = ""
     own = f"x.batch_id IN ({OWN_BATCHES})"
-    if shown:
+    if shows_the_latest(definition, how.fetched_at):
+        shown, of_others = True, ""
         # What an older answer that came in late had it say again is its word too, and falls where it says nothing of the period any more.
         sighted = f"SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 'x')} AND g.seen_at = x.knowledge_time AND {is_own('g')}"
         own = f"({own} OR EXISTS ({sighted}) AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 'x')}))"
+    else:
+        others = f"SELECT 1 FROM {data} AS o WHERE {same_key('o', 'x')} AND {by_source('o')} AND o.batch_id NOT IN ({OWN_BATCHES})"
+        shown, of_others = False, f" AND NOT EXISTS ({others})"
     unsaid = (
         f"{data} AS x WHERE {own} AND {by_source('x')} AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
         f"AND NOT ({is_of_another_answer('x', shown=shown)}){of_others} AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_key('s', 'x')})"
