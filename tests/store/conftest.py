@@ -88,6 +88,12 @@ def module_database(new_store: Callable[[], sa.URL], connect: Callable[..., Data
     return connect(new_store())
 
 
+@pytest.fixture(scope="module")
+def model(new_store: Callable[[], sa.URL], connect: Callable[..., Database]) -> Database:
+    """Another one, shared by the tests of a module, to take in there what is read again."""
+    return connect(new_store())
+
+
 @pytest.fixture
 def own_database(new_store: Callable[[], sa.URL], connect: Callable[..., Database]) -> Database:
     """A database with the schema, for one test."""

@@ -18,6 +18,8 @@ from crfs.store.publication import BatchKind, BatchNote, Fence
 
 _NUMBERS = itertools.count(1)
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
+SOURCE = "test"
+"""The source of the deliveries."""
 
 
 def day(number: int) -> datetime:
@@ -79,7 +81,9 @@ def write(
     fence: Fence | None = None,
     payloads: Sequence[str] = (),
 ) -> Receipt:
-    note = BatchNote(kind=kind, at=at, reason=reason or ("a test" if kind.needs_reason else None), fence=fence, payloads=payloads)
+    note = BatchNote(
+        kind=kind, at=at, reason=reason or ("a test" if kind.needs_reason else None), fence=fence, payloads=payloads, source=SOURCE
+    )
     return append(database, [Delivery(definition=definition, rows=table)], note)
 
 

@@ -20,10 +20,10 @@ from crfs.store.append import Delivery, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.store.staging import staging_room, sweep_staging
-from tests.store.deliveries import NOW, dataset, day, rows, stored, write
+from tests.store.deliveries import NOW, SOURCE, dataset, day, rows, stored, write
 from tests.store.keeping import landed
 
-AMENDING = [BatchKind.CORRECTION, BatchKind.REPARSE, BatchKind.REDERIVE, BatchKind.ANNUL]
+AMENDING = [BatchKind.CORRECTION, BatchKind.REDERIVE, BatchKind.ANNUL]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_another_value_at_the_same_key_is_a_conflict_that_names_it_and_leaves_no
     one, other = dataset(), dataset()
     write(database, one, rows([1.0]))
     head = _head(database)
-    note = BatchNote(kind=BatchKind.INGEST, at=NOW)
+    note = BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE)
     with pytest.raises(Conflict, match=r"x at 2020-01-01 known from 2020-01-11 00:00Z has another value .* correction"):
         append(
             database, [Delivery(definition=other, rows=rows([5.0])), Delivery(definition=one, rows=rows([9.0, 2.0], valid=[1, 0]))], note
@@ -75,13 +75,13 @@ def test_a_value_where_the_source_said_missing_is_a_conflict_too(database: Datab
 
 
 def test_amending_history_needs_a_reason() -> None:
-    for kind in AMENDING:
+    for kind in (*AMENDING, BatchKind.REPARSE):
         for reason in (None, "", "  "):
             with pytest.raises(InvalidInput, match="give a reason"):
-                BatchNote(kind=kind, at=NOW, reason=reason)
+                BatchNote(kind=kind, at=NOW, source=SOURCE, reason=reason)
 
 
-@pytest.mark.parametrize("kind", AMENDING[:3], ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", AMENDING[:2], ids=lambda kind: kind.value)
 def test_an_amendment_wins_by_its_later_batch_and_says_why(database: Database, kind: BatchKind) -> None:
     definition = dataset()
     write(database, definition, rows([1.0, 3.0], valid=[0, 1]))
@@ -108,9 +108,9 @@ def test_an_amendment_may_mend_the_basis_of_a_knowledge_time_alone(database: Dat
     assumed = rows([1.0]).with_columns(knowledge_basis=pl.lit("assumed"))
     write(database, definition, assumed)
     assert write(database, definition, rows([1.0])).batch_id is None, "an ingest has nothing to say of it"
-    assert write(database, definition, rows([1.0]), BatchKind.REPARSE).batch_id is not None
+    assert write(database, definition, rows([1.0]), BatchKind.REDERIVE).batch_id is not None
     assert stored(database, definition, columns="knowledge_basis") == [(2,), (0,)]
-    assert write(database, definition, rows([1.0]), BatchKind.REPARSE).batch_id is None
+    assert write(database, definition, rows([1.0]), BatchKind.REDERIVE).batch_id is None
 
 
 def test_an_annulled_row_is_not_brought_back_by_an_ingest_but_by_a_correction(database: Database) -> None:
@@ -185,7 +185,7 @@ def test_a_row_that_stands_twice_in_a_delivery_is_written_once_and_two_different
     with pytest.raises(Conflict, match="two different rows for x at 2020-01-02"):
         write(database, definition, rows([1.0, 2.0], valid=1))
     with pytest.raises(InvalidInput, match="one delivery a dataset"):
-        append(database, [Delivery(definition=definition, rows=rows([1.0]))] * 2, BatchNote(kind=BatchKind.INGEST, at=NOW))
+        append(database, [Delivery(definition=definition, rows=rows([1.0]))] * 2, BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE))
 
 
 NO_ZONE = datetime(2020, 1, 1)  # noqa: DTZ001
@@ -326,27 +326,6 @@ def test_an_upper_bound_that_repeats_what_the_source_said_before_a_correction_is
     assert write(database, definition, rows([3.0], known=12, clipped=True)).batch_id is not None
 
 
-def test_a_payload_that_is_parsed_again_and_says_the_same_leaves_a_correction_alone(database: Database) -> None:
-    definition = dataset()
-    sha = landed(database, b"read twice")
-    write(database, definition, rows([1.0, 5.0], valid=[0, 1]), payloads=[sha])
-    write(database, definition, rows([2.0, 6.0], valid=[0, 1]), BatchKind.CORRECTION)
-    receipt = write(database, definition, rows([1.0, 5.5], valid=[0, 1]), BatchKind.REPARSE, payloads=[sha])
-    assert receipt.appended == {definition.name: 1}
-    assert stored(database, definition)[-1] == (5.5,)
-
-
-def test_a_payload_that_is_parsed_again_says_how_its_own_upper_bounds_are_known_and_nothing_of_others(database: Database) -> None:
-    definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
-    own, other = landed(database, b"its own"), landed(database, b"of another")
-    write(database, definition, rows([1.0], known=10), payloads=[other])
-    write(database, definition, rows([2.0], known=12, clipped=True), payloads=[own])
-    again = rows([1.0, 2.0], known=[10, 12], clipped=True).with_columns(knowledge_basis=pl.lit("backfilled"))
-    assert write(database, definition, again, BatchKind.REPARSE, payloads=[own]).appended == {definition.name: 1}
-    assert stored(database, definition, columns="value, knowledge_basis")[-1] == (2.0, 3)
-    assert write(database, definition, again, BatchKind.REPARSE, payloads=[own]).batch_id is None
-
-
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_a_window_that_showed_the_same_again_is_not_forgotten_when_one_between_comes_late(
     module_database: Database, order: tuple[int, ...]
@@ -379,9 +358,7 @@ def test_an_upper_bound_after_another_value_of_its_own_answer_is_news_though_an_
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_of_two_answers_that_say_the_same_the_better_basis_counts_in_any_order_and_parsed_again_they_add_nothing(
-    module_database: Database, order: tuple[int, int]
-) -> None:
+def test_of_two_answers_that_say_the_same_the_better_basis_counts_in_any_order(module_database: Database, order: tuple[int, int]) -> None:
     definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
     bases = ["backfilled", "calendar"]
     payloads = [landed(module_database, f"{definition.name} {basis}".encode()) for basis in bases]
@@ -391,26 +368,4 @@ def test_of_two_answers_that_say_the_same_the_better_basis_counts_in_any_order_a
     assert stored(module_database, definition, columns="knowledge_basis")[-1] == (1,)
     for number in (*order, *order):
         assert write(module_database, definition, tables[number], payloads=[payloads[number]]).batch_id is None, "twice is once"
-        assert write(module_database, definition, tables[number], BatchKind.REPARSE, payloads=[payloads[number]]).batch_id is None
     assert stored(module_database, definition, columns="knowledge_basis")[-1] == (1,)
-
-
-def test_a_missing_that_another_answer_showed_to_be_a_withdrawal_stays_one_when_it_is_parsed_again(module_database: Database) -> None:
-    definition = replace(dataset(), revision_policy=RevisionPolicy.VINTAGED)
-    first, second = landed(module_database, b"none"), landed(module_database, b"the value before")
-    none = rows([None], known=40, state="missing")
-    write(module_database, definition, none, payloads=[first])
-    write(module_database, definition, rows([1.0], known=20), payloads=[second])
-    for sha, table in ((first, none), (second, rows([1.0], known=20))):
-        assert write(module_database, definition, table, BatchKind.REPARSE, payloads=[sha]).batch_id is None
-    assert stored(module_database, definition, columns="row_state")[-1] == (2,)
-
-
-def test_what_somebody_put_by_a_file_of_the_same_bytes_is_not_taken_for_what_the_source_had_said(module_database: Database) -> None:
-    definition = dataset()
-    sha = landed(module_database, b"the same bytes")
-    write(module_database, definition, rows([1.0]), payloads=[sha])
-    write(module_database, definition, rows([2.0]), BatchKind.CORRECTION)
-    write(module_database, definition, rows([1.0]), BatchKind.CORRECTION, payloads=[sha])
-    assert write(module_database, definition, rows([]), BatchKind.REPARSE, payloads=[sha]).batch_id is None
-    assert stored(module_database, definition)[-1] == (1.0,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -18,7 +19,8 @@ from crfs.credit.definitions import DatasetDefinition
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote, publication
-from tests.store.deliveries import NOW, brought, day, rows, stored, write
+from tests.store.deliveries import NOW, SOURCE, brought, day, rows, stored, write
+from tests.store.rereading import read_again
 from tests.store.test_extents import LONG_AFTER, vintaged
 from tests.thorough import cases
 
@@ -38,10 +40,8 @@ def extent(known_at: datetime, final_until: datetime | None = None) -> Extent:
     )  # fmt: skip
 
 
-def gave(
-    database: Database, definition: DatasetDefinition, table: pl.DataFrame, fetched: datetime, told: Extent, kind: BatchKind, payload: str
-) -> Receipt:
-    note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=[payload])
+def gave(database: Database, definition: DatasetDefinition, table: pl.DataFrame, fetched: datetime, told: Extent, payload: str) -> Receipt:
+    note = BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE, payloads=[payload])
     return append(database, [Delivery(definition=definition, rows=table, fetched_at=fetched, extents=[told])], note)
 
 
@@ -55,17 +55,13 @@ def table_of(shown: Sequence[tuple[int, datetime, float | None, bool]], *, vinta
     )
 
 
-def polled(
-    database: Database, definition: DatasetDefinition, at: datetime, shown: Values, *, kind: BatchKind = BatchKind.INGEST, payload: str = ""
-) -> Receipt:
+def polled(database: Database, definition: DatasetDefinition, at: datetime, shown: Values, *, payload: str = "") -> Receipt:
     """A table of the latest values, without a word of since when."""
     table = table_of([(period, at, value, True) for period, value in sorted(shown.items())], vintages=False)
-    return gave(database, definition, table, at, extent(at), kind, payload or brought(database, at))
+    return gave(database, definition, table, at, extent(at), payload or brought(database, at))
 
 
-def all_vintages(
-    database: Database, definition: DatasetDefinition, ends: Sequence[Values], *, kind: BatchKind = BatchKind.INGEST, payload: str = ""
-) -> Receipt:
+def all_vintages(database: Database, definition: DatasetDefinition, ends: Sequence[Values], *, payload: str = "") -> Receipt:
     """The whole history, read long after: a row for each day that changed a period, known from the hour of the release."""
     shown: list[tuple[int, datetime, float | None, bool]] = []
     nothing: dict[int, float | None] = {}
@@ -75,7 +71,7 @@ def all_vintages(
                 shown.append((period, hour(RELEASE, number), now.get(period), False))
     shown.sort(key=lambda row: row[:2])
     told = extent(day(0), day(len(ends)))
-    return gave(database, definition, table_of(shown, vintages=True), LONG_AFTER, told, kind, payload or brought(database, LONG_AFTER))
+    return gave(database, definition, table_of(shown, vintages=True), LONG_AFTER, told, payload or brought(database, LONG_AFTER))
 
 
 def known(database: Database, definition: DatasetDefinition, at: datetime) -> dict[int, float]:
@@ -141,20 +137,15 @@ def test_what_a_later_poll_saw_again_is_known_from_it_though_the_day_before_ende
     assert found == [{0: 2.0}, {0: 1.0}, {0: 2.0}, {0: 1.0}]
 
 
-def test_none_in_place_of_a_value_stays_a_withdrawal_when_it_is_parsed_again(module_database: Database) -> None:
-    definition = vintaged()
-    payloads = [brought(module_database, hour(9, number)) for number in range(2)]
-    for kind in (BatchKind.INGEST, BatchKind.REPARSE):
-        polled(module_database, definition, hour(9, 0), {0: 1.0}, payload=payloads[0], kind=kind)
-        polled(module_database, definition, hour(9, 1), {0: None}, payload=payloads[1], kind=kind)
-        assert known(module_database, definition, day(3)) == {}
-
-
-def test_bytes_that_came_twice_are_parsed_again_for_each_of_their_fetches(module_database: Database) -> None:
+def test_bytes_that_came_twice_are_parsed_again_for_each_of_their_fetches(module_database: Database, model: Database) -> None:
     definition, same, other = vintaged(), brought(module_database, hour(9, 0)), brought(module_database, hour(9, 1))
-    for factor, kind in ((10.0, BatchKind.INGEST), (1.0, BatchKind.REPARSE)):
+
+    def shown(store: Database, factor: float = 1.0) -> None:
         for number, (payload, value) in enumerate(((same, 1.0), (other, 2.0), (same, 1.0))):
-            polled(module_database, definition, hour(9, number), {0: value * factor}, payload=payload, kind=kind)
+            polled(store, definition, hour(9, number), {0: value * factor}, payload=payload)
+
+    shown(module_database, 10.0)
+    read_again(module_database, model, definition, [shown])
     assert [known(module_database, definition, day(number + 1)) for number in range(3)] == [{0: 1.0}, {0: 2.0}, {0: 1.0}]
 
 
@@ -180,7 +171,9 @@ def test_the_vintages_of_an_answer_say_how_their_days_ended_though_it_does_not_t
 
     def releases() -> None:
         append(
-            module_database, [Delivery(definition=definition, rows=table, fetched_at=LONG_AFTER)], BatchNote(kind=BatchKind.INGEST, at=NOW)
+            module_database,
+            [Delivery(definition=definition, rows=table, fetched_at=LONG_AFTER)],
+            BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE),
         )
 
     if first:
@@ -203,7 +196,7 @@ def test_a_period_that_an_earlier_answer_of_the_day_left_out_is_known_from_the_a
     def vintage_of_the_day() -> Receipt:
         table = table_of([(1, hour(RELEASE, 1), 2.0, clipped)], vintages=True)
         told = extent(fetched if fetched < day(2) else day(2))
-        return gave(database, definition, table, fetched, told, BatchKind.INGEST, payloads[1])
+        return gave(database, definition, table, fetched, told, payloads[1])
 
     database, payloads = module_database, [brought(module_database, hour(9, 1)), brought(module_database, fetched)]
     answers = [lambda: polled(database, definition, hour(9, 1), {0: 1.0}, payload=payloads[0]), vintage_of_the_day]
@@ -214,14 +207,18 @@ def test_a_period_that_an_earlier_answer_of_the_day_left_out_is_known_from_the_a
     assert [answer().batch_id for answer in answers] == [None, None]
 
 
-def test_an_answer_that_is_parsed_again_says_again_how_days_ended(module_database: Database) -> None:
-    definition, payload = vintaged(), brought(module_database, LONG_AFTER)
-    polled(module_database, definition, hour(9, 1), {0: 1.0})
-    ends = [{0: 3.0}, {0: 2.0}]
-    all_vintages(module_database, definition, ends, payload=payload)
-    assert all_vintages(module_database, definition, ends, payload=payload, kind=BatchKind.REPARSE).batch_id is None
+def test_an_answer_that_is_parsed_again_says_again_how_days_ended(module_database: Database, model: Database) -> None:
+    definition, poll, payload = vintaged(), brought(module_database, hour(9, 1)), brought(module_database, LONG_AFTER)
+
+    def shown(store: Database, ends: Sequence[Values]) -> None:
+        polled(store, definition, hour(9, 1), {0: 1.0}, payload=poll)
+        all_vintages(store, definition, ends, payload=payload)
+
+    ends: list[Values] = [{0: 3.0}, {0: 2.0}]
+    shown(module_database, ends)
+    assert read_again(module_database, model, definition, [partial(shown, ends=ends)]).batches == []
     for mended in ([{0: 3.0}, {0: 20.0}], [{0: 3.0}, {0: 1.0}], ends):
-        all_vintages(module_database, definition, mended, payload=payload, kind=BatchKind.REPARSE)
+        read_again(module_database, model, definition, [partial(shown, ends=mended)])
         assert [known(module_database, definition, at) for at in (hour(9, 1), day(2))] == [{0: 1.0}, mended[1]]
 
 
@@ -234,31 +231,15 @@ def test_a_correction_of_what_was_seen_while_a_day_ran_stands_when_the_day_ended
     assert known(module_database, definition, day(3)) == {0: 5.0}
 
 
-def test_a_withdrawal_that_a_late_answer_made_known_is_not_annulled_when_that_one_is_parsed_again(module_database: Database) -> None:
-    definition, payloads = vintaged(), [brought(module_database, LONG_AFTER) for _ in range(2)]
-
-    def told(payload: str, since: int, value: float | None, kind: BatchKind = BatchKind.INGEST) -> Receipt:
-        table = table_of([(0, hour(RELEASE, since), value, False)], vintages=True)
-        note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=[payload])
-        return append(module_database, [Delivery(definition=definition, rows=table, fetched_at=LONG_AFTER)], note)
-
-    told(payloads[0], 2, None)
-    told(payloads[1], 1, 1.0)
-    assert known(module_database, definition, day(4)) == {}
-    assert told(payloads[1], 1, 1.0, BatchKind.REPARSE).batch_id is None
-    assert told(payloads[0], 2, None, BatchKind.REPARSE).batch_id is None
-    assert known(module_database, definition, day(4)) == {}
-
-
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_what_an_answer_of_a_running_day_shows_is_known_from_its_fetch_whatever_was_seen_before_on_that_day(
     module_database: Database, order: tuple[int, int]
 ) -> None:
     definition, payload = vintaged(), brought(module_database, hour(15, 1))
 
-    def vintage_of_the_day(kind: BatchKind = BatchKind.INGEST) -> Receipt:
+    def vintage_of_the_day() -> Receipt:
         table = table_of([(0, hour(RELEASE, 1), 2.0, False)], vintages=True)
-        return gave(module_database, definition, table, hour(15, 1), extent(hour(15, 1)), kind, payload)
+        return gave(module_database, definition, table, hour(15, 1), extent(hour(15, 1)), payload)
 
     for number in order:
         if number:
@@ -267,7 +248,7 @@ def test_what_an_answer_of_a_running_day_shows_is_known_from_its_fetch_whatever_
             polled(module_database, definition, hour(9, 1), {0: 1.0})
     for _ in range(2):
         assert [known(module_database, definition, hour(at, 1)) for at in (9, 14, 15)] == [{0: 1.0}, {0: 1.0}, {0: 2.0}]
-        assert vintage_of_the_day(BatchKind.REPARSE).batch_id is None
+        assert vintage_of_the_day().batch_id is None
 
 
 def test_what_was_seen_while_a_day_ran_and_annulled_does_not_come_back_when_the_day_ended_with_that(module_database: Database) -> None:
@@ -288,7 +269,7 @@ def test_what_days_ended_with_is_said_of_what_another_published_meanwhile(
     table = table_of([(0, hour(RELEASE, 1), 1.0, False)], vintages=True)
 
     def told(definition: DatasetDefinition, shown: pl.DataFrame, fetched: datetime) -> None:
-        note = BatchNote(kind=BatchKind.INGEST, at=NOW, reason=None, payloads=[brought(module_database, fetched)])
+        note = BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE, reason=None, payloads=[brought(module_database, fetched)])
         append(module_database, [Delivery(definition=definition, rows=shown, fetched_at=fetched)], note)
 
     def seen(definition: DatasetDefinition) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import polars as pl
 import pytest
@@ -19,7 +20,8 @@ from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote
-from tests.store.deliveries import NOW, brought, dataset, day, rows, stored, write
+from tests.store.deliveries import NOW, SOURCE, brought, dataset, day, rows, stored, write
+from tests.store.rereading import read_again
 from tests.thorough import cases
 
 DAYS = 6
@@ -37,7 +39,6 @@ def showed(
     known: int,
     shown: dict[int, float],
     *,
-    kind: BatchKind = BatchKind.INGEST,
     payload: str = "",
     span: tuple[int, int] = (0, 9),
 ) -> Receipt:
@@ -51,18 +52,17 @@ def showed(
         knowledge_basis=KnowledgeBasis.BACKFILLED,
     )
     delivery = Delivery(definition=definition, rows=table, fetched_at=LONG_AFTER, extents=[extent])
-    note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads=[payload or brought(database, LONG_AFTER)])
+    note = BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE, payloads=[payload or brought(database, LONG_AFTER)])
     return append(database, [delivery], note)
 
 
 def answers(database: Database, definition: DatasetDefinition, known: int) -> dict[int, float]:
     """Period → value as of a day."""
-    last: dict[int, tuple[datetime, int, int, float | None]] = {}
-    for valid, at, batch, state, value in stored(database, definition, columns="valid_time, knowledge_time, batch_id, row_state, value"):
-        period = (valid - day(0)).days
-        if at <= day(known) and state not in (1, 3) and (period not in last or (at, batch) > last[period][:2]):
-            last[period] = (at, batch, state, value)
-    return {period: value for period, (_, _, state, value) in sorted(last.items()) if state == 0 and value is not None}
+    keys: dict[tuple[int, datetime], tuple[int, float | None]] = {}
+    for valid, at, _, state, value in stored(database, definition, columns="valid_time, knowledge_time, batch_id, row_state, value"):
+        keys[(valid - day(0)).days, at] = (state, value)  # in the order of batches
+    last = {period: (state, value) for (period, at), (state, value) in sorted(keys.items()) if at <= day(known) and state not in (1, 3)}
+    return {period: value for period, (state, value) in sorted(last.items()) if state == 0 and value is not None}
 
 
 @cases(15)
@@ -108,32 +108,37 @@ def test_a_corrected_value_stands_until_the_source_leaves_it_out(module_database
     assert answers(module_database, definition, 3) == {0: 1.0}
 
 
-@pytest.mark.parametrize("order", [(1, 3), (3, 1)])
-def test_a_payload_that_is_parsed_again_keeps_its_withdrawals_and_those_of_others(
-    module_database: Database, order: tuple[int, int]
+@cases(5)
+@given(
+    history=st.lists(st.dictionaries(st.sampled_from(PERIODS), st.sampled_from([1.0, 2.0]), min_size=1), min_size=DAYS, max_size=DAYS),
+    mended=st.lists(st.dictionaries(st.sampled_from(PERIODS), st.sampled_from([1.0, 2.0, 30.0]), min_size=1), min_size=DAYS, max_size=DAYS),
+    order=st.permutations(range(DAYS)),
+    late=st.integers(0, DAYS - 1),
+)
+def test_parsed_again_answers_show_what_is_read_of_them_now_and_later_ones_find_it_so(
+    module_database: Database,
+    model: Database,
+    history: Sequence[dict[int, float]],
+    mended: Sequence[dict[int, float]],
+    order: Sequence[int],
+    late: int,
 ) -> None:
-    definition = vintaged()
-    history = {1: {0: 1.0, 1: 1.0}, 3: {0: 1.0}}
-    payloads = {known: brought(module_database, LONG_AFTER) for known in history}
-    for known in order:
-        showed(module_database, definition, known, history[known], payload=payloads[known])
-    for known in order:
-        showed(module_database, definition, known, {period: value * 10 for period, value in history[known].items()}, kind=BatchKind.REPARSE,
-               payload=payloads[known])  # fmt: skip
-    assert answers(module_database, definition, 2) == {0: 10.0, 1: 10.0}
-    assert answers(module_database, definition, 3) == {0: 10.0}
-    for known in order:
-        again = {period: value * 10 for period, value in history[known].items()}
-        assert showed(module_database, definition, known, again, kind=BatchKind.REPARSE, payload=payloads[known]).batch_id is None
+    definition, payloads = vintaged(), [brought(module_database, LONG_AFTER) for _ in history]
+    early, later = order[: DAYS - late], order[DAYS - late :]
 
+    def shown(store: Database, known: int, read: Sequence[dict[int, float]] = mended) -> None:
+        showed(store, definition, known, read[known], payload=payloads[known])
 
-def test_a_mended_parser_that_finds_the_period_takes_its_withdrawal_back(module_database: Database) -> None:
-    definition, payload = vintaged(), brought(module_database, LONG_AFTER)
-    showed(module_database, definition, 1, {0: 1.0, 1: 1.0})
-    showed(module_database, definition, 3, {0: 1.0}, payload=payload)
-    assert answers(module_database, definition, 3) == {0: 1.0}
-    showed(module_database, definition, 3, {0: 1.0, 1: 1.0}, kind=BatchKind.REPARSE, payload=payload)
-    assert answers(module_database, definition, 3) == {0: 1.0, 1: 1.0}
+    for known in early:
+        shown(module_database, known, history)
+    assert read_again(module_database, model, definition, [partial(shown, known=known, read=history) for known in early]).batches == []
+    steps = [partial(shown, known=known) for known in early]
+    read_again(module_database, model, definition, steps)
+    assert {known: answers(module_database, definition, known) for known in early} == {known: mended[known] for known in early}
+    assert read_again(module_database, model, definition, steps).batches == []
+    for known in later:
+        shown(module_database, known)
+    assert [answers(module_database, definition, known) for known in range(DAYS)] == mended
 
 
 def test_answers_that_are_appended_at_once_withdraw_what_they_would_one_after_the_other(module_database: Database) -> None:
@@ -160,12 +165,12 @@ def test_a_table_of_rows_is_what_it_was_without_extents(module_database: Databas
     append(
         module_database,
         [Delivery(definition=definition, rows=pl.concat([rows([1.0], known=1), rows([2.0], valid=1, known=1)]), fetched_at=LONG_AFTER)],
-        BatchNote(kind=BatchKind.INGEST, at=NOW),
+        BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE),
     )
     append(
         module_database,
         [Delivery(definition=definition, rows=rows([1.0], known=2), fetched_at=LONG_AFTER)],
-        BatchNote(kind=BatchKind.INGEST, at=NOW),
+        BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE),
     )
     assert answers(module_database, definition, 2) == {0: 1.0, 1: 2.0}
 

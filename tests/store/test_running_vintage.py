@@ -15,7 +15,8 @@ from crfs.errors import Conflict
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote
-from tests.store.deliveries import NOW, brought, dataset, day, rows, stored, write
+from tests.store.deliveries import NOW, SOURCE, brought, dataset, day, rows, stored, write
+from tests.store.rereading import read_again
 from tests.thorough import cases
 
 TODAY = 20
@@ -38,14 +39,13 @@ def seen(
     *,
     vintage: int = TODAY,
     sha: str | None = None,
-    kind: BatchKind = BatchKind.INGEST,
 ) -> Receipt:
     """An answer fetched then that says what the vintage of a day is: known from the day's release, if that is over."""
     known = min(fetched, hour(RELEASE, vintage))
     table = rows([value], state="value" if value is not None else "missing", vintage_date=[date(2020, 1, 1) + timedelta(days=vintage)])
     table = table.with_columns(knowledge_time=known)
     payload = sha or brought(database, fetched)
-    note = BatchNote(kind=kind, at=NOW, reason="mended" if kind.needs_reason else None, payloads={payload: [definition.name]})
+    note = BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE, payloads={payload: [definition.name]})
     return append(database, [Delivery(definition=definition, rows=table, fetched_at=fetched)], note)
 
 
@@ -102,13 +102,16 @@ def test_an_answer_that_comes_in_late_does_not_hide_what_a_later_one_saw(module_
     assert told(module_database, other) == [(8, 2.0), (10, 1.0), (24, 2.0)]
 
 
-def test_a_mended_parser_keeps_the_times_of_the_fetches(module_database: Database) -> None:
+def test_a_mended_parser_keeps_the_times_of_the_fetches(module_database: Database, model: Database) -> None:
     definition = vintaged()
     fetches = [(hour(moment), brought(module_database, hour(moment))) for moment in (9, 10, 11)]
-    for value, (fetched, sha) in zip((1.0, 2.0, 3.0), fetches, strict=True):
-        seen(module_database, definition, value, fetched, sha=sha)
-    for value, (fetched, sha) in zip((10.0, 20.0, 30.0), fetches, strict=True):
-        seen(module_database, definition, value, fetched, sha=sha, kind=BatchKind.REPARSE)
+
+    def shown(store: Database, factor: float = 10.0) -> None:
+        for value, (fetched, sha) in zip((1.0, 2.0, 3.0), fetches, strict=True):
+            seen(store, definition, factor * value, fetched, sha=sha)
+
+    shown(module_database, 1.0)
+    read_again(module_database, model, definition, [shown])
     assert told(module_database, definition) == [(8, 10.0), (10, 20.0), (11, 30.0)]
 
 

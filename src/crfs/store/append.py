@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from crfs.bitemporal.extent import Extent
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE, RowState
-from crfs.credit.definitions import ColumnType, DatasetDefinition, RevisionPolicy, Scope
+from crfs.credit.definitions import ColumnType, DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.comparison import compare
+from crfs.store.comparison_terms import Comparison
 from crfs.store.database import Database
 from crfs.store.entities import entity_ids
 from crfs.store.extents import (
@@ -30,19 +31,19 @@ from crfs.store.extents import (
     reach_known_periods,
     withdraw_what_is_left_out,
 )
+from crfs.store.insertion import enter_into_books, insert_rows, insert_staged
 from crfs.store.latest_only import shows_the_latest
 from crfs.store.notes import state_of_notes
 from crfs.store.publication import BatchKind, BatchNote, Publication, publication
-from crfs.store.relations import content_of, ensure_relation, relation
+from crfs.store.relations import ensure_relation, relation
 from crfs.store.sightings import Sighting, keep_sightings, sightings_of
-from crfs.store.spoken import Comparison
-from crfs.store.staging import StagingRoom, copy_into, staging_room
+from crfs.store.staging import StagingRoom, staging_room
 
 _FEW = 100
 """Entities whose own rows are looked at to see whether others wrote of them."""
 _KEY = ["entity", "valid_time", "knowledge_time"]
 _ID_KEY = ["entity_id", "valid_time", "knowledge_time"]
-_KINDS = (BatchKind.INGEST, BatchKind.CORRECTION, BatchKind.REPARSE, BatchKind.REDERIVE, BatchKind.ANNUL)
+_KINDS = (BatchKind.INGEST, BatchKind.CORRECTION, BatchKind.REDERIVE, BatchKind.ANNUL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +52,13 @@ class Delivery:
 
     ``rows`` has entity, valid_time, knowledge_time, knowledge_basis, vintage_date, row_state, optionally ``clipped``, and every value
     column of the definition. ``fetched_at`` is when the answer that they come from was there: in a dataset whose provider shows only the
-    latest values, a value that a release rule dates and that differs from what the store has is a revision known from then. ``fetches``
-    are the fetches of all its payloads where these came one after the other, ``fetched_at`` the last. ``extents``
+    latest values, a value that a release rule dates and that differs from what the store has is a revision known from then. ``extents``
     say what the answer told the whole of, in a vintaged dataset: what it leaves out there is withdrawn.
     """
 
     definition: DatasetDefinition
     rows: pl.DataFrame
     fetched_at: datetime | None = None
-    fetches: Sequence[datetime] = ()
     extents: Sequence[Extent] = ()
 
 
@@ -127,8 +126,8 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
     before somebody corrected it: a correction stands until the source says something else. The kinds that amend history append
     what differs from the row that counts, be it only in its ``knowledge_basis`` or ``vintage_date``. A row marked ``clipped`` is dropped
     where a value known before says the same. In a vintaged dataset, and where an answer shows the latest values, a ``missing`` row after
-    a value is a withdrawal, whichever of the two is ingested first: it is kept as ``retracted``. A ``reparse`` names the payload that it
-    reads again, and annuls what that payload's earlier rows said and these do not.
+    a value is a withdrawal, whichever of the two is ingested first: it is kept as ``retracted``. What a mended parser
+    reads of earlier answers is :func:`~crfs.store.restating.restate`'s.
     """
     if note.kind not in _KINDS:
         raise InvalidInput(f"a batch of kind {note.kind.value} has no rows of a dataset; append takes {', '.join(k.value for k in _KINDS)}")
@@ -136,7 +135,7 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
     if len(set(names)) < len(names):
         raise InvalidInput("an append has one delivery a dataset; concatenate the rows of a dataset first")
     prepared = [_prepared(database, delivery, note.kind) for delivery in deliveries]
-    prepared = [one for one in prepared if one.rows.height or note.kind is BatchKind.REPARSE]
+    prepared = [one for one in prepared if one.rows.height]
     if not prepared:
         return Receipt(batch_id=None, appended={}, unchanged={})
     for one in prepared:
@@ -205,7 +204,7 @@ def _keep_notes(connection: sa.Connection, part: _Part, *, batch_id: int) -> Non
 
 
 def _prepared(database: Database, delivery: Delivery, kind: BatchKind) -> _Prepared:
-    told = delivery.extents if kind in {BatchKind.INGEST, BatchKind.REPARSE} else ()
+    told = delivery.extents if kind is BatchKind.INGEST else ()
     extents = Extents.of(database, delivery.definition, told) if told else None
     return _Prepared(delivery=delivery, rows=_in_types(database, delivery, kind), extents=extents)
 
@@ -242,7 +241,7 @@ def _in_types(database: Database, delivery: Delivery, kind: BatchKind) -> pl.Dat
     if not _in_order(table):
         table = table.sort(_ID_KEY)
     shows = shows_the_latest(definition, delivery.fetched_at)
-    if kind in {BatchKind.INGEST, BatchKind.REPARSE} and (shows or definition.revision_policy is RevisionPolicy.VINTAGED):
+    if kind is BatchKind.INGEST and (shows or definition.revision_policy is RevisionPolicy.VINTAGED):
         table = _with_withdrawals(table)
     if table.select(_doubles()).to_series().any():
         table = table.unique(maintain_order=True)
@@ -324,12 +323,7 @@ def _check_values(definition: DatasetDefinition, table: pl.DataFrame, kind: Batc
 def _compared(connection: sa.Connection, room: StagingRoom, one: _Prepared, note: BatchNote) -> _Part:
     """The rows told apart, those of known periods staged and compared."""
     delivery, definition, rows = one.delivery, one.delivery.definition, one.rows
-    how = Comparison(
-        kind=note.kind,
-        fetched_at=delivery.fetched_at,
-        payloads=sorted({sha256 for sha256, _ in note.origins}),
-        fetches=delivery.fetches or ([] if delivery.fetched_at is None else [delivery.fetched_at]),
-    )
+    how = Comparison(kind=note.kind, fetched_at=delivery.fetched_at, payloads=sorted({sha256 for sha256, _ in note.origins}))
     known = _to_compare(connection, room, definition, rows, how)
     part = _Part(
         definition=definition, how=how, entities=one.entities, given=rows.height, fresh=rows.filter(~known) if known.any() else rows
@@ -338,7 +332,7 @@ def _compared(connection: sa.Connection, room: StagingRoom, one: _Prepared, note
         part.whole = rows
     part.extents = one.extents
     reaches = part.extents is not None and reach_known_periods(connection, definition, part.extents)
-    if known.any() or reaches or note.kind is BatchKind.REPARSE:
+    if known.any() or reaches:
         _stage_and_compare(connection, room, part, rows.filter(known))
     part.left = part.fresh.height + _count(connection, part.staged)
     return part
@@ -348,9 +342,9 @@ def _stage_and_compare(connection: sa.Connection, room: StagingRoom, part: _Part
     definition, how = part.definition, part.how
     part.staged, told = room.stage(connection, rows), None
     if part.extents is not None:
-        withdraw_what_is_left_out(connection, definition, part.staged, part.extents, parsed_again=how.parsed_again)
+        withdraw_what_is_left_out(connection, definition, part.staged, part.extents)
     running = _ends_days(definition, how)
-    if running and how.speaks:
+    if running and how.kind is BatchKind.INGEST:
         told = Told(own=room.stage(connection, rows.clear()), extents=part.extents or Extents())
         connection.exec_driver_sql(f"INSERT INTO {told.own} SELECT * FROM {part.staged}")
     latest_only = shows_the_latest(definition, how.fetched_at)
@@ -463,42 +457,11 @@ def _compare_again(batch: Publication, room: StagingRoom, parts: list[_Part], *,
 
 def _insert(batch: Publication, part: _Part) -> None:
     """The rows into the relation, and what the batch says of them into its books."""
-    definition, connection = part.definition, batch.connection
-    names = [column.name for column in definition.columns]
-    data = relation(definition.name)
-    columns = ", ".join(f'"{name}"' for name in names)
-    fixed = "entity_id, valid_time, knowledge_time, row_state, knowledge_basis, vintage_date"
-    stamps = {"batch_id": batch.batch_id, "recorded_at": batch.recorded_at}
     if part.staged is not None:
-        connection.execute(
-            sa.text(
-                f"INSERT INTO {data} ({fixed}, batch_id, recorded_at, {columns}) "
-                f"SELECT {fixed}, :batch_id, :recorded_at, {columns} FROM {part.staged}"
-            ),
-            stamps,
-        )
+        insert_staged(batch, part.definition, part.staged)
     if part.fresh.height:
-        rows = part.fresh.drop("clipped", "shown").with_columns(
-            batch_id=pl.lit(batch.batch_id, dtype=pl.Int64), recorded_at=pl.lit(batch.recorded_at, dtype=INSTANT)
-        )
-        if definition.scope is Scope.TENANT:
-            # COPY knows no row-level security, so it is the owner's to do. The tenant is the column's default, that of the session:
-            # rows of another one cannot be written this way either.
-            connection.exec_driver_sql("SET LOCAL ROLE crfs_owner")
-            copy_into(connection, data, rows)
-            connection.exec_driver_sql("SET LOCAL ROLE crfs_app")
-        else:
-            copy_into(connection, data, rows)
-    connection.execute(
-        sa.text(
-            "INSERT INTO crfs.batch_dataset (batch_id, dataset, row_count, columns, content, first_valid_time, last_valid_time, "
-            "first_knowledge_time, last_knowledge_time, fetched_at, exact) "
-            f"SELECT :batch_id, :dataset, count(*), :columns, {content_of(names, 'd', exact=True)}, min(d.valid_time), max(d.valid_time), "
-            "min(d.knowledge_time), max(d.knowledge_time), CAST(:fetched_at AS timestamptz), true "
-            f"FROM {data} AS d WHERE d.batch_id = :batch_id"
-        ),
-        {"batch_id": batch.batch_id, "dataset": definition.name, "columns": names, "fetched_at": part.how.fetched_at},
-    )
+        insert_rows(batch, part.definition, part.fresh.drop("clipped", "shown"))
+    enter_into_books(batch, part.definition, fetched_at=part.how.fetched_at)
 
 
 def _head(connection: sa.Connection) -> int:

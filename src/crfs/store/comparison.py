@@ -8,11 +8,13 @@ from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.errors import Conflict, InvalidInput
 from crfs.store.additions import without_value
-from crfs.store.conditions import by_source, counts, is_annulled_by, is_word, last_batch, same_key, same_period, says_as, stands
+from crfs.store.comparison_terms import Comparison
+from crfs.store.conditions import by_source, counts, is_word, last_batch, same_key, same_period, says_as, stands
 from crfs.store.day_ends import say_again_what_days_ended_with, say_what_days_ended_with
 from crfs.store.extents import Told, withdraw_what_was_left_out_later
 from crfs.store.latest_only import (
     date_from_the_fetch_what_a_rule_dated,
+    fetch_of,
     forget_known_history,
     forget_what_was_said,
     is_first_to_show,
@@ -20,12 +22,10 @@ from crfs.store.latest_only import (
     know_from_the_fetch,
     shows_the_latest,
 )
-from crfs.store.notes import is_of_another_answer, is_own
 from crfs.store.publication import BatchKind
 from crfs.store.relations import relation
 from crfs.store.running_days import know_changes_from_the_fetch, say_again_what_was_seen_later
-from crfs.store.sightings import covers, say_again_what_was_sighted_later, say_again_what_was_sighted_of_annulled
-from crfs.store.spoken import OWN_BATCHES, Comparison
+from crfs.store.sightings import say_again_what_was_sighted_later
 
 
 def compare(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, *, told: Told | None = None) -> None:
@@ -34,23 +34,22 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
     The order is that of their times: first the rows are given the times from which they are known, then what is known by then already goes,
     then what other answers said later is said again, and last what days ended with.
     """
-    ingest, vintaged = how.kind is BatchKind.INGEST, how.speaks and definition.revision_policy is RevisionPolicy.VINTAGED
-    shows = how.speaks and shows_the_latest(definition, how.fetched_at)
+    speaks = how.kind is BatchKind.INGEST
+    vintaged = speaks and definition.revision_policy is RevisionPolicy.VINTAGED
+    shows = speaks and shows_the_latest(definition, how.fetched_at)
     running = vintaged and how.fetched_at is not None
     steps = (
-        (forget_known_history, shows and ingest),
+        (forget_known_history, shows),
         (know_from_the_fetch, shows),
         (know_changes_from_the_fetch, running),
-        (_annul_what_is_no_longer_said, how.kind is BatchKind.REPARSE),
-        (say_again_what_was_sighted_of_annulled, shows and how.kind is BatchKind.REPARSE),
         (forget_what_was_said, shows),
         (_withdraw, shows or vintaged),
         (_check_that_they_are_there, how.kind is BatchKind.ANNUL),
         (_settle_by_key, True),
         (_settle_clipped, True),
-        (keep_what_was_seen_later, shows and ingest),
-        (date_from_the_fetch_what_a_rule_dated, shows and ingest),
-        (say_again_what_was_sighted_later, vintaged and ingest),
+        (keep_what_was_seen_later, shows),
+        (date_from_the_fetch_what_a_rule_dated, shows),
+        (say_again_what_was_sighted_later, vintaged),
         (_withdraw_later, shows or vintaged),
         (say_again_what_was_seen_later, running),
     )
@@ -59,8 +58,6 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
             step(connection, definition, table, how)
     if vintaged:
         _end_days(connection, definition, table, how, told)
-    if how.kind is BatchKind.REPARSE:
-        _forget_what_is_said_after_all(connection, definition, table, how)
 
 
 def _end_days(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told | None) -> None:
@@ -73,8 +70,7 @@ def _end_days(connection: sa.Connection, definition: DatasetDefinition, table: s
         added = withdraw_what_was_left_out_later(connection, definition, table)
         if told is not None:
             added += say_what_days_ended_with(connection, definition, table, how, told)
-        if how.kind is BatchKind.INGEST:
-            added += say_again_what_was_sighted_later(connection, definition, table, how)
+        added += say_again_what_was_sighted_later(connection, definition, table, how)
     if how.fetched_at is not None:
         say_again_what_days_ended_with(connection, definition, table, how)
 
@@ -82,40 +78,36 @@ def _end_days(connection: sa.Connection, definition: DatasetDefinition, table: s
 def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Take out the staged rows whose keys the store has and that say nothing new of them; an ingest may not say anything else.
 
-    What the source itself said last of a key is nothing new though it was corrected or annulled since: not when the answer comes again, and
-    not when its payload is parsed again. An answer that shows only the latest values and turns out to be the first of its period may say
-    something else of the key: a rule dates what the first one saw.
+    What the source itself said last of a key is nothing new though it was corrected or annulled since. An answer that shows only the latest
+    values and turns out to be the first of its period may say something else of the key: a rule dates what the first one saw. And of a key
+    that a mended parser no longer made the source may speak again.
     """
     data, kind, ingest = relation(definition.name), how.kind, how.kind is BatchKind.INGEST
     shows = ingest and shows_the_latest(definition, how.fetched_at)
-    vintaged = how.speaks and definition.revision_policy is RevisionPolicy.VINTAGED
-    withdraws = vintaged or (how.speaks and shows_the_latest(definition, how.fetched_at))
-    of_another = f"d.batch_id NOT IN ({OWN_BATCHES})" if how.parsed_again else "false"
+    vintaged = ingest and definition.revision_policy is RevisionPolicy.VINTAGED
     same, better = _same_values(definition, "s", "d"), "false"
     if vintaged:
         # Of two answers that say the same of a key, the one counts that says better how it was known, whichever came first.
         better = f"({same}) AND s.knowledge_basis < d.knowledge_basis AND {by_source('d')}"
     if kind not in {BatchKind.INGEST, BatchKind.ANNUL}:
-        known_as = "(s.knowledge_basis, s.vintage_date) IS NOT DISTINCT FROM (d.knowledge_basis, d.vintage_date)"
-        same += f" AND ({known_as} OR {of_another})"
+        same += " AND (s.knowledge_basis, s.vintage_date) IS NOT DISTINCT FROM (d.knowledge_basis, d.vintage_date)"
     settled, upgraded = f"({same}) AND NOT ({better})", better
     if ingest:
-        settled += f" OR d.row_state = {RowState.ANNULLED.code}"
-    if withdraws and (ingest or how.parsed_again):
+        annulled = f"d.row_state = {RowState.ANNULLED.code}"
+        settled += f" OR {annulled} AND NOT {by_source('d')}"
+        upgraded += f" OR {annulled} AND {by_source('d')}"
+    if shows or vintaged:
         # Both say that there is no value. "Retracted" says more: that there was one.
-        settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code}{'' if ingest else f' AND {of_another}'})"
+        settled += f" OR (s.row_state = {RowState.MISSING.code} AND d.row_state = {RowState.RETRACTED.code})"
         upgraded += f" OR (s.row_state = {RowState.RETRACTED.code} AND d.row_state = {RowState.MISSING.code})"
-    if ingest or (kind is BatchKind.REPARSE and how.payloads):
-        said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if withdraws else "")
+    if ingest:
+        said = _same_values(definition, "s", "w") + (" OR (s.row_state <> 0 AND w.row_state <> 0)" if shows or vintaged else "")
         said_before = f"EXISTS (SELECT 1 FROM {data} AS w WHERE {same_key('w', 's')} AND ({said}) AND {is_word(data, 'w')})"
         settled += f" OR (NOT {by_source('d')} AND {said_before})"
     first = "false"
     if shows:
-        ruled_since = "d.dataset = :dataset AND d.fetched_at > :fetched_at"  # the fetch fell on the very time that the rule says
-        first = (
-            f"{is_first_to_show(data, 's')} OR s.shown AND s.knowledge_time = :fetched_at AND EXISTS (SELECT 1 FROM {data} AS r "
-            f"JOIN crfs.batch_dataset AS d USING (batch_id) WHERE {same_key('r', 's')} AND {last_batch(data, 'r')} AND {ruled_since})"
-        )
+        # The second: the fetch fell on the very time that the rule says.
+        first = f"{is_first_to_show(data, 's')} OR s.shown AND s.knowledge_time = :fetched_at AND {fetch_of(data, 'd')} > :fetched_at"
     refused = f"NOT ({settled} OR ({upgraded}) OR ({first}))" if ingest else "false"
     # One look at each row's counterpart says both what goes and what may not come.
     row = connection.execute(
@@ -126,7 +118,7 @@ def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, tab
             f"gone AS (DELETE FROM {table} AS t USING k WHERE t.ctid = k.place AND k.settled) "
             "SELECT entity_id, valid_time, knowledge_time FROM k WHERE refused LIMIT 1"
         ),
-        {"dataset": definition.name, "fetched_at": how.fetched_at, **how.parsed_again.parameters},
+        {"dataset": definition.name, "fetched_at": how.fetched_at},
     ).one_or_none()
     if row is not None:
         entity = connection.execute(
@@ -155,25 +147,16 @@ def _check_that_they_are_there(connection: sa.Connection, definition: DatasetDef
 def _settle_clipped(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Take out the clipped rows that say what was known before, or what the source had said instead of what was corrected there.
 
-    A row of the same answer that says something else in between makes them news. A payload that is parsed again may say more of the rows
-    that it gave itself: those stay.
+    A row of the same answer that says something else in between makes them news.
     """
     data = relation(definition.name)
-    own = (
-        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({OWN_BATCHES}))"
-        if how.kind is BatchKind.REPARSE
-        else ""
-    )
-    connection.execute(
-        sa.text(
-            f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
-            f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} AND NOT {is_annulled_by(table, 'x')} "
-            f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {says_as(definition, 's', 'd')} OR EXISTS (SELECT 1 FROM {data} AS w "
-            f"WHERE {same_key('w', 'd')} AND {says_as(definition, 's', 'w')} AND {is_word(data, 'w')}) WHERE s.clipped{own} "
-            f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.knowledge_time > d.knowledge_time "
-            f"AND n.knowledge_time < s.knowledge_time AND NOT ({says_as(definition, 'n', 's')}))) AS k WHERE gone.ctid = k.ctid"
-        ),
-        {"dataset": definition.name, **how.parsed_again.parameters},
+    connection.exec_driver_sql(
+        f"DELETE FROM {table} AS gone USING (SELECT s.ctid FROM {table} AS s JOIN LATERAL (SELECT * FROM {data} AS x "
+        f"WHERE {same_period('x', 's')} AND x.knowledge_time <= s.knowledge_time AND {stands(data, 'x')} "
+        f"ORDER BY x.knowledge_time DESC LIMIT 1) AS d ON {says_as(definition, 's', 'd')} OR EXISTS (SELECT 1 FROM {data} AS w "
+        f"WHERE {same_key('w', 'd')} AND {says_as(definition, 's', 'w')} AND {is_word(data, 'w')}) WHERE s.clipped "
+        f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.knowledge_time > d.knowledge_time "
+        f"AND n.knowledge_time < s.knowledge_time AND NOT ({says_as(definition, 'n', 's')}))) AS k WHERE gone.ctid = k.ctid"
     )
 
 
@@ -205,40 +188,3 @@ def _withdraw_later(connection: sa.Connection, definition: DatasetDefinition, ta
         f"AND z.knowledge_time > s.knowledge_time AND z.knowledge_time < x.knowledge_time AND {counts(data, 'z')})"
     )
     connection.exec_driver_sql(without_value(table, RowState.RETRACTED, withdrawn, of="x", known_at="x.knowledge_time"))
-
-
-def _annul_what_is_no_longer_said(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
-    """Keys that the payloads' earlier rows have and the new parser's have not never were: they are staged as ``annulled``.
-
-    What is known from after the fetch, or from what another answer told, is that one's word, said again when this one came in late; so is a key
-    that another one has rows of. But where answers show only the latest values, one that spoke of a key since turned out to be the first of its
-    period: then no other speaks of it any more.
-    """
-    data = relation(definition.name)
-    own_word = "" if how.fetched_at is None else " AND x.knowledge_time <= :fetched_at"
-    own = f"x.batch_id IN ({OWN_BATCHES})"
-    if shows_the_latest(definition, how.fetched_at):
-        shown, of_others = True, ""
-        # What an older answer that came in late had it say again is its word too, and falls where it says nothing of the period any more.
-        sighted = f"SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 'x')} AND g.seen_at = x.knowledge_time AND {is_own('g')}"
-        own = f"({own} OR EXISTS ({sighted}) AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 'x')}))"
-    else:
-        others = f"SELECT 1 FROM {data} AS o WHERE {same_key('o', 'x')} AND {by_source('o')} AND o.batch_id NOT IN ({OWN_BATCHES})"
-        shown, of_others = False, f" AND NOT EXISTS ({others})"
-    unsaid = (
-        f"{data} AS x WHERE {own} AND {by_source('x')} AND x.row_state <> {RowState.ANNULLED.code} AND {last_batch(data, 'x')}{own_word} "
-        f"AND NOT ({is_of_another_answer('x', shown=shown)}){of_others} AND NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_key('s', 'x')})"
-    )
-    connection.execute(
-        sa.text(without_value(table, RowState.ANNULLED, unsaid, of="x", known_at="x.knowledge_time")),
-        {"dataset": definition.name, **how.parsed_again.parameters, **({} if how.fetched_at is None else {"fetched_at": how.fetched_at})},
-    )
-
-
-def _forget_what_is_said_after_all(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
-    """Keys that are not in what was parsed again, and that are said again for it all the same, are not annulled; nor is what they say news."""
-    connection.exec_driver_sql(
-        f"DELETE FROM {table} AS a WHERE a.row_state = {RowState.ANNULLED.code} "
-        f"AND EXISTS (SELECT 1 FROM {table} AS r WHERE {same_key('r', 'a')} AND r.row_state <> {RowState.ANNULLED.code})"
-    )
-    _settle_by_key(connection, definition, table, how)

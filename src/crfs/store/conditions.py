@@ -38,10 +38,10 @@ def is_word(data: str, row: str) -> str:
     )
 
 
-def last_word(data: str, row: str, *, by: str, unless: str = "false") -> str:
-    """What the source itself said last of a row's period by an instant, as a subselect of rows ``x``; those that are ``unless`` do not count."""
+def last_word(data: str, row: str, *, by: str) -> str:
+    """What the source itself said last of a row's period by an instant, as a subselect of rows ``x``."""
     return (
-        f"(SELECT * FROM {data} AS x WHERE {same_period('x', row)} AND x.knowledge_time <= {by} AND {is_word(data, 'x')} AND NOT ({unless}) "
+        f"(SELECT * FROM {data} AS x WHERE {same_period('x', row)} AND x.knowledge_time <= {by} AND {is_word(data, 'x')} "
         "ORDER BY x.knowledge_time DESC LIMIT 1)"
     )
 
@@ -52,11 +52,6 @@ def is_taken(data: str, row: str, known_at: str) -> str:
         f"EXISTS (SELECT 1 FROM {data} AS k WHERE {same_period('k', row)} AND k.knowledge_time = {known_at} AND {last_batch(data, 'k')} "
         f"AND NOT (k.row_state = {RowState.ANNULLED.code} AND {by_source('k')}))"
     )
-
-
-def is_annulled_by(table: str, row: str) -> str:
-    """Whether a staged row annuls a row's key."""
-    return f"EXISTS (SELECT 1 FROM {table} AS z WHERE {same_key('z', row)} AND z.row_state = {RowState.ANNULLED.code})"
 
 
 def day_end(instant: str) -> str:

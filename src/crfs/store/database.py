@@ -20,7 +20,7 @@ from crfs.store.bulk import connect
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Connection as BulkConnection
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 WHEN_DOWN = "see CRFS_STORE__URL, or unset it for the embedded one"
 _MIGRATION_LOCK = 0x63726673  # "crfs"
 _ALEMBIC = threading.Lock()  # its context is the process's, not the thread's

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition
 from crfs.store.additions import again
+from crfs.store.comparison_terms import Comparison
 from crfs.store.conditions import day_end, is_word, last_word, same_key, same_period, says_as
 from crfs.store.extents import GIVEN, Told
+from crfs.store.notes import holds
 from crfs.store.relations import relation
-from crfs.store.spoken import Comparison
 
 
 def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told) -> int:
@@ -74,7 +75,7 @@ def say_again_what_days_ended_with(connection: sa.Connection, definition: Datase
     data, end = relation(definition.name), day_end("s.knowledge_time")
     told = (
         "EXISTS (SELECT 1 FROM crfs.extent AS e WHERE e.dataset = :dataset AND e.entity_id = s.entity_id "
-        f"AND s.valid_time BETWEEN e.first_valid_time AND e.last_valid_time AND e.known_at < {end} AND e.final_until >= {end})"
+        f"AND s.valid_time BETWEEN e.first_valid_time AND e.last_valid_time AND e.known_at < {end} AND e.final_until >= {end} AND {holds('e', 'extent')})"
         f" OR (c.vintage_date IS NOT NULL AND {day_end('c.knowledge_time')} = {end} AND EXISTS (SELECT 1 FROM crfs.batch_dataset AS d "
         f"WHERE d.batch_id = c.batch_id AND d.dataset = :dataset AND d.fetched_at >= {end}))"
     )

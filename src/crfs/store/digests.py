@@ -27,6 +27,7 @@ NOTES = {
     "vintage_date, payloads, tenant_id), 0)",
     "extent": "hash_record_extended(ROW(note_id, dataset, entity_id, first_valid_time, last_valid_time, known_at, knowledge_basis, vintage_date, "
     "final_until, payloads, tenant_id), 0)",
+    "reread": "hash_record_extended(ROW(note_id, dataset, entity_id, batch_id, sighting_id, extent_id, tenant_id), 0)",
 }
 """The SQL expressions for the digests of notes, by their tables."""
 
@@ -86,7 +87,7 @@ def keep_run_digest(connection: sa.Connection, run_id: str, *, tenant_id: int) -
 
 
 def with_digests(what: str, insertion: str) -> str:
-    """SQL: an insertion of notes (sightings or extents) that keeps their digests with them: those of one answer are one row."""
+    """SQL: an insertion of notes that keeps their digests with them: those of one answer are one row."""
     return (
         f"WITH kept AS ({insertion} RETURNING *) INSERT INTO crfs.digest (what, reference, parts, tenant_id) "
         f"SELECT '{what}', CAST(min(note_id) AS text), jsonb_object_agg(note_id, {NOTES[what]}), min(tenant_id) FROM kept HAVING count(*) > 0"
@@ -137,7 +138,7 @@ def altered_entities(connection: sa.Connection) -> dict[int, str]:
 
 
 def altered_notes(connection: sa.Connection) -> list[str]:
-    """Words for sightings and extents that are not what was noted, be it that nobody noted them, and for those that are gone."""
+    """Words for sightings, extents and rereads that are not what was noted, be it that nobody noted them, and for those that are gone."""
     found = []
     for what, digest in NOTES.items():
         rows = connection.exec_driver_sql(

@@ -20,9 +20,9 @@ from crfs.store.conditions import is_word, same_period, stands
 from crfs.store.database import Database
 from crfs.store.digests import with_digests
 from crfs.store.entities import entity_ids
+from crfs.store.notes import holds
 from crfs.store.relations import relation
 from crfs.store.sightings import covers
-from crfs.store.spoken import OWN_BATCHES, Spoken
 
 _TYPES = {
     "entity_id": "bigint",
@@ -82,7 +82,7 @@ def lies_within_one(row: str) -> str:
     """SQL: whether any answer told the whole of a span with a row's period (``:dataset``)."""
     return (
         f"EXISTS (SELECT 1 FROM crfs.extent AS e WHERE e.dataset = :dataset AND e.entity_id = {row}.entity_id "
-        f"AND {row}.valid_time BETWEEN e.first_valid_time AND e.last_valid_time)"
+        f"AND {row}.valid_time BETWEEN e.first_valid_time AND e.last_valid_time AND {holds('e', 'extent')})"
     )
 
 
@@ -91,44 +91,35 @@ def lie_within_later_ones(connection: sa.Connection, definition: DatasetDefiniti
     if definition.revision_policy is not RevisionPolicy.VINTAGED or rows.is_empty():
         return False
     query = (
-        "SELECT EXISTS (SELECT 1 FROM crfs.extent WHERE dataset = :dataset AND entity_id = ANY(:ids) "
-        "AND greatest(known_at, final_until) > :since)"
+        "SELECT EXISTS (SELECT 1 FROM crfs.extent AS e WHERE e.dataset = :dataset AND e.entity_id = ANY(:ids) "
+        f"AND greatest(e.known_at, e.final_until) > :since AND {holds('e', 'extent')})"
     )
     values = {"dataset": definition.name, "ids": rows["entity_id"].unique().to_list(), "since": rows["knowledge_time"].min()}
     return bool(connection.execute(sa.text(query), values).scalar_one())
 
 
-def withdraw_what_is_left_out(
-    connection: sa.Connection, definition: DatasetDefinition, table: str, extents: Extents, *, parsed_again: Spoken
-) -> None:
+def withdraw_what_is_left_out(connection: sa.Connection, definition: DatasetDefinition, table: str, extents: Extents) -> None:
     """Stage, as ``retracted``, the periods within the extents of which the store knows a value by then and the staged answer shows none.
 
-    A value that somebody put there by a correction, and that the source never said, stays. A payload that is ``parsed_again`` says again
-    what it withdrew, and does not withdraw what it said itself.
+    A value that somebody put there by a correction, and that the source never said, stays.
     """
     data = relation(definition.name)
-    of_others = f" AND {{0}}.batch_id NOT IN ({OWN_BATCHES})" if parsed_again else ""
-    before = f"FROM {data} AS {{0}} WHERE {same_period('{0}', 'a')} AND {{0}}.knowledge_time <= a.known_at{of_others}"
+    before = f"FROM {data} AS {{0}} WHERE {same_period('{0}', 'a')} AND {{0}}.knowledge_time <= a.known_at"
     last = "ORDER BY {0}.knowledge_time DESC LIMIT 1"
     standing, word = (
         f"(SELECT {row}.row_state {before.format(row)} AND {condition(data, row)} {last.format(row)}) = {RowState.VALUE.code}"
         for row, condition in (("c", stands), ("w", is_word))
     )
-    again = (
-        f" OR EXISTS (SELECT 1 FROM {data} AS o WHERE {same_period('o', 'a')} AND o.knowledge_time = a.known_at "
-        f"AND o.row_state = {RowState.RETRACTED.code} AND o.batch_id IN ({OWN_BATCHES}))"
-        if parsed_again
-        else ""
+    withdrawn = without_value(
+        table, RowState.RETRACTED, f"absent AS a WHERE {standing} AND {word}", of="a", known_at="a.known_at", clipped=True
     )
-    absent = f"absent AS a WHERE ({standing} AND {word}){again}"
-    withdrawn = without_value(table, RowState.RETRACTED, absent, of="a", known_at="a.known_at", clipped=True)
     connection.execute(
         sa.text(
             f"WITH absent AS MATERIALIZED (SELECT DISTINCT x.entity_id, x.valid_time, e.known_at, e.knowledge_basis, e.vintage_date "
             f"FROM {GIVEN} JOIN {data} AS x ON x.entity_id = e.entity_id AND x.valid_time BETWEEN e.first_valid_time AND e.last_valid_time "
             f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS s WHERE {same_period('s', 'x')} AND s.knowledge_time <= e.known_at)) {withdrawn}"
         ),
-        {**extents.values, "dataset": definition.name, **parsed_again.parameters},
+        extents.values,
     )
 
 
@@ -144,12 +135,12 @@ def withdraw_what_was_left_out_later(connection: sa.Connection, definition: Data
         f"EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', 's')} "
         "AND (g.seen_at = e.known_at OR g.seen_at < e.known_at AND g.payloads && e.payloads)) "
         f"OR EXISTS (SELECT 1 FROM {data} AS x JOIN crfs.batch_payload AS p ON p.batch_id = x.batch_id AND p.sha256 = ANY(e.payloads) "
-        f"WHERE {same_period('x', 's')} AND x.knowledge_time <= e.known_at)"
+        f"WHERE {same_period('x', 's')} AND x.knowledge_time <= e.known_at AND {is_word(data, 'x')})"
     )
     left_out = (
         f"{table} AS s JOIN LATERAL (SELECT e.*, s.valid_time FROM crfs.extent AS e "
         "WHERE e.dataset = :dataset AND e.entity_id = s.entity_id AND s.valid_time BETWEEN e.first_valid_time AND e.last_valid_time "
-        f"AND e.known_at > s.knowledge_time AND NOT ({showed}) ORDER BY e.known_at LIMIT 1) AS later ON true "
+        f"AND e.known_at > s.knowledge_time AND {holds('e', 'extent')} AND NOT ({showed}) ORDER BY e.known_at LIMIT 1) AS later ON true "
         f"WHERE s.row_state = {RowState.VALUE.code} "
         f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.{between.format('n')}) "
         f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.{between.format('x')} AND {stands(data, 'x')})"
@@ -158,21 +149,23 @@ def withdraw_what_was_left_out_later(connection: sa.Connection, definition: Data
     return connection.execute(sa.text(statement), {"dataset": definition.name}).rowcount
 
 
-def keep_extents(connection: sa.Connection, definition: DatasetDefinition, extents: Extents, *, payloads: Sequence[str]) -> None:
-    """Note what an answer told the whole of, once."""
+def keep_extents(
+    connection: sa.Connection, definition: DatasetDefinition, extents: Extents, *, payloads: Sequence[str], unless_noted: bool = True
+) -> None:
+    """Note what an answer told the whole of, ``unless_noted`` only once."""
     if not extents.entities:
         return
     tenant = "current_setting('crfs.tenant_id')::integer" if definition.scope is Scope.TENANT else "NULL"
+    noted = (
+        " WHERE NOT EXISTS (SELECT 1 FROM crfs.extent AS n WHERE n.dataset = :dataset AND n.entity_id = e.entity_id "
+        "AND n.known_at = e.known_at AND n.first_valid_time <= e.first_valid_time AND n.last_valid_time >= e.last_valid_time "
+        f"AND coalesce(n.final_until >= e.final_until, e.final_until IS NULL) AND {holds('n', 'extent')})"
+    )
+    insertion = (
+        f"INSERT INTO crfs.extent (dataset, tenant_id, payloads, {_LISTED}) "
+        f"SELECT :dataset, {tenant}, CAST(:payloads AS text[]), {_LISTED} FROM {GIVEN}"
+    )
     connection.execute(
-        sa.text(
-            with_digests(
-                "extent",
-                f"INSERT INTO crfs.extent (dataset, tenant_id, payloads, {_LISTED}) "
-                f"SELECT :dataset, {tenant}, CAST(:payloads AS text[]), {_LISTED} FROM {GIVEN} "
-                "WHERE NOT EXISTS (SELECT 1 FROM crfs.extent AS n WHERE n.dataset = :dataset AND n.entity_id = e.entity_id "
-                "AND n.known_at = e.known_at AND n.first_valid_time <= e.first_valid_time AND n.last_valid_time >= e.last_valid_time "
-                "AND coalesce(n.final_until >= e.final_until, e.final_until IS NULL))",
-            )
-        ),
+        sa.text(with_digests("extent", insertion + (noted if unless_noted else ""))),
         {**extents.values, "dataset": definition.name, "payloads": list(payloads)},
     )

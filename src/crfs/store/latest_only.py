@@ -8,7 +8,6 @@ or an annulment stands until the source's word changes. A period that is shown w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -16,11 +15,11 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import KnowledgeBasis, RowState
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
 from crfs.store.additions import again, without_value
-from crfs.store.conditions import by_source, is_annulled_by, is_taken, is_word, last_word, same_key, same_period, says_as, stands
-from crfs.store.notes import is_own
+from crfs.store.comparison_terms import Comparison
+from crfs.store.conditions import by_source, is_taken, is_word, last_word, same_key, same_period, says_as, stands
+from crfs.store.notes import tells_its_fetch
 from crfs.store.relations import relation
 from crfs.store.sightings import covers
-from crfs.store.spoken import OWN_BATCHES, Comparison
 
 
 def shows_the_latest(definition: DatasetDefinition, fetched_at: datetime | None) -> bool:
@@ -35,18 +34,26 @@ def forget_known_history(connection: sa.Connection, definition: DatasetDefinitio
     )
 
 
-def is_first_to_show(data: str, row: str, *, others: Callable[[str], str] = lambda _: "true", sighted: str = "true") -> str:
+def is_first_to_show(data: str, row: str) -> str:
     """SQL: whether all that the source said of a staged row's period came from later fetches than its own (``:fetched_at``, ``:dataset``).
 
     What the source said without a fetch counts as there before. What somebody made of its word does so at the row's own key alone: an
-    amendment stands there, and says nothing of when the period was shown. ``others`` says of an alias whether a row counts at all, and
-    ``sighted`` whether a sighting ``g`` does.
+    amendment stands there, and says nothing of when the period was shown.
     """
+    before = f"d.fetched_at IS NULL OR d.fetched_at <= :fetched_at AND {tells_its_fetch('e')}"
     return (
         f"{row}.shown AND NOT EXISTS (SELECT 1 FROM {data} AS e JOIN crfs.batch_dataset AS d ON d.batch_id = e.batch_id AND d.dataset = :dataset "
-        f"WHERE {same_period('e', row)} AND {others('e')} AND ({by_source('e')} AND coalesce(d.fetched_at <= :fetched_at, true) "
-        f"OR NOT {by_source('e')} AND e.knowledge_time = {row}.knowledge_time)) "
-        f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', row)} AND g.seen_at <= :fetched_at AND {sighted})"
+        f"WHERE {same_period('e', row)} AND CASE WHEN {by_source('e')} THEN {before} ELSE e.knowledge_time = {row}.knowledge_time END) "
+        f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {covers(data, 'g', row)} AND g.seen_at <= :fetched_at)"
+    )
+
+
+def fetch_of(data: str, row: str) -> str:
+    """SQL: when the answer was fetched that a row comes from (``:dataset``): that of its batch, else the first that showed the period by then."""
+    showed = f"SELECT min(f.seen_at) FROM crfs.sighting AS f WHERE {covers(data, 'f', row)} AND f.seen_at >= {row}.knowledge_time"
+    return (
+        f"(SELECT CASE WHEN {tells_its_fetch(row)} THEN brought.fetched_at WHEN brought.fetched_at IS NOT NULL THEN ({showed}) END "
+        f"FROM crfs.batch_dataset AS brought WHERE brought.batch_id = {row}.batch_id AND brought.dataset = :dataset)"
     )
 
 
@@ -58,53 +65,24 @@ def know_from_the_fetch(connection: sa.Connection, definition: DatasetDefinition
     later fetches alone. The source spoke though its word was corrected or annulled since, unless the row dates it anew. And it holds for
     a row that was published, it says, before what another fetch showed by then. Rows that are given the time of the fetch are marked
     ``clipped``.
-
-    What a payload that is ``parsed_again`` gave before says nothing of its times: another rule dates it anew, and what the old one dated of a
-    later fetch was not shown by then. But where it has the very key, it keeps it, unless a payload of an earlier fetch has spoken of that since.
     """
     data = relation(definition.name)
-    spoken_since = (
-        f"SELECT 1 FROM {data} AS l WHERE {same_key('l', 'o')} AND l.batch_id > o.batch_id AND {by_source('l')} "
-        f"AND l.batch_id NOT IN ({OWN_BATCHES})"
-    )
-    own = (
-        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({OWN_BATCHES}) "
-        f"AND NOT EXISTS ({spoken_since}))"
-        if how.parsed_again
-        else ""
-    )
-    others, sighted = _by_others(how)
-    by_rule = f"{{}}.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code})"
-    dated_later = (
-        f"{by_rule.format('x')} AND EXISTS (SELECT 1 FROM crfs.batch_dataset AS d "
-        "WHERE d.batch_id = x.batch_id AND d.dataset = :dataset AND d.fetched_at > :fetched_at)"
-        if how.parsed_again
-        else "false"
-    )
-    of_others = f"EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND {others('x')}"
+    by_rule = f"s.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code})"
     shown_before = (
-        f"{of_others} AND {stands(data, 'x')} AND x.knowledge_time > s.knowledge_time AND x.knowledge_time <= :fetched_at "
-        f"AND NOT ({dated_later}))"
+        f"EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND {stands(data, 'x')} AND x.knowledge_time > s.knowledge_time "
+        f"AND x.knowledge_time <= :fetched_at)"
     )
     spoken_of = (
-        f"{of_others} AND ({is_word(data, 'x')} OR {stands(data, 'x')}) "
-        f"AND (x.knowledge_time = s.knowledge_time OR {by_rule.format('s')} AND NOT ({_dates_anew(definition, data, 's')})))"
+        f"EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND ({is_word(data, 'x')} OR {stands(data, 'x')}) "
+        f"AND (x.knowledge_time = s.knowledge_time OR {by_rule} AND NOT ({_dates_anew(definition, data, 's')})))"
     )
     connection.execute(
         sa.text(
             f"UPDATE {table} AS s SET knowledge_time = :fetched_at, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
-            f"WHERE s.shown AND s.knowledge_time < :fetched_at AND ({shown_before} OR {spoken_of} "
-            f"AND NOT ({is_first_to_show(data, 's', others=others, sighted=sighted)})){own}"
+            f"WHERE s.shown AND s.knowledge_time < :fetched_at AND ({shown_before} OR {spoken_of} AND NOT ({is_first_to_show(data, 's')}))"
         ),
-        {"fetched_at": how.fetched_at, "dataset": definition.name, **how.parsed_again.parameters},
+        {"fetched_at": how.fetched_at, "dataset": definition.name},
     )
-
-
-def _by_others(how: Comparison) -> tuple[Callable[[str], str], str]:
-    """SQL: of an alias, whether a row is of another answer than the payloads that are parsed again; and whether a sighting ``g`` is."""
-    if not how.parsed_again:
-        return lambda _: "true", "true"
-    return lambda row: f"{row}.batch_id NOT IN ({OWN_BATCHES})", f"NOT {is_own('g')}"
 
 
 def _dates_anew(definition: DatasetDefinition, data: str, row: str) -> str:
@@ -129,7 +107,7 @@ def forget_what_was_said(connection: sa.Connection, definition: DatasetDefinitio
             f"WITH told AS MATERIALIZED (SELECT entity_id, valid_time, max(knowledge_time) AS last FROM {table} WHERE NOT shown GROUP BY 1, 2), "
             f"heard AS MATERIALIZED (SELECT s.ctid AS place, {says_as(definition, 's', 'w')} "
             f"AND coalesce(n.last <= w.knowledge_time, true) AS again FROM {table} AS s LEFT JOIN told AS n ON {same_period('n', 's')} "
-            f"JOIN LATERAL {last_word(data, 's', by='s.knowledge_time', unless=is_annulled_by(table, 'x'))} AS w ON true "
+            f"JOIN LATERAL {last_word(data, 's', by='s.knowledge_time')} AS w ON true "
             "WHERE s.shown AND s.clipped AND s.knowledge_time = :fetched_at), "
             f"gone AS (DELETE FROM {table} AS t USING heard WHERE t.ctid = heard.place AND heard.again) "
             f"UPDATE {table} AS t SET clipped = false FROM heard WHERE t.ctid = heard.place AND NOT heard.again"
@@ -165,7 +143,7 @@ def date_from_the_fetch_what_a_rule_dated(connection: sa.Connection, definition:
         f"least(d.fetched_at, ({seen_again})) AS fetched_at FROM {table} AS s "
         f"JOIN {data} AS x ON {same_period('x', 's')} AND x.knowledge_time > s.knowledge_time AND {stands(data, 'x')} "
         f"AND NOT ({says_as(definition, 's', 'x')}) AND x.knowledge_basis IN ({KnowledgeBasis.CALENDAR.code}, {KnowledgeBasis.ASSUMED.code}) "
-        "JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset AND d.fetched_at > x.knowledge_time "
+        f"JOIN LATERAL (SELECT {fetch_of(data, 'x')} AS fetched_at) AS d ON d.fetched_at > x.knowledge_time "
         "WHERE s.shown AND s.knowledge_time <= :fetched_at AND d.fetched_at > :fetched_at "
         f"AND NOT EXISTS (SELECT 1 FROM {data} AS y WHERE {same_period('y', 's')} AND y.knowledge_time > s.knowledge_time "
         f"AND y.knowledge_time < x.knowledge_time AND {is_word(data, 'y')})"
@@ -185,7 +163,7 @@ def date_from_the_fetch_what_a_rule_dated(connection: sa.Connection, definition:
 _SEEN_LATER = (
     "SELECT min(f.seen) AS seen FROM ("
     "SELECT d.fetched_at AS seen FROM {data} AS x JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = :dataset "
-    "WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time "
+    f"WHERE x.entity_id = s.entity_id AND x.valid_time = s.valid_time AND {tells_its_fetch('x')} "
     f"UNION ALL SELECT g.seen_at FROM crfs.sighting AS g WHERE {covers('{data}', 'g', 's')}"
     ") AS f WHERE f.seen > :fetched_at"
 )

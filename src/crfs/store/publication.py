@@ -86,40 +86,52 @@ def publication(database: Database, note: BatchNote) -> Iterator[Publication]:
 
     Ids are in commit order and recorded_at is strictly increasing whatever the clocks of the writers say.
     """
-    with database.writing() as connection:
-        if note.fence is not None:
-            _check_fence(connection, note.fence)
-        head = connection.execute(
-            sa.text(
-                "UPDATE crfs.head SET batch_id = batch_id + 1, recorded_at = greatest(:at, recorded_at + interval '1 microsecond') "
-                "RETURNING batch_id, recorded_at"
-            ),
-            {"at": note.at},
-        ).one()
+    with database.writing() as connection, batch_on(connection, database, note) as batch:
+        yield batch
+
+
+def lock_head(connection: sa.Connection) -> int:
+    """Let nobody else publish until the transaction ends; the last batch."""
+    batch_id: int = connection.exec_driver_sql("SELECT batch_id FROM crfs.head FOR UPDATE").scalar_one()
+    return batch_id
+
+
+@contextmanager
+def batch_on(connection: sa.Connection, database: Database, note: BatchNote) -> Iterator[Publication]:
+    """The next batch on an open transaction, which may have several, one after the other: they are published together."""
+    if note.fence is not None:
+        _check_fence(connection, note.fence)
+    head = connection.execute(
+        sa.text(
+            "UPDATE crfs.head SET batch_id = batch_id + 1, recorded_at = greatest(:at, recorded_at + interval '1 microsecond') "
+            "RETURNING batch_id, recorded_at"
+        ),
+        {"at": note.at},
+    ).one()
+    connection.execute(
+        sa.text(
+            "INSERT INTO crfs.batch (batch_id, kind, reason, recorded_at, source, parser_version, job_id, actor, tenant_id) "
+            "VALUES (:batch_id, :kind, :reason, :recorded_at, :source, :parser_version, :job_id, :actor, :tenant_id)"
+        ),
+        {
+            "batch_id": head.batch_id,
+            "kind": note.kind.value,
+            "reason": note.reason,
+            "recorded_at": head.recorded_at,
+            "source": note.source,
+            "parser_version": note.parser_version,
+            "job_id": note.fence.job_id if note.fence else None,
+            "actor": database.actor,
+            "tenant_id": database.tenant_id,
+        },
+    )
+    if note.payloads:
         connection.execute(
-            sa.text(
-                "INSERT INTO crfs.batch (batch_id, kind, reason, recorded_at, source, parser_version, job_id, actor, tenant_id) "
-                "VALUES (:batch_id, :kind, :reason, :recorded_at, :source, :parser_version, :job_id, :actor, :tenant_id)"
-            ),
-            {
-                "batch_id": head.batch_id,
-                "kind": note.kind.value,
-                "reason": note.reason,
-                "recorded_at": head.recorded_at,
-                "source": note.source,
-                "parser_version": note.parser_version,
-                "job_id": note.fence.job_id if note.fence else None,
-                "actor": database.actor,
-                "tenant_id": database.tenant_id,
-            },
+            sa.text("INSERT INTO crfs.batch_payload (batch_id, sha256, dataset) VALUES (:batch_id, :sha256, :dataset)"),
+            [{"batch_id": head.batch_id, "sha256": sha256, "dataset": dataset} for sha256, dataset in note.origins],
         )
-        if note.payloads:
-            connection.execute(
-                sa.text("INSERT INTO crfs.batch_payload (batch_id, sha256, dataset) VALUES (:batch_id, :sha256, :dataset)"),
-                [{"batch_id": head.batch_id, "sha256": sha256, "dataset": dataset} for sha256, dataset in note.origins],
-            )
-        yield Publication(connection=connection, batch_id=head.batch_id, recorded_at=head.recorded_at, previous=head.batch_id - 1)
-        keep_batch_digest(connection, head.batch_id, tenant_id=database.tenant_id)
+    yield Publication(connection=connection, batch_id=head.batch_id, recorded_at=head.recorded_at, previous=head.batch_id - 1)
+    keep_batch_digest(connection, head.batch_id, tenant_id=database.tenant_id)
 
 
 def _check_fence(connection: sa.Connection, fence: Fence) -> None:

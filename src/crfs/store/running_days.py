@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import KnowledgeBasis
 from crfs.credit.definitions import DatasetDefinition
 from crfs.store.additions import again
+from crfs.store.comparison_terms import Comparison
 from crfs.store.conditions import is_word, same_key, same_period, says_as, stands
 from crfs.store.relations import relation
-from crfs.store.spoken import OWN_BATCHES, Comparison
 
 _END_OF_DAY = "CAST({row}.vintage_date + 1 AS timestamp) AT TIME ZONE :zone"
 """SQL: when a row's vintage day is over."""
@@ -23,23 +23,17 @@ def know_changes_from_the_fetch(connection: sa.Connection, definition: DatasetDe
 
     The first answer is known from the day's release. Where the source has spoken of that key, be it corrected or annulled since, and one of the
     two was seen while the day ran, the row is known from its own fetch, or from the end of the day if that came first, and stays only if it
-    says something else than what was known before (it is ``clipped``), or than what was annulled. A payload that is parsed again keeps the
-    times that it was given first.
+    says something else than what was known before (it is ``clipped``), or than what was annulled.
     """
     data = relation(definition.name)
     known = f"least(:fetched_at, {_END_OF_DAY.format(row='s')})"
-    own = (
-        f" AND NOT EXISTS (SELECT 1 FROM {data} AS o WHERE {same_key('o', 's')} AND o.batch_id IN ({OWN_BATCHES}))"
-        if how.parsed_again
-        else ""
-    )
     annulled = f"NOT EXISTS (SELECT 1 FROM {data} AS y WHERE {same_key('y', 's')} AND {stands(data, 'y')})"
     connection.execute(
         sa.text(
             f"UPDATE {table} AS s SET knowledge_time = {known}, knowledge_basis = {KnowledgeBasis.OBSERVED.code}, clipped = true "
             f"WHERE s.knowledge_time < {known} AND EXISTS (SELECT 1 FROM {data} AS x WHERE {same_key('x', 's')} AND x.vintage_date = s.vintage_date "
             f"AND {is_word(data, 'x')} AND NOT ({says_as(definition, 's', 'x')} AND {annulled}) "
-            f"AND (:fetched_at < {_END_OF_DAY.format(row='s')} OR {_FETCHED.format(row='x')} < {_END_OF_DAY.format(row='x')})){own}"
+            f"AND (:fetched_at < {_END_OF_DAY.format(row='s')} OR {_FETCHED.format(row='x')} < {_END_OF_DAY.format(row='x')}))"
         ),
         _parameters(definition, how),
     )
@@ -63,4 +57,4 @@ def say_again_what_was_seen_later(connection: sa.Connection, definition: Dataset
 
 
 def _parameters(definition: DatasetDefinition, how: Comparison) -> dict[str, object]:
-    return {"fetched_at": how.fetched_at, "zone": definition.zone, "dataset": definition.name, **how.parsed_again.parameters}
+    return {"fetched_at": how.fetched_at, "zone": definition.zone, "dataset": definition.name}

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, Scope
 from crfs.store.additions import again
-from crfs.store.conditions import day_end, is_annulled_by, is_word, last_word, same_key, same_period, says_as
+from crfs.store.comparison_terms import Comparison
+from crfs.store.conditions import day_end, last_word, same_period, says_as
 from crfs.store.digests import with_digests
-from crfs.store.notes import is_own
+from crfs.store.notes import holds
 from crfs.store.relations import relation
-from crfs.store.spoken import Comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +68,15 @@ def sightings_of(
 
 
 def keep_sightings(
-    connection: sa.Connection, definition: DatasetDefinition, sightings: Sequence[Sighting], *, batch_id: int, payloads: Sequence[str]
+    connection: sa.Connection,
+    definition: DatasetDefinition,
+    sightings: Sequence[Sighting],
+    *,
+    batch_id: int,
+    payloads: Sequence[str],
+    unless_noted: bool = True,
 ) -> None:
-    """Note what an answer showed, once; ``batch_id`` is the state that it was compared with."""
+    """Note what an answer showed, ``unless_noted`` only once; ``batch_id`` is the state that it was compared with."""
     if not sightings:
         return
     tenant = "current_setting('crfs.tenant_id')::integer" if definition.scope is Scope.TENANT else "NULL"
@@ -78,17 +84,17 @@ def keep_sightings(
     types = ("bigint", "timestamptz", "timestamptz", "timestamptz", "smallint", "date")
     arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(names, types, strict=True))
     listed = ", ".join(names)
+    noted = (
+        " WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
+        "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time "
+        f"AND {holds('g', 'sighting')})"
+    )
+    insertion = (
+        f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, payloads, {listed}) "
+        f"SELECT :dataset, {tenant}, :batch_id, CAST(:payloads AS text[]), {listed} FROM unnest({arrays}) AS n ({listed})"
+    )
     connection.execute(
-        sa.text(
-            with_digests(
-                "sighting",
-                f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, payloads, {listed}) "
-                f"SELECT :dataset, {tenant}, :batch_id, CAST(:payloads AS text[]), {listed} "
-                f"FROM unnest({arrays}) AS n ({listed}) "
-                "WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
-                "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time)",
-            )
-        ),
+        sa.text(with_digests("sighting", insertion + (noted if unless_noted else ""))),
         {
             "dataset": definition.name,
             "batch_id": batch_id,
@@ -105,7 +111,8 @@ def covers(data: str, sighting: str, row: str) -> str:
     return (
         f"{sighting}.dataset = :dataset AND {sighting}.entity_id = {row}.entity_id "
         f"AND {row}.valid_time BETWEEN {sighting}.first_valid_time AND {sighting}.last_valid_time "
-        f"AND EXISTS (SELECT 1 FROM {data} AS known WHERE {same_period('known', row)} AND known.batch_id <= {sighting}.batch_id)"
+        f"AND EXISTS (SELECT 1 FROM {data} AS known WHERE {same_period('known', row)} AND known.batch_id <= {sighting}.batch_id) "
+        f"AND {holds(sighting, 'sighting')}"
     )
 
 
@@ -126,28 +133,3 @@ def say_again_what_was_sighted_later(connection: sa.Connection, definition: Data
     basis, vintage_date = "later.knowledge_basis", "later.vintage_date"
     statement = again(definition, table, late, row="c", known_at="later.seen_at", basis=basis, vintage_date=vintage_date)
     return connection.execute(sa.text(statement), {"dataset": definition.name}).rowcount
-
-
-def say_again_what_was_sighted_of_annulled(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
-    """Of keys that a payload that is parsed again no longer gives: who saw their word later had it all the same, from then.
-
-    Another answer had it as it was read; the same bytes have what is read of them now, if anything is.
-    """
-    data = relation(definition.name)
-    between = f"{{row}}.knowledge_time > s.knowledge_time AND {{row}}.knowledge_time <= later.seen_at AND {same_period('{row}', 's')}"
-    alike = "g.payloads && CAST(:payloads AS text[])"
-    for found, whose in (
-        (f"JOIN {data} AS c ON {same_key('c', 's')} AND {is_word(data, 'c')}", f"NOT ({alike})"),
-        (f"JOIN {table} AS c ON {same_period('c', 's')} AND c.shown", f"{alike} AND NOT {is_own('g')}"),
-    ):
-        sighted = (
-            f"{table} AS s {found} JOIN LATERAL (SELECT min(g.seen_at) AS seen_at FROM crfs.sighting AS g "
-            f"WHERE {covers(data, 'g', 's')} AND g.seen_at > s.knowledge_time AND {whose}) AS later ON later.seen_at IS NOT NULL "
-            f"WHERE s.row_state = {RowState.ANNULLED.code} "
-            f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {between.format(row='x')} AND {is_word(data, 'x')} AND NOT {is_annulled_by(table, 'x')}) "
-            f"AND NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {between.format(row='t')} AND t.row_state <> {RowState.ANNULLED.code})"
-        )
-        statement = again(definition, table, sighted, row="c", known_at="later.seen_at")
-        connection.execute(
-            sa.text(statement), {"dataset": definition.name, "fetched_at": how.fetched_at, "payloads": list(how.parsed_again.payloads)}
-        )

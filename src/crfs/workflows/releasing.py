@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from crfs.errors import InvalidInput
-from crfs.workflows.ingestion import take_in_landed
-from crfs.workflows.jobs import run_job
+from crfs.workflows.ingestion import IngestReport, still_refused, take_in_no_longer_refused, take_in_released
+from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.session import Progress, Session, no_progress
 
 
@@ -27,14 +27,14 @@ def release_quarantine(session: Session, quarantine_id: int, *, reason: str, pro
     whole = found.rule != REJECTED_ROWS
     if not whole and (holding := held_whole(session.database, found.sha256)):
         raise InvalidInput(f"the answer with these rows is held back as a whole: look at item {holding[0]}, and release that one")
-    report = run_job(
-        session,
-        "release",
-        {"quarantine_id": quarantine_id, "reason": reason},
-        lambda job: take_in_landed(session, found.source, found.sha256, job=job, released=whole),
-        progress=progress,
-    )
-    still = report.rejected_rows
+
+    def work(job: JobContext) -> IngestReport:
+        if whole:
+            return take_in_released(session, found.source, found.sha256, job=job)
+        return take_in_no_longer_refused(session, found.source, job=job)
+
+    report = run_job(session, "release", {"quarantine_id": quarantine_id, "reason": reason}, work, progress=progress)
+    still = report.rejected_rows if whole else still_refused(session, found.source, found.sha256)
     # An answer that was held back is published whole, for whatever it was held; rows that are still refused stay.
     rules = [*((rule.value for rule in Threshold) if whole else ()), *(() if still else (REJECTED_ROWS,))]
     batch_id = report.batches[-1] if report.batches else None

@@ -1,0 +1,199 @@
+"""Reading again: a mended parser mends history.
+
+All answers of a source are taken in by an empty store beside this one (the *model*), in the order in which they came in, with what somebody
+amended meanwhile in between. Then this store is restated by that one: so it says what it would, had it had the parser from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from crfs.errors import Conflict
+from crfs.workflows.ahead import ahead
+from crfs.workflows.arrivals import Arrival, Origin, landed_payload_of, parsed_arrivals
+from crfs.workflows.jobs import JobContext
+from crfs.workflows.session import Session
+
+if TYPE_CHECKING:
+    from crfs.credit.catalogue import Catalogue
+    from crfs.sources.core import Payload, Source
+    from crfs.store.database import Database
+    from crfs.store.landed import Answer
+    from crfs.store.restating import Restated
+    from crfs.workflows.ingestion import IngestReport
+
+
+def has_unread(session: Session, source: Source) -> bool:
+    """Whether the source has answers that its present parser has not read."""
+    from crfs.store.landed import answers
+
+    return any(not answer.is_read for answer in answers(session.database, source=source.name, parser_version=source.parser_version))
+
+
+def reread(session: Session, source: Source, *, report: IngestReport, job: JobContext) -> None:
+    """Read all answers of a source with its present parser, and publish what the store would say otherwise; the report is told of it."""
+    from crfs.store.landed import note_read
+    from crfs.workflows.ingestion import derive
+
+    with _model(job) as model:
+        model_of = _Model(session=session, source=source, database=model, report=report, job=job)
+        while (restated := model_of.restate()) is None:
+            job.progress(f"{source.name}: others wrote meanwhile", report.payloads, None)
+    note_read(session.database, model_of.unread, parser_version=source.parser_version)
+    for counts, totals in ((restated.appended, report.appended), (restated.unchanged, report.unchanged)):
+        for dataset, count in counts.items():
+            totals[dataset] = totals.get(dataset, 0) + count
+    report.batches += restated.batches
+    derive(session, report, job=job)
+
+
+@contextmanager
+def _model(job: JobContext) -> Iterator[Database]:
+    """An empty store of this machine's, which is gone afterwards."""
+    from crfs.ops.datatier import start
+    from crfs.store.database import Database, ensure_schema
+
+    job.progress("a store to read into", 0, None)
+    with TemporaryDirectory(prefix="crfs-reread-") as folder:
+        tier = start(Path(folder) / "store")
+        try:
+            database = Database(tier.store_url, actor="reread", when_down="the store to read into has died: run the same command again")
+            try:
+                ensure_schema(database)
+                yield database
+            finally:
+                database.close()
+        finally:
+            tier.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Model:
+    """A store that takes in a source's answers as they are read now; ``unread`` are the fetches that were not read so before, and as what."""
+
+    session: Session
+    source: Source
+    database: Database
+    report: IngestReport
+    job: JobContext
+    taken: set[int] = field(default_factory=set)
+    amended: set[tuple[int, str]] = field(default_factory=set)
+    datasets: set[str] = field(default_factory=set)
+    unread: dict[int, str] = field(default_factory=dict)
+
+    def restate(self) -> Restated | None:
+        """Take in what has come since the last time, and restate the store; None where more came meanwhile."""
+        from crfs.store.landed import answers, datasets_of, last_fetch
+        from crfs.store.restating import Reread, restate
+
+        session, source = self.session, self.source
+        catalogue = session.catalogue()
+        fetch_id = last_fetch(session.database, source=source.name)
+        found = answers(session.database, source=source.name, parser_version=source.parser_version)
+        self.datasets.update(datasets_of(session.database, source=source.name))
+        self._take_in([answer for answer in found if answer.fetch_id not in self.taken], catalogue)
+        definitions = [catalogue.dataset(name) for name in sorted(self.datasets)]
+        self.job.progress(f"{source.name}: comparing", self.report.payloads, None)
+        reread_ = Reread(
+            source=source.name, parser_version=source.parser_version, at=session.clock.now(), fence=self.job.fence, fetch_id=fetch_id
+        )
+        return restate(session.database, self.database, definitions, reread_)
+
+    def _take_in(self, answers: list[Answer], catalogue: Catalogue) -> None:
+        """Answers in the order in which they came in, those that arrived together together, and before each what was amended before it."""
+        from crfs.store.landed import amendments
+
+        amended = [item for item in amendments(self.session.database, sorted(self.datasets)) if (item[0], item[2]) not in self.amended]
+        positions = iter(_positions(answers))
+        with (
+            ahead(self._payloads(answers)) as coming,
+            ahead(self._parsed(coming, catalogue), depth=2) as parsed,
+        ):
+            for arrival in parsed:
+                position = max(next(positions) for _ in arrival.payloads)
+                while amended and amended[0][0] < position:
+                    self._amend(*amended.pop(0), catalogue=catalogue)
+                self._append(arrival)
+                self.job.progress(f"{self.source.name}: {arrival.payloads[-1].stream}", len(self.taken), len(answers))
+        for item in amended:
+            self._amend(*item, catalogue=catalogue)
+
+    def _payloads(self, answers: list[Answer]) -> Iterator[Payload]:
+        for answer in answers:
+            payload = landed_payload_of(self.session, self.source.name, answer.payload)
+            self.taken.add(answer.fetch_id)
+            if not answer.is_read:
+                taken_for = self.unread[answer.fetch_id] = self.source.classify(payload).value
+                self.report.payloads += 1
+                self.report.classifications[taken_for] = self.report.classifications.get(taken_for, 0) + 1
+            yield payload
+
+    def _parsed(self, payloads: Iterator[Payload], catalogue: Catalogue) -> Iterator[Arrival]:
+        return parsed_arrivals(self.session, self.source, payloads, catalogue, report=self.report, job=self.job, origin=Origin.LANDED)
+
+    def _append(self, arrival: Arrival) -> None:
+        from crfs.store.append import append
+        from crfs.store.payloads import FetchNote, land
+        from crfs.store.publication import BatchKind, BatchNote
+
+        if not arrival.deliveries:
+            return
+        self.datasets.update(delivery.definition.name for delivery in arrival.deliveries)
+        for payload in arrival.payloads:
+            note = FetchNote(
+                source=self.source.name,
+                stream=payload.stream,
+                url=payload.url,
+                status=payload.status,
+                headers=payload.headers,
+                classification="OK",
+                parser_version=self.source.parser_version,
+                started_at=payload.started_at,
+                fetched_at=payload.fetched_at,
+            )
+            land(self.database, payload.body, note)
+        note_ = BatchNote(
+            kind=BatchKind.INGEST,
+            at=self.session.clock.now(),
+            source=self.source.name,
+            parser_version=self.source.parser_version,
+            payloads=arrival.origins,
+        )
+        try:
+            append(self.database, arrival.deliveries, note_)
+        except Conflict as error:
+            self.report.conflicts += [{"stream": item.stream, "payload": item.sha256, "detail": str(error)} for item in arrival.payloads]
+
+    def _amend(self, batch_id: int, kind: str, dataset: str, *, catalogue: Catalogue) -> None:
+        """What somebody made of rows, here too; keys that the parser no longer makes cannot be annulled, and need not be."""
+        from crfs.store.append import Delivery, append
+        from crfs.store.publication import BatchKind, BatchNote
+        from crfs.store.scan import StoreReader
+
+        self.amended.add((batch_id, dataset))
+        rows = StoreReader(self.session.database, catalogue, batch_id=batch_id).rows(dataset, batches=[batch_id], vintage_dates=True)
+        if kind == BatchKind.ANNUL.value:
+            entities = rows["entity"].unique().to_list()
+            there = StoreReader(self.database, catalogue, batch_id=_HEAD).rows(dataset, columns=[], entities=entities)
+            rows = rows.join(there, on=["entity", "valid_time", "knowledge_time"], how="semi")
+        if rows.height:
+            note = BatchNote(kind=BatchKind(kind), at=self.session.clock.now(), reason=f"batch {batch_id}")
+            append(self.database, [Delivery(definition=catalogue.dataset(dataset), rows=rows)], note)
+
+
+_HEAD = 2**62
+"""A batch after all others."""
+
+
+def _positions(answers: list[Answer]) -> list[int]:
+    """Of each answer the batch by which it had come in: its own, else that of the last one before it that was news."""
+    position, positions = 0, []
+    for answer in answers:
+        position = max(position, answer.batch_id or 0)
+        positions.append(position)
+    return positions
