@@ -54,7 +54,7 @@ PERIODS = [Length(), Length(days=1), Length(months=1), Length(months=3)]
 AGES = [None, None, Length(), Length(days=10), Length(months=1), Length(months=2, days=1)]
 TICK = timedelta(microseconds=1)
 
-BATCHES = {1: "ingest", 2: "correction", 3: "annul", 4: "ingest", 5: "reparse", 6: "annul", 7: "rederive"}
+BATCHES = {1: "ingest", 2: "correction", 3: "annul", 4: "ingest", 5: "rederive", 6: "annul", 7: "rederive"}
 """The batches of a list in their order, with what each may do."""
 
 _DAYS = [

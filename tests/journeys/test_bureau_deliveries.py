@@ -19,7 +19,8 @@ from crfs.features.labels import outcome_labels
 from crfs.sources.core import Payload, Query
 from crfs.sources.providers.bureau import BureauSpec
 from crfs.workflows.bureau import economy_of, ingest_bureau
-from crfs.workflows.ingestion import IngestReport, ingest
+from crfs.workflows.ingest_report import IngestReport
+from crfs.workflows.ingestion import ingest
 from crfs.workflows.session import Session, open_session
 from crfs.workflows.spines import defaults_known
 from crfs.workflows.training_sets import build_features

@@ -17,7 +17,8 @@ from crfs.bitemporal import as_of
 from crfs.errors import InvalidInput
 from crfs.sources.core import Query
 from crfs.workflows.factors import factor_history, factor_vintages, show_factor
-from crfs.workflows.ingestion import IngestReport, ingest
+from crfs.workflows.ingest_report import IngestReport
+from crfs.workflows.ingestion import ingest
 from crfs.workflows.session import Session, open_session
 from crfs.workflows.verification import verify
 from tests.journeys.captures import write_graph, write_refusal, write_window

@@ -14,7 +14,8 @@ from crfs.sources.core import Query
 from crfs.store.append import Delivery, append
 from crfs.store.publication import BatchKind, BatchNote
 from crfs.workflows.datasets import define_datasets, export_dataset, show_dataset
-from crfs.workflows.ingestion import IngestReport, ingest
+from crfs.workflows.ingest_report import IngestReport
+from crfs.workflows.ingestion import ingest
 from crfs.workflows.session import Session
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]

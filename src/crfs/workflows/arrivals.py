@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crfs.sources.core import Payload, Source
     from crfs.store.append import Delivery
     from crfs.store.landed import LandedPayload
-    from crfs.workflows.ingestion import IngestReport
+    from crfs.workflows.ingest_report import IngestReport
 
 SHOWN_REJECTIONS = 100
 

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from crfs.errors import Conflict, DoneElsewhere, InvalidInput, Quarantined, QuotaExhausted, SourceRejected
 from crfs.workflows.circuit import check_circuit
-from crfs.workflows.ingestion import check_rejected, ingest_in_job, require_all_stored
+from crfs.workflows.ingest_report import check_rejected, require_all_stored
+from crfs.workflows.ingestion import ingest_in_job
 from crfs.workflows.jobs import Cancelled, JobContext
 from crfs.workflows.session import Session
 from crfs.workflows.streams import stream_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from crfs.credit.streams import StreamDefinition
     from crfs.store.source_states import Slice
-    from crfs.workflows.ingestion import IngestReport
+    from crfs.workflows.ingest_report import IngestReport
 
 KIND = "backfill"
 PRIORITY = -10

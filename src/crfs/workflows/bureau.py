@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crfs.errors import NotYetKnown
-from crfs.workflows.ingestion import IngestReport, ingest
+from crfs.workflows.ingest_report import IngestReport
+from crfs.workflows.ingestion import ingest
 from crfs.workflows.session import Progress, Session, no_progress
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_day
 
 if TYPE_CHECKING:
-    from crfs.workflows.ingestion import IngestReport
+    from crfs.workflows.ingest_report import IngestReport
 
 
 def collect(
@@ -36,7 +36,8 @@ def collect(
     :class:`~crfs.errors.SourceRejected`.
     """
     from crfs.sources.core import Query
-    from crfs.workflows.ingestion import check_rejected, check_report, ingest
+    from crfs.workflows.ingest_report import check_rejected, check_report
+    from crfs.workflows.ingestion import ingest
 
     bureau = {"seed": seed, "obligors": obligors, "first_month": first_month, "months": months}
     given = {name: value for name, value in bureau.items() if value is not None}

@@ -61,7 +61,7 @@ def demo(session: Session, *, progress: Progress = no_progress) -> dict[str, Any
 
     from crfs.sources.providers.bureau import BureauSpec
     from crfs.workflows.bureau import ingest_bureau
-    from crfs.workflows.ingestion import require_all_stored
+    from crfs.workflows.ingest_report import require_all_stored
 
     history = _history(session, progress)
     spec = BureauSpec(seed=SEED, obligors=OBLIGORS, first_month=date.fromisoformat(FIRST_MONTH), months=MONTHS)
@@ -100,7 +100,8 @@ def _lasting(value: Any) -> Any:
 
 def _history(session: Session, progress: Progress) -> list[dict[str, Any]]:
     from crfs.sources.core import Query
-    from crfs.workflows.ingestion import ingest, require_all_stored
+    from crfs.workflows.ingest_report import require_all_stored
+    from crfs.workflows.ingestion import ingest
 
     reports = []
     for name in ("packaged", "nyfed"):

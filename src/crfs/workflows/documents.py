@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from crfs.workflows.ingest_report import IngestReport, add_counts
 from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.session import Progress, Session, no_progress
 
@@ -44,6 +45,15 @@ class DocumentReport:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return {"documents": self.documents, "appended": self.appended, "unchanged": self.unchanged, "batch": self.batch_id}
+
+
+def derive(session: Session, report: IngestReport, *, job: JobContext) -> None:
+    """What documents that were published become as numbers, in the same job; the report is told of it."""
+    if any(report.appended.values()):
+        derived = derive_documents(session, report.appended, job=job)
+        add_counts(report.appended, derived.appended)
+        if derived.batch_id is not None:
+            report.batches.append(derived.batch_id)
 
 
 def derive_documents(

@@ -23,7 +23,7 @@ from crfs.workflows.session import Progress, Session, no_progress, open_session
 if TYPE_CHECKING:
     from crfs.workflows.amendments import AmendmentReport
     from crfs.workflows.factors import FactorHistory, FactorVintages
-    from crfs.workflows.ingestion import IngestReport
+    from crfs.workflows.ingest_report import IngestReport
     from crfs.workflows.measuring import (
         AttributionOptions,
         CapitalOptions,

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import (
     Conflict,
-    CrfsError,
     DoneElsewhere,
     InvalidInput,
     Quarantined,
     QuotaExhausted,
     SourceRejected,
     SourceUnavailable,
-    StoredInPart,
 )
 from crfs.workflows.ahead import ahead
 from crfs.workflows.arrivals import Arrival, Origin, land_payload, landed_payload_of, parsed_arrivals
+from crfs.workflows.ingest_report import IngestReport, add_counts, require_all_stored, require_anything_stored
 from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.quarantine import keep_shapes
 from crfs.workflows.session import Progress, Session, no_progress
@@ -30,42 +27,6 @@ from crfs.workflows.transports import transport_of
 if TYPE_CHECKING:
     from crfs.credit.catalogue import Catalogue
     from crfs.sources.core import Payload, Query, Source
-
-
-@dataclass(slots=True, kw_only=True)
-class IngestReport:
-    """What an ingest did: payloads seen, rows appended and unchanged by dataset, rows rejected with their reasons, batches written.
-
-    ``conflicts`` are the answers that contradict what the store has, of which nothing was stored: stream, payload and what was found.
-    """
-
-    source: str
-    payloads: int = 0
-    classifications: dict[str, int] = field(default_factory=dict)
-    appended: dict[str, int] = field(default_factory=dict)
-    unchanged: dict[str, int] = field(default_factory=dict)
-    rejected: list[dict[str, Any]] = field(default_factory=list)
-    rejected_rows: int = 0
-    conflicts: list[dict[str, str]] = field(default_factory=list)
-    last_valid_day: date | None = None
-    batches: list[int] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "source": self.source,
-            "payloads": self.payloads,
-            "classifications": dict(sorted(self.classifications.items())),
-            "appended": dict(sorted(self.appended.items())),
-            "unchanged": dict(sorted(self.unchanged.items())),
-            "rejected_rows": self.rejected_rows,
-            "rejected": self.rejected,
-            "conflicts": self.conflicts,
-            "last_valid_day": self.last_valid_day.isoformat() if self.last_valid_day else None,
-            "batches": self.batches,
-            "notes": self.notes,
-        }
 
 
 def ingest(
@@ -142,16 +103,15 @@ def ingest_in_job(
 
 
 def parse_again(session: Session, source_name: str, *, progress: Progress = no_progress) -> IngestReport:
-    """Read the landed answers of a source again if there are some that its present parser has not read: a mended parser mends history."""
+    """Read the landed answers of a source again: a mended parser, or a mended release rule, mends history."""
     from crfs.sources.core import load_source
-    from crfs.workflows.rereading import has_unread, reread
+    from crfs.workflows.rereading import reread
 
     source = load_source(source_name)
 
     def work(job: JobContext) -> IngestReport:
         report = IngestReport(source=source_name)
-        if has_unread(session, source):
-            reread(session, source, report=report, job=job)
+        reread(session, source, report=report, job=job)
         require_anything_stored(report)
         return report
 
@@ -199,6 +159,7 @@ def _take_in(
     Payloads that contradict the store are noted, those that look wrong are held back, and those after them go on. That some were held back
     is an error when all is done.
     """
+    from crfs.workflows.documents import derive
     from crfs.workflows.rereading import reread
 
     catalogue = session.catalogue()
@@ -230,7 +191,9 @@ def _take_in(
             job.progress(f"{source.name}: {arrival.payloads[-1].stream}", report.payloads, None)
     derive(session, report, job=job)
     if read_otherwise:
-        reread(session, source, report=report, job=job)
+        # What was found of answers beside those that were read otherwise is found anew.
+        report.conflicts, report.rejected, report.rejected_rows = [], [], 0
+        reread(session, source, report=report, job=job, tells=False)
     if held:
         raise _all_held(held, report)
 
@@ -240,17 +203,6 @@ def _all_held(held: list[Quarantined], report: IngestReport) -> Quarantined:
     words = [str(error) for error in held] + [f"{item['stream']}: {item['detail']}" for item in report.conflicts]
     stored = any(report.appended.values()) or any(report.unchanged.values())
     return Quarantined("; ".join(words) + (". What else came is stored" if stored else ""))
-
-
-def derive(session: Session, report: IngestReport, *, job: JobContext) -> None:
-    """What published documents become as numbers, in the same job."""
-    from crfs.workflows.documents import derive_documents
-
-    if any(report.appended.values()):
-        derived = derive_documents(session, report.appended, job=job)
-        _add(report.appended, derived.appended)
-        if derived.batch_id is not None:
-            report.batches.append(derived.batch_id)
 
 
 @contextmanager
@@ -304,8 +256,8 @@ def _publish(session: Session, source: Source, arrival: Arrival, *, report: Inge
             fence=job.fence,
         ),
     )
-    _add(report.appended, receipt.appended)
-    _add(report.unchanged, receipt.unchanged)
+    add_counts(report.appended, receipt.appended)
+    add_counts(report.unchanged, receipt.unchanged)
     if receipt.batch_id is not None:
         report.batches.append(receipt.batch_id)
 
@@ -328,11 +280,6 @@ def _was_read_otherwise(session: Session, source: Source, arrival: Arrival) -> b
     )
 
 
-def _add(totals: dict[str, int], counts: Mapping[str, int]) -> None:
-    for dataset, count in counts.items():
-        totals[dataset] = totals.get(dataset, 0) + count
-
-
 def parse_file(source_name: str, body: Path, meta: Path | None, catalogue: Catalogue) -> dict[str, Any]:
     """Run one source's classifier and parser on saved bytes; touches nothing."""
     from crfs.ops.clock import SystemClock
@@ -346,44 +293,3 @@ def parse_file(source_name: str, body: Path, meta: Path | None, catalogue: Catal
     except OSError as error:
         raise InvalidInput(f"cannot read {body}: {error.strerror}") from None
     return parse_to_json(source, payload, catalogue)
-
-
-def check_report(report: IngestReport) -> None:
-    """An ingest whose every answer was a refusal is an error of the source's."""
-    refused = {"AUTH", "QUOTA", "BAD_REQUEST"}
-    if report.payloads and set(report.classifications) <= refused:
-        raise SourceRejected(f"{report.source} refused: {', '.join(report.notes[:3])}")
-
-
-def require_all_stored(report: IngestReport) -> None:
-    """That no answer contradicts the store; :class:`~crfs.errors.StoredInPart` where others were stored, else a plain Conflict."""
-    if report.conflicts:
-        [first, *others] = report.conflicts
-        more = f" (and {len(others)} more: {', '.join(dict.fromkeys(item['stream'] for item in others))})" if others else ""
-        text = f"{report.source}: {first['stream']}: {first['detail']}{more}"
-        stored = any(report.appended.values()) or any(report.unchanged.values())
-        raise StoredInPart(f"{text}. What else came is stored") if stored else Conflict(text)
-
-
-def require_anything_stored(report: IngestReport) -> None:
-    """That there is something that does not contradict the store, if anything came."""
-    try:
-        require_all_stored(report)
-    except StoredInPart:
-        return
-
-
-def check_rejected(report: IngestReport) -> None:
-    """Bytes that hold rows and give none that can be accepted are an error."""
-    from crfs.errors import Problem
-
-    if not report.rejected_rows or any(report.appended.values()) or any(report.unchanged.values()):
-        return
-    problems = tuple(
-        Problem(row=item.get("row"), column=item.get("column"), reason=str(item.get("reason")), detail=str(item.get("detail")))
-        for item in report.rejected
-    )
-    raise InvalidInput(f"{report.source}: all {report.rejected_rows} rows were rejected and nothing was stored", problems=problems)
-
-
-__all__ = ["CrfsError", "IngestReport", "check_rejected", "check_report", "ingest", "parse_file", "require_all_stored"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from crfs.errors import InvalidInput
-from crfs.workflows.ingestion import IngestReport, still_refused, take_in_no_longer_refused, take_in_released
+from crfs.workflows.ingest_report import IngestReport
+from crfs.workflows.ingestion import still_refused, take_in_no_longer_refused, take_in_released
 from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.session import Progress, Session, no_progress
 

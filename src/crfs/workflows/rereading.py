@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from crfs.errors import Conflict
 from crfs.workflows.ahead import ahead
 from crfs.workflows.arrivals import Arrival, Origin, landed_payload_of, parsed_arrivals
+from crfs.workflows.ingest_report import add_counts
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.session import Session
 
@@ -25,29 +26,26 @@ if TYPE_CHECKING:
     from crfs.store.database import Database
     from crfs.store.landed import Answer
     from crfs.store.restating import Restated
-    from crfs.workflows.ingestion import IngestReport
+    from crfs.workflows.ingest_report import IngestReport
 
 
-def has_unread(session: Session, source: Source) -> bool:
-    """Whether the source has answers that its present parser has not read."""
-    from crfs.store.landed import answers
+def reread(session: Session, source: Source, *, report: IngestReport, job: JobContext, tells: bool = True) -> None:
+    """Read all answers of a source with its present parser, and publish what the store would say otherwise.
 
-    return any(not answer.is_read for answer in answers(session.database, source=source.name, parser_version=source.parser_version))
+    The report is told of rows, and, if this ``tells``, of the answers too: else it knows of them.
+    """
+    from crfs.store.landed import last_fetch, note_read
+    from crfs.workflows.documents import derive
 
-
-def reread(session: Session, source: Source, *, report: IngestReport, job: JobContext) -> None:
-    """Read all answers of a source with its present parser, and publish what the store would say otherwise; the report is told of it."""
-    from crfs.store.landed import note_read
-    from crfs.workflows.ingestion import derive
-
+    if not last_fetch(session.database, source=source.name):
+        return
     with _model(job) as model:
-        model_of = _Model(session=session, source=source, database=model, report=report, job=job)
+        model_of = _Model(session=session, source=source, database=model, report=report, job=job, tells=tells)
         while (restated := model_of.restate()) is None:
             job.progress(f"{source.name}: others wrote meanwhile", report.payloads, None)
     note_read(session.database, model_of.unread, parser_version=source.parser_version)
     for counts, totals in ((restated.appended, report.appended), (restated.unchanged, report.unchanged)):
-        for dataset, count in counts.items():
-            totals[dataset] = totals.get(dataset, 0) + count
+        add_counts(totals, counts)
     report.batches += restated.batches
     derive(session, report, job=job)
 
@@ -81,6 +79,7 @@ class _Model:
     database: Database
     report: IngestReport
     job: JobContext
+    tells: bool
     taken: set[int] = field(default_factory=set)
     amended: set[tuple[int, str]] = field(default_factory=set)
     datasets: set[str] = field(default_factory=set)
@@ -127,8 +126,10 @@ class _Model:
         for answer in answers:
             payload = landed_payload_of(self.session, self.source.name, answer.payload)
             self.taken.add(answer.fetch_id)
+            taken_for = self.source.classify(payload).value
             if not answer.is_read:
-                taken_for = self.unread[answer.fetch_id] = self.source.classify(payload).value
+                self.unread[answer.fetch_id] = taken_for
+            if self.tells:
                 self.report.payloads += 1
                 self.report.classifications[taken_for] = self.report.classifications.get(taken_for, 0) + 1
             yield payload

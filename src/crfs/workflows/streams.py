@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 
 from crfs.errors import CrfsError, DoneElsewhere, InvalidInput, NotFound, Quarantined, QuotaExhausted
 from crfs.workflows.circuit import SourceRests, check_circuit
-from crfs.workflows.ingestion import IngestReport, check_rejected, ingest_in_job, require_all_stored
+from crfs.workflows.ingest_report import IngestReport, check_rejected, require_all_stored
+from crfs.workflows.ingestion import ingest_in_job
 from crfs.workflows.jobs import Cancelled, JobContext
 from crfs.workflows.session import Session
 from crfs.workflows.staleness import stale_since

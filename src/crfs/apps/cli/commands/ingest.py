@@ -12,7 +12,7 @@ from crfs.apps.cli.exits import ExitCode
 from crfs.apps.cli.lazily import command
 
 if TYPE_CHECKING:
-    from crfs.workflows.ingestion import IngestReport
+    from crfs.workflows.ingest_report import IngestReport
 
 
 @command("ingest")
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     help="A stream of SOURCE from where it stands, like claims or fred/claims (crfs jobs schedule --all lists them).",
 )
 @click.option("--backfill", is_flag=True, help="With --stream: its whole history, in slices; one that was interrupted goes on.")
-@click.option("--reparse", is_flag=True, help="Read every landed answer again that the present parser has not read.")
+@click.option(
+    "--reparse", is_flag=True, help="Read all landed answers of the source again: after its parser, or a release rule, was mended."
+)
 @click.option("--dataset", help="csv: the dataset that the file has rows of.")
 @click.option("--file", type=click.Path(path_type=Path), help="csv: the file.")
 @click.option("--seed", type=int, help="bureau: the seed of the simulation (1).")
