@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
@@ -14,6 +17,7 @@ from crfs.errors import InvalidInput, NotFound, ServiceUnavailable
 from crfs.store.database import SCHEMA_VERSION, WHEN_DOWN, Database, ensure_schema
 from tests.store.conftest import administering
 from tests.store.deliveries import dataset, rows, stored, write
+from tests.test_imports import loaded_by
 
 
 def test_the_version_of_the_code_is_that_of_the_last_migration(module_database: Database) -> None:
@@ -148,12 +152,30 @@ def test_bulk_connections_of_several_databases_at_once_are_each_to_its_own(
         with database.bulk() as one, database.bulk() as other:  # the second is no pooled one
             found = set()
             for connection in (one, other):
-                with connection.cursor() as cursor:
-                    cursor.execute(asked)
-                    found.add(cursor.fetchone())
+                found.update(connection.table(asked).rows())
         ((name, tenant),) = found
         return name, tenant
 
     with ThreadPoolExecutor(6) as pool:
         for number, (name, tenant) in enumerate(pool.map(told, range(60))):
             assert (name, tenant) == (databases[number % 3].url.database, str(databases[number % 3].tenant_id))
+
+
+def test_tables_are_read_without_pandas_and_without_pyarrow(new_store: Callable[[], sa.URL]) -> None:
+    url = new_store().render_as_string(hide_password=False)
+    loaded = loaded_by(f"from crfs.store.database import Database; assert Database({url!r}).table('SELECT 1 AS one').item() == 1")
+    assert "polars" in loaded
+    assert loaded & {"pandas", "pyarrow"} == set()
+
+
+def test_a_reading_that_is_interrupted_is_an_interruption_and_the_next_one_answers(module_database: Database) -> None:
+    """Ctrl-C while rows are on their way, and before the first of them is."""
+    for asked in ("SELECT i, pg_sleep(0.0002) FROM generate_series(1, 100000) AS i", "SELECT pg_sleep(20)"):
+        timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                module_database.table(asked)
+        finally:
+            timer.join()
+        assert module_database.table("SELECT 7 AS seven").item() == 7

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import polars as pl
@@ -15,10 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from crfs.errors import InvalidInput, ServiceUnavailable
-from crfs.store.bulk import connect
-
-if TYPE_CHECKING:
-    from adbc_driver_postgresql.dbapi import Connection as BulkConnection
+from crfs.store.bulk import BulkConnection, BulkError, connect
 
 SCHEMA_VERSION = "0008"
 WHEN_DOWN = "see CRFS_STORE__URL, or unset it for the embedded one"
@@ -94,51 +90,37 @@ class Database:
 
     @contextmanager
     def bulk(self) -> Iterator[BulkConnection]:
-        """A connection that reads and writes Arrow tables; autocommit is off."""
-        from adbc_driver_postgresql import dbapi
-
+        """A connection that reads Arrow tables."""
         connection = self._pooled_bulk()
-        if connection is None:
-            try:
-                connection = connect(self.url, self._bulk_uri())
-            except dbapi.Error as error:
-                raise unavailable(error, self.when_down) from None
         try:
+            if connection is None:
+                connection = connect(self.url, self._bulk_uri())
             yield connection
-            connection.rollback()
-        except dbapi.OperationalError as error:
-            connection.close()
+        except BulkError as error:
+            if connection is not None:
+                connection.close()
             raise unavailable(error, self.when_down) from error
         except BaseException:
-            connection.close()
+            if connection is not None:
+                connection.close()
             raise
         self._bulk.put(connection)
 
     def _pooled_bulk(self) -> BulkConnection | None:
         """A pooled connection that still answers, if there is one."""
-        from adbc_driver_postgresql import dbapi
-
         while True:
             try:
                 connection = self._bulk.get_nowait()
             except queue.Empty:
                 return None
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT 1")
-                connection.rollback()
-            except dbapi.Error:
-                connection.close()
-            else:
+            if connection.is_alive():
                 return connection
+            connection.close()
 
     def table(self, statement: str) -> pl.DataFrame:
         """The answer of a query as a table, by Arrow."""
-        with self.bulk() as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            answer = pl.from_arrow(cursor.fetch_arrow_table())
-        assert isinstance(answer, pl.DataFrame)
-        return answer
+        with self.bulk() as connection:
+            return connection.table(statement)
 
     def knows_relation(self, name: str, digest: str) -> bool:
         """Whether this process has seen the relation of a definition made."""
@@ -215,13 +197,8 @@ def answering(when_down: str = WHEN_DOWN) -> Iterator[None]:
         raise ServiceUnavailable("every connection to PostgreSQL is busy; try again, or raise CRFS_STORE__POOL_SIZE") from error
 
 
-def unavailable(error: Exception, when_down: str = WHEN_DOWN) -> ServiceUnavailable | KeyboardInterrupt:
-    """The deliberate error for a PostgreSQL that cannot be used.
-
-    A statement of the bulk driver that Ctrl-C cancelled is an interruption: the driver catches the signal and tells it as an error.
-    """
-    if getattr(getattr(error, "status_code", None), "name", "") == "CANCELLED":
-        return KeyboardInterrupt()
+def unavailable(error: Exception, when_down: str = WHEN_DOWN) -> ServiceUnavailable:
+    """The deliberate error for a PostgreSQL that cannot be used."""
     text = str(getattr(error, "orig", None) or error).strip().splitlines()
     detail = text[0] if text else type(error).__name__
     sqlstate = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
