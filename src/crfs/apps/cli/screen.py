@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_WIDE = 200
-"""Columns where the output is no terminal: a pipe has no width, and a table that is folded cannot be searched."""
+_WIDE = 10_000
+"""Columns where the output is no terminal: a pipe has no width, and a table whose words are folded cannot be searched."""
+_SENTENCE = 80
+"""The width of a column of sentences there; a word that is longer, such as a hash or an address, is shown whole."""
 
 
 _WRITTEN = re.compile(r"[+-]?[0-9][0-9,.]*( %| sd)?( ± [0-9][0-9,.]*)?")
@@ -41,11 +43,14 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, title: s
     from rich.text import Text
 
     made = Table(title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    cells = {name: [cell(row.get(name)) for row in rows] for name in columns}
     for name in columns:
         numbers = all(_is_number(row.get(name)) for row in rows)
-        made.add_column(Text(name), justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(cell(row.get(name))) for name in columns))
+        words = max((len(word) for text in cells[name] for word in text.split()), default=0)
+        widest = None if sys.stdout.isatty() else max(_SENTENCE, words)
+        made.add_column(Text(name), justify="right" if numbers else "left", overflow="fold", max_width=widest)
+    for texts in zip(*cells.values(), strict=True):
+        made.add_row(*(Text(text) for text in texts))
     return made
 
 
