@@ -116,6 +116,53 @@ def test_in_any_order_every_poll_can_be_asked_for_what_it_saw_and_every_day_for_
                 assert known(module_database, definition, day(number + 1)) == values(end), number
 
 
+@cases(5)
+@given(
+    history=st.lists(states, min_size=DAYS, max_size=DAYS),
+    mended=st.lists(states, min_size=DAYS, max_size=DAYS),
+    polls=st.lists(
+        st.tuples(st.integers(0, DAYS - 1), st.sampled_from([7, 9, 15]), states, states), max_size=4, unique_by=lambda poll: poll[:2]
+    ),
+    data=st.data(),
+)
+def test_parsed_again_polls_saw_and_days_ended_with_what_is_read_now_and_later_answers_find_it_so(
+    module_database: Database,
+    model: Database,
+    history: list[Values],
+    mended: list[Values],
+    polls: list[tuple[int, int, Values, Values]],
+    data: st.DataObject,
+) -> None:
+    definition, whole = vintaged(), brought(module_database, LONG_AFTER)
+    payloads = {poll[:2]: brought(module_database, hour(poll[1], poll[0])) for poll in polls}
+
+    def shown(store: Database, poll: tuple[int, int, Values, Values] | None, *, now: bool = True) -> None:
+        if poll is None:
+            all_vintages(store, definition, mended if now else history, payload=whole)
+        else:
+            number, at, seen, read = poll
+            polled(store, definition, hour(at, number), read if now else seen, payload=payloads[number, at])
+
+    def check(taken: Sequence[tuple[int, int, Values, Values] | None]) -> None:
+        for poll in taken:
+            if poll is None:
+                assert [known(module_database, definition, day(number + 1)) for number in range(DAYS)] == [values(end) for end in mended]
+            else:
+                assert known(module_database, definition, hour(poll[1], poll[0])) == values(poll[3]), poll
+
+    order = data.draw(st.permutations([None, *polls]))
+    early = order[: data.draw(st.integers(1, len(order)))]
+    for poll in early:
+        shown(module_database, poll, now=False)
+    assert read_again(module_database, model, definition, [partial(shown, poll=poll, now=False) for poll in early]).batches == []
+    read_again(module_database, model, definition, [partial(shown, poll=poll) for poll in early])
+    check(early)
+    assert read_again(module_database, model, definition, [partial(shown, poll=poll) for poll in early]).batches == []
+    for poll in order[len(early) :]:
+        shown(module_database, poll)
+    check(order)
+
+
 def test_a_poll_before_the_figures_are_posted_does_not_hide_the_release(module_database: Database) -> None:
     for order in ((0, 1), (1, 0)):
         definition = vintaged()

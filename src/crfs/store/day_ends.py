@@ -62,7 +62,8 @@ def say_what_days_ended_with(connection: sa.Connection, definition: DatasetDefin
     statement = again(definition, table, news, of="f", row="f", after="k", known_at="f.ended", basis=basis)
     return connection.execute(
         sa.text(
-            f"WITH moment AS (SELECT DISTINCT m.* FROM ({seen.format(data)} AND {of_entities} UNION ALL {seen.format(table)}) AS m WHERE {tells} "
+            f"WITH moment AS (SELECT DISTINCT m.* FROM ({seen.format(data)} AND {of_entities} AND {is_word(data, 'x')} "
+            f"UNION ALL {seen.format(table)}) AS m WHERE {tells} "
             f"UNION {running}), "
             f"final AS ({final}) {statement}"
         ),

@@ -30,7 +30,7 @@ def shows_the_latest(definition: DatasetDefinition, fetched_at: datetime | None)
 def forget_known_history(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Take out the staged rows before the last of their period whose keys the store has: the provider tells again how it came to it."""
     connection.exec_driver_sql(
-        f"DELETE FROM {table} AS s WHERE NOT s.shown AND EXISTS (SELECT 1 FROM {relation(definition.name)} AS x WHERE {same_key('x', 's')})"
+        f"DELETE FROM {table} AS s WHERE NOT s.shown AND {is_taken(relation(definition.name), 's', 's.knowledge_time')}"
     )
 
 

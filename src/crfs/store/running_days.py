@@ -8,7 +8,7 @@ from crfs.bitemporal.rows import KnowledgeBasis
 from crfs.credit.definitions import DatasetDefinition
 from crfs.store.additions import again
 from crfs.store.comparison_terms import Comparison
-from crfs.store.conditions import is_word, same_key, same_period, says_as, stands
+from crfs.store.conditions import is_taken, is_word, same_key, same_period, says_as, stands
 from crfs.store.relations import relation
 
 _END_OF_DAY = "CAST({row}.vintage_date + 1 AS timestamp) AT TIME ZONE :zone"
@@ -45,12 +45,10 @@ def say_again_what_was_seen_later(connection: sa.Connection, definition: Dataset
     """
     data = relation(definition.name)
     known = f"least({_FETCHED.format(row='x')}, {_END_OF_DAY.format(row='x')})"
-    free = (
-        f"NOT EXISTS (SELECT 1 FROM {rows} AS l WHERE {same_period('l', 's')} AND l.knowledge_time = {known})" for rows in (data, table)
-    )
+    free = f"NOT {is_taken(data, 's', known)} AND NOT EXISTS (SELECT 1 FROM {table} AS l WHERE {same_period('l', 's')} AND l.knowledge_time = {known})"
     seen = (
         f"{table} AS s JOIN {data} AS x ON {same_period('x', 's')} AND x.vintage_date IS NOT NULL AND x.knowledge_time < s.knowledge_time "
-        f"AND {is_word(data, 'x')} WHERE s.knowledge_time = :fetched_at AND {known} > s.knowledge_time AND {' AND '.join(free)}"
+        f"AND {is_word(data, 'x')} WHERE s.knowledge_time = :fetched_at AND {known} > s.knowledge_time AND {free}"
     )
     statement = again(definition, table, seen, row="x", known_at=known)
     connection.execute(sa.text(statement), _parameters(definition, how))

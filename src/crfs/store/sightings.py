@@ -16,7 +16,7 @@ from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, Scope
 from crfs.store.additions import again
 from crfs.store.comparison_terms import Comparison
-from crfs.store.conditions import day_end, last_word, same_period, says_as
+from crfs.store.conditions import day_end, is_taken, last_word, same_period, says_as
 from crfs.store.digests import with_digests
 from crfs.store.notes import holds
 from crfs.store.relations import relation
@@ -128,7 +128,7 @@ def say_again_what_was_sighted_later(connection: sa.Connection, definition: Data
         f"ON c.knowledge_time < s.knowledge_time AND NOT ({says_as(definition, 's', 'c')}) WHERE s.row_state <> {RowState.ANNULLED.code} "
         f"AND NOT EXISTS (SELECT 1 FROM {table} AS n WHERE {same_period('n', 's')} AND n.knowledge_time > s.knowledge_time "
         f"AND n.knowledge_time <= later.seen_at) "
-        f"AND NOT EXISTS (SELECT 1 FROM {data} AS x WHERE {same_period('x', 's')} AND x.knowledge_time = later.seen_at)"
+        f"AND NOT {is_taken(data, 's', 'later.seen_at')}"
     )
     basis, vintage_date = "later.knowledge_basis", "later.vintage_date"
     statement = again(definition, table, late, row="c", known_at="later.seen_at", basis=basis, vintage_date=vintage_date)
