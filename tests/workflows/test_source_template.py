@@ -63,6 +63,11 @@ def test_a_name_that_is_no_modules_name_is_refused(checkout: Path, name: str) ->
         new_source(name, "csv", checkout)
 
 
+def test_a_word_of_python_is_refused_since_no_module_can_be_imported_by_it(checkout: Path) -> None:
+    with pytest.raises(InvalidInput, match="global is a word of Python"):
+        new_source("global", "csv", checkout)
+
+
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"no folder src/crfs/sources/providers\. A source is a module of crfs itself, so clone crfs"):
         new_source("fresh", "csv", tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,8 @@ def new_source(name: str, template: Literal["csv", "json"] | str, checkout: Path
     """Write the files of a new source; a file that is there already is a :class:`~crfs.errors.Conflict`, and nothing is written then."""
     if not _NAME.match(name):
         raise InvalidInput(f"a source is called by a lower case letter, then letters, digits and _, not {name!r}")
+    if keyword.iskeyword(name):
+        raise InvalidInput(f"a source is a module of its name, and {name} is a word of Python")
     providers = checkout / "src" / "crfs" / "sources" / "providers"
     if not providers.is_dir():
         raise InvalidInput(

@@ -42,6 +42,7 @@ def error(code: int, words: str) -> dict[str, object]:
         ({"observations": [], "count": 0}, 200, URL, "EMPTY"),
         ({"observations": [], "count": 3, "offset": 0}, 200, URL, "RETRY"),
         ({"observations": [{}], "count": 1, "units": "pch"}, 200, URL, "SCHEMA"),
+        ({"observations": [{}], "count": 1}, 200, URL + "&units=pch", "SCHEMA"),
         (b'<?xml version="1.0"?><error code="400" message="Bad Request.  Variable api_key is not set."/>', 400, URL, "AUTH"),
     ],
 )

@@ -136,8 +136,15 @@ def _is_another_page(answer: Answer, payload: Payload) -> bool:
     return asked >= 0 and answered >= 0 and asked != answered
 
 
+def is_transformed(answer: Answer, payload: Payload) -> bool:
+    """Whether observations are not the series as it is: FRED says the units that it answered in, and the url those that were asked for."""
+    params = parameters(payload)
+    units = {str(answer.fields.get("units", "lin")), params.get("units", "lin")}
+    return not units <= {"lin", ""} or "frequency" in params
+
+
 def _observations(answer: Answer, payload: Payload) -> Classification:
-    if str(answer.fields.get("units", "lin")) != "lin" or "frequency" in parameters(payload):
+    if is_transformed(answer, payload):
         return Classification.SCHEMA
     offset, rows, count = page(answer)
     if rows == 0 and count <= offset:

@@ -32,7 +32,7 @@ from crfs.sources.core.tables import (
 )
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
 from crfs.sources.providers.fred import extent, panel
-from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, look, page, parameters
+from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, is_transformed, look, page, parameters
 from crfs.sources.providers.fred.periods import EARLIEST, Window, revisions
 
 DATASET = "fred_series"
@@ -65,7 +65,7 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
 
 def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
     params, fields, hint = parameters(payload), answer.fields, hints(payload)
-    if str(fields.get("units", "lin")) != "lin" or "frequency" in params:
+    if is_transformed(answer, payload):
         return reject_all(RejectReason.UNSUPPORTED, "units or frequency were changed by FRED; ask for the series as it is (units=lin)")
     # An answer does not name its series; where the url does not either, the stream (a saved file's name) does.
     series = params.get("series_id") or payload.stream
