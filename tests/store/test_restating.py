@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 
 from crfs.credit.definitions import RevisionPolicy, Scope
+from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
-from crfs.store.publication import BatchKind
+from crfs.store.publication import BatchKind, BatchNote
 from crfs.store.restating import Reread, restate
-from tests.store.deliveries import NOW, SOURCE, dataset, rows, stored, write
+from tests.store.deliveries import NOW, SOURCE, dataset, day, rows, stored, write
 from tests.store.keeping import landed
 from tests.store.rereading import read_again
 
@@ -96,3 +97,21 @@ def test_what_came_in_meanwhile_is_not_overwritten(module_database: Database, mo
     with pytest.raises(AssertionError, match="nothing else comes in"):
         read_again(module_database, model, definition, [])
     assert [value for (value,) in stored(module_database, definition)] == [1.0, 4.0]
+
+
+def test_what_is_noted_of_the_answers_of_other_sources_holds(module_database: Database, model: Database) -> None:
+    definition = dataset()
+    shas = [landed(module_database, f"{definition.name} {number}".encode()) for number in range(3)]
+
+    def polled(store: Database, entity: str, value: float, fetched: int, sha: str, source: str) -> Receipt:
+        table = rows([value], entity=entity, known=5, knowledge_basis=["calendar"])
+        note = BatchNote(kind=BatchKind.INGEST, at=NOW, source=source, payloads=(sha,))
+        return append(store, [Delivery(definition=definition, rows=table, fetched_at=day(fetched))], note)
+
+    for fetched, sha in zip((10, 30), shas, strict=False):
+        polled(module_database, "theirs", 1.0, fetched, sha, "another")
+    polled(module_database, "ours", 1.0, 10, shas[2], SOURCE)
+    read_again(module_database, model, definition, [lambda store: polled(store, "ours", 2.0, 10, shas[2], SOURCE)])
+    polled(module_database, "theirs", 3.0, 20, shas[2], "another")
+    found = stored(module_database, definition, columns="knowledge_time, value")
+    assert found[-2:] == [(day(20), 3.0), (day(30), 1.0)], "the answer of the thirtieth day had shown the old value again"

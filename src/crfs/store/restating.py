@@ -90,9 +90,9 @@ def restate(database: Database, model: Database, definitions: Sequence[DatasetDe
 
 @dataclass(slots=True, kw_only=True)
 class _Change:
-    """By what a dataset differs: ``rows`` to append, each of a ``parcel``, and the ``entities`` (natural key to number) of which the notes are another's.
+    """By what a dataset differs: ``rows`` to append, and the ``entities`` (natural key to number) of which the notes differ, with the model's.
 
-    ``told`` are the rows' batches: of a row that the model says the model's, of one that is annulled the store's.
+    A row that the model says names the model's batch, one that is annulled the store's; ``of_model`` tells which, and ``parcel`` the batch to be.
     """
 
     definition: DatasetDefinition
@@ -142,7 +142,7 @@ def _compared(database: Database, model: Database, definition: DatasetDefinition
     )
     rows = pl.concat([says.cast(unsaid.schema), unsaid])
     change = _Change(definition=definition, rows=rows, unchanged=int(marked["as_it_was"].sum()))
-    _compare_notes(database, model, change, is_said)
+    _compare_notes(database, model, change, said=said, is_said=is_said)
     ids = (
         dict(zip(rows["entity"].to_list(), entity_ids(database, definition, rows["entity"]).to_list(), strict=True)) if rows.height else {}
     )
@@ -166,14 +166,15 @@ def _words(database: Database, definition: DatasetDefinition, source: str | None
     return words.join(tops, on=_KEY, how="left").with_columns(pl.col(name).cast(dtype) for name, dtype in definition.schema().items())
 
 
-def _compare_notes(database: Database, model: Database, change: _Change, is_said: pl.DataFrame) -> None:
-    """Of which entities the notes differ, and what the model notes of those."""
+def _compare_notes(database: Database, model: Database, change: _Change, *, said: pl.DataFrame, is_said: pl.DataFrame) -> None:
+    """Of which entities that the source speaks of the notes differ, and what the model notes of those."""
     definition = change.definition
-    periods = _periods(database, definition, is_said)
-    shown, is_shown = showings(database, definition, periods), showings(model, definition, periods)
     told, is_told = _extents(database, definition), _extents(model, definition)
+    spoken_of = {*said["entity"], *is_said["entity"], *is_told}
+    periods = {name: times for name, times in _periods(database, definition, is_said).items() if name in spoken_of}
+    shown, is_shown = showings(database, definition, periods), showings(model, definition, periods)
     differ = set()
-    for name in {*periods, *told, *is_told}:
+    for name in spoken_of:
         ours, theirs = shown.get(name, Shown()), is_shown.get(name, Shown())
         if ours.runs != theirs.runs or {extent for extent, _ in told.get(name, [])} != {extent for extent, _ in is_told.get(name, [])}:
             differ.add(name)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import numpy as np
-import polars as pl
 
 from crfs.bitemporal.rows import KnowledgeBasis
 from crfs.credit.definitions import DatasetDefinition, RevisionPolicy
@@ -42,9 +41,10 @@ def showings(database: Database, definition: DatasetDefinition, periods: dict[st
     Where answers show the latest values every one of them is there, since the fetch of a row's batch tells who showed its period too; in a
     vintaged dataset only what was sighted.
     """
+    sighted, fetched = _sightings(database, definition), _fetched(database, definition)
+    if not sighted and not fetched:
+        return {}
     first_batch = _first_batches(database, definition)
-    sighted = _sightings(database, definition)
-    fetched = _fetched(database, definition)
     return {
         entity: _shown(times, first_batch.get(entity, {}), sighted.get(entity, ()), fetched.get(entity, ()))
         for entity, times in periods.items()
@@ -109,16 +109,23 @@ def _sightings(database: Database, definition: DatasetDefinition) -> dict[str, l
 def _fetched(database: Database, definition: DatasetDefinition) -> dict[str, list[_Fetched]]:
     if definition.revision_policy is not RevisionPolicy.LATEST_ONLY:
         return {}
+    of_dataset = f"d.dataset = '{definition.name}' AND d.fetched_at IS NOT NULL"
+    batches = database.table(
+        f"SELECT d.batch_id, d.fetched_at, array(SELECT p.sha256 FROM crfs.batch_payload AS p WHERE p.batch_id = d.batch_id "
+        f"AND p.dataset IN ('', d.dataset)) AS payloads FROM crfs.batch_dataset AS d WHERE {of_dataset}"
+    )
+    if batches.is_empty():
+        return {}
+    moments = {batch_id: (_fetch(fetched_at), payloads) for batch_id, fetched_at, payloads in batches.rows()}
     condition = tells_its_fetch("x").replace(":dataset", f"'{definition.name}'")
-    table: pl.DataFrame = database.table(
-        f"SELECT DISTINCT e.natural_key AS entity, d.fetched_at, x.valid_time, "
-        f"array(SELECT p.sha256 FROM crfs.batch_payload AS p WHERE p.batch_id = x.batch_id AND p.dataset IN ('', '{definition.name}')) AS payloads "
-        f"FROM {relation(definition.name)} AS x JOIN crfs.entity AS e USING (entity_id) "
-        f"JOIN crfs.batch_dataset AS d ON d.batch_id = x.batch_id AND d.dataset = '{definition.name}' WHERE d.fetched_at IS NOT NULL AND {condition}"
+    rows = database.table(
+        f"SELECT DISTINCT e.natural_key AS entity, x.batch_id, x.valid_time FROM {relation(definition.name)} AS x "
+        f"JOIN crfs.entity AS e USING (entity_id) JOIN crfs.batch_dataset AS d USING (batch_id) WHERE {of_dataset} AND {condition}"
     )
     found: dict[str, list[_Fetched]] = defaultdict(list)
-    for entity, fetched_at, time, payloads in table.rows():
-        found[entity].append((_fetch(fetched_at), time, payloads))
+    for entity, batch_id, time in rows.rows():
+        moment, payloads = moments[batch_id]
+        found[entity].append((moment, time, payloads))
     return found
 
 
