@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 import pytest
@@ -115,3 +116,18 @@ def test_what_is_noted_of_the_answers_of_other_sources_holds(module_database: Da
     polled(module_database, "theirs", 3.0, 20, shas[2], "another")
     found = stored(module_database, definition, columns="knowledge_time, value")
     assert found[-2:] == [(day(20), 3.0), (day(30), 1.0)], "the answer of the thirtieth day had shown the old value again"
+
+
+def test_of_a_key_that_another_source_spoke_of_first_nothing_is_added(module_database: Database, model: Database) -> None:
+    definition = dataset()
+    shas = [landed(module_database, f"{definition.name} {number}".encode()) for number in range(2)]
+    note = BatchNote(kind=BatchKind.INGEST, at=NOW, source="another", payloads=(shas[0],))
+    append(module_database, [Delivery(definition=definition, rows=rows([1.0, 2.0], valid=[0, 1]))], note)
+    write(module_database, definition, rows([1.0], valid=0), payloads=[shas[1]])
+
+    def read(store: Database, value: float) -> None:
+        write(store, definition, rows([value], valid=0), payloads=[shas[1]])
+
+    for value in (1.0, 10.0):
+        assert read_again(module_database, model, definition, [partial(read, value=value)]).batches == []
+    assert stored(module_database, definition) == [(1.0,), (2.0,)]

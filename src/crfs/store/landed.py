@@ -13,10 +13,10 @@ from crfs.store.database import Database
 from crfs.store.digests import FETCH
 
 _TRUSTED = (
-    "f.source = :source AND f.classification IN ('OK', 'SCHEMA') AND NOT EXISTS (SELECT 1 FROM crfs.quarantine AS q "
+    "f.source = :source AND f.classification IN ('OK', 'SCHEMA', 'EMPTY', 'BAD_REQUEST') AND NOT EXISTS (SELECT 1 FROM crfs.quarantine AS q "
     "WHERE q.sha256 = f.sha256 AND q.source = :source AND q.state = 'held' AND q.rule <> 'rejected_rows')"
 )
-"""SQL: answers that a parser may read; those that are held back in quarantine are not made right by another one."""
+"""SQL: answers that a parser may read. Those that are held back in quarantine are not made right by another one; silence and quotas say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def last_fetch(database: Database, *, source: str) -> int:
 
 
 def answers(database: Database, *, source: str, parser_version: str) -> list[Answer]:
-    """All answers of a source that a parser may read, in the order in which they came in; bytes that came again are an answer each time.
+    """All answers of a source that a parser may read, in the order in which they were landed; bytes that came again are an answer each time.
 
     What :func:`note_read` noted is no fetch of its own.
     """

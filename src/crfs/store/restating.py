@@ -122,7 +122,8 @@ def _compared(database: Database, model: Database, definition: DatasetDefinition
         pl.col(name).eq_missing(pl.col(f"{name}_now")) for name in ("row_state", "knowledge_basis", "vintage_date", *values)
     )
     marked = both.with_columns(
-        says=stands_now & ~(stands & same),
+        # What another source said of a key contradicts this one's answer, or is the same: either way nothing of that was stored.
+        says=stands_now & ~(stands & same) & ~pl.col("another").fill_null(value=False),
         unsaid=stands & ~stands_now & ~pl.col("amended").fill_null(value=False),
         as_it_was=stands & stands_now & same,
     )
@@ -153,24 +154,28 @@ def _compared(database: Database, model: Database, definition: DatasetDefinition
 
 
 def _words(database: Database, definition: DatasetDefinition, source: str | None) -> pl.DataFrame:
-    """What a source (any, where None) said last of each key, and whether somebody ``amended`` that."""
+    """What a source (any, where None) said last of each key; whether somebody ``amended`` that since, and whether ``another`` source spoke alone."""
     columns = "".join(f', x."{name}"' for name in definition.schema())
-    ours = "b.kind IN ('ingest', 'reparse')" + ("" if source is None else " AND b.source = '" + source.replace("'", "''") + "'")
+    speaks = "b.kind IN ('ingest', 'reparse')"
+    ours = speaks + ("" if source is None else " AND b.source = '" + source.replace("'", "''") + "'")
     table = database.table(
         f"SELECT e.natural_key AS entity, x.valid_time, x.knowledge_time, x.row_state, x.knowledge_basis, x.vintage_date{columns}, x.batch_id, "
-        f"coalesce({ours}, false) AS ours FROM {relation(definition.name)} AS x JOIN crfs.batch AS b USING (batch_id) "
+        f"coalesce({ours}, false) AS ours, {speaks} AS speaks FROM {relation(definition.name)} AS x JOIN crfs.batch AS b USING (batch_id) "
         "JOIN crfs.entity AS e USING (entity_id) ORDER BY x.batch_id"
     )
-    tops = table.unique(_KEY, keep="last", maintain_order=True).select(*_KEY, amended=~pl.col("ours"))
-    words = table.filter("ours").drop("ours").unique(_KEY, keep="last", maintain_order=True)
-    return words.join(tops, on=_KEY, how="left").with_columns(pl.col(name).cast(dtype) for name, dtype in definition.schema().items())
+    tops = table.unique(_KEY, keep="last", maintain_order=True)
+    words = table.filter("ours").unique(_KEY, keep="last", maintain_order=True)
+    others = tops.filter("speaks").join(words, on=_KEY, how="anti").with_columns(another=True)
+    words = pl.concat([words.with_columns(another=False), others]).drop("ours", "speaks")
+    words = words.join(tops.select(*_KEY, amended=~pl.col("ours")), on=_KEY, how="left")
+    return words.with_columns(pl.col(name).cast(dtype) for name, dtype in definition.schema().items())
 
 
 def _compare_notes(database: Database, model: Database, change: _Change, *, said: pl.DataFrame, is_said: pl.DataFrame) -> None:
     """Of which entities that the source speaks of the notes differ, and what the model notes of those."""
     definition = change.definition
     told, is_told = _extents(database, definition), _extents(model, definition)
-    spoken_of = {*said["entity"], *is_said["entity"], *is_told}
+    spoken_of = {*said.filter(~pl.col("another"))["entity"], *is_said["entity"], *is_told}
     periods = {name: times for name, times in _periods(database, definition, is_said).items() if name in spoken_of}
     shown, is_shown = showings(database, definition, periods), showings(model, definition, periods)
     differ = set()

@@ -159,7 +159,8 @@ def _rows(
     for payload in group:
         classification = source.classify(payload).value if origin.is_landed else land_payload(session, source, payload, report, job)
         if classification in {"EMPTY", "RETRY", "QUOTA", "AUTH", "BAD_REQUEST"}:
-            report.notes.append(f"{payload.stream}: {classification}, nothing to store")
+            if origin is not Origin.LANDED:
+                report.notes.append(f"{payload.stream}: {classification}, nothing to store")
             continue
         parsed = source.parse(payload, catalogue)
         _note_rejected(report, payload, parsed.rejected)

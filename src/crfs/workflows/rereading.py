@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from crfs.errors import Conflict
@@ -53,21 +51,17 @@ def reread(session: Session, source: Source, *, report: IngestReport, job: JobCo
 @contextmanager
 def _model(job: JobContext) -> Iterator[Database]:
     """An empty store of this machine's, which is gone afterwards."""
-    from crfs.ops.datatier import start
+    from crfs.ops.datatier import scratch_tier
     from crfs.store.database import Database, ensure_schema
 
     job.progress("a store to read into", 0, None)
-    with TemporaryDirectory(prefix="crfs-reread-") as folder:
-        tier = start(Path(folder) / "store")
+    with scratch_tier() as tier:
+        database = Database(tier.store_url, actor="reread", when_down="the store to read into has died: run the same command again")
         try:
-            database = Database(tier.store_url, actor="reread", when_down="the store to read into has died: run the same command again")
-            try:
-                ensure_schema(database)
-                yield database
-            finally:
-                database.close()
+            ensure_schema(database)
+            yield database
         finally:
-            tier.close()
+            database.close()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,6 +103,7 @@ class _Model:
 
         amended = [item for item in amendments(self.session.database, sorted(self.datasets)) if (item[0], item[2]) not in self.amended]
         positions = iter(_positions(answers))
+        self.job.progress(f"{self.source.name}: reading", 0, len(answers))
         with (
             ahead(self._payloads(answers)) as coming,
             ahead(self._parsed(coming, catalogue), depth=2) as parsed,
