@@ -394,6 +394,11 @@ def test_a_higher_default_rate_never_loses_less_of_each(pd: float, lgd: float, r
     assert (frye_jacobs_response(p, p, loss, share) == lgd).all()
 
 
+def test_the_response_of_next_to_no_loss_is_still_at_most_all_of_it() -> None:
+    one = np.array([0.5])
+    assert frye_jacobs_response(one, np.array([1.0]), np.array([2.2e-309]), np.array([0.0])).tolist() == [1.0]
+
+
 def test_frye_and_jacobs_have_their_limits() -> None:
     assert frye_jacobs([0.3, 0.0], pd=0.02, lgd=1.0, r2=0.1).tolist() == [1.0, 1.0]
     assert frye_jacobs([0.3, 0.0], pd=0.02, lgd=0.0, r2=0.1).tolist() == [0.0, 0.0]

@@ -209,6 +209,17 @@ def unavailable(error: Exception, when_down: str = WHEN_DOWN) -> ServiceUnavaila
     return ServiceUnavailable(f"PostgreSQL does not answer ({detail}); {when_down}")
 
 
+def wait_for_no_disk(database: Database) -> None:
+    """Of a store that is there for a while only: nothing waits until it lies on the disk. The login has to be a superuser's."""
+    with answering(database.when_down), database.engine.connect() as plain:
+        connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql("SET ROLE NONE")
+        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+        connection.exec_driver_sql("SET ROLE crfs_app")
+
+
 def _version(connection: sa.Connection) -> str | None:
     if connection.exec_driver_sql("SELECT to_regclass('public.crfs_version')").scalar() is None:
         return None

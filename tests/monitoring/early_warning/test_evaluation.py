@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.bitemporal import Tenor
@@ -18,6 +18,7 @@ from crfs.errors import InvalidInput
 from crfs.monitoring.alert_states import AlertState, Severity, Standing, after_sighting
 from crfs.monitoring.early_warning import Level, Rule, RuleKind, Scope, applicable, evaluate
 from tests.monitoring.early_warning.nested_loops import sightings as by_hand
+from tests.thorough import cases
 
 START = datetime(2020, 1, 31, tzinfo=UTC)
 SCALE = ("A", "B", "C")
@@ -98,7 +99,7 @@ def seen(table: pl.DataFrame, one: Rule) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-@settings(max_examples=300)
+@cases(120)
 @given(tables(), kinds, persistence, st.none() | st.just(Tenor.parse("P60D")), st.sampled_from([0.0, 0.05]))
 def test_it_is_what_its_sentences_say(
     table: pl.DataFrame, kind: RuleKind, lasting: dict[str, int], age: Tenor | None, floor: float
@@ -116,7 +117,7 @@ def test_it_is_what_its_sentences_say(
             assert row[4] == one_seen.level
 
 
-@settings(max_examples=150)
+@cases(60)
 @given(tables(), kinds, persistence, st.integers(0, 400))
 def test_later_knowledge_changes_nothing_earlier(table: pl.DataFrame, kind: RuleKind, lasting: dict[str, int], days: int) -> None:
     one, moment = rule(kind, **lasting), START + timedelta(days=days)
@@ -131,7 +132,7 @@ def test_later_knowledge_changes_nothing_earlier(table: pl.DataFrame, kind: Rule
     assert evaluate(table, [one], as_of=moment).conditions(moment) == then.conditions(moment)
 
 
-@settings(max_examples=100)
+@cases(40)
 @given(tables(), kinds, persistence, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(table: pl.DataFrame, kind: RuleKind, lasting: dict[str, int], random: Any) -> None:
     one, order = rule(kind, **lasting), list(range(table.height))
@@ -139,7 +140,7 @@ def test_the_order_of_rows_does_not_matter(table: pl.DataFrame, kind: RuleKind, 
     assert evaluate(table[order], [one]).sightings[one.name].equals(evaluate(table, [one]).sightings[one.name])
 
 
-@settings(max_examples=60)
+@cases(25)
 @given(tables(), kinds, persistence)
 def test_one_entity_knows_nothing_of_another(table: pl.DataFrame, kind: RuleKind, lasting: dict[str, int]) -> None:
     one = rule(kind, **lasting)
@@ -217,7 +218,7 @@ def test_a_value_that_is_too_old_alarms_nobody() -> None:
     assert found.spells(at=START + timedelta(days=11))["closed_at"].to_list() == [START + timedelta(days=3), None]
 
 
-@settings(max_examples=60)
+@cases(25)
 @given(tables(), st.integers(0, 400))
 def test_conditions_fit_the_life_of_alerts(table: pl.DataFrame, days: int) -> None:
     rules = [rule(kind) for kind in RuleKind]

@@ -24,6 +24,7 @@ from crfs.sources.providers.bureau import SOURCE, BureauSpec, Delivery, Sending,
 from crfs.sources.providers.bureau.manifest import MANIFEST
 from tests.sources.bureau.conftest import CALM
 from tests.sources.bureau.truth import KEYS, ROUGH, Key, came_whole, lines_of, payloads_of, truth
+from tests.thorough import cases
 
 
 @dataclass
@@ -117,7 +118,7 @@ SPECS = st.builds(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(cases(12), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(spec=SPECS, order=st.integers(0, 2**32))
 def test_any_bureau_is_known_at_any_time_as_its_deliveries_said_until_then(
     spec: BureauSpec, order: int, macro: pl.DataFrame, catalogue: Catalogue

@@ -55,7 +55,7 @@ def frye_jacobs_response(pd: FloatArray, stressed_pd: FloatArray, lgd: FloatArra
     ``lgd_response``. No change of the probability is no change of the loss, bit for bit.
     """
     before, after = (frye_jacobs(rate, pd=pd, lgd=lgd, r2=r2) for rate in (pd, stressed_pd))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # of next to no loss all may grow beyond any number
         moved = np.where(before > 0.0, np.minimum(lgd * (after / before), 1.0), lgd)
     higher = np.where(stressed_pd > pd, np.maximum(moved, lgd), np.minimum(moved, lgd))
     return np.where(stressed_pd == pd, lgd, higher)
