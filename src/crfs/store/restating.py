@@ -57,7 +57,10 @@ class Restated:
 
 
 def restate(database: Database, model: Database, definitions: Sequence[DatasetDefinition], reread: Reread) -> Restated | None:
-    """Publish, all of it at once, by what the store differs from the model in these datasets; None where something came in meanwhile."""
+    """Publish, all of it at once, by what the store differs from the model in these datasets.
+
+    None where there is something to publish and something else came in meanwhile; then nothing was published.
+    """
     for definition in definitions:
         ensure_relation(database, definition)
         ensure_relation(model, definition)

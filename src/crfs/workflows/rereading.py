@@ -1,7 +1,8 @@
 """Reading again: a mended parser mends history.
 
-All answers of a source are taken in by an empty store beside this one (the *model*), in the order in which they came in, with what somebody
-amended meanwhile in between. Then this store is restated by that one: so it says what it would, had it had the parser from the start.
+All answers of a source are taken in by an empty store beside this one (the *model*), in the order in which they were landed, with what somebody
+amended meanwhile in between: before the first answer whose rows have a later batch. Then this store is restated by that one: so it says what
+it would, had it had the parser from the start.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ def reread(session: Session, source: Source, *, report: IngestReport, job: JobCo
     if not last_fetch(session.database, source=source.name):
         return
     with _model(job) as model:
-        model_of = _Model(session=session, source=source, database=model, report=report, job=job, tells=tells)
-        while (restated := model_of.restate()) is None:
+        reading = _Reading(session=session, source=source, model=model, report=report, job=job, tells=tells)
+        while (restated := reading.restate()) is None:
             job.progress(f"{source.name}: others wrote meanwhile", report.payloads, None)
-    note_read(session.database, model_of.unread, parser_version=source.parser_version)
+    # Where this is not reached, the next reading again finds nothing to restate and notes it.
+    note_read(session.database, reading.unread, parser_version=source.parser_version)
     for counts, totals in ((restated.appended, report.appended), (restated.unchanged, report.unchanged)):
         add_counts(totals, counts)
     report.batches += restated.batches
@@ -66,12 +68,12 @@ def _model(job: JobContext) -> Iterator[Database]:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Model:
+class _Reading:
     """A store that takes in a source's answers as they are read now; ``unread`` are the fetches that were not read so before, and as what."""
 
     session: Session
     source: Source
-    database: Database
+    model: Database
     report: IngestReport
     job: JobContext
     tells: bool
@@ -96,7 +98,7 @@ class _Model:
         reread_ = Reread(
             source=source.name, parser_version=source.parser_version, at=session.clock.now(), fence=self.job.fence, fetch_id=fetch_id
         )
-        return restate(session.database, self.database, definitions, reread_)
+        return restate(session.database, self.model, definitions, reread_)
 
     def _take_in(self, answers: list[Answer], catalogue: Catalogue) -> None:
         """Answers in the order in which they came in, those that arrived together together, and before each what was amended before it."""
@@ -153,7 +155,7 @@ class _Model:
                 started_at=payload.started_at,
                 fetched_at=payload.fetched_at,
             )
-            land(self.database, payload.body, note)
+            land(self.model, payload.body, note)
         note_ = BatchNote(
             kind=BatchKind.INGEST,
             at=self.session.clock.now(),
@@ -162,7 +164,7 @@ class _Model:
             payloads=arrival.origins,
         )
         try:
-            append(self.database, arrival.deliveries, note_)
+            append(self.model, arrival.deliveries, note_)
         except Conflict as error:
             self.report.conflicts += [{"stream": item.stream, "payload": item.sha256, "detail": str(error)} for item in arrival.payloads]
 
@@ -176,11 +178,11 @@ class _Model:
         rows = StoreReader(self.session.database, catalogue, batch_id=batch_id).rows(dataset, batches=[batch_id], vintage_dates=True)
         if kind == BatchKind.ANNUL.value:
             entities = rows["entity"].unique().to_list()
-            there = StoreReader(self.database, catalogue, batch_id=_HEAD).rows(dataset, columns=[], entities=entities)
+            there = StoreReader(self.model, catalogue, batch_id=_HEAD).rows(dataset, columns=[], entities=entities)
             rows = rows.join(there, on=["entity", "valid_time", "knowledge_time"], how="semi")
         if rows.height:
             note = BatchNote(kind=BatchKind(kind), at=self.session.clock.now(), reason=f"batch {batch_id}")
-            append(self.database, [Delivery(definition=catalogue.dataset(dataset), rows=rows)], note)
+            append(self.model, [Delivery(definition=catalogue.dataset(dataset), rows=rows)], note)
 
 
 _HEAD = 2**62
