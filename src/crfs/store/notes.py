@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from crfs.bitemporal.rows import RowState
 from crfs.credit.definitions import DatasetDefinition, Scope
 from crfs.store.digests import with_digests
 
@@ -41,8 +42,8 @@ def holds(note: str, table: str) -> str:
 def tells_its_fetch(row: str) -> str:
     """SQL: whether the fetch of a row's batch says who showed its period (``:dataset``): the row does, and its entity was not reread since."""
     return (
-        f"{row}.row_state <> 3 AND NOT EXISTS (SELECT 1 FROM crfs.reread AS rr WHERE rr.entity_id = {row}.entity_id AND rr.dataset = :dataset "
-        f"AND rr.batch_id >= {row}.batch_id)"
+        f"{row}.row_state <> {RowState.ANNULLED.code} AND NOT EXISTS (SELECT 1 FROM crfs.reread AS rr "
+        f"WHERE rr.entity_id = {row}.entity_id AND rr.dataset = :dataset AND rr.batch_id >= {row}.batch_id)"
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from crfs.sources.core import Payload, Source
     from crfs.store.append import Delivery
     from crfs.store.landed import LandedPayload
+    from crfs.store.payloads import FetchNote
     from crfs.workflows.ingest_report import IngestReport
 
 SHOWN_REJECTIONS = 100
@@ -73,28 +74,31 @@ def landed_payload_of(session: Session, source: str, item: LandedPayload) -> Pay
 
 def land_payload(session: Session, source: Source, payload: Payload, report: IngestReport, job: JobContext) -> str:
     """Keep the bytes before anything is made of them; what the source's classifier takes them for."""
-    from crfs.store.payloads import FetchNote, land
+    from crfs.store.payloads import land
 
     classification = source.classify(payload).value
     report.payloads += 1
     report.classifications[classification] = report.classifications.get(classification, 0) + 1
-    land(
-        session.database,
-        payload.body,
-        FetchNote(
-            source=source.name,
-            stream=payload.stream,
-            url=payload.url,
-            status=payload.status,
-            headers=payload.headers,
-            classification=classification,
-            parser_version=source.parser_version,
-            started_at=payload.started_at,
-            fetched_at=payload.fetched_at,
-            job_id=job.fence.job_id,
-        ),
-    )
+    land(session.database, payload.body, fetch_note(source, payload, classification, job))
     return classification
+
+
+def fetch_note(source: Source, payload: Payload, classification: str, job: JobContext) -> FetchNote:
+    """How a payload came, and what it was taken for."""
+    from crfs.store.payloads import FetchNote
+
+    return FetchNote(
+        source=source.name,
+        stream=payload.stream,
+        url=payload.url,
+        status=payload.status,
+        headers=payload.headers,
+        classification=classification,
+        parser_version=source.parser_version,
+        started_at=payload.started_at,
+        fetched_at=payload.fetched_at,
+        job_id=job.fence.job_id,
+    )
 
 
 def parsed_arrivals(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from crfs.errors import Conflict
 from crfs.workflows.ahead import ahead
-from crfs.workflows.arrivals import Arrival, Origin, landed_payload_of, parsed_arrivals
+from crfs.workflows.arrivals import Arrival, Origin, fetch_note, landed_payload_of, parsed_arrivals
 from crfs.workflows.ingest_report import add_counts
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.session import Session
@@ -137,26 +137,15 @@ class _Reading:
 
     def _append(self, arrival: Arrival) -> None:
         from crfs.store.append import append
-        from crfs.store.payloads import FetchNote, land
+        from crfs.store.payloads import land
         from crfs.store.publication import BatchKind, BatchNote
 
         if not arrival.deliveries:
             return
         self.datasets.update(delivery.definition.name for delivery in arrival.deliveries)
         for payload in arrival.payloads:
-            note = FetchNote(
-                source=self.source.name,
-                stream=payload.stream,
-                url=payload.url,
-                status=payload.status,
-                headers=payload.headers,
-                classification="OK",
-                parser_version=self.source.parser_version,
-                started_at=payload.started_at,
-                fetched_at=payload.fetched_at,
-            )
-            land(self.model, payload.body, note)
-        note_ = BatchNote(
+            land(self.model, payload.body, fetch_note(self.source, payload, self.source.classify(payload).value, self.job))
+        note = BatchNote(
             kind=BatchKind.INGEST,
             at=self.session.clock.now(),
             source=self.source.name,
@@ -164,7 +153,7 @@ class _Reading:
             payloads=arrival.origins,
         )
         try:
-            append(self.model, arrival.deliveries, note_)
+            append(self.model, arrival.deliveries, note)
         except Conflict as error:
             self.report.conflicts += [{"stream": item.stream, "payload": item.sha256, "detail": str(error)} for item in arrival.payloads]
 
