@@ -193,6 +193,20 @@ def test_a_busy_backend_of_a_killed_postgres_does_not_block_the_next_one(data_di
         busy.close()
 
 
+@pytest.mark.parametrize("word", ["terminating any other active server processes", "database system was interrupted"])
+def test_a_last_client_that_leaves_while_postgres_recovers_from_a_killed_process_does_not_wait(data_dir: Path, word: str) -> None:
+    client = Client(data_dir)
+    store = client.ready()["store_url"]
+    log = data_dir / "postgres.log"
+    seen = log.read_text().count(word)
+    with psycopg.connect(store.replace("postgresql+psycopg", "postgresql")) as connection:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        assert wait_for(lambda: log.read_text().count(word) > seen, seconds=10)
+        client.close()  # gives up after a minute, as PostgreSQL would have been waited for
+    with datatier.start(data_dir) as tier:
+        assert ask(tier.store_url, "SELECT 1") == [(1,)]
+
+
 def test_a_stale_process_id_that_now_is_another_process_does_not_block_the_start(own_dir: Path) -> None:
     cluster = own_dir / "servers" / "postgres"
     (cluster / "postmaster.pid").write_text(f"{os.getpid()}\n{cluster}\n1\n5432\n/tmp\n\n\nready\n")

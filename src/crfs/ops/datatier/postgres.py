@@ -295,11 +295,16 @@ def _ask(asked: dict[tuple[int, signal.Signals], float], pids: list[int], signum
             send([pid], signum)
 
 
-def ask_to_end(server: Postgres) -> None:
-    """Ask for a fast shutdown and do not wait."""
+def ask_to_end(server: Postgres, *, socket_dir: Path) -> None:
+    """Ask for a fast shutdown and do not wait; one that recovers has nothing to write, and is ended at once.
+
+    PostgreSQL 18 that is asked for a fast shutdown while it recovers from the death of one of its processes may wait for ever.
+    """
     pid = server.pid()
     if pid is not None and is_held(server.lock):
-        send([pid], signal.SIGINT)
+        answer = probe(socket_dir, seconds=1.0)
+        recovers = answer.health is Health.STARTING and "shutting down" not in answer.detail
+        send([pid], signal.SIGQUIT if recovers else signal.SIGINT)
 
 
 def end(server: Postgres) -> None:

@@ -132,7 +132,7 @@ def stop(folder: DataFolder) -> None:
     socket_dir = Path(running.socket_dir)
     cache = Valkey(folder=folder, account=account, socket_dir=socket_dir)
     database = Postgres(folder=folder, home=folder.home(layout), account=account)
-    postgres.ask_to_end(database)
+    postgres.ask_to_end(database, socket_dir=socket_dir)
     valkey.end(cache)
     postgres.end(database)
     remove_socket_dir(socket_dir, uid=account.uid)
