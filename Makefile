@@ -90,9 +90,9 @@ bench: .venv/.stamp-test ## every benchmark, with peers side by side; writes ben
 	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: faults
-faults: .venv/.stamp-test ## the long rounds: processes killed on purpose (CRFS_FAULT_ROUNDS=40: so many over HTTP; 200), 20 times the random histories (CRFS_CASES)
+faults: .venv/.stamp-test ## the long rounds: processes killed on purpose (CRFS_FAULT_ROUNDS=40: so many over HTTP; 200), 20 times the random cases (CRFS_CASES)
 	@$(PY) -m pytest -m faults tests $(ARGS)
-	@CRFS_CASES=$${CRFS_CASES:-20} $(PY) -m pytest -m "not faults" tests/store tests/sources/bureau tests/monitoring/early_warning $(ARGS)
+	@CRFS_CASES=$${CRFS_CASES:-20} $(PY) -m pytest -m "hypothesis and not faults" tests $(ARGS)
 
 .PHONY: format
 format: .venv/.stamp-test ## rewrite the code as the formatter and the safe lint fixes have it

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.thorough import USUAL
+
 # Two shared cores make a deadline a coin toss; a failure prints the blob that repeats it.
-settings.register_profile("crfs", deadline=None, print_blob=True)
+settings.register_profile("crfs", deadline=None, print_blob=True, max_examples=USUAL)
 settings.load_profile("crfs")
 
 

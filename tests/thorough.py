@@ -7,6 +7,8 @@ import os
 from hypothesis import settings
 
 TIMES = int(os.environ.get("CRFS_CASES", "1"))
+USUAL = 40 * TIMES
+"""The cases of a test that does not say how many: enough to find what is often wrong, every time that the suite runs."""
 
 
 def cases(ordinary: int) -> settings:

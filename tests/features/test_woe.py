@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
@@ -31,7 +31,6 @@ def shape_of(values: list[float]) -> str:
 
 
 @given(seed=st.integers(0, 10_000), slope=st.floats(-2, 2), trend=st.sampled_from([Trend.ASCENDING, Trend.DESCENDING]), loose=st.booleans())
-@settings(max_examples=60, deadline=None)
 def test_weight_of_evidence_is_strictly_monotone_where_demanded(seed: int, slope: float, trend: Trend, loose: bool) -> None:
     x, y = sample(seed, rows=400, slope=slope)
     base = LOOSE if loose else BinningSpec()
@@ -40,7 +39,6 @@ def test_weight_of_evidence_is_strictly_monotone_where_demanded(seed: int, slope
 
 
 @given(seed=st.integers(0, 10_000), trend=st.sampled_from([Trend.PEAK, Trend.VALLEY, Trend.AUTO]))
-@settings(max_examples=40, deadline=None)
 def test_one_turn_at_most(seed: int, trend: Trend) -> None:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=600)
@@ -67,7 +65,6 @@ def test_auto_finds_the_direction_and_a_strong_turn() -> None:
 
 
 @given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 100.0), shift=st.floats(-5, 5), curve=st.sampled_from(["linear", "cube", "exp"]))
-@settings(max_examples=50, deadline=None)
 def test_bins_do_not_depend_on_the_unit_of_the_feature(seed: int, scale: float, shift: float, curve: str) -> None:
     rng = np.random.default_rng(seed)
     x = np.round(rng.normal(size=500), 2)
@@ -79,7 +76,6 @@ def test_bins_do_not_depend_on_the_unit_of_the_feature(seed: int, scale: float, 
 
 
 @given(seed=st.integers(0, 10_000), categorical=st.booleans())
-@settings(max_examples=40, deadline=None)
 def test_a_binning_comes_back_from_json_to_the_bit(seed: int, categorical: bool) -> None:
     x, y = sample(seed, rows=300)
     values = (x * 2).round().cast(pl.String) if categorical else x.set(x > 1.5, None)
@@ -88,7 +84,6 @@ def test_a_binning_comes_back_from_json_to_the_bit(seed: int, categorical: bool)
 
 
 @given(seed=st.integers(0, 10_000), special=st.booleans())
-@settings(max_examples=40, deadline=None)
 def test_the_lines_count_exactly_the_rows_that_are_assigned_to_them(seed: int, special: bool) -> None:
     rng = np.random.default_rng(seed)
     x = np.where(rng.random(400) < 0.2, np.nan, np.where(rng.random(400) < 0.3, -9.0, rng.exponential(size=400)))
@@ -204,7 +199,6 @@ def test_an_unknown_setting_is_refused_by_name() -> None:
 
 
 @given(seed=st.integers(0, 10_000), copies=st.integers(2, 12), categorical=st.booleans())
-@settings(max_examples=40, deadline=None)
 def test_rows_that_repeat_each_default_are_no_more_evidence(seed: int, copies: int, categorical: bool) -> None:
     x, y = sample(seed, rows=300, slope=0.5)
     values = (x * 2).round().cast(pl.String) if categorical else x

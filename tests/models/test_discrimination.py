@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
 from crfs.models.discrimination import auc, gini, ks, roc_points
+from tests.thorough import cases
 
 rows = st.integers(0, 10_000).map(
     lambda seed: (
@@ -19,7 +20,6 @@ rows = st.integers(0, 10_000).map(
 
 
 @given(rows)
-@settings(max_examples=50, deadline=None)
 def test_equal_to_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
     from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -34,7 +34,6 @@ def test_equal_to_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 @given(rows)
-@settings(max_examples=50, deadline=None)
 def test_delong_error_equals_its_definition_by_pairs(case: tuple[np.ndarray, np.ndarray]) -> None:
     y, s = case
     bad, good = s[y == 1], s[y == 0]
@@ -49,7 +48,7 @@ def test_delong_error_equals_its_definition_by_pairs(case: tuple[np.ndarray, np.
 
 
 @given(rows)
-@settings(max_examples=30, deadline=None)
+@cases(30)
 def test_only_the_order_of_the_score_counts_and_turning_it_round_mirrors(case: tuple[np.ndarray, np.ndarray]) -> None:
     y, s = case
     assert auc(y, np.exp(s)).auc == auc(y, s).auc

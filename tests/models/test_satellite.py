@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, ndtr, ndtri
 
@@ -42,6 +42,7 @@ from crfs.models.satellite import (
 )
 from crfs.risk import vasicek
 from tests.models import macro_world as world
+from tests.thorough import cases
 
 SHARED = FilePath(os.environ.get("CRFS_SHARED") or FilePath(__file__).parents[2].parent / "shared")
 TERMS = (Term(variable=world.UNEMPLOYMENT, sign=1), Term(variable=world.GROWTH, sign=-1))
@@ -133,7 +134,7 @@ def test_the_error_of_coefficients_is_the_delta_method() -> None:
 
 def test_bands_cover_what_they_say() -> None:
     inside = []
-    for seed in range(150):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         values = world.macro(rng, 88)
         rates = world.log_odds_rates(rng, values)
@@ -145,9 +146,9 @@ def test_bands_cover_what_they_say() -> None:
         path = model.predict(ahead)
         inside.append((path.low <= rates[80:]) & (rates[80:] <= path.high))
     coverage = np.mean(inside, axis=0)
-    # 150 draws about 0.9: the standard error is 0.025; HAC errors are a little too small in 80 periods.
-    assert (coverage > 0.81).all()
-    assert (coverage < 0.975).all()
+    # 100 draws about 0.9: the standard error is 0.03; HAC errors are a little too small in 80 periods.
+    assert (coverage > 0.8).all()
+    assert (coverage < 0.985).all()
 
 
 def test_a_gap_between_rates_and_scenario_is_gone_through_with_history() -> None:
@@ -409,7 +410,6 @@ def test_frye_and_jacobs_have_their_limits() -> None:
             frye_jacobs([0.1], **{"pd": 0.02, "lgd": 0.4, "r2": 0.1, **wrong})
 
 
-@settings(max_examples=40)
 @given(st.floats(0.3, 1.5), st.floats(0.3, 1.5), st.floats(0.0, 0.5), st.floats(0.01, 0.6))
 def test_the_loss_of_a_forced_sale_is_that_of_a_put(price: float, ltv: float, haircut: float, dispersion: float) -> None:
     from scipy.integrate import quad
@@ -459,7 +459,7 @@ def test_the_base_scenario_is_no_shock_bit_for_bit() -> None:
     assert (told["pd_probit_high"] > 0.0).all()
 
 
-@settings(max_examples=15)
+@cases(15)
 @given(st.floats(0.0, 0.08), st.floats(0.0, 0.08), st.floats(0.4, 1.0), st.floats(0.4, 1.0))
 def test_a_harder_scenario_is_a_harder_shock(one: float, two: float, down: float, further: float) -> None:
     send = transmission(lgd={None: HousePriceLgd(variable=world.HOUSES, ltv=0.9)})

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 from statsmodels.stats.stattools import durbin_watson
 
 from crfs.errors import InvalidInput
 from crfs.models.satellite.regression import LAST_PERIOD, regress
+from tests.thorough import cases
 
 
 def sample(seed: int, rows: int, columns: int, persistence: float = 0.6) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +29,7 @@ def sample(seed: int, rows: int, columns: int, persistence: float = 0.6) -> tupl
     return x @ rng.standard_normal(columns) + noise + 3.0, x
 
 
-@settings(max_examples=30)
+@cases(30)
 @given(st.integers(0, 10_000), st.integers(20, 120), st.integers(1, 4), st.integers(0, 9))
 def test_errors_are_those_of_statsmodels_with_newey_wests_covariance(seed: int, rows: int, columns: int, lags: int) -> None:
     y, x = sample(seed, rows, columns)

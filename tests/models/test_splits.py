@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.bitemporal.tenor import Tenor
@@ -23,7 +23,6 @@ def panel(months: int) -> pl.DataFrame:
 
 
 @given(months=st.integers(20, 80), horizon=st.integers(1, 18), delay=st.integers(0, 60), first=st.integers(0, 80), gap=st.integers(0, 40))
-@settings(max_examples=80, deadline=None)
 def test_every_outcome_of_a_slice_is_known_before_the_next_begins(months: int, horizon: int, delay: int, first: int, gap: int) -> None:
     table = panel(months)
     spec = SplitSpec(

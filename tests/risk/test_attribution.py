@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.credit.copula import Copula
@@ -18,6 +18,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk import portfolio_risk
 from crfs.risk.attribution import ORDER, Attribution, Block, attribute
+from tests.thorough import cases
 
 MODEL = FactorModel(factors=("a", "b"), correlation=((1.0, 0.3), (0.3, 1.0)), groups={"A": {"a": 1.0}, "B": {"b": 1.0}})
 QUICK: dict[str, Any] = {"confidences": (0.99,), "rel_tol": 0.05}
@@ -85,7 +86,7 @@ def el(rows: pl.DataFrame) -> float:
 
 
 @given(st.integers(0, 300), st.integers(301, 600), st.sampled_from([0, 3, 14]), st.booleans())
-@settings(max_examples=8, deadline=None)
+@cases(8)
 def test_every_number_is_the_sum_of_its_steps_and_of_its_labels_to_the_last_bit(one: int, other: int, moved: int, shapley: bool) -> None:
     before, after = book(one), book(other, first=moved)
     found = attribute(before, after, MODEL, shapley=shapley and moved != 3, tags=("sector", "region"), **WILD)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
@@ -19,6 +19,7 @@ from crfs.risk.cumulants import sums_of_default
 from crfs.risk.names import Names, thresholds
 from crfs.risk.normal_cdf import both_tails
 from crfs.risk.tables import make_table
+from tests.thorough import cases
 
 
 def book(ead: np.ndarray, pd: np.ndarray | float, r2: np.ndarray | float, groups: int = 1) -> pl.DataFrame:
@@ -36,7 +37,7 @@ def model(groups: int = 1, nu: float = math.inf) -> FactorModel:
     return FactorModel(factors=names, correlation=correlation, groups={name: {name: 1.0} for name in names}, copula=Copula(nu=nu))
 
 
-@settings(max_examples=12, deadline=None)
+@cases(12)
 @given(
     seed=st.integers(0, 10_000),
     names=st.integers(1, 500),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
@@ -167,7 +167,6 @@ def test_without_ratings_investment_grade_counts_and_ratings_do_not() -> None:
     assert result.table["rw"].to_list() == [0.65, 1.0, 0.75]
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([None, date(2023, 5, 1), date(2026, 1, 1), date(2030, 1, 1)]), st.booleans())
 def test_the_output_floor_never_lowers_and_is_never_above_the_larger(seed: int, on: date | None, cap: bool) -> None:
     result = regulatory_capital(random_table(40, seed), floor=True, floor_on=on, transitional_cap=cap)
@@ -187,7 +186,6 @@ def test_the_floor_of_the_framework_s_example_and_its_cap() -> None:
         output_floor(1.0, 1.0, path="uk")
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_totals_are_the_sums_of_their_parts_to_the_cent_whatever_the_cut(seed: int) -> None:
     result = regulatory_capital(random_table(60, seed))
@@ -198,7 +196,6 @@ def test_totals_are_the_sums_of_their_parts_to_the_cent_whatever_the_cut(seed: i
         assert parts["facilities"].sum() == 60
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_a_facility_s_numbers_do_not_depend_on_the_others(seed: int) -> None:
     table = random_table(30, seed)

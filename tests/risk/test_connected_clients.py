@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.credit.factor_model import FactorModel
@@ -14,6 +14,7 @@ from crfs.risk import attribute, cuts, herfindahl_index, name_concentration, por
 from crfs.risk.concentration import connected_concentration
 from crfs.risk.obligors import roll_up
 from crfs.risk.warm import WarmPortfolio
+from tests.thorough import cases
 
 MODEL = FactorModel.one_factor("all")
 EXPOSURES = st.lists(st.floats(0.01, 1e9), min_size=1, max_size=30)
@@ -153,7 +154,7 @@ def test_why_risk_changed_is_told_by_groups_that_obligors_moved_between() -> Non
     assert labels == {"G", "H", "O003"}
 
 
-@settings(max_examples=15, deadline=None)
+@cases(15)
 @given(st.lists(st.sampled_from(["G", "H", None]), min_size=6, max_size=6))
 def test_the_loss_of_a_book_does_not_depend_on_who_is_connected(groups: list[str | None]) -> None:
     amounts = [100.0, 100.0, 200.0, 300.0, 100.0, 200.0]

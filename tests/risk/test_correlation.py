@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
@@ -58,7 +58,6 @@ def test_highams_examples() -> None:
 
 
 @given(st.integers(0, 500), st.integers(1, 8))
-@settings(max_examples=40)
 def test_a_correlation_matrix_is_left_as_it_is(seed: int, size: int) -> None:
     rows = np.random.default_rng(seed).standard_normal((size, size + 2))
     rows /= np.linalg.norm(rows, axis=1)[:, None]
@@ -72,7 +71,6 @@ def test_a_correlation_matrix_is_left_as_it_is(seed: int, size: int) -> None:
 
 
 @given(st.integers(0, 500), st.integers(2, 7))
-@settings(max_examples=40, deadline=None)
 def test_what_is_found_is_a_correlation_and_nothing_tried_is_nearer(seed: int, size: int) -> None:
     matrix = random_symmetric(seed, size)
     found = nearest_correlation(matrix)

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import nbinom, poisson
 
 from crfs.errors import InvalidInput
 from crfs.risk.creditriskplus import Dependence, loss_distribution, portfolio_loss_distribution
 from crfs.risk.measures import expected_shortfall, value_at_risk
+from tests.thorough import cases
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -48,7 +49,7 @@ def panjer(loss: FloatArray, pd: FloatArray, variance: float, points: int) -> Fl
     return mass
 
 
-@settings(max_examples=25)
+@cases(25)
 @given(books(most_sectors=1), st.sampled_from([0.0, 0.1, 0.5, 2.0]))
 def test_the_transform_agrees_with_panjer_s_recursion(book: tuple[FloatArray, FloatArray, dict[str, float], FloatArray], v: float) -> None:
     loss, pd, _, _ = book
@@ -87,7 +88,6 @@ def test_the_distribution_has_the_expectation_and_deviation_of_the_formulas(
     assert float(((n - mean) ** 2 * result.probability).sum()) == pytest.approx(result.ul**2, rel=1e-7)
 
 
-@settings(max_examples=50)
 @given(books(), st.sampled_from([0.5, 0.9, 0.99, 0.9999]))
 def test_the_measures_are_those_of_the_definitions(
     book: tuple[FloatArray, FloatArray, dict[str, float], FloatArray], confidence: float
@@ -104,7 +104,6 @@ def test_the_measures_are_those_of_the_definitions(
     assert result.value_at_risk(confidence) == measure.var
 
 
-@settings(max_examples=40)
 @given(books(), st.sampled_from([None, *list(Dependence)[1:]]))
 def test_every_contribution_sums_to_its_total_over_obligors_and_over_sectors(
     book: tuple[FloatArray, FloatArray, dict[str, float], FloatArray], dependence: Dependence | None
@@ -265,7 +264,7 @@ def test_losses_in_another_currency_scale_everything(
         assert ours.es == pytest.approx(rate * theirs.es, rel=1e-9)
 
 
-@settings(max_examples=20)
+@cases(20)
 @given(books(), st.sampled_from(["mean", "nearest", "up"]), st.floats(0.3, 7.0))
 def test_no_rounding_changes_the_expected_loss_and_the_mean_keeping_one_never_narrows(
     book: tuple[FloatArray, FloatArray, dict[str, float], FloatArray], rounding: str, unit: float

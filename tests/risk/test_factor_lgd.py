@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri, roots_jacobi, stdtrit
 from scipy.stats import beta, chi2
@@ -37,7 +37,6 @@ def default_probability(pd: float, r2: float) -> np.ndarray:
 
 
 @given(st.floats(1e-4, 0.5), st.floats(0.0, 0.8), st.floats(0.05, 0.95), st.floats(0.0, 0.6))
-@settings(max_examples=60)
 def test_the_mean_given_default_is_kept_whatever_the_loading(pd: float, r2: float, lgd: float, loading: float) -> None:
     curves = single(lgd=lgd, lgd_sd=0.0, loading=loading, pd=pd, r2=r2)
     lost = (PHI * default_probability(pd, r2) * curves.mean(slice(None), Y[None])[0]).sum()
@@ -48,7 +47,6 @@ def test_the_mean_given_default_is_kept_whatever_the_loading(pd: float, r2: floa
 
 
 @given(st.floats(1e-3, 0.3), st.floats(0.05, 0.6), st.floats(0.2, 0.8), st.floats(0.0, 0.4), st.floats(0.2, 0.9))
-@settings(max_examples=40)
 def test_the_standard_deviation_given_default_is_kept_too(pd: float, r2: float, lgd: float, loading: float, wide: float) -> None:
     bare = single(lgd=lgd, lgd_sd=0.0, loading=loading, pd=pd, r2=r2).mean(slice(None), Y[None])[0]
     weight = PHI * default_probability(pd, r2)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
 from crfs.risk import expected_shortfall, homogeneous_pool, tail_measure, value_at_risk
 from crfs.risk.measures import interval_ranks, quantile_rank
+from tests.thorough import cases
 
 losses = st.lists(st.integers(0, 50).map(float), min_size=1, max_size=200)
 confidence = st.sampled_from([0.01, 0.3, 0.5, 0.9, 0.95, 0.99, 0.999])
@@ -69,7 +70,7 @@ def test_the_measure_with_errors_has_the_same_values_and_holds_them_in_its_inter
     assert measure.es >= measure.var - 1e-9
 
 
-@settings(max_examples=30)
+@cases(30)
 @given(st.integers(1, 10_000), confidence)
 def test_a_rank_is_the_definition_of_the_lower_quantile(n: int, level: float) -> None:
     rank = quantile_rank(n, level)

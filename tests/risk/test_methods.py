@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk import RiskResult, homogeneous_pool, portfolio_risk
+from tests.thorough import cases
 
 SHARED = Path(os.environ.get("CRFS_SHARED", Path(__file__).resolve().parents[2] / ".." / "shared"))
 TRUTH = SHARED / "truth"
@@ -67,7 +68,7 @@ def one_factor(nu: float = math.inf) -> FactorModel:
     return FactorModel(factors=("economy",), correlation=((1.0,),), groups={"all": {"economy": 1.0}}, copula=Copula(nu=nu))
 
 
-def cases(start: str) -> list[Any]:
+def published(start: str) -> list[Any]:
     file = TRUTH / "portfolio_cases.json"
     listed = json.loads(file.read_text()) if file.exists() else []
     return [pytest.param(case, id=case["id"]) for case in listed if case["id"].startswith(start)]
@@ -80,7 +81,7 @@ def agree(one: RiskResult, other: RiskResult, *, errors: float = 4.0) -> None:
 
 
 @needs_truth
-@pytest.mark.parametrize("case", cases("fmn_t_copula"))
+@pytest.mark.parametrize("case", published("fmn_t_copula"))
 def test_frey_mcneil_and_nyfeler_s_ten_thousand_names_are_exact_under_both_copulas(case: Any) -> None:
     given_, expected = case["inputs"], case["expected"]
     nu = float(given_["nu"]) if given_["nu"] not in (None, "inf") else math.inf
@@ -91,7 +92,7 @@ def test_frey_mcneil_and_nyfeler_s_ten_thousand_names_are_exact_under_both_copul
 
 @needs_truth
 def test_25_names_and_their_contributions_are_exact_to_the_last_digits() -> None:
-    (case,) = (parameter.values[0] for parameter in cases("exact_25"))
+    (case,) = (parameter.values[0] for parameter in published("exact_25"))
     given_, expected = case["inputs"], case["expected"]
     ids = [f"O{i:02d}" for i in range(25)]
     table = pl.DataFrame(
@@ -294,7 +295,7 @@ def test_a_large_homogeneous_pool_without_shared_losses_meets_the_finite_one() -
         assert abs(measure.es - exact.expected_shortfall(measure.confidence)) < 4 * measure.es_se + 2e-4 * measure.es
 
 
-@settings(max_examples=3)
+@cases(3)
 @given(seed=st.integers(0, 1000), factor=st.floats(1e-3, 1e6), names=st.integers(1000, 1500))
 def test_expected_shortfall_is_above_value_at_risk_scales_and_falls_with_better_names(seed: int, factor: float, names: int) -> None:
     table = book(names, seed=seed)

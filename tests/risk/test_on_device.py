@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.credit.copula import Copula
@@ -63,7 +63,6 @@ def same_bits(device: str, table: pl.DataFrame, factor_model: FactorModel, *, se
     at_once=st.sampled_from([11, 300, 1 << 23]),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=40, deadline=None)
 def test_any_book_has_the_same_losses_to_the_bit(
     device: str, names: list[tuple[float, float]], nu: float, lgd_sd: float, scenarios: int, at_once: int, seed: int
 ) -> None:

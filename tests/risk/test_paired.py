@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.credit.copula import Copula
@@ -21,6 +21,7 @@ from crfs.risk.result import Method
 from crfs.risk.stress import bumped
 from crfs.risk.stress.stressed_book import checked_book, stressed_book
 from crfs.risk.stress.transmission import checked_shocks
+from tests.thorough import cases
 
 GROUPS = {"banks": {"us": 1.0, "eu": 0.5}, "retail": {"eu": 1.0}}
 CORRELATION = ((1.0, 0.4), (0.4, 1.0))
@@ -105,7 +106,7 @@ def test_names_in_one_book_alone_default_in_that_one_alone() -> None:
     steps=st.lists(st.tuples(st.floats(0.0, 0.3), st.floats(0.0, 0.1), st.floats(0.0, 0.3)), min_size=2, max_size=3),
     certain=st.booleans(),
 )
-@settings(max_examples=15, deadline=None)
+@cases(8)
 def test_growing_shocks_never_shrink_a_measure(seed: int, names: int, steps: list[tuple[float, float, float]], certain: bool) -> None:
     table = book(seed, names, **({"lgd_sd": 0.0} if certain else {}))
     warm = WarmPortfolio(table, model(), confidences=(0.9, 0.99, 0.999), max_scenarios=4_000, rel_tol=1e-9)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 from scipy.stats import chi2
@@ -21,6 +21,7 @@ from crfs.risk.counted import NUMBERS, Stream, block_key, counted
 from crfs.risk.obligors import roll_up
 from crfs.risk.plain import States, plain_defaults
 from crfs.risk.simulation import BlockTask, make_plan, simulate_block
+from tests.thorough import cases
 
 ONE = FactorModel.one_factor("all")
 GROUPS = {"banks": {"us": 1.0, "eu": 0.5}, "retail": {"eu": 1.0}, "alone": {"us": 1.0}}
@@ -69,7 +70,6 @@ def by_definition(plan: dict[str, npt.NDArray[Any]], given_states: States) -> np
     rows=st.sampled_from([1, 7, 32]),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=60, deadline=None)
 def test_it_is_every_pair_s_number_beside_its_probability_however_pairs_are_taken_together(
     names: list[tuple[float, float]], nu: float, scenarios: int, at_once: int, rows: int, seed: int
 ) -> None:
@@ -139,7 +139,7 @@ def test_a_large_pool_follows_its_factor_as_vasicek_s_does() -> None:
 
 
 @given(seed=st.integers(0, 2**32), up=st.floats(0.0, 0.5), nu=st.sampled_from([math.inf, 4.0]))
-@settings(max_examples=25, deadline=None)
+@cases(25)
 def test_who_defaults_does_so_in_a_worse_book_too(seed: int, up: float, nu: float) -> None:
     rng = np.random.default_rng(seed)
     pds, r2s = rng.uniform(0.0, 0.4, 30), rng.uniform(0.0, 0.6, 30).tolist()

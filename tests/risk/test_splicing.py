@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.credit.copula import Copula
@@ -70,7 +70,6 @@ def assert_same(one: Any, other: Any) -> None:
             assert a == b, field.name
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     copula=st.sampled_from(COPULAS),
     seed=st.integers(0, 10_000),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
@@ -17,7 +17,6 @@ from crfs.risk.bivariate_normal import bivariate_normal_cdf
 points = st.floats(-6.0, 6.0)
 
 
-@settings(max_examples=40, deadline=None)
 @given(points, points, st.floats(-0.999, 0.999))
 def test_the_bivariate_normal_agrees_with_adaptive_quadrature(x: float, y: float, correlation: float) -> None:
     from scipy.integrate import quad

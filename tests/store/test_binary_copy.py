@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput, ServiceUnavailable
@@ -61,7 +61,6 @@ def _back(database: Database, table: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame([tuple(row) for row in rows], schema=SCHEMA, orient="row")
 
 
-@settings(max_examples=150)
 @given(rows=_TABLES)
 def test_a_table_comes_back_as_it_was(module_database: Database, rows: list[dict[str, Any]]) -> None:
     table = _table(rows)

@@ -115,7 +115,7 @@ def test_a_mended_parser_keeps_the_times_of_the_fetches(module_database: Databas
     assert told(module_database, definition) == [(8, 10.0), (10, 20.0), (11, 30.0)]
 
 
-@cases(15)
+@cases(8)
 @given(
     moments=st.sets(st.integers(0, 47), min_size=1, max_size=7), values=st.lists(st.sampled_from([1.0, 2.0, None]), min_size=8, max_size=8)
 )

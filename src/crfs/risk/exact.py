@@ -24,6 +24,8 @@ _NODES_PER_PANEL = 16
 _MIXING_PANELS = 8
 _MIXING_NODES_PER_PANEL = 12
 _LEAST_PROBABILITY = 1e-14
+_LEAST_WEIGHT = 1e-22
+"""Points of the quadrature that weigh less are left out: all together they hold less than the rounding of one."""
 _MOST_CELLS = 4_000
 _MOST_WORK = 6e8
 _CELLS_AT_ONCE = 200_000
@@ -99,11 +101,12 @@ def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatA
     counts = np.arange(count + 1, dtype=np.float64)
     choose = gammaln(count + 1.0) - gammaln(counts + 1.0) - gammaln(count - counts + 1.0)
     probability = np.zeros(count + 1)
-    p, q = np.exp(log_p), np.exp(log_q)
-    spread = np.sqrt(count * p * q)
-    # Beyond 12 standard deviations and 60 defaults there is nothing left of a binomial.
-    low = np.maximum(np.floor(count * p - 12.0 * spread - 60.0), 0.0).astype(np.intp)
-    high = np.minimum(np.ceil(count * p + 12.0 * spread + 60.0), count).astype(np.intp)
+    spread = np.sqrt(count * np.exp(log_p + log_q))
+    mean = count * np.exp(log_p)
+    # Beyond 9 standard deviations and 40 defaults there is less left of a binomial than the rounding of one.
+    low = np.maximum(np.floor(mean - 9.0 * spread - 40.0), 0.0).astype(np.intp)
+    high = np.minimum(np.ceil(mean + 9.0 * spread + 40.0), count).astype(np.intp)
+    log_odds, log_none = log_p - log_q, count * log_q + np.log(weight)
     # Points of like width together, so that little is computed in vain.
     order = np.argsort(high - low, kind="stable")
     for part in np.array_split(order, max(1, int((high - low).sum()) // _CELLS_AT_ONCE)):
@@ -112,8 +115,11 @@ def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatA
         k = low[part, None] + np.arange(int((high - low)[part].max()) + 1)
         inside = k <= high[part, None]
         k = np.minimum(k, count)
-        log_mass = choose[k] + k * log_p[part, None] + (count - k) * log_q[part, None]
-        mass = np.where(inside, np.exp(log_mass), 0.0) * weight[part, None]
+        mass = choose[k]
+        mass += k * log_odds[part, None]
+        mass += log_none[part, None]
+        np.exp(mass, out=mass)
+        mass *= inside
         probability += np.bincount(k.ravel(), weights=mass.ravel(), minlength=count + 1)
     return ExactTail(step=float(names.loss[0, 0]), probability=probability, names=names, lattice=None, y=y, mixing=mixing, weight=weight)
 
@@ -149,7 +155,9 @@ def _quadrature(names: Names) -> tuple[FloatArray, FloatArray, FloatArray]:
     weight_s = np.exp(log_step + half * log_chi - 0.5 * np.exp(log_chi) - half * np.log(2.0) - gammaln(half))
     weight_s /= weight_s.sum()
     mixing = mixing_variables(np.exp(log_chi), names.nus, len(log_chi))
-    return np.tile(y, len(log_chi)), np.repeat(mixing, len(y), axis=1), np.outer(weight_s, weight_y).ravel()
+    weight = np.outer(weight_s, weight_y).ravel()
+    kept = np.flatnonzero(weight > _LEAST_WEIGHT)
+    return np.tile(y, len(log_chi))[kept], np.repeat(mixing, len(y), axis=1)[:, kept], weight[kept]
 
 
 def _legendre(low: float, high: float, panels: int, nodes: int) -> tuple[FloatArray, FloatArray]:

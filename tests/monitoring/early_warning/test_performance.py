@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
@@ -95,7 +95,6 @@ spells = st.lists(
 )
 
 
-@settings(max_examples=150)
 @given(
     spells,
     st.lists(st.tuples(st.sampled_from(["A", "B", "C", "D"]), st.integers(0, 260)), max_size=5),

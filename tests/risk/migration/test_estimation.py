@@ -7,11 +7,12 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
 from crfs.risk.migration import Generator, aalen_johansen_estimate, cohort_estimate, duration_estimate
+from tests.thorough import cases
 
 RATINGS = ("A", "B", "D")
 START, END = date(2015, 1, 1), date(2020, 1, 1)
@@ -158,7 +159,7 @@ def test_stated_intervals_hold_the_truth_about_as_often_as_they_say(kind: str) -
     assert (held / runs).mean() < 0.99
 
 
-@settings(max_examples=5)
+@cases(5)
 @given(st.integers(0, 10_000))
 def test_rows_in_any_order_tell_the_same(seed: int) -> None:
     shuffled = SMALL.sample(fraction=1.0, shuffle=True, seed=seed)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri, stdtr
 
@@ -49,7 +49,6 @@ def test_default_is_never_left_and_never_reached_where_it_cannot_be() -> None:
     assert cut[2].tolist() == [math.inf, math.inf]
 
 
-@settings(max_examples=40)
 @given(rows(), rows(), st.sampled_from([-1.0, -0.9999, -0.6, -0.1, 0.0, 0.2, 0.8, 0.999999, 1.0]))
 def test_joint_migration_has_the_two_rows_as_its_margins(first: FloatArray, second: FloatArray, correlation: float) -> None:
     joint = joint_migration(first, second, correlation=correlation)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
@@ -174,7 +174,6 @@ def test_powers_of_a_matrix_are_exponentials_of_its_generator(generator: Generat
     assert half.power(2).probability == pytest.approx(year.probability, abs=1e-13)
 
 
-@settings(max_examples=50)
 @given(generators(smallest=0.005, largest=0.1), st.sampled_from(list(Regularisation)))
 def test_the_generator_of_a_matrix_that_has_one_is_found(generator: Generator, method: Regularisation) -> None:
     matrix = generator.matrix(1.0)

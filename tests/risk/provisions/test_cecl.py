@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
@@ -57,7 +57,6 @@ def test_lgd_goes_back_too_and_blank_long_runs_are_the_facility_s_own() -> None:
     assert found == pytest.approx(lifetime(7 * hazard(0.08)), rel=1e-12)
 
 
-@settings(max_examples=40)
 @given(st.floats(0.0, 0.9), st.floats(0.1, 20.0), st.floats(0.0, 0.3), st.floats(0.0, 5.0), st.floats(0.0, 5.0))
 def test_with_one_pd_for_ever_it_is_the_lifetime_loss_of_ifrs_9(
     pd: float, life: float, rate: float, forecast: float, reversion: float

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
@@ -74,7 +74,6 @@ def test_twelve_months_are_within_the_life_and_both_within_what_can_be_lost(
         assert found["ecl_12m"] == found["ecl_lifetime"]
 
 
-@settings(max_examples=40)
 @given(pds, lives, st.sampled_from([0.1, 0.25, 1.0, 0.7]), st.sampled_from(list(Timing)))
 def test_without_interest_a_bullet_loses_its_pd_times_lgd(pd: float, life: float, period: float, timing: Timing) -> None:
     found = expected_credit_loss(
@@ -165,7 +164,6 @@ def test_what_came_credit_impaired_has_the_change_since_then() -> None:
         ecl_of(poci=True)
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.lists(st.floats(0.0, 1.0), min_size=2, max_size=4), st.floats(0.2, 5.0))
 def test_the_weighted_loss_lies_between_the_scenarios_and_is_their_mean(seed: int, parts: list[float], stress: float) -> None:
     total = sum(parts) or 1.0
@@ -178,7 +176,6 @@ def test_the_weighted_loss_lies_between_the_scenarios_and_is_their_mean(seed: in
     assert table["ecl"].to_numpy() == pytest.approx(each @ np.array(weights), rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(1.0, 4.0), st.floats(1.0, 2.0))
 def test_a_harder_scenario_never_loses_less_and_no_scenario_changes_nothing(seed: int, hazard: float, lgd: float) -> None:
     book = random_book(20, seed).with_columns(effective_interest_rate=pl.col("effective_interest_rate").abs())
@@ -255,7 +252,6 @@ def test_a_factor_moves_pds_as_vasicek_says() -> None:
         ecl_of(call={"scenarios": [scenario]})
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_totals_sum_to_the_cent_over_any_cut(seed: int) -> None:
     result = expected_credit_loss(random_book(50, seed))

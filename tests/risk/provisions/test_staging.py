@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
@@ -77,7 +77,6 @@ def test_a_cure_takes_its_probation_and_leads_from_stage_3_over_stage_2() -> Non
 flag = st.none() | st.booleans()
 
 
-@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
@@ -62,7 +62,6 @@ def test_four_quarters_without_a_shock_are_the_year_of_a_closed_book(seed: int) 
 rows_along = st.lists(shock_rows(harmful=True), min_size=4, max_size=4)
 
 
-@settings(max_examples=40)
 @given(seeds, rows_along, st.floats(0.0, 1.0), st.sampled_from(["segment", "sector", None]))
 def test_on_a_static_balance_sheet_a_harder_path_never_loses_less(
     seed: int, rows: list[list[dict[str, Any]]], share: float, tag: str | None

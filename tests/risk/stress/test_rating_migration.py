@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
 from crfs.risk.migration import TransitionMatrix
 from crfs.risk.stress import RatingMigration, expected_migration, regraded, shifted_migration, stress
+from tests.thorough import cases
 
 GRADES = ("A", "B", "C", "D")
 MATRIX = TransitionMatrix.from_rows(GRADES, [[0.9, 0.07, 0.02, 0.01], [0.05, 0.85, 0.06, 0.04], [0.0, 0.1, 0.75, 0.15]])
@@ -65,7 +66,7 @@ def test_no_shock_is_exactly_no_change_of_any_number(way: int) -> None:
 
 
 @given(st.floats(0.0, 1.5), st.floats(0.0, 1.5))
-@settings(max_examples=25)
+@cases(25)
 def test_a_harder_shock_is_never_a_milder_migration(shock: float, more: float) -> None:
     for mild, hard in zip(both(shock), both(shock + more), strict=True):
         tails = [np.cumsum(one.stressed[:, ::-1], axis=1) for one in (mild, hard)]

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 from scipy.stats import chi2
@@ -23,6 +23,7 @@ from crfs.risk.obligors import roll_up
 from crfs.risk.stress import ReverseStress, reverse_stress
 from crfs.risk.stress.likely_states import APART
 from crfs.risk.stress.mean_loss import MeanLoss, chi_squared
+from tests.thorough import cases
 
 ONE = FactorModel.one_factor("all")
 TWO = FactorModel(factors=("a", "b"), correlation=((1.0, 0.0), (0.0, 1.0)), groups={"A": {"a": 1.0}, "B": {"b": 1.0}})
@@ -71,7 +72,7 @@ def total(book: pl.DataFrame) -> float:
 
 
 @given(st.floats(1e-4, 0.2), st.floats(0.02, 0.8), st.floats(0.001, 0.99), st.sampled_from([1, 3, 50]))
-@settings(max_examples=30)
+@cases(30)
 def test_with_one_factor_it_is_vasicek_turned_round(pd: float, r2: float, share: float, names: int) -> None:
     expected = (ndtri(pd) - math.sqrt(1.0 - r2) * ndtri(share)) / math.sqrt(r2)
     if abs(expected) > 9.5:
@@ -174,7 +175,6 @@ def found_or_refused(book: pl.DataFrame, model: FactorModel, loss: float) -> Rev
 
 @given(st.integers(0, 100_000))
 @example(83_381)  # a narrow valley
-@settings(max_examples=40, deadline=None)
 def test_of_any_book_the_loss_is_reached_where_no_nearer_state_brings_it_or_it_is_refused(seed: int) -> None:
     book, model, loss = any_book(seed)
     found = found_or_refused(book, model, loss)
@@ -197,7 +197,7 @@ def test_of_any_book_the_loss_is_reached_where_no_nearer_state_brings_it_or_it_i
 
 
 @given(st.integers(0, 40), st.sampled_from(sorted(COPULAS)), st.floats(1.5, 20.0), st.floats(1.001, 2.0))
-@settings(max_examples=10, deadline=None)
+@cases(10)
 def test_a_larger_loss_is_never_nearer(seed: int, copula: str, multiple: float, more: float) -> None:
     book = wild(12, seed)
     losses = [min(multiple * el(book), 0.5 * total(book)), min(multiple * more * el(book), 0.6 * total(book))]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
@@ -39,7 +39,6 @@ def test_no_shock_is_no_change_bit_for_bit(seed: int) -> None:
     assert result.el_base == result.el_stressed
 
 
-@settings(max_examples=60)
 @given(seeds, shock_rows(harmful=True), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_a_harder_shock_is_never_a_smaller_loss_of_any_facility(seed: int, rows: list[dict[str, Any]], one: float, two: float) -> None:
     def told(share: float) -> Any:
@@ -72,7 +71,6 @@ def test_probabilities_are_ordered_as_their_shifts_even_where_these_are_neighbou
     assert (low >= pd) if shift >= 0 else (low <= pd)
 
 
-@settings(max_examples=60)
 @given(
     seeds,
     shock_rows(harmful=False),
@@ -105,7 +103,6 @@ def test_steps_and_cuts_add_up_to_the_last_bit(
     json.dumps(result.to_dict(tags=["sector"]))
 
 
-@settings(max_examples=40)
 @given(seeds, shock_rows(harmful=False), st.permutations(list(Channel)))
 def test_equal_right_does_not_depend_on_the_order(seed: int, rows: list[dict[str, Any]], order: list[Channel]) -> None:
     result = stress(book(seed), shocks(rows), grades=GRADES)
@@ -156,7 +153,6 @@ def test_a_measure_of_the_whole_book_sees_correlation() -> None:
         waterfall(result.base, result.stressed, measure=tail, tag="segment")
 
 
-@settings(max_examples=60)
 @given(seeds, shock_rows(harmful=False))
 def test_a_stressed_book_is_a_book(seed: int, rows: list[dict[str, Any]]) -> None:
     result = stress(book(seed), shocks(rows), grades=GRADES)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
@@ -22,6 +22,7 @@ from crfs.errors import InvalidInput, NotFound
 from crfs.risk import homogeneous_pool, portfolio_risk
 from crfs.risk.stress import conditional_book, restrict, reverse_stress, stressed_risk
 from tests.risk.stress.test_reverse import CORRELATION, ONE, alike, el, wild, world
+from tests.thorough import cases
 
 CERTAIN = ConditionalFactors(factors=("economy",), mean=(-2.0,), covariance=((0.0,),))
 
@@ -73,7 +74,7 @@ def test_where_every_factor_is_certain_the_loss_is_binomial() -> None:
 
 
 @given(st.floats(-3.0, 3.0), st.floats(0.0, 1.0), st.floats(0.001, 0.2), st.floats(0.05, 0.6))
-@settings(max_examples=12, deadline=None)
+@cases(12)
 def test_a_pool_given_a_normal_factor_is_another_pool(mean: float, variance: float, pd: float, r2: float) -> None:
     told = ConditionalFactors(factors=("economy",), mean=(mean,), covariance=((variance,),))
     moved, model = conditional_book(alike({"all": 30}, pd=pd, r2=r2), ONE, told)

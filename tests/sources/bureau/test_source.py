@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.bitemporal import as_of
@@ -162,7 +162,6 @@ def test_bytes_that_are_no_file_of_a_bureau_are_told_apart(payloads: list[Payloa
     assert parsed.tables["bureau_obligor"].height > 200
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_bytes_make_the_parser_fail(data: st.DataObject, payloads: list[Payload], catalogue: Catalogue) -> None:
     source = payloads[data.draw(st.integers(0, 7))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -66,6 +67,9 @@ root = LazyGroup(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
+    # A command lives for seconds and makes a few hundred thousand objects that stay: looking through them at every 700 new ones, as
+    # Python does, takes a sixth of the time of its imports.
+    gc.set_threshold(50_000, 20, 20)
     words = list(sys.argv[1:] if arguments is None else arguments)
     with terminable():
         code = run(words)
