@@ -113,7 +113,7 @@ def _fine(book: pl.DataFrame, model: FactorModel) -> dict[str, float]:
             seed=10**9 + seed,
             scrambles=8,
             size=8_192,
-            along=bad_directions(names),
+            along=bad_directions(conditional),
         )
         measures.append(measure(make_mixture(conditional, points, spread_of_rest(conditional, found.aims)), CONFIDENCE))
     return {what: names.unit * float(np.mean([getattr(each, what) for each in measures])) for what in ("var", "es")}

@@ -148,7 +148,8 @@ class _Work:
                 latent = torch.randn(each, self.obligors, device=self.device).mul_(own)
                 latent += torch.randn(each, len(weights), device=self.device) @ weights
                 found.append((latent < threshold).to(torch.float32) @ loss)
-            return torch.cat(found).cpu().numpy()
+            losses: np.ndarray = torch.cat(found).cpu().numpy()
+            return losses
 
         return self._rate("peer_on_device", batches * each, simulate)
 

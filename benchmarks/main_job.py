@@ -34,7 +34,7 @@ def run() -> int:
         },
         before,
     )
-    return missed
+    return int(missed)
 
 
 def _once(workers: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ CATALOGUE = packaged_catalogue()
 NAMES = [name for name in source_names() if name != "bureau"]  # simulates: its deliveries have tests of their own
 SAMPLES: dict[str, list[Payload]] = {name: import_module(f"tests.samples.{name}").SAMPLES for name in NAMES}
 _URL = "https://api.stlouisfed.org/fred/series/observations?series_id=GDP"
-FUZZED_BODIES = int(os.environ.get("CRFS_TEST_FUZZED_BODIES", "50"))
+FUZZED_BODIES = int(os.environ.get("CRFS_TEST_FUZZED_BODIES", "25"))
 """Of every sample; `make faults` has ten thousand of every source."""
 
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
 from crfs.errors import InvalidInput, NotFound
 from crfs.sources.core import Query
+from crfs.sources.providers.bureau import BureauSpec
 from crfs.workflows.amendments import annul, correct
+from crfs.workflows.bureau import ingest_bureau
 from crfs.workflows.datasets import define_datasets, show_dataset
 from crfs.workflows.ingestion import ingest, parse_again
 from crfs.workflows.lineage import trace
 from crfs.workflows.observations import observations
 from crfs.workflows.runs import replay
-from crfs.workflows.session import Session
+from crfs.workflows.session import Session, open_session
 from crfs.workflows.training_sets import build_features
 from crfs.workflows.verification import verify
+from tests.journeys.world import World
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
@@ -116,6 +120,23 @@ def test_a_correction_answers_from_its_batch_on_and_what_was_answered_before_sta
 
     again = correct(ingested, "index", file, reason="typed wrongly")
     assert (again.amended, again.unchanged, again.batch_id) == (0, 1, None)
+
+
+def test_a_bureau_names_the_series_of_which_a_month_was_annulled(own_world: World, tmp_path: Path) -> None:
+    with open_session(own_world.address) as session:
+        factor = session.catalogue().factor("us.credit_spread_baa_aaa")
+        rows = session.reader(session.pin().batch_id).rows(factor.dataset, entities=[str(factor.entity)])
+        month = datetime(2005, 3, 1, tzinfo=UTC)
+        gone = rows.filter(pl.col("valid_time").dt.convert_time_zone("UTC").dt.date() == month.date())
+        assert gone.height
+        lines = [
+            f"{row['entity']},{row['valid_time'].isoformat()},{row['knowledge_time'].isoformat()}\n" for row in gone.iter_rows(named=True)
+        ]
+        file = written(tmp_path, "".join(lines), header="entity,valid_time,knowledge_time\n")
+        assert annul(session, factor.dataset, file, reason="of another paper").amended == gone.height
+        spec = BureauSpec(seed=1, obligors=20, first_month=date(2005, 1, 1), months=12)
+        with pytest.raises(InvalidInput, match="lacks credit_spread for 2005-03-01"):
+            ingest_bureau(session, spec)
 
 
 def test_an_annulled_row_never_was_and_a_correction_brings_it_back(ingested: Session, tmp_path: Path) -> None:

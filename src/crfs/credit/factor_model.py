@@ -132,12 +132,22 @@ class FactorModel:
 def factor_model_content(text: str | bytes, *, where: str = "the factor model") -> dict[str, Any]:
     """What a ``model.json`` holds, as far as it is JSON and an object; :meth:`FactorModel.from_content` reads it."""
     try:
-        raw = json.loads(text)
+        raw = json.loads(text, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{where} is not JSON: {error}") from None
     if not isinstance(raw, dict):
         raise InvalidInput(f"{where}: a factor model is a JSON object with factors, correlation, groups and copula")
     return raw
+
+
+def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are all different: of two that are alike JSON's readers take the last in silence."""
+    made = dict(members)
+    if len(made) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in made if names.count(name) > 1)
+        raise ValueError(f"{twice!r:.80} is there twice in one object")
+    return made
 
 
 def _from_json(text: str | bytes) -> FactorModel:

@@ -73,17 +73,18 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
     for c, confidence in enumerate(confidences):
         at, beyond, var_each, es_each = found.measure(confidence)
         var_se, es_se = scramble_error(var_each), scramble_error(es_each)
+        low, high = found.var_interval(confidence, reach)
         measures.append(
             TailMeasure(
                 confidence=confidence,
                 var=unit * at,
                 var_se=unit * var_se,
-                var_low=unit * max(0.0, min(at, float(var_each.mean()) - reach * var_se)),
-                var_high=unit * max(at, float(var_each.mean()) + reach * var_se),
+                var_low=unit * low,
+                var_high=unit * high,
                 es=unit * beyond,
                 es_se=unit * es_se,
-                es_low=unit * max(0.0, beyond - reach * es_se),
-                es_high=unit * (beyond + reach * es_se),
+                es_low=unit * max(0.0, beyond - reach * es_se - found.rounding),
+                es_high=unit * (beyond + reach * es_se + found.rounding),
                 tail_scenarios=len(found.points),
             )
         )
@@ -94,6 +95,11 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
                 target[c, found.names.obligor] = part * np.divide(total * unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
 
     notes = ["names are taken exactly given the factors, on a lattice; the factors by 8 scrambles of Sobol points"]
+    if found.rounding > 0.0:
+        notes.append(
+            f"losses are rounded to multiples of {unit * found.lattice.step:.6g}: the intervals include the {unit * found.rounding:.3g} by which that "
+            "may move a measure"
+        )
     if not found.converged:
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
     return Outcome(

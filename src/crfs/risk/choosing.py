@@ -24,6 +24,9 @@ from crfs.risk.simulated import simulate
 from crfs.risk.tables import NODES_A_NAME
 from crfs.risk.workers import MapTasks, workers
 
+_MOST_SINGLE = 16
+"""Names whose sums lie so far apart that no smooth curve stands for them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -110,6 +113,9 @@ def find_outcome(
                 if apart is not None:
                     outcome = replace(outcome, converged=False, notes=(apart, *outcome.notes))
                 return Found(outcome=outcome, collapsed=found)
+            few = _few(obligors, names, question, rounded=True)
+            if few is not None:
+                return Found(outcome=few)
         return Found(outcome=_simulated(obligors, factor_model, question, mapped, device))
 
 
@@ -125,16 +131,27 @@ def _small(obligors: Obligors, names: Names, question: Question) -> Outcome | No
                 "use method 'auto'"
             )
     if question.method in {Method.AUTO, Method.FEW_NAMES}:
-        few = few_names(
-            names, confidences=question.confidences, rel_tol=question.rel_tol, seed=question.seed, most_points=question.max_scenarios
-        )
-        if few is not None:
-            return few_names_outcome(obligors, few, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
-        if question.method is Method.FEW_NAMES:
-            raise InvalidInput(
-                f"this method is for {MOST_NAMES} names at most, with certain losses that are multiples of one amount; use method 'auto'"
-            )
+        # The value at risk of a dozen names is one of the few sums that they may lose, which an expansion passes between.
+        rounded = question.method is Method.FEW_NAMES or len(names) <= _MOST_SINGLE
+        few = _few(obligors, names, question, rounded=rounded)
+        if few is None and question.method is Method.FEW_NAMES:
+            raise InvalidInput(f"this method is for {MOST_NAMES} names at most, with certain losses; use method 'auto'")
+        return few
     return None
+
+
+def _few(obligors: Obligors, names: Names, question: Question, *, rounded: bool) -> Outcome | None:
+    found = few_names(
+        names,
+        confidences=question.confidences,
+        rel_tol=question.rel_tol,
+        seed=question.seed,
+        most_points=question.max_scenarios,
+        rounded=rounded,
+    )
+    if found is None:
+        return None
+    return few_names_outcome(obligors, found, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
 
 
 def _collapsed(names: Names, question: Question, map_tasks: MapTasks, memo: Memo | None) -> Collapsed:

@@ -20,6 +20,9 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 MOST_NAMES = 48
 _MOST_CELLS = 4_000
+_ROUNDED_CELLS = 8_192
+"""Lattice points of losses that have no common amount."""
+_FAR_LARGER = 8.0
 _FIRST = 64
 _MOST_WORK = 4e8
 _CELLS_AT_ONCE = 200_000
@@ -35,6 +38,8 @@ class FewNames:
     points: Points
     probability: FloatArray
     converged: bool
+    rounding: float = 0.0
+    """By how much a measure may be off because losses were rounded to the lattice, the book's units."""
 
     def measure(self, confidence: float) -> tuple[float, float, FloatArray, FloatArray]:
         """Value at risk and expected shortfall of all points together, and by scramble."""
@@ -44,6 +49,18 @@ class FewNames:
         excess = np.where(above > 0, self.probability * above, 0.0).sum(axis=1) * step / (1.0 - confidence)
         each = np.array([lower_quantile(row, confidence) for row in self.probability], dtype=np.float64) * step
         return k * step, k * step + float(excess.mean()), each, k * step + excess
+
+    def var_interval(self, confidence: float, reach: float) -> tuple[float, float]:
+        """The quantiles where P(loss > x) is ``reach`` of its standard errors above and below what it was found to be, the rounding on top.
+
+        A value at risk is one of the lattice's points, which all scrambles may find alike though the next one is as likely.
+        """
+        above = np.cumsum(self.probability[:, ::-1], axis=1)[:, ::-1]
+        above = np.concatenate([above[:, 1:], np.zeros((len(above), 1))], axis=1)
+        mean, half = above.mean(axis=0), reach * above.std(axis=0, ddof=1) / np.sqrt(len(above))
+        level = (1.0 - confidence) * (1.0 + 1e-12)
+        low, high = (int(np.argmax(bound <= level)) * self.lattice.step for bound in (mean - half, mean + half))
+        return max(0.0, low - self.rounding), high + self.rounding
 
     def contributions(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
@@ -62,9 +79,18 @@ class FewNames:
         return result[0], result[1]
 
 
-def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int) -> FewNames | None:
-    """The distribution, drawn until the errors are small enough; None where the book has too many names or losses of no common amount."""
+def few_names(
+    names: Names, *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int, rounded: bool = False
+) -> FewNames | None:
+    """The distribution, drawn until the errors are small enough; None where the book has too many names or losses of no common amount.
+
+    With ``rounded`` certain losses of no common amount are taken as the nearest multiples of a small one, and :attr:`FewNames.rounding` tells what
+    that may do.
+    """
     lattice = _lattice(names) if len(names) <= MOST_NAMES else None
+    rounding = 0.0
+    if lattice is None and rounded and len(names) <= MOST_NAMES and not names.loss[1:].any():
+        lattice, rounding = _nearest(names.loss[0], float(names.loss[0].sum()) / _ROUNDED_CELLS)
     if lattice is None:
         return None
     book = condition(names)
@@ -75,7 +101,13 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
     points = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, along=along)
     while True:
         found = FewNames(
-            names=names, lattice=lattice, book=book, points=points, probability=_distribution(book, lattice, points), converged=False
+            names=names,
+            lattice=lattice,
+            book=book,
+            points=points,
+            probability=_distribution(book, lattice, points),
+            converged=False,
+            rounding=rounding,
         )
         converged = all(_settled(*found.measure(confidence), rel_tol) for confidence in confidences)
         work = 2.0 * len(points) * lattice.size * len(names)
@@ -87,19 +119,41 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
         size *= 2
 
 
-def at_points_of(found: FewNames, names: Names) -> FewNames | None:
-    """The distribution of another book at the very points; None where its losses have no common amount, or it has other degrees of freedom."""
-    lattice = _lattice(names) if names.nus == found.names.nus else None
-    if lattice is None:
+def pair_at_points(found: FewNames, names: Names) -> tuple[FewNames, FewNames] | None:
+    """A book and another one at the very points of the first; None where the other is not for this method, or has other degrees of freedom.
+
+    Where either has losses of no common amount, both are rounded to one lattice: what grows is never rounded down below what it was.
+    """
+    if names.nus != found.names.nus or len(names) > MOST_NAMES or names.loss[1:].any():
         return None
+    exact = None if found.rounding > 0.0 else _lattice(names)
+    if exact is not None:
+        return found, _at(found, names, exact, 0.0)
+    before, after = (each.unit * float(each.loss[0].sum()) for each in (found.names, names))
+    step = (before if after <= _FAR_LARGER * before else after) / _ROUNDED_CELLS
+    first, second = (_at(found, each, *_nearest(each.loss[0], step / each.unit)) for each in (found.names, names))
+    return first, second
+
+
+def _at(found: FewNames, names: Names, lattice: Lattice, rounding: float) -> FewNames:
     book = condition(names)
-    return replace(found, names=names, lattice=lattice, book=book, probability=_distribution(book, lattice, found.points))
+    probability = _distribution(book, lattice, found.points)
+    return replace(found, names=names, lattice=lattice, book=book, probability=probability, rounding=rounding)
 
 
 def _lattice(names: Names) -> Lattice | None:
     """Places for every sum of the losses, which have to be certain and whole numbers of one amount."""
     step = None if names.loss[1:].any() else common_step(names.loss[0], _MOST_CELLS)
     return None if step is None else make_lattice(names.loss[0], step)
+
+
+def _nearest(losses: FloatArray, step: float) -> tuple[Lattice, float]:
+    """Losses as the nearest multiples of ``step``, and by how much a measure may be off for it.
+
+    What rounding adds to a name and takes from another is independent of who defaults: two standard deviations of all of it together.
+    """
+    lattice = make_lattice(losses, step)
+    return lattice, 2.0 * float(np.sqrt(np.square(losses - step * lattice.cells).sum()))
 
 
 def _settled(var: float, es: float, var_each: FloatArray, es_each: FloatArray, rel_tol: float) -> bool:
@@ -114,8 +168,9 @@ def _distribution(book: ConditionalBook, lattice: Lattice, points: Points) -> Fl
         for start in range(scramble * each, (scramble + 1) * each, step):
             some = slice(start, min(start + step, (scramble + 1) * each))
             result[scramble] += np.einsum("pg,p->g", lattice.distribution(_pd(book, points, some)), points.weight[some])
-        # The weights sum to one but for the sampling of the strata.
-        result[scramble] /= result[scramble].sum()
+        # The weights sum to one but for the sampling of the strata, which samples the tail well and good states not: to divide by their sum would
+        # bring that noise, and a bias, into the tail. What is missing, or too much, is no loss.
+        result[scramble, 0] += 1.0 - result[scramble].sum()
     return result
 
 

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from crfs.credit.schemas import Reason
 from crfs.credit.texts import text_fault
-from crfs.errors import InvalidInput, Problem
+from crfs.errors import InvalidInput, Problem, naming
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
@@ -84,10 +84,13 @@ def submit_question(session: Session, question: Question) -> UUID:
 
 
 def submit_replay(session: Session, run_id: str, *, recorded_as_of: str | None = None) -> UUID:
-    """Queue the replay of a run."""
+    """Queue the replay of a run; a state of the store that there is not is refused here."""
     from crfs.store.jobs import submit
     from crfs.store.runs import run as find
+    from crfs.workflows.observations import recorded_state
 
+    with naming("recorded_as_of"):
+        session.pin(recorded_state(recorded_as_of))
     specification = {"run_id": find(session.database, run_id).run_id, "recorded_as_of": recorded_as_of}
     return submit(session.database, job_id=uuid4(), kind=REPLAY, specification=specification, at=session.clock.now()).job_id
 

@@ -318,10 +318,16 @@ def execute_book(
 
 
 def run_answer(run: Run, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of a run about a book: its result with the run's id, both clocks resolved and the hash."""
+    """The answer of a run about a book: its result with the run's id, both clocks resolved and the hash.
+
+    Which batch a state of the store has is no part of a result, which is the same in every store that holds the same: it is told here.
+    """
+    earlier = run.specification.get("earlier")
+    beside = {} if earlier is None else {"earlier": {**document["earlier"], "batch_id": earlier["batch_id"]}}
     return {
         "run_id": run.run_id,
         **document,
+        **beside,
         "as_of": document.get("as_of") or run.recorded_as_of.isoformat(),
         "recorded_as_of": run.recorded_as_of.isoformat(),
         "batch_id": run.batch_id,

@@ -36,7 +36,8 @@ def economy_of(reader: Reader, catalogue: Catalogue) -> pl.DataFrame:
     spread = series("us.credit_spread_baa_aaa").rename({"value": "credit_spread"})
     quarterly = series("us.unemployment_rate_quarterly").rename({"value": "unemployment_rate"})
     monthly = pl.concat(quarterly.with_columns(pl.col("month").dt.offset_by(f"{offset}mo")) for offset in range(3))
-    return spread.join(monthly, on="month", how="inner").select("month", "unemployment_rate", "credit_spread").sort("month")
+    # A month that one of them lacks stays, so that an error names the series that is short.
+    return spread.join(monthly, on="month", how="full", coalesce=True).select("month", "unemployment_rate", "credit_spread").sort("month")
 
 
 def ingest_bureau(session: Session, spec: BureauSpec, *, progress: Progress = no_progress) -> IngestReport:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from typing import Any
 
-from crfs.errors import CrfsError, NotFound, ServiceUnavailable
+from crfs import errors
+from crfs.errors import CrfsError, ServiceUnavailable
 from crfs.workflows.session import Session
 
 _SECONDS = 900
@@ -47,7 +48,12 @@ def replay_in_fresh_process(session: Session, run_id: str, *, recorded_as_of: st
     return dict(answer)
 
 
-_ERRORS: dict[str, type[CrfsError]] = {kind.__name__: kind for kind in (NotFound, ServiceUnavailable)}
+_ERRORS: dict[str, type[CrfsError]] = {
+    kind.__name__: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, CrfsError) and kind is not errors.QuotaExhausted  # which no replay meets
+}
+"""What may be raised again here from its text alone, by name."""
 
 
 def main() -> None:

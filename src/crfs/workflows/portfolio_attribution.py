@@ -88,12 +88,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     return {
         **told,
         "notes": [*told["notes"], *hindsight(asked.session, before.filler, then, what="the numbers of the earlier date")],
-        "earlier": {
-            "as_of": earlier.get("as_of"),
-            "recorded_as_of": asked.session.pin(earlier["batch_id"]).recorded_at.isoformat(),
-            "batch_id": earlier["batch_id"],
-            "n_facilities": before.rows.height,
-        },
+        "earlier": {"as_of": earlier.get("as_of"), "n_facilities": before.rows.height},
         "n_facilities": ready.rows.height,
         "change": {name: {"before": one.before, "after": one.after} for name in ("el", "ul") for one in (found.effect(name),)},
     }

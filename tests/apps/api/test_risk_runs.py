@@ -96,6 +96,18 @@ def test_a_replay_in_a_fresh_process_matches(client: Client, measured: dict[str,
     assert job["outcome"]["sha256"] == measured["result_sha256"]
 
 
+@pytest.mark.parametrize("state", ["abc", "999999", "-1"])
+def test_a_replay_at_a_state_that_there_is_not_is_refused_with_its_place(client: Client, measured: dict[str, Any], state: str) -> None:
+    found = client.problem("POST", f"/v1/risk-runs/{measured['run_id']}/replays?recorded_as_of={state}", 422)
+    assert [error["pointer"] for error in found["errors"]] == ["/query/recorded_as_of"]
+
+
+def test_a_replay_takes_no_body(client: Client, measured: dict[str, Any]) -> None:
+    place = f"/v1/risk-runs/{measured['run_id']}/replays"
+    assert "?recorded_as_of=" in client.problem("POST", place, 422, json={"recorded_as_of": "2020-01-01"})["detail"]
+    assert client.post(place, json={}).status_code == 202
+
+
 def test_a_book_is_loaded_under_a_name_and_measured_by_it(client: Client, measured: dict[str, Any]) -> None:
     answer = client.put("/v1/portfolios/corner-shop", content=GOOD.encode(), headers={"Content-Type": "text/csv"})
     assert (answer.status_code, answer.json()["facilities"]) == (201, 30)
@@ -266,6 +278,8 @@ def test_damaged_bytes_are_an_error_with_a_kind_of_its_own(client: Client, sessi
         chain = client.json(f"/v1/risk-runs/{run['run_id']}/lineage")
         assert (chain["sound"], chain["damaged"]) == (False, [sha256])
         assert "Do not trust this number" in client.html(f"/lineage/{run['run_id']}")
+        replay = client.problem("POST", f"/v1/risk-runs/{run['run_id']}/replays", 409, headers={"Prefer": "wait=30"})
+        assert replay["type"] == "/problems#verification-failed"
     finally:
         with session.database.owning() as connection:
             connection.exec_driver_sql("UPDATE crfs.payload SET body = %s WHERE sha256 = %s", (body.encode(), sha256))

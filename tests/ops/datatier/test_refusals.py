@@ -27,7 +27,7 @@ def test_data_of_a_newer_postgresql_is_refused(own_dir: Path) -> None:
 
 def test_data_of_an_older_postgresql_is_refused(own_dir: Path) -> None:
     (own_dir / "servers" / "postgres" / "PG_VERSION").write_text(f"{postgres.MAJOR - 1}\n")
-    with pytest.raises(ServiceUnavailable, match="crfs restore"):
+    with pytest.raises(ServiceUnavailable, match="pg_dump"):
         datatier.start(own_dir)
 
 

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -308,6 +309,13 @@ def test_the_status_of_a_folder_that_is_not_there_makes_none(base: Path) -> None
     status = datatier.status(base / "nowhere")
     assert (status.running, status.pids, status.versions) == (False, {}, {})
     assert not (base / "nowhere").exists()
+
+
+def test_a_folder_may_have_any_name_that_a_file_may_have(base: Path, made_once: Path) -> None:
+    folder = base / "back\\slash, 'quotes', #5 % $HOME"
+    subprocess.run(["cp", "-a", str(made_once), str(folder)], check=True)
+    with datatier.start(folder) as tier:
+        assert ask(tier.store_url, "SELECT 1") == [(1,)]
 
 
 def test_a_removed_data_folder_does_not_leave_servers_behind(own_dir: Path) -> None:

@@ -190,7 +190,9 @@ def answers(router: APIRouter, place: RunPlace) -> None:
         run_id: str,
         recorded_as_of: Annotated[str | None, Query(description="Another state of the store; none: the run's own")] = None,
     ) -> Response:
-        """The job's outcome is the verdict: MATCH, ENVIRONMENT DIFFERS, MISMATCH, or OTHER STATE with what moved."""
+        """The job's outcome is the verdict: MATCH, ENVIRONMENT DIFFERS, MISMATCH, or OTHER STATE with what moved. There is no body."""
+        if (body := await request.body()).strip() and read_json(body):
+            raise InvalidInput("a replay has no body: another state of the store is asked for in the query, ?recorded_as_of=")
 
         def submit() -> UUID:
             from crfs.workflows.book_jobs import submit_replay

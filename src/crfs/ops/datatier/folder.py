@@ -221,7 +221,9 @@ def write_atomically(path: Path, text: str, *, mode: int) -> None:
     try:
         try:
             os.fchmod(fd, mode)
-            os.write(fd, text.encode())
+            left = memoryview(text.encode())
+            while left:  # a disk that fills takes a part and says so at the next
+                left = left[os.write(fd, left) :]
             os.fsync(fd)
         finally:
             os.close(fd)

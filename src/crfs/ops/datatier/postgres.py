@@ -108,8 +108,8 @@ def check_version(server: Postgres) -> None:
         )
     if int(major) < MAJOR:
         raise ServiceUnavailable(
-            f"the data in {server.folder.path} was written by PostgreSQL {major} and this crfs brings {MAJOR}: with the crfs that wrote it run"
-            " `crfs backup FILE`, then `crfs restore FILE` with this one into a new folder."
+            f"the data in {server.folder.path} was written by PostgreSQL {major} and this crfs brings {MAJOR}: use the crfs that wrote it, or"
+            " carry the data over with PostgreSQL's own pg_upgrade or pg_dump."
         )
 
 
@@ -168,7 +168,8 @@ def _name_of_ours() -> str:
 
 
 def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    """As ``postgresql.conf`` reads it: quotes are doubled, and a backslash begins an escape."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _roomy(folder: Path) -> bool:

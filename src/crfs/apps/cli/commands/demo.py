@@ -17,7 +17,7 @@ from crfs.apps.cli.serving import host_option, port_option, serve
 def demo(door: Door, no_serve: bool, host: str, port: int) -> None:
     """The main job, on real history and a simulated credit bureau.
 
-    Models are trained and a portfolio's risk is measured; then the pages are served. What is in the store already is not done twice.
+    Models are trained and a portfolio's risk is measured; then the pages are served. A second run stores no row twice and finds the same numbers.
     """
     from crfs.apps.cli.reports.demo import show
     from crfs.workflows.demo import demo as main_job

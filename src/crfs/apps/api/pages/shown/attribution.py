@@ -49,10 +49,10 @@ def page(answer: Mapping[str, Any]) -> Shown:
     ]
     cut = [effect for effect in answer["effects"] if effect["by"] is not None and effect["measure"] == "el"]
     currency = f", amounts in {answer['currency']}" if answer["currency"] else ""
-    first, last = (str(at["as_of"] or at["recorded_as_of"])[:10] for at in (earlier, answer))
+    first, last = f" {earlier['as_of'][:10]}" if earlier["as_of"] else "", str(answer["as_of"])[:10]
     return Shown(
         title=TITLE,
-        lede=f"From {earlier['n_facilities']:,} facilities, as known {first} in the store of batch {earlier['batch_id']}, "
+        lede=f"From {earlier['n_facilities']:,} facilities, as known{first} in the store of batch {earlier['batch_id']}, "
         f"to {answer['n_facilities']:,}, as known {last}{currency}.",
         cards=cards,
         plots=[plot for plot in plots if plot[0]],
