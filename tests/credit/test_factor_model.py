@@ -121,7 +121,20 @@ def test_broken_json_and_unknown_groups() -> None:
         ("[" * 200_000, "not JSON"),
         ('{"a":' * 200_000, "not JSON"),
     ],
-    ids=["half a pair", "NUL", "group", "weight's factor", "key", "1e400", "NaN", "400 digits", "5000 digits", "a name twice", "deep list", "deep object"],
+    ids=[
+        "half a pair",
+        "NUL",
+        "group",
+        "weight's factor",
+        "key",
+        "1e400",
+        "NaN",
+        "400 digits",
+        "5000 digits",
+        "a name twice",
+        "deep list",
+        "deep object",
+    ],
 )
 def test_what_nobody_can_write_down_or_count_with_is_refused_with_its_place(text: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message) as caught:

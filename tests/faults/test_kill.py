@@ -237,14 +237,6 @@ def test_a_server_that_is_killed_while_rows_are_staged_starts_again_at_once(pack
     shutil.rmtree(folder)
 
 
-def test_a_starter_killed_while_it_makes_the_store_leaves_one_that_can_be_made(start: Story, home: Path, seed: int) -> None:
-    rounds_of_killed_clients(start, home, seed=seed, count=1)
-
-
-def test_an_ingest_does_not_notice_that_valkey_is_killed(fred: Story, home: Path, seed: int) -> None:
-    rounds_of_killed_valkey(fred, home, seed=seed, count=1)
-
-
 @pytest.mark.faults
 @pytest.mark.parametrize("what", list(ROUNDS))
 def test_a_hundred_rounds(

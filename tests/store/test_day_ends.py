@@ -91,7 +91,7 @@ def values(shown: Values) -> dict[int, float]:
 states = st.dictionaries(st.sampled_from([0, 1]), st.sampled_from([1.0, 2.0, None]), min_size=1)
 
 
-@cases(20)
+@cases(10)
 @given(
     ends=st.lists(states, min_size=DAYS, max_size=DAYS),
     polls=st.lists(st.tuples(st.integers(0, DAYS - 1), st.sampled_from([7, 9, 15]), states), max_size=4, unique_by=lambda poll: poll[:2]),
@@ -116,7 +116,7 @@ def test_in_any_order_every_poll_can_be_asked_for_what_it_saw_and_every_day_for_
                 assert known(module_database, definition, day(number + 1)) == values(end), number
 
 
-@cases(5)
+@cases(3)
 @given(
     history=st.lists(states, min_size=DAYS, max_size=DAYS),
     mended=st.lists(states, min_size=DAYS, max_size=DAYS),

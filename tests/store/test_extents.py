@@ -65,7 +65,7 @@ def answers(database: Database, definition: DatasetDefinition, known: int) -> di
     return {period: value for period, (state, value) in sorted(last.items()) if state == 0 and value is not None}
 
 
-@cases(15)
+@cases(8)
 @given(
     history=st.lists(st.dictionaries(st.sampled_from(PERIODS), st.sampled_from([1.0, 2.0]), min_size=1), min_size=DAYS, max_size=DAYS),
     order=st.lists(st.integers(0, DAYS - 1), min_size=2, max_size=8),
@@ -108,7 +108,7 @@ def test_a_corrected_value_stands_until_the_source_leaves_it_out(module_database
     assert answers(module_database, definition, 3) == {0: 1.0}
 
 
-@cases(5)
+@cases(3)
 @given(
     history=st.lists(st.dictionaries(st.sampled_from(PERIODS), st.sampled_from([1.0, 2.0]), min_size=1), min_size=DAYS, max_size=DAYS),
     mended=st.lists(st.dictionaries(st.sampled_from(PERIODS), st.sampled_from([1.0, 2.0, 30.0]), min_size=1), min_size=DAYS, max_size=DAYS),

@@ -69,7 +69,7 @@ def test_without_the_time_of_the_fetch_a_changed_value_is_a_conflict(module_data
         write(module_database, definition, rows([2.0]))
 
 
-@cases(4)
+@cases(3)
 @given(answers=st.lists(st.lists(st.sampled_from([1.0, 2.0]), min_size=1, max_size=4), min_size=1, max_size=6))
 def test_polled_in_order_every_fetch_can_be_asked_for_what_it_saw(module_database: Database, answers: list[list[float]]) -> None:
     definition = dataset()
@@ -254,7 +254,7 @@ def test_an_answer_that_brought_no_news_is_not_forgotten_when_an_older_one_comes
     assert {moment: known_at(module_database, definition, moment) for moment in expected} == expected
 
 
-@cases(4)
+@cases(3)
 @given(
     answers=st.lists(
         st.tuples(
@@ -290,7 +290,7 @@ def test_whatever_the_order_a_fetch_that_brought_news_can_be_asked_for_what_it_s
             assert known_at(module_database, definition, moment) == fetches[moment][0][-1][1], (fetched, moment)
 
 
-@cases(5)
+@cases(3)
 @given(values=st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=1, max_size=5), rule=st.sampled_from([40, 115]), data=st.data())
 def test_whatever_the_order_the_rule_dates_what_the_first_fetch_saw(
     module_database: Database, values: list[float], rule: int, data: st.DataObject
@@ -426,7 +426,7 @@ class Polled:
             assert known_at(self.database, self.definition, first - 1, period=period) is None
 
 
-@cases(4)
+@cases(3)
 @given(
     shown=st.lists(st.dictionaries(st.integers(0, 1), st.sampled_from([None, None, 1.0, 2.0]), min_size=1), min_size=1, max_size=6),
     rule=st.sampled_from([RULE, 115]),
@@ -577,7 +577,7 @@ def amended_histories(draw: st.DrawFn) -> tuple[dict[int, Shown], int]:
     return {100 + 10 * number: what for number, what in enumerate(shown)}, draw(st.sampled_from([RULE, 105, 115, 125]))
 
 
-@cases(5)
+@cases(3)
 @given(history=amended_histories(), data=st.data())
 def test_an_amendment_of_any_key_stands_until_the_word_of_the_source_changes_whatever_the_order_and_the_rule(
     module_database: Database, model: Database, history: tuple[dict[int, Shown], int], data: st.DataObject
@@ -604,7 +604,7 @@ def test_an_amendment_of_any_key_stands_until_the_word_of_the_source_changes_wha
     assert source.read_again(model).batches == [], "parsed again it says what it said"
 
 
-@cases(5)
+@cases(3)
 @given(history=amended_histories(), data=st.data())
 def test_however_late_a_poll_comes_in_after_amendments_nothing_is_known_before_it_was_shown(
     module_database: Database, model: Database, history: tuple[dict[int, Shown], int], data: st.DataObject
@@ -663,7 +663,7 @@ def test_a_value_that_somebody_put_where_there_is_none_is_not_withdrawn_by_a_lat
     assert source.known(100, 105, 110) == [7.0] * 3
 
 
-@cases(4)
+@cases(3)
 @given(history=amended_histories(), rule=st.sampled_from([RULE - 5, RULE, 105, 112, 115, 125]), data=st.data())
 def test_answers_that_are_parsed_again_say_whatever_is_read_of_them_now_and_later_ones_find_it_so(
     module_database: Database, model: Database, history: tuple[dict[int, Shown], int], rule: int, data: st.DataObject

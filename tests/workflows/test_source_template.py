@@ -24,7 +24,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("samples", "contracts"):
         shutil.copytree(ROOT / "tests" / name, folder / "tests" / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "tests" / "sources").mkdir()
-    for name in ("pyproject.toml", "tests/conftest.py", "tests/sources/conftest.py"):
+    for name in ("pyproject.toml", "tests/conftest.py", "tests/thorough.py", "tests/sources/conftest.py"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 

@@ -64,7 +64,7 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
     """Names exactly, factors by points: an error over the scrambles and no bias; an atom that every scramble finds has no error."""
     unit, scrambles = found.names.unit, found.points.scrambles
     reach = student(scrambles)
-    losses = unit * found.lattice.step * np.arange(found.lattice.size)
+    losses = unit * found.lattice.values
     mean = found.probability @ losses
     deviation = np.sqrt(np.maximum(found.probability @ np.square(losses) - mean**2, 0.0))
     together = found.probability.mean(axis=0)
@@ -83,8 +83,8 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
                 var_high=unit * high,
                 es=unit * beyond,
                 es_se=unit * es_se,
-                es_low=unit * max(0.0, beyond - reach * es_se - found.rounding),
-                es_high=unit * (beyond + reach * es_se + found.rounding),
+                es_low=unit * max(0.0, beyond - reach * es_se),
+                es_high=unit * (beyond + reach * es_se),
                 tail_scenarios=len(found.points),
             )
         )
@@ -94,12 +94,7 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
                 whole = part.sum(axis=0)
                 target[c, found.names.obligor] = part * np.divide(total * unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
 
-    notes = ["names are taken exactly given the factors, on a lattice; the factors by 8 scrambles of Sobol points"]
-    if found.rounding > 0.0:
-        notes.append(
-            f"losses are rounded to multiples of {unit * found.lattice.step:.6g}: the intervals include the {unit * found.rounding:.3g} by which that "
-            "may move a measure"
-        )
+    notes = ["names are taken exactly given the factors; the factors by 8 scrambles of Sobol points"]
     if not found.converged:
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
     return Outcome(

@@ -14,7 +14,7 @@ from crfs.risk.arguments import check_budget, check_confidences, check_method, c
 from crfs.risk.closed_form import closed_form
 from crfs.risk.collapsed import Collapsed, collapse, departure
 from crfs.risk.exact import exact_tail
-from crfs.risk.few_names import MOST_NAMES, few_names
+from crfs.risk.few_names import MOST_NAMES, MOST_OF_ANY_AMOUNT, few_names
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names, live, make_names
 from crfs.risk.obligors import Obligors
@@ -23,9 +23,6 @@ from crfs.risk.result import Method
 from crfs.risk.simulated import simulate
 from crfs.risk.tables import NODES_A_NAME
 from crfs.risk.workers import MapTasks, workers
-
-_MOST_SINGLE = 16
-"""Names whose sums lie so far apart that no smooth curve stands for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +110,6 @@ def find_outcome(
                 if apart is not None:
                     outcome = replace(outcome, converged=False, notes=(apart, *outcome.notes))
                 return Found(outcome=outcome, collapsed=found)
-            few = _few(obligors, names, question, rounded=True)
-            if few is not None:
-                return Found(outcome=few)
         return Found(outcome=_simulated(obligors, factor_model, question, mapped, device))
 
 
@@ -131,27 +125,17 @@ def _small(obligors: Obligors, names: Names, question: Question) -> Outcome | No
                 "use method 'auto'"
             )
     if question.method in {Method.AUTO, Method.FEW_NAMES}:
-        # The value at risk of a dozen names is one of the few sums that they may lose, which an expansion passes between.
-        rounded = question.method is Method.FEW_NAMES or len(names) <= _MOST_SINGLE
-        few = _few(obligors, names, question, rounded=rounded)
-        if few is None and question.method is Method.FEW_NAMES:
-            raise InvalidInput(f"this method is for {MOST_NAMES} names at most, with certain losses; use method 'auto'")
-        return few
+        few = few_names(
+            names, confidences=question.confidences, rel_tol=question.rel_tol, seed=question.seed, most_points=question.max_scenarios
+        )
+        if few is not None:
+            return few_names_outcome(obligors, few, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
+        if question.method is Method.FEW_NAMES:
+            raise InvalidInput(
+                f"this method is for {MOST_NAMES} names at most with certain losses that are multiples of one amount, or {MOST_OF_ANY_AMOUNT} of any; "
+                "use method 'auto'"
+            )
     return None
-
-
-def _few(obligors: Obligors, names: Names, question: Question, *, rounded: bool) -> Outcome | None:
-    found = few_names(
-        names,
-        confidences=question.confidences,
-        rel_tol=question.rel_tol,
-        seed=question.seed,
-        most_points=question.max_scenarios,
-        rounded=rounded,
-    )
-    if found is None:
-        return None
-    return few_names_outcome(obligors, found, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
 
 
 def _collapsed(names: Names, question: Question, map_tasks: MapTasks, memo: Memo | None) -> Collapsed:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import SCRAMBLES, find_aims
 from crfs.risk.conditional import ConditionalBook, condition
-from crfs.risk.lattice import Lattice, common_step, lower_quantile, make_lattice, tail_payoffs
+from crfs.risk.lattice import Lattice, Sums, common_step, lower_quantile, make_lattice, tail_payoffs
 from crfs.risk.names import Names
 from crfs.risk.points import Points, draw, merged
 from crfs.risk.scrambles import scramble_error
@@ -19,10 +19,8 @@ from crfs.risk.scrambles import scramble_error
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 MOST_NAMES = 48
+MOST_OF_ANY_AMOUNT = 12
 _MOST_CELLS = 4_000
-_ROUNDED_CELLS = 8_192
-"""Lattice points of losses that have no common amount."""
-_FAR_LARGER = 8.0
 _FIRST = 64
 _MOST_WORK = 4e8
 _CELLS_AT_ONCE = 200_000
@@ -30,37 +28,35 @@ _CELLS_AT_ONCE = 200_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FewNames:
-    """The loss distribution on a lattice, ``probability[r, k]`` = P(loss = k steps) by scramble, in the book's units."""
+    """The loss distribution: ``probability[r, k]`` = P(loss = ``lattice.values[k]``) by scramble, in the book's units."""
 
     names: Names
-    lattice: Lattice
+    lattice: Lattice | Sums
     book: ConditionalBook
     points: Points
     probability: FloatArray
     converged: bool
-    rounding: float = 0.0
-    """By how much a measure may be off because losses were rounded to the lattice, the book's units."""
 
     def measure(self, confidence: float) -> tuple[float, float, FloatArray, FloatArray]:
         """Value at risk and expected shortfall of all points together, and by scramble."""
         k = lower_quantile(self.probability.mean(axis=0), confidence)
-        step = self.lattice.step
-        above = np.arange(self.lattice.size) - k
-        excess = np.where(above > 0, self.probability * above, 0.0).sum(axis=1) * step / (1.0 - confidence)
-        each = np.array([lower_quantile(row, confidence) for row in self.probability], dtype=np.float64) * step
-        return k * step, k * step + float(excess.mean()), each, k * step + excess
+        values = self.lattice.values
+        at = float(values[k])
+        excess = (self.probability[:, k + 1 :] @ (values[k + 1 :] - at)) / (1.0 - confidence)
+        each = values[[lower_quantile(row, confidence) for row in self.probability]]
+        return at, at + float(excess.mean()), each, at + excess
 
     def var_interval(self, confidence: float, reach: float) -> tuple[float, float]:
-        """The quantiles where P(loss > x) is ``reach`` of its standard errors above and below what it was found to be, the rounding on top.
+        """The quantiles where P(loss > x) is ``reach`` of its standard errors above and below what it was found to be.
 
-        A value at risk is one of the lattice's points, which all scrambles may find alike though the next one is as likely.
+        A value at risk is one of the sums that there are, which all scrambles may find alike though the next one is as likely.
         """
         above = np.cumsum(self.probability[:, ::-1], axis=1)[:, ::-1]
         above = np.concatenate([above[:, 1:], np.zeros((len(above), 1))], axis=1)
         mean, half = above.mean(axis=0), reach * above.std(axis=0, ddof=1) / np.sqrt(len(above))
         level = (1.0 - confidence) * (1.0 + 1e-12)
-        low, high = (int(np.argmax(bound <= level)) * self.lattice.step for bound in (mean - half, mean + half))
-        return max(0.0, low - self.rounding), high + self.rounding
+        low, high = (float(self.lattice.values[np.argmax(bound <= level)]) for bound in (mean - half, mean + half))
+        return low, high
 
     def contributions(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
@@ -79,18 +75,10 @@ class FewNames:
         return result[0], result[1]
 
 
-def few_names(
-    names: Names, *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int, rounded: bool = False
-) -> FewNames | None:
-    """The distribution, drawn until the errors are small enough; None where the book has too many names or losses of no common amount.
-
-    With ``rounded`` certain losses of no common amount are taken as the nearest multiples of a small one, and :attr:`FewNames.rounding` tells what
-    that may do.
-    """
-    lattice = _lattice(names) if len(names) <= MOST_NAMES else None
-    rounding = 0.0
-    if lattice is None and rounded and len(names) <= MOST_NAMES and not names.loss[1:].any():
-        lattice, rounding = _nearest(names.loss[0], float(names.loss[0].sum()) / _ROUNDED_CELLS)
+def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int) -> FewNames | None:
+    """The distribution, drawn until the errors are small enough; None where the book has too many names, or more than a dozen whose losses have no common
+    amount."""
+    lattice = _lattice(names)
     if lattice is None:
         return None
     book = condition(names)
@@ -101,16 +89,10 @@ def few_names(
     points = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, along=along)
     while True:
         found = FewNames(
-            names=names,
-            lattice=lattice,
-            book=book,
-            points=points,
-            probability=_distribution(book, lattice, points),
-            converged=False,
-            rounding=rounding,
+            names=names, lattice=lattice, book=book, points=points, probability=_distribution(book, lattice, points), converged=False
         )
         converged = all(_settled(*found.measure(confidence), rel_tol) for confidence in confidences)
-        work = 2.0 * len(points) * lattice.size * len(names)
+        work = 2.0 * len(points) * lattice.price
         if converged or 2 * len(points) > most_points or work > _MOST_WORK:
             return replace(found, converged=converged)
         points = merged(
@@ -119,48 +101,30 @@ def few_names(
         size *= 2
 
 
-def pair_at_points(found: FewNames, names: Names) -> tuple[FewNames, FewNames] | None:
-    """A book and another one at the very points of the first; None where the other is not for this method, or has other degrees of freedom.
-
-    Where either has losses of no common amount, both are rounded to one lattice: what grows is never rounded down below what it was.
-    """
-    if names.nus != found.names.nus or len(names) > MOST_NAMES or names.loss[1:].any():
+def at_points_of(found: FewNames, names: Names) -> FewNames | None:
+    """The distribution of another book at the very points; None where its losses have no common amount, or it has other degrees of freedom."""
+    lattice = _lattice(names) if names.nus == found.names.nus else None
+    if lattice is None:
         return None
-    exact = None if found.rounding > 0.0 else _lattice(names)
-    if exact is not None:
-        return found, _at(found, names, exact, 0.0)
-    before, after = (each.unit * float(each.loss[0].sum()) for each in (found.names, names))
-    step = (before if after <= _FAR_LARGER * before else after) / _ROUNDED_CELLS
-    first, second = (_at(found, each, *_nearest(each.loss[0], step / each.unit)) for each in (found.names, names))
-    return first, second
-
-
-def _at(found: FewNames, names: Names, lattice: Lattice, rounding: float) -> FewNames:
     book = condition(names)
-    probability = _distribution(book, lattice, found.points)
-    return replace(found, names=names, lattice=lattice, book=book, probability=probability, rounding=rounding)
+    return replace(found, names=names, lattice=lattice, book=book, probability=_distribution(book, lattice, found.points))
 
 
-def _lattice(names: Names) -> Lattice | None:
-    """Places for every sum of the losses, which have to be certain and whole numbers of one amount."""
-    step = None if names.loss[1:].any() else common_step(names.loss[0], _MOST_CELLS)
-    return None if step is None else make_lattice(names.loss[0], step)
-
-
-def _nearest(losses: FloatArray, step: float) -> tuple[Lattice, float]:
-    """Losses as the nearest multiples of ``step``, and by how much a measure may be off for it.
-
-    What rounding adds to a name and takes from another is independent of who defaults: two standard deviations of all of it together.
-    """
-    lattice = make_lattice(losses, step)
-    return lattice, 2.0 * float(np.sqrt(np.square(losses - step * lattice.cells).sum()))
+def _lattice(names: Names) -> Lattice | Sums | None:
+    """Places for every sum of the losses, which have to be certain; and whole numbers of one amount, where the names are more than a dozen."""
+    if len(names) > MOST_NAMES or names.loss[1:].any():
+        return None
+    step = common_step(names.loss[0], _MOST_CELLS)
+    if step is not None:
+        return make_lattice(names.loss[0], step)
+    return Sums.of(names.loss[0]) if len(names) <= MOST_OF_ANY_AMOUNT else None
 
 
 def _settled(var: float, es: float, var_each: FloatArray, es_each: FloatArray, rel_tol: float) -> bool:
     return scramble_error(var_each) <= rel_tol * var and scramble_error(es_each) <= rel_tol * es
 
 
-def _distribution(book: ConditionalBook, lattice: Lattice, points: Points) -> FloatArray:
+def _distribution(book: ConditionalBook, lattice: Lattice | Sums, points: Points) -> FloatArray:
     each = len(points) // points.scrambles
     result = np.zeros((points.scrambles, lattice.size))
     step = max(1, _CELLS_AT_ONCE // lattice.size)

@@ -1,4 +1,4 @@
-"""The exact loss of a few names given the factors: a convolution on a lattice, and what each of them has to do with the result."""
+"""The exact loss of a few names given the factors: a convolution on a lattice, or every sum there is, and what each name has to do with it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ class Lattice:
     def size(self) -> int:
         """How many sums there can be."""
         return 1 + int(self.cells.sum())
+
+    @property
+    def values(self) -> FloatArray:
+        """The sums, in rising order."""
+        return np.asarray(self.step * np.arange(self.size), dtype=np.float64)
+
+    @property
+    def price(self) -> int:
+        """Products that the distribution takes at a point."""
+        return self.size * len(self.cells)
 
     def distribution(self, p: FloatArray) -> FloatArray:
         """Probabilities (points x lattice) of the summed loss, for default probabilities ``p`` (names x points)."""
@@ -59,6 +69,53 @@ class Lattice:
             stages = [*stages, following] if keep else [following]
             now = following
         return stages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sums:
+    """The losses of all subsets of some names, whatever amounts they lose: ``values`` in rising order, ``order`` the subsets in that order.
+
+    Subset number ``n`` has name ``i`` where bit ``i`` of ``n`` is set.
+    """
+
+    losses: FloatArray
+    values: FloatArray
+    order: IntArray
+
+    @classmethod
+    def of(cls, losses: FloatArray) -> Sums:
+        """Of the losses of names given default."""
+        sums = np.zeros(1)
+        for loss in losses:
+            sums = np.concatenate([sums, sums + loss])
+        order = np.argsort(sums, kind="stable")
+        return cls(losses=losses, values=sums[order], order=order)
+
+    @property
+    def size(self) -> int:
+        """How many sums there are."""
+        return len(self.values)
+
+    @property
+    def price(self) -> int:
+        """Products that the distribution takes at a point."""
+        return 4 * self.size
+
+    def distribution(self, p: FloatArray) -> FloatArray:
+        """Probabilities (points x sums), for default probabilities ``p`` (names x points)."""
+        return self._by_subset(p)[:, self.order]
+
+    def parts(self, p: FloatArray, payoffs: FloatArray) -> FloatArray:
+        """For each name E[its loss x payoff(summed loss)] at each point: payoffs x names x points; ``payoffs`` is kinds x points x sums."""
+        probability = self.distribution(p)
+        paid = (self.order[:, None] >> np.arange(len(self.losses)) & 1) * self.losses
+        return np.stack([((probability * payoff) @ paid).T for payoff in payoffs])
+
+    def _by_subset(self, p: FloatArray) -> FloatArray:
+        held = np.ones((p.shape[1], 1))
+        for each in p:
+            held = np.concatenate([held * (1.0 - each)[:, None], held * each[:, None]], axis=1)
+        return held
 
 
 def make_lattice(losses: FloatArray, step: float) -> Lattice:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
 from crfs.risk.choosing import Question
-from crfs.risk.few_names import FewNames, few_names, pair_at_points
+from crfs.risk.few_names import FewNames, at_points_of, few_names
 from crfs.risk.names import make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method
@@ -27,12 +27,10 @@ def few_names_what_if(before: Obligors, after: Obligors, factor_model: FactorMod
         rel_tol=question.rel_tol,
         seed=question.seed,
         most_points=question.max_scenarios,
-        rounded=True,
     )
-    pair = None if found is None else pair_at_points(found, make_names(after, factor_model))
-    if pair is None:
+    moved = None if found is None else at_points_of(found, make_names(after, factor_model))
+    if found is None or moved is None:
         return None
-    found, moved = pair
     el = [float(side.expected_loss.sum()) for side in (before, after)]
     spreads = [_spread(side) for side in (found, moved)]
     return WhatIf(
@@ -49,7 +47,7 @@ def few_names_what_if(before: Obligors, after: Obligors, factor_model: FactorMod
 
 def _spread(found: FewNames) -> FloatArray:
     """The standard deviation of loss by scramble, currency units."""
-    losses = found.names.unit * found.lattice.step * np.arange(found.lattice.size)
+    losses = found.names.unit * found.lattice.values
     return np.asarray(np.sqrt(np.maximum(found.probability @ np.square(losses) - (found.probability @ losses) ** 2, 0.0)))
 
 
@@ -64,18 +62,17 @@ def _compared(before: FewNames, after: FewNames, confidence: float) -> WhatIfMea
         difference(var_after - var, var_each_after - var_each),
         difference(es_after - es, es_each_after - es_each),
     )
-    blurred = after.names.unit * after.rounding
     levels = difference(var_after, var_each_after), difference(es_after, es_each_after)
     return WhatIfMeasure(
         confidence=confidence,
         var=var_after,
         var_se=levels[0].se,
-        var_low=max(0.0, levels[0].low - blurred),
-        var_high=levels[0].high + blurred,
+        var_low=max(0.0, levels[0].low),
+        var_high=levels[0].high,
         es=es_after,
         es_se=levels[1].se,
-        es_low=max(0.0, levels[1].low - blurred),
-        es_high=levels[1].high + blurred,
+        es_low=max(0.0, levels[1].low),
+        es_high=levels[1].high,
         incremental_var=moved[0],
         incremental_es=moved[1],
         marginal_var=None,
