@@ -45,7 +45,7 @@ def portfolio_risk(
 
     ``method``: ``auto`` chooses, and the notes say how good the choice is. ``closed_form`` is for a book with at most one uncertain name;
     ``exact`` for one that follows a single line of the factor model and is homogeneous or loses multiples of one amount;
-    ``few_names`` for one of a few names with such losses and any factors; ``collapsed`` is the fast one
+    ``few_names`` for one of a few names with such losses, or a dozen with any certain ones, and any factors; ``collapsed`` is the fast one
     (:mod:`crfs.risk.collapsed`); ``thinning`` and ``plain`` simulate every name, ``plain`` drawing each one's noise.
 
     Points (or scenarios) are drawn in rounds until the standard errors of value at risk and expected shortfall are within ``rel_tol`` of them at
