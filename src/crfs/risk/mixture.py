@@ -154,21 +154,10 @@ class Lumpy(Mixture):
         return self.by_scramble(mean), self.by_scramble(variance + mean * mean)
 
     def smeared(self, x: float) -> float:
-        """By how much a loss of ``x`` may be misplaced, where it is not the names' own density that is blurred.
-
-        An atom may be misplaced by the blur. Where every explicit name loses a random amount that varies more than the blur there are none, and a
-        quantile of a blurred density f moves by about half of blur^2 |f'| / f: all of that is told.
-        """
-        there = self.local(x)
-        density, slope = self.points.weight * np.maximum(there.density, 0.0), self.points.weight * there.minus_slope
+        """By how much a loss of ``x`` may be misplaced: the blur, in the part of its density where it is not the names' own."""
+        density = self.points.weight * np.maximum(self.local(x).density, 0.0)
         total = float(density.sum())
-        if not total > 0.0:
-            return self.blur
-        by_atoms = self.blur * float(density[self.blurred].sum()) / total
-        variance = self.book.names.loss[1, self.book.explicit]
-        if not (variance >= self.blur**2).all():
-            return by_atoms
-        return min(by_atoms, self.blur**2 * abs(float(slope[self.blurred].sum())) / total)
+        return self.blur * float(density[self.blurred].sum()) / total if total > 0.0 else self.blur
 
     def explicit_parts(self, x: float) -> tuple[FloatArray, FloatArray]:
         """E[L_i; L > x] and E[L_i; L in dx] of the explicit names, names x scrambles each, weighted."""
