@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import SCRAMBLES, find_aims
 from crfs.risk.conditional import ConditionalBook, condition
-from crfs.risk.lattice import Lattice, Sums, common_step, lower_quantile, make_lattice, tail_payoffs
+from crfs.risk.lattice import Lattice, Sums, beyond, common_step, lower_quantile, make_lattice, tail_payoffs
 from crfs.risk.names import Names
 from crfs.risk.points import Points, draw, merged
 from crfs.risk.scrambles import scramble_error
@@ -20,6 +20,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 MOST_NAMES = 48
 MOST_OF_ANY_AMOUNT = 12
+"""Names of which every sum is looked at: 4,096."""
 _MOST_CELLS = 4_000
 _FIRST = 64
 _MOST_WORK = 4e8
@@ -51,8 +52,7 @@ class FewNames:
 
         A value at risk is one of the sums that there are, which all scrambles may find alike though the next one is as likely.
         """
-        above = np.cumsum(self.probability[:, ::-1], axis=1)[:, ::-1]
-        above = np.concatenate([above[:, 1:], np.zeros((len(above), 1))], axis=1)
+        above = np.stack([beyond(each) for each in self.probability])
         mean, half = above.mean(axis=0), reach * above.std(axis=0, ddof=1) / np.sqrt(len(above))
         level = (1.0 - confidence) * (1.0 + 1e-12)
         low, high = (float(self.lattice.values[np.argmax(bound <= level)]) for bound in (mean - half, mean + half))
@@ -76,8 +76,10 @@ class FewNames:
 
 
 def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int) -> FewNames | None:
-    """The distribution, drawn until the errors are small enough; None where the book has too many names, or more than a dozen whose losses have no common
-    amount."""
+    """The distribution, drawn until the errors are small enough.
+
+    None where losses are random, or the names too many: more than 48, or more than a dozen whose losses have no common amount.
+    """
     lattice = _lattice(names)
     if lattice is None:
         return None

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.scrambles import student
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -126,7 +127,7 @@ def sorted_tail_measure(ordered: FloatArray, *, confidence: float) -> TailMeasur
     skewness = central / variance**1.5 if variance > 0.0 else 0.0
     # The error is itself found from seldom events: Student's quantile with the degrees of freedom that the fourth moment leaves it (F. Satterthwaite).
     spread_of_squares = fourth - 4.0 * mean * third + 6.0 * mean**2 * second - 3.0 * mean**4 - variance**2
-    reach = _student_95(2.0 * n * variance**2 / spread_of_squares) if spread_of_squares > 0.0 else _Z95
+    reach = student(1.0 + max(1.0, 2.0 * n * variance**2 / spread_of_squares)) if spread_of_squares > 0.0 else _Z95
     lean = skewness / (6.0 * math.sqrt(n)) * (1.0 + 2.0 * reach**2) * es_se
     if first_above == n and not var_high > var:
         es_high = es
@@ -217,10 +218,3 @@ def _first_at_least(cumulative: FloatArray, confidence: float) -> int:
     # A sum of n weights carries rounding of some n ulps; a quantile must not jump for it.
     slack = 4.0 * len(cumulative) * np.finfo(np.float64).eps
     return min(int(np.searchsorted(cumulative, confidence - slack, side="left")), len(cumulative) - 1)
-
-
-def _student_95(degrees: float) -> float:
-    """Student's 97.5 % quantile; degrees of freedom are one at least."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(max(1.0, degrees), 0.975))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -21,9 +21,11 @@ def scramble_error(values: FloatArray) -> float:
     return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
-@cache
-def student(count: int) -> float:
+@lru_cache(maxsize=64)
+def student(count: float) -> float:
     """By how many standard errors of ``count`` answers a 95 % interval reaches to either side: Student's quantile, not the normal one.
+
+    An error that is worth as much as that of so many answers need not be a whole number of them.
 
     >>> round(student(8), 3)
     2.365
