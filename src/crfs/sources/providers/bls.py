@@ -21,7 +21,7 @@ import polars as pl
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, object_cells, read_json
 from crfs.sources.core.shutdowns import LABOR, put_off
 from crfs.sources.core.tables import Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
@@ -199,14 +199,11 @@ def _not_processed(words: str) -> Classification:
 
 
 def _by_http(payload: Payload, words: str, *, empty: bool) -> Classification:
-    if payload.status == 429:
-        return Classification.QUOTA if "threshold" in words else Classification.RETRY
-    if payload.status in (401, 403):
-        return Classification.AUTH
-    if payload.status >= 500 or payload.status == 408:
-        return Classification.RETRY
-    if payload.status >= 400:
-        return Classification.BAD_REQUEST
+    if payload.status == 429 and "threshold" in words:
+        return Classification.QUOTA
+    refusal = by_status(payload.status)
+    if refusal is not None:
+        return refusal
     return Classification.RETRY if empty else Classification.SCHEMA
 
 

@@ -21,7 +21,7 @@ import polars as pl
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, read_json, texts
 from crfs.sources.core.shutdowns import COMMERCE, put_off
 from crfs.sources.core.tables import accept, known_by_entity, reject_all, rejected_table, rejected_where
@@ -118,11 +118,12 @@ class Census:
         table = _table(payload.body) if start.startswith(b"[") else None
         if table is not None:
             return Classification.OK if len(table) > 1 else Classification.EMPTY
-        if payload.status >= 500 or payload.status in (408, 429) or (not start and payload.status == 200):
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
+        if not start and payload.status == 200:
             return Classification.RETRY
-        if payload.status in (401, 403):
-            return Classification.AUTH
-        return Classification.BAD_REQUEST if start.startswith(b"error") or payload.status >= 400 else Classification.SCHEMA
+        return Classification.BAD_REQUEST if start.startswith(b"error") else Classification.SCHEMA
 
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
         """Rows of the survey or of an indicator, whichever the url (else the header) says."""

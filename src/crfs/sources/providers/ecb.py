@@ -18,7 +18,7 @@ import polars as pl
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_sdmx, stated_units
 from crfs.sources.core.tables import Rejection, Rejections, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
@@ -92,16 +92,11 @@ class Ecb:
 
     def classify(self, payload: Payload) -> Classification:
         """The data portal says by 404 that a key has no observations in the range; everything else by body before status."""
-        if payload.status in (408, 429) or payload.status >= 500:
-            return Classification.RETRY
-        if payload.status in (401, 403):
-            return Classification.AUTH
-        if payload.status == 404 and "/service/data/" in payload.url:
+        if payload.status in (204, 304) or (payload.status == 404 and "/service/data/" in payload.url):
             return Classification.EMPTY
-        if payload.status >= 400:
-            return Classification.BAD_REQUEST
-        if payload.status in (204, 304):
-            return Classification.EMPTY
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
         if not payload.body.strip():
             return Classification.RETRY
         read = _read(payload)

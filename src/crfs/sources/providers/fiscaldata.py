@@ -21,7 +21,7 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnDefinition
 from crfs.errors import InvalidInput
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, object_cells, read_json
 from crfs.sources.core.pages import pages, with_params
 from crfs.sources.core.tables import Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
@@ -148,13 +148,12 @@ class FiscalData:
             yield from pages(self._first(TABLES[name], query), self._following, transport)
 
     def classify(self, payload: Payload) -> Classification:
-        """By the body before the status: an ``error`` is a BAD_REQUEST, a page shorter than its own count a RETRY, no rows are EMPTY."""
+        """By the status, then by the body: an ``error`` is a BAD_REQUEST, a page shorter than its own count a RETRY, no rows are EMPTY."""
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
         body = _read(payload)
-        if payload.status in (408, 429) or payload.status >= 500:
-            return Classification.RETRY
-        if payload.status in (401, 403):
-            return Classification.AUTH
-        if body.error is not None or payload.status >= 400:
+        if body.error is not None:
             return Classification.BAD_REQUEST
         if payload.status == 204:
             return Classification.EMPTY

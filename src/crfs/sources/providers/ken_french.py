@@ -22,7 +22,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType, DatasetDefinition
 from crfs.errors import InvalidInput
 from crfs.sources.core.archives import MAGIC, open_archive
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.tables import accept, known_from, reject_all, rejected_where
 from crfs.sources.core.text import cell, day_instant
 
@@ -83,9 +83,10 @@ class KenFrench:
             return Classification.RETRY
         if text is not None and _read(text).rows.height:
             return Classification.OK
-        if payload.status >= 500 or payload.status in (408, 429) or not body.strip():
-            return Classification.RETRY
-        return Classification.BAD_REQUEST if payload.status >= 400 else Classification.SCHEMA
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
+        return Classification.SCHEMA if body.strip() else Classification.RETRY
 
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
         """Rows of every table of a file; the entity is ``file/column`` or, where the table has a title, ``file/column/title``."""

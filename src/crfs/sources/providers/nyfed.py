@@ -24,7 +24,7 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import NotFound, SourceRejected, SourceUnavailable
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.package_files import package_folder, package_payload
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
@@ -108,10 +108,9 @@ class NyFed:
         read = _read(payload)
         if isinstance(read, Panel):
             return Classification.OK if read.table.height else Classification.EMPTY
-        if payload.status >= 500 or payload.status in (408, 429):
-            return Classification.RETRY
-        if payload.status >= 400:
-            return Classification.BAD_REQUEST
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
         broken = is_workbook(payload.body) and read_workbook(payload.body).problem is not None
         return Classification.RETRY if broken else Classification.SCHEMA
 

@@ -18,7 +18,7 @@ import polars as pl
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_sdmx, stated_units
 from crfs.sources.core.tables import accept, reject_all
 from crfs.sources.core.units import of_expected_units
@@ -72,17 +72,14 @@ class Oecd:
 
     def classify(self, payload: Payload) -> Classification:
         """The service says by 404 that a key has no observations in the range (EMPTY), and by a 403 page that it was asked too often (QUOTA)."""
-        if payload.status in (408, 429) or payload.status >= 500:
-            return Classification.RETRY
-        if payload.status in (401, 403):
-            page = payload.body[:4000].lower()
-            return Classification.QUOTA if b"captcha" in page or b"cloudflare" in page else Classification.AUTH
-        if payload.status == 404 and re.search(rb"no\s?(records|results)\s?found", payload.body[:4000], re.IGNORECASE):
+        start = payload.body[:4000].lower()
+        if payload.status == 403 and (b"captcha" in start or b"cloudflare" in start):
+            return Classification.QUOTA
+        if payload.status in (204, 304) or (payload.status == 404 and re.search(rb"no\s?(records|results)\s?found", start)):
             return Classification.EMPTY
-        if payload.status >= 400:
-            return Classification.BAD_REQUEST
-        if payload.status in (204, 304):
-            return Classification.EMPTY
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
         if not payload.body.strip():
             return Classification.RETRY
         message = read_sdmx(payload.body)

@@ -21,7 +21,7 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core.articles import filled
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, read_json
 from crfs.sources.core.pages import pages, with_params
 from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_table
@@ -81,10 +81,9 @@ class Reddit:
         read = read_json(payload.body)
         said = read.fields.get("error")
         status = said if isinstance(said, int) and not isinstance(said, bool) else payload.status
-        if status == 429 or status >= 500:
-            return Classification.RETRY
-        if status in (401, 403):
-            return Classification.AUTH
+        refusal = by_status(status)
+        if refusal is not None:
+            return refusal
         if status >= 300 or said:
             return Classification.BAD_REQUEST
         listings = _listings(read.value)

@@ -19,7 +19,7 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core.articles import filled, tickers
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, object_cells, read_json
 from crfs.sources.core.pages import pages, with_params
 from crfs.sources.core.tables import accept, reject_all, rejected_table, rejected_where
@@ -80,10 +80,11 @@ class StockTwits:
         words = as_text(fields.get("errors")).lower()
         if status == 429 or "rate limit" in words:
             return Classification.QUOTA
-        if status >= 500:
-            return Classification.RETRY
-        if status >= 400 or fields.get("errors"):
-            return Classification.AUTH if status in (401, 403) else Classification.BAD_REQUEST
+        refusal = by_status(status)
+        if refusal is not None:
+            return refusal
+        if fields.get("errors"):
+            return Classification.BAD_REQUEST
         messages = fields.get("messages")
         if isinstance(messages, list):
             return Classification.OK if messages else Classification.EMPTY

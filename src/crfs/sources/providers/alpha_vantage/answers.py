@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crfs.sources.core.contract import Classification, Payload
+from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import JsonText, as_text, read_json
 
 WORDS = ("Error Message", "Information", "Note", "message", "detail")
@@ -79,14 +79,11 @@ def classify(payload: Payload) -> Classification:
         return Classification.OK if answer.filled else Classification.EMPTY
     if answer.words:
         return _of_words(answer.words)
-    if payload.status >= 500:
-        return Classification.RETRY
-    if payload.status in (401, 403):
-        return Classification.AUTH
     if payload.status == 429:
         return Classification.QUOTA
-    if payload.status >= 400:
-        return Classification.BAD_REQUEST
+    refusal = by_status(payload.status)
+    if refusal is not None:
+        return refusal
     return Classification.RETRY if not payload.body.strip() else Classification.SCHEMA
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from crfs.sources.core.contract import Classification, Payload
+from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import read_json
 
 
@@ -119,14 +119,11 @@ def classify(payload: Payload) -> Classification:
             return Classification.RETRY
     if payload.status == 429:
         return Classification.QUOTA
-    if payload.status in (408, 425) or payload.status >= 500:
-        return Classification.RETRY
     if payload.status == 404:
         return Classification.EMPTY
-    if payload.status in (401, 403):
-        return Classification.AUTH
-    if payload.status >= 400:
-        return Classification.BAD_REQUEST
+    refusal = by_status(payload.status)
+    if refusal is not None:
+        return refusal
     if answer.kind is Kind.NOTHING:
         return Classification.RETRY
     if answer.kind is Kind.UNKNOWN:

@@ -10,7 +10,7 @@ from enum import Enum
 
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
-from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
+from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.feeds import read_feed
 from crfs.sources.core.tables import reject_all, rejected_table
 from crfs.sources.core.xml_text import read_xml
@@ -89,8 +89,11 @@ class FederalReserve:
         """What the answer is: a body that is known stands for itself, else the status decides."""
         if payload.status in (204, 304):
             return Classification.EMPTY
-        if payload.status >= 400:
-            return _refusal(payload.status)
+        if payload.status == 403:  # its answer to those whom it takes for a robot that asks too much
+            return Classification.QUOTA
+        refusal = by_status(payload.status)
+        if refusal is not None:
+            return refusal
         match look(payload.body):
             case Body.EMPTY:
                 return Classification.RETRY
@@ -260,13 +263,6 @@ def _day(series: str, text: str) -> date:
         raise InvalidInput(
             f"federal_reserve: {series!r} needs the day of the meeting, like {series.partition('/')[0]}/2015-12-16"
         ) from None
-
-
-def _refusal(status: int) -> Classification:
-    """What an error's status says; the site answers 403 to those whom it takes for a robot that asks too much."""
-    if status in (403, 429):
-        return Classification.QUOTA if status == 403 else Classification.RETRY
-    return Classification.RETRY if status >= 500 or status == 408 else Classification.BAD_REQUEST
 
 
 SOURCE = FederalReserve()

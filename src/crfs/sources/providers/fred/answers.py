@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from crfs.sources.core.contract import Classification, Payload
+from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import read_json
 from crfs.sources.core.xml_text import read_xml
 
@@ -97,12 +97,9 @@ def classify(payload: Payload) -> Classification:
         if "does not exist in alfred" in low:
             return Classification.EMPTY if "realtime_start" in parameters(payload) else Classification.BAD_REQUEST
         return Classification.RETRY if (answer.error_code or 400) >= 500 else Classification.BAD_REQUEST
-    if payload.status in (401, 403):
-        return Classification.AUTH
-    if payload.status >= 500 or payload.status == 408:
-        return Classification.RETRY
-    if payload.status >= 400:
-        return Classification.BAD_REQUEST
+    refusal = by_status(payload.status)
+    if refusal is not None:
+        return refusal
     if _is_another_page(answer, payload):
         return Classification.RETRY
     match answer.kind:

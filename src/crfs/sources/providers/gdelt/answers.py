@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from crfs.sources.core.contract import Classification, Payload
+from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import read_json
 
 
@@ -108,16 +108,13 @@ def look(payload: Payload) -> Answer:
 def classify(payload: Payload) -> Classification:
     """The classification of an answer; plain words with status 200 are a refusal of the question."""
     answer = look(payload)
-    if payload.status in (408, 429) or payload.status >= 500 or answer.kind is Kind.BUSY:
-        return Classification.RETRY
-    if payload.status in (401, 403):
-        return Classification.AUTH
-    if payload.status >= 400:
-        return Classification.BAD_REQUEST
+    refusal = by_status(payload.status)
+    if refusal is not None and answer.kind is not Kind.BUSY:
+        return refusal
     match answer.kind:
         case Kind.NO_RESULT:
             return Classification.EMPTY
-        case Kind.NOTHING:
+        case Kind.NOTHING | Kind.BUSY:
             return Classification.RETRY
         case Kind.WORDS:
             return Classification.BAD_REQUEST

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crfs.sources.core.contract import Classification, Payload
+from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import as_text, read_json
 
 ENVELOPES = ("chart", "quoteResponse", "quoteSummary", "finance", "spark")
@@ -28,12 +28,11 @@ def classify(payload: Payload) -> Classification:
     words = _error(read.fields)
     if words is not None:
         return _of_error(words, payload.status)
-    if payload.status >= 500 or payload.status == _BUSY_STATUS:
+    if payload.status == _BUSY_STATUS:
         return Classification.RETRY
-    if payload.status in (401, 403):
-        return Classification.AUTH
-    if payload.status >= 400:
-        return Classification.BAD_REQUEST
+    refusal = by_status(payload.status)
+    if refusal is not None:
+        return refusal
     if not payload.body.strip():
         return Classification.RETRY
     return Classification.SCHEMA if read.problem is not None else _of_document(read.fields)
