@@ -100,7 +100,10 @@ def recoded(draw: random.Random, body: bytes, _other: bytes) -> bytes:
 def nested(draw: random.Random, body: bytes, _other: bytes) -> bytes:
     """A deep nest stands somewhere, closed or not."""
     opening, closing = draw.choice([(b"[", b"]"), (b'{"a":', b"}"), (b"<a>", b"</a>"), (b"(", b")"), (b'"', b'"'), (b"<div>", b"</div>")])
-    depth = draw.choice([30, 120, 1500, 60_000])
+    depth = draw.choice([30, 60, 120, 400, 1500, 60_000])
+    value = draw.choice(list(re.finditer(rb'(?<=[:\[,])\s*("[^"\\]*"|-?\d[\d.]*)(?=[,\]}])', body)) or [None])
+    if value is not None and draw.random() < 0.5:  # in the place of a value of JSON, which stays JSON
+        return body[: value.start()] + opening * depth + b"1" + closing * depth + body[value.end() :]
     at = draw.randrange(len(body) + 1)
     return body[:at] + opening * depth + (closing * depth if draw.random() < 0.5 else b"") + body[at:]
 

@@ -106,7 +106,8 @@ class DatasetDefinition:
     """One relation with typed value columns that arrive together.
 
     ``period`` is the length of the period that a row describes, from its valid_time; ``zone`` is the publisher's, in which a question
-    that is only a date ends; ``release`` gives the knowledge time where a delivery carries none. ``rights`` says what the provider's
+    that is only a date ends; ``release`` gives the knowledge time where a delivery carries none. ``realised`` says that only what has
+    happened is told, no projection: a row of a period that has not begun when it is fetched is rejected. ``rights`` says what the provider's
     terms ask, ``redistribution`` whether they let values leave the store.
     """
 
@@ -121,6 +122,7 @@ class DatasetDefinition:
     revision_policy: RevisionPolicy = RevisionPolicy.LATEST_ONLY
     release: ReleaseRule | None = None
     synthetic: bool = False
+    realised: bool = False
     rights: str = ""
     redistribution: Redistribution = Redistribution.ALLOWED
 

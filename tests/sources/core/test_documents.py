@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from crfs.sources.core.json_text import MOST_LEVELS, as_text, read_json
 from crfs.sources.core.xml_text import MOST_TAGS, read_xml
 from tests.sources.core.hostile import JSON, XML
 
@@ -51,3 +52,15 @@ def test_depth_and_tags_are_bounded_to_the_level_and_the_tag() -> None:
     assert read_xml(b"<a>" * 101 + b"</a>" * 101).problem == "not XML that is read: deeper than 100 levels"
     assert read_xml(b"<a><a/></a>", most_depth=1).problem == "not XML that is read: deeper than 1 levels"
     assert read_xml(b"<a>" + b"<b/>" * (MOST_TAGS - 1) + b"</a>").problem == f"not XML that is read: more than {MOST_TAGS} tags"
+
+
+def test_json_is_read_to_the_last_level_and_what_stands_in_texts_is_none() -> None:
+    def deep(levels: int) -> bytes:
+        return b'{"a":' + b"[" * (levels - 1) + b"1" + b"]" * (levels - 1) + b"}"
+
+    read = read_json(deep(MOST_LEVELS))
+    assert read.problem is None
+    assert as_text(read.fields["a"]) == "[" * (MOST_LEVELS - 1) + "1" + "]" * (MOST_LEVELS - 1)
+    assert read_json(deep(MOST_LEVELS + 1)).problem == f"JSON of more than {MOST_LEVELS} levels"
+    assert read_json(b"[" + b",".join([b'"[{[{"'] * 1000) + b"]").problem is None
+    assert read_json(b"7").problem is None

@@ -66,6 +66,19 @@ def test_a_repeated_row_is_kept_once_and_another_value_at_its_key_is_rejected(ca
     assert rejected.select("row", "reason").rows() == [(3, "contradiction")]
 
 
+def test_of_what_has_happened_no_period_begins_after_the_fetch(catalogue: Catalogue) -> None:
+    days = [NOON + timedelta(hours=23), NOON + timedelta(hours=25)]
+    frame = pl.DataFrame(
+        {"row": [1, 2], "entity": "X", "valid_time": days, "knowledge_time": NOON, "knowledge_basis": "observed", "value": 1.0}
+    )
+    accepted, rejected = accept(frame, catalogue.dataset("bls_monthly"), fetched_at=NOON)
+    assert accepted["valid_time"].to_list() == days[:1]
+    assert rejected.select("row", "column", "reason").rows() == [(2, "valid_time", "out_of_range")]
+    # FRED has projections, and a simulation its own clock.
+    for name, fetched_at in (("fred_series", NOON), ("bls_monthly", None)):
+        assert accept(frame, catalogue.dataset(name), fetched_at=fetched_at)[0].height == 2
+
+
 def test_a_text_that_no_table_can_hold_is_rejected_and_its_rejection_can_be_kept(catalogue: Catalogue) -> None:
     frame = pl.DataFrame(
         {

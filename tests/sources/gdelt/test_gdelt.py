@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -95,12 +95,15 @@ def test_repair_leaves_good_json_as_it_is(seed: int) -> None:
 
 
 def test_an_article_is_known_from_when_it_was_first_seen(catalogue: Catalogue) -> None:
-    late = article(url="https://e.org/2", seendate="20270101T000000Z")
-    table = only(SOURCE.parse(body({"articles": [article(), late]}), catalogue), "gdelt_articles").sort("valid_time")
+    late = article(url="https://e.org/2", seendate=f"{NOW + timedelta(hours=6):%Y%m%dT%H%M%SZ}")
+    never = article(url="https://e.org/3", seendate=f"{NOW + timedelta(days=2):%Y%m%dT%H%M%SZ}")
+    parsed = SOURCE.parse(body({"articles": [article(), late, never]}), catalogue)
+    table = only(parsed, "gdelt_articles").sort("valid_time")
+    assert parsed.rejected.select("row", "column", "reason").rows() == [(3, "valid_time", "out_of_range")]
     assert table["entity"].to_list() == [text_id("https://e.org/1"), text_id("https://e.org/2")]
     assert table.select("valid_time", "knowledge_time", "clipped").rows() == [
         (datetime(2025, 12, 24, 18, 15, tzinfo=UTC), datetime(2025, 12, 24, 18, 15, tzinfo=UTC), False),
-        (datetime(2027, 1, 1, tzinfo=UTC), NOW, True),
+        (NOW + timedelta(hours=6), NOW, True),
     ]
 
 

@@ -227,8 +227,8 @@ def test_columns_are_found_by_name_in_any_order(recordings: Path, catalogue: Cat
 
 
 def test_a_tenor_to_come_is_read_by_its_name_and_an_unreadable_one_is_told(catalogue: Catalogue) -> None:
-    parsed = parse(feed([{"NEW_DATE": "2030-03-28T00:00:00", "BC_50YEAR": "4.9", "BC_SPECIAL": "1", "ANYTHING": "x"}]), catalogue)
-    assert values(parsed.tables[PAR], date(2030, 3, 28)) == {"50Y": 4.9}
+    parsed = parse(feed([{"NEW_DATE": "2025-03-28T00:00:00", "BC_50YEAR": "4.9", "BC_SPECIAL": "1", "ANYTHING": "x"}]), catalogue)
+    assert values(parsed.tables[PAR], date(2025, 3, 28)) == {"50Y": 4.9}
     assert parsed.rejected.select("column", "reason").rows() == [("BC_SPECIAL", "unknown_column")]
 
 

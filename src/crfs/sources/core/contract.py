@@ -278,7 +278,7 @@ class Provider:
     retry_wait_seconds: float = 1.0
     retry_total_seconds: float = 300.0
     max_bytes: int = 256 * 1024 * 1024
-    max_ratio: float = 200.0
+    max_ratio: float = 100.0
     max_redirects: int = 0
 
     @property

@@ -36,6 +36,8 @@ what it knew before that window looks as if it were new at the window's start. S
 FIRST_DAY, LAST_DAY = date(1600, 1, 1), date(2199, 12, 31)
 _FIRST, _LAST = datetime(FIRST_DAY.year, 1, 1, tzinfo=UTC), datetime(LAST_DAY.year, 12, 31, tzinfo=UTC)
 _KEY = ["entity", "valid_time", "knowledge_time"]
+_DAYS_AHEAD = 1
+"""A provider's day may begin before ours, and its clock be another."""
 Rejection = tuple[int | None, str | None, RejectReason, str]
 
 
@@ -194,15 +196,18 @@ def accept(
     ``vintage_date``, ``row_state``, ``clipped`` and value columns of the definition's types; what it has not is null, ``value`` and
     False. A row without any value is ``missing``. A repeated row is kept once; of two that differ at one key the first is kept.
 
-    With a ``catalogue``, the bounds of the factors that are fixed to an entity hold for its rows.
+    With a ``catalogue``, the bounds of the factors that are fixed to an entity hold for its rows. Of a dataset of what has happened
+    (``realised``) no period begins later than a day after the fetch.
     """
     frame = _completed(frame, dataset)
     frame = frame if fetched_at is None else _known_by(frame, fetched_at)
     values = [column.name for column in dataset.columns]
     bounds = _factor_bounds(frame, dataset, catalogue) if catalogue is not None else []
-    if not bounds and _is_clean(frame, dataset):
+    begun = None if fetched_at is None or not dataset.realised else pl.lit(fetched_at).cast(INSTANT) + pl.duration(days=_DAYS_AHEAD)
+    if not bounds and _is_clean(frame, dataset, begun):
         return frame.select([*ACCEPTED, *values]), rejected_table()
     first, last = _FIRST, _LAST
+    ahead = pl.lit(False) if begun is None else pl.col("valid_time") > begun
     has_value = pl.col("row_state") == RowState.VALUE.value
     in_time = pl.col("valid_time").is_between(first, last)
     texts = ["entity", *(column.name for column in dataset.columns if frame.schema[column.name] == pl.String)]
@@ -211,6 +216,7 @@ def accept(
         (pl.col("entity").is_null() | (pl.col("entity") == ""), "entity", RejectReason.MISSING_FIELD, "no entity"),
         (pl.col("valid_time").is_null(), "valid_time", RejectReason.MISSING_FIELD, "no valid time"),
         (~in_time, "valid_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
+        (in_time & ahead, "valid_time", RejectReason.OUT_OF_RANGE, "its period had not begun when it was fetched"),
         (unknown, "knowledge_time", RejectReason.NO_KNOWLEDGE_TIME, "no time from which it was known"),
         (~pl.col("knowledge_time").is_between(first, last), "knowledge_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
         *((_has_nul(name), name, RejectReason.MALFORMED, "a NUL character") for name in texts),
@@ -265,7 +271,7 @@ def _has_nul(name: str) -> pl.Expr:
     return pl.col(name).str.contains("\0", literal=True)
 
 
-def _is_clean(frame: pl.DataFrame, dataset: DatasetDefinition) -> bool:
+def _is_clean(frame: pl.DataFrame, dataset: DatasetDefinition, begun: pl.Expr | None) -> bool:
     """Whether there is nothing to reject, to merge or to sort: one pass that says yes or no, for deliveries that come in order.
 
     It asks what the checks of :func:`accept` ask; where it says no, they say why.
@@ -282,6 +288,8 @@ def _is_clean(frame: pl.DataFrame, dataset: DatasetDefinition) -> bool:
         clocks.is_between(_FIRST, _LAST).all().name.suffix(" in time"),
         _later_than_before().all().alias("order"),
     ]
+    if begun is not None:
+        sound.append((pl.col("valid_time") <= begun).all().alias("begun"))
     floats = [column.name for column in dataset.columns if column.type is ColumnType.FLOAT8]
     if floats:
         sound.append(pl.col(floats).is_finite().all().name.suffix(" finite"))
