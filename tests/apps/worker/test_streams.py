@@ -149,6 +149,22 @@ def test_a_beat_lives_on_when_the_broker_is_away(office: Office, tmp_path: Path)
     ended(worker)
 
 
+def test_a_beat_lives_on_after_a_fault_of_ours_and_says_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = application(broker_of(office.session), lambda: office.session)
+    scheduler = scheduler_of(office.session)(app, lazy=True)
+    office.due()
+    with monkeypatch.context() as patch:
+        patch.setattr(app, "send_task", lambda *_, **__: 1 // 0)
+        assert scheduler.tick() > 0
+    assert "ZeroDivisionError" in caplog.text
+    assert scheduler.tick() > 0
+    worker = office.worker()
+    office.wait(len(office.jobs()))
+    ended(worker)
+
+
 def test_another_worker_finishes_what_a_killed_one_began(office: Office) -> None:
     before = len(office.jobs())
     begun, go_on = threading.Event(), threading.Event()

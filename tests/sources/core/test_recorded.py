@@ -45,6 +45,12 @@ def test_a_changed_body_is_not_replayed(tmp_path: Path) -> None:
         list(recorded_payloads(tmp_path, source="fred", now=NOW))
 
 
+def test_a_url_with_a_character_that_no_table_holds_is_told_of_by_its_file(tmp_path: Path) -> None:
+    record(tmp_path, "a.json", b"{}", url="https://example.org/x?series_id=A\0B")
+    with pytest.raises(InvalidInput, match=r"a\.meta\.json: its url has a NUL"):
+        list(recorded_payloads(tmp_path, source="fred", now=NOW))
+
+
 def test_a_folder_without_recordings_or_a_meta_without_body_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no recordings"):
         list(recorded_payloads(tmp_path, source="fred", now=NOW))

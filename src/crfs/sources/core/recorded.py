@@ -52,8 +52,10 @@ def recording(body: Path, meta: Path | None, *, source: str, now: datetime) -> R
     if expected and hashlib.sha256(data).hexdigest() != expected:
         raise VerificationFailed(f"{body}: its SHA-256 is not the one in {meta}; the recording was changed")
     url = without_secrets(str(about.get("url") or ""))
+    if "\0" in url:
+        raise InvalidInput(f"{meta}: its url has a NUL character")
     raw_headers = about.get("headers")
-    headers = {str(k).lower(): str(v) for k, v in raw_headers.items()} if isinstance(raw_headers, Mapping) else {}
+    headers = {str(k).lower(): str(v).replace("\0", "\ufffd") for k, v in raw_headers.items()} if isinstance(raw_headers, Mapping) else {}
     status = about.get("status")
     fetched = _captured(about, headers) or now
     payload = Payload(
