@@ -205,10 +205,15 @@ def test_two_workers_keep_the_limit_together_as_the_provider_counts_it(office: O
         middle = (factor.minimum + factor.maximum) / 2.0 / factor.scale  # within the valid range, whatever the unit
         office.fred.series[name] = told_at_once(name, {day: middle * (1.0 + k / 1000) for k, day in enumerate(days)}, on=date(2026, 3, 4))
     before, began = len(office.jobs()), office.fred.count
-    for stream in streams:
-        schedule_stream(office.session.database, "fred", stream, due_at=office.session.clock.now())
     settings = {"CRFS_SCHEDULE__STREAMS": ",".join(f"fred/{stream}" for stream in streams), "CRFS_SOURCES__FRED__REQUESTS_PER_SECOND": "15"}
+
+    def due(at: datetime) -> None:
+        for stream in streams:
+            schedule_stream(office.session.database, "fred", stream, due_at=at)
+
+    due(office.session.clock.now() + timedelta(days=1))  # nothing is to do before both are there to do it
     workers = [office.worker("--concurrency", "1", **settings) for _ in range(2)]
+    due(office.session.clock.now())
     office.wait(before + 4)
     done = ended(*workers)
     asked = sorted(request.at for request in office.fred.server.asked[began:])
