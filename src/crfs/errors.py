@@ -14,6 +14,7 @@
     │   ├── StoredInPart     some answers would, and are not stored; the others are
     │   └── DoneElsewhere    a job is another worker's, or is done: there is nothing to do here
     ├── Quarantined          an answer looks wrong as a whole and is held back: look at it, release it with a reason, or mend the parser
+    │   └── Unreadable       nothing in it could be read: a page of the provider's that is no answer, or a form that the parser does not know
     ├── ServiceUnavailable   a server of ours is not there, full or of another version: the text says what to do
     └── VerificationFailed   bytes or numbers are not what was recorded: do not trust them
 """
@@ -26,7 +27,9 @@ from datetime import datetime
 
 
 class CrfsError(Exception):
-    """Base of every error that crfs raises on purpose."""
+    """Base of every error that crfs raises on purpose; ``problems`` are the wrong places that it knows of."""
+
+    problems: tuple[Problem, ...] = ()
 
 
 class InvalidInput(CrfsError):
@@ -108,6 +111,14 @@ class DoneElsewhere(Conflict):
 
 class Quarantined(CrfsError):
     """A provider's answer breaks a threshold and is held back; ``crfs quarantine list`` shows it, with its reason and its bytes."""
+
+
+class Unreadable(Quarantined):
+    """Nothing in a provider's answers could be accepted; ``problems`` says why of each. The bytes are kept, and later ones may be well."""
+
+    def __init__(self, message: str, *, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class ServiceUnavailable(CrfsError):

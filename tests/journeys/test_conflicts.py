@@ -27,6 +27,7 @@ from crfs.errors import (
     SourceRejected,
     SourceUnavailable,
     StoredInPart,
+    Unreadable,
     VerificationFailed,
 )
 from crfs.sources.core import Query
@@ -46,6 +47,7 @@ from crfs.workflows.session import Session, open_session
 from crfs.workflows.streams import submit_due
 from tests.sources.alfred import Archive
 from tests.sources.fred_server import KEY, FredServer, fred_server, told_at_once
+from tests.sources.provider_server import provider_server, reply
 from tests.store.conftest import administering
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
@@ -327,3 +329,25 @@ def shared(fred: FredServer, new_store: Callable[[], str]) -> Iterator[Room]:
                     "INSERT INTO crfs.stream_state (source, stream, next_due_at) VALUES ('fred', 'claims', '2026-03-06')"
                 )
             yield made
+
+
+def test_a_page_in_the_place_of_an_answer_is_no_mistake_of_the_callers_and_is_asked_for_again_soon(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "treasury/par_yields"
+    monkeypatch.setenv("CRFS_SCHEDULE__STREAMS", key)
+    page = b"<!DOCTYPE html><html><body>We are at work on this site</body></html>"
+    with provider_server(reply(200, page, Content_Type="text/html")) as treasury:
+        monkeypatch.setenv("CRFS_SOURCES__TREASURY__MIRROR", treasury.address)
+        with open_session(room.session.database.url, clock=room.clock) as session:
+            monkeypatch.setattr(Door, "session", lambda _door: nullcontext(session))
+            code, said = room.crfs("ingest", "treasury", "par_yields", "--since", "2026-03-01")
+            assert (code, said["error"]["type"]) == (2, "Unreadable"), said
+            assert [problem["reason"] for problem in said["error"]["problems"]] == ["malformed"]
+            with pytest.raises(Unreadable, match="crfs quarantine list --source treasury"):
+                collect_stream(session, key)
+            state = stream_states(session.database)[key]
+            assert (state.failures, state.watermark) == (1, None)
+            assert state.next_due_at == room.clock.now() + timedelta(minutes=5)
+            treasury.answers = [reply(200, b'Date,"10 Yr"\n03/04/2026,4.20\n', Content_Type="text/csv")]
+            assert sum(collect_stream(session, key).appended.values()) == 1

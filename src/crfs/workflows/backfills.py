@@ -109,7 +109,7 @@ def _wrong_with(report: IngestReport) -> str | None:
     try:
         require_all_stored(report)
         check_rejected(report)
-    except (Conflict, InvalidInput) as error:
+    except (Conflict, InvalidInput, Quarantined) as error:
         return str(error)
     return None
 

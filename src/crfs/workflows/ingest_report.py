@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from crfs.errors import Conflict, InvalidInput, SourceRejected, StoredInPart
+from crfs.errors import Conflict, InvalidInput, SourceRejected, StoredInPart, Unreadable
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,8 +78,9 @@ def require_anything_stored(report: IngestReport) -> None:
 
 
 def check_rejected(report: IngestReport) -> None:
-    """Bytes that hold rows and give none that can be accepted are an error."""
+    """Bytes that hold rows and give none that can be accepted are an error: of the caller's file, or in a provider's answer."""
     from crfs.errors import Problem
+    from crfs.sources.core import load_source
 
     if not report.rejected_rows or any(report.appended.values()) or any(report.unchanged.values()):
         return
@@ -87,4 +88,7 @@ def check_rejected(report: IngestReport) -> None:
         Problem(row=item.get("row"), column=item.get("column"), reason=str(item.get("reason")), detail=str(item.get("detail")))
         for item in report.rejected
     )
-    raise InvalidInput(f"{report.source}: all {report.rejected_rows} rows were rejected and nothing was stored", problems=problems)
+    text = f"{report.source}: all {report.rejected_rows} rows were rejected and nothing was stored"
+    if load_source(report.source).hosts:
+        raise Unreadable(f"{text}. The answers are kept: crfs quarantine list --source {report.source}", problems=problems)
+    raise InvalidInput(text, problems=problems)

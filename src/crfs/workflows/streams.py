@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from crfs.errors import CrfsError, DoneElsewhere, InvalidInput, NotFound, Quarantined, QuotaExhausted
+from crfs.errors import CrfsError, DoneElsewhere, InvalidInput, NotFound, Quarantined, QuotaExhausted, Unreadable
 from crfs.workflows.circuit import SourceRests, check_circuit
 from crfs.workflows.ingest_report import IngestReport, check_rejected, require_all_stored
 from crfs.workflows.ingestion import ingest_in_job
@@ -125,7 +125,7 @@ def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
 
     A source whose circuit is open, or whose quota is used up, is :class:`SourceRests` or :class:`~crfs.errors.QuotaExhausted` at once, and
     the stream is due when that is over. Whatever else ends a run counts as the stream's failure, and is tried again sooner than the next
-    regular time; an answer in quarantine is not: the same one would come. A run that is cancelled, or that another worker has, says nothing
+    regular time; an answer that breaks a threshold is not: the same one would come. A run that is cancelled, or that another worker has, says nothing
     of the stream.
     """
     from crfs.credit.schedules import next_due
@@ -168,7 +168,7 @@ def _note_failure(session: Session, stream: StreamDefinition, state: StreamState
     retry = now + min(_FIRST_RETRY * 2 ** min(state.failures if state else 0, 10), _LAST_RETRY)
     try:
         stream_failed(session.database, stream.source, stream.name, at=now, error=words)
-        _ask_again(session, stream, state, at=None if isinstance(error, Quarantined) else retry)
+        _ask_again(session, stream, state, at=None if isinstance(error, Quarantined) and not isinstance(error, Unreadable) else retry)
     except (CrfsError, OSError) as second:
         error.add_note(f"the failure of {stream.key} could not be noted: {second}")
 

@@ -25,6 +25,7 @@ EXPECTED = {
     errors.QuotaExhausted: 3,
     errors.Forbidden: 1,
     errors.Quarantined: 2,
+    errors.Unreadable: 2,
     errors.Conflict: 1,
     errors.StoredInPart: 4,
     errors.DoneElsewhere: 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from crfs.errors import CrfsError, InvalidInput
+from crfs.errors import CrfsError
 
 SHOWN = 20
 """How many places are shown to people; a program gets them all."""
@@ -13,8 +13,6 @@ SHOWN = 20
 
 def problem_list(error: CrfsError) -> list[dict[str, Any]]:
     """Row, column, reason and detail of every wrong place that the error names."""
-    if not isinstance(error, InvalidInput):
-        return []
     return [{"row": item.row, "column": item.column, "reason": item.reason, "detail": item.detail} for item in error.problems]
 
 

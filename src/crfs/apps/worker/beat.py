@@ -53,7 +53,7 @@ def scheduler_of(session: Session) -> type[Scheduler]:
             except (CrfsError, OSError, KombuError) as error:  # a broker that is away is asked again at the next beat
                 _log.warning("beat_failed error=%s", error)
                 return AT_MOST_SECONDS
-            except Exception:  # a fault of ours: whatever it is, a beat that ends would end every stream without a word
+            except Exception:  # noqa: BLE001 (a fault of ours, whatever it is: a beat that ends would end every stream without a word)
                 _log.exception("beat_failed")
                 return AT_MOST_SECONDS
 
