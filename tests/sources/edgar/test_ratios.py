@@ -129,6 +129,22 @@ def test_a_later_filing_of_the_same_period_is_a_revision(catalogue: Catalogue) -
     assert bitemporal.as_of(end)["leverage"].to_list() == [0.8]
 
 
+@pytest.mark.parametrize("form", ["10-K", "10-K/A"])
+def test_a_later_filing_that_says_less_of_a_day_blanks_nothing(form: str, catalogue: Catalogue) -> None:
+    """The table of five years has a year's totals and flows again; an amendment may have one fact."""
+    later = {"accession": "0000000001-29-000001", "filed": "2029-02-20", "form": form}
+    repeated = {"Assets": [fact(990, **later)], "StockholdersEquity": [fact(390, **later)], "Revenues": [fact(90, **YEAR, **later)]}
+    tags = {tag: [*facts, *repeated.get(tag, [])] for tag, facts in STATEMENTS.items()}
+    for dataset in ("edgar_ratios", "edgar_annual_ratios"):
+        assert ratios(tags, catalogue, dataset) == ratios(STATEMENTS, catalogue, dataset)
+    full = {tag: [*facts, *({**one, **_filed(later)} for one in facts)] for tag, facts in STATEMENTS.items()}
+    assert [row["accession"] for row in ratios(full, catalogue)] == ["0000000001-25-000001", "0000000001-29-000001"]
+
+
+def _filed(later: dict[str, str]) -> dict[str, str]:
+    return {"accn": later["accession"], "filed": later["filed"], "form": later["form"]}
+
+
 def test_what_is_divided_by_nothing_or_less_is_null(catalogue: Catalogue) -> None:
     tags = {
         "Assets": [fact(0)],

@@ -6,7 +6,8 @@ Two datasets, with the issuer as entity and the period's last day as valid time:
   that day (``months``), so only ratios of two flows, or of two balances, are here.
 - ``edgar_annual_ratios``: where the flows are of a whole year: what sets a year's flow against a balance.
 
-A filing's own date gives a row, and a comparative date does where the filing also has its year's flows: then it is a revision.
+A filing's own date gives a row, and a comparative date does where the filing also has its year's flows: then it is a revision. A filing that
+leaves out an item which was known of the day is none: the table of five years repeats a few totals of each, and would blank all others.
 Altman's Z'' (1995, for firms of any trade, private ones too) is 6.56 X1 + 3.26 X2 + 6.72 X3 + 1.05 X4: below 1.1 distress, above 2.6 none.
 """
 
@@ -71,6 +72,7 @@ def derive(issuer: str, facts: Facts, known: Ints, catalogue: Catalogue) -> dict
         items = {name: _item(ways, stated, keys.size) for name, ways in INSTANTS.items()}
         items |= {name: _item(ways, flows, keys.size) for name, ways in DURATIONS.items()}
         values = items | _ratios(items) | {"months": months}
+    chosen = _without_poorer(chosen, keys, known, items)
     tables = {}
     for name, which in ((RATIOS, chosen), (ANNUAL, chosen & (months == 12.0))):
         if which.any():
@@ -88,6 +90,22 @@ def _longest(classes: Sequence[Mapping[tuple[str, str], Floats]], count: int) ->
         months[has] = 3.0 * number
         flows = {tag: np.where(has, cells.get(tag, nothing), column) for tag, column in flows.items()}
     return months, flows
+
+
+def _without_poorer(chosen: npt.NDArray[np.bool_], keys: Ints, known: Ints, items: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
+    """The chosen keys but those whose filing lacks an item that a filing before it has of the same day."""
+    stated = ~np.isnan(np.stack(list(items.values())))
+    kept = chosen.copy()
+    filing, day = keys // _SPAN, keys % _SPAN
+    before: dict[int, npt.NDArray[np.bool_]] = {}
+    for place in np.lexsort((filing, known[filing])).tolist():
+        if chosen[place]:
+            had = before.setdefault(int(day[place]), stated[:, place])
+            if (had & ~stated[:, place]).any():
+                kept[place] = False
+            else:
+                before[int(day[place])] = stated[:, place]
+    return kept
 
 
 def _currency(facts: Facts) -> str | None:
