@@ -171,9 +171,10 @@ def test_bad_csv_rows_are_rejected_by_row_and_column() -> None:
         b"G,2020-01-01,,50,B\xff,no",
         b"H,2020-01-01,,50,BB",
         b",2020-01-01,,50,BB,no",
-        b"A,2020-01-01,,51,BB,no",
+        b"K,2020-01-01,,51,BB,no",
         b"I,2020-01-01,,50,BB,perhaps",
         b"J,1066-10-14,,50,BB,no",
+        b"K,2020-01-01,,50,BB,no",
     ]
     parsed = load_source("csv").parse(csv(HEADER + b"\n".join(lines)), RATINGS)
     assert parsed.tables["ratings"]["entity"].to_list() == ["A"]
@@ -190,6 +191,7 @@ def test_bad_csv_rows_are_rejected_by_row_and_column() -> None:
         (11, "valid_time", "contradiction"),
         (12, "watch", "wrong_type"),
         (13, "valid_time", "out_of_range"),
+        (14, "valid_time", "contradiction"),
     ]
 
 

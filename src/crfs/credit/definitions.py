@@ -107,7 +107,7 @@ class DatasetDefinition:
 
     ``period`` is the length of the period that a row describes, from its valid_time; ``zone`` is the publisher's, in which a question
     that is only a date ends; ``release`` gives the knowledge time where a delivery carries none. ``realised`` says that only what has
-    happened is told, no projection: a row of a period that has not begun when it is fetched is rejected. ``rights`` says what the provider's
+    happened is told, no projection: a row of a period that had not begun when it was known is rejected. ``rights`` says what the provider's
     terms ask, ``redistribution`` whether they let values leave the store.
     """
 

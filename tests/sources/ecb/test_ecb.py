@@ -70,6 +70,13 @@ def test_without_the_dollar_of_the_day_there_is_no_dollar_rate(catalogue: Catalo
     assert table.select("entity", pl.col("valid_time").dt.day()).rows() == [("EUR", 27), ("JPY", 27)]
 
 
+def test_no_dollar_rate_is_made_of_a_rate_that_is_refused(catalogue: Catalogue) -> None:
+    body = eurofxref({"2024-03-28": {"USD": "11.1", "JPY": "163.45"}, "2024-03-27": {"USD": "1.08", "JPY": "163", "GBP": "-1"}})
+    parsed = parse(body, catalogue)
+    assert parsed.tables[CROSS].select("entity", pl.col("valid_time").dt.day()).rows() == [("EUR", 27), ("JPY", 27)]
+    assert parsed.tables[RATES].height == 3
+
+
 def test_a_rate_of_today_is_known_from_the_fetch_before_four(catalogue: Catalogue) -> None:
     body, fetched = eurofxref({"2024-03-28": {"USD": "1.08"}}), datetime(2024, 3, 28, 14, 30, tzinfo=UTC)
     payload = Payload(source="ecb", stream="x", body=body, url="", status=200, headers={}, started_at=fetched, fetched_at=fetched)

@@ -128,13 +128,14 @@ def test_bad_cells_are_rejected_by_row_and_the_good_beside_them_kept(catalogue: 
         {**good, "record_date": "2024-03-26", "intragov_hold_amt": "1e999"},
         {name: text for name, text in good.items() if name != "tot_pub_debt_out_amt"},
         good,
-        {**good, "tot_pub_debt_out_amt": "1"},
+        {**good, "record_date": "2024-03-25"},
+        {**good, "record_date": "2024-03-25", "tot_pub_debt_out_amt": "1"},
     ]
     parsed = parse(rows, catalogue, stream="debt_to_penny")
     assert parsed.tables["fiscaldata_debt"]["tot_pub_debt_out_amt"].to_list() == [34576469410217.77]
     assert set(parsed.rejected.select("row", "reason").rows()) == {
         (1, "not_a_number"), (2, "not_a_date"), (3, "unexpected_shape"), (4, "not_a_date"), (5, "out_of_range"), (6, "not_finite"),
-        (7, "missing_field"), (9, "contradiction"),
+        (7, "missing_field"), (9, "contradiction"), (10, "contradiction"),
     }  # fmt: skip
 
 

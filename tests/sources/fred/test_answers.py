@@ -83,11 +83,12 @@ def test_bad_cells_are_rejected_by_row_and_column_and_the_rest_is_kept(catalogue
         good,
         {**good, "date": "2020-01-32"},
         {**good, "date": "2020-02-01", "value": "1,5"},
-        {**good, "value": "2"},
+        {**good, "date": "2019-12-01", "value": "2"},
         {"date": "x"},
         "no",
     ]
     rows += [{**good, "date": "2020-03-01", "value": "1e999"}, {**good, "date": "2020-04-01", "realtime_end": "2020-01-01"}]
+    rows += [{**good, "date": "2019-12-01"}]
     document = {"realtime_start": "2020-01-01", "realtime_end": "9999-12-31", "observations": rows}
     parsed = SOURCE.parse(payload_of(document, url=URL), catalogue)
     assert parsed.tables["fred_series"]["value"].to_list() == [1.0]
@@ -99,6 +100,7 @@ def test_bad_cells_are_rejected_by_row_and_column_and_the_rest_is_kept(catalogue
         (6, None, RejectReason.UNEXPECTED_SHAPE.value),
         (7, "value", RejectReason.NOT_FINITE.value),
         (8, "realtime_end", RejectReason.CONTRADICTION.value),
+        (9, "value", RejectReason.CONTRADICTION.value),
     ]
 
 

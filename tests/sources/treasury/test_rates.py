@@ -205,9 +205,24 @@ def test_bad_days_and_cells_are_rejected_and_the_good_beside_them_kept(catalogue
 
 
 def test_two_answers_for_one_day_are_a_contradiction_and_one_told_twice_is_not(catalogue: Catalogue) -> None:
-    parsed = parse(b"Date,10 Yr\n03/28/2024,4.2\n03/28/2024,4.20\n03/28/2024,4.3\n", catalogue)
-    assert values(parsed.tables[PAR], date(2024, 3, 28)) == {"10Y": 4.2}
-    assert parsed.rejected.select("row", "reason").rows() == [(3, "contradiction")]
+    """Neither of the two is taken, and no spread is made of them."""
+    parsed = parse(b"Date,10 Yr,2 Yr\n03/28/2024,4.2,4.0\n03/28/2024,4.20,4.0\n03/28/2024,4.3,4.0\n", catalogue)
+    assert values(parsed.tables[PAR], date(2024, 3, 28)) == {"2Y": 4.0}
+    assert set(parsed.tables) == {PAR}
+    assert parsed.rejected.select("row", "reason").rows() == [(1, "contradiction"), (3, "contradiction")]
+    entry = b"<d:NEW_DATE>2024-03-28T00:00:00</d:NEW_DATE>" + b"".join(b"<d:BC_10YEAR>%s</d:BC_10YEAR>" % text for text in (b"4.5", b"4.9"))
+    body = feed([{"NEW_DATE": "2024-03-28T00:00:00", "BC_10YEAR": "0"}])
+    start, end = body.index(b"<d:NEW_DATE"), body.index(b"</m:properties>")
+    twice = parse(body[:start] + entry + body[end:], catalogue)
+    assert twice.tables == {}
+    assert twice.rejected["reason"].to_list() == ["contradiction"] * 2
+
+
+def test_no_spread_is_made_of_a_rate_that_is_refused(catalogue: Catalogue) -> None:
+    parsed = parse(b"Date,10 Yr,2 Yr,3 Mo\n03/28/2024,-9.99,4.2,5\n", catalogue)
+    assert values(parsed.tables[PAR], date(2024, 3, 28)) == {"2Y": 4.2, "3M": 5.0}
+    assert all("10Y" not in entity for table in parsed.tables.values() for entity in table["entity"])
+    assert parsed.rejected["reason"].to_list() == ["out_of_range"]
 
 
 def test_columns_are_found_by_name_in_any_order(recordings: Path, catalogue: Catalogue, seed: int) -> None:

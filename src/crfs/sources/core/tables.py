@@ -194,20 +194,21 @@ def accept(
 
     ``frame`` has ``row`` (of the body, from 1), ``entity``, ``valid_time``, ``knowledge_time``, ``knowledge_basis``, and may have
     ``vintage_date``, ``row_state``, ``clipped`` and value columns of the definition's types; what it has not is null, ``value`` and
-    False. A row without any value is ``missing``. A repeated row is kept once; of two that differ at one key the first is kept.
+    False. A row without any value is ``missing``. A repeated row is kept once; of two that differ at one key in a number neither is, and
+    of two that differ in words the first.
 
     With a ``catalogue``, the bounds of the factors that are fixed to an entity hold for its rows. Of a dataset of what has happened
-    (``realised``) no period begins later than a day after the fetch.
+    (``realised``) no period begins later than a day after it was known.
     """
     frame = _completed(frame, dataset)
     frame = frame if fetched_at is None else _known_by(frame, fetched_at)
     values = [column.name for column in dataset.columns]
     bounds = _factor_bounds(frame, dataset, catalogue) if catalogue is not None else []
-    begun = None if fetched_at is None or not dataset.realised else pl.lit(fetched_at).cast(INSTANT) + pl.duration(days=_DAYS_AHEAD)
-    if not bounds and _is_clean(frame, dataset, begun):
+    is_realised = dataset.realised and fetched_at is not None
+    if not bounds and _is_clean(frame, dataset, is_realised=is_realised):
         return frame.select([*ACCEPTED, *values]), rejected_table()
     first, last = _FIRST, _LAST
-    ahead = pl.lit(False) if begun is None else pl.col("valid_time") > begun
+    ahead = _ahead() if is_realised else pl.lit(False)
     has_value = pl.col("row_state") == RowState.VALUE.value
     in_time = pl.col("valid_time").is_between(first, last)
     texts = ["entity", *(column.name for column in dataset.columns if frame.schema[column.name] == pl.String)]
@@ -216,7 +217,7 @@ def accept(
         (pl.col("entity").is_null() | (pl.col("entity") == ""), "entity", RejectReason.MISSING_FIELD, "no entity"),
         (pl.col("valid_time").is_null(), "valid_time", RejectReason.MISSING_FIELD, "no valid time"),
         (~in_time, "valid_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
-        (in_time & ahead, "valid_time", RejectReason.OUT_OF_RANGE, "its period had not begun when it was fetched"),
+        (in_time & ahead, "valid_time", RejectReason.OUT_OF_RANGE, "its period had not begun when it was known"),
         (unknown, "knowledge_time", RejectReason.NO_KNOWLEDGE_TIME, "no time from which it was known"),
         (~pl.col("knowledge_time").is_between(first, last), "knowledge_time", RejectReason.OUT_OF_RANGE, "not within 1600 to 2199"),
         *((_has_nul(name), name, RejectReason.MALFORMED, "a NUL character") for name in texts),
@@ -242,14 +243,31 @@ def accept(
     good = frame.filter(~pl.any_horizontal(check.fill_null(False) for check, *_ in failed)) if failed else frame
     if not _in_order(good):
         good = good.unique([*_KEY, "row_state", *values], keep="first", maintain_order=True)
-        second = good.select(pl.struct(_KEY).is_first_distinct().not_()).to_series()
-        if second.any():
-            detail = "another value was given for the same entity, valid time and knowledge time"
-            rejected.append(rejected_where(good.filter(second), pl.lit(True), "valid_time", RejectReason.CONTRADICTION, detail))
-            good = good.filter(~second)
+        if good.select(pl.struct(_KEY).is_duplicated().any()).item():
+            good, refused = _uncontradicted(good, dataset)
+            rejected.append(refused)
         good = good.sort(_KEY)
     accepted = good.select([*ACCEPTED, *values])
     return accepted, pl.concat(rejected).sort("row", maintain_order=True) if rejected else rejected_table()
+
+
+def _uncontradicted(frame: pl.DataFrame, dataset: DatasetDefinition) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows without those that say two things at one key, and these. Of two numbers neither is known to be right; of two texts, the first
+    stands: a title or a note may be put in other words.
+    """
+    numbers = [column.name for column in dataset.columns if column.type is not ColumnType.TEXT]
+    marked = frame.with_columns(
+        _two=pl.struct("row_state", *numbers).n_unique().over(_KEY) > 1,
+        _later=pl.struct(_KEY).is_first_distinct().not_(),
+    )
+    detail = "another value was given for the same entity, valid time and knowledge time"
+    refused = [
+        rejected_where(marked, pl.col("_two"), "valid_time", RejectReason.CONTRADICTION, f"{detail}; neither is taken"),
+        rejected_where(
+            marked, pl.col("_later") & ~pl.col("_two"), "valid_time", RejectReason.CONTRADICTION, f"{detail}; the first is taken"
+        ),
+    ]
+    return marked.filter(~pl.col("_two") & ~pl.col("_later")).drop("_two", "_later"), pl.concat(refused)
 
 
 def _known_by(frame: pl.DataFrame, fetched_at: datetime) -> pl.DataFrame:
@@ -271,7 +289,12 @@ def _has_nul(name: str) -> pl.Expr:
     return pl.col(name).str.contains("\0", literal=True)
 
 
-def _is_clean(frame: pl.DataFrame, dataset: DatasetDefinition, begun: pl.Expr | None) -> bool:
+def _ahead() -> pl.Expr:
+    """Where a period begins after it was known, which is never after the fetch."""
+    return pl.col("valid_time") > pl.col("knowledge_time") + pl.duration(days=_DAYS_AHEAD)
+
+
+def _is_clean(frame: pl.DataFrame, dataset: DatasetDefinition, *, is_realised: bool) -> bool:
     """Whether there is nothing to reject, to merge or to sort: one pass that says yes or no, for deliveries that come in order.
 
     It asks what the checks of :func:`accept` ask; where it says no, they say why.
@@ -288,8 +311,8 @@ def _is_clean(frame: pl.DataFrame, dataset: DatasetDefinition, begun: pl.Expr | 
         clocks.is_between(_FIRST, _LAST).all().name.suffix(" in time"),
         _later_than_before().all().alias("order"),
     ]
-    if begun is not None:
-        sound.append((pl.col("valid_time") <= begun).all().alias("begun"))
+    if is_realised:
+        sound.append((~_ahead()).all().alias("begun"))
     floats = [column.name for column in dataset.columns if column.type is ColumnType.FLOAT8]
     if floats:
         sound.append(pl.col(floats).is_finite().all().name.suffix(" finite"))

@@ -60,7 +60,7 @@ class Ecb:
     """
 
     name: str = "ecb"
-    parser_version: str = "2"
+    parser_version: str = "3"
     hosts: tuple[str, ...] = ("www.ecb.europa.eu", "data-api.ecb.europa.eu")
     provider: Provider = _PROVIDER
 
@@ -117,7 +117,8 @@ class Ecb:
             return _series(read, payload, catalogue)
         frame, rejected = _rates(read)
         tables: dict[str, pl.DataFrame] = {}
-        for name, part in ((RATES, frame), (CROSS, _dollar_rates(frame))):
+        for name in (RATES, CROSS):
+            part = frame if name == RATES else _dollar_rates(frame, tables.get(RATES))
             if part.is_empty():
                 continue
             dataset = catalogue.dataset(name)
@@ -206,9 +207,14 @@ def _rates(quotes: _Quotes) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     return frame, [rejected_table(quotes.rejected), *rejected]
 
 
-def _dollar_rates(rates: pl.DataFrame) -> pl.DataFrame:
-    """Units of each currency for one US dollar: its rate over the dollar's of the same day; the euro's is one over the dollar's."""
-    finite = rates.filter(pl.col("rate").is_finite())
+def _dollar_rates(rates: pl.DataFrame, accepted: pl.DataFrame | None) -> pl.DataFrame:
+    """Units of each currency for one US dollar: its rate over the dollar's of the same day; the euro's is one over the dollar's.
+
+    Only rates that were ``accepted`` enter: of a dollar that is out of its range every other currency would be wrong.
+    """
+    if accepted is None:
+        return rates.clear()
+    finite = rates.join(accepted, on=["entity", "valid_time"], how="semi", maintain_order="left")
     dollar = finite.filter(pl.col("entity") == "USD").unique("valid_time", keep="first", maintain_order=True)
     others = finite.filter(pl.col("entity") != "USD").join(dollar.select("valid_time", usd="rate"), on="valid_time", maintain_order="left")
     crossed = others.select("row", "entity", "valid_time", rate=pl.col("rate") / pl.col("usd"))

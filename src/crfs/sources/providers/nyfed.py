@@ -62,7 +62,7 @@ class NyFed:
     """
 
     name: str = "nyfed"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("www.newyorkfed.org",)
     provider: Provider = _PROVIDER
 
@@ -149,7 +149,7 @@ class NyFed:
             vintage_date=pl.lit(vintage),
             clipped=pl.lit(True),
         )
-        accepted, refused = accept(good, dataset, fetched_at=payload.fetched_at)
+        accepted, refused = accept(good, dataset, catalogue, fetched_at=payload.fetched_at)
         return Parsed(
             tables={DATASET: accepted} if accepted.height else {},
             rejected=pl.concat([rejected_table(text.rejected), *rejected, refused]).sort("row", maintain_order=True),

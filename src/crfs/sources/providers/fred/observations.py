@@ -210,13 +210,13 @@ def _periods(cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     ]
     rejected = pl.concat([rejected_where(typed, *check) for check in bad])
     good = typed.filter(~pl.any_horizontal(check.fill_null(False) for check, *_ in bad))
-    # Two values that both start on one day: the first stands, the other is rejected.
+    # Of two values of one date that both start on one day neither is known to be right.
     keyed = good.unique(["date", "_start", "_value", "_none"], keep="first", maintain_order=True)
-    second = keyed.select(pl.struct("_date", "_start").is_first_distinct().not_()).to_series()
-    if second.any():
-        detail = "another value of the same date starts on the same day"
-        rejected = pl.concat([rejected, rejected_where(keyed.filter(second), pl.lit(True), "value", RejectReason.CONTRADICTION, detail)])
-        keyed = keyed.filter(~second)
+    two = keyed.select(pl.struct("_date", "_start").is_duplicated()).to_series()
+    if two.any():
+        detail = "another value of the same date starts on the same day; neither is taken"
+        rejected = pl.concat([rejected, rejected_where(keyed.filter(two), pl.lit(True), "value", RejectReason.CONTRADICTION, detail)])
+        keyed = keyed.filter(~two)
     periods = keyed.select("row", date="_date", start="_start", end="_end", value="_value")
     return periods, rejected
 

@@ -48,7 +48,7 @@ class Fred:
     max_rows: int = MAX_ROWS
     max_dates: int = MAX_DATES
     name: str = "fred"
-    parser_version: str = "4"
+    parser_version: str = "5"
     hosts: tuple[str, ...] = ("api.stlouisfed.org", "fred.stlouisfed.org", "www.stlouisfed.org")
     provider: Provider = _PROVIDER
 

@@ -82,10 +82,11 @@ def _of_feed(body: bytes) -> Cells:
         elif rate:
             series = RATE_TYPES[rate_type.lower()] if rate_type else REAL_LONG_TERM
             rows.append((days, date, date_field, series.dataset, series.entity, series.column, "RATE", rate))
-        for name, text in fields.items():
+        for field in entry:  # a tenor that is told twice is two cells, to be compared
+            name = field.tag.rpartition("}")[2]
             if name not in series_of:
                 series_of[name] = of_field(name)
-            found = series_of[name]
+            found, text = series_of[name], _text(field)
             if found is not None and text:
                 rows.append((days, date, date_field, found.dataset, found.entity, found.column, name, text))
     unknown = sorted(name for name in series_of if is_unknown_tenor(name))

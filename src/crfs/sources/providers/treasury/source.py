@@ -39,7 +39,7 @@ class Treasury:
     """
 
     name: str = "treasury"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("home.treasury.gov",)
     provider: Provider = _PROVIDER
 
@@ -86,9 +86,9 @@ class Treasury:
         good, refused = _typed(cells.table, payload)
         rejected += refused
         frames = {name: _wide(good.filter(pl.col("dataset") == name)) for name in _DATASETS}
-        frames[SPREADS] = _spreads(frames[PAR])
         tables: dict[str, pl.DataFrame] = {}
-        for name, frame in frames.items():
+        for name in (*_DATASETS, SPREADS):
+            frame = _spreads(frames[PAR], tables.get(PAR)) if name == SPREADS else frames[name]
             if frame.is_empty():
                 continue
             dataset = catalogue.dataset(name)
@@ -144,9 +144,12 @@ def _wide(cells: pl.DataFrame) -> pl.DataFrame:
     return wide.with_columns(valid_time=day_instant("day")).sort("row", maintain_order=True)
 
 
-def _spreads(par: pl.DataFrame) -> pl.DataFrame:
-    """The term spreads of each day of the par curve, in basis points: 100 * (longer - shorter), rounded to a hundredth."""
-    rate = par.unique(["row", "entity"], keep="first", maintain_order=True)
+def _spreads(par: pl.DataFrame, accepted: pl.DataFrame | None) -> pl.DataFrame:
+    """The term spreads of each day of the par curve, in basis points: 100 * (longer - shorter), rounded to a hundredth; of accepted rates."""
+    if accepted is None:
+        return par.clear()
+    rate = par.join(accepted, on=["entity", "valid_time"], how="semi", maintain_order="left")
+    rate = rate.unique(["row", "entity"], keep="first", maintain_order=True)
     parts = []
     for longer, shorter in PAIRS:
         ends = [rate.filter(pl.col("entity") == tenor).select("row", "valid_time", "rate") for tenor in (longer, shorter)]
