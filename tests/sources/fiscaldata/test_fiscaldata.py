@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,28 @@ def test_a_provider_that_gives_the_same_page_again_ends_the_fetch(catalogue: Cat
         list(FiscalData(page_size=100).fetch(Query(series=("debt_to_penny",)), Paged(250, stuck=True), catalogue))
 
 
+def test_the_first_page_under_the_number_of_another_is_not_taken(catalogue: Catalogue) -> None:
+    """Its link to itself says so, or else its rows do."""
+
+    class Circling(Paged):
+        own = ""
+
+        def send(self, request: Request) -> Payload:
+            payload = super().send(request)
+            number = dict(request.params)["page[number]"]
+            body = payload.body.replace(
+                b'"self": "&page%5Bnumber%5D=1"', f'"self": "{self.own.format(number)}", "nonce": {number}'.encode()
+            )
+            return replace(payload, body=body)
+
+    told = Circling(250, stuck=True)
+    told.own = "&page%5Bnumber%5D=1"
+    answers = FiscalData(page_size=100).fetch(Query(series=("debt_to_penny",)), told, catalogue)
+    assert [SOURCE.classify(next(answers)) for _ in range(2)] == [Classification.OK, Classification.RETRY]
+    with pytest.raises(SourceUnavailable, match="gives the page before again as page 2"):
+        list(FiscalData(page_size=100).fetch(Query(series=("debt_to_penny",)), Circling(250, stuck=True), catalogue))
+
+
 def test_without_series_every_table_is_asked_for(catalogue: Catalogue) -> None:
     class Empty(Paged):
         def send(self, request: Request) -> Payload:
@@ -215,6 +238,7 @@ def test_an_unknown_table_is_an_error_that_names_the_known(catalogue: Catalogue)
         (page(ROWS["debt_to_penny"]), 200, "OK"),
         (page([], total=0, pages=0), 200, "EMPTY"),
         (page([], total=250, pages=3), 200, "RETRY"),
+        (page(ROWS["debt_to_penny"], total=5), 200, "RETRY"),
         (page(ROWS["debt_to_penny"]).replace(b'"count": 2', b'"count": 100'), 200, "RETRY"),
         (b'{"error":"Invalid Query Param","message":"Invalid query parameter \'x\'"}', 400, "BAD_REQUEST"),
         (b'{"error":"Invalid Query Param","message":"Invalid query parameter \'x\'"}', 200, "BAD_REQUEST"),
@@ -235,4 +259,8 @@ def test_an_answer_is_classified_by_its_body_before_its_status(body: bytes, stat
 
 def test_a_page_beyond_the_last_is_empty() -> None:
     url = f"{API}{PATHS['debt_to_penny']}?page%5Bnumber%5D=4&page%5Bsize%5D=100"
-    assert SOURCE.classify(sample("fiscaldata", page([], total=250, pages=3), url=url)) is Classification.EMPTY
+    assert SOURCE.classify(sample("fiscaldata", page([], total=250, pages=3, number=4), url=url)) is Classification.EMPTY
+    assert SOURCE.classify(sample("fiscaldata", page([], total=250, pages=3, number=1), url=url)) is Classification.RETRY
+    second = url.replace("=4", "=2")
+    nothing = page([], total=250, pages=3, number=2).replace(b'"total-count": 250', b'"total-count": null')
+    assert SOURCE.classify(sample("fiscaldata", nothing, url=second)) is Classification.RETRY

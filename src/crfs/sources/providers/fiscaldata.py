@@ -20,10 +20,10 @@ from crfs.bitemporal.release import end_of_day
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnDefinition
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, SourceUnavailable
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, object_cells, read_json
-from crfs.sources.core.pages import pages, with_params
+from crfs.sources.core.pages import Next, pages, with_params
 from crfs.sources.core.tables import Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import day_instant, iso_date, read_delimited, typed
 from crfs.sources.core.units import exponent_in, kind_of
@@ -110,13 +110,16 @@ _CLOSING = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Body:
-    """A body that was read: text cells of the rows, what its ``meta`` says, an error's words, or the problem why there is nothing."""
+    """A body that was read: text cells of the rows, what its ``meta`` says, which ``page`` its link to itself names, an error's words, or the
+    problem why there is nothing.
+    """
 
     rows: Sequence[object] = ()
     names: frozenset[str] = frozenset()
     csv: pl.DataFrame | None = None
     rejected: tuple[Rejection, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    page: int | None = None
     error: str | None = None
     problem: tuple[RejectReason, str] | None = None
 
@@ -145,10 +148,12 @@ class FiscalData:
         for name in query.series or tuple(TABLES):
             if name not in TABLES:
                 raise InvalidInput(f"fiscaldata: no table is called {name!r}; there are {', '.join(TABLES)}")
-            yield from pages(self._first(TABLES[name], query), self._following, transport)
+            yield from pages(self._first(TABLES[name], query), _following(), transport)
 
     def classify(self, payload: Payload) -> Classification:
-        """By the status, then by the body: an ``error`` is a BAD_REQUEST, a page shorter than its own count a RETRY, no rows are EMPTY."""
+        """By the status, then by the body: an ``error`` is a BAD_REQUEST, no rows are EMPTY; a RETRY is a page that is another one than was
+        asked for, or shorter than it says, or than all rows leave for it.
+        """
         refusal = by_status(payload.status)
         if refusal is not None:
             return refusal
@@ -161,8 +166,7 @@ class FiscalData:
             return Classification.RETRY
         if body.problem is not None:
             return Classification.SCHEMA
-        count, total = _whole(body.meta.get("count")), _whole(body.meta.get("total-count"))
-        if body.count < (count or 0) or (not body.count and total and (_page(payload) or 1) <= (_whole(body.meta.get("total-pages")) or 1)):
+        if body.count < _least_rows(payload, body) or _is_another_page(payload, body):
             return Classification.RETRY
         if not body.count:
             return Classification.EMPTY
@@ -204,12 +208,40 @@ class FiscalData:
         params += [("page[number]", "1"), ("page[size]", str(self.page_size))]
         return Request(url=API + table.path, params=tuple(params), stream=table.name)
 
-    def _following(self, request: Request, payload: Payload) -> Request | None:
+
+def _following() -> Next:
+    """The page after each, up to the last that the first one knew of; pages that begin with the same row are one page, given again."""
+    first_row: list[object] = []
+
+    def following(request: Request, payload: Payload) -> Request | None:
         body = _read(payload)
         number = int(dict(request.params)["page[number]"])
+        if body.rows and body.rows[:1] == first_row:
+            raise SourceUnavailable(f"{request.stream}: the provider gives the page before again as page {number}")
+        first_row[:] = body.rows[:1]
         if not body.count or number >= (_whole(body.meta.get("total-pages")) or 1):
             return None
         return with_params(request, page__number=number + 1)
+
+    return following
+
+
+def _least_rows(payload: Payload, body: _Body) -> int:
+    """As many rows a page has to have by what it says of itself and of all pages."""
+    meta = {name: _whole(body.meta.get(name)) for name in ("count", "total-count", "total-pages")}
+    page, size = _whole(_asked(payload).get("page[number]")) or 1, _whole(_asked(payload).get("page[size]"))
+    least = meta["count"] or 0
+    if meta["total-count"]:
+        rest = meta["total-count"] - (page - 1) * size if size else meta["total-count"] if meta["total-pages"] == 1 else 0
+        least = max(least, min(rest, size or rest))
+    is_told = page > 1 or bool(meta["total-count"])
+    return max(least, int(is_told and page <= (meta["total-pages"] or 0)))
+
+
+def _is_another_page(payload: Payload, body: _Body) -> bool:
+    """Whether the answer's link to itself has another number than the question."""
+    own, asked = body.page, _whole(_asked(payload).get("page[number]"))
+    return None not in (own, asked) and own != asked
 
 
 def _read(payload: Payload) -> _Body:
@@ -231,7 +263,9 @@ def _read(payload: Payload) -> _Body:
         return _Body(problem=(RejectReason.UNEXPECTED_SHAPE, "an object with a list called data is expected"))
     names = next((frozenset(row) for row in rows if isinstance(row, dict)), frozenset())
     meta = fields.get("meta")
-    return _Body(rows=rows, names=names, meta=meta if isinstance(meta, dict) else {})
+    links = fields.get("links")
+    own = dict(parse_qsl(as_text(links.get("self")).lstrip("&?"))) if isinstance(links, dict) else {}
+    return _Body(rows=rows, names=names, meta=meta if isinstance(meta, dict) else {}, page=_whole(own.get("page[number]")))
 
 
 def _table(payload: Payload, body: _Body) -> Table | None:
@@ -327,11 +361,11 @@ def _general_account(cash: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([part.select(kept) for part in parts]).drop_nulls("closing_balance").sort("row", maintain_order=True)
 
 
-def _page(payload: Payload) -> int | None:
+def _asked(payload: Payload) -> dict[str, str]:
     try:
-        return _whole(dict(parse_qsl(urlsplit(payload.url).query)).get("page[number]"))
+        return dict(parse_qsl(urlsplit(payload.url).query))
     except ValueError:
-        return None
+        return {}
 
 
 def _whole(value: object) -> int | None:

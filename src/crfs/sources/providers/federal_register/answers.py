@@ -11,6 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import as_text, read_json
 
+MOST_RESULTS = 2000
+"""As many documents are given to one question, whatever their count is."""
+
 
 class Kind(Enum):
     """The bodies that they send."""
@@ -98,9 +101,17 @@ def _page(answer: Answer, payload: Payload) -> Classification:
     params = parameters(payload)
     if not rows:
         return Classification.RETRY if count and whole(params.get("page", "1")) <= 1 else Classification.EMPTY
-    if answer.fields.get("next_page_url") and rows < whole(params.get("per_page")):
-        return Classification.RETRY
-    return Classification.OK
+    return Classification.RETRY if rows < _least_rows(answer, params, count) else Classification.OK
+
+
+def _least_rows(answer: Answer, params: Mapping[str, str], count: int) -> int:
+    """As many documents a page has to have: all that it may where another one follows, and what ``count`` leaves where it is the last."""
+    size, page = whole(params.get("per_page")), whole(params.get("page", "1")) or 1
+    if answer.fields.get("next_page_url") or count > MOST_RESULTS:
+        return size if answer.fields.get("next_page_url") else 0
+    if size:
+        return min(size, count - (page - 1) * size)
+    return count if whole(answer.fields.get("total_pages")) == 1 else 0
 
 
 def parameters(payload: Payload) -> dict[str, str]:

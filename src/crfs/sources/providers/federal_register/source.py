@@ -13,9 +13,9 @@ from crfs.errors import InvalidInput
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, Request, Transport
 from crfs.sources.core.pages import pages
 from crfs.sources.providers.federal_register import answers, documents
+from crfs.sources.providers.federal_register.answers import MOST_RESULTS
 
 API = "https://www.federalregister.gov/api/v1/"
-MOST_RESULTS = 2000
 PAGE = 1000
 INSPECTION = "public_inspection"
 EVERYBODY = "all"
