@@ -23,7 +23,7 @@ from crfs.store.publication import BatchKind, BatchNote
 from crfs.store.quarantine import items
 from crfs.workflows.alerts import list_alerts, watch_sources
 from crfs.workflows.ingestion import ingest, parse_again
-from crfs.workflows.quarantine import show_quarantine, stored_ratios
+from crfs.workflows.quarantine import show_quarantine, stored_scales
 from crfs.workflows.releasing import release_quarantine
 from crfs.workflows.session import Session, open_session
 from tests.sources.alfred import Archive
@@ -208,7 +208,7 @@ def test_the_program_tells_of_it_and_releases_it_once(desk: Desk) -> None:
     assert (code, said["error"]["type"]) == (2, "Quarantined"), said
     [item] = [found for found in desk.crfs("quarantine", "list")[1] if found["rule"] != "rejected_rows"]
     number = str(item["quarantine_id"])
-    assert desk.crfs("quarantine", "show", number)[1]["evidence"]["bound"] == 50.0
+    assert desk.crfs("quarantine", "show", number)[1]["evidence"]["bound"] == 3.0
     code, released = desk.crfs("quarantine", "release", number, "--reason", "FRED says so too")
     assert (code, released["released"]) == (0, True)
     kept = desk.crfs("quarantine", "show", number)[1]
@@ -358,11 +358,11 @@ def test_values_are_compared_with_what_the_store_has_of_the_same_days_whichever_
     values = [35e12 + number for number in range(30)]
     note = BatchNote(kind=BatchKind.INGEST, at=datetime(2024, 3, 1, tzinfo=UTC))
     append(session.database, [Delivery(definition=catalogue.dataset("fiscaldata_debt"), rows=page(values, days))], note)
-    told = stored_ratios(session, {"fiscaldata_debt": page([value / 1000.0 for value in values[:10]], days[:10])}, catalogue)
-    assert {name: round(ratio, 6) for name, ratio in told.items()} == {
-        f"fiscaldata_debt.{name} of debt_to_penny": 0.001 for name in AMOUNTS
+    told = stored_scales(session, {"fiscaldata_debt": page([value / 1000.0 for value in values[:10]], days[:10])}, catalogue)
+    assert {name: (round(scale.ratio, 6), scale.is_even) for name, scale in told.items()} == {
+        f"fiscaldata_debt.{name} of debt_to_penny": (0.001, True) for name in AMOUNTS
     }
-    found = breaches(None, Shape(question="page", row_count=10), rejected_rows=0, ratios=told)
+    found = breaches(None, Shape(question="page", row_count=10), rejected_rows=0, scales=told)
     assert [breach.threshold for breach in found] == [Threshold.SCALE_JUMP]
     new = [day + timedelta(days=60) for day in days[:10]]
-    assert stored_ratios(session, {"fiscaldata_debt": page(values[:10], new)}, catalogue) == {}
+    assert stored_scales(session, {"fiscaldata_debt": page(values[:10], new)}, catalogue) == {}

@@ -12,7 +12,7 @@ import pytest
 from crfs.credit.catalogue import Catalogue
 from crfs.quality.thresholds import Threshold, breaches
 from crfs.sources.core import Payload, load_source
-from crfs.sources.core.shapes import scale_ratios, shape_of
+from crfs.sources.core.shapes import scales_of, shape_of
 from crfs.sources.core.unit_statements import stated_in
 from tests.samples import fiscaldata, sample
 from tests.samples.alpha_vantage import SERIES
@@ -32,7 +32,7 @@ def held(before: Payload, now: Payload, catalogue: Catalogue) -> set[Threshold]:
     """The thresholds that the second answer breaks."""
     source = load_source(before.source)
     old, tables = shape_of(before, source.parse(before, catalogue).tables), source.parse(now, catalogue).tables
-    return {breach.threshold for breach in breaches(old, shape_of(now, tables), rejected_rows=0, ratios=scale_ratios(old, tables))}
+    return {breach.threshold for breach in breaches(old, shape_of(now, tables), rejected_rows=0, scales=scales_of(old, tables))}
 
 
 def refused(payload: Payload, catalogue: Catalogue) -> tuple[int, set[str]]:

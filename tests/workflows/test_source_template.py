@@ -37,9 +37,9 @@ def run(checkout: Path, *words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("template", ["csv", "json"])
-def test_a_new_source_passes_what_every_source_passes(checkout: Path, template: str) -> None:
-    name = f"fresh_{template}"
+@pytest.mark.parametrize(("name", "template"), [("payload", "csv"), ("true", "json"), ("fresh_air", "json")])
+def test_a_new_source_passes_what_every_source_passes(checkout: Path, name: str, template: str) -> None:
+    """Whatever its name is: one that the module imports, or a word of Python with a capital."""
     written = new_source(name, template, checkout)
     assert all(path.is_file() for path in written)
     code = [str(path.relative_to(checkout)) for path in written if path.suffix == ".py"]
@@ -57,7 +57,7 @@ def test_nothing_that_is_there_is_touched(checkout: Path) -> None:
     assert not (checkout / "tests/sources/csv").exists()
 
 
-@pytest.mark.parametrize("name", ["Upper", "a b", "1st", "../up"])
+@pytest.mark.parametrize("name", ["x", "a" * 32, "Upper", "a b", "1st", "../up"])
 def test_a_name_that_is_no_modules_name_is_refused(checkout: Path, name: str) -> None:
     with pytest.raises(InvalidInput, match="lower case"):
         new_source(name, "csv", checkout)

@@ -30,7 +30,8 @@ class Bounds:
 
     ``rejected_share`` of the rows, where at least ``rejected_rows`` are bad; ``row_count_drop`` is the share of rows that may be lost between
     two answers to the same question of at least ``least_rows``; ``scale_jump`` is how many times larger or smaller the values of a series may
-    be than those of the same days in the answer before, or in the store.
+    be than those of the same days in the answer before, or in the store, and ``even_jump`` the same where all days have changed alike: no
+    revision does that, another unit or base does.
     """
 
     rejected_share: float = 0.2
@@ -38,6 +39,7 @@ class Bounds:
     row_count_drop: float = 0.5
     least_rows: int = 20
     scale_jump: float = 50.0
+    even_jump: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,19 @@ class Shape:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How many times what they were the values of a series are, by their median; ``is_even`` where those of all days are."""
+
+    ratio: float
+    is_even: bool = False
+
+    @property
+    def distance(self) -> float:
+        """How many times larger or smaller."""
+        return max(self.ratio, 1.0 / self.ratio)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
     """A threshold that an answer breaks, in words and in numbers."""
@@ -92,15 +107,15 @@ class Breach:
 
 
 def breaches(
-    before: Shape | None, now: Shape, *, rejected_rows: int, ratios: Mapping[str, float] | None = None, bounds: Bounds | None = None
+    before: Shape | None, now: Shape, *, rejected_rows: int, scales: Mapping[str, Scale] | None = None, bounds: Bounds | None = None
 ) -> list[Breach]:
     """The thresholds that an answer breaks against the answer ``before`` it (None: it is the first of its kind).
 
-    ``ratios`` say how many times what they were the values of a series are, on the days that both answers have, or the store has.
+    ``scales`` say how many times what they were the values of a series are, on the days that both answers have, or the store has.
 
     >>> yesterday = Shape(question="all", row_count=100)
     >>> today = Shape(question="all", row_count=40)
-    >>> [str(breach.threshold) for breach in breaches(yesterday, today, rejected_rows=0, ratios={"UNRATE": 0.01})]
+    >>> [str(breach.threshold) for breach in breaches(yesterday, today, rejected_rows=0, scales={"UNRATE": Scale(0.01)})]
     ['row_count_drop', 'scale_jump']
     """
     bounds = bounds or Bounds()
@@ -111,7 +126,7 @@ def breaches(
         if before.newest is None or now.newest is None or before.newest <= now.newest:  # an older part of history may well look otherwise
             found += _lost_names(before, now)
             found += _other_units(before, now)
-    return found + _other_scales(ratios or {}, bounds)
+    return found + _other_scales(scales or {}, bounds)
 
 
 def _too_many_bad(now: Shape, rejected_rows: int, bounds: Bounds) -> list[Breach]:
@@ -161,16 +176,21 @@ def _other_units(before: Shape, now: Shape) -> list[Breach]:
     ]
 
 
-def _other_scales(ratios: Mapping[str, float], bounds: Bounds) -> list[Breach]:
-    far = {name: ratio for name, ratio in ratios.items() if ratio >= bounds.scale_jump or ratio <= 1 / bounds.scale_jump}
+def _other_scales(scales: Mapping[str, Scale], bounds: Bounds) -> list[Breach]:
+    far = {name: scale for name, scale in scales.items() if scale.distance >= (bounds.even_jump if scale.is_even else bounds.scale_jump)}
     if not far:
         return []
-    name, ratio = max(far.items(), key=lambda item: max(item[1], 1 / item[1]))
+    name, scale = max(far.items(), key=lambda item: item[1].distance)
     return [
         Breach(
             threshold=Threshold.SCALE_JUMP,
-            detail=f"values of {name} are {ratio:.4g} times what they were" + (f"; so {len(far) - 1} more" if len(far) > 1 else ""),
-            evidence={"ratios": far, "bound": bounds.scale_jump},
+            detail=f"values of {name} are {scale.ratio:.4g} times what they were"
+            + (" on every day" if scale.is_even else "")
+            + (f"; so {len(far) - 1} more" if len(far) > 1 else ""),
+            evidence={
+                "ratios": {name: scale.ratio for name, scale in far.items()},
+                "bound": bounds.even_jump if scale.is_even else bounds.scale_jump,
+            },
         )
     ]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.catalogue import Catalogue
-    from crfs.quality.thresholds import Shape
+    from crfs.quality.thresholds import Scale, Shape
     from crfs.sources.core import Parsed, Payload, Source
 
 _SERIES_ASKED = 5
@@ -30,14 +30,14 @@ def require_trust(
     of a history look as they did then. Its values are compared with what the store has of the same days in any case.
     """
     from crfs.quality.thresholds import Shape, breaches
-    from crfs.sources.core.shapes import kind_of_answer, scale_ratios, shape_of
+    from crfs.sources.core.shapes import kind_of_answer, scales_of, shape_of
     from crfs.store.quarantine import hold, is_released, last_shape
 
     shape = shape_of(payload, parsed.tables)
     kept = last_shape(session.database, source.name, kind_of_answer(payload)) if compared else None
     before = None if kept is None else Shape.from_dict(kept)
-    ratios = stored_ratios(session, parsed.tables, catalogue) | ({} if before is None else scale_ratios(before, parsed.tables))
-    broken = breaches(before, shape, rejected_rows=bad_rows(parsed), ratios=ratios)
+    scales = stored_scales(session, parsed.tables, catalogue) | ({} if before is None else scales_of(before, parsed.tables))
+    broken = breaches(before, shape, rejected_rows=bad_rows(parsed), scales=scales)
     if not broken or is_released(session.database, payload.sha256):
         return shape
     numbers = [
@@ -61,7 +61,7 @@ def require_trust(
     )
 
 
-def stored_ratios(session: Session, tables: Mapping[str, pl.DataFrame], catalogue: Catalogue) -> dict[str, float]:
+def stored_scales(session: Session, tables: Mapping[str, pl.DataFrame], catalogue: Catalogue) -> dict[str, Scale]:
     """How many times what the store has of the same days the values of an answer are; of its newest days, and of a few series.
 
     Vintages are left out: providers change units between them, and an older one may well be in another.
@@ -70,10 +70,10 @@ def stored_ratios(session: Session, tables: Mapping[str, pl.DataFrame], catalogu
 
     from crfs.credit.definitions import RevisionPolicy
     from crfs.quality.thresholds import Shape
-    from crfs.sources.core.shapes import scale_ratios, sizes_of
+    from crfs.sources.core.shapes import scales_of, sizes_of
     from crfs.store.scan import StoreReader
 
-    found: dict[str, float] = {}
+    found: dict[str, Scale] = {}
     for dataset, table in tables.items():
         if catalogue.dataset(dataset).revision_policy is RevisionPolicy.VINTAGED or table.is_empty():
             continue
@@ -83,7 +83,7 @@ def stored_ratios(session: Session, tables: Mapping[str, pl.DataFrame], catalogu
         stretch = {"valid_from": newest[0], "valid_before": newest[-1] + timedelta(microseconds=1)}
         known = reader.rows(dataset, entities=few.to_list(), **stretch)
         asked = table.filter(table["entity"].is_in(few.implode()) & table["valid_time"].is_in(newest.implode()))
-        found |= scale_ratios(Shape(question="", row_count=0, sizes=sizes_of({dataset: known})), {dataset: asked})
+        found |= scales_of(Shape(question="", row_count=0, sizes=sizes_of({dataset: known})), {dataset: asked})
     return found
 
 

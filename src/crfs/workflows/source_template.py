@@ -16,7 +16,9 @@ _NAME = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
 def new_source(name: str, template: Literal["csv", "json"] | str, checkout: Path) -> list[Path]:
     """Write the files of a new source; a file that is there already is a :class:`~crfs.errors.Conflict`, and nothing is written then."""
     if not _NAME.match(name):
-        raise InvalidInput(f"a source is called by a lower case letter, then letters, digits and _, not {name!r}")
+        raise InvalidInput(
+            f"a source is called by a lower case letter, then letters, digits and _, 2 to 31 characters in all, not {name!r}"
+        )
     if keyword.iskeyword(name):
         raise InvalidInput(f"a source is a module of its name, and {name} is a word of Python")
     providers = checkout / "src" / "crfs" / "sources" / "providers"
@@ -40,5 +42,6 @@ def new_source(name: str, template: Literal["csv", "json"] | str, checkout: Path
     for source, path in places.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         text = (folder / source).read_text(encoding="utf-8").replace("NAME", name)
-        path.write_text(text.replace("NewSource", "".join(part.capitalize() for part in name.split("_"))), encoding="utf-8")
+        # With its last word no class is called as a word of Python, or as what its module imports.
+        path.write_text(text.replace("NewSource", "".join(part.capitalize() for part in name.split("_")) + "Source"), encoding="utf-8")
     return list(places.values())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crfs.credit.catalogue import packaged_catalogue
 from crfs.quality.thresholds import Breach, Shape, Threshold, breaches
 from crfs.sources.core import Payload
-from crfs.sources.core.shapes import kind_of_answer, scale_ratios, shape_of
+from crfs.sources.core.shapes import kind_of_answer, scales_of, shape_of
 from crfs.sources.providers.fred import SOURCE as FRED
 
 NOW = datetime(2026, 3, 5, tzinfo=UTC)
@@ -43,7 +43,7 @@ def shape(values: Series, *, url: str = "https://example.org/data") -> Shape:
 
 def compared(before: Series, now: Series, *, before_url: str = "https://x.org/a", url: str = "https://x.org/a") -> list[Breach]:
     old = Shape.from_dict(json.loads(json.dumps(shape(before, url=before_url).to_dict())))  # as the store gives it back
-    return breaches(old, shape(now, url=url), rejected_rows=0, ratios=scale_ratios(old, {"d": table(now)}))
+    return breaches(old, shape(now, url=url), rejected_rows=0, scales=scales_of(old, {"d": table(now)}))
 
 
 def thresholds(found: list[Breach]) -> list[Threshold]:
@@ -65,6 +65,18 @@ def histories(draw: st.DrawFn) -> dict[date, float]:
         values[date(1950, 1, 1) + number * step * DAY] = level
         level *= 1 + move
     return values
+
+
+@given(histories(), st.floats(3.1, 40.0), st.booleans())
+def test_a_series_all_of_whose_days_are_by_one_factor_what_they_were_is_held(series: Series, factor: float, down: bool) -> None:
+    """A quarter's rate that is said of a year, a month's sum that is said of twelve: no revision does that."""
+    now = {day: value * (1.0 / factor if down else factor) for day, value in series.items()}
+    newest = [abs(value) for value in list(series.values())[-5:]]
+    held = [Threshold.SCALE_JUMP] if len(set(newest)) >= 4 else []
+    assert thresholds(compared(series, now)) == held
+    # One day that keeps its value is none of it.
+    last = max(series)
+    assert thresholds(compared(series, {**now, last: series[last]})) == []
 
 
 @given(histories(), st.integers(0, 5), st.floats(-0.5, 0.5))
@@ -245,5 +257,5 @@ def test_the_two_captures_of_gdp_look_alike() -> None:
     rows = [(str(date(1947 + n // 4, 1 + n % 4 * 3, 1)), "1992-01-01", f"{243.0 * 1.016**n:.3f}") for n in range(300)]
     before, _ = capture("a", rows)
     now, tables = capture("b", [*rows[:-1], (rows[-1][0], "2022-01-27", "30000.0"), ("2022-01-01", "2022-04-28", "30100.5")])
-    assert breaches(before, now, rejected_rows=0, ratios=scale_ratios(before, tables)) == []
+    assert breaches(before, now, rejected_rows=0, scales=scales_of(before, tables)) == []
     assert len(before.sizes["fred_series.value of GDP"]) == 5

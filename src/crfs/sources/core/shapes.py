@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import polars as pl
 
-from crfs.quality.thresholds import Shape
+from crfs.quality.thresholds import Scale, Shape
 from crfs.sources.core.contract import Payload
 from crfs.sources.core.json_text import read_json
 from crfs.sources.core.tables import ACCEPTED
@@ -40,6 +40,8 @@ _LEAST_ROWS = 5
 _DEPTH = 6
 _NEWEST = 5
 _LEAST_DAYS = 3
+_LEAST_EVEN, _EVEN = 4, 1.01
+"""So many different values at least, and so alike are their ratios, where all days have changed by one factor."""
 
 
 def shape_of(payload: Payload, tables: Mapping[str, pl.DataFrame]) -> Shape:
@@ -65,23 +67,25 @@ def kind_of_answer(payload: Payload) -> str:
     return f"{payload.stream}|{address}|{'&'.join(kept)}"
 
 
-def scale_ratios(before: Shape, tables: Mapping[str, pl.DataFrame]) -> dict[str, float]:
+def scales_of(before: Shape, tables: Mapping[str, pl.DataFrame]) -> dict[str, Scale]:
     """How many times what they were in the answer ``before`` the values of each series are, on the days that both have.
 
     Where they have no three days in common, the first days after are compared instead, if no more time lies between than some four days of the
     series: values do not grow fifty-fold from one month to the next, but they do in fifty years.
     """
-    found: dict[str, float] = {}
+    found: dict[str, Scale] = {}
     for series, days in sizes_of(tables).items():
         old = before.sizes.get(series, {})
         common = [days[day] / size for day, size in old.items() if day in days]
         if len(common) >= _LEAST_DAYS:
-            found[series] = median(common)
+            sizes = {size for day, size in old.items() if day in days}
+            is_even = len(sizes) >= _LEAST_EVEN and max(common) <= min(common) * _EVEN
+            found[series] = Scale(median(common), is_even)
         elif len(old) >= _LEAST_DAYS and len(days) >= _LEAST_DAYS:
             last, first = max(old), min(days)
             step = (last - min(old)) / (len(old) - 1)
             if timedelta(0) < first - last <= max(4 * step, timedelta(days=4)):
-                found[series] = median(list(days.values())[:_NEWEST]) / median(old.values())
+                found[series] = Scale(median(list(days.values())[:_NEWEST]) / median(old.values()))
     return found
 
 
