@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from html import unescape
-from typing import Any
+from typing import Any, NamedTuple, get_type_hints
 from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
@@ -100,23 +100,19 @@ class Reddit:
         if not listings:
             return reject_all(RejectReason.UNEXPECTED_SHAPE, "no listing with children")
         rejected: list[Rejection] = []
-        posts: list[tuple[Any, ...]] = []
+        posts: list[_Post] = []
         escaped = "raw_json" not in _parameters(payload)
         for row, child in enumerate((child for children in listings for child in children), start=1):
             post = _post(child, row, payload.fetched_at, escaped=escaped)
-            if len(post) == 4:
-                rejected.append(post)
-            else:
+            if isinstance(post, _Post):
                 posts.append(post)
-        names = ("row", "entity", "_created", "_known", "clipped", "title", "summary", "url", "publisher")
-        columns = list(zip(*posts, strict=True)) or [()] * len(names)
-        text = dict.fromkeys(("entity", "title", "summary", "url", "publisher"), pl.String())
-        schema = {"row": pl.Int64(), "_created": pl.Int64(), "_known": pl.Int64(), "clipped": pl.Boolean(), **text}
-        frame = pl.DataFrame({name: list(column) for name, column in zip(names, columns, strict=True)}, schema_overrides=schema)
+            else:
+                rejected.append(post)
+        frame = pl.DataFrame(posts, schema=_POST, orient="row")
         rows = frame.with_columns(
-            *(filled(name).alias(name) for name in text),
-            valid_time=pl.col("_created").cast(INSTANT),
-            knowledge_time=pl.col("_known").cast(INSTANT),
+            *(filled(name).alias(name) for name, kind in _POST.items() if kind == pl.String()),
+            valid_time=pl.col("created").cast(INSTANT),
+            knowledge_time=pl.col("known").cast(INSTANT),
             knowledge_basis=pl.lit("observed"),
         )
         accepted, refused = accept(rows, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
@@ -126,6 +122,23 @@ class Reddit:
         )
 
 
+class _Post(NamedTuple):
+    """A post's cells; instants are microseconds since 1970. ``clipped``: it is known from the fetch, since nobody kept when it was changed."""
+
+    row: int
+    entity: str
+    created: int
+    known: int
+    clipped: bool
+    title: str
+    summary: str
+    url: str
+    publisher: str
+
+
+_POST = {name: {int: pl.Int64(), bool: pl.Boolean(), str: pl.String()}[kind] for name, kind in get_type_hints(_Post).items()}
+
+
 def _listings(value: object) -> list[list[Any]]:
     """The children of every listing in a body: one, or the two of a post's page."""
     found = value if isinstance(value, list) else [value]
@@ -133,8 +146,8 @@ def _listings(value: object) -> list[list[Any]]:
     return [data["children"] for data in inner if isinstance(data, dict) and isinstance(data.get("children"), list)]
 
 
-def _post(child: object, row: int, fetched_at: datetime, *, escaped: bool) -> tuple[Any, ...]:
-    """One post's cells, instants in microseconds since 1970; or a rejection, which has four."""
+def _post(child: object, row: int, fetched_at: datetime, *, escaped: bool) -> _Post | Rejection:
+    """One post, or why it is none."""
     data = child.get("data") if isinstance(child, dict) else None
     if not isinstance(child, dict) or not isinstance(data, dict):
         return row, None, RejectReason.UNEXPECTED_SHAPE, "a child has a kind and data"
@@ -156,7 +169,17 @@ def _post(child: object, row: int, fetched_at: datetime, *, escaped: bool) -> tu
     link = as_text(data.get("permalink"))
     url = f"https://www.reddit.com{link}" if link.startswith("/") else as_text(data.get("url"))
     place = as_text(data.get("subreddit"))
-    return row, own, created, known, unknown, title, "" if text.lower() in _GONE else text, url, f"r/{place}" if place else ""
+    return _Post(
+        row=row,
+        entity=own,
+        created=created,
+        known=known,
+        clipped=unknown,
+        title=title,
+        summary="" if text.lower() in _GONE else text,
+        url=url,
+        publisher=f"r/{place}" if place else "",
+    )
 
 
 def _micros(value: object) -> int | None:
