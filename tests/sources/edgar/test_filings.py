@@ -65,6 +65,19 @@ def test_a_filing_is_never_known_later_than_it_was_fetched(catalogue: Catalogue)
     assert settle_clipped(pl.concat([table.with_columns(clipped=pl.lit(False)), again])).height == 3
 
 
+def test_an_acceptance_long_before_the_day_of_filing_is_none(catalogue: Catalogue) -> None:
+    columns = copy.deepcopy(COLUMNS)
+    columns["filingDate"][0] = "2025-02-21"
+    for accepted, known in (
+        ("2024-02-21T16:30:00.000Z", datetime(2025, 2, 22, 5, tzinfo=UTC)),
+        ("2025-02-18T16:30:00.000Z", datetime(2025, 2, 18, 21, 30, tzinfo=UTC)),
+    ):
+        columns["acceptanceDateTime"][0] = accepted
+        table = page(columns, catalogue).tables["edgar_filings"]
+        row = table.filter(pl.col("accession") == columns["accessionNumber"][0])
+        assert row["knowledge_time"].to_list() == [known]
+
+
 @pytest.mark.parametrize("name", ["reportDate", "acceptanceDateTime", "items", "size", "primaryDocument", "isXBRL"])
 def test_an_optional_column_that_is_absent_is_null(name: str, catalogue: Catalogue) -> None:
     parsed = page({key: value for key, value in COLUMNS.items() if key != name}, catalogue)

@@ -35,6 +35,8 @@ _NAMES = {
 }  # fmt: skip
 _REQUIRED = ("accessionNumber", "filingDate", "form")
 _ACCESSION = r"^\d{10}-\d{2}-\d{6}$"
+_LONGEST_WAIT = "-8d"
+"""Before the end of the day of filing: longer than any weekend."""
 _SEQUENCES, _PLACES, _SPREAD = 1_000_000, 598_999_991, 2_654_435_761
 """Sequences of one filer and year; places of filers, a prime number; a factor that parts neighbours (the golden ratio's, as in Knuth's hash)."""
 _TITLE = re.compile(r"^(?P<form>.{1,40}?) - (?P<name>.{0,300}?) \((?P<cik>\d{1,10})\) \((?P<role>[^()]{1,60})\)\s*$", re.DOTALL)
@@ -136,9 +138,12 @@ def wall_clock(name: str) -> pl.Expr:
 
 
 def _known(read: pl.DataFrame, payload: Payload) -> pl.DataFrame:
-    """Clocks of listed filings: see the module's first lines. Without an acceptance, a filing is known from the end of its day."""
+    """Clocks of listed filings: see the module's first lines. Without an acceptance, a filing is known from the end of its day; so is one whose
+    acceptance lies more than a week before it: what comes in after half past five, and on holidays, is filed on the next business day.
+    """
     fetch = pl.lit(payload.fetched_at).cast(INSTANT)
     read = read.with_columns(_accepted=wall_clock("accepted"), _end=end_of_day(read["filed"], ZONE))
+    read = read.with_columns(_accepted=pl.when(pl.col("_accepted") >= pl.col("_end").dt.offset_by(_LONGEST_WAIT)).then("_accepted"))
     later = pl.coalesce("_accepted", "_end")
     earlier = pl.when(pl.col("_accepted").is_null()).then(pl.col("_end").dt.offset_by("-1d")).otherwise(iso_instant(pl.col("accepted")))
     between = (earlier <= fetch) & (fetch < later)  # it was there when we looked, so the later reading is not the right one
