@@ -229,6 +229,14 @@ def test_bounds_of_columns_and_required_ones_hold_for_rows_in_order(catalogue: C
     assert rejected.select("row", "column", "reason").rows() == [(2, "aaa", "out_of_range")]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_not_finite_is_told_once(value: float, catalogue: Catalogue) -> None:
+    """The factor of UNRATE has bounds, and neither is what is wrong with such a number."""
+    rows = _prices(("UNRATE", NOON, value), ("UNRATE", NOON + timedelta(days=31), 99.0))
+    _, rejected = accept(rows, catalogue.dataset("fred_series"), catalogue, fetched_at=LATER)
+    assert rejected.select("row", "column", "reason").rows() == [(1, "value", "not_finite"), (2, "value", "out_of_range")]
+
+
 def test_a_row_that_would_be_known_after_the_fetch_is_known_from_it(catalogue: Catalogue) -> None:
     """An announced day, a wrong clock or an error of typing is no knowledge of the future; beyond the calendar nothing is known at all."""
     frame = _prices(("A", NOON, 1.0), ("B", NOON, 2.0), ("C", NOON, 3.0), ("D", NOON, 4.0)).with_columns(

@@ -353,7 +353,8 @@ def _factor_bounds(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: C
             bounds.setdefault((factor.column, low, high), []).append(factor.entity)
     checks = []
     for (column, low, high), entities in bounds.items():
-        cell, own = pl.col(column), pl.col("entity").is_in(entities)
+        # A number that is not finite has been told of as such.
+        cell, own = pl.when(pl.col(column).is_finite()).then(pl.col(column)), pl.col("entity").is_in(entities)
         if low is not None:
             checks.append((own & (cell < low), column, RejectReason.OUT_OF_RANGE, f"below {low:g}, which the factor allows at least"))
         if high is not None:
