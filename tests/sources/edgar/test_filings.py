@@ -114,6 +114,9 @@ def test_a_bad_row_is_rejected_beside_good_ones(catalogue: Catalogue) -> None:
         ("8-K", "5.02,2.02", {"officer_change", "results"}),
         ("8-K", "3,7", {"bankruptcy", "early_warning"}),  # the numbers of before August 2004
         ("8-K", "12.03,11.03", set()),
+        ("8-K", "Item 1.03", {"bankruptcy", "early_warning"}),
+        ("8-K", "ITEM 2.06.,  item 9.01", {"impairment", "early_warning"}),
+        ("8-K", "Items 4.01:", {"auditor_change", "early_warning"}),
         ("NT 10-Q", "", {"late_report", "early_warning"}),
         ("15-12G", "", {"registration_ended"}),
         ("25-NSE", "", {"registration_ended"}),
@@ -129,6 +132,26 @@ def test_events_warn_by_their_items(form: str, items: str, flags: set[str] | Non
     if flags is not None:
         row = tables["edgar_events"].to_dicts()[0]
         assert {name for name, value in row.items() if value == 1 and type(value) is int} == flags
+
+
+@pytest.mark.parametrize(
+    ("items", "told"),
+    [
+        ("9.99", {}),
+        ("1.03,9.99", {"bankruptcy": 1, "early_warning": 1}),
+        ("2.02,9.99", {"results": 1}),
+        ("Some title", {}),
+        ("1.3", {}),
+        ("13", {}),
+        (",", {}),
+        ("6.06", {"early_warning": 0, **dict.fromkeys(FLAGS, 0)}),
+        ("12,", {"early_warning": 0, **dict.fromkeys(FLAGS, 0), "results": 1}),
+    ],
+)
+def test_what_is_no_item_may_stand_for_any(items: str, told: dict[str, int], catalogue: Catalogue) -> None:
+    columns = {"accessionNumber": ["0000000001-25-000001"], "filingDate": ["2025-01-02"], "form": ["8-K"], "items": [items]}
+    row = page(columns, catalogue).tables["edgar_events"].to_dicts()[0]
+    assert {name: row[name] for name in (*FLAGS, "early_warning") if row[name] is not None} == told
 
 
 @given(

@@ -44,6 +44,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "change in credit enhancement or other external support": "6.03",
         "failure to make a required distribution": "6.04",
         "securities act updating disclosure": "6.05",
+        "static pool": "6.06",
         "regulation fd disclosure": "7.01",
         "other events": "8.01",
         "financial statements and exhibits": "9.01",
@@ -69,9 +70,13 @@ FLAGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Columns of ``edgar_events`` and the items that set them: the numbers of today, and those of before 23 August 2004."""
 
+KNOWN = (*sorted(set(TITLES.values())), *(str(number) for number in range(1, 13)))
+"""The numbers that there are: those of today, and the twelve of before 23 August 2004."""
+
 WARNINGS = ("bankruptcy", "acceleration", "impairment", "non_reliance", "auditor_change", "delisting_notice", "late_report")
 """The flags that ``early_warning`` gathers."""
 
+_ITEM = r"^items?(\d{1,2}(?:\.\d\d)?)[.:]?$"
 _EVENT_FORMS = r"^(?:8-K(?:12[BG]3|15D5)?(?:/A)?|NT .+|15-?(?:12[BG]|15D|F)?.*|25(?:-NSE)?(?:/A)?)$"
 
 
@@ -81,17 +86,19 @@ def is_event(form: pl.Expr) -> pl.Expr:
 
 
 def flags(form: str = "form", items: str = "items") -> dict[str, pl.Expr]:
-    """The columns of flags, 0 or 1, from the columns of forms and of items like ``2.02,9.01``.
+    """The columns of flags, 0 or 1, from the columns of forms and of items like ``2.02,9.01`` or ``Item 2.02``.
 
-    An 8-K has at least one item. Where none is told, it is not known which, and the flags of items are null; so is ``early_warning``.
+    An 8-K has at least one item. Where none is told, it is not known which, and the flags of items are null; so is ``early_warning``. Where
+    one is told that is no item, it may stand for any: the flags that the others set are 1, and the rest null.
     """
     is_8k = pl.col(form).str.starts_with("8-K")
-    listed = pl.col(items).str.replace_all(r"\s", "")
-    listed = pl.when(listed != "").then(listed)
-    has = {
-        name: is_8k & listed.str.contains("(?:^|,)(?:" + "|".join(number.replace(".", r"\.") for number in numbers) + ")(?:,|$)")
-        for name, numbers in FLAGS.items()
-    }
+    listed = pl.col(items).str.to_lowercase().str.replace_all(r"\s", "").str.split(",")
+    listed = listed.list.eval(pl.element().filter(pl.element() != "").str.replace(_ITEM, "${1}"))
+    known = (listed.list.len() > 0) & listed.list.eval(pl.element().is_in(KNOWN)).list.all()
+    has = {}
+    for name, numbers in FLAGS.items():
+        told = listed.list.eval(pl.element().is_in(numbers)).list.any()
+        has[name] = is_8k & pl.when(told).then(True).when(known).then(False)
     has["late_report"] = pl.col(form).str.starts_with("NT ")
     has["registration_ended"] = pl.col(form).str.starts_with("15") | pl.col(form).str.starts_with("25")
     has["early_warning"] = pl.any_horizontal(has[name] for name in WARNINGS)
