@@ -225,7 +225,7 @@ class _Derivation:
 
         from crfs.features.documents.rules import monthly_rules, rule_groups
 
-        columns = ["type", "action", "agencies", "topics", "significant"]
+        columns = ["type", "action", "agencies", "topics", "significant", "citation"]
         month = pl.col("valid_time").dt.truncate("1mo")
         own = self.reader.rows(REGISTER, columns=columns, entities=None if touched is None else touched.to_list())
         groups = own.select(group=rule_groups(), valid_time=month).explode("group").unique()

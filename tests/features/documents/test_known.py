@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crfs.bitemporal import as_of
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE
-from crfs.features.documents.rules import monthly_rules
+from crfs.features.documents.rules import is_final, monthly_rules
 from crfs.features.documents.stance import POLICY, stance_history
 from crfs.features.documents.tone import LISTS, TONE, daily_tone
 
@@ -174,12 +174,79 @@ def test_the_change_of_the_stance_is_that_since_the_statement_known_before(state
     assert {name: answer.schema[name] for name in POLICY} == POLICY
 
 
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("Final rule.", True),
+        ("FINAL RULE", True),
+        (" Final rules and interpretations.", True),
+        ("Final regulations and removal of temporary regulations.", True),
+        ("Final rule; request for comments.", True),
+        ("Final rule; technical amendments.", True),
+        ("Interim final rule with request for comment.", True),
+        ("Joint final rule.", True),
+        ("Direct final rule.", True),
+        ("Final interim rule.", True),
+        ("Correcting amendment to final rule", False),
+        ("Proposed rule; not a final rule", False),
+        ("Final rule; delay of effective date", False),
+        ("Final rule; correction.", False),
+        ("Final rule, correcting amendment.", False),
+        ("Direct final rule; confirmation of effective date.", False),
+        ("Direct final rule; withdrawal.", False),
+        ("Final rule; extension of compliance date.", False),
+        ("Final rule; partial stay.", False),
+        ("Interim rule.", False),
+        ("Finality of rules", False),
+        ("Temporary rule", False),
+        ("", None),
+        ("  ", None),
+        (None, None),
+    ],
+)
+def test_an_action_says_whether_a_rule_is_final(action: str | None, expected: bool | None) -> None:
+    assert pl.DataFrame({"action": [action]}, schema={"action": pl.String()}).select(is_final()).item() is expected
+
+
+RULE: dict[str, pl.DataType] = {
+    **CLOCKS, **dict.fromkeys(["type", "action", "agencies", "topics", "citation"], pl.String()), "significant": pl.Boolean(),
+}  # fmt: skip
+
+
+def test_a_rule_that_says_no_action_makes_the_number_of_final_ones_unknown_until_it_does() -> None:
+    first = datetime(2024, 3, 4, tzinfo=UTC)
+    rows: list[dict[str, Any]] = [
+        {"entity": "1", "action": "Final rule.", "agencies": "A; B", "knowledge_time": first + 9 * HOUR},
+        {"entity": "2", "action": None, "agencies": "A", "knowledge_time": first + 10 * HOUR},
+        {"entity": "2", "action": "Final rule.", "agencies": "A", "knowledge_time": first + 20 * HOUR},
+        # on public inspection, and its issue said nothing yet
+        {"entity": "3", "action": None, "agencies": "B", "valid_time": first + 48 * HOUR, "knowledge_time": first + 12 * HOUR},
+        # the issue told it before, and says no action
+        {"entity": "4", "agencies": "C", "citation": "89 FR 1", "valid_time": first + 48 * HOUR, "knowledge_time": first + 13 * HOUR},
+    ]
+    common = {"valid_time": first, "batch_id": 1, "row_state": "value", "knowledge_basis": "calendar", "type": "RULE"}
+    table = monthly_rules(pl.DataFrame([{**common, **row} for row in rows], schema=RULE))
+
+    def told(hour: int) -> dict[str, tuple[int | None, int, int]]:
+        found = as_of(with_state(table), as_of=first + HOUR * hour)
+        return {
+            entity: (final, rules, without)
+            for entity, final, rules, without in found.select("entity", "final_rules", "rules", "rules_without_action").rows()
+        }
+
+    assert told(9) == {"all": (1, 1, 0), "agency/A": (1, 1, 0), "agency/B": (1, 1, 0)}
+    assert told(10) == {"all": (None, 2, 1), "agency/A": (None, 2, 1), "agency/B": (1, 1, 0)}
+    assert told(12)["agency/B"] == (1, 2, 1)
+    assert told(13)["agency/C"] == (None, 1, 1)
+    assert told(20) == {"all": (None, 4, 2), "agency/A": (2, 2, 0), "agency/B": (1, 2, 1), "agency/C": (None, 1, 1)}
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_rules_are_counted_by_agency_and_topic_in_their_month(late: bool) -> None:
     first = datetime(2024, 3, 1, tzinfo=UTC)
     rows = [
         ("1", first - 24 * HOUR, "Rule", "Final rule.", "Federal Reserve System; Comptroller", "Banks; Credit", True),
-        ("2", first, "Rule", "Final rule; correction", "Federal Reserve System", None, None),
+        ("2", first, "Rule", "Final rule; request for comment", "Federal Reserve System", None, None),
         ("3", first, "Rule", "Interim rule", "Federal Reserve System", "Banks", False),
         ("4", first + 24 * HOUR, "Proposed Rule", None, None, "Banks", True),
         ("5", first + 24 * HOUR, "Notice", "Final determination", "Comptroller", None, None),
@@ -193,7 +260,7 @@ def test_rules_are_counted_by_agency_and_topic_in_their_month(late: bool) -> Non
             }
             for number, valid, kind, action, agencies, topics, significant in rows
         ],
-        schema={**CLOCKS, **dict.fromkeys(["type", "action", "agencies", "topics"], pl.String()), "significant": pl.Boolean()},
+        schema=RULE,
     )  # fmt: skip
     found = as_of(with_state(monthly_rules(table)), as_of=first + 40 * HOUR)
     columns = ["final_rules", "proposed_rules", "significant_rules", "documents"]

@@ -72,7 +72,7 @@ def test_what_a_document_says_is_kept_as_columns() -> None:
         title="Capital &amp; <em>liquidity</em>",
         abstract=None,
         action="Final rule.",
-        agencies=[{"raw_name": "TREASURY", "name": "Treasury Department"}, {"raw_name": "OFFICE X"}, "no"],
+        agencies=[{"raw_name": "TREASURY", "name": "Treasury Department"}, {"raw_name": "OFFICE X"}, "FDIC", {"name": "FDIC"}],
         topics=["Banks, banking", "Credit"],
         effective_on="2026-04-01",
         comments_close_on="2025-09-01",
@@ -83,12 +83,33 @@ def test_what_a_document_says_is_kept_as_columns() -> None:
     row = rows(parsed(given, document(document_number="2", agencies=None, agency_names=["SEC"]))).sort("entity").rows(named=True)
     assert (row[1]["title"], row[1]["abstract"], row[1]["action"]) == ("Capital & liquidity", None, "Final rule.")
     assert (row[1]["agencies"], row[1]["topics"], row[1]["docket_ids"]) == (
-        "Treasury Department; OFFICE X",
+        "Treasury Department; OFFICE X; FDIC",
         "Banks, banking; Credit",
         "R-1; R-2",
     )
     assert (row[1]["effective_on"], row[1]["comments_close_on"], row[1]["significant"]) == (date(2026, 4, 1), date(2025, 9, 1), True)
     assert (row[0]["agencies"], row[0]["significant"], row[0]["effective_on"]) == ("SEC", None, None)
+
+
+@pytest.mark.parametrize(
+    ("agencies", "names"),
+    [
+        ("Federal Reserve System", "Federal Reserve System"),
+        (["SEC", "FDIC"], "SEC; FDIC"),
+        ({"name": "SEC"}, "SEC"),
+        (" ", None),
+        ([], None),
+    ],
+)
+def test_agencies_are_read_in_every_form(agencies: object, names: str | None) -> None:
+    assert rows(parsed(document(agencies=agencies)))["agencies"].to_list() == [names]
+
+
+@pytest.mark.parametrize("agencies", [7, True, [7], [None], [{"id": 1}], [{"name": ["SEC"]}]])
+def test_agencies_without_a_name_are_rejected(agencies: object) -> None:
+    result = parsed(document(agencies=agencies))
+    assert result.tables == {}
+    assert result.rejected.select("row", "column", "reason").rows() == [(1, "agencies", "wrong_type")]
 
 
 def test_fields_in_any_order_with_strangers_among_them_give_the_same_rows(seed: int) -> None:

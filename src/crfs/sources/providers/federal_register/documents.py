@@ -68,6 +68,7 @@ def _documents(documents: Sequence[object], payload: Payload, catalogue: Catalog
         (_unread("effective_on", "_effective"), "effective_on", RejectReason.NOT_A_DATE, "no date like 2026-04-21"),
         (_unread("comments_close_on", "_close"), "comments_close_on", RejectReason.NOT_A_DATE, "no date like 2026-04-21"),
         (~pl.col("significant").is_in(["", "true", "false"]), "significant", RejectReason.WRONG_TYPE, "neither true nor false"),
+        (pl.col("named") == as_text(value=False), "agencies", RejectReason.WRONG_TYPE, "neither names nor objects with a name"),
     ]
     good, bad = _checked(typed, checks)
     good = good.with_columns(
@@ -95,7 +96,9 @@ def _document(document: Mapping[str, object]) -> dict[str, str]:
     cells |= {name: _words(document.get(name)) for name in ("title", "abstract", "action")}
     cells |= {name: _joined(document.get(name)) for name in _LISTS}
     cells["title"] = cells["title"] or " ".join(_words(document.get(name)) for name in ("subject_1", "subject_2", "subject_3")).strip()
-    cells["agencies"] = _agencies(document.get("agencies")) or _joined(document.get("agency_names"))
+    agencies = _agencies(document.get("agencies"))
+    cells["agencies"] = as_text(document.get("agencies")) if agencies is None else agencies or _joined(document.get("agency_names"))
+    cells["named"] = as_text(agencies is not None)
     significant = document.get("significant")
     cells["significant"] = as_text(significant).lower()
     cells["inspected"] = as_text(document.get("public_inspection_pdf_url"))[-200:]
@@ -199,11 +202,19 @@ def _joined(value: object) -> str:
     return _words(value)
 
 
-def _agencies(value: object) -> str:
-    if not isinstance(value, list):
-        return ""
-    names = (agency.get("name") or agency.get("raw_name") for agency in value if isinstance(agency, dict))
-    return "; ".join(dict.fromkeys(_words(name) for name in names if isinstance(name, str) and name.strip()))
+def _agencies(value: object) -> str | None:
+    """The names of agencies, with semicolons: of objects that have one, or as they stand; None where it is anything else.
+
+    >>> _agencies([{"name": "SEC", "raw_name": "X"}, {"raw_name": "OFFICE"}, "FDIC"]), _agencies("SEC"), _agencies(None), _agencies([7])
+    ('SEC; OFFICE; FDIC', 'SEC', '', None)
+    """
+    names = []
+    for agency in value if isinstance(value, list) else [] if value is None else [value]:
+        name = (agency.get("name") or agency.get("raw_name")) if isinstance(agency, dict) else agency
+        if not isinstance(name, str):
+            return None
+        names.append(_words(name))
+    return "; ".join(name for name in dict.fromkeys(names) if name.strip())
 
 
 def _accepted(frame: pl.DataFrame, rejected: Sequence[pl.DataFrame], name: str, payload: Payload, catalogue: Catalogue) -> Parsed:
