@@ -115,10 +115,27 @@ def test_years_and_days_are_no_amounts() -> None:
         ("The Committee anticipates that ongoing increases in the target range will be appropriate.", 1),
         ("Policy will remain highly accommodative.", -1),
         ("The stance is not restrictive.", -1),
+        ("The Committee voted to lower its target for the federal funds rate by 25 basis points.", -1),
+        ("The Committee lifted nothing; a 25 basis point reduction in the discount rate was approved.", -1),
+        ("The federal funds rate was increased by 50 basis points.", 1),
+        ("The Board approved an increase in the primary credit rate.", 1),
     ],
 )
 def test_the_stance_of_policy_is_told_by_what_moves(text: str, expected: int) -> None:
     assert policy_stance(pl.Series([text]))["stance"].item() == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pressures in interbank lending have increased over recent weeks.",
+        "The Committee authorized increases in its reciprocal currency lines with two central banks.",
+        "The auctions will be higher in amount, representing increases of $20 billion.",
+        "The size of the facility was raised, and its rates were lowered.",
+    ],
+)
+def test_what_moves_something_that_says_nothing_of_policy_says_nothing(text: str) -> None:
+    assert policy_stance(pl.Series([text])).row(0) == (0, 0, None)
 
 
 HEAD = b"# Origin: a test.\nterm\tclass\tvalence\treason\n"

@@ -81,8 +81,10 @@ class _Amount:
     unit: str
 
 
-def read(sentence: str, lexicon: Lexicon) -> list[Mark]:
+def read(sentence: str, lexicon: Lexicon, *, alone: float = ALONE) -> list[Mark]:
     """The marks of a sentence in order: every term of the lexicon that stands in it, with what it says there.
+
+    ``alone`` is what a direction counts without a quantity, as a share of its valence.
 
     >>> from crfs.features.sentiment.lexicon import packaged_lexicon
     >>> said = lambda text: sum(mark.valence for mark in read(text, packaged_lexicon("finance_lexicon")))
@@ -92,7 +94,7 @@ def read(sentence: str, lexicon: Lexicon) -> list[Mark]:
     2.0
     """
     units = _units(tokens(sentence), lexicon)
-    valences = {place: _alone(unit.term) for place, unit in enumerate(units) if unit.term is not None}
+    valences = {place: _alone(unit.term, alone) for place, unit in enumerate(units) if unit.term is not None}
     moved: dict[int, int] = {}
     for place, unit in enumerate(units):
         if unit.term is not None and unit.term.kind in DIRECTIONS:
@@ -135,10 +137,10 @@ def _matches(words: tuple[str, ...], found: list[Token], place: int) -> bool:
     )
 
 
-def _alone(term: Term) -> float:
+def _alone(term: Term, share: float) -> float:
     """What a term says where no rule joins it with another."""
     if term.kind in {TermClass.RISE, TermClass.FALL}:
-        return ALONE * _direction(term)
+        return share * _direction(term)
     return 0.0 if term.kind in DIRECTIONS else term.valence
 
 

@@ -1,7 +1,8 @@
 """The stance of a text on monetary policy: how many of its terms argue for a tighter policy (hawkish) and how many for an easier one.
 
 The same rules read it as news of companies (:mod:`~crfs.features.sentiment.interplay`), with a lexicon in which "good" means hawkish:
-"inflation declined" is dovish and "unemployment declined" hawkish. A term within three tokens after not, no, nor, never, less or without
+"inflation declined" is dovish and "unemployment declined" hawkish. A direction without a quantity of the lexicon says nothing here: news that
+something rose is rather good, but it argues for a tighter policy only where that is inflation, say, and not where it is a swap line. A term within three tokens after not, no, nor, never, less or without
 counts for the other side.
 """
 
@@ -17,7 +18,7 @@ from crfs.features.sentiment.tokens import sentences, tokens
 STANCE: dict[str, pl.DataType] = {"hawkish": pl.Int64(), "dovish": pl.Int64(), "stance": pl.Float64()}
 """Counts of terms, and their balance (hawkish - dovish) / (hawkish + dovish), from -1 (all dovish) to 1 (all hawkish)."""
 
-VERSION = "1"
+VERSION = "2"
 _NEGATIONS = frozenset({"not", "no", "nor", "never", "less", "without", "neither"})
 _REACH = 3
 
@@ -43,7 +44,7 @@ def _stance(text: str | None, lexicon: Lexicon) -> tuple[int | None, int | None,
     hawkish = dovish = 0
     for sentence in sentences(text or ""):
         negations = [token.start for token in tokens(sentence) if token.lower in _NEGATIONS]
-        for mark in read(sentence, lexicon):
+        for mark in read(sentence, lexicon, alone=0.0):
             if not mark.valence:
                 continue
             if (mark.valence > 0) != _negated(sentence, mark.start, negations):
