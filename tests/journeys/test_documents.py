@@ -231,6 +231,50 @@ def test_statements_have_a_stance_and_its_change(session: Session) -> None:
     assert rederive_documents(session).batch_id is None
 
 
+RANGES = [
+    ("2008-10-29", "decided today to lower its target for the federal funds rate 50 basis points to 1 percent", -50.0),
+    ("2008-12-16", "decided today to establish a target range for the federal funds rate of 0 to 1/4 percent", -87.5),
+    ("2015-12-16", "decided to raise the target range for the federal funds rate to 1/4 to 1/2 percent", 25.0),
+    ("2016-12-14", "decided to raise the target range for the federal funds rate to 1/2 to 3/4 percent", 25.0),
+    ("2018-06-13", "decided to raise the target range for the federal funds rate to 1-3/4 to 2 percent", 125.0),
+    ("2019-07-31", "decided to lower the target range for the federal funds rate to 1-1/2 to 1-3/4 percent", -25.0),
+    ("2020-03-15", "decided to lower the target range for the federal funds rate to 0 to 1/4 percent", -150.0),
+    ("2022-03-16", "decided to raise the target range for the federal funds rate to 1/4 to 1/2 percent", 25.0),
+    ("2022-06-15", "decided to raise the target range for the federal funds rate to 1-1/2 to 1-3/4 percent", 125.0),
+    ("2023-07-26", "decided to raise the target range for the federal funds rate to 5-1/4 to 5-1/2 percent", 375.0),
+    ("2023-09-20", "decided to maintain the target range for the federal funds rate at 5-1/4 to 5-1/2 percent", 0.0),
+]
+FACILITY = (
+    "The Federal Reserve and four other central banks announce steps against strains that have increased again. A new auction will lend up to "
+    "$50 billion of securities, and the Federal Open Market Committee has approved increases in its swap lines by $10 billion."
+)
+
+
+def test_a_change_of_the_target_is_known_whatever_order_the_statements_come_in_and_a_facility_is_no_statement(
+    session: Session, tmp_path: Path, seed: int
+) -> None:
+    texts = {day: f"The Federal Open Market Committee {text}. Inflation is low." for day, text, _ in RANGES} | {"2008-12-01": FACILITY}
+    days = sorted(texts)
+    random.Random(seed).shuffle(days)
+    for place, day in enumerate(days):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        name = f"statement_{day.replace('-', '')}"
+        (folder / f"{name}.txt").write_text(texts[day])
+        (folder / f"{name}.meta.json").write_text(json.dumps({"url": "", "status": 200, "captured": "2026-03-03T00:00:00Z"}))
+        report = ingest(session, "federal_reserve", Query(), replay=folder)
+        assert report.appended["document_sentiment"] == 1
+    told = as_of(table(session, "policy_stance")).sort("valid_time")
+    assert told["valid_time"].dt.date().cast(pl.String).to_list() == [day for day, _, _ in RANGES]
+    assert told["change_bp"].to_list() == [change for _, _, change in RANGES]
+    assert told["days_since_previous"].to_list()[:2] == [None, 48]
+    then = as_of(table(session, "policy_stance"), as_of=datetime(2008, 12, 17, tzinfo=UTC)).sort("valid_time")
+    assert then["change_bp"].to_list() == [-50.0, -87.5]
+    assert table(session, "policy_document").filter(pl.col("entity") == "fomc_announcement/2008-12-01").height == 1
+    assert rederive_documents(session).batch_id is None
+    assert verify(session)["sound"]
+
+
 def test_rules_are_counted_a_month_by_agency_and_topic(session: Session) -> None:
     def document(number: str, day: int, **more: Any) -> dict[str, Any]:
         when = START + timedelta(days=day)

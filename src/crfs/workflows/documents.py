@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS, ISSUERS, SOURCES, POLICY, RULES = "document_sentiment", "issuer_tone", "market_tone", "policy_stance", "final_rules"
 REGISTER = "federal_register_documents"
-STATEMENT = "policy_document/fomc_statement/"
+STATEMENT, DECISIONS = "policy_document/fomc_statement/", "fomc_statement"
 _CLOCKS = ("entity", "valid_time", "knowledge_time")
 _AT_A_TIME = 5_000
 """Documents scored between two words of progress."""
@@ -61,14 +61,14 @@ def derive_documents(
 ) -> DocumentReport:
     """Derive from the documents of ``datasets`` that nothing has been derived from yet (or from all of them) within a job.
 
-    Datasets without texts are ignored. The same again adds nothing. Another ``scorer`` than the default scores what is derived now; to
-    have one scorer throughout, use :func:`rederive_documents`.
+    Datasets without texts are ignored, but for the numbers that policy statements say. The same again adds nothing. Another ``scorer`` than the
+    default scores what is derived now; to have one scorer throughout, use :func:`rederive_documents`.
     """
     from crfs.features.documents.texts import TEXTS
     from crfs.features.sentiment import FinanceScorer
     from crfs.store.derivation import deriving
 
-    wanted = [name for name in sorted(set(datasets)) if name in TEXTS]
+    wanted = [name for name in sorted(set(datasets)) if name in (*TEXTS, DECISIONS)]
     if not wanted:
         return DocumentReport()
     with deriving(session.database):
@@ -86,7 +86,7 @@ def rederive_documents(session: Session, *, scorer: SentimentScorer | None = Non
     specification = {"derives": DOCUMENTS, "scorer": chosen.name, "version": chosen.version, "lexicon_sha256": chosen.lexicon_sha256}
 
     def work(job: JobContext) -> DocumentReport:
-        return derive_documents(session, TEXTS, job=job, scorer=chosen, everything=True)
+        return derive_documents(session, [*TEXTS, DECISIONS], job=job, scorer=chosen, everything=True)
 
     return run_job(session, "rederive", specification, work, progress=progress)
 
@@ -110,7 +110,7 @@ class _Derivation:
 
         report = DocumentReport()
         fresh, stale = [], []
-        for dataset in datasets:
+        for dataset in (name for name in datasets if name != DECISIONS):
             touched = self._touched(dataset)
             if touched is not None and touched.is_empty():
                 continue
@@ -123,8 +123,11 @@ class _Derivation:
         if fresh:
             new, old = pl.concat(fresh), pl.concat(stale)
             self._tones(new, old)
-            if new["entity"].str.starts_with(STATEMENT).any() or old["entity"].str.starts_with(STATEMENT).any():
-                self._stances(new, old)
+        else:
+            new = old = self.reader.rows(DOCUMENTS, entities=[], vintage_dates=True)
+        if DECISIONS in datasets or pl.concat([new, old])["entity"].str.starts_with(STATEMENT).any():
+            self._stances(new, old)
+        if self.made:
             self._append(report)
         return report
 
@@ -205,7 +208,7 @@ class _Derivation:
         """The history of the statements of the Federal Open Market Committee."""
         import polars as pl
 
-        from crfs.features.documents.stance import ENTITY, stance_history
+        from crfs.features.documents.stance import DECISION, ENTITY, stance_history
 
         names = self.reader.rows("policy_document", columns=[])["entity"].unique().sort().to_list()
         stored = self.reader.rows(DOCUMENTS, entities=[f"policy_document/{name}" for name in names], vintage_dates=True).select(new.columns)
@@ -215,7 +218,9 @@ class _Derivation:
         statements = statements.with_columns(
             stance=pl.when(both > 0).then((pl.col("hawkish") - pl.col("dovish")) / both), tone=pl.col("compound")
         )
-        self._keep(POLICY, stance_history(statements), self.reader.rows(POLICY, entities=[ENTITY]))
+        decisions = self.reader.rows(DECISIONS, columns=list(DECISION))
+        self._keep(POLICY, stance_history(statements, decisions), self.reader.rows(POLICY, entities=[ENTITY]))
+        self._rest(POLICY, DECISIONS, decisions)
         self._rest(POLICY, DOCUMENTS, others.filter(pl.col("entity").str.starts_with(STATEMENT)))
         self._rest_alike(POLICY, DOCUMENTS)
 

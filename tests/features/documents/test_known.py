@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crfs.bitemporal import as_of
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE
 from crfs.features.documents.rules import is_final, monthly_rules
-from crfs.features.documents.stance import POLICY, stance_history
+from crfs.features.documents.stance import DECISION, POLICY, stance_history
 from crfs.features.documents.tone import LISTS, TONE, daily_tone
 
 START = datetime(2024, 1, 31, tzinfo=UTC)
@@ -150,16 +150,60 @@ def statements(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=STATEMENT)
 
 
-@given(statements=statements(), day=st.integers(-1, 201))
-def test_the_change_of_the_stance_is_that_since_the_statement_known_before(statements: pl.DataFrame, day: int) -> None:
+SAYS: dict[str, pl.DataType] = {**CLOCKS, **DECISION}
+
+
+@st.composite
+def decisions(draw: st.DrawFn) -> pl.DataFrame:
+    """What statements say of the target, by the days of :func:`statements`: a number, a range or nothing, with the size of the change or without."""
+    rows: list[dict[str, Any]] = []
+    for batch in range(draw(st.integers(0, 10))):
+        state = draw(st.sampled_from(["value", "value", "value", "retracted", "annulled"]))
+        row: dict[str, Any] = {
+            "entity": "fomc",
+            "valid_time": START + timedelta(days=45 * draw(st.integers(0, 3))),
+            "knowledge_time": START + timedelta(days=draw(st.integers(0, 200))),
+            "batch_id": batch,
+            "row_state": state,
+            "knowledge_basis": "calendar",
+        }
+        if state == "value":
+            low = draw(st.one_of(st.none(), st.integers(0, 8).map(lambda n: n / 4)))
+            high = None if low is None else low + draw(st.sampled_from([0.0, 0.25]))
+            direction = draw(st.sampled_from([None, "raise", "lower"]))
+            row |= {
+                "target_lower": low,
+                "target_upper": high,
+                "direction": direction,
+                "change_bp": draw(st.sampled_from([None, None, 0.0, 25.0])),
+            }
+        rows.append(row)
+    return pl.DataFrame(rows, schema=SAYS)
+
+
+def change_of(row: dict[str, Any], targets: list[float]) -> float | None:
+    """The change of a statement whose own words are ``row``, after the ``targets`` known of earlier ones."""
+    if row["change_bp"] is not None:
+        return float(row["change_bp"])
+    if row["target_upper"] is None or not targets:
+        return None
+    moved: float = ((row["target_lower"] + row["target_upper"]) / 2 - targets[-1]) * 100
+    return None if moved * {"raise": 1, "lower": -1}.get(row["direction"], 0) < 0 or (row["direction"] and not moved) else moved
+
+
+@given(statements=statements(), decisions=decisions(), day=st.integers(-1, 201))
+def test_what_changed_is_told_from_the_statement_known_before(statements: pl.DataFrame, decisions: pl.DataFrame, day: int) -> None:
     when = START + timedelta(days=day)
-    answer = as_of(with_state(stance_history(statements)), as_of=when)
+    answer = as_of(with_state(stance_history(statements, decisions)), as_of=when)
     got = {row["valid_time"]: row for row in answer.iter_rows(named=True) if row["row_state"] == "value"}
     known = sorted(
         (row for row in as_of(statements, as_of=when).iter_rows(named=True) if row["row_state"] == "value"),
         key=lambda row: row["valid_time"],
     )
+    nothing = dict.fromkeys(DECISION)
+    said = {row["valid_time"]: row for row in as_of(decisions, as_of=when).iter_rows(named=True) if row["row_state"] == "value"}
     assert sorted(got) == [row["valid_time"] for row in known]
+    targets: list[float] = []
     for place, row in enumerate(known):
         before = known[place - 1] if place else None
         found = got[row["valid_time"]]
@@ -171,7 +215,51 @@ def test_the_change_of_the_stance_is_that_since_the_statement_known_before(state
             assert found["tone_change"] == row["tone"] - before["tone"]
             both = row["stance"] is not None and before["stance"] is not None
             assert found["stance_change"] == (row["stance"] - before["stance"] if both else None)
+        own = said.get(row["valid_time"], nothing)
+        assert found["change_bp"] == change_of(own, targets)
+        if own["target_upper"] is not None:
+            targets.append((own["target_lower"] + own["target_upper"]) / 2)
     assert {name: answer.schema[name] for name in POLICY} == POLICY
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "direction", "expected"),
+    [
+        ((1.0, 1.0), (0.0, 0.25), None, -87.5),  # from one number to a range: its midpoint
+        ((0.0, 0.25), (0.25, 0.5), "raise", 25.0),
+        ((1.75, 2.0), (1.5, 1.75), "lower", -25.0),
+        ((1.0, 1.25), (0.0, 0.25), "lower", -100.0),
+        ((0.25, 0.5), (0.75, 1.0), "raise", 50.0),
+        ((5.0, 5.25), (5.25, 5.5), "raise", 25.0),
+        ((5.25, 5.5), (5.25, 5.5), None, 0.0),
+        ((5.25, 5.5), (1.0, 1.25), "raise", None),  # statements between are missing
+        ((1.0, 1.25), (1.0, 1.25), "lower", None),
+    ],
+)
+def test_a_change_that_is_not_said_is_that_of_the_target(
+    before: tuple[float, float], now: tuple[float, float], direction: str | None, expected: float | None
+) -> None:
+    later = START + timedelta(days=42)
+    common = {"batch_id": 1, "row_state": "value", "knowledge_basis": "calendar"}
+    days = [{**common, "valid_time": day, "knowledge_time": day + 19 * HOUR} for day in (START, later)]
+    texts = [{**day, "entity": f"policy_document/fomc_statement/{place}", "hawkish": 1, "dovish": 1} for place, day in enumerate(days)]
+    said = [
+        {**day, "entity": "fomc", "target_lower": low, "target_upper": high, "direction": way}
+        for day, (low, high), way in zip(days, (before, now), (None, direction), strict=True)
+    ]
+    found = stance_history(pl.DataFrame(texts, schema=STATEMENT), pl.DataFrame(said, schema=SAYS)).sort("valid_time")
+    assert found["change_bp"].to_list() == [None, expected]
+
+
+def test_a_statement_whose_reading_moves_to_another_entity_keeps_its_change() -> None:
+    """A reading that is no longer said becomes missing, and the other entity says it."""
+    row = {"valid_time": START, "knowledge_time": START + HOUR, "batch_id": 1, "row_state": "value", "knowledge_basis": "calendar"}
+    text = pl.DataFrame([{**row, "entity": "policy_document/fomc_statement/1", "hawkish": 0, "dovish": 0}], schema=STATEMENT)
+    said = [
+        {**row, "entity": "fomc", "row_state": "missing"},
+        {**row, "entity": "fomc/announcement", "change_bp": 0.0, "direction": "maintain"},
+    ]
+    assert stance_history(text, pl.DataFrame(said, schema=SAYS))["change_bp"].to_list() == [0.0]
 
 
 @pytest.mark.parametrize(

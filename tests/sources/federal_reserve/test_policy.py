@@ -103,9 +103,9 @@ def test_every_recorded_text_is_a_document_with_its_words(recordings: Path, cata
             documents[row["entity"]] = row
             assert row["words"] == len(row["text"].split()) > 100, name
     kinds = [entity.partition("/")[0] for entity in documents]
-    assert [kinds.count(kind) for kind in ("fomc_statement", "fomc_implementation_note", "fomc_minutes", "fomc_press_conference")] == [
-        21, 1, 4, 3,
-    ]  # fmt: skip
+    names = ("fomc_statement", "fomc_announcement", "fomc_implementation_note", "fomc_minutes", "fomc_press_conference")
+    assert [kinds.count(kind) for kind in names] == [20, 1, 1, 4, 3]
+    assert documents["fomc_announcement/2008-03-11"]["kind"] == "fomc_announcement"
     minutes = documents["fomc_minutes/2011-01-26"]
     assert minutes["knowledge_time"] == datetime(2011, 2, 16, 19, 0, tzinfo=UTC)
     assert minutes["text"].startswith("Structural Unemployment A staff presentation on structural unemployment")
@@ -182,7 +182,7 @@ def test_every_recorded_text_is_a_document_with_its_words(recordings: Path, cata
         ("decided to lower the target range for the federal funds rate to 0 to 1/4 percent.", 0.0, 0.25, None, "lower"),
         ("today voted to raise its target for the federal funds rate 25 basis points to 5 percent.", 5.0, 5.0, 25, "raise"),
         ("decided today to leave its target for the federal funds rate unchanged.", None, None, 0, "maintain"),
-        ("did not take action today to alter the stance of monetary policy.", None, None, None, None),
+        ("did not take action today to alter the stance of monetary policy.", None, None, 0, "maintain"),
         ("The Federal Reserve made no change today in its target for the federal funds rate.", None, None, 0, "maintain"),
         ("low levels of the federal funds rate are consistent with a return to 2 percent inflation.", None, None, None, None),
         ("The federal funds rate is likely to remain below levels that prevail in the longer run.", None, None, None, None),

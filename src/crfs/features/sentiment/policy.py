@@ -2,8 +2,8 @@
 
 The same rules read it as news of companies (:mod:`~crfs.features.sentiment.interplay`), with a lexicon in which "good" means hawkish:
 "inflation declined" is dovish and "unemployment declined" hawkish. A direction without a quantity of the lexicon says nothing here: news that
-something rose is rather good, but it argues for a tighter policy only where that is inflation, say, and not where it is a swap line. A term within three tokens after not, no, nor, never, less or without
-counts for the other side.
+something rose is rather good, but it argues for a tighter policy only where that is inflation, say, and not where it is a swap line. A term
+within three tokens after not, no, nor, never, less or without counts for the other side.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ _MOVE = re.compile(
 )
 _NO_CHANGE = re.compile(
     r"\b(?:no change\b[^.]{0,80}? target for the federal funds rate"
-    r"|(?:leav|keep|maintain)(?:e|ing)? (?:its|the) target (?:range )?for the federal funds rate\b)",
+    r"|(?:leav|keep|maintain)(?:e|ing)? (?:its|the) target (?:range )?for the federal funds rate\b"
+    r"|(?:did not take|took no) action\b[^.]{0,40}? to alter the stance of monetary policy\b)",
     re.I,
 )
 _UP = r"rais(?:e[sd]?|ing)|increas(?:e[sd]?|ing)|rise|tighten(?:ing)?"
@@ -90,6 +91,11 @@ class Decision:
     votes_against: int | None = None
     discount_rate: float | None = None
     discount_rate_change_bp: float | None = None
+
+    @property
+    def is_said(self) -> bool:
+        """Whether the policy rate is decided on: a target or its change is said, be it none."""
+        return self.target_upper is not None or self.direction is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

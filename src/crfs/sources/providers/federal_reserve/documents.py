@@ -13,10 +13,10 @@ from crfs.sources.core.tables import accept, reject_all, rejected_table
 from crfs.sources.core.text import day_instant
 from crfs.sources.providers.federal_reserve.decisions import read_decision, read_implementation
 from crfs.sources.providers.federal_reserve.release_times import at, minutes_time, statement_time
-from crfs.sources.providers.federal_reserve.texts import CONFERENCE, MINUTES, NOTE, STATEMENT, PolicyText, read_text
+from crfs.sources.providers.federal_reserve.texts import ANNOUNCEMENT, CONFERENCE, MINUTES, NOTE, STATEMENT, PolicyText, read_text
 
 DOCUMENTS, STATEMENTS, IMPLEMENTATION = "policy_document", "fomc_statement", "fomc_implementation"
-TARGET, ANNOUNCEMENT = "fomc", "fomc/announcement"
+TARGET, NO_TARGET = "fomc", "fomc/announcement"
 """The entities of statements: those that say a target for the federal funds rate, and those that do not."""
 
 
@@ -31,18 +31,19 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
         schema_overrides={"vintage_date": pl.Date()},
     ).with_columns(valid_time=day_instant("day"), clipped=pl.lit(False))
     said_day = document.day if document.kind not in (MINUTES, CONFERENCE) else None
+    decision = read_decision(document.text) if document.kind == STATEMENT else None
+    kind = ANNOUNCEMENT if decision is not None and not decision.is_said else document.kind
     text = base.with_columns(
-        entity=pl.lit(f"{document.kind}/{document.day}"),
-        kind=pl.lit(document.kind),
+        entity=pl.lit(f"{kind}/{document.day}"),
+        kind=pl.lit(kind),
         title=pl.lit(document.title, dtype=pl.String()),
         published=pl.lit(said_day, dtype=pl.Date()),
         words=pl.lit(document.words),
         text=pl.lit(document.text),
     )
     frames = {DOCUMENTS: text}
-    if document.kind == STATEMENT:
-        decision = read_decision(document.text)
-        entity = TARGET if decision.target_upper is not None else ANNOUNCEMENT
+    if decision is not None:
+        entity = TARGET if decision.target_upper is not None else NO_TARGET
         dataset = catalogue.dataset(STATEMENTS)
         frames[STATEMENTS] = base.with_columns(
             *(pl.lit(value, dtype=dataset.column(name).type.polars).alias(name) for name, value in asdict(decision).items()),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 STATEMENT, NOTE, MINUTES, CONFERENCE = "fomc_statement", "fomc_implementation_note", "fomc_minutes", "fomc_press_conference"
+ANNOUNCEMENT = "fomc_announcement"
+"""What is published like a statement and decides nothing on the policy rate: a facility, swap lines, principles."""
 
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
 _DAY = re.compile(rf"\b({'|'.join(_MONTHS)}) (\d{{1,2}}), (\d{{4}})\b", re.I)
