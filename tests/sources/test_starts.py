@@ -65,7 +65,7 @@ def test_the_packaged_histories_begin_when_their_factors_say(catalogue: Catalogu
     ("folder", "name", "factors"),
     [
         ("alfred_vintages", "nyfed", 9), ("fed_g17", "federal_reserve", 17), ("fed_supervisory_scenarios", "federal_reserve", 28),
-        ("fred_md", "fred", 13), ("gscpi", "nyfed", 1), ("ken_french", "ken_french", 49),
+        ("fred_md", "fred", 20), ("gscpi", "nyfed", 1), ("ken_french", "ken_french", 49),
     ],
 )  # fmt: skip
 def test_a_recorded_history_begins_when_its_factors_say(
