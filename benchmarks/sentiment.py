@@ -96,12 +96,14 @@ def semeval() -> list[tuple[str, int]]:
 
 def fomc() -> list[tuple[str, int]]:
     """Shah et al. (2023), CC BY-NC 4.0: sentences of minutes, speeches and press conferences, 0 dovish, 1 hawkish, 2 neutral, others unlabelled."""
-    from defusedxml import ElementTree
+    from crfs.sources.core.xml_text import read_xml
 
     with zipfile.ZipFile(CORPORA / "fomc_hawkish_dovish_manual-mm-split.xlsx") as book:
-        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+        body = read_xml(book.read("xl/worksheets/sheet1.xml"))
+    if body.root is None:
+        raise ValueError(f"the FOMC's sentences cannot be read: {body.problem}")
     space = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-    rows = [{(cell.get("r") or "").rstrip("0123456789"): "".join(cell.itertext()) for cell in row} for row in sheet.iter(f"{space}row")]
+    rows = [{(cell.get("r") or "").rstrip("0123456789"): "".join(cell.itertext()) for cell in row} for row in body.root.iter(f"{space}row")]
     columns = {title: letter for letter, title in rows[0].items()}
     labelled = [(row[columns["sentence"]], row.get(columns["label"], "")) for row in rows[1:]]
     return [(sentence, _FOMC[label]) for sentence, label in labelled if label in _FOMC]
