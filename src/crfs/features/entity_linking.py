@@ -1,9 +1,10 @@
 """Which issuers a text speaks of: by cashtags, by tickers with their exchange, by tickers that the provider gives, and by names.
 
-Names are compared word by word, without their legal form (Inc., Corp., plc), the longest first, and only where the text writes them with a
-capital. A name of one or two common words (Apple, Gap, Target, Financial Institutions) needs its legal form beside it; without one it is
-the fruit, the difference or the aim. An alias of several words stands by itself. A name or ticker that several issuers share links none,
-unless the legal form tells them apart. Every link says what was matched, so that a wrong one can be seen.
+A wrong link is worse than none. Names are compared word by word, without their legal form (Inc., Corp., plc), the longest first, and only
+where the text writes them with a capital. A name of one or two common words (Apple, Gap, Target, Financial Institutions) needs its own legal
+form or its ticker beside it; without one it is the fruit, the difference or the aim, and with another's (Visa SA) it is another company. An
+alias of several words stands by itself, and so do the names of ``standing_names.txt``. A name or ticker that several issuers share links
+none, unless the legal form tells them apart. Every link says what was matched, so that a wrong one can be seen.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import TypeVar
+from unicodedata import combining, normalize
 
 import polars as pl
 
@@ -43,45 +45,105 @@ class How(StrEnum):
 
 
 _LONGEST_TEXT = 20_000
-_LEGAL = frozenset({
-    "inc", "incorporated", "corp", "corporation", "co", "company", "companies", "ltd", "limited", "plc", "llc", "lp", "llp", "sa", "ag", "nv", "bv", "se",
-    "spa", "oyj", "oy", "ab", "asa", "as", "a/s", "kgaa", "gmbh", "pte", "pty", "kk", "bhd", "tbk", "publ", "sab", "ulc", "lllp",
-})  # fmt: skip
-_SOFT = frozenset({"group", "holdings", "holding", "com", "&", "and", "cl", "class", "trust", "the"})
+_FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        **{form: form for form in (
+            "inc", "corp", "co", "cos", "ltd", "plc", "llc", "lp", "llp", "lllp", "publ", "ulc", "sa", "ag", "nv", "bv", "se", "spa", "oyj", "oy",
+            "ab", "asa", "as", "a/s", "kgaa", "gmbh", "pte", "pty", "kk", "bhd", "tbk", "sab",
+        )},
+        "incorporated": "inc", "corporation": "corp", "company": "co", "companies": "cos", "limited": "ltd",
+    }
+)  # fmt: skip
+"""Legal forms as they are compared: what is long and what is short is the same form, and Co. is another one than Corp."""
+_FOREIGN = frozenset(
+    {"sa", "ag", "nv", "bv", "se", "spa", "oy", "ab", "asa", "a/s", "kgaa", "gmbh", "pte", "pty", "kk", "bhd", "tbk", "sab"}
+)
+"""Forms that make another company of a name that has a form of its own: Merck KGaA is not Merck & Co."""
+_SOFT = frozenset({"group", "holdings", "holding", "com", "&", "cl", "class", "trust", "the"})
+_UNSAID = frozenset({"com", "cl", "class", "the"})
+"""Words at the end of a name which texts leave out."""
 _WRITTEN = frozenset({"Co", "plc", "Oy", "a.s", "publ"})
 """Legal forms that are not written with a capital, or have two letters: "As" begins a sentence, "AS" ends a Norwegian name."""
+_PHRASES = frozenset({
+    "liability", "partnership", "edition", "editions", "release", "series", "time", "supply", "tax", "taxes", "law", "laws", "culture",
+    "policy", "policies", "car", "cars", "town", "towns", "picnic", "rules", "overtime", "partner", "partners", "founder", "operation",
+})  # fmt: skip
+"""After a legal form that is a word (Company, Limited) they make a phrase of it: "a Gap Limited edition"."""
 _CONTINUES = frozenset({
     "technologies", "technology", "financial", "finance", "bank", "bancorp", "bancshares", "energy", "solar", "power", "pharma",
     "pharmaceuticals", "therapeutics", "biosciences", "bio", "biotech", "health", "healthcare", "medical", "systems", "software",
     "solutions", "services", "capital", "partners", "resources", "foods", "brands", "industries", "international", "global",
     "communications", "media", "networks", "materials", "metals", "mining", "gold", "oil", "gas", "petroleum", "insurance", "properties",
     "realty", "reit", "logistics", "motors", "airlines", "semiconductor", "semiconductors", "electronics", "labs", "laboratories",
-    "university", "hospital", "park", "street", "county", "city", "river", "valley",
+    "university", "hospital", "park", "street", "county", "city", "river", "valley", "credit", "funding", "leasing",
 })  # fmt: skip
-_BETWEEN = re.compile(r"[\s,.]{1,4}")
+"""After a name of one word they make another name: "FMC Technologies" is another company than FMC."""
+_CONTINUES_LONG = frozenset({
+    "technologies", "financial", "bancorp", "bancshares", "energy", "solar", "petroleum", "mining", "pharmaceuticals", "therapeutics",
+    "properties", "realty", "reit", "credit", "funding", "leasing",
+})  # fmt: skip
+"""After a name of several words: "Ford Motor Credit" borrows by itself, and so does "Berkshire Hathaway Energy"."""
+_OF_CREDIT = frozenset({"rating", "ratings", "risk", "default", "spread", "spreads", "outlook", "facility", "agreement"})
+"""After "credit" they say that it is no part of a name: "Boeing Credit Rating Cut"."""
+_TITLES = frozenset({
+    "mr", "mrs", "ms", "dr", "prof", "professor", "sir", "lord", "lady", "judge", "justice", "sen", "senator", "gov", "governor", "rep",
+    "president", "mayor", "sgt", "capt", "captain", "general", "gen", "detective",
+})  # fmt: skip
+_NO_TICKER = frozenset({
+    "a", "i", "ad", "ago", "ai", "all", "am", "an", "and", "any", "are", "as", "at", "be", "big", "but", "by", "can", "cars", "cash", "cat", "ceo",
+    "cfo", "cpi", "do", "ecb", "esg", "etf", "eu", "eur", "fed", "fomc", "for", "gbp", "gdp", "go", "good", "has", "he", "her", "his", "how",
+    "if", "imf", "in", "ipo", "irs", "is", "it", "its", "key", "life", "love", "low", "me", "my", "new", "no", "not", "now", "of", "off", "old", "on",
+    "one", "open", "or", "our", "out", "over", "own", "pay", "per", "play", "real", "run", "sec", "see", "she", "so", "tech", "than", "that", "the",
+    "they", "this", "to", "too", "two", "uk", "up", "us", "usa", "usd", "vix", "was", "we", "well", "what", "when", "who", "why", "you",
+})  # fmt: skip
+"""Words and abbreviations that capitals do not make a ticker of, beside :func:`common_words`."""
+_GAP = re.compile(r"[ \t\xa0]{1,2}|\r?\n|[-\u2010\u2011]|['’] |")
+"""What stands between two words of a name: never the end of a sentence, a comma or a paragraph."""
+_SHORT_GAP = re.compile(r"\.[ \t\xa0]?")
+"""What may stand there too after a short word: "St. Joe"."""
+_BEFORE_FORM = re.compile(r",?(?:[ \t\xa0]{1,2}|\r?\n)")
+_IN_FORM = re.compile(r"\.?,?[ \t\xa0]{0,2}")
+_OWN_TICKER = re.compile(r",? ?\(\$?([A-Z]{1,5}(?:[.-][A-Z]{1,2})?)\)")
+_PUBLISHER = re.compile(r"\s[-–—|]\s(?:The\s)?\Z")
+_ENDS = re.compile(r"[ \t]*(?:\n|\Z)")
+_HYPHEN = re.compile(r"[-\u2010\u2011]")
 _STATE = re.compile(r"\s*[/\\][a-z]{2,4}[/\\]?\s*$", re.IGNORECASE)
-_WORD = re.compile(r"[^\W_]+(?:[.'’/][^\W_]+)*|&")
+_WORD = re.compile(r"[^\W_]+(?:[.'’/][^\W_]+)*|&(?:amp;)?")
 _TICKER = re.compile(r"[A-Z]{1,5}(?:-[A-Z]{1,2})?")
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Z]{1,5}(?:[.-][A-Z]{1,2})?)(?![\w$])")
+_UNITS = frozenset({"B", "BN", "K", "M", "MM", "MN", "T", "TN"})
+"""Cashtags that are also units: "revenue in $M", "net debt ($B)"."""
 _EXCHANGE = re.compile(
-    r"\b(?:NYSE(?: ?(?:American|Arca|MKT))?|NASDAQ(?:GS|GM|CM|-GS|-GM|-CM)?|AMEX|OTC(?:QB|QX|MKTS| Markets)?|LSE|LON|TSXV?|ASX|CBOE)\s?:\s?"
-    r"([A-Z]{1,5}(?:[.-][A-Z]{1,2})?)(?![\w])",
-    re.IGNORECASE,
+    r"\b(?i:NYSE(?: ?(?:American|Arca|MKT))?|NASDAQ(?:GS|GM|CM|-GS|-GM|-CM)?|AMEX|OTC(?:QB|QX|MKTS| Markets)?|CBOE)(\s?:\s?)"
+    r"([A-Z]{1,5}(?:[.-][A-Z]{1,2})?)(?!\w|['’][A-Z])"
 )
+"""Exchanges of the United States, whose tickers EDGAR has; a ticker of London, Toronto or Sydney is another company's."""
+_CLOSED = re.compile(r"\s?[)\]]")
+_PAUSED = re.compile(r"\s?[;|,]|\.(?!\w)|['’]s\b|\s[-–—]\s|\s*(?:\n|\Z)")
+_LAST = re.compile(r"\.?\s*(?:\n|\Z)")
 
 _Words = tuple[str, ...]
+_Found = tuple[int, int, str, str]
+"""A word of a text: where it begins and ends, and as it is compared with and without the ``'s`` at its end."""
 _Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssuerIndex:
-    """Issuers as they are looked up: tickers, and names by their first word, the longest first.
+class NamedIssuers:
+    """Who is called by some ``words``: whom they mean by themselves, whom with a legal form after them, and whom at all."""
 
-    A name goes with its issuer and whether it stands by itself; where it does not, a legal form has to follow it in the text.
-    """
+    words: _Words
+    alone: str | None
+    forms: Mapping[_Words, str]
+    entities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerIndex:
+    """Issuers as they are looked up: tickers, and names by their first word, the longest first."""
 
     tickers: Mapping[str, str]
-    names: Mapping[str, Sequence[tuple[_Words, str, bool]]]
+    names: Mapping[str, Sequence[NamedIssuers]]
 
 
 def issuer_index(issuers: pl.DataFrame) -> IssuerIndex:
@@ -96,29 +158,27 @@ def issuer_index(issuers: pl.DataFrame) -> IssuerIndex:
         raise InvalidInput(f"issuers lack the column {lacking[0]}; they have entity, name, aliases and tickers")
     table = issuers.select(pl.col(name).cast(dtype) for name, dtype in ISSUERS.items())
     tickers: dict[str, set[str]] = {}
-    short: dict[_Words, set[str]] = {}
-    full: dict[_Words, set[str]] = {}
+    forms: dict[_Words, dict[_Words, set[str]]] = {}
+    called: dict[_Words, set[str]] = {}
     chosen: set[_Words] = set()
     for entity, name, aliases, symbols in table.rows():
         for symbol in symbols or ():
             if symbol:
                 tickers.setdefault(_symbol(symbol), set()).add(entity)
         for text in (name, *(aliases or ())):
-            words = _words_of(text or "")
-            if text != name and len(_stripped(words)) > 1:
-                chosen.add(_stripped(words))
-            stripped = _stripped(words)
-            if stripped:
-                short.setdefault(stripped, set()).add(entity)
-                full.setdefault(words, set()).add(entity)
-    names: dict[str, list[tuple[_Words, str, bool]]] = {}
-    for words, entity in _unique(short):
-        names.setdefault(words[0], []).append((words, entity, words in chosen or not _is_common(words)))
-    for words, entity in _unique(full):
-        if words not in short:
-            names.setdefault(words[0], []).append((words, entity, True))
+            for words, tails in _spellings(text or ""):
+                if text != name and len(words) > 1:
+                    chosen.add(words)
+                called.setdefault(words, set()).add(entity)
+                for tail in tails:
+                    forms.setdefault(words, {}).setdefault(tail, set()).add(entity)
+    names: dict[str, list[NamedIssuers]] = {}
+    for words, entities in called.items():
+        alone = next(iter(entities)) if len(entities) == 1 and (words in chosen or not _is_common(words)) else None
+        told_apart = MappingProxyType(dict(_unique(forms.get(words, {}))))
+        names.setdefault(words[0], []).append(NamedIssuers(words=words, alone=alone, forms=told_apart, entities=frozenset(entities)))
     for found in names.values():
-        found.sort(key=lambda item: (-len(item[0]), item[0]))
+        found.sort(key=lambda item: (-len(item.words), item.words))
     return IssuerIndex(tickers=MappingProxyType(dict(_unique(tickers))), names=MappingProxyType(names))
 
 
@@ -144,23 +204,42 @@ def _links(text: str, symbols: str | None, index: IssuerIndex, *, keep_unknown: 
         entity = _of_ticker(symbol, index, keep_unknown=keep_unknown)
         if entity is not None:
             yield entity, How.PROVIDER, symbol.strip()
-    for how, pattern in ((How.EXCHANGE, _EXCHANGE), (How.CASHTAG, _CASHTAG)):
-        for match in pattern.finditer(text):
-            entity = _of_ticker(match.group(1), index, keep_unknown=keep_unknown)
-            if entity is not None:
-                yield entity, how, match.group()
-    found = [(match.start(), match.end(), _plain(match.group())) for match in _WORD.finditer(text)]
+    for how, symbol, evidence in (*_by_exchange(text), *_by_cashtag(text)):
+        entity = _of_ticker(symbol, index, keep_unknown=keep_unknown)
+        if entity is not None:
+            yield entity, how, evidence
+    found = [_as_found(match) for match in _WORD.finditer(text)]
     place = 0
     while place < len(found):
-        start, _, first = found[place]
-        named = next((item for item in index.names.get(first, ()) if _stands(item, text, found, place)), None)
-        if named is None or not _capital(text, found[place : place + len(named[0])]):
-            place += 1
-            continue
-        words, entity, alone = named
-        last = place + len(words) - (1 if alone else 0)
-        yield entity, How.NAME, text[start : found[last][1]]
-        place = last + 1
+        named = _named(text, found, place, index)
+        if named is not None and named.entity is not None:
+            yield named.entity, How.NAME, text[found[place][0] : named.end]
+        place = named.following if named is not None else place + 1
+
+
+def _by_exchange(text: str) -> Iterable[tuple[How, str, str]]:
+    """Tickers after an exchange, in capitals as written, where what follows is no prose: "(NASDAQ: IT)", not "On the Nasdaq: IT leads"."""
+    for match in _EXCHANGE.finditer(text):
+        symbol, end = match.group(2), match.end()
+        is_word = len(symbol) == 1 or symbol.lower() in _NO_TICKER or symbol.lower() in common_words()
+        is_paused = _PAUSED.match(text, end) is not None
+        if _CLOSED.match(text, end):
+            is_said = True
+        elif text[max(0, match.start() - 2) : match.start()].rstrip(" ").endswith(("(", "[")):
+            is_said = is_paused
+        elif match.group(1) == ":":
+            is_said = is_paused or not is_word
+        else:
+            is_said = is_paused and (not is_word or (len(symbol) > 1 and _LAST.match(text, end) is not None))
+        if is_said:
+            yield How.EXCHANGE, symbol, match.group()
+
+
+def _by_cashtag(text: str) -> Iterable[tuple[How, str, str]]:
+    for match in _CASHTAG.finditer(text):
+        before = text[max(0, match.start() - 3) : match.start()]
+        if match.group(1) not in _UNITS or not before.endswith(("in ", "(", "[")):
+            yield How.CASHTAG, match.group(1), match.group()
 
 
 def _of_ticker(text: str, index: IssuerIndex, *, keep_unknown: bool) -> str | None:
@@ -168,48 +247,182 @@ def _of_ticker(text: str, index: IssuerIndex, *, keep_unknown: bool) -> str | No
     return index.tickers.get(symbol) or (symbol if keep_unknown and _TICKER.fullmatch(symbol) else None)
 
 
-def _stands(item: tuple[_Words, str, bool], text: str, found: list[tuple[int, int, str]], place: int) -> bool:
-    """Whether a name stands at a place, with the legal form that it needs if it is made of common words."""
-    words, _, alone = item
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """What a name in a text came to: the issuer, or None where it is nobody's; where it ends, and the place of the word after it."""
+
+    entity: str | None
+    end: int
+    following: int
+
+
+def _named(text: str, found: Sequence[_Found], place: int, index: IssuerIndex) -> _Named | None:
+    """Who is named at a place, by the longest name; None where no name stands."""
+    _, _, word, bare = found[place]
+    chosen: _Named | None = None
+    for item in index.names.get(word, ()):
+        if _is_written(item.words, text, found, place):
+            chosen = _decided(item, text, found, place, index)
+            if chosen is not None:
+                break
+    if word == bare or (chosen is not None and chosen.following > place + 1):
+        return chosen
+    # "Lowe's" is the shop, or what belongs to Lowe: if both are issuers, it is neither.
+    for item in index.names.get(bare, ()):
+        if len(item.words) == 1 and _is_written(item.words, text, found, place):
+            other = _decided(item, text, found, place, index)
+            if other is None:
+                return chosen
+            if chosen is None or chosen.entity == other.entity or other.following > place + 1:
+                return other
+            return _Named(entity=None, end=other.end, following=other.following)
+    return chosen
+
+
+def _decided(item: NamedIssuers, text: str, found: Sequence[_Found], place: int, index: IssuerIndex) -> _Named | None:
+    """Whom a name that is written at a place means; None where it is words like any other."""
+    following = place + len(item.words)
+    end = found[following - 1][1]
+    if found[place][0] and text[found[place][0] - 1] == "$":
+        return None
+    for tail in sorted(item.forms, key=len, reverse=True):
+        if _has_form(tail, text, found, following):
+            after = following + len(tail)
+            return _Named(entity=item.forms[tail], end=found[after - 1][1], following=after)
+    ticker = _OWN_TICKER.match(text, end)
+    if ticker is not None and (owner := index.tickers.get(_symbol(ticker.group(1)))) in item.entities:
+        return _Named(entity=owner, end=ticker.end(), following=following + 1)
+    if item.alone is not None:
+        entity = item.alone if _is_by_itself(item, text, found, place) else None
+        return _Named(entity=entity, end=end, following=following)
+    return _Named(entity=None, end=end, following=following) if len(item.entities) > 1 else None
+
+
+def _is_written(words: _Words, text: str, found: Sequence[_Found], place: int) -> bool:
+    """Whether the words of a name stand at a place, next to each other and with capitals."""
     end = place + len(words)
-    if end > len(found) or any(word != found[place + offset][2] for offset, word in enumerate(words)):
+    if end > len(found):
         return False
-    following = found[end] if end < len(found) and _BETWEEN.fullmatch(text, found[end - 1][1], found[end][0]) else None
-    written = text[following[0] : following[1]] if following else ""
-    if alone:
-        # "FMC Technologies" is another company than FMC.
-        return len(words) > 1 or not (following and following[2] in _CONTINUES and written[0].isupper())
-    return (
-        following is not None
-        and following[2] in _LEGAL
-        and (written.isupper() or (written[0].isupper() and len(written) > 2) or written in _WRITTEN)
-    )
+    for offset, word in enumerate(words):
+        start, _, joined, bare = found[place + offset]
+        if word != joined and (word != bare or offset + 1 < len(words)):
+            return False
+        if offset:
+            before, stop = found[place + offset - 1][:2]
+            if not (_GAP.fullmatch(text, stop, start) or (stop - before < 5 and _SHORT_GAP.fullmatch(text, stop, start))):
+                return False
+    return _capital(text, found[place:end])
 
 
-def _capital(text: str, words: Sequence[tuple[int, int, str]]) -> bool:
+def _has_form(tail: _Words, text: str, found: Sequence[_Found], place: int) -> bool:
+    """Whether the end of a name (Group Inc) stands at a place, written like one and no part of a phrase."""
+    if place + len(tail) > len(found):
+        return False
+    for offset, form in enumerate(tail):
+        start, stop, joined, bare = found[place + offset]
+        if not (_IN_FORM if offset else _BEFORE_FORM).fullmatch(text, found[place + offset - 1][1], start):
+            return False
+        if form not in {_FORMS.get(joined, joined), _FORMS.get(bare, bare)} or not (
+            form == "&" or _is_form(text[start:stop].replace("’", "'").removesuffix("'s"))
+        ):
+            return False
+    start, stop, joined, _ = found[place + len(tail) - 1]
+    after = found[place + len(tail)] if place + len(tail) < len(found) else None
+    if after is None or _FORMS.get(joined) not in {"co", "cos", "corp", "ltd", "as"}:
+        return True
+    between, written = text[stop : after[0]], text[after[0] : after[1]]
+    if joined == "as":
+        return not (between.isspace() and written.isupper())
+    return not (_HYPHEN.fullmatch(between) or (between.isspace() and after[2] in _PHRASES)) or joined == "corp"
+
+
+def _is_form(written: str) -> bool:
+    """Whether a legal form is written like one."""
+    return written.isupper() or (written[0].isupper() and len(written) > 2 and written != "Spa") or written in _WRITTEN
+
+
+def _is_by_itself(item: NamedIssuers, text: str, found: Sequence[_Found], place: int) -> bool:
+    """Whether a name without its legal form is no part of another name: of a company, a person or the publisher of the text."""
+    length = len(item.words)
+    start, end, following = found[place][0], found[place + length - 1][1], place + length
+    if _ENDS.match(text, end) and _PUBLISHER.search(text, max(0, start - 8), start):
+        return False
+    if following < len(found) and _BEFORE_FORM.fullmatch(text, end, found[following][0]):
+        word, written = found[following][2], text[found[following][0] : found[following][1]]
+        if item.forms and _FORMS.get(word) in _FOREIGN and _is_form(written):
+            return False
+        is_credit = word == "credit" and following + 1 < len(found) and found[following + 1][2] in _OF_CREDIT
+        continues = _CONTINUES if length == 1 else _CONTINUES_LONG
+        if word in continues and written[0].isupper() and not is_credit and text[end] != ",":
+            return False
+    if length > 1 or not place:
+        return True
+    before, stop, word, _ = found[place - 1]
+    between = text[stop:start]
+    if not text[before].isupper() or between not in {" ", ". "}:
+        return True
+    return not (word in _TITLES or (between == " " and word in given_names()) or (between == ". " and len(word) == 1))
+
+
+def _capital(text: str, words: Sequence[_Found]) -> bool:
     """Whether every word of a name but the small ones has a capital or is a number."""
-    longer = [text[start:end] for start, end, word in words if len(word) > 3] or [text[start:end] for start, end, _ in words]
+    said = [text[start:end] for start, end, word, _ in words if word != "&"]
+    longer = [word for word in said if len(word) > 3] or said
     return all(any(letter.isupper() or letter.isdecimal() for letter in word) for word in longer)
+
+
+def _as_found(match: re.Match[str]) -> _Found:
+    joined, bare = _plain(match.group())
+    return match.start(), match.end(), joined, bare
 
 
 def _words_of(name: str) -> _Words:
     """The words of a name as they are compared: lower case, without dots, without EDGAR's state (/DE/)."""
-    return tuple(_plain(word) for word in _WORD.findall(_STATE.sub("", name)))
+    return tuple(_plain(word)[0] for word in _WORD.findall(_STATE.sub("", name)))
 
 
-def _plain(word: str) -> str:
-    lower = word.lower().replace("’", "'").removesuffix("'s")
-    return lower.replace(".", "").replace("'", "")
+def _plain(word: str) -> tuple[str, str]:
+    """A word as it is compared: in lower case, without accents, dots and apostrophes; and without the ``'s`` at its end."""
+    lower = word.lower()
+    if lower.isalnum() and lower.isascii():
+        plain = "&" if lower == "and" else lower
+        return plain, plain
+    if lower[0] == "&":
+        return "&", "&"
+    if not lower.isascii():
+        lower = "".join(letter for letter in normalize("NFKD", lower.replace("’", "'")) if not combining(letter))
+    bare = lower.removesuffix("'s").replace(".", "").replace("'", "")
+    return (lower.replace(".", "").replace("'", ""), bare) if lower.endswith("'s") else (bare, bare)
 
 
-def _stripped(words: _Words) -> _Words:
-    """A name without the legal forms and other words at its end, and the article at its start; what is left may be nothing."""
+def _spellings(name: str) -> Iterable[tuple[_Words, set[_Words]]]:
+    """A name without the legal forms and other words at its end and the article at its start, with the ends that it may be written with.
+
+    >>> list(_spellings("GAP INC")) == [(("gap",), {("inc",)})]
+    True
+    """
+    words = _words_of(name)
     end, start = len(words), 0
-    while end > 1 and (words[end - 1] in _LEGAL or words[end - 1] in _SOFT):
+    while end > 1 and (words[end - 1] in _FORMS or words[end - 1] in _SOFT):
         end -= 1
     while start < end - 1 and words[start] == "the":
         start += 1
-    return words[start:end]
+    if start == end:
+        return
+    for cut in range(end, len(words) + 1):
+        if cut == end or words[start:cut] in standing_names():
+            yield words[start:cut], _tails(words[cut:])
+    if words[end : end + 1] == ("com",):
+        yield (*words[start : end - 1], f"{words[end - 1]}com"), _tails(words[end + 1 :])
+
+
+def _tails(words: _Words) -> set[_Words]:
+    """The ends of a name that tell it: up to a legal form, or whole."""
+    found: set[_Words] = set()
+    for unsaid in (frozenset[str](), _UNSAID, _UNSAID | {"&"}):
+        tail = tuple(_FORMS.get(word, word) for word in words if word not in unsaid)
+        found |= {tail[: place + 1] for place, word in enumerate(tail) if word in _FORMS or place + 1 == len(tail)}
+    return found
 
 
 def _symbol(text: str) -> str:
@@ -223,7 +436,8 @@ def _unique(by_key: Mapping[_Key, set[str]]) -> Iterable[tuple[_Key, str]]:
 
 def _is_common(words: _Words) -> bool:
     """Whether a name says too little by itself: one or two words, all of them common, numbers or single letters."""
-    return len(words) < 3 and all(word in common_words() or word.isdecimal() or len(word) < 3 for word in words)
+    is_short = len(words) < 3 and words not in standing_names()
+    return is_short and all(word in common_words() or word.isdecimal() or len(word) < 3 for word in words)
 
 
 @cache
@@ -232,8 +446,7 @@ def common_words() -> frozenset[str]:
     from crfs.features.sentiment.lexicon import packaged_lexicon
     from crfs.features.sentiment.word_lists import word_lists
 
-    lines = (files("crfs.features") / "common_words.txt").read_text(encoding="utf-8").splitlines()
-    listed = (word for line in lines if not line.startswith("# ") for word in line.split())
+    listed = (word for line in _lines("common_words.txt") for word in line.split())
     scored = (
         word
         for name in ("finance_lexicon", "policy_lexicon")
@@ -243,3 +456,20 @@ def common_words() -> frozenset[str]:
     )
     counted = (word for terms in word_lists().values() for term in terms for word in term.split())
     return frozenset({*listed, *scored, *counted, "of", "for", "in", "and", "the", "&", "a", "an", "to", "at"})
+
+
+@cache
+def given_names() -> frozenset[str]:
+    """First names of persons: "Rob Lowe" is no shop."""
+    return frozenset(name for line in _lines("given_names.txt") for name in line.split())
+
+
+@cache
+def standing_names() -> frozenset[_Words]:
+    """Names of common words that mean their company wherever capitals write them, as they are compared (``standing_names.txt``)."""
+    return frozenset(_words_of(line) for line in _lines("standing_names.txt"))
+
+
+def _lines(name: str) -> list[str]:
+    lines = (files("crfs.features") / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("# ")]
