@@ -3,8 +3,8 @@
 A wrong link is worse than none. Names are compared word by word, without their legal form (Inc., Corp., plc), the longest first, and only
 where the text writes them with a capital. A name of one or two common words (Apple, Gap, Target, Financial Institutions) needs its own legal
 form or its ticker beside it; without one it is the fruit, the difference or the aim, and with another's (Visa SA) it is another company. An
-alias of several words stands by itself, and so do the names of ``standing_names.txt``. A name or ticker that several issuers share links
-none, unless the legal form tells them apart. Every link says what was matched, so that a wrong one can be seen.
+alias of several words stands by itself, and so do the names of ``standing_names.txt``, which has a few short names too. A name or ticker that
+several issuers share links none, unless the legal form tells them apart. Every link says what was matched, so that a wrong one can be seen.
 """
 
 from __future__ import annotations
@@ -80,11 +80,60 @@ _CONTINUES = frozenset({
 """After a name of one word they make another name: "FMC Technologies" is another company than FMC."""
 _CONTINUES_LONG = frozenset({
     "technologies", "financial", "bancorp", "bancshares", "energy", "solar", "petroleum", "mining", "pharmaceuticals", "therapeutics",
-    "properties", "realty", "reit", "credit", "funding", "leasing",
+    "properties", "realty", "reit", "credit", "funding", "leasing", "bottling",
 })  # fmt: skip
 """After a name of several words: "Ford Motor Credit" borrows by itself, and so does "Berkshire Hathaway Energy"."""
 _OF_CREDIT = frozenset({"rating", "ratings", "risk", "default", "spread", "spreads", "outlook", "facility", "agreement"})
 """After "credit" they say that it is no part of a name: "Boeing Credit Rating Cut"."""
+_STATES = frozenset(
+    {
+        "ala",
+        "ariz",
+        "ark",
+        "calif",
+        "colo",
+        "conn",
+        "del",
+        "fla",
+        "ga",
+        "ill",
+        "ind",
+        "kan",
+        "ky",
+        "md",
+        "mass",
+        "mich",
+        "minn",
+        "mo",
+        "mont",
+        "neb",
+    }
+    | {
+        "nev",
+        "nh",
+        "nj",
+        "nm",
+        "ny",
+        "nc",
+        "nd",
+        "ohio",
+        "okla",
+        "ore",
+        "pa",
+        "ri",
+        "sc",
+        "sd",
+        "tenn",
+        "texas",
+        "tx",
+        "vt",
+        "va",
+        "wash",
+        "wis",
+        "wyo",
+    }
+)
+"""After a name of one word and a comma they make a place of it: "Hershey, Pa."."""
 _TITLES = frozenset({
     "mr", "mrs", "ms", "dr", "prof", "professor", "sir", "lord", "lady", "judge", "justice", "sen", "senator", "gov", "governor", "rep",
     "president", "mayor", "sgt", "capt", "captain", "general", "gen", "detective",
@@ -351,6 +400,8 @@ def _is_by_itself(item: NamedIssuers, text: str, found: Sequence[_Found], place:
         word, written = found[following][2], text[found[following][0] : found[following][1]]
         if item.forms and _FORMS.get(word) in _FOREIGN and _is_form(written):
             return False
+        if length == 1 and word in _STATES and text[end] == "," and written[0].isupper():
+            return False
         is_credit = word == "credit" and following + 1 < len(found) and found[following + 1][2] in _OF_CREDIT
         continues = _CONTINUES if length == 1 else _CONTINUES_LONG
         if word in continues and written[0].isupper() and not is_credit and text[end] != ",":
@@ -412,6 +463,8 @@ def _spellings(name: str) -> Iterable[tuple[_Words, set[_Words]]]:
     for cut in range(end, len(words) + 1):
         if cut == end or words[start:cut] in standing_names():
             yield words[start:cut], _tails(words[cut:])
+    for short in short_names().get(words[start:end], ()):
+        yield short, _tails(words[end:])
     if words[end : end + 1] == ("com",):
         yield (*words[start : end - 1], f"{words[end - 1]}com"), _tails(words[end + 1 :])
 
@@ -467,7 +520,18 @@ def given_names() -> frozenset[str]:
 @cache
 def standing_names() -> frozenset[_Words]:
     """Names of common words that mean their company wherever capitals write them, as they are compared (``standing_names.txt``)."""
-    return frozenset(_words_of(line) for line in _lines("standing_names.txt"))
+    return frozenset(_words_of(line.partition("=")[0]) for line in _lines("standing_names.txt"))
+
+
+@cache
+def short_names() -> Mapping[_Words, Sequence[_Words]]:
+    """What issuers are called for short, by their name without its legal form (``standing_names.txt``)."""
+    found: dict[_Words, list[_Words]] = {}
+    for line in _lines("standing_names.txt"):
+        short, is_short, name = line.partition("=")
+        if is_short:
+            found.setdefault(_words_of(name), []).append(_words_of(short))
+    return MappingProxyType(found)
 
 
 def _lines(name: str) -> list[str]:
