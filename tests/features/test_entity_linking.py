@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
-from crfs.features.entity_linking import ISSUERS, LINKS, IssuerIndex, common_words, issuer_index, link_issuers
+from crfs.features.entity_linking import ISSUERS, LINKS, IssuerIndex, issuer_index, link_issuers
+from crfs.features.linking_words import common_words
 
 ROWS: list[tuple[str, str, list[str] | None, list[str] | None]] = [
     ("apple", "APPLE INC.", None, ["AAPL"]),

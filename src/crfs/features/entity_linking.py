@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import TypeVar
 from unicodedata import combining, normalize
@@ -22,6 +21,23 @@ from unicodedata import combining, normalize
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.features.linking_words import (
+    AFTER_CREDIT,
+    CONTINUES_LONG,
+    CONTINUES_SHORT,
+    FOREIGN_FORMS,
+    FORMS_AS_WRITTEN,
+    LEGAL_FORMS,
+    NO_TICKERS,
+    PHRASES_OF_FORMS,
+    SOFT_ENDS,
+    STATES,
+    TITLES,
+    UNSAID_ENDS,
+    common_words,
+    given_names,
+    listed_lines,
+)
 
 ISSUERS: dict[str, pl.DataType] = {
     "entity": pl.String(),
@@ -45,107 +61,6 @@ class How(StrEnum):
 
 
 _LONGEST_TEXT = 20_000
-_FORMS: Mapping[str, str] = MappingProxyType(
-    {
-        **{form: form for form in (
-            "inc", "corp", "co", "cos", "ltd", "plc", "llc", "lp", "llp", "lllp", "publ", "ulc", "sa", "ag", "nv", "bv", "se", "spa", "oyj", "oy",
-            "ab", "asa", "as", "a/s", "kgaa", "gmbh", "pte", "pty", "kk", "bhd", "tbk", "sab",
-        )},
-        "incorporated": "inc", "corporation": "corp", "company": "co", "companies": "cos", "limited": "ltd",
-    }
-)  # fmt: skip
-"""Legal forms as they are compared: what is long and what is short is the same form, and Co. is another one than Corp."""
-_FOREIGN = frozenset(
-    {"sa", "ag", "nv", "bv", "se", "spa", "oy", "ab", "asa", "a/s", "kgaa", "gmbh", "pte", "pty", "kk", "bhd", "tbk", "sab"}
-)
-"""Forms that make another company of a name that has a form of its own: Merck KGaA is not Merck & Co."""
-_SOFT = frozenset({"group", "holdings", "holding", "com", "&", "cl", "class", "trust", "the"})
-_UNSAID = frozenset({"com", "cl", "class", "the"})
-"""Words at the end of a name which texts leave out."""
-_WRITTEN = frozenset({"Co", "plc", "Oy", "a.s", "publ"})
-"""Legal forms that are not written with a capital, or have two letters: "As" begins a sentence, "AS" ends a Norwegian name."""
-_PHRASES = frozenset({
-    "liability", "partnership", "edition", "editions", "release", "series", "time", "supply", "tax", "taxes", "law", "laws", "culture",
-    "policy", "policies", "car", "cars", "town", "towns", "picnic", "rules", "overtime", "partner", "partners", "founder", "operation",
-})  # fmt: skip
-"""After a legal form that is a word (Company, Limited) they make a phrase of it: "a Gap Limited edition"."""
-_CONTINUES = frozenset({
-    "technologies", "technology", "financial", "finance", "bank", "bancorp", "bancshares", "energy", "solar", "power", "pharma",
-    "pharmaceuticals", "therapeutics", "biosciences", "bio", "biotech", "health", "healthcare", "medical", "systems", "software",
-    "solutions", "services", "capital", "partners", "resources", "foods", "brands", "industries", "international", "global",
-    "communications", "media", "networks", "materials", "metals", "mining", "gold", "oil", "gas", "petroleum", "insurance", "properties",
-    "realty", "reit", "logistics", "motors", "airlines", "semiconductor", "semiconductors", "electronics", "labs", "laboratories",
-    "university", "hospital", "park", "street", "county", "city", "river", "valley", "credit", "funding", "leasing",
-})  # fmt: skip
-"""After a name of one word they make another name: "FMC Technologies" is another company than FMC."""
-_CONTINUES_LONG = frozenset({
-    "technologies", "financial", "bancorp", "bancshares", "energy", "solar", "petroleum", "mining", "pharmaceuticals", "therapeutics",
-    "properties", "realty", "reit", "credit", "funding", "leasing", "bottling",
-})  # fmt: skip
-"""After a name of several words: "Ford Motor Credit" borrows by itself, and so does "Berkshire Hathaway Energy"."""
-_OF_CREDIT = frozenset({"rating", "ratings", "risk", "default", "spread", "spreads", "outlook", "facility", "agreement"})
-"""After "credit" they say that it is no part of a name: "Boeing Credit Rating Cut"."""
-_STATES = frozenset(
-    {
-        "ala",
-        "ariz",
-        "ark",
-        "calif",
-        "colo",
-        "conn",
-        "del",
-        "fla",
-        "ga",
-        "ill",
-        "ind",
-        "kan",
-        "ky",
-        "md",
-        "mass",
-        "mich",
-        "minn",
-        "mo",
-        "mont",
-        "neb",
-    }
-    | {
-        "nev",
-        "nh",
-        "nj",
-        "nm",
-        "ny",
-        "nc",
-        "nd",
-        "ohio",
-        "okla",
-        "ore",
-        "pa",
-        "ri",
-        "sc",
-        "sd",
-        "tenn",
-        "texas",
-        "tx",
-        "vt",
-        "va",
-        "wash",
-        "wis",
-        "wyo",
-    }
-)
-"""After a name of one word and a comma they make a place of it: "Hershey, Pa."."""
-_TITLES = frozenset({
-    "mr", "mrs", "ms", "dr", "prof", "professor", "sir", "lord", "lady", "judge", "justice", "sen", "senator", "gov", "governor", "rep",
-    "president", "mayor", "sgt", "capt", "captain", "general", "gen", "detective",
-})  # fmt: skip
-_NO_TICKER = frozenset({
-    "a", "i", "ad", "ago", "ai", "all", "am", "an", "and", "any", "are", "as", "at", "be", "big", "but", "by", "can", "cars", "cash", "cat", "ceo",
-    "cfo", "cpi", "do", "ecb", "esg", "etf", "eu", "eur", "fed", "fomc", "for", "gbp", "gdp", "go", "good", "has", "he", "her", "his", "how",
-    "if", "imf", "in", "ipo", "irs", "is", "it", "its", "key", "life", "love", "low", "me", "my", "new", "no", "not", "now", "of", "off", "old", "on",
-    "one", "open", "or", "our", "out", "over", "own", "pay", "per", "play", "real", "run", "sec", "see", "she", "so", "tech", "than", "that", "the",
-    "they", "this", "to", "too", "two", "uk", "up", "us", "usa", "usd", "vix", "was", "we", "well", "what", "when", "who", "why", "you",
-})  # fmt: skip
-"""Words and abbreviations that capitals do not make a ticker of, beside :func:`common_words`."""
 _GAP = re.compile(r"[ \t\xa0]{1,2}|\r?\n|[-\u2010\u2011]|['’] |")
 """What stands between two words of a name: never the end of a sentence, a comma or a paragraph."""
 _SHORT_GAP = re.compile(r"\.[ \t\xa0]?")
@@ -270,7 +185,7 @@ def _by_exchange(text: str) -> Iterable[tuple[How, str, str]]:
     """Tickers after an exchange, in capitals as written, where what follows is no prose: "(NASDAQ: IT)", not "On the Nasdaq: IT leads"."""
     for match in _EXCHANGE.finditer(text):
         symbol, end = match.group(2), match.end()
-        is_word = len(symbol) == 1 or symbol.lower() in _NO_TICKER or symbol.lower() in common_words()
+        is_word = len(symbol) == 1 or symbol.lower() in NO_TICKERS or symbol.lower() in common_words()
         is_paused = _PAUSED.match(text, end) is not None
         if _CLOSED.match(text, end):
             is_said = True
@@ -371,23 +286,23 @@ def _has_form(tail: _Words, text: str, found: Sequence[_Found], place: int) -> b
         start, stop, joined, bare = found[place + offset]
         if not (_IN_FORM if offset else _BEFORE_FORM).fullmatch(text, found[place + offset - 1][1], start):
             return False
-        if form not in {_FORMS.get(joined, joined), _FORMS.get(bare, bare)} or not (
+        if form not in {LEGAL_FORMS.get(joined, joined), LEGAL_FORMS.get(bare, bare)} or not (
             form == "&" or _is_form(text[start:stop].replace("’", "'").removesuffix("'s"))
         ):
             return False
     start, stop, joined, _ = found[place + len(tail) - 1]
     after = found[place + len(tail)] if place + len(tail) < len(found) else None
-    if after is None or _FORMS.get(joined) not in {"co", "cos", "corp", "ltd", "as"}:
+    if after is None or LEGAL_FORMS.get(joined) not in {"co", "cos", "corp", "ltd", "as"}:
         return True
     between, written = text[stop : after[0]], text[after[0] : after[1]]
     if joined == "as":
         return not (between.isspace() and written.isupper())
-    return not (_HYPHEN.fullmatch(between) or (between.isspace() and after[2] in _PHRASES)) or joined == "corp"
+    return not (_HYPHEN.fullmatch(between) or (between.isspace() and after[2] in PHRASES_OF_FORMS)) or joined == "corp"
 
 
 def _is_form(written: str) -> bool:
     """Whether a legal form is written like one."""
-    return written.isupper() or (written[0].isupper() and len(written) > 2 and written != "Spa") or written in _WRITTEN
+    return written.isupper() or (written[0].isupper() and len(written) > 2 and written != "Spa") or written in FORMS_AS_WRITTEN
 
 
 def _is_by_itself(item: NamedIssuers, text: str, found: Sequence[_Found], place: int) -> bool:
@@ -398,12 +313,12 @@ def _is_by_itself(item: NamedIssuers, text: str, found: Sequence[_Found], place:
         return False
     if following < len(found) and _BEFORE_FORM.fullmatch(text, end, found[following][0]):
         word, written = found[following][2], text[found[following][0] : found[following][1]]
-        if item.forms and _FORMS.get(word) in _FOREIGN and _is_form(written):
+        if item.forms and LEGAL_FORMS.get(word) in FOREIGN_FORMS and _is_form(written):
             return False
-        if length == 1 and word in _STATES and text[end] == "," and written[0].isupper():
+        if length == 1 and word in STATES and text[end] == "," and written[0].isupper():
             return False
-        is_credit = word == "credit" and following + 1 < len(found) and found[following + 1][2] in _OF_CREDIT
-        continues = _CONTINUES if length == 1 else _CONTINUES_LONG
+        is_credit = word == "credit" and following + 1 < len(found) and found[following + 1][2] in AFTER_CREDIT
+        continues = CONTINUES_SHORT if length == 1 else CONTINUES_LONG
         if word in continues and written[0].isupper() and not is_credit and text[end] != ",":
             return False
     if length > 1 or not place:
@@ -412,7 +327,7 @@ def _is_by_itself(item: NamedIssuers, text: str, found: Sequence[_Found], place:
     between = text[stop:start]
     if not text[before].isupper() or between not in {" ", ". "}:
         return True
-    return not (word in _TITLES or (between == " " and word in given_names()) or (between == ". " and len(word) == 1))
+    return not (word in TITLES or (between == " " and word in given_names()) or (between == ". " and len(word) == 1))
 
 
 def _capital(text: str, words: Sequence[_Found]) -> bool:
@@ -454,7 +369,7 @@ def _spellings(name: str) -> Iterable[tuple[_Words, set[_Words]]]:
     """
     words = _words_of(name)
     end, start = len(words), 0
-    while end > 1 and (words[end - 1] in _FORMS or words[end - 1] in _SOFT):
+    while end > 1 and (words[end - 1] in LEGAL_FORMS or words[end - 1] in SOFT_ENDS):
         end -= 1
     while start < end - 1 and words[start] == "the":
         start += 1
@@ -472,9 +387,9 @@ def _spellings(name: str) -> Iterable[tuple[_Words, set[_Words]]]:
 def _tails(words: _Words) -> set[_Words]:
     """The ends of a name that tell it: up to a legal form, or whole."""
     found: set[_Words] = set()
-    for unsaid in (frozenset[str](), _UNSAID, _UNSAID | {"&"}):
-        tail = tuple(_FORMS.get(word, word) for word in words if word not in unsaid)
-        found |= {tail[: place + 1] for place, word in enumerate(tail) if word in _FORMS or place + 1 == len(tail)}
+    for unsaid in (frozenset[str](), UNSAID_ENDS, UNSAID_ENDS | {"&"}):
+        tail = tuple(LEGAL_FORMS.get(word, word) for word in words if word not in unsaid)
+        found |= {tail[: place + 1] for place, word in enumerate(tail) if word in LEGAL_FORMS or place + 1 == len(tail)}
     return found
 
 
@@ -494,46 +409,17 @@ def _is_common(words: _Words) -> bool:
 
 
 @cache
-def common_words() -> frozenset[str]:
-    """Words that mean something else most of the time: those of ``common_words.txt`` and of the lexicons of sentiment."""
-    from crfs.features.sentiment.lexicon import packaged_lexicon
-    from crfs.features.sentiment.word_lists import word_lists
-
-    listed = (word for line in _lines("common_words.txt") for word in line.split())
-    scored = (
-        word
-        for name in ("finance_lexicon", "policy_lexicon")
-        for terms in packaged_lexicon(name).by_first.values()
-        for term, _ in terms
-        for word in term
-    )
-    counted = (word for terms in word_lists().values() for term in terms for word in term.split())
-    return frozenset({*listed, *scored, *counted, "of", "for", "in", "and", "the", "&", "a", "an", "to", "at"})
-
-
-@cache
-def given_names() -> frozenset[str]:
-    """First names of persons: "Rob Lowe" is no shop."""
-    return frozenset(name for line in _lines("given_names.txt") for name in line.split())
-
-
-@cache
 def standing_names() -> frozenset[_Words]:
     """Names of common words that mean their company wherever capitals write them, as they are compared (``standing_names.txt``)."""
-    return frozenset(_words_of(line.partition("=")[0]) for line in _lines("standing_names.txt"))
+    return frozenset(_words_of(line.partition("=")[0]) for line in listed_lines("standing_names.txt"))
 
 
 @cache
 def short_names() -> Mapping[_Words, Sequence[_Words]]:
     """What issuers are called for short, by their name without its legal form (``standing_names.txt``)."""
     found: dict[_Words, list[_Words]] = {}
-    for line in _lines("standing_names.txt"):
+    for line in listed_lines("standing_names.txt"):
         short, is_short, name = line.partition("=")
         if is_short:
             found.setdefault(_words_of(name), []).append(_words_of(short))
     return MappingProxyType(found)
-
-
-def _lines(name: str) -> list[str]:
-    lines = (files("crfs.features") / name).read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith("# ")]
