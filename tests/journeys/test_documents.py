@@ -275,6 +275,23 @@ def test_a_change_of_the_target_is_known_whatever_order_the_statements_come_in_a
     assert verify(session)["sound"]
 
 
+def test_a_target_that_is_corrected_changes_what_changed(session: Session) -> None:
+    days = [datetime(2024, 3, 20, tzinfo=UTC), datetime(2024, 5, 1, tzinfo=UTC)]
+    clocks = [{"valid_time": day, "knowledge_time": day + 18 * HOUR, "knowledge_basis": "calendar"} for day in days]
+    kind = "fomc_statement"
+    texts = [{**at, "entity": f"{kind}/{day:%Y-%m-%d}", "kind": kind, "text": "Prices."} for day, at in zip(days, clocks, strict=True)]
+    said = [{**at, "entity": "fomc", "published": at["valid_time"].date(), "target_lower": 1.0, "target_upper": 1.25} for at in clocks]
+    publish(session, "policy_document", texts)
+    publish(session, "fomc_statement", said)
+    derived(session, "policy_document", "fomc_statement")
+    assert as_of(table(session, "policy_stance")).sort("valid_time")["change_bp"].to_list() == [None, 0.0]
+    publish(session, "fomc_statement", [{**said[1], "target_lower": 0.5, "target_upper": 0.75}], kind=BatchKind.CORRECTION)
+    report = derived(session, "fomc_statement")
+    assert (report.documents, report.appended) == (0, {"policy_stance": 1})
+    assert as_of(table(session, "policy_stance")).sort("valid_time")["change_bp"].to_list() == [None, -50.0]
+    assert derived(session, "fomc_statement").batch_id is None
+
+
 def test_rules_are_counted_a_month_by_agency_and_topic(session: Session) -> None:
     def document(number: str, day: int, **more: Any) -> dict[str, Any]:
         when = START + timedelta(days=day)
