@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from crfs.apps.cli.door import Door
+from crfs.apps.cli.program import run
 from crfs.bitemporal import as_of
 from crfs.features.sentiment import FinanceScorer, VaderScorer
 from crfs.sources.core import Query
@@ -179,6 +182,30 @@ def test_another_scorer_changes_every_score_and_says_so_and_back_again(session: 
     assert as_of(table(session, "issuer_tone"))["tone"].item() > 0
 
 
+def test_the_program_derives_all_anew_by_the_scorer_that_is_named(
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(session, "rss_articles", [article("a", 1, 2, "$ACME losses narrowed")])
+    derived(session, "rss_articles")
+    monkeypatch.setattr(Door, "session", lambda _door: nullcontext(session))
+
+    def documents(*words: str) -> tuple[int, str]:
+        capsys.readouterr()
+        code = int(run(["features", "documents", *words]))
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    code, said = documents("--scorer", "vader")
+    assert (code, said.startswith("1 documents, scored by vader")) == (0, True), said
+    assert as_of(table(session, "document_sentiment"))["scorer"].to_list() == ["vader"]
+    assert "nothing new" in documents("--scorer", "vader")[1]
+    assert documents()[0] == 0
+    assert as_of(table(session, "document_sentiment"))["scorer"].to_list() != ["vader"]
+    for words in (["--scorer", "x"], ["--scorer", "transformer"], ["--weights", "folder"]):
+        code, said = documents(*words)
+        assert (code, "scorer" in said) == (1, True), said
+
+
 def test_issuers_that_edgar_names_are_linked_and_their_old_tickers_say_nothing_more(session: Session) -> None:
     publish(
         session, "rss_articles", [article("a", 1, 2, "$ACME profit rose"), article("b", 1, 3, "Acme Widgets profit fell", language="en-us")]
@@ -280,7 +307,8 @@ def test_a_target_that_is_corrected_changes_what_changed(session: Session) -> No
     clocks = [{"valid_time": day, "knowledge_time": day + 18 * HOUR, "knowledge_basis": "calendar"} for day in days]
     kind = "fomc_statement"
     texts = [{**at, "entity": f"{kind}/{day:%Y-%m-%d}", "kind": kind, "text": "Prices."} for day, at in zip(days, clocks, strict=True)]
-    said = [{**at, "entity": "fomc", "published": at["valid_time"].date(), "target_lower": 1.0, "target_upper": 1.25} for at in clocks]
+    target = {"entity": "fomc", "target_lower": 1.0, "target_upper": 1.25}
+    said = [{**at, **target, "published": day.date()} for day, at in zip(days, clocks, strict=True)]
     publish(session, "policy_document", texts)
     publish(session, "fomc_statement", said)
     derived(session, "policy_document", "fomc_statement")

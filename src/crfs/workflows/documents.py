@@ -9,11 +9,13 @@ A row that is no longer said (its document was annulled, or now belongs elsewher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crfs.errors import InvalidInput
 from crfs.workflows.ingest_report import IngestReport, add_counts
 from crfs.workflows.jobs import JobContext, run_job
 from crfs.workflows.session import Progress, Session, no_progress
@@ -89,6 +91,20 @@ def rederive_documents(session: Session, *, scorer: SentimentScorer | None = Non
         return derive_documents(session, [*TEXTS, DECISIONS], job=job, scorer=chosen, everything=True)
 
     return run_job(session, "rederive", specification, work, progress=progress)
+
+
+def scorer_called(name: str, weights: Path | None = None) -> SentimentScorer:
+    """The scorer ``finance`` or ``vader``, or ``transformer`` with the folder of its weights."""
+    from crfs.features.sentiment import FinanceScorer, TransformerScorer, VaderScorer
+
+    if (name == "transformer") != (weights is not None):
+        raise InvalidInput("a transformer has weights, and nothing else has: --scorer transformer --weights FOLDER", argument="weights")
+    if weights is not None:
+        return TransformerScorer(weights)
+    scorers: dict[str, Callable[[], SentimentScorer]] = {"finance": FinanceScorer, "vader": VaderScorer}
+    if name not in scorers:
+        raise InvalidInput(f"no scorer is called {name!r}; there are finance, vader and transformer", argument="scorer")
+    return scorers[name]()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -27,7 +27,10 @@ COMMANDS = {
     "ingest": (f"{_COMMANDS}.ingest:ingest", "Bring a source's rows into the store."),
     "factors": (f"{_COMMANDS}.factors:factors", "Find factors; their values as known at any time; their vintages."),
     "datasets": (f"{_COMMANDS}.datasets:datasets", "Datasets: define, append, list, show, export."),
-    "features": (f"{_COMMANDS}.features:features", "Training sets that do not see the future, and the check that they do not."),
+    "features": (
+        f"{_COMMANDS}.features:features",
+        "Training sets that do not see the future, the check that they do not, and documents as numbers.",
+    ),
     "models": (f"{_COMMANDS}.models:models", "Models: train, list, show, promote, score."),
     "portfolio": (f"{_COMMANDS}.portfolio:portfolio", "Books: load, list, VaR and ES, concentration, capital, provisions, stress."),
     "scenarios": (f"{_COMMANDS}.scenarios:scenarios", "Scenarios: list, show, define."),

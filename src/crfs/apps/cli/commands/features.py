@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @group("features")
 def features() -> None:
-    """Training sets that do not see the future, and the check that they do not."""
+    """Training sets that do not see the future, the check that they do not, and documents as numbers."""
 
 
 @features.command("build")
@@ -76,3 +76,22 @@ def leakcheck(door: Door, file: Path, manifest: Path | None) -> ExitCode:
 
     door.answer(document, show)
     return ExitCode.DONE if document["clean"] else ExitCode.VERIFICATION_FAILED
+
+
+@features.command("documents")
+@click.option("--scorer", default="finance", show_default=True, help="finance, vader or transformer.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Of a transformer: the folder of model.onnx, vocab.txt and config.json.")
+@pass_door
+def documents(door: Door, scorer: str, weights: Path | None) -> None:
+    """Derive the numbers of every stored document anew: sentiment, tone, policy stance, counts of rules.
+
+    An ingest derives those of what it brings; this is for another scorer, and for a new version of crfs whose lexicon, formulae or linking of
+    names differ. The same again adds nothing.
+    """
+    from crfs.workflows.documents import rederive_documents, scorer_called
+
+    chosen = scorer_called(scorer, weights)
+    with door.session() as session, door.progress() as progress:
+        report = rederive_documents(session, scorer=chosen, progress=progress)
+    rows = ", ".join(f"{count:,} of {name}" for name, count in report.appended.items() if count) or "nothing new"
+    door.lines(report.to_dict(), f"{report.documents:,} documents, scored by {chosen.name} {chosen.version}: {rows}")
