@@ -16,11 +16,13 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
 from crfs.sources.core import Classification, Limit, Payload, Request
 from crfs.sources.core.budget import LocalBudget
-from crfs.sources.core.headers import retry_after, until_reset
+from crfs.sources.core.headers import LONGEST_WAIT_SECONDS, retry_after, until_reset
 from crfs.sources.core.http import HttpTransport
 from crfs.sources.providers.fred import SOURCE as FRED
 from tests.sources.provider_server import (
@@ -415,9 +417,32 @@ def test_the_key_is_nowhere_to_be_found(
 # ------------------------------------------------------------------------------------------------------------------- headers
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-3", "²", "Mon, 99 Jan"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "soon", "-3", "²", "Mon, 99 Jan",
+        "Mon, 01 Jan 2024 00:00:00 +99999999999999999999", f"Mon, 01 Jan {'9' * 5000} 00:00:00 GMT",
+    ],
+)  # fmt: skip
 def test_a_retry_after_that_cannot_be_read_is_none(text: str) -> None:
     assert retry_after({"retry-after": text}, datetime.now(UTC)) is None
+
+
+NUMBERS = st.one_of(st.integers(-1, 70), st.integers(0, 10**25)).map(str)
+DATES = st.builds(
+    lambda day, month, year, hour, sign, zone: f"Mon, {day} {month} {year} {hour}:00:00 {sign}{zone}",
+    NUMBERS, st.sampled_from(["Jan", "Feb", "Dec", "Foo"]), NUMBERS, NUMBERS, st.sampled_from(["+", "-", ""]), NUMBERS,
+)  # fmt: skip
+
+
+@given(st.one_of(st.text(max_size=40), DATES, NUMBERS), st.datetimes(timezones=st.just(UTC)))
+def test_no_header_is_too_odd_to_be_read_as_a_wait_or_none(text: str, now: datetime) -> None:
+    for seconds in (
+        retry_after({"retry-after": text}, now),
+        until_reset({"x-ratelimit-remaining": "0", "x-ratelimit-reset": text}, now),
+        until_reset({"x-ratelimit-remaining": text, "x-ratelimit-reset": "60"}, now),
+    ):
+        assert seconds is None or 0.0 <= seconds <= LONGEST_WAIT_SECONDS
 
 
 @pytest.mark.parametrize(

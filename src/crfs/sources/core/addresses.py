@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+# The metadata services of other clouds lie in blocks of these: 169.254.169.254, 100.100.100.200, 192.0.0.192, fd00:ec2::254, fd20:ce::254.
 # Written out rather than asked of the standard library, whose idea of "global" changed between patch releases of Python.
 _REFUSED_4 = {
     IPv4Network(block): why
@@ -12,6 +13,7 @@ _REFUSED_4 = {
         "10.0.0.0/8": "private",
         "100.64.0.0/10": "shared by a carrier's customers",
         "127.0.0.0/8": "this machine",
+        "168.63.129.16/32": "a cloud's own service",  # Azure's, which hands machines their secrets: public by its number alone
         "169.254.0.0/16": "link-local",
         "172.16.0.0/12": "private",
         "192.0.0.0/24": "reserved",

@@ -30,10 +30,10 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return min(float(text), LONGEST_WAIT_SECONDS)
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+        seconds = ((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):  # the last: a year or a zone beyond what a date can have
         return None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - now).total_seconds()), LONGEST_WAIT_SECONDS)
+    return min(max(0.0, seconds), LONGEST_WAIT_SECONDS)
 
 
 def until_reset(headers: Mapping[str, str], now: datetime) -> float | None:

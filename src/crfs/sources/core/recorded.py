@@ -183,7 +183,7 @@ def _instant(text: object) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = read(str(text))
-        except (ValueError, TypeError, IndexError):
+            return moment.astimezone(UTC) if moment.tzinfo is not None else None
+        except (ValueError, TypeError, IndexError, OverflowError):
             continue
-        return moment.astimezone(UTC) if moment.tzinfo is not None else None
     return None
