@@ -21,15 +21,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """A text that only says something: what would steer a terminal, turn the order of letters, or fit into no column is shown as U+FFFD.
+
+    Errors quote others (providers, files, users), whose words go to terminals, into log lines and into columns of PostgreSQL, which holds no
+    NUL and no half of a pair. Line ends and tabs stay.
+
+    >>> plain("out\\x1b[2J of\\x00 order").encode("ascii", "replace")
+    b'out?[2J of? order'
+    """
+    return _UNSEEN.sub("\ufffd", text)
+
 
 class CrfsError(Exception):
-    """Base of every error that crfs raises on purpose; ``problems`` are the wrong places that it knows of."""
+    """Base of every error that crfs raises on purpose; ``problems`` are the wrong places that it knows of.
+
+    Its text is :func:`plain`, whomever it quotes: whoever shows or keeps it need not look at it again.
+    """
 
     problems: tuple[Problem, ...] = ()
+
+    def __str__(self) -> str:
+        return plain(super().__str__())
 
 
 class InvalidInput(CrfsError):
@@ -53,7 +74,7 @@ class Problem:
         self.row = row
         self.column = column
         self.reason = reason
-        self.detail = detail
+        self.detail = plain(detail)
 
     def __repr__(self) -> str:
         return f"Problem(row={self.row}, column={self.column!r}, reason={self.reason!r}, detail={self.detail!r})"

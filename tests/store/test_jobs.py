@@ -11,6 +11,7 @@ import pytest
 from crfs.errors import Conflict, NotFound
 from crfs.store.database import Database
 from crfs.store.jobs import Job, claim, finish, heartbeat, job, jobs, request_cancel, submit
+from crfs.store.source_states import source_failed, source_state, stream_failed, stream_states
 from tests.store.deliveries import NOW, dataset, rows, stored, write
 
 LEASE = timedelta(minutes=1)
@@ -47,6 +48,19 @@ def test_a_job_from_submission_to_its_outcome(database: Database) -> None:
     assert (done.state, done.outcome, done.finished_at, done.lease_until) == ("succeeded", {"batches": [1]}, NOW + LEASE, None)
     assert claim(database, holder="w2", at=NOW + 9 * LEASE, lease=LEASE, job_id=queued.job_id) is None
     assert jobs(database, limit=1_000)[0].created_at == NOW
+
+
+def test_a_job_ends_whatever_its_error_and_its_outcome_quote(database: Database) -> None:
+    """Else it would never end, and be done again for ever."""
+    said = "NUL \0, ESC \x1b[2J, half a pair \ud800"
+    failed, told = claimed(database), claimed(database)
+    finish(database, failed.fence, state="failed", at=NOW, error=f"ValueError: {said}")
+    assert job(database, failed.job_id).error == "ValueError: NUL \ufffd, ESC \ufffd[2J, half a pair \ufffd"
+    finish(database, told.fence, state="succeeded", at=NOW, outcome={"reason": "NUL \0 and \\0, \\u0000 and \\\0"})
+    assert job(database, told.job_id).outcome == {"reason": "NUL \ufffd and \\0, \\u0000 and \\\ufffd"}
+    source_failed(database, "x", at=NOW, error=said)
+    stream_failed(database, "x", "y", at=NOW, error=said)
+    assert source_state(database, "x").failures == stream_states(database)["x/y"].failures == 1
 
 
 def test_a_lease_that_holds_cannot_be_taken_and_one_that_ran_out_can(database: Database) -> None:

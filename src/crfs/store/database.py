@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
-from crfs.errors import InvalidInput, ServiceUnavailable
+from crfs.errors import InvalidInput, ServiceUnavailable, plain
 from crfs.store.bulk import BulkConnection, BulkError, connect
 
 SCHEMA_VERSION = "0008"
@@ -48,6 +50,7 @@ class Database:
             pool_pre_ping=True,  # a server that was started again has closed every connection of the pool
             connect_args={"options": self._options, "connect_timeout": 10},
         )
+        sa.event.listen(self.engine, "before_cursor_execute", _keepable, retval=True)
         # An append holds one connection while it asks for a second one, so no more of them at once than there are pairs.
         self.appending = threading.BoundedSemaphore(pool_size)
         self._bulk: queue.SimpleQueue[BulkConnection] = queue.SimpleQueue()
@@ -156,6 +159,23 @@ class Database:
         return f"postgresql://{user}{password}{'@' if user else ''}{place}/{quote(self.url.database or '', safe='')}?" + urlencode(
             query, quote_via=quote
         )
+
+
+_NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def _keepable(_connection: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: bool) -> tuple[str, Any]:
+    """The words of an error (``:error`` of any statement) and a job's ``:outcome`` as a column can keep them, whatever they quote.
+
+    Whoever tells the ledger how a job ended can do nothing about what the error says: could it not be written, the job would never end, no
+    failure would be counted, and a worker would do it again for ever. Anything else with a NUL is its giver's mistake, and refused.
+    """
+    if isinstance(parameters, dict):
+        if isinstance(error := parameters.get("error"), str):
+            parameters = {**parameters, "error": plain(error)}
+        if isinstance(outcome := parameters.get("outcome"), str) and "\\u0000" in outcome:
+            parameters = {**parameters, "outcome": _NUL_IN_JSON.sub(r"\1\\ufffd", outcome)}
+    return statement, parameters
 
 
 def ensure_schema(database: Database) -> None:

@@ -414,6 +414,29 @@ def test_the_key_is_nowhere_to_be_found(
         assert "0123456789abcdef0123456789abcd" not in text.lower()
 
 
+# --------------------------------------------------------------------------------------------------------------------- words
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_a_providers_words_steer_no_terminal_and_fit_into_every_column(
+    transport: Make, server: ProviderServer, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """NUL, escape sequences (of one and of two bytes), DEL, and marks that turn the order of letters."""
+    said = "out\0 of \x1b]0;mine\x07\x1b[2J\x9b31m\x7f order\r\n\u202esoon\u2066 \u20ac"
+    server.answers = [reply(status, said.encode())]
+    with pytest.raises((SourceUnavailable, SourceRejected), match=r"out\ufffd of .*order \ufffdsoon\ufffd \u20ac") as caught:
+        transport().send(ask(server))
+    for text in [str(caught.value), *(record.getMessage() for record in caplog.records)]:
+        assert all(letter.isprintable() for letter in text), ascii(text)
+
+
+def test_what_a_redirect_says_of_its_target_steers_no_terminal(transport: Make, server: ProviderServer) -> None:
+    server.answers = [reply(302, b"", Location="https://evil\x9b31m.example/")]
+    with pytest.raises(SourceRejected, match="redirects to evil") as caught:
+        transport().send(ask(server))
+    assert str(caught.value).isprintable()
+
+
 # ------------------------------------------------------------------------------------------------------------------- headers
 
 

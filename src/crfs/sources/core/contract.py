@@ -80,6 +80,9 @@ REJECTED_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
 )
 """Columns of a rejected table; ``row`` counts the data rows of the body from 1."""
 
+STEERING = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\x{061c}\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}]"
+"""The characters of a table's texts that :func:`~crfs.errors.plain` does not show, as polars writes them."""
+
 MOST_LISTED = 10_000
 """As many rejections of one payload are listed; one more row, of no row, says how many more there were. A hostile body has millions."""
 _UNLISTED = r"^(\d{1,15}) more are not listed$"
@@ -144,8 +147,8 @@ class Parsed:
 
     ``complete_history`` says that the payload has every revision of what it covers, so that unchanged values may be left out. ``extents``,
     by dataset, say what the payload shows the whole of: a period that it leaves out there is gone. Of more than
-    :data:`MOST_LISTED` rejections the first are kept, and a last row says how many more there were (:func:`rejection_count`). A NUL that a
-    rejection quotes is shown as U+FFFD: no table keeps it.
+    :data:`MOST_LISTED` rejections the first are kept, and a last row says how many more there were (:func:`rejection_count`). What
+    steers a terminal, or no table keeps, is shown as U+FFFD where a rejection quotes it.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -157,9 +160,7 @@ class Parsed:
         if self.rejected.height > MOST_LISTED:
             object.__setattr__(self, "rejected", _bounded(self.rejected))
         if self.rejected.height:
-            object.__setattr__(
-                self, "rejected", self.rejected.with_columns(pl.col("column", "detail").str.replace_all("\0", "\ufffd", literal=True))
-            )
+            object.__setattr__(self, "rejected", self.rejected.with_columns(pl.col("column", "detail").str.replace_all(STEERING, "\ufffd")))
 
 
 def _bounded(rejected: pl.DataFrame) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpcore
 import stamina
 
-from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable, plain
 from crfs.sources.core import budget as budgets
 from crfs.sources.core.budget import Budget
 from crfs.sources.core.connection import CheckedBackend, Deadline, ForbiddenAddress, Resolver, system_resolver, trusted_certificates
@@ -368,8 +368,8 @@ def _wait_for(error: Exception) -> bool | timedelta:
 
 
 def _words(body: bytes) -> str:
-    """The provider's own words, on one line: what a person reads first."""
-    text = " ".join(body[:2000].decode("utf-8", "replace").split())
+    """The provider's own words, on one line and with nothing in them that steers a terminal: what a person reads first."""
+    text = plain(" ".join(body[:2000].decode("utf-8", "replace").split()))
     return text[:300] or "no text"
 
 
