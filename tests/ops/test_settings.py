@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from crfs.errors import InvalidInput
 from crfs.ops.settings import Settings, load_settings, unclaimed_variables
+from crfs.workflows.configuration import check_configuration
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,39 @@ def test_variables_reach_their_place_in_the_tree(monkeypatch: pytest.MonkeyPatch
     assert "secret-key" not in repr(settings)
     assert "secret-key" not in settings.model_dump_json()
     assert unclaimed_variables() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://crfs:s3cret@db.example:5432/crfs?sslmode=require", "postgresql://crfs:***@db.example:5432/crfs?sslmode=require"),
+        ("postgresql://crfs:s3cr/et@or@not@db/crfs", "postgresql://crfs:***@db/crfs"),
+        ("postgresql://crfs@db/crfs?password=s3cret&sslpassword=s3cret#x", "postgresql://crfs@db/crfs?password=***&sslpassword=***#x"),
+        ("redis://:s3cret@cache.example/0", "redis://:***@cache.example/0"),
+        ("amqp://me:s3cret%40@[::1]:5672//", "amqp://me:***@[::1]:5672//"),
+        ("crfs:s3cret@db", "crfs:***@db"),
+        ("postgresql:///crfs?host=/run/postgresql", "postgresql:///crfs?host=/run/postgresql"),
+        ("postgresql://me@host:5432/crfs", "postgresql://me@host:5432/crfs"),
+        ("redis://host:6379/0", "redis://host:6379/0"),
+    ],
+)
+def test_a_password_in_an_address_is_used_and_never_shown(monkeypatch: pytest.MonkeyPatch, url: str, shown: str) -> None:
+    for name in ("STORE__URL", "REDIS__URL", "BROKER__URL", "COMPUTE__SCHEDULER"):
+        monkeypatch.setenv(f"CRFS_{name}", url)
+    settings = load_settings()
+    assert settings.store.url == settings.redis.url == settings.broker.url == settings.compute.scheduler == url
+    said = [
+        repr(settings),
+        str(settings),
+        repr(settings.store),
+        repr([settings.redis]),
+        settings.model_dump_json(),
+        str(settings.model_dump()),
+    ]
+    said.append(str(check_configuration()))
+    for text in said:
+        assert "s3cr" not in text
+        assert shown in text
 
 
 def test_what_is_set_for_a_provider_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

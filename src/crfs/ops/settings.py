@@ -4,19 +4,49 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from crfs.errors import InvalidInput, Problem
 
+HIDDEN = "***"
+_PASSWORD = re.compile(r"^((?:[^:/?#@]+://)?+[^:@/?#]*:).*@", re.DOTALL)
+_PASSWORD_IN_QUERY = re.compile(r"([?&][^=&#]*(?:pass|secret|token)[^=&#]*=)[^&#]+", re.IGNORECASE)
+
+
+def without_password(url: str) -> str:
+    """An address as it is shown: everything but the password, which may stand before the host or in the query.
+
+    A password with an ``@`` or a ``/`` that nobody encoded is hidden too: all between the name and the last ``@`` is.
+
+    >>> without_password("postgresql://crfs:s3cret@db.example:5432/crfs?sslmode=verify-full")
+    'postgresql://crfs:***@db.example:5432/crfs?sslmode=verify-full'
+    >>> without_password("redis://cache.example:6379/0")
+    'redis://cache.example:6379/0'
+    """
+    return _PASSWORD_IN_QUERY.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1{HIDDEN}@", url))
+
 
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        """As it is shown; a log line or a traceback with local variables shows this."""
+        for name, value in super().__repr_args__():
+            yield name, without_password(value) if isinstance(value, str) and name in _URLS else value
+
+    @field_serializer("url", "scheduler", "mirror", check_fields=False)
+    def _shown(self, url: str | None) -> str | None:
+        return None if url is None else without_password(url)
+
+
+_URLS = ("url", "scheduler", "mirror")
+"""Settings that may have a password inside; they are used whole and shown without it."""
 
 
 class StoreSettings(_Group):
