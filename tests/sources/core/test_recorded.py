@@ -11,7 +11,8 @@ import pytest
 
 from crfs.errors import InvalidInput, SourceUnavailable, VerificationFailed
 from crfs.sources.core import Request
-from crfs.sources.core.recorded import NoTransport, RecordedTransport, recorded_payloads
+from crfs.sources.core.recorded import NoTransport, RecordedTransport, recorded_payloads, without_secrets
+from crfs.sources.core.registry import load_source, source_names
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -37,6 +38,22 @@ def test_recordings_come_in_the_order_of_capture_without_keys(tmp_path: Path) ->
         "2024-11-03T14:33:37+00:00",
     ]
     assert (found[1].payload.status, dict(found[2].payload.headers)) == (200, {"etag": "1"})
+
+
+@pytest.mark.parametrize("source", [name for name in source_names() if load_source(name).provider.key_parameter])
+def test_no_sources_key_stays_in_the_url_of_a_recording(tmp_path: Path, source: str) -> None:
+    """Nor in capitals, nor where the parameter's name is encoded."""
+    name = str(load_source(source).provider.key_parameter)
+    encoded = "".join(f"%{ord(letter):02x}" for letter in name)
+    url = f"https://me:SECRET@example.org/x?{name}=SECRET&b=1&{name.upper()}=SECRET&{encoded}=SECRET#{name}=SECRET&page=2"
+    record(tmp_path, "a.json", b"{}", url=url)
+    assert [item.payload.url for item in recorded_payloads(tmp_path, source=source, now=NOW)] == ["https://example.org/x?b=1#page=2"]
+
+
+@pytest.mark.parametrize("name", ["access_token", "token", "sig", "signature", "client_secret", "password", "X-Amz-Signature", "Key"])
+def test_a_usual_name_of_a_key_is_known_whatever_the_source(name: str) -> None:
+    assert without_secrets(f"https://x/?{name}=SECRET") == "https://x/"
+    assert without_secrets(f"https://x/?page_{name}=2&a=b@c#a/{name}?=@") == f"https://x/?page_{name}=2&a=b@c#a/{name}?=@"
 
 
 def test_a_changed_body_is_not_replayed(tmp_path: Path) -> None:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from crfs.bitemporal.release import end_of_day
 from crfs.errors import InvalidInput, SourceUnavailable, VerificationFailed
 from crfs.sources.core.contract import Payload, Request
+from crfs.sources.core.registry import load_source, source_names
 
 META = ".meta.json"
 _STREAM_PARAMETERS = ("series_id", "id", "seriesid", "symbol", "release_id")
-_SECRET_PARAMETERS = {"api_key", "apikey", "key", "userid", "registrationkey"}
+_SECRET_PARAMETERS = frozenset({
+    "access_key", "access_token", "accesskey", "api_key", "api_token", "apikey", "apitoken", "auth", "auth_token", "authorization",
+    "client_secret", "key", "passwd", "password", "private_token", "refresh_token", "registrationkey", "secret", "sig", "signature",
+    "subscription-key", "token", "userid", "x-amz-credential", "x-amz-security-token", "x-amz-signature", "x-api-key",
+})  # fmt: skip
+"""Names under which keys are usual, whoever recorded it; the name under which the recording's own source sends its key is one more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,7 @@ def recording(body: Path, meta: Path | None, *, source: str, now: datetime) -> R
     expected = about.get("sha256")
     if expected and hashlib.sha256(data).hexdigest() != expected:
         raise VerificationFailed(f"{body}: its SHA-256 is not the one in {meta}; the recording was changed")
-    url = without_secrets(str(about.get("url") or ""))
+    url = without_secrets(str(about.get("url") or ""), source=source)
     if "\0" in url:
         raise InvalidInput(f"{meta}: its url has a NUL character")
     raw_headers = about.get("headers")
@@ -75,7 +82,10 @@ class RecordedTransport:
     """Answers requests from payloads at hand: the one of the same address and the same parameters (order and key do not matter)."""
 
     def __init__(self, payloads: Iterable[Payload], *, now: datetime, has_key: bool = True) -> None:
-        self._payloads = {_address(payload.url): payload for payload in payloads}
+        payloads = list(payloads)
+        # The answers of one source, mostly; a request does not say whose it is.
+        self._secret = _SECRET_PARAMETERS.union(*map(_key_parameters, {payload.source for payload in payloads}))
+        self._payloads = {_address(payload.url, self._secret): payload for payload in payloads}
         self._now, self._has_key = now, has_key
         self.asked: list[Request] = []
 
@@ -93,7 +103,7 @@ class RecordedTransport:
         """The recorded answer; :class:`~crfs.errors.SourceUnavailable` where nobody recorded one."""
         self.asked.append(request)
         try:
-            return self._payloads[_address(request.full_url)]
+            return self._payloads[_address(request.full_url, self._secret)]
         except KeyError:
             raise SourceUnavailable(f"no recording answers {request.full_url}") from None
 
@@ -119,18 +129,38 @@ class NoTransport:
         raise SourceUnavailable(f"this run is offline; {request.url} was not asked")
 
 
-def without_secrets(url: str) -> str:
-    """The url without query parameters that carry keys."""
-    base, mark, query = url.partition("?")
-    if not mark:
-        return url
-    query, hash_mark, fragment = query.partition("#")
-    kept = [part for part in query.split("&") if part.partition("=")[0].lower() not in _SECRET_PARAMETERS]
-    return base + ("?" + "&".join(kept) if kept else "") + hash_mark + fragment
+def without_secrets(url: str, *, source: str = "") -> str:
+    """The url without what carries keys: parameters of its query and its fragment, and a name and password before the host.
+
+    Which parameters those are the ``source`` says, by how it sends its key, besides the usual names.
+
+    >>> without_secrets("https://me:word@example.org/x?series_id=GDP&API%5Fkey=abc#page=2&token=abc")
+    'https://example.org/x?series_id=GDP#page=2'
+    """
+    return _without(url, _SECRET_PARAMETERS | _key_parameters(source))
 
 
-def _address(url: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    base, _, query = without_secrets(url).partition("#")[0].partition("?")
+def _key_parameters(source: str) -> frozenset[str]:
+    """The parameter in which a source sends its key: said once, by its provider. Only that one source is imported."""
+    found = load_source(source).provider.key_parameter if source in source_names() else None
+    return frozenset({found.lower()} if found else ())
+
+
+def _without(url: str, secret: Collection[str]) -> str:
+    def kept(text: str, mark: str) -> str:
+        parts = [part for part in text.split("&") if unquote_plus(part.partition("=")[0]).strip().lower() not in secret]
+        return mark + "&".join(parts) if parts and text else ""
+
+    base, hash_mark, fragment = url.partition("#")
+    base, mark, query = base.partition("?")
+    return _USER.sub(r"\1", base) + kept(query, mark) + kept(fragment, hash_mark)
+
+
+_USER = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/]*@")
+
+
+def _address(url: str, secret: Collection[str]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    base, _, query = _without(url, secret).partition("#")[0].partition("?")
     return base, tuple(sorted(parse_qsl(query, keep_blank_values=True)))
 
 
