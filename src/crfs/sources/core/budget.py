@@ -17,7 +17,8 @@ from crfs.sources.core.contract import Limit
 
 DAY_SECONDS = 86_400.0
 JITTER_SECONDS = 0.25
-"""How much later one request may arrive than another that left in its turn: names, connections and handshakes take their time."""
+"""How much later one request may arrive than another that left in its turn. What takes longer (names, connections, handshakes) is done before a
+slot is taken (:mod:`crfs.sources.core.turns`)."""
 
 
 class Budget(Protocol):

@@ -57,6 +57,11 @@ class Deadline:
         finally:
             self._ends.at = None
 
+    def extend(self, seconds: float) -> None:
+        """So long was waited for what is not the provider's."""
+        if getattr(self._ends, "at", None) is not None:
+            self._ends.at += seconds
+
     def left(self, timeout: float | None) -> float | None:
         """The lesser of a timeout and what is left."""
         end = getattr(self._ends, "at", None)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpcore
@@ -26,12 +26,11 @@ from crfs.sources.core.decoding import Broken, Decoder, TooLarge, UnknownEncodin
 from crfs.sources.core.headers import KEPT, retry_after, until_reset
 from crfs.sources.core.scrubbing import OF_THIS_PROCESS as SCRUBBER
 from crfs.sources.core.scrubbing import Secret
+from crfs.sources.core.turns import HELD_SECONDS, MARGIN_SECONDS, Far, Missed, Turn
 from crfs.sources.core.wire import LOOPBACK, Hop, Mirror, followed, proxy_of, user_agent
 
 _ANSWERS = (Classification.OK, Classification.EMPTY, Classification.SCHEMA)
 _NOT_MODIFIED = 304
-_LATE_SECONDS = 0.1
-_TURNS = 4
 _log = logging.getLogger("crfs.sources")
 
 
@@ -50,6 +49,17 @@ class _Failed:
     text: str
     retry: bool = False
     refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waits:
+    """A request that was not sent: its slot is far away, or (``error``) there is none."""
+
+    error: Exception | None = None
+
+
+class _NotSent(Exception):
+    """Ends an exchange before its request leaves."""
 
 
 _ENDS = (b"\n", b"\r", b"}", b"]", b">", b'"', b"\x00")
@@ -110,7 +120,7 @@ class HttpTransport:
         if self._mirror is not None:
             trusted, proxy = {self._mirror.host}, None
         outside = proxy_of(proxy) if proxy else None
-        self._deadline = Deadline()
+        self._deadline, self._lead = Deadline(), MARGIN_SECONDS
         self._pool = httpcore.ConnectionPool(
             ssl_context=tls or trusted_certificates(),
             proxy=outside,
@@ -197,9 +207,17 @@ class HttpTransport:
 
     def _answered(self, request: Request, hop: Hop) -> Payload:
         """What comes back, in its turn."""
-        self._wait_for_turn()
-        # _exchange returns its failure, so that no exception here has one in its context whose request carries the key.
-        outcome = self._exchange(request, hop)
+        turn = Turn(self._take, lead=self._lead, sleep=self._sleep)
+        if self._is_connected(self._sent_to(hop)[0]):
+            turn.take()
+        outcome: Payload | _Failed | _Waits = _Waits()
+        while isinstance(outcome, _Waits):
+            if outcome.error is not None:
+                raise outcome.error
+            turn.draw_near()
+            # _exchange returns its failure, so that no exception here has one in its context whose request carries the key.
+            outcome = self._exchange(request, hop, turn)
+        self._lead = min(turn.lead, HELD_SECONDS)
         if not isinstance(outcome, _Failed):
             return outcome
         text = f"{self._source.name}: {outcome.text}"
@@ -254,38 +272,59 @@ class HttpTransport:
         self._budget.hold(self._source.name, (until - now).total_seconds())
         return QuotaExhausted(f"{text}; more from {until:%Y-%m-%d %H:%M:%S} UTC", until=until)
 
-    def _wait_for_turn(self) -> None:
-        """Take a slot and wait for it. Who wakes late (a machine that slept) takes another, or all would go at once."""
-        provider = self._source.provider
-        counted = self._a_day
-        for _ in range(_TURNS):
-            wait = self._budget.take(
-                self._source.name,
-                spacing=self._spacing,
-                a_day=counted,
-                for_backfills=None if counted is None else int(counted * provider.backfill_share),
-                zone=provider.quota_zone,
-                backfill=self._backfill,
-                patience=provider.retry_total_seconds,
-            )
-            if wait <= 0:
-                return
-            due = time.monotonic() + wait
-            self._sleep(wait)
-            if time.monotonic() - due <= _LATE_SECONDS:
-                return
-            counted = None  # it is one request all the same
+    def _take(self, first: bool) -> float:
+        """Take a slot; of those that a request takes only the first one counts for the day."""
+        provider, counted = self._source.provider, self._a_day if first else None
+        return self._budget.take(
+            self._source.name,
+            spacing=self._spacing,
+            a_day=counted,
+            for_backfills=None if counted is None else int(counted * provider.backfill_share),
+            zone=provider.quota_zone,
+            backfill=self._backfill,
+            patience=provider.retry_total_seconds,
+        )
+
+    def _is_connected(self, url: httpcore.URL) -> bool:
+        """Whether a connection is there that a request can leave by at once."""
+        return any(
+            connection.can_handle_request(url.origin) and connection.is_available() and not connection.has_expired()
+            for connection in self._pool.connections
+        )
 
     def _land(self, answer: Payload) -> None:
         if self._land_error is not None:
             self._land_error(answer)
 
-    def _exchange(self, request: Request, hop: Hop) -> Payload | _Failed:
-        """Send, and read the whole answer within the provider's bounds."""
+    def _sent_to(self, hop: Hop) -> tuple[httpcore.URL, Mapping[str, str]]:
+        """Where a request really goes, and the headers that a gateway wants."""
+        url = hop.url(self._key)
+        return self._mirror.instead_of(url) if self._mirror else (url, {})
+
+    def _exchange(self, request: Request, hop: Hop, turn: Turn) -> Payload | _Failed | _Waits:
+        """Connect, wait for the turn, send, and read the whole answer within the provider's bounds; the wait is not the provider's."""
         provider = self._source.provider
         started = self.now
         headers = {**hop.headers(self._key), "user-agent": user_agent(self._contact)}
-        url, more = self._mirror.instead_of(hop.url(self._key)) if self._mirror else (hop.url(self._key), {})
+        url, more = self._sent_to(hop)
+        waits: _Waits | None = None
+
+        def before(event: str, about: Mapping[str, Any]) -> None:
+            nonlocal started, waits
+            if event != "http11.send_request_headers.started" or about["request"].method == b"CONNECT":
+                return  # what is said to a proxy reaches no provider
+            try:
+                self._deadline.extend(turn.come())
+            except Far:
+                waits = _Waits()
+            except Missed:
+                waits = _Waits(error=Busy(f"{self._source.name}: its turn came and passed before the connection was there"))
+            except Exception as error:  # noqa: BLE001 - whatever it is goes on from where no request with a key is in its context
+                waits = _Waits(error=error)
+            if waits is not None:
+                raise _NotSent
+            started = self.now
+
         try:
             with (
                 self._deadline.within(provider.answer_seconds),
@@ -294,7 +333,7 @@ class HttpTransport:
                     url,
                     headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in {**headers, **more}.items()],
                     content=hop.content(self._key),
-                    extensions={"timeout": _timeouts(provider)},
+                    extensions={"timeout": _timeouts(provider), "trace": before},
                 ) as response,
             ):
                 received = _headers(response)
@@ -304,6 +343,9 @@ class HttpTransport:
                 body, status = decoder.finish(), response.status
                 if not _is_whole(received, body):
                     return _Failed(text="no whole answer: it has neither a length nor an end of its own", retry=True)
+        except _NotSent:
+            assert waits is not None
+            return waits
         except ForbiddenAddress as error:
             return _Failed(text=f"{error}; a gateway of your own is named with {_variable(self._source.name, 'MIRROR')}", refused=True)
         except (TooLarge, UnknownEncoding) as error:
