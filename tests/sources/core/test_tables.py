@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -12,7 +13,7 @@ from crfs.bitemporal.tenor import Tenor
 from crfs.credit.catalogue import Catalogue
 from crfs.sources.core.contract import MOST_LISTED, REJECTED_SCHEMA, Parsed, RejectReason, rejection_count
 from crfs.sources.core.tables import Rejections, accept, known_from, rejected_table, rejected_where, settle_clipped
-from crfs.sources.core.text import iso_date, iso_instant, read_delimited
+from crfs.sources.core.text import MOST_BLANK_LINES, MOST_COLUMNS, iso_date, iso_instant, read_delimited
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -38,6 +39,33 @@ def test_an_instant_has_its_zone(text: str, expected: datetime | None) -> None:
 @pytest.mark.parametrize("text", ["2020-1-2", "2020-02-30", "20200102", "2020-01-02x", " ", "20200-01-02"])
 def test_a_date_is_written_one_way(text: str) -> None:
     assert pl.DataFrame({"t": [text]}).select(iso_date(pl.col("t"))).item() is None
+
+
+def test_a_table_has_a_bound_of_columns_and_of_blank_lines() -> None:
+    """Its columns are made in one pass; each of them takes time of its own in all that follows."""
+    for count in (MOST_COLUMNS, MOST_COLUMNS + 1, 1_000_000):
+        header = ",".join(f"c{place}" for place in range(count))
+        start = time.process_time()
+        text = read_delimited(f"{header}\n{','.join(map(str, range(count)))}\n".encode())
+        assert time.process_time() - start < 3.0  # less than a tenth of that
+        if count <= MOST_COLUMNS:
+            assert (text.problem, text.table.row(0)) == (None, (1, *map(str, range(count))))
+        else:
+            assert text.problem == (RejectReason.UNEXPECTED_SHAPE, f"{count:,} columns; no more than 5,000 are read")
+    for end in ("\n", "\r\n", "\r"):
+        few, many = (f"a,b{end}1,2{end * count}3,4{end}" for count in (MOST_BLANK_LINES, 10_000_000))
+        assert read_delimited(few.encode()).table.height == 2
+        assert read_delimited(many.encode()).problem == (RejectReason.UNEXPECTED_SHAPE, "more than 100,000 blank lines")
+
+
+def test_columns_of_many_rows_are_those_of_their_parts() -> None:
+    rows = [(str(number), f" {number}\u3000", "") for number in range(45_000)]
+    text = read_delimited(("\ufeffa,b,\n" + "".join(",".join(row) + "\n" for row in rows)).encode())
+    assert text.header == ("a", "b", "")
+    assert text.table.columns == ["row", "a", "b", ""]
+    assert text.table.rows() == [(number + 1, str(number), str(number), "") for number in range(45_000)]
+    empty = read_delimited(b"a,b\n")
+    assert dict(empty.table.schema) == {"row": pl.Int64(), "a": pl.String(), "b": pl.String()}
 
 
 def test_rows_of_text_are_counted_without_header_and_blank_lines_and_judged_one_by_one() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
-from crfs.sources.core.xml_text import MOST_DEPTH, MOST_TAGS, read_xml
+from crfs.sources.core.xml_text import LONGEST_TAG, MOST_ATTRIBUTES, MOST_ATTRIBUTES_IN_ALL, MOST_DEPTH, MOST_TAGS, read_xml
 
 LAUGHS = (
     b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">'
@@ -61,3 +62,26 @@ def test_no_bytes_make_it_raise(seed: int) -> None:
             body[draw.randrange(len(body))] = draw.randrange(256)
         read = read_xml(bytes(body))
         assert (read.root is None) != (read.problem is None)
+
+
+def attributes(count: int, value: str = "1") -> bytes:
+    return b"".join(b" a%d=%r" % (number, value.encode()) for number in range(count)).replace(b"=b", b"=")
+
+
+def test_attributes_are_bounded() -> None:
+    assert read_xml(b"<a%s/>" % attributes(MOST_ATTRIBUTES)).root is not None
+    assert "attributes in a tag" in str(read_xml(b"<a%s/>" % attributes(MOST_ATTRIBUTES + 1)).problem)
+    assert "attributes in a tag" in str(read_xml(b"<a%s/>" % attributes(2_000, value=">" * 999)).problem), "brackets in values are no ends"
+    assert "namespaces" not in str(read_xml(b"<a%s/>" % attributes(9).replace(b" a", b" xmlns:a")).problem)
+    assert "attributes in a tag" in str(read_xml(b"<a%s/>" % attributes(MOST_ATTRIBUTES + 1).replace(b" a", b" xmlns:a")).problem)
+    many = MOST_ATTRIBUTES_IN_ALL // MOST_ATTRIBUTES + 1
+    assert "more than 2000000 attributes" in str(read_xml(b"<a>%s</a>" % (b"<b%s/>" % attributes(MOST_ATTRIBUTES) * many)).problem)
+
+
+def test_a_tag_without_end_is_not_waited_for() -> None:
+    start = time.process_time()
+    assert f"more than {LONGEST_TAG} bytes in a tag" in str(read_xml(b"<a%s/>" % attributes(1_000_000)).problem)
+    assert "bytes in a tag" in str(read_xml(b"<a>" + b"<a " + b"x" * 20_000_000).problem)
+    assert time.process_time() - start < 2.0  # a fortieth of that for each megabyte
+    text = b"<a><![CDATA[%s]]>%s</a>" % (b"x" * 2 * LONGEST_TAG, b"y" * 2 * LONGEST_TAG)
+    assert len(read_xml(text).root.text) == 4 * LONGEST_TAG  # type: ignore[union-attr,arg-type]

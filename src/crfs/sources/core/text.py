@@ -14,6 +14,9 @@ from crfs.credit.definitions import ColumnDefinition, ColumnType
 from crfs.sources.core.contract import RejectReason
 from crfs.sources.core.tables import Rejection, Rejections, rejected_table, rejected_where
 
+MOST_COLUMNS = 5_000
+"""FRED-MD has 130, a file of the Fed's some hundreds, all vintages of a series two thousand; each takes time of its own wherever it goes."""
+MOST_BLANK_LINES = 100_000
 _PART = 20_000
 _BLANK = "".join(map(chr, (*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288)))
 """What Python's ``strip`` takes off."""
@@ -35,6 +38,8 @@ class DelimitedText:
 
 def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
     """The cells of CSV in UTF-8. A row that is not UTF-8, or has more or fewer cells than the header, is rejected alone."""
+    if has_many_blank_lines(body):
+        return _unreadable(RejectReason.UNEXPECTED_SHAPE, f"more than {MOST_BLANK_LINES:,} blank lines")
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _unreadable(RejectReason.BROKEN_ENCODING, "the text is UTF-16; save it as UTF-8")
     text = body.decode("utf-8-sig", errors="surrogateescape").replace("\x00", "\ufffd")
@@ -43,7 +48,7 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
     header: list[str] = []
     rows: list[list[str]] = []
     numbers: list[int] = []
-    parts: list[list[pl.Series]] = []
+    parts: list[pl.DataFrame] = []
     rejected = Rejections()
     number = width = 0
     try:
@@ -53,6 +58,8 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
             if not width:
                 header = [cell.strip() for cell in cells]
                 width = len(header)
+                if width > MOST_COLUMNS:
+                    return _unreadable(RejectReason.UNEXPECTED_SHAPE, f"{width:,} columns; no more than {MOST_COLUMNS:,} are read")
                 continue
             number += 1
             broken = None if whole else next((i for i, cell in enumerate(cells) if not _is_text(cell)), None)
@@ -60,7 +67,7 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
                 rows.append(cells)
                 numbers.append(number)
                 if len(rows) == _PART:
-                    parts.append(_columns(header, rows))
+                    parts.append(_columns(width, rows))
                     rows = []
             elif broken is not None and rejected.room(RejectReason.BROKEN_ENCODING):
                 name = header[broken] if broken < width else None
@@ -79,15 +86,27 @@ def read_delimited(body: bytes, *, delimiter: str = ",") -> DelimitedText:
         return _unreadable(RejectReason.BROKEN_ENCODING, "the header is not UTF-8")
     if len(set(header)) != len(header) or "row" in header:
         return _unreadable(RejectReason.UNEXPECTED_SHAPE, "the header names a column twice (or one is called row)")
-    parts.append(_columns(header, rows))
-    columns = {name: pl.concat([part[place] for part in parts]) for place, name in enumerate(header)}
-    table = pl.DataFrame({"row": pl.Series(numbers, dtype=pl.Int64), **columns})  # by name: one may be empty
+    parts.append(_columns(width, rows))
+    cells_of = pl.concat(parts).rename(dict(zip(map(str, range(width)), header, strict=True)))
+    table = cells_of.insert_column(0, pl.Series("row", numbers, dtype=pl.Int64))
     return DelimitedText(header=tuple(header), table=table, rejected=tuple(rejected.listed()))
 
 
-def _columns(header: list[str], rows: list[list[str]]) -> list[pl.Series]:
-    """The columns of some rows: the cells of so few rows lie in Python's memory at a time, which takes several times a table's."""
-    return [pl.Series(name, [cells[place] for cells in rows], dtype=pl.String).str.strip_chars(_BLANK) for place, name in enumerate(header)]
+def _columns(width: int, rows: list[list[str]]) -> pl.DataFrame:
+    """Some rows as a table whose columns are named by their place. The cells of so few rows lie in Python's memory at a time, which takes
+    several times a table's."""
+    columns = zip(*rows, strict=True) if rows else ((),) * width
+    table = pl.DataFrame([pl.Series(str(place), cells, dtype=pl.String) for place, cells in enumerate(columns)])
+    return table.with_columns(pl.all().str.strip_chars(_BLANK))
+
+
+def has_many_blank_lines(body: bytes) -> bool:
+    """Whether a body has more of them than any table; a reader takes its time for each, and megabytes of nothing else have millions.
+
+    >>> has_many_blank_lines(b"a,b\\r\\n\\r\\n1,2\\r\\n"), has_many_blank_lines(b"\\n" * 1_000_000)
+    (False, True)
+    """
+    return sum(map(body.count, (b"\n\n", b"\r\r", b"\n\r\n"))) > MOST_BLANK_LINES
 
 
 def beginning(body: bytes, *, most: int = 200_000) -> bytes:

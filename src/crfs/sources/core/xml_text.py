@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
 MOST_DEPTH = 100
 MOST_TAGS = 500_000
 """Of start and end tags, comments and the like together: what is read in less than a second and a quarter of a gigabyte."""
+MOST_ATTRIBUTES = 1_000
+"""Of one tag; the data of statistical offices have some twenty."""
+MOST_ATTRIBUTES_IN_ALL = 2_000_000
+LONGEST_TAG = 1_000_000
+"""Bytes of a tag without a bracket in them; a tag is handed on when it is whole, however many attributes it has."""
+_LONG_TAG = re.compile(rb"<[^<>!?][^<>]{%d}" % LONGEST_TAG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,8 @@ def read_xml(body: bytes, *, most_depth: int = MOST_DEPTH) -> XmlText:
         return XmlText(problem="an empty body")
     if body.count(b"<") > MOST_TAGS:
         return XmlText(problem=f"not XML that is read: more than {MOST_TAGS} tags")
+    if _LONG_TAG.search(body) is not None:
+        return XmlText(problem=f"not XML that is read: more than {LONGEST_TAG} bytes in a tag")
     try:
         problem = _problem(body, most_depth)
         if problem is not None:
@@ -48,13 +57,20 @@ def read_xml(body: bytes, *, most_depth: int = MOST_DEPTH) -> XmlText:
 
 
 def _problem(body: bytes, most_depth: int) -> str | None:
-    """What forbids to build the tree, found without one: a document type (the only place of entities), too many levels."""
+    """What forbids to build the tree, found without one: a document type (the only place of entities), too many levels or attributes."""
     from xml.parsers.expat import ParserCreate
 
-    depth = 0
+    depth = attributes = 0
 
-    def start(_name: str, _attributes: object) -> None:
-        nonlocal depth
+    def start(_name: str, names_and_values: list[str]) -> None:
+        nonlocal depth, attributes
+        if names_and_values:
+            count = len(names_and_values) // 2
+            attributes += count
+            if count > MOST_ATTRIBUTES:
+                raise _Refused(f"not XML that is read: more than {MOST_ATTRIBUTES} attributes in a tag")
+            if attributes > MOST_ATTRIBUTES_IN_ALL:
+                raise _Refused(f"not XML that is read: more than {MOST_ATTRIBUTES_IN_ALL} attributes")
         depth += 1
         if depth > most_depth:
             raise _Refused(f"not XML that is read: deeper than {most_depth} levels")

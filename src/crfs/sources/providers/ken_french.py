@@ -24,7 +24,7 @@ from crfs.errors import InvalidInput
 from crfs.sources.core.archives import MAGIC, open_archive
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.tables import accept, known_from, reject_all, rejected_where
-from crfs.sources.core.text import cell, day_instant
+from crfs.sources.core.text import cell, day_instant, has_many_blank_lines
 
 FOLDER = "https://mba.tuck.dartmouth.edu/pages/faculty/ken.french/ftp/"
 MONTHLY, DAILY, ANNUAL = "french_monthly", "french_daily", "french_annual"
@@ -132,7 +132,7 @@ def _unpacked(body: bytes) -> bytes | None:
 
 def _text(body: bytes) -> str | None:
     unpacked = _unpacked(body) if body.startswith(MAGIC) else body
-    if unpacked is None or unpacked.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if unpacked is None or unpacked.startswith((b"\xff\xfe", b"\xfe\xff")) or has_many_blank_lines(unpacked):
         return None
     return unpacked.decode("utf-8-sig", "replace")
 
