@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput, SourceUnavailable, VerificationFailed
-from crfs.sources.core import Request
+from crfs.sources.core import Payload, Request
 from crfs.sources.core.recorded import NoTransport, RecordedTransport, recorded_payloads, without_secrets
 from crfs.sources.core.registry import load_source, source_names
 
@@ -84,3 +86,16 @@ def test_a_recorded_answer_is_found_by_address_and_parameters(tmp_path: Path) ->
         transport.send(Request(url="https://example.org/x", params=(("b", "2"),), stream="GDP"))
     with pytest.raises(SourceUnavailable, match="offline"):
         NoTransport(now=NOW).send(Request(url="https://example.org/x", stream="GDP"))
+
+
+@given(st.one_of(st.text(), st.text("[]/?#&=%:@1a").map("https://x".__add__)))
+def test_the_parameters_of_any_url_can_be_asked_for(url: str) -> None:
+    payload = Payload(source="x", stream="x", body=b"", url=url, status=200, headers={}, started_at=NOW, fetched_at=NOW)
+    assert all(isinstance(text, str) for item in payload.parameters.items() for text in item)
+    assert without_secrets(without_secrets(url)) == without_secrets(url)
+
+
+def test_of_a_parameter_that_is_there_twice_the_last_counts() -> None:
+    url = "https://x/y?a=1&b=%26+c&a=2&empty=#a=3"
+    payload = Payload(source="x", stream="x", body=b"", url=url, status=200, headers={}, started_at=NOW, fetched_at=NOW)
+    assert payload.parameters == {"a": "2", "b": "& c"}

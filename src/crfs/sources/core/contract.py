@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import polars as pl
 
@@ -139,6 +139,23 @@ class Payload:
     def sha256(self) -> str:
         """The hash under which the payload is stored."""
         return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What was asked for: the parameters of the url's query, the last of each name; none of a url that has none or cannot be read.
+
+        >>> from datetime import UTC
+        >>> moment = datetime(2024, 1, 1, tzinfo=UTC)
+        >>> told = dict(source="x", stream="x", body=b"", status=200, headers={}, started_at=moment, fetched_at=moment)
+        >>> Payload(url="https://example.org/x?series_id=GDP&b=#page=2", **told).parameters
+        {'series_id': 'GDP'}
+        >>> Payload(url="https://[/?a=1", **told).parameters
+        {}
+        """
+        try:
+            return dict(parse_qsl(urlsplit(self.url).query))
+        except ValueError:
+            return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import polars as pl
 
@@ -229,7 +229,7 @@ def _following() -> Next:
 def _least_rows(payload: Payload, body: _Body) -> int:
     """As many rows a page has to have by what it says of itself and of all pages."""
     meta = {name: _whole(body.meta.get(name)) for name in ("count", "total-count", "total-pages")}
-    page, size = _whole(_asked(payload).get("page[number]")) or 1, _whole(_asked(payload).get("page[size]"))
+    page, size = _whole(payload.parameters.get("page[number]")) or 1, _whole(payload.parameters.get("page[size]"))
     least = meta["count"] or 0
     if meta["total-count"]:
         rest = meta["total-count"] - (page - 1) * size if size else meta["total-count"] if meta["total-pages"] == 1 else 0
@@ -240,7 +240,7 @@ def _least_rows(payload: Payload, body: _Body) -> int:
 
 def _is_another_page(payload: Payload, body: _Body) -> bool:
     """Whether the answer's link to itself has another number than the question."""
-    own, asked = body.page, _whole(_asked(payload).get("page[number]"))
+    own, asked = body.page, _whole(payload.parameters.get("page[number]"))
     return None not in (own, asked) and own != asked
 
 
@@ -359,13 +359,6 @@ def _general_account(cash: pl.DataFrame) -> pl.DataFrame:
     ]
     kept = ["row", "entity", "valid_time", "knowledge_time", "knowledge_basis", "clipped", "closing_balance"]
     return pl.concat([part.select(kept) for part in parts]).drop_nulls("closing_balance").sort("row", maintain_order=True)
-
-
-def _asked(payload: Payload) -> dict[str, str]:
-    try:
-        return dict(parse_qsl(urlsplit(payload.url).query))
-    except ValueError:
-        return {}
 
 
 def _whole(value: object) -> int | None:

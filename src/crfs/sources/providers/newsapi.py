@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
 
@@ -117,7 +116,7 @@ class NewsApi:
             summary=filled("description"),
             url=filled("url"),
             publisher=filled("_source"),
-            language=pl.lit(_parameters(payload).get("language"), dtype=pl.String),
+            language=pl.lit(payload.parameters.get("language"), dtype=pl.String),
             clipped=pl.lit(True),
         )
         accepted, rejected = accept(
@@ -151,15 +150,8 @@ def _source_name(source: object) -> str:
     return as_text(source.get("name")) if isinstance(source, dict) else ""
 
 
-def _parameters(payload: Payload) -> Mapping[str, str]:
-    try:
-        return dict(parse_qsl(urlsplit(payload.url).query))
-    except ValueError:
-        return {}
-
-
 def _page(payload: Payload) -> int:
-    text = _parameters(payload).get("page", "1")
+    text = payload.parameters.get("page", "1")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from html import unescape
 from typing import Any, NamedTuple, get_type_hints
-from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
 
@@ -101,7 +100,7 @@ class Reddit:
             return reject_all(RejectReason.UNEXPECTED_SHAPE, "no listing with children")
         rejected: list[Rejection] = []
         posts: list[_Post] = []
-        escaped = "raw_json" not in _parameters(payload)
+        escaped = "raw_json" not in payload.parameters
         for row, child in enumerate((child for children in listings for child in children), start=1):
             post = _post(child, row, payload.fetched_at, escaped=escaped)
             if isinstance(post, _Post):
@@ -185,13 +184,6 @@ def _post(child: object, row: int, fetched_at: datetime, *, escaped: bool) -> _P
 def _micros(value: object) -> int | None:
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     return round(number * 1_000_000) if 0 < number < _LATEST else None
-
-
-def _parameters(payload: Payload) -> Mapping[str, str]:
-    try:
-        return dict(parse_qsl(urlsplit(payload.url).query))
-    except ValueError:
-        return {}
 
 
 def _ends_before(data: object, day: date) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
 
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import DatasetDefinition
-from crfs.sources.core.contract import Parsed, Payload, RejectReason
+from crfs.sources.core.contract import Parsed, RejectReason
 from crfs.sources.core.json_text import object_cells
 from crfs.sources.core.tables import accept, known_from, rejected_table, rejected_where
 from crfs.sources.core.text import iso_date, typed
@@ -20,14 +19,6 @@ from crfs.sources.core.text import iso_date, typed
 MISSING = ("", "None", "none", "null", "-", "--", ".", "NaN", "nan", "N/A", "0000-00-00")
 NEW_YORK = "America/New_York"
 _NUMBERED = re.compile(r"^\d+[a-z]?\. ")
-
-
-def asked(payload: Payload) -> Mapping[str, str]:
-    """The parameters of the payload's url; empty where it has none, as in a saved file."""
-    try:
-        return dict(parse_qsl(urlsplit(payload.url).query))
-    except ValueError:
-        return {}
 
 
 def plain(name: object) -> str:

@@ -22,7 +22,6 @@ from crfs.sources.core.tables import reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import iso_date, read_delimited
 from crfs.sources.providers.alpha_vantage.cells import (
     NEW_YORK,
-    asked,
     camel,
     columns,
     dated,
@@ -257,7 +256,7 @@ def _only_with_figures(frame: pl.DataFrame, dataset: DatasetDefinition, about: s
 
 
 def _company(fields: Mapping[str, Any], payload: Payload) -> str:
-    return as_text(fields.get("symbol") or asked(payload).get("symbol", "")).strip().upper()
+    return as_text(fields.get("symbol") or payload.parameters.get("symbol", "")).strip().upper()
 
 
 def _symbol(name: str) -> pl.Expr:

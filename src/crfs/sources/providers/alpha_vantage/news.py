@@ -18,7 +18,7 @@ from crfs.sources.core.articles import filled, ids, tickers
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text, object_cells
 from crfs.sources.core.tables import reject_all, rejected_table, rejected_where
-from crfs.sources.providers.alpha_vantage.cells import asked, columns, finished, known, together
+from crfs.sources.providers.alpha_vantage.cells import columns, finished, known, together
 
 ARTICLES, TICKERS, TRANSCRIPTS = "alpha_vantage_articles", "alpha_vantage_ticker_sentiment", "alpha_vantage_transcripts"
 
@@ -96,7 +96,7 @@ def parse_transcript(fields: Mapping[str, Any], payload: Payload, catalogue: Cat
 
     No date is given: the turn is valid in the calendar quarter that has the name of the company's fiscal quarter, and known from the fetch.
     """
-    query = asked(payload)
+    query = payload.parameters
     symbol = as_text(fields.get("symbol") or query.get("symbol", "")).strip().upper()
     quarter = as_text(fields.get("quarter") or query.get("quarter", "")).strip().upper()
     if not symbol:

@@ -13,7 +13,7 @@ from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text, object_cells
 from crfs.sources.core.tables import known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.units import of_expected_units
-from crfs.sources.providers.alpha_vantage.cells import asked, columns, dated, finished, known, plain
+from crfs.sources.providers.alpha_vantage.cells import columns, dated, finished, known, plain
 
 DAILY, FX, SERIES = "alpha_vantage_daily", "alpha_vantage_fx", "alpha_vantage_series"
 _PRICES = ("open", "high", "low", "close")
@@ -35,7 +35,11 @@ def _bars(fields: Mapping[str, Any], name: str, payload: Payload, catalogue: Cat
     title, series = next((key, value) for key, value in fields.items() if key.startswith("Time Series") and isinstance(value, dict))
     if "Daily" not in title:
         return reject_all(RejectReason.UNSUPPORTED, f"{as_text(title)[:40]}: only daily bars are kept")
-    entity = _pair(meta, asked(payload)) if name == FX else as_text(meta.get("Symbol") or asked(payload).get("symbol", "")).strip().upper()
+    entity = (
+        _pair(meta, payload.parameters)
+        if name == FX
+        else as_text(meta.get("Symbol") or payload.parameters.get("symbol", "")).strip().upper()
+    )
     if not entity:
         return reject_all(RejectReason.MISSING_FIELD, "neither Meta Data nor the url says whose prices these are")
     dataset = catalogue.dataset(name)
@@ -86,7 +90,7 @@ def parse_series(fields: Mapping[str, Any], payload: Payload, catalogue: Catalog
     """Values of a commodity's or the economy's series, named by what was asked; a saved file by its stream or its own name and interval."""
     own = ":".join(part for part in (as_text(fields.get("name")), as_text(fields.get("interval"))) if part)
     stream = payload.stream if ":" in payload.stream else ""
-    entity = series_entity(asked(payload)) or stream or own
+    entity = series_entity(payload.parameters) or stream or own
     if not entity:
         return reject_all(RejectReason.MISSING_FIELD, "neither the url nor the body says which series this is")
     dataset = catalogue.dataset(SERIES)

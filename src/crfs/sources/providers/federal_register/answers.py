@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import as_text, read_json
@@ -98,7 +97,7 @@ def whole(value: object) -> int:
 
 def _page(answer: Answer, payload: Payload) -> Classification:
     rows, count = len(answer.documents), whole(answer.fields.get("count"))
-    params = parameters(payload)
+    params = payload.parameters
     if not rows:
         return Classification.RETRY if count and whole(params.get("page", "1")) <= 1 else Classification.EMPTY
     return Classification.RETRY if rows < _least_rows(answer, params, count) else Classification.OK
@@ -112,14 +111,6 @@ def _least_rows(answer: Answer, params: Mapping[str, str], count: int) -> int:
     if size:
         return min(size, count - (page - 1) * size)
     return count if whole(answer.fields.get("total_pages")) == 1 else 0
-
-
-def parameters(payload: Payload) -> dict[str, str]:
-    """The parameters of the payload's url."""
-    try:
-        return dict(parse_qsl(urlsplit(payload.url).query))
-    except ValueError:
-        return {}
 
 
 def _error(fields: Mapping[str, Any]) -> Answer:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
 
@@ -201,10 +200,7 @@ def _with_dataset(cells: pl.DataFrame, payload: Payload, catalogue: Catalogue) -
 
 def _release(payload: Payload) -> str:
     """The release that was asked for: ``rel`` of the url, else the stream's first part (``G17/HASH``)."""
-    try:
-        params = {name.lower(): value for name, value in parse_qsl(urlsplit(payload.url).query)}
-    except ValueError:
-        params = {}
+    params = {name.lower(): value for name, value in payload.parameters.items()}
     asked = params.get("rel") or payload.stream.partition("/")[0]
     return asked.upper().replace(".", "")
 

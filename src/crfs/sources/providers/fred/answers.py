@@ -64,14 +64,6 @@ def look(payload: Payload) -> Answer:
     return Answer(kind=Kind.UNKNOWN, words=start[:120].decode("utf-8", "replace"))
 
 
-def parameters(payload: Payload) -> dict[str, str]:
-    """The parameters of the payload's url."""
-    try:
-        return dict(parse_qsl(urlsplit(payload.url).query))
-    except ValueError:
-        return {}
-
-
 def hints(payload: Payload) -> dict[str, str]:
     """What the connector knew when it asked: the fragment of the payload's url."""
     try:
@@ -95,7 +87,7 @@ def classify(payload: Payload) -> Classification:
         if "api_key" in low or answer.error_code in (401, 403):
             return Classification.AUTH
         if "does not exist in alfred" in low:
-            return Classification.EMPTY if "realtime_start" in parameters(payload) else Classification.BAD_REQUEST
+            return Classification.EMPTY if "realtime_start" in payload.parameters else Classification.BAD_REQUEST
         return Classification.RETRY if (answer.error_code or 400) >= 500 else Classification.BAD_REQUEST
     refusal = by_status(payload.status)
     if refusal is not None:
@@ -129,13 +121,13 @@ def as_int(value: object, default: int) -> int:
 
 
 def _is_another_page(answer: Answer, payload: Payload) -> bool:
-    asked, answered = (as_int(fields.get("offset"), -1) for fields in (parameters(payload), answer.fields))
+    asked, answered = (as_int(fields.get("offset"), -1) for fields in (payload.parameters, answer.fields))
     return asked >= 0 and answered >= 0 and asked != answered
 
 
 def is_transformed(answer: Answer, payload: Payload) -> bool:
     """Whether observations are not the series as it is: FRED says the units that it answered in, and the url those that were asked for."""
-    params = parameters(payload)
+    params = payload.parameters
     units = {str(answer.fields.get("units", "lin")), params.get("units", "lin")}
     return not units <= {"lin", ""} or "frequency" in params
 

@@ -32,7 +32,7 @@ from crfs.sources.core.tables import (
 )
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
 from crfs.sources.providers.fred import extent, panel
-from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, is_transformed, look, page, parameters
+from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, is_transformed, look, page
 from crfs.sources.providers.fred.periods import EARLIEST, Window, revisions
 
 DATASET = "fred_series"
@@ -64,7 +64,7 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
 
 
 def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
-    params, fields, hint = parameters(payload), answer.fields, hints(payload)
+    params, fields, hint = payload.parameters, answer.fields, hints(payload)
     if is_transformed(answer, payload):
         return reject_all(RejectReason.UNSUPPORTED, "units or frequency were changed by FRED; ask for the series as it is (units=lin)")
     # An answer does not name its series; where the url does not either, the stream (a saved file's name) does.
@@ -226,7 +226,7 @@ def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
 
     A "." or blank is ``missing`` where the table has one series; in a table of many it only fills the grid and gives no row.
     """
-    changed = [name for name in _CHANGED_BY if parameters(payload).get(name, "lin").lower() not in ("lin", "")]
+    changed = [name for name in _CHANGED_BY if payload.parameters.get(name, "lin").lower() not in ("lin", "")]
     if changed:
         return reject_all(RejectReason.UNSUPPORTED, f"{', '.join(changed)} made FRED change the series; ask for it as it is")
     if payload.body.split(b"\n", 1)[0].count(answer.delimiter.encode()) > MOST_SERIES:
@@ -262,7 +262,7 @@ def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
     good = good.with_columns(knowledge_basis=pl.when("clipped").then(_basis(pl.col("clipped"))).otherwise("knowledge_basis"))
     accepted, refused = accept(good, dataset, catalogue, fetched_at=payload.fetched_at)
     refusals = pl.concat([rejected_table(text.rejected), *rejected, refused]).sort("row", maintain_order=True)
-    last = _day(parameters(payload).get("coed")) or LAST_DAY
+    last = _day(payload.parameters.get("coed")) or LAST_DAY
     # What a rule dates is not what the fetch showed, and what was refused was shown, though.
     told = good.group_by("entity").agg(pl.col("_date").min(), pl.col("clipped").all()).sort("entity")
     extents = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
 
@@ -163,10 +162,7 @@ def _timeline(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
 
 def _query(answer: Answer, payload: Payload) -> str:
     """What was searched: from the address, else from the answer; by its name where it has one."""
-    try:
-        query = dict(parse_qsl(urlsplit(payload.url).query)).get("query", "")
-    except ValueError:
-        query = ""
+    query = payload.parameters.get("query", "")
     details = answer.fields.get("query_details")
     if not query and isinstance(details, dict):
         query = str(details.get("title") or "")

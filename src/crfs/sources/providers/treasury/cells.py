@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
 
@@ -131,10 +130,7 @@ def _place(series: Series) -> tuple[str, str, str]:
 
 def _kind(payload: Payload) -> str | None:
     """What the payload's url or stream says that was asked for; the name of a saved file may say it too."""
-    try:
-        params = dict(parse_qsl(urlsplit(payload.url).query))
-    except ValueError:
-        params = {}
+    params = payload.parameters
     for said in (params.get("type"), params.get("data"), payload.stream):
         if said in _NAMED:
             return _NAMED[said]
