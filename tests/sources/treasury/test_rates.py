@@ -199,7 +199,6 @@ def test_bad_days_and_cells_are_rejected_and_the_good_beside_them_kept(catalogue
         (4, "Date", "not_a_date"),
         (5, "rate", "out_of_range"),
         (6, "rate", "not_finite"),
-        (6, "rate", "out_of_range"),
         (None, "Mystery", "unknown_column"),
     ]
 
