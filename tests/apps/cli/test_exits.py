@@ -14,6 +14,7 @@ from crfs import errors
 from crfs.apps.cli import program as entry
 from crfs.apps.cli.exits import EXIT_CODES, ExitCode, exit_code
 from crfs.apps.cli.lazily import command
+from crfs.apps.cli.screen import cell
 from crfs.apps.cli.termination import Terminated, terminable
 from crfs.errors import CrfsError, InvalidInput, Problem
 
@@ -109,6 +110,23 @@ def test_a_fault_is_a_short_line_and_a_file_without_a_traceback_on_the_screen(
     file = told.err.rsplit("The traceback is in ", 1)[1].rstrip(".\n")
     with open(file, encoding="utf-8") as trace:
         assert "ZeroDivisionError: division by zero" in trace.read()
+
+
+@pytest.mark.parametrize("kind", [ValueError, InvalidInput])
+def test_nothing_that_an_error_or_a_table_quotes_steers_the_terminal(
+    kind: type[Exception],
+    ends_with: Callable[[BaseException], None],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    said = "of a \x1b[2J\x9b31m title"
+    ends_with(kind(said))
+    entry.run(["status"])
+    for told in (capsys.readouterr().err, cell(said), cell([said])):
+        assert "of a \ufffd[2J\ufffd31m title" in told
+        assert told.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt(), click.Abort()], ids=["Ctrl-C", "abort"])

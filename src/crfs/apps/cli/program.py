@@ -12,7 +12,7 @@ import click
 from crfs.apps.cli.exits import ExitCode, exit_code
 from crfs.apps.cli.lazily import LazyGroup
 from crfs.apps.cli.termination import Terminated, terminable
-from crfs.errors import CrfsError
+from crfs.errors import CrfsError, plain
 
 _COMMANDS = "crfs.apps.cli.commands"
 _COMPLETION = "_CRFS_COMPLETE"
@@ -139,7 +139,7 @@ def _tell(error: CrfsError, *, in_json: bool) -> ExitCode:
 
 
 def _refuse(kind: str, text: str, code: ExitCode, *, in_json: bool) -> ExitCode:
-    click.echo(f"Error: {text}", err=True)
+    click.echo(f"Error: {plain(text)}", err=True)
     if in_json:
         _error_document(kind, text, code)
     return code

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from crfs.errors import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -81,7 +83,7 @@ def cell(value: Any) -> str:
             return ", ".join(f"{name} {cell(item)}" for name, item in value.items())
         case list() | tuple():
             return ", ".join(cell(item) for item in value)
-    return str(value)
+    return plain(str(value))  # a provider's title may have what steers a terminal
 
 
 def number(value: float) -> str:
