@@ -16,7 +16,9 @@ from crfs.sources.core.xml_text import MOST_TAGS, read_xml
 from tests.sources.core.hostile import JSON, XML
 
 PROGRAM = Path(__file__).with_name("hostile.py")
-READ = {"as many tags as are read", "a million members", "a million rows", "the same name again and again", "a huge text"}
+READ = {"a huge attribute", "as many tags as are read", "a huge name"} | {
+    "a million members", "a million rows", "the same name again and again", "a huge text",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ MOST_TAGS = 500_000
 MOST_ATTRIBUTES = 1_000
 """Of one tag; the data of statistical offices have some twenty."""
 MOST_ATTRIBUTES_IN_ALL = 2_000_000
-LONGEST_TAG = 1_000_000
-"""Bytes of a tag without a bracket in them; a tag is handed on when it is whole, however many attributes it has."""
-_LONG_TAG = re.compile(rb"<[^<>!?][^<>]{%d}" % LONGEST_TAG)
+_TOO_MANY = f"not XML that is read: more than {MOST_ATTRIBUTES} attributes in a tag"
+_LONG_TAG = re.compile(rb"<[^<>!?][^<>]{1000000}")
+"""The beginning of a tag that is long: it is handed on when it is whole, and its attributes are counted before that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ def read_xml(body: bytes, *, most_depth: int = MOST_DEPTH) -> XmlText:
         return XmlText(problem="an empty body")
     if body.count(b"<") > MOST_TAGS:
         return XmlText(problem=f"not XML that is read: more than {MOST_TAGS} tags")
-    if _LONG_TAG.search(body) is not None:
-        return XmlText(problem=f"not XML that is read: more than {LONGEST_TAG} bytes in a tag")
+    if any(tag.group().count(b"=") > MOST_ATTRIBUTES for tag in _LONG_TAG.finditer(body)):
+        return XmlText(problem=_TOO_MANY)
     try:
         problem = _problem(body, most_depth)
         if problem is not None:
@@ -68,7 +68,7 @@ def _problem(body: bytes, most_depth: int) -> str | None:
             count = len(names_and_values) // 2
             attributes += count
             if count > MOST_ATTRIBUTES:
-                raise _Refused(f"not XML that is read: more than {MOST_ATTRIBUTES} attributes in a tag")
+                raise _Refused(_TOO_MANY)
             if attributes > MOST_ATTRIBUTES_IN_ALL:
                 raise _Refused(f"not XML that is read: more than {MOST_ATTRIBUTES_IN_ALL} attributes")
         depth += 1
