@@ -60,8 +60,34 @@ def test_installations_do_not_ask_in_the_same_second() -> None:
 def test_with_a_calendar_the_stream_is_due_when_the_next_period_is_published() -> None:
     stream = daily(calendar=CPI, period=Tenor.parse("P1M"), jitter_seconds=0)
     # March has come; April's value is published on the 10th of May at 08:30 in New York.
-    due = next_due(stream, datetime(2024, 4, 12, tzinfo=UTC), watermark=date(2024, 3, 1))
+    due = next_due(stream, datetime(2024, 5, 8, tzinfo=UTC), watermark=date(2024, 3, 1))
     assert due == datetime(2024, 5, 10, 12, 30, tzinfo=UTC)
+
+
+def test_it_is_due_once_a_week_until_then_since_revisions_come_when_they_come() -> None:
+    stream, due = daily(calendar=CPI, period=Tenor.parse("P1M"), jitter_seconds=0), datetime(2024, 4, 10, 12, 30, tzinfo=UTC)
+    days = []
+    while due < datetime(2024, 5, 10, 12, tzinfo=UTC):
+        due = next_due(stream, due, watermark=date(2024, 3, 1))
+        days.append(f"{due:%m-%d}")
+    assert days == ["04-17", "04-24", "05-01", "05-08", "05-10"]
+
+
+@pytest.mark.parametrize(
+    ("key", "told_on", "day", "following"),
+    [
+        # The second estimate of GDP, with profits, comes in November; productivity a week after the employment cost index; …
+        ("fred/national_accounts", datetime(2026, 10, 29, 13, tzinfo=UTC), date(2026, 7, 1), date(2026, 10, 30)),
+        ("fred/labour_costs", datetime(2026, 10, 30, 16, tzinfo=UTC), date(2026, 7, 1), date(2026, 11, 2)),
+        ("fred/housing", datetime(2026, 11, 18, 16, tzinfo=UTC), date(2026, 10, 1), date(2026, 11, 19)),
+        ("fred/retail_and_orders", datetime(2026, 11, 17, 16, tzinfo=UTC), date(2026, 10, 1), date(2026, 11, 18)),
+        ("fred/conditions_month", datetime(2026, 11, 2, 23, tzinfo=UTC), date(2026, 10, 1), date(2026, 11, 3)),
+    ],
+)
+def test_streams_of_several_releases_a_period_are_asked_on_every_business_day(
+    key: str, told_on: datetime, day: date, following: date
+) -> None:
+    assert next_due(packaged_catalogue().streams[key], told_on, watermark=day).date() == following
 
 
 def test_what_has_not_come_on_its_day_is_asked_on_every_business_day_after() -> None:

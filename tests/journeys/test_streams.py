@@ -171,6 +171,70 @@ def test_the_first_run_asks_for_everything_the_next_from_the_watermark_less_the_
     assert (place.state().last_news_at, place.state().last_success_at) == (news, place.clock.now())
 
 
+ACCOUNTS = "fred/national_accounts"
+PROFITS = ("CP", "CPROFIT")
+
+
+@pytest.fixture
+def accounts(place: Place) -> Place:
+    """FRED just after the advance estimate of the third quarter: the second one, and profits, come four weeks later."""
+    quarters = [date(2025 + number // 4, 1 + 3 * (number % 4), 1) for number in range(7)]
+    for series in place.session.streams[ACCOUNTS].series:
+        told = quarters[:-1] if series in PROFITS else quarters
+        archive = told_at_once(series, dict.fromkeys(told[:-1], 100.0), on=date(2026, 9, 24))
+        place.fred.series[series] = revised(archive, {told[-1]: 100.0}, on=date(2026, 10, 29)) if series not in PROFITS else archive
+    place.at(datetime(2026, 10, 29, 13, tzinfo=UTC))
+    return place
+
+
+def test_a_stream_does_not_sleep_while_one_of_its_series_has_not_come(accounts: Place) -> None:
+    """Nor would it with a calendar, which the packaged one has not: its slowest series decides."""
+    from crfs.credit.schedules import next_due
+    from crfs.workflows.streams import come_to
+
+    place = accounts
+    collect_stream(place.session, ACCOUNTS)
+    assert place.state(ACCOUNTS).watermark == date(2026, 7, 1)
+    assert place.state(ACCOUNTS).next_due_at.astimezone(UTC).date() == date(2026, 10, 30)  # type: ignore[union-attr]
+    employment = place.session.streams["fred/employment"]
+    quarterly = replace(place.session.streams[ACCOUNTS], calendar=employment.calendar, period=Tenor.parse("P3M"))
+    assert come_to(place.session, quarterly, date(2026, 7, 1)) == date(2026, 1, 1)
+    slept = next_due(quarterly, place.clock.now(), watermark=come_to(place.session, quarterly, date(2026, 7, 1)))
+    assert slept.date() == date(2026, 10, 30)
+
+
+def test_a_series_that_has_ended_keeps_nobody_awake(accounts: Place) -> None:
+    from crfs.workflows.streams import come_to
+
+    place, stream = accounts, accounts.session.streams[ACCOUNTS]
+    for series in PROFITS:
+        place.fred.series[series] = told_at_once(series, {date(2020, 1, 1): 1.0}, on=date(2020, 6, 1))
+    collect_stream(place.session, ACCOUNTS)
+    assert come_to(place.session, stream, date(2026, 7, 1)) == date(2026, 7, 1)
+    # Nobody waits for what a store without this stream's rows does not have, either.
+    assert come_to(place.session, place.session.streams["fred/employment"], date(2026, 7, 1)) == date(2026, 7, 1)
+
+
+def test_a_vintage_that_was_asked_for_late_is_known_from_its_day(accounts: Place) -> None:
+    """The second and the third estimate, and profits, came while nobody asked: all of them are there, each from its own day."""
+    place, quarter = accounts, date(2026, 7, 1)
+    collect_stream(place.session, ACCOUNTS)
+    place.fred.series["GDP"] = revised(place.fred.series["GDP"], {quarter: 101.0}, on=date(2026, 11, 25))
+    place.fred.series["GDP"] = revised(place.fred.series["GDP"], {quarter: 102.0}, on=date(2026, 12, 22))
+    place.fred.series["CP"] = revised(place.fred.series["CP"], {quarter: 7.0}, on=date(2026, 11, 25))
+    place.at(datetime(2027, 1, 29, 14, tzinfo=UTC))
+    before = place.fred.count
+    assert collect_stream(place.session, ACCOUNTS).appended == {"fred_series": 3}
+    # Two small questions a series, and a third where something was told since a week before the last success: not of the other profits.
+    assert place.fred.count - before == 3 * len(place.session.streams[ACCOUNTS].series) - 1
+    rows = place.session.reader(place.session.pin().batch_id).rows("fred_series").filter(pl.col("valid_time").dt.date() == quarter)
+    # A day's vintage is known at its release, at the latest at the end of the day in St. Louis.
+    day = (pl.col("knowledge_time") - timedelta(seconds=1)).dt.convert_time_zone("America/Chicago").dt.date()
+    told = rows.filter(pl.col("entity") == "GDP").sort("knowledge_time").select(day, "value").rows()
+    assert told == [(date(2026, 10, 29), 100.0), (date(2026, 11, 25), 101.0), (date(2026, 12, 22), 102.0)]
+    assert rows.filter(pl.col("entity") == "CP").select(day).to_series().to_list() == [date(2026, 11, 25)]
+
+
 def _factor(place: Place, series: str) -> str:
     return next(name for name, factor in place.session.catalogue().factors.items() if factor.entity == series)
 
@@ -254,7 +318,7 @@ def test_a_failure_is_tried_again_soon_the_third_opens_the_circuit_one_probe_goe
     assert to_do(place.session) == []
     place.fred.failing = None
     place.at(place.clock.on(timedelta(minutes=2)))
-    assert place.work()[0]["ingest"]["payloads"] == 6
+    assert place.work()[0]["ingest"]["payloads"] == 9
     assert (place.source().failures, place.source().open_until, place.state().failures) == (0, None, 0)
     assert place.state().last_error is None
 

@@ -14,13 +14,18 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.streams import StreamDefinition
 from crfs.errors import InvalidInput
 
+_LONGEST_SLEEP = timedelta(days=6)
+"""The first regular time after so many days is a week away."""
+
 
 def next_due(stream: StreamDefinition, after: datetime, *, watermark: date | None = None, salt: str = "") -> datetime:
     """The first instant after ``after`` (UTC) at which ``stream`` is to be asked.
 
-    ``watermark`` is the last valid day that has come: with a calendar, the stream is due when the period after it is published, and once
-    that has passed without it, at the same local time of every business day until it comes. The jitter is the same whenever it is asked
-    for, and another one for another ``salt`` (an installation).
+    ``watermark`` is the last valid day that has come of the slowest of its series: with a calendar, the stream sleeps until the period after
+    it may be out, and from then on it is due at its local time of every business day until every series has it. It never sleeps longer than a
+    week, since revisions of what has come follow no calendar of first prints. Without a calendar, or a watermark, it is due on each of its days.
+
+    The jitter is the same whenever it is asked for, and another one for another ``salt`` (an installation).
 
     >>> from datetime import time
     >>> daily = StreamDefinition(source="fred", name="rates", at=time(16, 15), zone="America/New_York", jitter_seconds=0)
@@ -35,7 +40,8 @@ def next_due(stream: StreamDefinition, after: datetime, *, watermark: date | Non
     if stream.calendar is not None and watermark is not None:
         predicted = _published(stream, watermark)
         if predicted is not None and predicted > after:
-            return predicted + timedelta(seconds=_jitter(stream, predicted.isoformat(), salt))
+            awake = predicted + timedelta(seconds=_jitter(stream, predicted.isoformat(), salt))
+            return min(awake, _next_day(stream, after + _LONGEST_SLEEP, salt))
     return _next_day(stream, after, salt)
 
 

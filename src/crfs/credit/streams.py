@@ -21,12 +21,14 @@ class StreamDefinition:
     """One stream of a source: its ``series`` (as :class:`~crfs.sources.core.Query` has them) are asked for together.
 
     It is due at the local time ``at`` in ``zone``: on the days that ``calendar`` declares for the periods (of length ``period``) and on
-    the business days after one until it has come, or on every day of ``days`` where there is no calendar; or every ``every_minutes``.
-    To that a jitter of up to ``jitter_seconds`` is added, so that not everybody asks in the same second.
+    the business days after one until all series have it, and once a week in between for the sake of revisions; or on every day of ``days`` where
+    there is no calendar (as where several releases a period bring the series); or every ``every_minutes``. To that a jitter of up to
+    ``jitter_seconds`` is added, so that not everybody asks in the same second.
 
-    A run asks from the last valid day that has come less ``overlap`` (how far back the provider revises; None asks for everything),
-    a backfill from ``backfill_since`` in slices of length ``slice``. ``stale_after`` is how long after its last success a stream counts
-    as stale. ``vintages`` is what a run asks for.
+    A run asks from the last valid day that has come of the slowest series less ``overlap`` (how far back the provider revises; None asks for
+    everything). ``vintages`` is what it asks for: the ``latest``, ``all``, or what is ``new``: every vintage since the last success, so that none
+    is lost however late it is asked (the first time the newest; without a key, since vintages are told to those with one, the latest). A
+    backfill of such a stream asks for all vintages.
 
     ``source`` and ``name`` are the stream's id: they never change, since its progress is kept under them.
     """
@@ -46,7 +48,7 @@ class StreamDefinition:
     backfill_since: date | None = None
     slice: Tenor | None = None
     stale_after: Tenor | None = None
-    vintages: Literal["all", "latest"] = "latest"
+    vintages: Literal["all", "latest", "new"] = "latest"
 
     def __post_init__(self) -> None:
         what = f"stream {self.source}/{self.name}"

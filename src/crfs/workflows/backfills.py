@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from crfs.errors import Conflict, DoneElsewhere, InvalidInput, Quarantined, QuotaExhausted, SourceRejected
@@ -88,7 +88,7 @@ def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobConte
         at = session.clock.now()
         end_slice(session.database, stream.source, stream.name, item.slice_start, at=at, job_id=job.fence.job_id, error=error)
 
-    query = Query(series=stream.series, since=item.slice_start, until=item.slice_end, vintages=stream.vintages)
+    query = Query(series=stream.series, since=item.slice_start, until=item.slice_end, vintages=_vintages(session, stream))
     rows, error = 0, None
     try:
         report = ingest_in_job(session, stream.source, query, job=job, backfill=True)
@@ -102,6 +102,13 @@ def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobConte
         raise
     ended(error)
     return rows, error
+
+
+def _vintages(session: Session, stream: StreamDefinition) -> Literal["all", "latest"]:
+    """Which vintages history is asked for: of a stream whose runs ask for new ones, all, if there is a key to ask with."""
+    if stream.vintages == "new":
+        return "latest" if session.settings.api_key(stream.source) is None else "all"
+    return stream.vintages
 
 
 def _wrong_with(report: IngestReport) -> str | None:

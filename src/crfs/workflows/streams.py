@@ -19,11 +19,15 @@ from crfs.workflows.staleness import stale_since
 
 if TYPE_CHECKING:
     from crfs.credit.streams import StreamDefinition
+    from crfs.sources.core import Query
     from crfs.store.source_states import StreamState
 
 KIND = "stream"
 _FIRST_RETRY = timedelta(minutes=5)
 _LAST_RETRY = timedelta(hours=6)
+_ENDED = timedelta(days=366)
+_TOLD_LATE = timedelta(days=7)
+"""A provider's vintage may bear a day that was over when it came: so far back new vintages are looked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,7 @@ def submit_due(session: Session) -> list[UUID]:
             live_key=f"{KIND}:{stream.key}",
         )
         queued.append(job.job_id)
-        due = next_due(stream, now, watermark=state.watermark if state else None, salt=session.salt)
+        due = next_due(stream, now, watermark=come_to(session, stream, state.watermark if state else None), salt=session.salt)
         # Whoever does the job may be done with it by now, and knows better when the stream is due.
         schedule_stream(session.database, stream.source, stream.name, due_at=due, instead_of=state.next_due_at if state else None)
     return queued
@@ -129,15 +133,14 @@ def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
     of the stream.
     """
     from crfs.credit.schedules import next_due
-    from crfs.sources.core import Query
     from crfs.store.source_states import stream_states, stream_succeeded
 
     stream = stream_of(session, key)
     state = stream_states(session.database).get(key)
-    since = _since(stream, state)
+    since = _since(session, stream, state)
     try:
         check_circuit(session, stream.source)
-        report = ingest_in_job(session, stream.source, Query(series=stream.series, since=since, vintages=stream.vintages), job=job)
+        report = ingest_in_job(session, stream.source, _query(session, stream, state, since), job=job)
         check_rejected(report)
         require_all_stored(report)
     except (SourceRests, QuotaExhausted) as error:
@@ -154,7 +157,7 @@ def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
         session.database, stream.source, stream.name, at=now, watermark=last, news=any(count for count in report.appended.values())
     )
     watermark = max(filter(None, (last, state.watermark if state else None)), default=None)
-    due = next_due(stream, now, watermark=watermark, salt=session.salt)
+    due = next_due(stream, now, watermark=come_to(session, stream, watermark), salt=session.salt)
     _schedule(session, stream, due)
     return StreamRun(stream=key, asked_since=since, report=report)
 
@@ -177,7 +180,8 @@ def _ask_again(session: Session, stream: StreamDefinition, state: StreamState | 
     """Ask at the next regular time, or ``at`` another one if that is sooner."""
     from crfs.credit.schedules import next_due
 
-    regular = next_due(stream, session.clock.now(), watermark=state.watermark if state else None, salt=session.salt)
+    watermark = come_to(session, stream, state.watermark if state else None)
+    regular = next_due(stream, session.clock.now(), watermark=watermark, salt=session.salt)
     _schedule(session, stream, regular if at is None else min(regular, at))
 
 
@@ -187,13 +191,48 @@ def _schedule(session: Session, stream: StreamDefinition, due: datetime) -> None
     schedule_stream(session.database, stream.source, stream.name, due_at=due)
 
 
-def _since(stream: StreamDefinition, state: StreamState | None) -> date | None:
-    """The watermark less the overlap; None asks for everything."""
-    if state is None or state.watermark is None or stream.overlap is None:
+def come_to(session: Session, stream: StreamDefinition, watermark: date | None) -> date | None:
+    """How far the slowest series of a stream has come: what is asked goes back that far, and the stream sleeps only when all have come.
+
+    ``watermark``, the last day of any series, is the answer where the store does not know the series apart (they are no entities of the
+    source's). A series that is a year behind the others has ended, and nobody waits for it; one that never came is waited for by nobody either.
+    """
+    from crfs.store.newest import newest_days
+
+    if watermark is None:
+        return None
+    today = session.clock.now().date()
+    days: dict[str, date] = {}
+    for dataset in session.catalogue().datasets.values():
+        if dataset.source == stream.source and stream.series:
+            days |= newest_days(session.database, dataset, stream.series, until=today)
+    newest = max(days.values(), default=watermark)
+    return min((day for day in days.values() if newest - day <= _ENDED), default=watermark)
+
+
+def _query(session: Session, stream: StreamDefinition, state: StreamState | None, since: date | None) -> Query:
+    """What a run asks for; of vintages that are ``new``, those since the last success, and the first time the newest there is.
+
+    Both go back over the same week, so that a value that stays is not told twice, since two different days.
+    """
+    from crfs.sources.core import Query
+
+    if stream.vintages != "new":
+        return Query(series=stream.series, since=since, vintages=stream.vintages)
+    if session.settings.api_key(stream.source) is None:
+        return Query(series=stream.series, since=since, vintages="latest")
+    last = state.last_success_at if state is not None else None
+    again = ((last or session.clock.now()) - _TOLD_LATE).date()
+    return Query(series=stream.series, since=since, vintages="all", options={"vintages_since": again, "newest": last is None})
+
+
+def _since(session: Session, stream: StreamDefinition, state: StreamState | None) -> date | None:
+    """How far all series have come, less the overlap; None asks for everything."""
+    if state is None or stream.overlap is None or (watermark := come_to(session, stream, state.watermark)) is None:
         return None
     overlap = stream.overlap
-    months = state.watermark.year * 12 + state.watermark.month - 1 - overlap.months
-    first = date(months // 12, months % 12 + 1, 1) if overlap.months else state.watermark
+    months = watermark.year * 12 + watermark.month - 1 - overlap.months
+    first = date(months // 12, months % 12 + 1, 1) if overlap.months else watermark
     return first - timedelta(days=overlap.days)
 
 

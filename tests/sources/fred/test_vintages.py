@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,6 +120,36 @@ def test_a_range_of_dates_gives_those_rows_of_the_whole(seed: int, max_vintages:
     query = Query(series=("TEST",), vintages="all", since=first)
     if wanted.height:
         assert_frame_equal(fetched(archive, Fred(max_vintages=max_vintages, max_rows=max_vintages + more_rows), query), wanted)
+
+
+@given(SEEDS, st.integers(2, 5), st.integers(0, 6), st.integers(0, 3))
+@LAW
+def test_asked_again_and_again_for_what_is_new_nothing_is_lost(seed: int, max_vintages: int, kept: int, earlier: int) -> None:
+    """A first run on the day of one vintage, and a last one after all of them, since that day less some: each day from then on is answered."""
+    archive = random_archive(seed, max_vintages=max_vintages)
+    first_day = sorted(archive.vintages)[kept]
+    source, options = Fred(max_vintages=max_vintages), {"vintages_since": first_day - earlier * DAY}
+    query = Query(series=("TEST",), vintages="all", options={**options, "newest": True})
+    begun = fetched(replace(archive.until(first_day), now=datetime.combine(first_day, time(23), tzinfo=UTC)), source, query)
+    gone_on = fetched(archive, source, replace(query, options=options))
+    both = settle_clipped(pl.concat([begun, gone_on]).unique(maintain_order=True).sort(["valid_time", "knowledge_time"]))
+    for day in [day for day in days_around(archive) if day >= first_day]:
+        assert seen(both, day) == archive.at(day), day
+    # What was new is known from its own day, not from the window's start.
+    exact = capture(archive).filter((pl.col("vintage_date") >= first_day) & (pl.col("row_state") == "value"))
+    assert exact.join(both, on=["valid_time", "knowledge_time", "value", "knowledge_basis"], how="semi").height == exact.height
+
+
+def test_where_no_vintage_came_only_the_list_is_fetched() -> None:
+    archive = Archive(vintages={date(2020, 1, 10): {date(2019, 12, 1): "1.5"}, date(2020, 2, 10): {date(2019, 12, 1): "1.6"}})
+    since = {"vintages_since": date(2020, 2, 11)}
+    asked = Query(series=("TEST",), vintages="all", options=since)
+    assert [payload.url.partition("?")[0].rpartition("/")[2] for payload in Fred().fetch(asked, archive, CATALOGUE)] == [
+        "series",
+        "vintagedates",
+    ]
+    newest = replace(asked, options={**since, "newest": True})
+    assert fetched(archive, Fred(), newest)["value"].to_list() == [1.5, 1.6]
 
 
 def test_a_withdrawn_value_is_retracted_the_day_after_its_last() -> None:

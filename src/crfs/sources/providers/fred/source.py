@@ -41,7 +41,9 @@ class Fred:
     """The source ``fred``. The three limits are FRED's own; smaller ones only make more requests.
 
     A series of a query is FRED's id; ``fred_md`` is the newest panel of FRED-MD, ``fred_md/2015-01`` the file of that name.
-    Options of a query: ``vintages_since`` and ``vintages_until`` (dates) bound the vintages that are fetched.
+    Options of a query: ``vintages_since`` and ``vintages_until`` (dates) bound the vintages that are fetched; the one before the first comes
+    with them, so that what the first of them brought is told from what was there. Where there is none in between, nothing is fetched but the
+    list of them; with ``newest`` (true), the newest vintage comes all the same.
     """
 
     max_vintages: int = MAX_VINTAGES
@@ -152,15 +154,22 @@ class Fred:
             yield from self._pages(series, query, transport, window=window, archive_start=dates[0])
 
     def _windows(self, dates: list[date], query: Query) -> list[tuple[str, str]]:
-        """Windows of real time with at most ``max_vintages`` vintage dates each; a window begins with the last date of the one before."""
+        """Windows of real time with at most ``max_vintages`` vintage dates each; a window begins with the last date of the one before.
+
+        So does the first of those since a day: what FRED cuts off at a window's start looks as if it was known from then only.
+        """
         since, until = query.options.get("vintages_since"), query.options.get("vintages_until")
         wanted = [day for day in dates if (since is None or day >= since) and (until is None or day <= until)]
+        if not wanted and query.options.get("newest"):
+            wanted = dates[-1:]
         if not wanted:
             return []
+        if since is not None:
+            wanted = [*[day for day in dates if day < wanted[0]][-1:], *wanted]
         edges = list(range(0, max(len(wanted) - 1, 1), self.max_vintages - 1))
         pairs = [*pairwise(edges), (edges[-1], None)]
         windows = [(wanted[a].isoformat(), _FOREVER if b is None else wanted[b].isoformat()) for a, b in pairs]
-        if since is None:
+        if wanted[0] == dates[0]:
             windows[0] = (EARLIEST.isoformat(), windows[0][1])
         if until is not None:
             windows[-1] = (windows[-1][0], wanted[-1].isoformat())
