@@ -23,6 +23,7 @@ from crfs.errors import Conflict, QuotaExhausted, SourceRejected, SourceUnavaila
 from crfs.sources.providers import alpha_vantage, fred, treasury
 from crfs.store.jobs import claim, job
 from crfs.store.source_states import SourceState, StreamState, slices, source_state, stream_states, take_probe
+from crfs.workflows.alerts import watch_sources
 from crfs.workflows.backfills import submit_backfill
 from crfs.workflows.circuit import SourceRests
 from crfs.workflows.collection import collect_history, collect_stream
@@ -459,7 +460,7 @@ def test_a_worker_that_died_long_ago_is_followed_by_the_next_one(place: Place) -
 # --------------------------------------------------------------------------------------------------------- staleness
 
 
-def test_a_stream_without_news_is_not_stale_and_one_without_success_is(place: Place) -> None:
+def test_a_stream_without_success_is_stale_after_its_time(place: Place) -> None:
     collect_stream(place.session, CLAIMS)
     values = known(place, "ICSA")
     place.fred.failing = reply(503)
@@ -477,8 +478,50 @@ def test_a_stream_without_news_is_not_stale_and_one_without_success_is(place: Pl
     assert row()["stale"]
     assert known(place, "ICSA") == values
     place.fred.failing = None
+    place.fred.series["ICSA"] = revised(place.fred.series["ICSA"], {date(2026, 3, 14): 222_000.0}, on=date(2026, 3, 18))
     collect_stream(place.session, CLAIMS)
     assert not row()["stale"]
+
+
+def test_a_stream_that_answers_and_brings_nothing_new_is_stale_too(place: Place) -> None:
+    from crfs.workflows.source_testing import try_source
+
+    stream = place.session.streams[CLAIMS]
+    collect_stream(place.session, CLAIMS)
+    place.at(NOW + timedelta(days=13))
+    collect_stream(place.session, CLAIMS)
+    assert schedule_table(place.session, [stream])[0]["stale"] is False
+    place.at(NOW + timedelta(days=15))
+    collect_stream(place.session, CLAIMS)
+    [row] = schedule_table(place.session, [stream])
+    assert (row["stale"], row["stale_since"], row["failures"]) == (True, NOW + timedelta(days=14), 0)
+    assert "answers, but its newest day is 2026-02-21" in row["stale_reason"]
+    assert watch_sources(place.session) != []
+    assert CLAIMS in try_source(place.session, "fred")["late"]
+
+
+def test_frozen_data_are_late_though_they_were_news_to_this_store(place: Place) -> None:
+    for series in ("ICSA", "CCSA", "IC4WSA"):
+        place.fred.series[series] = told_at_once(series, weekly(date(2024, 1, 6), 20), on=date(2026, 3, 4))
+    collect_stream(place.session, CLAIMS)
+    [row] = schedule_table(place.session, [place.session.streams[CLAIMS]])
+    assert (row["watermark"], row["stale"]) == (date(2024, 5, 18), True)
+    assert row["stale_reason"] == "answers, but its newest day is 2024-05-18"
+
+
+def test_a_stream_that_has_never_come_is_late_from_its_first_time(place: Place) -> None:
+    from crfs.workflows.source_testing import try_source
+
+    stream = place.session.streams[CLAIMS]
+    assert schedule_table(place.session, [stream])[0]["stale"] is False
+    assert CLAIMS in try_source(place.session, "fred")["never_asked"]
+    place.fred.failing = reply(503, b"maintenance")
+    with pytest.raises(SourceUnavailable):
+        collect_stream(place.session, CLAIMS)
+    place.at(NOW + timedelta(hours=1))
+    [row] = schedule_table(place.session, [stream])
+    assert (row["stale"], row["stale_since"], row["stale_reason"]) == (True, NOW, "has never come")
+    assert CLAIMS in try_source(place.session, "fred")["late"]
 
 
 def test_a_factor_of_a_late_stream_is_marked_wherever_it_is_looked_at(
@@ -524,6 +567,7 @@ def test_a_factor_of_a_late_stream_is_marked_wherever_it_is_looked_at(
     assert f"stale since {late:%Y-%m-%d %H:%M}Z" in capsys.readouterr().out
 
     place.fred.failing = None
+    place.fred.series["ICSA"] = revised(place.fred.series["ICSA"], {date(2026, 3, 14): 222_000.0}, on=date(2026, 3, 18))
     collect_stream(place.session, CLAIMS)
     assert factor_history(place.session, factor).stale is None
     with serving(create_app(place.session)) as client:

@@ -30,6 +30,9 @@ class StreamDefinition:
     is lost however late it is asked (the first time the newest; without a key, since vintages are told to those with one, the latest). A
     backfill of such a stream asks for all vintages.
 
+    ``stale_after`` is how long a stream may go without a success, and one that is asked at a time of day without news: it spans a period, the
+    days on which nothing comes and the usual lag. Its newest day may be twice as old. After that it counts as stale.
+
     ``source`` and ``name`` are the stream's id: they never change, since its progress is kept under them.
     """
 

@@ -36,13 +36,14 @@ class SourceHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamHealth:
-    """What is known of a stream that is asked regularly; ``stale_since`` is when its last success became too old."""
+    """What is known of a stream that is asked regularly; ``stale_since`` is when it became late, for ``stale_reason``."""
 
     stream: str
     failures: int = 0
     last_success_at: datetime | None = None
     last_error: str | None = None
     stale_since: datetime | None = None
+    stale_reason: str | None = None
 
 
 def conditions(sources: Iterable[SourceHealth], streams: Iterable[StreamHealth], *, now: datetime) -> list[Condition]:
@@ -102,7 +103,9 @@ def _of_stream(stream: StreamHealth, now: datetime) -> list[Condition]:
                 subject=stream.stream,
                 severity=Severity.WARNING,
                 title=f"{stream.stream} is late: its last good value stays, and is marked stale",
-                evidence=_plain(last_success_at=stream.last_success_at, stale_since=stream.stale_since, error=stream.last_error),
+                evidence=_plain(
+                    last_success_at=stream.last_success_at, stale_since=stream.stale_since, reason=stream.stale_reason, error=stream.last_error
+                ),
             )
         )
     if stream.failures >= _FAILURES:

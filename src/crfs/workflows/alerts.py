@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import Conflict, InvalidInput
 from crfs.workflows.session import Session
-from crfs.workflows.staleness import stale_since
+from crfs.workflows.staleness import lateness
 from crfs.workflows.times import parse_start
 
 if TYPE_CHECKING:
@@ -53,13 +53,15 @@ def watch_sources(session: Session) -> list[int]:
         run = kept.get(stream.key)
         if run is None:
             continue
+        late = lateness(stream, run, now)
         streams.append(
             StreamHealth(
                 stream=stream.key,
                 failures=run.failures,
                 last_success_at=run.last_success_at,
                 last_error=run.last_error,
-                stale_since=stale_since(stream, run, now),
+                stale_since=late[0] if late else None,
+                stale_reason=late[1] if late else None,
             )
         )
     return settle(session, RULES, conditions(sources, streams, now=now))

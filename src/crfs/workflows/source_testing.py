@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import CrfsError
+from crfs.errors import CrfsError, SourceUnavailable
 from crfs.workflows.session import Progress, Session, no_progress
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from crfs.sources.core import Payload, Query, Source, Transport
 
 _MOST_ANSWERS = 5
+_MOST_SILENCE = 2
+"""After so many questions in a row that nobody answered, the others are not asked: each would wait for a minute to say the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Probe:
 
 
 def try_source(session: Session, name: str, *, progress: Progress = no_progress) -> dict[str, Any]:
-    """What works of a source, with which key, and which of its streams are late. Really asks the provider, within its limits."""
+    """What works of a source, with which key, and which of its streams are late or have never come. Really asks the provider, within its limits."""
     from dataclasses import asdict
 
     from crfs.sources.core import load_source
@@ -44,12 +46,18 @@ def try_source(session: Session, name: str, *, progress: Progress = no_progress)
     catalogue = session.catalogue()
     probes: list[Probe] = []
     questions = source.probes(catalogue)
+    silent = 0
     for done, (what, query) in enumerate(questions.items()):
         progress(f"{name}: {what}", done, len(questions))
+        if silent == _MOST_SILENCE:
+            probes.append(Probe(name=what, works=False, error="not asked, since the questions before were not answered"))
+            continue
         try:
             with transport_of(session, source) as transport:
                 probes.append(_probe(source, what, query, transport, catalogue))
+                silent = 0
         except CrfsError as error:
+            silent = silent + 1 if isinstance(error, SourceUnavailable) else 0
             probes.append(Probe(name=what, works=False, error=str(error)))
     settings = session.settings
     streams = schedule_table(session, [stream for stream in session.streams.values() if stream.source == name])
@@ -65,6 +73,7 @@ def try_source(session: Session, name: str, *, progress: Progress = no_progress)
         "probes": [asdict(probe) for probe in probes],
         "streams": streams,
         "late": [row["stream"] for row in streams if row["stale"]],
+        "never_asked": [row["stream"] for row in streams if not row["stale"] and row["last_success_at"] is None],
     }
 
 

@@ -15,7 +15,7 @@ from crfs.workflows.ingest_report import IngestReport, check_rejected, require_a
 from crfs.workflows.ingestion import ingest_in_job
 from crfs.workflows.jobs import Cancelled, JobContext
 from crfs.workflows.session import Session
-from crfs.workflows.staleness import stale_since
+from crfs.workflows.staleness import lateness
 
 if TYPE_CHECKING:
     from crfs.credit.streams import StreamDefinition
@@ -247,7 +247,7 @@ def schedule_table(session: Session, streams: Iterable[StreamDefinition]) -> lis
     for stream in streams:
         state, source = states.get(stream.key), sources.get(stream.source)
         due = state.next_due_at if state and state.next_due_at else next_due(stream, now, salt=session.salt)
-        since = stale_since(stream, state, now)
+        late = lateness(stream, state, now)
         rows.append(
             {
                 "stream": stream.key,
@@ -258,8 +258,9 @@ def schedule_table(session: Session, streams: Iterable[StreamDefinition]) -> lis
                 "last_success_at": state.last_success_at if state else None,
                 "last_news_at": state.last_news_at if state else None,
                 "failures": state.failures if state else 0,
-                "stale": since is not None,
-                "stale_since": since,
+                "stale": late is not None,
+                "stale_since": late[0] if late else None,
+                "stale_reason": late[1] if late else None,
                 "circuit_open_until": source.open_until if source else None,
                 "parked_until": source.parked_until if source else None,
                 "last_error": state.last_error if state else None,

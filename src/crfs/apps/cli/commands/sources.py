@@ -79,6 +79,11 @@ def test(door: Door, source: str) -> ExitCode:
                 table(found["streams"], ["stream", "scheduled", "next_due_at", "watermark", "last_success_at", "failures", "stale"])
             )
         screen.print(f"Late: {cell(', '.join(found['late'])) if found['late'] else 'nothing'}")
+        for row in found["streams"]:
+            if row["stale"]:
+                screen.print(f"  {row['stream']}: since {cell(row['stale_since'])}: {cell(row['stale_reason'])}")
+        if found["never_asked"]:
+            screen.print(f"Never asked: {cell(', '.join(found['never_asked']))}")
 
     door.answer(found, render)
     return ExitCode.DONE if found["works"] or not found["probes"] else ExitCode.NO_SERVICE
