@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
+import polars as pl
 import pytest
 
-from crfs.errors import Conflict, NotFound
+from crfs.errors import Conflict, DoneElsewhere, NotFound
 from crfs.store.database import Database
-from crfs.store.jobs import Job, claim, finish, heartbeat, job, jobs, request_cancel, submit
-from crfs.store.source_states import source_failed, source_state, stream_failed, stream_states
+from crfs.store.jobs import Job, claim, finish, heartbeat, job, jobs, park, request_cancel, retire_dead, submit
+from crfs.store.payloads import keep_rejected
+from crfs.store.publication import Fence
+from crfs.store.quarantine import hold, keep_shape
+from crfs.store.source_states import (
+    end_slice,
+    park_source,
+    plan_slices,
+    schedule_stream,
+    source_failed,
+    source_state,
+    source_succeeded,
+    stream_failed,
+    stream_states,
+    stream_succeeded,
+)
 from tests.store.deliveries import NOW, dataset, rows, stored, write
 
 LEASE = timedelta(minutes=1)
@@ -114,3 +130,44 @@ def test_many_workers_take_each_job_once_the_oldest_first(own_database: Database
 def test_a_job_that_is_not_there(database: Database) -> None:
     with pytest.raises(NotFound, match="no job has the id"):
         job(database, uuid4())
+
+
+def test_parking_gives_the_attempt_back_so_that_a_death_after_it_is_the_first(database: Database) -> None:
+    queued = submit(database, job_id=uuid4(), kind="stream", specification={"stream": "x/y"}, at=NOW, live_key=f"stream:{uuid4()}")
+    for _ in range(3):
+        park(database, claimed(database, of=queued).fence, until=NOW, note="25 a day")
+    assert claimed(database, "dead", of=queued).attempts == 1
+    assert retire_dead(database, at=NOW, is_dead=lambda holder: holder == "dead") == 1
+    assert job(database, queued.job_id).state == "queued"
+
+
+_SHA = "0" * 64
+WRITES: dict[str, Callable[[Database, Fence], object]] = {
+    "source_succeeded": lambda database, fence: source_succeeded(database, "z", at=NOW, fence=fence),
+    "source_failed": lambda database, fence: source_failed(database, "z", at=NOW, error="silence", fence=fence),
+    "park_source": lambda database, fence: park_source(database, "z", until=NOW, reason="quota", fence=fence),
+    "schedule_stream": lambda database, fence: schedule_stream(database, "z", "s", due_at=NOW, fence=fence),
+    "stream_succeeded": lambda database, fence: stream_succeeded(database, "z", "s", at=NOW, watermark=None, news=True, fence=fence),
+    "stream_failed": lambda database, fence: stream_failed(database, "z", "s", at=NOW, error="silence", fence=fence),
+    "plan_slices": lambda database, fence: plan_slices(database, "z", "s", [(NOW.date(), NOW.date())], at=NOW, fence=fence),
+    "end_slice": lambda database, fence: end_slice(database, "z", "s", NOW.date(), at=NOW, fence=fence, error="silence"),
+    "keep_rejected": lambda database, fence: keep_rejected(
+        database, _SHA, "1", pl.DataFrame({"row": [1], "column": ["x"], "reason": ["malformed"], "detail": ["1,5"]}), fence
+    ),
+    "hold": lambda database, fence: hold(
+        database, source="z", stream="s", sha256=_SHA, parser_version="1", rule="row_drop", detail="", evidence={}, at=NOW, fence=fence
+    ),
+    "keep_shape": lambda database, fence: keep_shape(
+        database, "z", "s", sha256=_SHA, row_count=1, shape={}, newest=None, at=NOW, fence=fence
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_worker_that_lost_its_lease_changes_no_state_that_others_go_by(database: Database, name: str) -> None:
+    zombie = claimed(database)
+    claimed(database, "w2", after=LEASE * 2, of=zombie)
+    with pytest.raises(DoneElsewhere, match="lost its lease"):
+        WRITES[name](database, zombie.fence)
+    assert (source_state(database, "z").failures, source_state(database, "z").parked_until) == (0, None)
+    assert "z/s" not in stream_states(database)

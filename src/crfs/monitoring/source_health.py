@@ -104,7 +104,10 @@ def _of_stream(stream: StreamHealth, now: datetime) -> list[Condition]:
                 severity=Severity.WARNING,
                 title=f"{stream.stream} is late: its last good value stays, and is marked stale",
                 evidence=_plain(
-                    last_success_at=stream.last_success_at, stale_since=stream.stale_since, reason=stream.stale_reason, error=stream.last_error
+                    last_success_at=stream.last_success_at,
+                    stale_since=stream.stale_since,
+                    reason=stream.stale_reason,
+                    error=stream.last_error,
                 ),
             )
         )

@@ -203,11 +203,15 @@ def finish(
 
 
 def park(database: Database, fence: Fence, *, until: datetime, note: str) -> None:
-    """Give a running job back to the queue, where it waits until ``until``; only the holder of the present lease may."""
+    """Give a running job back to the queue, where it waits until ``until``; only the holder of the present lease may.
+
+    The attempt is given back too: a job that waited for a quota three times has not been tried in vain three times.
+    """
     with database.writing() as connection:
         row = connection.execute(
             sa.text(
-                "UPDATE crfs.job SET state = 'queued', not_before = :until, lease_until = NULL, lease_holder = NULL, progress_note = :note "
+                "UPDATE crfs.job SET state = 'queued', attempts = greatest(attempts - 1, 0), not_before = :until, lease_until = NULL, "
+                "lease_holder = NULL, progress_note = :note "
                 "WHERE job_id = :job_id AND fencing_token = :token AND state = 'running' RETURNING job_id"
             ),
             {"until": until, "note": note[:2000], "job_id": fence.job_id, "token": fence.token},

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from crfs.errors import NotFound, VerificationFailed
 from crfs.store.database import Database
 from crfs.store.digests import FETCH, LANDING
+from crfs.store.publication import Fence, check_fence
 from crfs.store.relations import relation
 
 
@@ -37,6 +38,9 @@ def land(database: Database, body: bytes, note: FetchNote) -> str:
     """Keep the bytes before anything is made of them; the same bytes again add a fetch, not a payload. Their SHA-256 is answered.
 
     They take the place of bytes under their hash that are damaged, or have expired.
+
+    No fence is checked: that these bytes came, when and how, is a fact even where whoever fetched them has lost its job to another worker.
+    What is made of them needs the lease.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     with database.writing(durable=False) as connection:
@@ -104,11 +108,14 @@ def payload(database: Database, sha256: str) -> bytes:
     return body
 
 
-def keep_rejected(database: Database, sha256: str, parser_version: str, rejected: pl.DataFrame, job_id: UUID | None = None) -> int:
-    """Keep the rows of a payload that were refused (row, column, reason, detail); once a payload and parser version."""
+def keep_rejected(database: Database, sha256: str, parser_version: str, rejected: pl.DataFrame, fence: Fence | None = None) -> int:
+    """Keep the rows of a payload that were refused (row, column, reason, detail); once a payload and parser version, and by a job that has its lease
+    still.
+    """
     if rejected.is_empty():
         return 0
     with database.writing(durable=False) as connection:
+        check_fence(connection, fence)
         seen = connection.execute(
             sa.text("SELECT 1 FROM crfs.rejected_row WHERE sha256 = :sha256 AND parser_version = :version LIMIT 1"),
             {"sha256": sha256, "version": parser_version},
@@ -120,7 +127,13 @@ def keep_rejected(database: Database, sha256: str, parser_version: str, rejected
                     "VALUES (:sha256, :version, :row, :column, :reason, :detail, :job_id, :tenant_id)"
                 ),
                 [
-                    {"sha256": sha256, "version": parser_version, "job_id": job_id, "tenant_id": database.tenant_id, **row}
+                    {
+                        "sha256": sha256,
+                        "version": parser_version,
+                        "job_id": fence.job_id if fence else None,
+                        "tenant_id": database.tenant_id,
+                        **row,
+                    }
                     for row in rejected.select("row", "column", "reason", "detail").to_dicts()
                 ],
             )

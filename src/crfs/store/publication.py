@@ -99,8 +99,7 @@ def lock_head(connection: sa.Connection) -> int:
 @contextmanager
 def batch_on(connection: sa.Connection, database: Database, note: BatchNote) -> Iterator[Publication]:
     """The next batch on an open transaction, which may have several, one after the other: they are published together."""
-    if note.fence is not None:
-        _check_fence(connection, note.fence)
+    check_fence(connection, note.fence)
     head = connection.execute(
         sa.text(
             "UPDATE crfs.head SET batch_id = batch_id + 1, recorded_at = greatest(:at, recorded_at + interval '1 microsecond') "
@@ -134,7 +133,14 @@ def batch_on(connection: sa.Connection, database: Database, note: BatchNote) -> 
     keep_batch_digest(connection, head.batch_id, tenant_id=database.tenant_id)
 
 
-def _check_fence(connection: sa.Connection, fence: Fence) -> None:
+def check_fence(connection: sa.Connection, fence: Fence | None) -> None:
+    """That whoever writes on ``connection`` still holds the lease of its job, until the transaction ends; else it is :class:`~crfs.errors.DoneElsewhere`.
+
+    Without a fence somebody writes who is no job. Whatever a job writes that others go by (rows, the state of slices, streams and sources, what
+    is held back) is written after this check and in its transaction: a worker that slept beyond its lease, and woke, changes nothing.
+    """
+    if fence is None:
+        return
     row = connection.execute(
         sa.text("SELECT fencing_token, state FROM crfs.job WHERE job_id = :job_id FOR SHARE"), {"job_id": fence.job_id}
     ).one_or_none()

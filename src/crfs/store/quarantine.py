@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from crfs.errors import NotFound
 from crfs.store.database import Database
+from crfs.store.publication import Fence, check_fence
 
 REJECTED_ROWS = "rejected_rows"
 """The rule of an item whose bad rows were left out while the others were published."""
@@ -63,14 +64,15 @@ def hold(
     detail: str,
     evidence: Mapping[str, Any],
     at: datetime,
-    job_id: UUID | None,
+    fence: Fence | None,
 ) -> int:
-    """Put a payload into quarantine; the same payload, parser and rule again is the same item."""
+    """Put a payload into quarantine, for a job that has its lease still; the same payload, parser and rule again is the same item."""
     values = {
         "source": source, "stream": stream, "sha256": sha256, "parser_version": parser_version, "rule": rule, "detail": detail[:2000],
-        "evidence": json.dumps(evidence), "at": at, "job_id": job_id, "tenant_id": database.tenant_id,
+        "evidence": json.dumps(evidence), "at": at, "job_id": fence.job_id if fence else None, "tenant_id": database.tenant_id,
     }  # fmt: skip
     with database.writing() as connection:
+        check_fence(connection, fence)
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.quarantine (source, stream, sha256, parser_version, rule, detail, evidence, state, opened_at, job_id, tenant_id) "
@@ -180,12 +182,14 @@ def keep_shape(
     newest: date | None,
     at: datetime,
     released: bool = False,
+    fence: Fence | None = None,
 ) -> None:
     """Keep what an accepted answer looks like, for the next one of its kind; an older answer does not replace a newer one.
 
     Nor does one whose ``newest`` valid day is older, unless somebody has ``released`` it: that is how things are from now on.
     """
     with database.writing(durable=False) as connection:
+        check_fence(connection, fence)
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.payload_shape (source, shape_of, sha256, observed_at, row_count, shape) "

@@ -1,15 +1,18 @@
-"""Health of sources and streams: failures in a row, the circuit breaker, parking, watermarks, slices of backfills."""
+"""Health of sources and streams: failures in a row, the circuit breaker, parking, watermarks, slices of backfills.
+
+What a job writes here bears its fence: a worker that has lost its lease writes nothing (:func:`~crfs.store.publication.check_fence`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 import sqlalchemy as sa
 
 from crfs.store.database import Database
+from crfs.store.publication import Fence, check_fence
 
 FAILURES_TO_OPEN = 3
 """So many failures of a source in a row open its circuit."""
@@ -111,9 +114,10 @@ def take_probe(database: Database, source: str, *, at: datetime) -> bool:
     return row is not None
 
 
-def source_succeeded(database: Database, source: str, *, at: datetime) -> None:
+def source_succeeded(database: Database, source: str, *, at: datetime, fence: Fence | None = None) -> None:
     """The source answered: its circuit is closed."""
     with database.writing(durable=False) as connection:
+        check_fence(connection, fence)
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.source_state (source, last_success_at) VALUES (:source, :at) ON CONFLICT (source) DO UPDATE SET "
@@ -124,9 +128,10 @@ def source_succeeded(database: Database, source: str, *, at: datetime) -> None:
         )
 
 
-def source_failed(database: Database, source: str, *, at: datetime, error: str) -> SourceState:
+def source_failed(database: Database, source: str, *, at: datetime, error: str, fence: Fence | None = None) -> SourceState:
     """The source did not answer; the third time in a row opens its circuit, for longer each time up to an hour."""
     with database.writing(durable=False) as connection:
+        check_fence(connection, fence)
         row = connection.execute(
             sa.text(
                 "INSERT INTO crfs.source_state (source, failures, last_failure_at, last_error) VALUES (:source, 1, :at, :error) "
@@ -143,9 +148,10 @@ def source_failed(database: Database, source: str, *, at: datetime, error: str) 
     return source_state(database, source)
 
 
-def park_source(database: Database, source: str, *, until: datetime, reason: str) -> None:
+def park_source(database: Database, source: str, *, until: datetime, reason: str, fence: Fence | None = None) -> None:
     """The source's quota is used up: nothing is asked of it before ``until``."""
     with database.writing(durable=False) as connection:
+        check_fence(connection, fence)
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.source_state (source, parked_until, parked_reason) VALUES (:source, :until, :reason) "
@@ -200,9 +206,12 @@ def lift_source(database: Database, source: str, *, at: datetime) -> Lifted:
 _ANY = datetime.max.replace(tzinfo=UTC)
 
 
-def schedule_stream(database: Database, source: str, stream: str, *, due_at: datetime, instead_of: datetime | None = _ANY) -> None:
+def schedule_stream(
+    database: Database, source: str, stream: str, *, due_at: datetime, instead_of: datetime | None = _ANY, fence: Fence | None = None
+) -> None:
     """When a stream is asked next; with ``instead_of``, only where that is still when it was due (None: never scheduled)."""
     with database.writing(durable=False) as connection:
+        check_fence(connection, fence)
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.stream_state (source, stream, next_due_at) VALUES (:source, :stream, :due_at) "
@@ -219,9 +228,12 @@ def schedule_stream(database: Database, source: str, stream: str, *, due_at: dat
         )
 
 
-def stream_succeeded(database: Database, source: str, stream: str, *, at: datetime, watermark: date | None, news: bool) -> None:
+def stream_succeeded(
+    database: Database, source: str, stream: str, *, at: datetime, watermark: date | None, news: bool, fence: Fence | None = None
+) -> None:
     """A run of a stream came to its end; a watermark never goes back."""
     with database.writing() as connection:
+        check_fence(connection, fence)
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.stream_state (source, stream, watermark, last_run_at, last_success_at, last_news_at) "
@@ -233,9 +245,10 @@ def stream_succeeded(database: Database, source: str, stream: str, *, at: dateti
         )
 
 
-def stream_failed(database: Database, source: str, stream: str, *, at: datetime, error: str) -> None:
+def stream_failed(database: Database, source: str, stream: str, *, at: datetime, error: str, fence: Fence | None = None) -> None:
     """A run of a stream failed; what it stored before is there, and its watermark stays."""
     with database.writing() as connection:
+        check_fence(connection, fence)
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.stream_state (source, stream, last_run_at, failures, last_error) VALUES (:source, :stream, :at, 1, :error) "
@@ -245,11 +258,14 @@ def stream_failed(database: Database, source: str, stream: str, *, at: datetime,
         )
 
 
-def plan_slices(database: Database, source: str, stream: str, slices: Sequence[tuple[date, date]], *, at: datetime) -> None:
+def plan_slices(
+    database: Database, source: str, stream: str, slices: Sequence[tuple[date, date]], *, at: datetime, fence: Fence | None = None
+) -> None:
     """Write the slices of a backfill that are not written yet; one that has grown since, as the newest does, is asked again."""
     if not slices:
         return
     with database.writing() as connection:
+        check_fence(connection, fence)
         connection.execute(
             sa.text(
                 "INSERT INTO crfs.backfill_slice (source, stream, slice_start, slice_end, state, updated_at) "
@@ -271,10 +287,11 @@ def slices(database: Database, source: str, stream: str) -> list[Slice]:
 
 
 def end_slice(
-    database: Database, source: str, stream: str, start: date, *, at: datetime, job_id: UUID | None, error: str | None = None
+    database: Database, source: str, stream: str, start: date, *, at: datetime, fence: Fence | None, error: str | None = None
 ) -> None:
     """A slice is done, or failed with an error; it is asked again by the next run of the backfill."""
     with database.writing() as connection:
+        check_fence(connection, fence)
         connection.execute(
             sa.text(
                 "UPDATE crfs.backfill_slice SET state = :state, attempts = attempts + 1, job_id = :job_id, error = :error, updated_at = :at "
@@ -282,7 +299,7 @@ def end_slice(
             ),
             {
                 "state": "done" if error is None else "failed",
-                "job_id": job_id,
+                "job_id": fence.job_id if fence else None,
                 "error": error,
                 "at": at,
                 "source": source,

@@ -168,13 +168,13 @@ def _rows(
             continue
         parsed = source.parse(payload, catalogue)
         _note_rejected(report, payload, parsed.rejected)
-        keep_rejected(session.database, payload.sha256, source.parser_version, parsed.rejected, job.fence.job_id)
+        keep_rejected(session.database, payload.sha256, source.parser_version, parsed.rejected, job.fence)
         if parsed.rejected.height:
-            hold_rejected(session, source, payload, parsed.rejected, job_id=job.fence.job_id)
+            hold_rejected(session, source, payload, parsed.rejected, fence=job.fence)
         if origin in (Origin.PROVIDER, Origin.BACKFILL):
             compared = origin is Origin.PROVIDER
             try:
-                shape = require_trust(session, source, payload, parsed, catalogue, compared=compared, job_id=job.fence.job_id)
+                shape = require_trust(session, source, payload, parsed, catalogue, compared=compared, fence=job.fence)
             except Quarantined as error:
                 return Arrival(payloads=group, deliveries=[], origins={}, shapes=[], held=error)
             shapes += [(payload, shape)] if compared else []

@@ -67,7 +67,7 @@ def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
     stream = stream_of(session, key)
     check_circuit(session, stream.source)
     now = session.clock.now()
-    plan_slices(session.database, stream.source, stream.name, _sliced(stream, now.date()), at=now)
+    plan_slices(session.database, stream.source, stream.name, _sliced(stream, now.date()), at=now, fence=job.fence)
     planned = slices(session.database, stream.source, stream.name)
     left = [item for item in planned if item.state != "done"]
     done = failed = appended = 0
@@ -86,7 +86,7 @@ def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobConte
 
     def ended(error: str | None) -> None:
         at = session.clock.now()
-        end_slice(session.database, stream.source, stream.name, item.slice_start, at=at, job_id=job.fence.job_id, error=error)
+        end_slice(session.database, stream.source, stream.name, item.slice_start, at=at, fence=job.fence, error=error)
 
     query = Query(series=stream.series, since=item.slice_start, until=item.slice_end, vintages=_vintages(session, stream))
     rows, error = 0, None

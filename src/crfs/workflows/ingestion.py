@@ -86,19 +86,19 @@ def ingest_in_job(
             _take_in(session, source, payloads, report=report, job=job, origin=origin)
     except QuotaExhausted as error:
         if not error.backfills_only:
-            park_source(session.database, source_name, until=error.until, reason=str(error))
+            park_source(session.database, source_name, until=error.until, reason=str(error), fence=job.fence)
         raise
     except SourceUnavailable as error:
         if asked:
-            source_failed(session.database, source_name, at=session.clock.now(), error=str(error))
+            source_failed(session.database, source_name, at=session.clock.now(), error=str(error), fence=job.fence)
         raise
     except (SourceRejected, Quarantined):
         # A refusal and an answer that looks wrong are no silence. Where something came, the provider is well.
         if asked and report.payloads:
-            source_succeeded(session.database, source_name, at=session.clock.now())
+            source_succeeded(session.database, source_name, at=session.clock.now(), fence=job.fence)
         raise
     if asked:
-        source_succeeded(session.database, source_name, at=session.clock.now())
+        source_succeeded(session.database, source_name, at=session.clock.now(), fence=job.fence)
     return report
 
 
@@ -187,7 +187,7 @@ def _take_in(
             if origin.is_landed:
                 for payload in arrival.payloads:
                     land_payload(session, source, payload, report, job)
-            keep_shapes(session, source, arrival.shapes, released=origin is Origin.RELEASED)
+            keep_shapes(session, source, arrival.shapes, released=origin is Origin.RELEASED, fence=job.fence)
             job.progress(f"{source.name}: {arrival.payloads[-1].stream}", report.payloads, None)
     derive(session, report, job=job)
     if read_otherwise:

@@ -48,11 +48,16 @@ class JobContext:
         self._beaten = time.monotonic()
         self._stop = threading.Event()
         self._cancelled = False
+        self._lost: DoneElsewhere | None = None
 
     def progress(self, step: str, done: int, total: int | None) -> None:
-        """Tell how far the work is; raises :class:`Cancelled` where somebody asked the job to stop."""
+        """Tell how far the work is; raises :class:`Cancelled` where somebody asked the job to stop, and at once
+        :class:`~crfs.errors.DoneElsewhere` where its lease was lost since.
+        """
         self._state = (step, done, total)
         self._tell(step, done, total)
+        if self._lost is not None:
+            raise self._lost
         if time.monotonic() - self._beaten >= 1.0:
             self.beat()
         if self._cancelled:
@@ -76,8 +81,9 @@ class JobContext:
             while not self._stop.wait(BEAT_SECONDS):
                 try:
                     self.beat()
-                except DoneElsewhere:
-                    return  # the lease is another worker's now
+                except DoneElsewhere as error:
+                    self._lost = error  # the lease is another worker's now: the work stops at its next step
+                    return
                 except CrfsError:
                     continue  # a server that does not answer may do so at the next beat, long before the lease has run out
 

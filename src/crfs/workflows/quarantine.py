@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from crfs.errors import Quarantined
 from crfs.workflows.session import Session
@@ -16,13 +15,14 @@ if TYPE_CHECKING:
     from crfs.credit.catalogue import Catalogue
     from crfs.quality.thresholds import Scale, Shape
     from crfs.sources.core import Parsed, Payload, Source
+    from crfs.store.publication import Fence
 
 _SERIES_ASKED = 5
 _DAYS_ASKED = 60
 
 
 def require_trust(
-    session: Session, source: Source, payload: Payload, parsed: Parsed, catalogue: Catalogue, *, compared: bool, job_id: UUID | None
+    session: Session, source: Source, payload: Payload, parsed: Parsed, catalogue: Catalogue, *, compared: bool, fence: Fence
 ) -> Shape:
     """The shape of an answer, if it breaks no threshold; else it is held, and :class:`~crfs.errors.Quarantined` says why.
 
@@ -51,7 +51,7 @@ def require_trust(
             detail=breach.detail,
             evidence=breach.evidence,
             at=session.clock.now(),
-            job_id=job_id,
+            fence=fence,
         )
         for breach in broken
     ]
@@ -109,7 +109,9 @@ def bad_rows(parsed: Parsed) -> int:
     return listed.n_unique() if count == parsed.rejected.height else round(listed.n_unique() * count / (parsed.rejected.height - 1))
 
 
-def keep_shapes(session: Session, source: Source, shapes: Iterable[tuple[Payload, Shape]], *, released: bool = False) -> None:
+def keep_shapes(
+    session: Session, source: Source, shapes: Iterable[tuple[Payload, Shape]], *, released: bool = False, fence: Fence | None = None
+) -> None:
     """Note what accepted answers look like, for the next ones; an answer about older days does not replace one about newer ones, unless
     somebody has ``released`` it.
     """
@@ -127,10 +129,11 @@ def keep_shapes(session: Session, source: Source, shapes: Iterable[tuple[Payload
             newest=shape.newest,
             at=payload.fetched_at,
             released=released,
+            fence=fence,
         )
 
 
-def hold_rejected(session: Session, source: Source, payload: Payload, rejected: pl.DataFrame, *, job_id: UUID | None) -> None:
+def hold_rejected(session: Session, source: Source, payload: Payload, rejected: pl.DataFrame, *, fence: Fence) -> None:
     """Note that some rows of a payload were refused; the others are published."""
     from crfs.sources.core.contract import rejection_count
     from crfs.store.quarantine import REJECTED_ROWS, hold
@@ -147,7 +150,7 @@ def hold_rejected(session: Session, source: Source, payload: Payload, rejected: 
         detail=f"{rejection_count(rejected)} cells or rows refused, the first: row {first['row']}, column {first['column']}: {first['detail']}",
         evidence={"reasons": counts},
         at=session.clock.now(),
-        job_id=job_id,
+        fence=fence,
     )
 
 

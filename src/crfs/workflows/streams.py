@@ -144,25 +144,31 @@ def run_stream(session: Session, key: str, job: JobContext) -> StreamRun:
         check_rejected(report)
         require_all_stored(report)
     except (SourceRests, QuotaExhausted) as error:
-        _ask_again(session, stream, state, at=error.until)
+        _ask_again(session, stream, state, job, at=error.until)
         raise
     except (Cancelled, DoneElsewhere):
         raise
     except Exception as error:
-        _note_failure(session, stream, state, error)
+        _note_failure(session, stream, state, error, job)
         raise
     now = session.clock.now()
     last = min(report.last_valid_day, now.date()) if report.last_valid_day else None
     stream_succeeded(
-        session.database, stream.source, stream.name, at=now, watermark=last, news=any(count for count in report.appended.values())
+        session.database,
+        stream.source,
+        stream.name,
+        at=now,
+        watermark=last,
+        news=any(count for count in report.appended.values()),
+        fence=job.fence,
     )
     watermark = max(filter(None, (last, state.watermark if state else None)), default=None)
     due = next_due(stream, now, watermark=come_to(session, stream, watermark), salt=session.salt)
-    _schedule(session, stream, due)
+    _schedule(session, stream, due, job)
     return StreamRun(stream=key, asked_since=since, report=report)
 
 
-def _note_failure(session: Session, stream: StreamDefinition, state: StreamState | None, error: Exception) -> None:
+def _note_failure(session: Session, stream: StreamDefinition, state: StreamState | None, error: Exception, job: JobContext) -> None:
     """Count a failure with its words, and say when the stream is tried again. A store that cannot be told hides no error."""
     from crfs.store.source_states import stream_failed
 
@@ -170,25 +176,25 @@ def _note_failure(session: Session, stream: StreamDefinition, state: StreamState
     words = str(error) if isinstance(error, CrfsError) else f"{type(error).__name__}: {error}"
     retry = now + min(_FIRST_RETRY * 2 ** min(state.failures if state else 0, 10), _LAST_RETRY)
     try:
-        stream_failed(session.database, stream.source, stream.name, at=now, error=words)
-        _ask_again(session, stream, state, at=None if isinstance(error, Quarantined) and not isinstance(error, Unreadable) else retry)
+        stream_failed(session.database, stream.source, stream.name, at=now, error=words, fence=job.fence)
+        _ask_again(session, stream, state, job, at=None if isinstance(error, Quarantined) and not isinstance(error, Unreadable) else retry)
     except (CrfsError, OSError) as second:
         error.add_note(f"the failure of {stream.key} could not be noted: {second}")
 
 
-def _ask_again(session: Session, stream: StreamDefinition, state: StreamState | None, *, at: datetime | None) -> None:
+def _ask_again(session: Session, stream: StreamDefinition, state: StreamState | None, job: JobContext, *, at: datetime | None) -> None:
     """Ask at the next regular time, or ``at`` another one if that is sooner."""
     from crfs.credit.schedules import next_due
 
     watermark = come_to(session, stream, state.watermark if state else None)
     regular = next_due(stream, session.clock.now(), watermark=watermark, salt=session.salt)
-    _schedule(session, stream, regular if at is None else min(regular, at))
+    _schedule(session, stream, regular if at is None else min(regular, at), job)
 
 
-def _schedule(session: Session, stream: StreamDefinition, due: datetime) -> None:
+def _schedule(session: Session, stream: StreamDefinition, due: datetime, job: JobContext) -> None:
     from crfs.store.source_states import schedule_stream
 
-    schedule_stream(session.database, stream.source, stream.name, due_at=due)
+    schedule_stream(session.database, stream.source, stream.name, due_at=due, fence=job.fence)
 
 
 def come_to(session: Session, stream: StreamDefinition, watermark: date | None) -> date | None:
