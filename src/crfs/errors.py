@@ -130,6 +130,10 @@ class DoneElsewhere(Conflict):
     """A job has another worker, or is done: who asked for it, or held it before, has nothing to do. No data contradict each other."""
 
 
+class Cancelled(CrfsError):
+    """The job was asked to stop (``crfs jobs cancel``), and did; what it had published stays. Nobody made a mistake."""
+
+
 class Quarantined(CrfsError):
     """A provider's answer breaks a threshold and is held back; ``crfs quarantine list`` shows it, with its reason and its bytes."""
 

@@ -17,6 +17,7 @@ from crfs.apps.cli.door import Door
 from crfs.apps.cli.program import run
 from crfs.apps.worker import tasks
 from crfs.errors import (
+    Cancelled,
     Conflict,
     CrfsError,
     DoneElsewhere,
@@ -41,7 +42,6 @@ from crfs.workflows.collection import collect_history, collect_stream
 from crfs.workflows.factors import factor_history
 from crfs.workflows.ingestion import ingest
 from crfs.workflows.job_kinds import work_on
-from crfs.workflows.jobs import Cancelled
 from crfs.workflows.releasing import release_quarantine
 from crfs.workflows.session import Session, open_session
 from crfs.workflows.streams import submit_due

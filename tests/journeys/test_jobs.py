@@ -16,11 +16,11 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
-from crfs.errors import Conflict, DoneElsewhere, ServiceUnavailable
+from crfs.errors import Cancelled, Conflict, DoneElsewhere, ServiceUnavailable
 from crfs.store.jobs import claim, finish, job, request_cancel, submit
 from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.workflows.holders import holder
-from crfs.workflows.jobs import LEASE, Cancelled, JobContext, do_job, run_job
+from crfs.workflows.jobs import LEASE, JobContext, do_job, run_job
 from crfs.workflows.session import Session, open_session
 from tests.store.conftest import administering
 

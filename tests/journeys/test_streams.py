@@ -669,3 +669,48 @@ def test_a_slice_that_is_refused_is_noted_and_asked_again_by_the_next_run(place:
     began = len(place.others.asked)
     assert collect_history(place.session, REAL)["done"] == 1
     assert years(place, began) == ["2010"]
+
+
+def test_a_backfill_is_queued_once_for_a_worker_and_a_shell_takes_the_waiting_one(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crfs.apps.cli.door import Door
+    from crfs.apps.cli.program import run
+
+    place.others.answers = [of_a_year]
+    monkeypatch.setattr(Door, "session", lambda _door: nullcontext(place.session))
+    words = ["ingest", "treasury", "--stream", "real_yields", "--backfill"]
+    capsys.readouterr()
+    shown = []
+    for _ in range(2):
+        assert run([*words, "--queue", "--json"]) == 0
+        shown.append(json.loads(capsys.readouterr().out))
+    assert shown[0]["job_id"] == shown[1]["job_id"]
+    assert (shown[0]["state"], shown[0]["kind"], shown[0]["priority"]) == ("queued", "backfill", -10)
+    [job_id] = to_do(place.session)
+    asked = len(place.others.asked)
+    assert run(words) == 0
+    found = job(place.session.database, job_id)
+    assert (found.state, len(place.others.asked) - asked) == ("succeeded", 24)
+    assert to_do(place.session) == []
+
+
+def test_two_shells_do_not_fill_in_the_same_history_twice(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crfs.apps.cli.door import Door
+    from crfs.apps.cli.program import run
+
+    job_id = submit_backfill(place.session, REAL)
+    claim(place.session.database, holder="elsewhere:1", at=place.clock.now(), lease=LEASE, job_id=job_id)
+    monkeypatch.setattr(Door, "session", lambda _door: nullcontext(place.session))
+    asked = len(place.others.asked)
+    assert run(["ingest", "treasury", "--stream", "real_yields", "--backfill"]) == 4
+    assert f"the same work is job {job_id}, which is being done by elsewhere:1" in capsys.readouterr().err
+    assert submit_backfill(place.session, REAL) == job_id
+    assert len(place.others.asked) == asked
+    # Whoever did it is gone, and its lease with it.
+    place.at(place.clock.now() + 2 * LEASE)
+    place.others.answers = [of_a_year]
+    assert collect_history(place.session, REAL)["done"] == 24
+    assert job(place.session.database, job_id).state == "succeeded"

@@ -71,13 +71,7 @@ def submit(
             connection, database, job_id=job_id, kind=kind, specification=specification, at=at,
             priority=priority, not_before=not_before, live_key=live_key,
         )  # fmt: skip
-        found: UUID = connection.execute(
-            sa.text(
-                "SELECT job_id FROM crfs.job WHERE job_id = :job_id OR (live_key = :live_key AND state IN ('queued', 'running')) "
-                "ORDER BY (job_id = :job_id) DESC LIMIT 1"
-            ),
-            {"job_id": job_id, "live_key": live_key},
-        ).scalar_one()
+        found = _live(connection, job_id, live_key)
     return job(database, found)
 
 
@@ -91,13 +85,17 @@ def begin(
     at: datetime,
     lease: timedelta,
     again: bool = True,
+    live_key: str | None = None,
 ) -> Job | None:
     """Write a job and take it in one transaction, for who does it here and now: a death in between leaves no job that waits for nobody.
 
-    None where the job of that id is being done elsewhere, or is done, or has failed and is not to be done ``again``.
+    Where a job of the ``live_key`` waits already, that one is taken. None where the job of that id, or key, is being done elsewhere, or is done,
+    or has failed and is not to be done ``again``.
     """
     with database.writing() as connection:
-        _submit(connection, database, job_id=job_id, kind=kind, specification=specification, at=at)
+        _submit(connection, database, job_id=job_id, kind=kind, specification=specification, at=at, live_key=live_key)
+        if live_key is not None:
+            job_id = _live(connection, job_id, live_key)
         return _claim(connection, holder=holder, at=at, lease=lease, job_id=job_id, again=again)
 
 
@@ -131,6 +129,28 @@ def _submit(
             "live_key": live_key,
         },
     )
+
+
+def _live(connection: sa.Connection, job_id: UUID, live_key: str | None) -> UUID:
+    """The job of that id, else the one with that key that is queued or running."""
+    found: UUID = connection.execute(
+        sa.text(
+            "SELECT job_id FROM crfs.job WHERE job_id = :job_id OR (live_key = :live_key AND state IN ('queued', 'running')) "
+            "ORDER BY (job_id = :job_id) DESC LIMIT 1"
+        ),
+        {"job_id": job_id, "live_key": live_key},
+    ).scalar_one()
+    return found
+
+
+def live_job(database: Database, live_key: str) -> Job | None:
+    """The job with that key that is queued or running."""
+    with database.reading() as connection:
+        row = connection.execute(
+            sa.text(f"SELECT {_COLUMNS} FROM crfs.job WHERE live_key = :live_key AND state IN ('queued', 'running')"),
+            {"live_key": live_key},
+        ).one_or_none()
+    return None if row is None else Job(**row._mapping)
 
 
 def claim(database: Database, *, holder: str, at: datetime, lease: timedelta, job_id: UUID | None = None) -> Job | None:
@@ -250,11 +270,13 @@ def retire_lapsed(database: Database, *, at: datetime, grace: timedelta) -> int:
     return ended.rowcount
 
 
-def retire_dead(database: Database, *, at: datetime, is_dead: Callable[[str], bool], queue_again: Collection[str] = ()) -> int:
+def retire_dead(
+    database: Database, *, at: datetime, is_dead: Callable[[str], bool], queue_again: Callable[[], Collection[str]] = tuple
+) -> int:
     """End running jobs whose holder is certainly dead, whatever their lease says: nobody works on them. How many there were.
 
-    Those that workers claim (of the kinds of ``queue_again``, or with a live key) go back into the queue unless they have been tried three times already, or
-    were asked to stop; the others have failed.
+    Those that workers claim (of the kinds that ``queue_again`` says, asked where somebody died, or with a live key) go back into the queue unless
+    they have been tried three times already, or were asked to stop; the others have failed.
     """
     with database.writing(durable=False) as connection:
         held = connection.exec_driver_sql("SELECT DISTINCT lease_holder FROM crfs.job WHERE state = 'running' AND lease_holder IS NOT NULL")
@@ -269,7 +291,7 @@ def retire_dead(database: Database, *, at: datetime, is_dead: Callable[[str], bo
                 f"error = CASE WHEN {again} THEN NULL ELSE 'its process (' || lease_holder || ') is dead; run the same command again' END "
                 "WHERE state = 'running' AND lease_holder = ANY(:dead)"
             ),
-            {"at": at, "dead": dead, "again": list(queue_again)},
+            {"at": at, "dead": dead, "again": list(queue_again())},
         )
     return ended.rowcount
 

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from crfs.errors import Conflict, DoneElsewhere, InvalidInput, Quarantined, QuotaExhausted, SourceRejected
+from crfs.errors import Cancelled, Conflict, DoneElsewhere, InvalidInput, Quarantined, QuotaExhausted, SourceRejected
 from crfs.workflows.circuit import check_circuit
 from crfs.workflows.ingest_report import check_rejected, require_all_stored
 from crfs.workflows.ingestion import ingest_in_job
-from crfs.workflows.jobs import Cancelled, JobContext
+from crfs.workflows.jobs import JobContext
 from crfs.workflows.session import Session
 from crfs.workflows.streams import stream_of
 
@@ -41,6 +41,11 @@ class Backfilled:
         return {"stream": self.stream, "slices": self.slices, "done": self.done, "failed": self.failed, "appended": self.appended}
 
 
+def live_key_of(key: str) -> str:
+    """Of jobs with this key only one is alive: a stream's history is filled in once at a time, by whoever does it."""
+    return f"{KIND}:{key}"
+
+
 def submit_backfill(session: Session, key: str) -> UUID:
     """Queue the backfill of a stream, behind regular runs; one that is under way is the answer."""
     from crfs.store.jobs import submit
@@ -53,7 +58,7 @@ def submit_backfill(session: Session, key: str) -> UUID:
         specification={"stream": key},
         at=session.clock.now(),
         priority=PRIORITY,
-        live_key=f"{KIND}:{key}",
+        live_key=live_key_of(key),
     )
     return job.job_id
 

@@ -74,13 +74,26 @@ def collect_stream(session: Session, key: str, *, progress: Progress = no_progre
 
 
 def collect_history(session: Session, key: str, *, progress: Progress = no_progress) -> dict[str, Any]:
-    """Fill in a stream's history here and now, slice by slice; what is done already is not asked again."""
-    from crfs.workflows.backfills import KIND, run_backfill
+    """Fill in a stream's history here and now, slice by slice; what is done already is not asked again.
+
+    One that waits in the queue is taken from there; one that is under way elsewhere is :class:`~crfs.errors.DoneElsewhere`.
+    """
+    from crfs.workflows.backfills import KIND, live_key_of, run_backfill
     from crfs.workflows.jobs import run_job
     from crfs.workflows.streams import stream_of
 
     stream_of(session, key)
-    return run_job(session, KIND, {"stream": key}, lambda job: run_backfill(session, key, job), progress=progress).to_dict()
+    return run_job(
+        session, KIND, {"stream": key}, lambda job: run_backfill(session, key, job), progress=progress, live_key=live_key_of(key)
+    ).to_dict()
+
+
+def queue_history(session: Session, key: str) -> dict[str, Any]:
+    """Queue the filling in of a stream's history for a worker, behind all regular work; where it is queued or under way, it is that job."""
+    from crfs.workflows.backfills import submit_backfill
+    from crfs.workflows.ledger import show_job
+
+    return show_job(session, submit_backfill(session, key))
 
 
 def collect_again(session: Session, source: str, *, progress: Progress = no_progress) -> IngestReport:

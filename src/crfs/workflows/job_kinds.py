@@ -25,7 +25,10 @@ WORK: Mapping[str, Work] = MappingProxyType(
 
 
 ASKED_FOR = (*book_jobs.JOBS, book_jobs.REPLAY)
-"""Kinds that somebody waits for: a service does these itself."""
+"""Kinds that somebody waits for: a service takes these from the queue and does them itself, also those that a dead process left.
+
+Streams and backfills are a worker's, who takes every kind; it finds those that a dead one left by their live key.
+"""
 
 
 def to_do(session: Session, kinds: Iterable[str] = tuple(WORK)) -> list[UUID]:

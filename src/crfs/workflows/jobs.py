@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from crfs.errors import CrfsError, DoneElsewhere, QuotaExhausted
-from crfs.workflows.holders import holder
+from crfs.errors import Cancelled, CrfsError, DoneElsewhere, QuotaExhausted
+from crfs.workflows.holders import holder, retire_jobs_of_the_dead
 from crfs.workflows.session import Progress, Session, no_progress
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ class Outcome(Protocol):
 
 
 _Outcome = TypeVar("_Outcome", bound=Outcome)
-
-
-class Cancelled(CrfsError):
-    """The job was asked to stop, and did."""
 
 
 class JobContext:
@@ -105,18 +101,27 @@ def run_job(
     progress: Progress = no_progress,
     job_id: UUID | None = None,
     parks: bool = False,
+    live_key: str | None = None,
 ) -> _Outcome:
     """Write the job into the ledger, claim it, do it here and now, and write its end; an error ends it as failed and goes on to the caller.
 
-    A job of that id that has failed is done again, but not with ``parks``: that is a worker's, whose messages may come twice.
+    A job of that id that has failed is done again, but not with ``parks``: that is a worker's, whose messages may come twice. Of jobs with one
+    ``live_key`` only one is done at a time: one that waits in the queue, or whose worker is dead, is taken over, and one that is under way is
+    :class:`~crfs.errors.DoneElsewhere`.
     """
-    from crfs.store.jobs import begin
+    from crfs.store.jobs import begin, live_job
 
     job_id = job_id or uuid4()
+    if live_key is not None:
+        retire_jobs_of_the_dead(session.database, at=session.clock.now())
     claimed = begin(
         session.database, job_id=job_id, kind=kind, specification=specification, holder=holder(), at=session.clock.now(), lease=LEASE,
-        again=not parks,
+        again=not parks, live_key=live_key,
     )  # fmt: skip
+    if claimed is None and live_key is not None and (other := live_job(session.database, live_key)) is not None:
+        until = f" until {other.not_before:%Y-%m-%d %H:%M}Z" if other.state == "queued" and other.not_before is not None else ""
+        by = f"waits{until}" if other.state == "queued" else f"is being done by {other.lease_holder}"
+        raise DoneElsewhere(f"the same work is job {other.job_id}, which {by}: crfs jobs show {other.job_id} says how far it is")
     if claimed is None:
         raise DoneElsewhere(f"job {job_id} is being done elsewhere, or is done")
     return do_job(session, claimed, work, progress=progress, parks=parks)

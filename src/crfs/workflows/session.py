@@ -168,9 +168,9 @@ def open_session(
     from crfs.ops.settings import load_settings
     from crfs.store.database import WHEN_DOWN, Database, ensure_schema
     from crfs.store.definitions import define
-    from crfs.store.jobs import retire_dead, retire_lapsed
+    from crfs.store.jobs import retire_lapsed
     from crfs.store.staging import sweep_staging
-    from crfs.workflows.holders import TAKEN_UP, is_dead
+    from crfs.workflows.holders import retire_jobs_of_the_dead
 
     settings = load_settings()
     given = url or (settings.store.url if data_dir is None else None)
@@ -197,7 +197,7 @@ def open_session(
             tell=progress,
         )
         sweep_staging(database)
-        retire_dead(database, at=session.clock.now(), is_dead=is_dead, queue_again=TAKEN_UP)
+        retire_jobs_of_the_dead(database, at=session.clock.now())
         retire_lapsed(database, at=session.clock.now(), grace=_GRACE)
         return session
     except BaseException:

@@ -9,11 +9,11 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from crfs.errors import CrfsError, DoneElsewhere, InvalidInput, NotFound, Quarantined, QuotaExhausted, Unreadable
+from crfs.errors import Cancelled, CrfsError, DoneElsewhere, InvalidInput, NotFound, Quarantined, QuotaExhausted, Unreadable
 from crfs.workflows.circuit import SourceRests, check_circuit
 from crfs.workflows.ingest_report import IngestReport, check_rejected, require_all_stored
 from crfs.workflows.ingestion import ingest_in_job
-from crfs.workflows.jobs import Cancelled, JobContext
+from crfs.workflows.jobs import JobContext
 from crfs.workflows.session import Session
 from crfs.workflows.staleness import lateness
 

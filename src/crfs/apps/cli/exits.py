@@ -5,8 +5,10 @@ from __future__ import annotations
 from enum import IntEnum
 
 from crfs.errors import (
+    Cancelled,
     Conflict,
     CrfsError,
+    DoneElsewhere,
     Forbidden,
     InvalidInput,
     NotYetKnown,
@@ -40,6 +42,8 @@ EXIT_CODES: dict[type[CrfsError], ExitCode] = {
     QuotaExhausted: ExitCode.NO_SERVICE,
     Conflict: ExitCode.CALLERS_MISTAKE,
     StoredInPart: ExitCode.DONE_IN_PART,
+    DoneElsewhere: ExitCode.DONE_IN_PART,
+    Cancelled: ExitCode.INTERRUPTED,
     Quarantined: ExitCode.VERIFICATION_FAILED,
     VerificationFailed: ExitCode.VERIFICATION_FAILED,
     ServiceUnavailable: ExitCode.NO_SERVICE,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     help="A stream of SOURCE from where it stands, like claims or fred/claims (crfs jobs schedule --all lists them).",
 )
 @click.option("--backfill", is_flag=True, help="With --stream: its whole history, in slices; one that was interrupted goes on.")
+@click.option("--queue", is_flag=True, help="With --backfill: leave it to a worker, which does it after everything else (crfs jobs show).")
 @click.option(
     "--reparse", is_flag=True, help="Read all landed answers of the source again: after its parser, or a release rule, was mended."
 )
@@ -46,6 +47,7 @@ def ingest(
     stream: str | None,
     *,
     backfill: bool,
+    queue: bool,
     reparse: bool,
     **options: Any,
 ) -> ExitCode:
@@ -53,12 +55,15 @@ def ingest(
 
     Exit code 4 says that some rows were rejected, or some answers contradict the store, while the others were stored.
     """
-    from crfs.workflows.collection import collect, collect_again, collect_history, collect_stream, is_partial
+    from crfs.workflows.collection import collect, collect_again, collect_history, collect_stream, is_partial, queue_history
     from crfs.workflows.streams import stream_key
 
-    if backfill and stream is None:
-        raise click.UsageError("--backfill is of a stream: name it with --stream")
+    _check_together(click.get_current_context())
     with door.session() as session:
+        if queue:
+            job = queue_history(session, stream_key(source, str(stream)))
+            door.lines(job, f"job {job['job_id']}: {job['state']}; a worker does it, and crfs jobs show {job['job_id']} says how far it is")
+            return ExitCode.DONE
         with door.progress() as progress:
             if backfill:
                 history = collect_history(session, stream_key(source, str(stream)), progress=progress)
@@ -71,6 +76,33 @@ def ingest(
                 report = collect(session, source, (*series, *([dataset] if dataset else [])), progress=progress, **options)
         door.lines(report.to_dict(), *report_lines(report))
     return ExitCode.DONE_IN_PART if is_partial(report) else ExitCode.DONE
+
+
+_GOES_WITH: dict[str, tuple[str, ...]] = {
+    "stream": ("backfill", "queue"),
+    "backfill": ("stream", "queue"),
+    "queue": ("stream", "backfill"),
+    "reparse": (),
+}
+"""What may be given beside these, which say all by themselves what is asked; the other options go together, as each source takes them."""
+_NEEDS = {"backfill": "stream", "queue": "backfill"}
+
+
+def _check_together(context: click.Context) -> None:
+    """Refuse what would be left out silently, such as --replay beside --stream: the provider would be asked after all."""
+    from click.core import ParameterSource
+
+    names = {item.name: item.opts[0] if isinstance(item, click.Option) else "SERIES" for item in context.command.params}
+    own = [name for name in context.params if name != "source"]  # not those of every command, such as --json
+    given = [name for name in own if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    for name, needed in _NEEDS.items():
+        if name in given and needed not in given:
+            raise click.UsageError(f"{names[name]} goes with {names[needed]}, which says of what")
+    for name, others in _GOES_WITH.items():
+        amiss = [names[other] for other in given if name in given and other != name and other not in others]
+        if amiss:
+            says = "reads what has landed already" if name == "reparse" else "asks what the catalogue says, from where the stream stands"
+            raise click.UsageError(f"{names[name]} {says}: it does not go with {', '.join(amiss)}")
 
 
 def _history(door: Door, history: dict[str, Any]) -> ExitCode:
