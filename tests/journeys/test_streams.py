@@ -714,3 +714,38 @@ def test_two_shells_do_not_fill_in_the_same_history_twice(
     place.others.answers = [of_a_year]
     assert collect_history(place.session, REAL)["done"] == 24
     assert job(place.session.database, job_id).state == "succeeded"
+
+
+def test_a_backfill_by_series_asks_again_only_for_the_series_that_are_left(place: Place) -> None:
+    """What a store of before, whose slices were of all series, has noted is left alone."""
+    from crfs.store.source_states import end_slice, plan_slices
+
+    database = place.session.database
+    plan_slices(database, "fred", "claims", [("", date(1967, 1, 1), NOW.date())], at=NOW)
+    end_slice(database, "fred", "claims", date(1967, 1, 1), at=NOW, fence=None)
+    del place.fred.series["CCSA"]
+    report = collect_history(place.session, CLAIMS)
+    assert (report["slices"], report["done"], report["failed"]) == (3, 2, 1)
+    noted = {item.part: item for item in slices(database, "fred", "claims")}
+    assert {part: item.state for part, item in noted.items()} == {"": "done", "ICSA": "done", "CCSA": "failed", "IC4WSA": "done"}
+    assert "does not exist" in (noted["CCSA"].error or "")
+
+    place.fred.series["CCSA"] = told_at_once("CCSA", weekly(), on=date(2026, 3, 4))
+    before = place.fred.count
+    place.at(NOW + timedelta(days=1))
+    report = collect_history(place.session, CLAIMS)
+    assert (report["done"], report["failed"], report["appended"]) == (1, 0, 60)
+    assert {asked["series_id"] for asked in place.fred.asked(since=before)} == {"CCSA"}
+    assert collect_history(place.session, CLAIMS)["done"] == 0
+    place.at(datetime(2027, 1, 4, tzinfo=UTC))
+    assert collect_history(place.session, CLAIMS)["done"] == 3
+
+
+def test_a_backfill_brings_every_vintage_there_is(place: Place) -> None:
+    newest = max(weekly())
+    place.fred.series["ICSA"] = revised(place.fred.series["ICSA"], {newest: 333_000.0}, on=date(2026, 3, 5))
+    place.at(NOW + WEEK)
+    assert collect_history(place.session, CLAIMS)["appended"] == 181
+    rows = place.session.reader(place.session.pin().batch_id).rows("fred_series")
+    told = rows.filter((pl.col("entity") == "ICSA") & (pl.col("valid_time").dt.date() == newest)).sort("knowledge_time")["value"].to_list()
+    assert told == [weekly()[newest], 333_000.0]

@@ -30,6 +30,9 @@ class StreamDefinition:
     is lost however late it is asked (the first time the newest; without a key, since vintages are told to those with one, the latest). A
     backfill of such a stream asks for all vintages.
 
+    It goes back to ``backfill_since``, in slices of length ``slice``, or of one series each where they are made ``slice_by`` series: what is
+    asked for a series at a time costs the same in any slices, and one that is done, or refused, stands for itself.
+
     ``stale_after`` is how long a stream may go without a success, and one that is asked at a time of day without news: it spans a period, the
     days on which nothing comes and the usual lag. Its newest day may be twice as old. After that it counts as stale.
 
@@ -50,6 +53,7 @@ class StreamDefinition:
     overlap: Tenor | None = None
     backfill_since: date | None = None
     slice: Tenor | None = None
+    slice_by: Literal["time", "series"] = "time"
     stale_after: Tenor | None = None
     vintages: Literal["all", "latest", "new"] = "latest"
 
@@ -66,6 +70,10 @@ class StreamDefinition:
             raise InvalidInput(f"{what}: a calendar needs at and period")
         if self.slice is not None and self.backfill_since is None:
             raise InvalidInput(f"{what}: slice needs backfill_since")
+        if self.slice_by == "series" and (self.backfill_since is None or self.slice is not None or not self.series):
+            raise InvalidInput(
+                f"{what}: slices by series need backfill_since and series, and no slice: each has the whole time of one series"
+            )
         if self.jitter_seconds < 0:
             raise InvalidInput(f"{what}: jitter_seconds = {self.jitter_seconds:g}: it is not negative")
 

@@ -52,8 +52,9 @@ class StreamState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """One slice of a backfill, both days included."""
+    """One slice of a backfill, both days included; ``part`` is the series that it is of, empty where it is of all."""
 
+    part: str
     slice_start: date
     slice_end: date
     state: str
@@ -63,7 +64,8 @@ class Slice:
 
 _SOURCE_COLUMNS = ", ".join(SourceState.__dataclass_fields__)
 _STREAM_COLUMNS = ", ".join(StreamState.__dataclass_fields__)
-_SLICE_COLUMNS = ", ".join(Slice.__dataclass_fields__)
+# A slice of one series is kept under the name of its stream, a slash and the series; a stream's own name has no slash.
+_SLICE_COLUMNS = "substr(stream, length(CAST(:stream AS text)) + 2) AS part, slice_start, slice_end, state, attempts, error"
 
 
 def source_state(database: Database, source: str) -> SourceState:
@@ -259,9 +261,11 @@ def stream_failed(database: Database, source: str, stream: str, *, at: datetime,
 
 
 def plan_slices(
-    database: Database, source: str, stream: str, slices: Sequence[tuple[date, date]], *, at: datetime, fence: Fence | None = None
+    database: Database, source: str, stream: str, slices: Sequence[tuple[str, date, date]], *, at: datetime, fence: Fence | None = None
 ) -> None:
-    """Write the slices of a backfill that are not written yet; one that has grown since, as the newest does, is asked again."""
+    """Write the slices (the series, empty for all; first and last day) of a backfill that are not written yet; one that has grown since, as the
+    newest does, is asked again.
+    """
     if not slices:
         return
     with database.writing() as connection:
@@ -272,22 +276,38 @@ def plan_slices(
                 "VALUES (:source, :stream, :start, :end, 'pending', :at) ON CONFLICT (source, stream, slice_start) DO UPDATE SET "
                 "slice_end = excluded.slice_end, state = 'pending', updated_at = :at WHERE excluded.slice_end > backfill_slice.slice_end"
             ),
-            [{"source": source, "stream": stream, "start": start, "end": end, "at": at} for start, end in slices],
+            [{"source": source, "stream": _slice_key(stream, part), "start": start, "end": end, "at": at} for part, start, end in slices],
         )
 
 
+def _slice_key(stream: str, part: str) -> str:
+    return f"{stream}/{part}" if part else stream
+
+
 def slices(database: Database, source: str, stream: str) -> list[Slice]:
-    """The slices of a backfill, the oldest first."""
+    """The slices of a backfill, by series and then the oldest first."""
     with database.reading() as connection:
         rows = connection.execute(
-            sa.text(f"SELECT {_SLICE_COLUMNS} FROM crfs.backfill_slice WHERE source = :source AND stream = :stream ORDER BY slice_start"),
+            sa.text(
+                f"SELECT {_SLICE_COLUMNS} FROM crfs.backfill_slice WHERE source = :source "
+                "AND (stream = :stream OR starts_with(stream, CAST(:stream AS text) || '/')) "
+                'ORDER BY stream COLLATE "C", slice_start'
+            ),
             {"source": source, "stream": stream},
         ).all()
     return [Slice(**row._mapping) for row in rows]
 
 
 def end_slice(
-    database: Database, source: str, stream: str, start: date, *, at: datetime, fence: Fence | None, error: str | None = None
+    database: Database,
+    source: str,
+    stream: str,
+    start: date,
+    *,
+    at: datetime,
+    fence: Fence | None,
+    part: str = "",
+    error: str | None = None,
 ) -> None:
     """A slice is done, or failed with an error; it is asked again by the next run of the backfill."""
     with database.writing() as connection:
@@ -303,7 +323,7 @@ def end_slice(
                 "error": error,
                 "at": at,
                 "source": source,
-                "stream": stream,
+                "stream": _slice_key(stream, part),
                 "start": start,
             },
         )

@@ -73,11 +73,16 @@ def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
     check_circuit(session, stream.source)
     now = session.clock.now()
     plan_slices(session.database, stream.source, stream.name, _sliced(stream, now.date()), at=now, fence=job.fence)
-    planned = slices(session.database, stream.source, stream.name)
+    # What was planned before the catalogue cut the stream otherwise is history that need not be asked in those pieces.
+    planned = [
+        item
+        for item in slices(session.database, stream.source, stream.name)
+        if (item.part in stream.series) == (stream.slice_by == "series")
+    ]
     left = [item for item in planned if item.state != "done"]
     done = failed = appended = 0
     for item in left:
-        job.progress(f"{key}: {item.slice_start} to {item.slice_end}", len(planned) - len(left) + done, len(planned))
+        job.progress(f"{key}: {item.part or 'all'}, {item.slice_start} to {item.slice_end}", len(planned) - len(left) + done, len(planned))
         rows, error = _fill(session, stream, item, job)
         appended += rows
         done, failed = done + (error is None), failed + (error is not None)
@@ -91,9 +96,14 @@ def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobConte
 
     def ended(error: str | None) -> None:
         at = session.clock.now()
-        end_slice(session.database, stream.source, stream.name, item.slice_start, at=at, fence=job.fence, error=error)
+        end_slice(session.database, stream.source, stream.name, item.slice_start, at=at, fence=job.fence, part=item.part, error=error)
 
-    query = Query(series=stream.series, since=item.slice_start, until=item.slice_end, vintages=_vintages(session, stream))
+    query = Query(
+        series=(item.part,) if item.part else stream.series,
+        since=item.slice_start,
+        until=item.slice_end,
+        vintages=_vintages(session, stream),
+    )
     rows, error = 0, None
     try:
         report = ingest_in_job(session, stream.source, query, job=job, backfill=True)
@@ -126,16 +136,23 @@ def _wrong_with(report: IngestReport) -> str | None:
     return None
 
 
-def _sliced(stream: StreamDefinition, today: date) -> list[tuple[date, date]]:
-    """The slices from the stream's first day to today; the last one is cut at today, and grows on another day."""
+def _sliced(stream: StreamDefinition, today: date) -> list[tuple[str, date, date]]:
+    """The slices from the stream's first day to today, each of all series (empty) or of one; the last one of a time is cut at today, and grows
+    on another day.
+
+    A slice of one series reaches to the end of the year: what comes after it was asked is what the stream's runs ask for, and from another year on
+    it is asked again, for the sake of history that was revised as a whole.
+    """
     if stream.backfill_since is None:
         raise InvalidInput(f"stream {stream.key} says no backfill_since, so there is no history to fill in")
+    if stream.slice_by == "series":
+        return [(series, stream.backfill_since, date(today.year, 12, 31)) for series in stream.series]
     if stream.slice is None or stream.slice.is_zero:
-        return [(stream.backfill_since, today)]
+        return [("", stream.backfill_since, today)]
     found = []
     start = stream.backfill_since
     while start <= today:
         following = stream.slice.after(datetime(start.year, start.month, start.day, tzinfo=UTC)).date()
-        found.append((start, min(following - timedelta(days=1), today)))
+        found.append(("", start, min(following - timedelta(days=1), today)))
         start = following
     return found
