@@ -96,6 +96,21 @@ def test_what_has_not_come_on_its_day_is_asked_on_every_business_day_after() -> 
     assert due == datetime(2024, 5, 13, 12, 30, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("key", "eve", "following"),
+    [
+        ("ecb/reference_rates", date(2026, 11, 25), date(2026, 11, 26)),  # Thanksgiving
+        ("ecb/reference_rates", date(2026, 4, 2), date(2026, 4, 7)),  # Easter
+        ("oecd/unemployment", date(2026, 11, 25), date(2026, 11, 26)),
+        ("fred/rates", date(2026, 11, 25), date(2026, 11, 27)),
+        ("fred/rates", date(2026, 4, 2), date(2026, 4, 3)),
+    ],
+)
+def test_business_days_are_those_of_the_publisher(key: str, eve: date, following: date) -> None:
+    after = datetime.combine(eve, time(23), tzinfo=UTC)
+    assert next_due(packaged_catalogue().streams[key], after).date() == following
+
+
 def test_a_polled_stream_is_due_so_many_minutes_later() -> None:
     after = datetime(2024, 5, 6, tzinfo=UTC)
     stream = StreamDefinition(source="rss", name="feeds", every_minutes=15, jitter_seconds=30)
@@ -111,6 +126,8 @@ def test_a_polled_stream_is_due_so_many_minutes_later() -> None:
         ({"at": "08:30", "slice": "P1Y"}, "backfill_since"),
         ({"at": "08:30", "zone": "Mars"}, "time zone"),
         ({"at": "08:30", "colour": "red"}, "unknown key"),
+        ({"at": "08:30", "holidays": "lunar"}, "none or us_federal or target"),
+        ({"at": "08:30", "slice_by": "series", "backfill_since": date(2000, 1, 1)}, "slices by series need"),
         ({"at": "08:30", "calendar": {"name": "x", "at": "08:30", "zone": "UTC"}}, "needs at and period"),
     ],
 )

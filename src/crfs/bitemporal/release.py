@@ -70,7 +70,7 @@ class ReleaseCalendar:
         """The instants at which the values of the periods that start at ``valid_times`` were published."""
         anchor = valid_times if self.anchor == "period_start" else valid_times.dt.offset_by(period.polars_offset())
         days = anchor.dt.date().to_numpy().astype("datetime64[D]")
-        holidays = _holidays(self.holidays)
+        holidays = holidays_of(self.holidays)
         if self.business_day is not None or self.day is not None:
             month = days.astype("datetime64[M]") + np.timedelta64(self.months, "M")
             first = month.astype("datetime64[D]")
@@ -132,7 +132,8 @@ def vintage_instants(vintage_dates: pl.Series, zone: str, release_time: time | N
     return local_instants(vintage_dates, release_time, release_zone or zone)
 
 
-def _holidays(name: Holidays) -> npt.NDArray[np.datetime64]:
+def holidays_of(name: Holidays) -> npt.NDArray[np.datetime64]:
+    """The days that are no business days, beside Saturdays and Sundays, where ``name`` closes."""
     match name:
         case "us_federal":
             return us_federal_holidays()

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from crfs.bitemporal.release import local_instants, us_federal_holidays
+from crfs.bitemporal.release import holidays_of, local_instants
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.streams import StreamDefinition
 from crfs.errors import InvalidInput
@@ -60,10 +60,11 @@ def _published(stream: StreamDefinition, watermark: date) -> datetime | None:
 
 def _next_day(stream: StreamDefinition, after: datetime, salt: str) -> datetime:
     assert stream.at is not None
+    closed = holidays_of(stream.calendar.holidays if stream.calendar is not None else stream.holidays)
     today = after.astimezone(ZoneInfo(stream.zone)).date()
     for ahead in range(15):
         day = today + timedelta(days=ahead)
-        if stream.days == "business" and not np.is_busday(np.datetime64(day), holidays=us_federal_holidays()):
+        if stream.days == "business" and not np.is_busday(np.datetime64(day), holidays=closed):
             continue
         due: datetime = local_instants(pl.Series([day]), stream.at, stream.zone)[0]
         due += timedelta(seconds=_jitter(stream, day.isoformat(), salt))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, Literal
 
-from crfs.bitemporal.release import ReleaseCalendar, check_zone
+from crfs.bitemporal.release import Holidays, ReleaseCalendar, check_zone
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.reading import called, known, made
 from crfs.errors import InvalidInput
@@ -22,7 +22,8 @@ class StreamDefinition:
 
     It is due at the local time ``at`` in ``zone``: on the days that ``calendar`` declares for the periods (of length ``period``) and on
     the business days after one until all series have it, and once a week in between for the sake of revisions; or on every day of ``days`` where
-    there is no calendar (as where several releases a period bring the series); or every ``every_minutes``. To that a jitter of up to
+    there is no calendar (as where several releases a period bring the series); or every ``every_minutes``. Business days are those of
+    the publisher: without the ``holidays`` that the calendar names, or the stream where it has none. To that a jitter of up to
     ``jitter_seconds`` is added, so that not everybody asks in the same second.
 
     A run asks from the last valid day that has come of the slowest series less ``overlap`` (how far back the provider revises; None asks for
@@ -46,6 +47,7 @@ class StreamDefinition:
     at: time | None = None
     zone: str = "UTC"
     days: Literal["business", "all"] = "business"
+    holidays: Holidays = "us_federal"
     calendar: ReleaseCalendar | None = None
     period: Tenor | None = None
     every_minutes: int | None = None

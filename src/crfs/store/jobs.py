@@ -270,13 +270,11 @@ def retire_lapsed(database: Database, *, at: datetime, grace: timedelta) -> int:
     return ended.rowcount
 
 
-def retire_dead(
-    database: Database, *, at: datetime, is_dead: Callable[[str], bool], queue_again: Callable[[], Collection[str]] = tuple
-) -> int:
+def retire_dead(database: Database, *, at: datetime, is_dead: Callable[[str], bool], queue_again: Collection[str] = ()) -> int:
     """End running jobs whose holder is certainly dead, whatever their lease says: nobody works on them. How many there were.
 
-    Those that workers claim (of the kinds that ``queue_again`` says, asked where somebody died, or with a live key) go back into the queue unless
-    they have been tried three times already, or were asked to stop; the others have failed.
+    Those that workers claim (of the kinds of ``queue_again``, or with a live key) go back into the queue unless they have been tried three times
+    already, or were asked to stop; the others have failed.
     """
     with database.writing(durable=False) as connection:
         held = connection.exec_driver_sql("SELECT DISTINCT lease_holder FROM crfs.job WHERE state = 'running' AND lease_holder IS NOT NULL")
@@ -291,7 +289,7 @@ def retire_dead(
                 f"error = CASE WHEN {again} THEN NULL ELSE 'its process (' || lease_holder || ') is dead; run the same command again' END "
                 "WHERE state = 'running' AND lease_holder = ANY(:dead)"
             ),
-            {"at": at, "dead": dead, "again": list(queue_again())},
+            {"at": at, "dead": dead, "again": list(queue_again)},
         )
     return ended.rowcount
 

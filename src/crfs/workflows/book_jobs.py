@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from crfs.credit.schemas import Reason
 from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, Problem, naming
+from crfs.workflows.asked_for import BOOK_RUNS, REPLAY
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
@@ -22,7 +23,6 @@ from crfs.workflows.session import Session
 if TYPE_CHECKING:
     from crfs.workflows.book_runs import BookKind, Question
 
-REPLAY = "replay"
 _KINDS: Mapping[RunKind, str] = MappingProxyType(
     {
         RunKind.RISK: "crfs.workflows.portfolio_risk:RISK",
@@ -35,7 +35,7 @@ _KINDS: Mapping[RunKind, str] = MappingProxyType(
         RunKind.ATTRIBUTION: "crfs.workflows.portfolio_attribution:ATTRIBUTION",
     }
 )
-JOBS: Mapping[str, RunKind] = MappingProxyType({f"{kind.value}-run": kind for kind in _KINDS})
+JOBS: Mapping[str, RunKind] = MappingProxyType({job: RunKind(job.removesuffix("-run")) for job in BOOK_RUNS})
 """The kinds of jobs that make runs about a book, and the runs that they make."""
 
 

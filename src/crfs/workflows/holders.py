@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from crfs.workflows.asked_for import ASKED_FOR
 
 if TYPE_CHECKING:
     from crfs.store.database import Database
@@ -22,13 +23,7 @@ def retire_jobs_of_the_dead(database: Database, *, at: datetime) -> int:
     """End the running jobs of dead processes, or queue them again where a service or a worker takes them up; how many there were."""
     from crfs.store.jobs import retire_dead
 
-    return retire_dead(database, at=at, is_dead=is_dead, queue_again=_taken_up)
-
-
-def _taken_up() -> Collection[str]:
-    from crfs.workflows.job_kinds import ASKED_FOR  # the table of all work, which takes a second to import: only where somebody died
-
-    return ASKED_FOR
+    return retire_dead(database, at=at, is_dead=is_dead, queue_again=ASKED_FOR)
 
 
 def is_dead(lease_holder: str) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from crfs.errors import InvalidInput, QuotaExhausted
 from crfs.workflows import backfills, book_jobs, streams
+from crfs.workflows.asked_for import REPLAY
 from crfs.workflows.jobs import JobContext, Outcome, run_job
 from crfs.workflows.session import Progress, Session, no_progress
 
@@ -17,18 +18,11 @@ Work = Callable[[Session, Mapping[str, Any], JobContext], Outcome]
 WORK: Mapping[str, Work] = MappingProxyType(
     {
         **{job: book_jobs.work_of(job) for job in book_jobs.JOBS},
-        book_jobs.REPLAY: book_jobs.replay,
+        REPLAY: book_jobs.replay,
         streams.KIND: lambda session, specification, job: streams.run_stream(session, specification["stream"], job),
         backfills.KIND: lambda session, specification, job: backfills.run_backfill(session, specification["stream"], job),
     }
 )
-
-
-ASKED_FOR = (*book_jobs.JOBS, book_jobs.REPLAY)
-"""Kinds that somebody waits for: a service takes these from the queue and does them itself, also those that a dead process left.
-
-Streams and backfills are a worker's, who takes every kind; it finds those that a dead one left by their live key.
-"""
 
 
 def to_do(session: Session, kinds: Iterable[str] = tuple(WORK)) -> list[UUID]:

@@ -42,7 +42,8 @@ class Service:
 
     def open(self) -> None:
         """Open the store and take up the jobs that an earlier process left."""
-        from crfs.workflows.job_kinds import ASKED_FOR, to_do
+        from crfs.workflows.asked_for import ASKED_FOR
+        from crfs.workflows.job_kinds import to_do
 
         if self._session is None:
             self._session = open_session(self._url, data_dir=self._data_dir)
