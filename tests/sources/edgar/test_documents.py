@@ -125,7 +125,7 @@ def test_a_release_is_read_with_units_signs_and_guidance(catalogue: Catalogue) -
     ("old", "new", "null"),
     [
         ("(in millions, except per share amounts)", "", ("revenue", "diluted_eps")),  # no unit
-        ("December 31, 2024</td><td>December 31, 2023", "December 31, 2023</td><td>December 31, 2024", ("revenue", "diluted_eps")),
+        ("December 31, 2024</td><td>December 31, 2023", "December 31, 2023</td><td>December 31, 2022", ("revenue", "diluted_eps")),
         ("Three Months Ended", "Twelve Months Ended", ("revenue", "diluted_eps")),  # another period than the release's
         ("Three Months Ended", "", ("revenue", "diluted_eps")),
         ("Net sales</td>", "Net sales of the segment</td>", ("revenue",)),

@@ -24,6 +24,7 @@ from crfs.sources.providers.edgar import items, ownership, releases
 from crfs.sources.providers.edgar.answers import accession_of, cik_of, entity
 from crfs.sources.providers.edgar.filings import filing_instant
 from crfs.sources.providers.edgar.html_text import Line, lines, too_deep
+from crfs.sources.providers.edgar.release_periods import read_day
 
 HEADERS, REPORTS, RELEASES = "edgar_headers", "edgar_reports", "edgar_releases"
 ZONE = "America/New_York"
@@ -96,7 +97,10 @@ def parse_submission(payload: Payload, catalogue: Catalogue) -> Parsed:
         if kind.startswith("EX-99") and RELEASES not in tables and header.form.startswith("8-K") and exhibits < _MOST_EXHIBITS:
             exhibits += 1
             found = _release(lines(body), header.parties[0][1], header.accession, known, catalogue)
-            tables |= {} if found is None else found
+            if isinstance(found, str):
+                parts.append(reject_all(RejectReason.UNSUPPORTED, found).rejected)
+            else:
+                tables |= found or {}
         elif kind in ("3", "4", "5", "3/A", "4/A", "5/A") and ownership.TRADES not in tables:
             start, stop = body.find(b"<ownershipDocument"), body.rfind(b"</ownershipDocument>")
             trades = ownership.parse(
@@ -189,14 +193,19 @@ def parse_release(payload: Payload, catalogue: Catalogue) -> Parsed:
         return reject_all(
             RejectReason.UNSUPPORTED, "an exhibit that states no results of a period (or not for certain), or not whose they are"
         )
+    if isinstance(tables, str):
+        return reject_all(RejectReason.UNSUPPORTED, tables)
     return Parsed(tables=tables, rejected=rejected_table())
 
 
 def _release(
     read: Sequence[Line], issuer: str | None, accession: str | None, known: Known, catalogue: Catalogue
-) -> dict[str, pl.DataFrame] | None:
+) -> dict[str, pl.DataFrame] | str | None:
+    """The row of a release; None where it states nothing for certain, a text where its amounts are of another currency than the columns."""
     release = releases.read(read)
-    values = {field.name: getattr(release, field.name) for field in fields(release)}
+    if release.other_currency is not None:
+        return f"a release with amounts in another currency ({release.other_currency}): only those all in US dollars are read"
+    values = {field.name: getattr(release, field.name) for field in fields(release) if field.name != "other_currency"}
     end = values.pop("period_end")
     if release.months is None:  # a sentence's number may be the quarter's or the year's
         values |= {"revenue": None, "diluted_eps": None}
@@ -247,7 +256,7 @@ def _report_date(read: Sequence[Line]) -> date | None:
         ]
         for text in around:
             for found in _MONTH_DAY.finditer(text):
-                day = releases.read_day(found[0])
+                day = read_day(found[0])
                 if day is not None:
                     return day
     return None

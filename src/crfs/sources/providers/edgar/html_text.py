@@ -21,15 +21,23 @@ _BLOCKS = {
     "p", "div", "li", "h1", "h2", "h3", "h4", "h5", "h6", "br", "hr", "ul", "ol", "dl", "dd", "dt", "center", "blockquote", "section",
     "article", "pre", "table", "body",
 }  # fmt: skip
+# A footnote's mark is set high, and glued to a number it would be a digit of it: 980¹ is not 9801.
+_HIGH = re.compile(r"vertical-align:\s*super|(?<![\w-])top:\s*-\d", re.IGNORECASE)
+_INLINE = {"span", "font", "a", "small"}
+_MOST_SPAN = 100
 _SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text; ``table`` counts the tables of the document from 1, 0 outside of them."""
+    """A line of text; ``table`` counts the tables of the document from 1, 0 outside of them.
+
+    ``spans`` says of each cell how many columns and rows it takes up; without it each takes one of both.
+    """
 
     cells: tuple[str, ...]
     table: int = 0
+    spans: tuple[tuple[int, int], ...] = ()
 
     @property
     def text(self) -> str:
@@ -51,7 +59,7 @@ def too_deep(body: bytes) -> bool:
 
 
 def lines(body: bytes) -> list[Line]:
-    """The first lines of a document, in order, blank ones left out; nothing where it is nested too deep."""
+    """The first lines of a document, in order, blank ones and marks of footnotes left out; nothing where it is nested too deep."""
     from selectolax.lexbor import LexborHTMLParser
 
     if too_deep(body):
@@ -65,13 +73,14 @@ def _walk(root: Any) -> Iterator[Line]:
     """Depth first, without recursion: a node is opened, its children follow, and it is closed."""
     text: list[str] = []
     cells: list[str] | None = None
+    spans: list[tuple[int, int]] = []
     tables = 0
     open_tables: list[int] = []
     stack: list[tuple[Any, bool]] = [(root, True)]
     while stack:
         node, opening = stack.pop()
         tag = node.tag or ""  # none where the bytes of its name are no text
-        is_leaf = opening and (tag in _SKIPPED or tag.startswith(("-", "!")))
+        is_leaf = opening and (tag in _SKIPPED or tag.startswith(("-", "!")) or _is_high(node, tag))
         if is_leaf or not opening:  # a node is left: its sibling is next
             following = node.next if stack else None
             if following is not None:
@@ -82,13 +91,14 @@ def _walk(root: Any) -> Iterator[Line]:
             continue
         if tag == "tr":
             if not opening:
-                yield Line(tuple(cells or [_clean(text)]), open_tables[-1] if open_tables else 0)
+                yield Line(tuple(cells or [_clean(text)]), open_tables[-1] if open_tables else 0, tuple(spans) if cells else ())
             elif _clean(text):
                 yield Line((_clean(text),), open_tables[-1] if open_tables else 0)
-            text, cells = [], [] if opening else None
+            text, cells, spans = [], [] if opening else None, []
         elif tag in ("td", "th"):
             if not opening and cells is not None:
                 cells.append(_clean(text))
+                spans.append((_span(node, "colspan"), _span(node, "rowspan")))
                 text = []
         elif tag in _BLOCKS and cells is None:
             if _clean(text):
@@ -110,6 +120,17 @@ def _walk(root: Any) -> Iterator[Line]:
                 stack.append((child, True))
     if _clean(text):
         yield Line((_clean(text),))
+
+
+def _is_high(node: Any, tag: str) -> bool:
+    """Whether an element is set above the line: the mark of a footnote."""
+    return tag == "sup" or (tag in _INLINE and _HIGH.search(node.attributes.get("style") or "") is not None)
+
+
+def _span(node: Any, name: str) -> int:
+    """How many columns or rows a cell takes up; 1 where it does not say, and no more than any statement has."""
+    text = (node.attributes.get(name) or "").strip()
+    return min(max(int(text), 1), _MOST_SPAN) if re.fullmatch(r"[0-9]{1,6}", text) else 1
 
 
 def _clean(text: list[str]) -> str:

@@ -1,0 +1,177 @@
+"""The tables of a release: revenue and diluted earnings per share of its period, and total debt at the period's end.
+
+A number is taken where all of it is certain: the row by its name, the column by its day and length, the unit. Where two tables, or two rows
+of one name, say different numbers, it is not known which is meant, and there is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from crfs.sources.providers.edgar.release_columns import Cell, Column, Row, Table, label_scale
+from crfs.sources.providers.edgar.release_periods import Period
+
+_NOTE = r"(?:\s*\((?!excl|incl|non|adj|pro|loss)[^)]{0,20}\)|\s*[*†]+)*:?"
+_REVENUE_TOTALS = (r"total (?:net |operating )?revenues?(?:, net)?", r"total (?:net )?sales", r"total sales and revenues?")
+_REVENUE_TOTAL = re.compile(rf"^(?:{'|'.join(_REVENUE_TOTALS)}){_NOTE}$", re.IGNORECASE)
+_REVENUE_ROWS = (
+    r"total revenues? and other income", r"net revenues?", r"net sales", r"revenues?(?:, net)?", r"sales(?:, net.{0,60})?", r"sales and revenues?",
+    r"(?:net )?operating revenues?",
+)  # fmt: skip
+_REVENUE = re.compile(rf"^(?:{'|'.join(_REVENUE_ROWS)}){_NOTE}$", re.IGNORECASE)
+_PART_OF_REVENUE = re.compile(r"\b(?:revenues?|sales|total)\b", re.IGNORECASE)
+_COST = re.compile(r"\b(?:costs?|expenses?|growth|margin|%|percent|as a)\b|%", re.IGNORECASE)
+_DILUTED = re.compile(r"\bdiluted\b|\bassuming dilution\b", re.IGNORECASE)
+_PER_SHARE = re.compile(r"\bper (?:common |diluted |ordinary )*share|\beps\b", re.IGNORECASE)
+_EARNINGS = re.compile(r"\b(?:earnings|net income|income|profit|loss|eps)\b", re.IGNORECASE)
+_SHARES = re.compile(r"weighted|average|(?<!per )\bshares\b|shares (?:outstanding|used)", re.IGNORECASE)
+_LOSS = re.compile(r"\bloss\b", re.IGNORECASE)
+_OR_LOSS = re.compile(r"\(\s*(?:net )?(?:loss|income|earnings)\s*\)|\b(?:income|earnings|eps|profit)\b", re.IGNORECASE)
+# Earnings that are not the company's net income by the accounting rules, or not all of it.
+_OTHER_EARNINGS = re.compile(
+    r"adjusted|non-?gaap|pro[\s-]?forma|core\b|operating|normali[sz]ed|underlying|economic|\bcash\b|before|excluding|funds from|\bffo\b|ebitda|\bbook\b"
+    r"|dividend|distribut|discontinued|continuing|\bads\b|\badr\b|depositary|\bclass [b-z]\b|preferred|undistributed|extraordinary|cumulative|change"
+    r"|impact|effect|adjustment|comparable|reported growth|guidance|tangible|\bcents\b",
+    re.IGNORECASE,
+)
+_NOT_A_STATEMENT = re.compile(
+    r"non-?gaap|reconcil|pro[\s-]?forma|\badjusted\b|\bsegments?\b|guidance|outlook|same[\s-]store|constant currency|\bADSs?\b|depositary",
+    re.IGNORECASE,
+)
+_DEBT = re.compile(rf"^total (?:outstanding )?debt(?: outstanding)?{_NOTE}$", re.IGNORECASE)
+_OWES = re.compile(
+    r"\b(?:debt|borrowings?|notes? payable|senior notes|convertible notes|term loans?|debentures|bonds payable|loans? payable)\b(?! (?:issu|securit|service))",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """Revenue and diluted earnings per share by the tables, and the period of the column that they stand in."""
+
+    period: Period
+    revenue: float | None = None
+    diluted_eps: float | None = None
+
+
+def income(tables: Sequence[Table], period: Period) -> Statement:
+    """What the income statement says of the release's period; the first such table says which period that is, if the words left it open."""
+    revenues: list[float] = []
+    earnings: list[float] = []
+    for table in tables:
+        if table.scale is None or _NOT_A_STATEMENT.search(table.title) or not any(_is_diluted(row) for row in table.rows):
+            continue
+        column = _income_column(table, period)
+        if column is None:
+            continue
+        revenue, eps = _revenue(table, column), _eps(table, column)
+        if revenue is None and eps is None:
+            continue
+        period = replace(period, end=period.end or column.day, months=column.months)
+        revenues += [] if revenue is None else [revenue]
+        earnings += [] if eps is None else [eps]
+    return Statement(period=period, revenue=_agreed(revenues, within=0.01), diluted_eps=_agreed(earnings, within=0.0))
+
+
+def total_debt(tables: Sequence[Table], period: Period) -> float | None:
+    """Total debt where a table has a row of that name in the column of the period's end, and a unit."""
+    found = []
+    for table in tables:
+        column = _only(one for one in table.columns if one.is_reported and one.day is not None and one.day == period.end)
+        if column is None or re.search(r"pro[\s-]?forma|as adjusted", table.title, re.IGNORECASE):
+            continue
+        for row in table.rows:
+            amount = _amount(table, row, column) if _DEBT.match(row.label) else None
+            found += [] if amount is None else [amount]
+    return _agreed(found, within=0.01)
+
+
+def owes(tables: Sequence[Table]) -> bool:
+    """Whether any table has a row of debt with an amount in it."""
+    return any(_OWES.search(row.label) and any(cell.number for cell in row.cells) for table in tables for row in table.rows)
+
+
+def _income_column(table: Table, period: Period) -> Column | None:
+    """The one column of the release's period; where the words name no day, the first of the newest day."""
+    reported = [one for one in table.columns if one.is_reported and one.months is not None]
+    newest = max((one.year for one in table.columns if one.year is not None), default=0)
+    end = period.end or max((one.day for one in reported if one.day is not None), default=None)
+    if end is None or (period.end is None and newest > end.year):
+        return None
+    # A head of years alone has this period under its newest: where that is not the day's year, it counts by fiscal years.
+    of_end = [one for one in reported if (one.day == end if one.day is not None else one.year == end.year == newest)]
+    if period.months is not None:
+        return _only(one for one in of_end if one.months == period.months)
+    # A quarter and a year end on this day: the first that the table has, if it is the only one of its length.
+    return _only(one for one in of_end if one.months == of_end[0].months)
+
+
+def _only(found: Iterable[Column]) -> Column | None:
+    listed = list(found)
+    return listed[0] if len(listed) == 1 else None
+
+
+def _agreed(found: Sequence[float], *, within: float) -> float | None:
+    """The first of numbers that all say the same, but for rounding; None where they do not."""
+    if not found:
+        return None
+    return found[0] if all(abs(one - found[0]) <= within * abs(found[0]) + 1e-9 for one in found) else None
+
+
+def _revenue(table: Table, column: Column) -> float | None:
+    """The total of revenue, or the one row of revenue if nothing else of revenue follows it."""
+    rows = table.rows[:40]
+    totals = [row for row in rows if row.cells and _REVENUE_TOTAL.match(row.label)]
+    plain = [(place, row) for place, row in enumerate(rows) if row.cells and _REVENUE.match(row.label)]
+    if not totals and plain:
+        place, row = plain[0]
+        following = [one.label for one in rows[place + 1 : place + 4] if one.cells]
+        if any(_PART_OF_REVENUE.search(label) and not _COST.search(label) for label in following):
+            return None  # its parts, or others beside it: it may not be all
+        totals = [row]
+    # "Total sales" of goods, then "Total revenues": the wider name is the whole.
+    named = [row for row in totals if re.match(r"total[\w ]* revenue", row.label, re.IGNORECASE)]
+    values = [_amount(table, row, column) for row in named or totals]
+    return _agreed([value for value in values if value is not None], within=1e-9) if None not in values else None
+
+
+def _amount(table: Table, row: Row, column: Column) -> float | None:
+    """The amount of a row that can't be negative (revenue, debt); a row's own unit comes before the table's."""
+    cell, scale = table.cell(row, column), label_scale(row.label) or table.scale
+    if cell is None or cell.number is None or cell.number < 0 or cell.is_share or scale is None:
+        return None
+    return cell.number * scale
+
+
+def _is_diluted(row: Row) -> bool:
+    return _DILUTED.search(row.label) is not None
+
+
+def _eps(table: Table, column: Column) -> float | None:
+    """Diluted earnings per share of all operations: the row says so itself, or the heading above it does."""
+    above = ""
+    found: list[float | None] = []
+    for row in table.rows:
+        if not row.cells:
+            above = row.label or above
+            continue
+        label = row.label
+        whole = label if _PER_SHARE.search(label) else f"{above} {label}"
+        if not _is_diluted(row) or _SHARES.search(label) or _OTHER_EARNINGS.search(whole):
+            continue
+        if not _PER_SHARE.search(whole) or not _EARNINGS.search(whole) or (whole != label and _SHARES.search(above)):
+            continue
+        found.append(_per_share(table.cell(row, column), whole))
+    values = [value for value in found if value is not None]
+    return _agreed(values, within=0.0) if len(values) == len(found) else None
+
+
+def _per_share(cell: Cell | None, label: str) -> float | None:
+    # Earnings per share have cents: "(1)" is the mark of a footnote, not a loss of a dollar.
+    if cell is None or cell.number is None or cell.is_share or "." not in cell.text or abs(cell.number) >= 1000:
+        return None
+    if cell.number > 0 and _LOSS.search(label) and not _OR_LOSS.search(label):
+        return None  # a "loss per share" without its sign: a loss, or a gain in a row of losses
+    return cell.number
