@@ -455,6 +455,7 @@ def test_a_currency_in_passing_refuses_nothing() -> None:
         ("The company had a loss of $0.12 per diluted share in the fourth quarter.", -0.12),
         ("Diluted EPS for the fourth quarter was $1.25, up from $1.10.", 1.25),
         ("Diluted EPS for the fourth quarter was $(0.12).", -0.12),
+        ("Net income attributable to noncontrolling interests for the fourth quarter was $0.10 per diluted share.", None),
         ("Diluted EPS for the fourth quarter was a loss of $0.12 per diluted share.", None),
         ("Net income for the fourth quarter was less than $0.01 per diluted share.", None),
         ("Net income for the fourth quarter was $1.25 per diluted share, and $5.00 per diluted share for the full year.", None),
@@ -497,6 +498,14 @@ def test_a_sentence_says_earnings_with_their_sign_and_period(sentence: str, eps:
         ("<p>Aerospace</p><p>Revenue for the fourth quarter was $310 million, up 3%.</p>", None),
         ("<p>Aerospace</p><p>Total revenue for the fourth quarter was $1.1 billion, up 3%.</p>", 1.1e9),
         ("<p>Aerospace Segment Results</p><p>Revenue for the fourth quarter was $310 million, up 3%.</p>", None),
+        ("<p>Aerospace Fourth Quarter Results</p><p>Revenue was $310 million, up 5%.</p>", None),
+        ("<p>Fourth Quarter Highlights</p><p>Aerospace:</p><p>Revenue was $310 million, up 5%.</p>", None),
+        ("<p>In our Aerospace business, demand was strong. Revenue for the fourth quarter was $310 million, up 5%.</p>", None),
+        (
+            "<p>Fourth Quarter 2024 Highlights</p><p>Total revenue of $1.1 billion, up 12%</p>"
+            "<p>Full Year 2024 Highlights</p><p>Total revenue of $4.5 billion, up 9%</p>",
+            1.1e9,
+        ),
         ("<p>Revenue for the fourth quarter of 2023 was $980 million.</p>", None),
         ("<p>Revenue for the third quarter was $1.05 billion.</p>", None),
         ("<p>Revenue for the fourth quarter was $1.1 billion. Sales in the fourth quarter were $900 million.</p>", None),
@@ -619,3 +628,11 @@ def test_total_debt_is_of_the_periods_end(row: Sequence[str], debt: float | None
 def test_guidance_is_what_the_company_expects_now(sentence: str, revenue: Any, eps: Any) -> None:
     found = read(f"{QUARTER}<p>{sentence}</p>")
     assert ((found.revenue_low, found.revenue_high), (found.eps_low, found.eps_high)) == (revenue, eps)
+
+
+def test_a_period_that_is_still_to_come_is_not_what_the_release_is_about(catalogue: Catalogue) -> None:
+    body = "<p>Exhibit 99.1</p><p>For the quarter ending March 31, 2025, Acme expects growth.</p><p>Revenue for the fourth quarter was $1.1 billion.</p>"
+    assert read(body).period_end is None
+    later = body.replace("For the quarter ending March 31, 2025, Acme expects growth", "Results for the quarter ended March 31, 2095")
+    parsed = SOURCE.parse(sample("edgar", later.encode(), url=ARCHIVE + "x.htm"), catalogue)
+    assert parsed.tables == {}

@@ -211,7 +211,7 @@ def _release(
         values |= {"revenue": None, "diluted_eps": None}
     who = issuer or release.ticker
     stated = [values[name] for name in ("revenue", "diluted_eps", "revenue_low", "eps_low", "total_debt")]
-    if end is None or who is None or all(value is None for value in stated):
+    if end is None or end > known.at.date() or who is None or all(value is None for value in stated):
         return None
     return _one(RELEASES, {"entity": who, "day": end, "accession": accession, **values}, known, catalogue)
 

@@ -30,6 +30,7 @@ _NO_LENGTH = re.compile(
     re.IGNORECASE,
 )
 _ENDED = re.compile(rf"(?P<before>[^.;:]{{0,80}}?)\b(?:ended|ending)\s+(?:on\s+)?(?P<day>{_DAY})", re.IGNORECASE)
+_AHEAD = re.compile(r"\b(?:expect|anticipat|forecast|project|outlook|guidance|estimat|will\b|plans? to)", re.IGNORECASE)
 _ORDINAL = re.compile(r"\b(first|second|third|fourth)[\s-]+(?:fiscal[\s-]+)?quarter|\bQ([1-4])\b", re.IGNORECASE)
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 COMPARISON = re.compile(
@@ -94,11 +95,16 @@ def quarters(text: str) -> set[int]:
 
 
 def headline(sentences: Sequence[str]) -> Period:
-    """The period that a release is about: the first that it says to have ended; its months are None where it names a quarter and a year."""
+    """The period that a release is about: the first that it says to have ended, and expects nothing of.
+
+    Its months are None where that names a quarter and a year.
+    """
     for place, sentence in enumerate(sentences[:60]):
         for found in _ENDED.finditer(sentence):
             day, named = read_day(found["day"]), set(lengths(found["before"][-60:]))
-            if day is not None and named:
+            # What has ended is told; what is said of "the quarter ending" may be all of it to come.
+            told = sentence if re.search(r"\bending\b", found[0], re.IGNORECASE) else sentence[: found.end("day")]
+            if day is not None and named and not _AHEAD.search(told):
                 opening = " ".join([*sentences[:place], sentence[: found.end()]])
                 return Period(
                     end=day,

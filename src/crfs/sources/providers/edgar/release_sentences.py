@@ -32,19 +32,24 @@ PART = re.compile(r"\b(?:segments?|divisions?|business units?|subsidiar(?:y|ies)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z“\"$(])")
 _BULLET = re.compile(r"^[\s•·▪◦●*\-–—]+\s*")
 _LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES, _LONGEST_HEADING = 1200, 20_000, 5_000, 90
+# Headings under which the whole company's numbers stand: all of their words are of these, or they are the release's own title.
 _ABOUT_THE_COMPANY = re.compile(
-    r"quarter|year|results|highlights|summary|financial|consolidated|total|overview|exhibit|release|reports|announces|\bnews\b|company|\bQ[1-4]\b"
-    r"|contacts?:|unaudited",
+    r"^(?:[\s\d,.:;&()–—-]|\b(?:first|second|third|fourth|Q[1-4]|quarter|quarterly|full|fiscal|year|FY|results|of|operations|highlights?|summary|financial|"
+    r"consolidated|total|company|overview|and|the|for|in|three|six|nine|twelve|months|weeks|ended|key|selected|operating|performance|update|review|"
+    r"unaudited|gaap|income|statements?|january|february|march|april|may|june|july|august|september|october|november|december)\b)*$"
+    r"|\b(?:reports?|announces?|exhibit|news|immediate release|contacts?)\b",
     re.IGNORECASE,
 )
+_PART_BEFORE = re.compile(rf"{PART.pattern}|\b(?:business|businesses|regions?|geograph\w+|products?|brands?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """A sentence and the heading that it stands under (empty where there is none)."""
+    """A sentence, the heading that it stands under (empty where there is none) and the sentences before it in its paragraph."""
 
     text: str
     heading: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +70,11 @@ def sentences(lines: Sequence[Line]) -> list[Sentence]:
             continue
         if not line.table and len(text) <= _LONGEST_HEADING and not re.search(r"[.;,]$|\$\s?\d", text):
             heading = text
-        found += [Sentence(text=one, heading=heading) for one in _SENTENCE.split(text) if len(one) <= _LONGEST_SENTENCE]
+        before = ""
+        for one in _SENTENCE.split(text):
+            if len(one) <= _LONGEST_SENTENCE:
+                found.append(Sentence(text=one, heading=heading, before=before[-_LONGEST_SENTENCE:]))
+            before = f"{before[-_LONGEST_SENTENCE:]} {one[:_LONGEST_SENTENCE]}"
     return list(islice(found, _MOST_SENTENCES))
 
 
@@ -115,7 +124,7 @@ _LOSS = re.compile(r"\b(?:net loss|loss(?:es)? (?:of|was|were|per|attributable)|
 _NOT_THE_EARNINGS = re.compile(
     r"\b(?:charges?|gains?|benefits?|impact|impairment|includ\w+|dividends?|costs?|expenses?|loss on|losses on|losses from|continuing|discontinued|"
     r"funds from|ffo|book value|cash flow|distribut\w+|increase of|decrease of|by|per ads|operating (?:income|earnings)|before|pre-?tax|ebitda|"
-    r"attributable to non)\b",
+    r"attributable to non\w*|non-?controlling|minority|preferred)\b",
     re.IGNORECASE,
 )
 _DEBT = re.compile(
@@ -158,7 +167,7 @@ def said_revenue(said: Sequence[Sentence], period: Period) -> Said | None:
         after, whole = _clause(text, match.end()), _until_comparison(text, match.end())
         if not _AFTER_REVENUE.match(text[match.end() :]) or PART.search(whole) or ADJUSTED.search(whole) or EARLIER.search(after):
             continue
-        if not re.search(r"\b(?:total|consolidated|company)\b", match[0], re.IGNORECASE) and not _is_of_the_company(sentence.heading):
+        if not re.search(r"\b(?:total|consolidated|company)\b", match[0], re.IGNORECASE) and not _is_of_the_company(sentence):
             continue
         months = _months(whole, sentence.heading, period)
         if months is not None:
@@ -178,7 +187,7 @@ def said_eps(said: Sequence[Sentence], period: Period) -> Said | None:
         comparison = COMPARISON.search(text)
         before = text[: comparison.start()] if comparison else text
         values = {value for pattern in _EPS for match in pattern.finditer(before) if (value := _signed(before, match)) is not None}
-        if not any(pattern.search(before) for pattern in _EPS) or ADJUSTED.search(before) or not _is_of_the_company(sentence.heading):
+        if not any(pattern.search(before) for pattern in _EPS) or ADJUSTED.search(before) or not _is_of_the_company(sentence):
             continue
         months = _months(before, sentence.heading, period)
         if len(values) == 1 and months is not None:
@@ -240,9 +249,13 @@ def _until_comparison(text: str, start: int) -> str:
     return text[:start] + _clause(text, start)
 
 
-def _is_of_the_company(heading: str) -> bool:
-    """Whether what stands under a heading is about the whole company: "Fourth Quarter Highlights", not "Aerospace"."""
-    return not heading or (_ABOUT_THE_COMPANY.search(heading) is not None and PART.search(heading) is None)
+def _is_of_the_company(sentence: Sentence) -> bool:
+    """Whether what stands there is about the whole company: under "Fourth Quarter Highlights", not "Aerospace", nor after words about a part."""
+    return (
+        _ABOUT_THE_COMPANY.search(sentence.heading) is not None
+        and PART.search(sentence.heading) is None
+        and _PART_BEFORE.search(sentence.before) is None
+    )
 
 
 def _months(text: str, heading: str, period: Period) -> int | None:
