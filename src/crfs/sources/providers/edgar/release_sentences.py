@@ -31,7 +31,7 @@ ADJUSTED = re.compile(
 PART = re.compile(r"\b(?:segments?|divisions?|business units?|subsidiar(?:y|ies)|joint ventures?|reportable)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z“\"$(])")
 _BULLET = re.compile(r"^[\s•·▪◦●*\-–—]+\s*")
-_LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES, _LONGEST_HEADING = 1200, 20_000, 5_000, 90
+_LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES, _LONGEST_HEADING, _MOST_AMOUNTS = 1200, 20_000, 5_000, 90, 12
 # Headings under which the whole company's numbers stand: all of their words are of these, or they are the release's own title.
 _ABOUT_THE_COMPANY = re.compile(
     r"^(?:[\s\d,.:;&()–—-]|\b(?:first|second|third|fourth|Q[1-4]|quarter|quarterly|full|fiscal|year|FY|results|of|operations|highlights?|summary|financial|"
@@ -179,7 +179,8 @@ def said_eps(said: Sequence[Sentence], period: Period) -> Said | None:
     """The company's diluted earnings per share of the release's period, with the sign that the sentence gives them."""
     found = []
     for sentence in said:
-        if "$" not in sentence.text or "diluted" not in sentence.text.lower():
+        # A sentence of very many amounts is a list of them, and says none for certain.
+        if not 1 <= sentence.text.count("$") <= _MOST_AMOUNTS or "diluted" not in sentence.text.lower():
             continue
         text = _NEGATIVE.sub("($", _ASIDE.sub("", _LEADING.sub("", sentence.text)))
         if FORWARD.search(text) or names_other(text) or PART.search(text):
