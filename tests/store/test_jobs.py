@@ -149,7 +149,7 @@ WRITES: dict[str, Callable[[Database, Fence], object]] = {
     "schedule_stream": lambda database, fence: schedule_stream(database, "z", "s", due_at=NOW, fence=fence),
     "stream_succeeded": lambda database, fence: stream_succeeded(database, "z", "s", at=NOW, watermark=None, news=True, fence=fence),
     "stream_failed": lambda database, fence: stream_failed(database, "z", "s", at=NOW, error="silence", fence=fence),
-    "plan_slices": lambda database, fence: plan_slices(database, "z", "s", [(NOW.date(), NOW.date())], at=NOW, fence=fence),
+    "plan_slices": lambda database, fence: plan_slices(database, "z", "s", [("", NOW.date(), NOW.date())], at=NOW, fence=fence),
     "end_slice": lambda database, fence: end_slice(database, "z", "s", NOW.date(), at=NOW, fence=fence, error="silence"),
     "keep_rejected": lambda database, fence: keep_rejected(
         database, _SHA, "1", pl.DataFrame({"row": [1], "column": ["x"], "reason": ["malformed"], "detail": ["1,5"]}), fence

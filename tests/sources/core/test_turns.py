@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -160,7 +161,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.S
     return self_signed(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
 
 
-def source(*limits: Limit, **more: object) -> Local:
+def source(*limits: Limit, **more: Any) -> Local:
     return Local(provider=replace(Local().provider, limits=limits, read_seconds=5.0, **more))
 
 
