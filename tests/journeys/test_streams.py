@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from crfs.bitemporal.tenor import Tenor
-from crfs.errors import Conflict, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.errors import Conflict, DoneElsewhere, QuotaExhausted, SourceRejected, SourceUnavailable
 from crfs.sources.providers import alpha_vantage, fred, treasury
 from crfs.store.jobs import claim, job
 from crfs.store.source_states import SourceState, StreamState, slices, source_state, stream_states, take_probe
@@ -749,3 +749,21 @@ def test_a_backfill_brings_every_vintage_there_is(place: Place) -> None:
     rows = place.session.reader(place.session.pin().batch_id).rows("fred_series")
     told = rows.filter((pl.col("entity") == "ICSA") & (pl.col("valid_time").dt.date() == newest)).sort("knowledge_time")["value"].to_list()
     assert told == [weekly()[newest], 333_000.0]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_worker_that_slept_beyond_its_lease_leaves_slices_and_sources_as_they_are(place: Place, answers: bool) -> None:
+    """Another one has taken the job over while the first waited for the provider, who answers it at last, or does not."""
+    job_id = submit_backfill(place.session, REAL)
+
+    def overtaken(handler: BaseHTTPRequestHandler) -> None:
+        later = place.clock.now() + 2 * LEASE
+        claim(place.session.database, holder="another:1", at=later, lease=LEASE, job_id=job_id)
+        (of_a_year if answers else reply(503, b"too much"))(handler)
+
+    place.others.answers = [overtaken]
+    with pytest.raises(DoneElsewhere):
+        work_on(place.session, job_id, parks=True)
+    assert {(item.state, item.attempts) for item in slices(place.session.database, "treasury", "real_yields")} == {("pending", 0)}
+    assert (place.source("treasury").failures, place.source("treasury").last_success_at) == (0, None)
+    assert (job(place.session.database, job_id).state, job(place.session.database, job_id).lease_holder) == ("running", "another:1")
