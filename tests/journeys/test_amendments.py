@@ -174,7 +174,10 @@ def test_how_a_row_was_known_stays_and_no_parser_reads_an_amendment_as_the_sourc
             [(1, "knowledge_time", "unknown_key"), (2, "level", "not_a_number")],
         ),
         ("SOME,2024-01-01,2024-02-05,99,1\n", [(1, "knowledge_time", "unknown_key")]),
-        ("ALL,2024-01-01,2024-02-05,99,1\nALL,2024-01-01,2024-02-05,98,1\n", [(2, "valid_time", "contradiction")]),
+        (
+            "ALL,2024-01-01,2024-02-05,99,1\nALL,2024-01-01,2024-02-05,98,1\n",
+            [(1, "valid_time", "contradiction"), (2, "valid_time", "contradiction")],
+        ),
     ],
 )
 def test_a_correction_with_a_bad_row_names_it_and_leaves_nothing(ingested: Session, tmp_path: Path, rows: str, found: list[Any]) -> None:
