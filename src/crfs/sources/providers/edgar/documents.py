@@ -24,7 +24,7 @@ from crfs.sources.providers.edgar import items, ownership, releases
 from crfs.sources.providers.edgar.answers import accession_of, cik_of, entity
 from crfs.sources.providers.edgar.filings import filing_instant
 from crfs.sources.providers.edgar.html_text import Line, lines, too_deep
-from crfs.sources.providers.edgar.release_periods import read_day
+from crfs.sources.providers.edgar.releases.periods import read_day
 
 HEADERS, REPORTS, RELEASES = "edgar_headers", "edgar_reports", "edgar_releases"
 ZONE = "America/New_York"

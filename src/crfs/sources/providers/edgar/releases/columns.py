@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from crfs.sources.providers.edgar.html_text import Line
-from crfs.sources.providers.edgar.release_periods import DAY, MONTH_DAY, YEAR, lengths, read_day
+from crfs.sources.providers.edgar.releases.periods import DAY, MONTH_DAY, YEAR, lengths, read_day
 
 SCALES = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 # "In millions of" anything but dollars (pounds of copper, francs) is no unit of these amounts.

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from crfs.sources.providers.edgar.html_text import Line
-from crfs.sources.providers.edgar.release_columns import SCALES
-from crfs.sources.providers.edgar.release_currency import names_other
-from crfs.sources.providers.edgar.release_periods import COMPARISON, DAY, EARLIER, Period, lengths, names_another, read_day
+from crfs.sources.providers.edgar.releases.columns import SCALES
+from crfs.sources.providers.edgar.releases.currency import names_other
+from crfs.sources.providers.edgar.releases.periods import COMPARISON, DAY, EARLIER, Period, lengths, names_another, read_day
 
 DOLLAR = r"(?<![A-Za-z])(?:US|U\.S\.\s?)?\$"
 _MONEY = rf"{DOLLAR}\s?(\d{{1,3}}(?:,\d{{3}})*(?:\.\d+)?|\d+(?:\.\d+)?)\s?(thousand|million|billion)?\b(?!\s?%)"

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from crfs.sources.providers.edgar.release_columns import Cell, Column, Row, Table, label_scale
-from crfs.sources.providers.edgar.release_periods import Period
+from crfs.sources.providers.edgar.releases.columns import Cell, Column, Row, Table, label_scale
+from crfs.sources.providers.edgar.releases.periods import Period
 
 _NOTE = r"(?:\s*\((?!excl|incl|non|adj|pro|loss)[^)]{0,20}\)|\s*[*†]+)*:?"
 _REVENUE_TOTALS = (r"total (?:net |operating )?revenues?(?:, net)?", r"total (?:net )?sales", r"total sales and revenues?")

@@ -1,10 +1,10 @@
 """Earnings releases (EX-99.1 of a current report): revenue, diluted earnings per share, guidance and total debt, where they are stated for certain.
 
 A reader of rules, not a guesser. A number of a statement is taken from the table's row of that name, in the column of the period that the release
-is about, where the table's head says which column that is and its unit (thousands, millions) is written (``release_columns``,
-``release_statements``). Where there is none, a sentence that names the number, its unit and its period gives it (``release_sentences``,
-``release_guidance``). What is not certain is null, for a wrong number is worse than none. Amounts are US dollars; of a release that states its
-amounts in another currency nothing is read (``release_currency``). ``months`` is the length of the period, which ends on the row's valid time.
+is about, where the table's head says which column that is and its unit (thousands, millions) is written (``columns``,
+``statements``). Where there is none, a sentence that names the number, its unit and its period gives it (``sentences``,
+``guidance``). What is not certain is null, for a wrong number is worse than none. Amounts are US dollars; of a release that states its
+amounts in another currency nothing is read (``currency``). ``months`` is the length of the period, which ends on the row's valid time.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from crfs.sources.providers.edgar import release_columns, release_guidance, release_sentences, release_statements
 from crfs.sources.providers.edgar.html_text import Line
-from crfs.sources.providers.edgar.release_currency import names_dollars, other_currency
-from crfs.sources.providers.edgar.release_periods import headline
+from crfs.sources.providers.edgar.releases import columns, guidance, sentences, statements
+from crfs.sources.providers.edgar.releases.currency import names_dollars, other_currency
+from crfs.sources.providers.edgar.releases.periods import headline
 
 _EXCHANGE = re.compile(
     r"\((?:NYSE(?:\s+American)?|NASDAQ(?:[\s-]?GS|\s+Global[\w\s]{0,20})?|AMEX)\s*:\s*([A-Z][A-Z.]{0,5})\s*[),;]", re.IGNORECASE
@@ -48,22 +48,22 @@ class Release:
 def read(lines: Sequence[Line]) -> Release:
     """What the release states."""
     ticker = next((found.group(1).upper() for line in lines[:80] if (found := _EXCHANGE.search(line.text))), None)
-    said = release_sentences.sentences(lines)
+    said = sentences.sentences(lines)
     period = headline([sentence.text for sentence in said])
     other = other_currency(lines)
     if other is not None or not names_dollars(lines):
         return Release(period_end=period.end, months=period.months, ticker=ticker, other_currency=other)
-    tables = release_columns.tables(lines)
-    statement = release_statements.income(tables, period)
+    tables = columns.tables(lines)
+    statement = statements.income(tables, period)
     period, revenue, eps = statement.period, statement.revenue, statement.diluted_eps
-    if revenue is None and (stated := release_sentences.said_revenue(said, period)) is not None:
+    if revenue is None and (stated := sentences.said_revenue(said, period)) is not None:
         revenue, period = stated.number, replace(period, months=stated.months)
-    if eps is None and (stated := release_sentences.said_eps(said, period)) is not None:
+    if eps is None and (stated := sentences.said_eps(said, period)) is not None:
         eps, period = stated.number, replace(period, months=stated.months)
-    debt = release_statements.total_debt(tables, period)
+    debt = statements.total_debt(tables, period)
     if debt is None:
-        debt = release_sentences.said_debt(said, period, owes=release_statements.owes(tables))
-    guidance_months, (revenue_low, revenue_high), (eps_low, eps_high) = release_guidance.guidance(said, period)
+        debt = sentences.said_debt(said, period, owes=statements.owes(tables))
+    guidance_months, (revenue_low, revenue_high), (eps_low, eps_high) = guidance.guidance(said, period)
     return Release(
         period_end=period.end, months=period.months, revenue=revenue, diluted_eps=eps, guidance_months=guidance_months,
         revenue_low=revenue_low, revenue_high=revenue_high, eps_low=eps_low, eps_high=eps_high, total_debt=debt, ticker=ticker,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from crfs.sources.providers.edgar.release_currency import names_other
-from crfs.sources.providers.edgar.release_periods import YEAR, Period, quarters
-from crfs.sources.providers.edgar.release_sentences import ADJUSTED, DOLLAR, FORWARD, PART, Sentence, amount
+from crfs.sources.providers.edgar.releases.currency import names_other
+from crfs.sources.providers.edgar.releases.periods import YEAR, Period, quarters
+from crfs.sources.providers.edgar.releases.sentences import ADJUSTED, DOLLAR, FORWARD, PART, Sentence, amount
 
 Pair = tuple[float | None, float | None]
 _UNITS = r"(?:million|billion)"
