@@ -340,6 +340,7 @@ def test_a_page_in_the_place_of_an_answer_is_no_mistake_of_the_callers_and_is_as
     page = b"<!DOCTYPE html><html><body>We are at work on this site</body></html>"
     with provider_server(reply(200, page, Content_Type="text/html")) as treasury:
         monkeypatch.setenv("CRFS_SOURCES__TREASURY__MIRROR", treasury.address)
+        monkeypatch.setenv("CRFS_SOURCES__TREASURY__REQUESTS_PER_SECOND", "10000")
         with open_session(room.session.database.url.render_as_string(hide_password=False), clock=room.clock) as session:
             monkeypatch.setattr(Door, "session", lambda _door: nullcontext(session))
             code, said = room.crfs("ingest", "treasury", "par_yields", "--since", "2026-03-01")
