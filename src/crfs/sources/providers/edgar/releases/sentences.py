@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from crfs.sources.providers.edgar.html_text import Line
+from crfs.sources.providers.edgar.releases.agreement import agreed
 from crfs.sources.providers.edgar.releases.columns import SCALES
 from crfs.sources.providers.edgar.releases.currency import names_other
 from crfs.sources.providers.edgar.releases.periods import COMPARISON, DAY, EARLIER, Period, lengths, names_another, read_day
@@ -275,8 +276,6 @@ def _months(text: str, heading: str, period: Period) -> int | None:
 
 def _agreed(found: Sequence[Said], *, within: float) -> Said | None:
     """The first of what several sentences say; None where they differ by more than rounding."""
-    if not found or any(
-        one.months != found[0].months or abs(one.number - found[0].number) > within * abs(found[0].number) + 1e-9 for one in found
-    ):
+    if len({one.months for one in found}) != 1 or agreed([one.number for one in found], within=within) is None:
         return None
     return found[0]

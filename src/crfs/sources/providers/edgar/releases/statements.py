@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from crfs.sources.providers.edgar.releases.agreement import agreed
 from crfs.sources.providers.edgar.releases.columns import Cell, Column, Row, Table, label_scale
 from crfs.sources.providers.edgar.releases.periods import Period
 
@@ -72,7 +73,7 @@ def income(tables: Sequence[Table], period: Period) -> Statement:
         period = replace(period, end=period.end or column.day, months=column.months)
         revenues += [] if revenue is None else [revenue]
         earnings += [] if eps is None else [eps]
-    return Statement(period=period, revenue=_agreed(revenues, within=0.01), diluted_eps=_agreed(earnings, within=0.0))
+    return Statement(period=period, revenue=agreed(revenues, within=0.01), diluted_eps=agreed(earnings, within=0.0))
 
 
 def total_debt(tables: Sequence[Table], period: Period) -> float | None:
@@ -85,7 +86,7 @@ def total_debt(tables: Sequence[Table], period: Period) -> float | None:
         for row in table.rows:
             amount = _amount(table, row, column) if _DEBT.match(row.label) else None
             found += [] if amount is None else [amount]
-    return _agreed(found, within=0.01)
+    return agreed(found, within=0.01)
 
 
 def owes(tables: Sequence[Table]) -> bool:
@@ -113,13 +114,6 @@ def _only(found: Iterable[Column]) -> Column | None:
     return listed[0] if len(listed) == 1 else None
 
 
-def _agreed(found: Sequence[float], *, within: float) -> float | None:
-    """The first of numbers that all say the same, but for rounding; None where they do not."""
-    if not found:
-        return None
-    return found[0] if all(abs(one - found[0]) <= within * abs(found[0]) + 1e-9 for one in found) else None
-
-
 def _revenue(table: Table, column: Column) -> float | None:
     """The total of revenue, or the one row of revenue if nothing else of revenue follows it."""
     rows = table.rows[:40]
@@ -134,7 +128,7 @@ def _revenue(table: Table, column: Column) -> float | None:
     # "Total sales" of goods, then "Total revenues": the wider name is the whole.
     named = [row for row in totals if re.match(r"total[\w ]* revenue", row.label, re.IGNORECASE)]
     values = [_amount(table, row, column) for row in named or totals]
-    return _agreed([value for value in values if value is not None], within=1e-9) if None not in values else None
+    return agreed([value for value in values if value is not None], within=1e-9) if None not in values else None
 
 
 def _amount(table: Table, row: Row, column: Column) -> float | None:
@@ -165,7 +159,7 @@ def _eps(table: Table, column: Column) -> float | None:
             continue
         found.append(_per_share(table.cell(row, column), whole))
     values = [value for value in found if value is not None]
-    return _agreed(values, within=0.0) if len(values) == len(found) else None
+    return agreed(values, within=0.0) if len(values) == len(found) else None
 
 
 def _per_share(cell: Cell | None, label: str) -> float | None:
