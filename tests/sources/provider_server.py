@@ -64,7 +64,7 @@ class ProviderServer:
         return max(sum(start <= time < start + seconds for time in times) for start in times)
 
 
-class _Quiet(ThreadingHTTPServer):
+class QuietServer(ThreadingHTTPServer):
     """A client that hangs up, as one with a short patience does, is no news."""
 
     daemon_threads = True
@@ -97,7 +97,7 @@ def provider_server(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iter
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with _Quiet(("127.0.0.1", 0), Handler) as http:
+    with QuietServer(("127.0.0.1", 0), Handler) as http:
         scheme = "http"
         state = ProviderServer(address="", answers=list(answers))
         if tls is not None:
@@ -105,13 +105,20 @@ def provider_server(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iter
             tls.sni_callback = lambda _socket, name, _context: state.names.append(name)
             http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
         state.address = f"{scheme}://127.0.0.1:{http.server_address[1]}"
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
+        with served(http):
             yield state
-        finally:
-            http.shutdown()
-            thread.join()
+
+
+@contextmanager
+def served(http: ThreadingHTTPServer) -> Iterator[None]:
+    """A server at work in a thread while the block lasts."""
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        http.shutdown()
+        thread.join()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +23,7 @@ from crfs.sources.core import Limit, Request
 from crfs.sources.core.budget import JITTER_SECONDS, LocalBudget, spacing
 from crfs.sources.core.http import HttpTransport
 from crfs.sources.core.turns import HELD_SECONDS, LATE_SECONDS, Far, Missed, Turn
-from tests.sources.provider_server import GOOD, Local, provider_server, reply, self_signed
+from tests.sources.provider_server import GOOD, Local, QuietServer, provider_server, reply, self_signed, served
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -138,22 +138,11 @@ def slow_server(tls: ssl.SSLContext, *handshakes: float, silence: float = 60.0) 
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    class Quiet(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            pass
-
-    with Quiet(("127.0.0.1", 0), Handler) as http:
+    with QuietServer(("127.0.0.1", 0), Handler) as http:
         http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
         state = Slow(port=http.server_address[1], handshakes=list(handshakes))
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
+        with served(http):
             yield state
-        finally:
-            http.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")
