@@ -75,12 +75,6 @@ def lateness(stream: StreamDefinition, state: StreamState | None, now: datetime)
     return (since, reason) if since < now else None
 
 
-def stale_since(stream: StreamDefinition, state: StreamState | None, now: datetime) -> datetime | None:
-    """Since when a stream is late; None where it is not."""
-    late = lateness(stream, state, now)
-    return late[0] if late is not None else None
-
-
 def staleness(session: Session, dataset: DatasetDefinition, *, entity: str | None, batches: Sequence[int], at: datetime) -> Stale | None:
     """The mark of values of ``dataset`` that came in ``batches``, as things are now; None where they are fresh, were so ``at`` that time, or no
     stream brings them.

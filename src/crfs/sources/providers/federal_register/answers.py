@@ -106,8 +106,10 @@ def _page(answer: Answer, payload: Payload) -> Classification:
 def _least_rows(answer: Answer, params: Mapping[str, str], count: int) -> int:
     """As many documents a page has to have: all that it may where another one follows, and what ``count`` leaves where it is the last."""
     size, page = whole(params.get("per_page")), whole(params.get("page", "1")) or 1
-    if answer.fields.get("next_page_url") or count > MOST_RESULTS:
-        return size if answer.fields.get("next_page_url") else 0
+    if answer.fields.get("next_page_url"):
+        return size
+    if count > MOST_RESULTS:
+        return 0
     if size:
         return min(size, count - (page - 1) * size)
     return count if whole(answer.fields.get("total_pages")) == 1 else 0
