@@ -33,6 +33,7 @@ from crfs.errors import (
 )
 from crfs.sources.core import Query
 from crfs.sources.providers import fred as fred_module
+from crfs.sources.providers import treasury as treasury_module
 from crfs.store.jobs import job
 from crfs.store.quarantine import items
 from crfs.store.source_states import StreamState, slices, stream_states
@@ -337,6 +338,8 @@ def test_a_page_in_the_place_of_an_answer_is_no_mistake_of_the_callers_and_is_as
 ) -> None:
     key = "treasury/par_yields"
     monkeypatch.setenv("CRFS_SCHEDULE__STREAMS", key)
+    provider = replace(treasury_module.SOURCE.provider, retry_wait_seconds=0.01, attempts=2)
+    monkeypatch.setattr(treasury_module, "SOURCE", replace(treasury_module.SOURCE, provider=provider))
     page = b"<!DOCTYPE html><html><body>We are at work on this site</body></html>"
     with provider_server(reply(200, page, Content_Type="text/html")) as treasury:
         monkeypatch.setenv("CRFS_SOURCES__TREASURY__MIRROR", treasury.address)

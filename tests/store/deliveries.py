@@ -101,3 +101,10 @@ def stored(database: Database, definition: DatasetDefinition, *, columns: str = 
     with database.reading() as connection:
         found = connection.exec_driver_sql(f'SELECT {columns} FROM data."{definition.name}" ORDER BY batch_id, valid_time, knowledge_time')
         return [tuple(row) for row in found]
+
+
+def sightings(database: Database, definition: DatasetDefinition) -> int:
+    """How many notes there are that an answer showed a period again."""
+    with database.reading() as connection:
+        count: int = connection.exec_driver_sql(f"SELECT count(*) FROM crfs.sighting WHERE dataset = '{definition.name}'").scalar_one()
+        return count

@@ -19,7 +19,7 @@ from crfs.credit.definitions import DatasetDefinition
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote, publication
-from tests.store.deliveries import NOW, SOURCE, brought, day, rows, stored, write
+from tests.store.deliveries import NOW, SOURCE, brought, day, rows, sightings, stored, write
 from tests.store.rereading import read_again
 from tests.store.test_extents import LONG_AFTER, vintaged
 from tests.thorough import cases
@@ -102,13 +102,22 @@ def test_in_any_order_every_poll_can_be_asked_for_what_it_saw_and_every_day_for_
 ) -> None:
     definition = vintaged()
     # A poll after the release shows a change of that day, or what was there before, or what is taken back: anything.
-    order = data.draw(st.permutations([None, *polls]))
-    for poll in order:
+    every = [None, *polls]
+    payloads = [brought(module_database, LONG_AFTER if poll is None else hour(poll[1], poll[0])) for poll in every]
+
+    def give(number: int) -> Receipt:
+        poll, payload = every[number], payloads[number]
         if poll is None:
-            all_vintages(module_database, definition, ends)
-        else:
-            polled(module_database, definition, hour(poll[1], poll[0]), poll[2])
-        given_ = order[: order.index(poll) + 1]
+            return all_vintages(module_database, definition, ends, payload=payload)
+        return polled(module_database, definition, hour(poll[1], poll[0]), poll[2], payload=payload)
+
+    order = data.draw(st.permutations(range(len(every))))
+    for count, number in enumerate(order, 1):
+        give(number)
+        noted, again = sightings(module_database, definition), data.draw(st.sampled_from(order[:count]))
+        assert give(again).batch_id is None, "twice is once"
+        assert sightings(module_database, definition) == noted, "and notes nothing"
+        given_ = [every[one] for one in order[:count]]
         for number, at, shown in (one for one in given_ if one is not None):
             assert known(module_database, definition, hour(at, number)) == values(shown), (number, at)
         if None in given_:

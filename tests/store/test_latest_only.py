@@ -18,7 +18,7 @@ from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote
 from crfs.store.restating import Restated
-from tests.store.deliveries import NOW, SOURCE, dataset, day, rows, stored, write
+from tests.store.deliveries import NOW, SOURCE, brought, dataset, day, rows, sightings, stored, write
 from tests.store.keeping import landed
 from tests.store.rereading import Step, read_again
 from tests.thorough import cases
@@ -272,22 +272,23 @@ def test_whatever_the_order_a_fetch_that_brought_news_can_be_asked_for_what_it_s
     definition = dataset()
     # A rule dates a period once.
     fetches = {100 + number: (sorted(said)[-1 if basis == "calendar" else 0 :], basis) for number, (said, basis) in enumerate(answers)}
-    brought, ingested = [], []
-    for fetched in data.draw(st.permutations(list(fetches))):
+    payloads = {fetched: brought(module_database, day(fetched)) for fetched in fetches}
+    news, ingested = [], []
+    for fetched in (order := data.draw(st.permutations(list(fetches)))):
         said, basis = fetches[fetched]
         table = rows([value for _, value in said], valid=0, known=[known for known, _ in said], knowledge_basis=[basis] * len(said))
         table = table.with_columns(row_state=pl.when(pl.col("value").is_null()).then(pl.lit("missing")).otherwise(pl.lit("value")))
         delivery = Delivery(definition=definition, rows=table, fetched_at=day(fetched))
-        receipt = append(module_database, [delivery], BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE))
-        assert append(module_database, [delivery], BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE)).batch_id is None, (
-            "twice is once"
-        )
-        brought += [fetched] if receipt.batch_id is not None else []
+        note = BatchNote(kind=BatchKind.INGEST, at=NOW, source=SOURCE, payloads=(payloads[fetched],))
+        receipt, noted = append(module_database, [delivery], note), sightings(module_database, definition)
+        assert append(module_database, [delivery], note).batch_id is None, "twice is once"
+        assert sightings(module_database, definition) == noted, "and notes nothing"
+        news += [fetched] if receipt.batch_id is not None else []
         ingested.append(fetched)
         # A time of publication that a source gives may lie before an earlier fetch; a rule's may not.
         ruled = all(basis == "calendar" for _, basis in fetches.values())
-        for moment in ingested if ruled else brought and [max(brought)]:
-            assert known_at(module_database, definition, moment) == fetches[moment][0][-1][1], (fetched, moment)
+        for moment in ingested if ruled else news and [max(news)]:
+            assert known_at(module_database, definition, moment) == fetches[moment][0][-1][1], (order, fetched, moment)
 
 
 @cases(3)

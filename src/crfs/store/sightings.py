@@ -18,7 +18,7 @@ from crfs.store.additions import again
 from crfs.store.comparison_terms import Comparison
 from crfs.store.conditions import day_end, is_taken, last_word, same_period, says_as
 from crfs.store.digests import with_digests
-from crfs.store.notes import holds
+from crfs.store.notes import holds, tells_its_fetch
 from crfs.store.relations import relation
 
 
@@ -76,7 +76,7 @@ def keep_sightings(
     payloads: Sequence[str],
     unless_noted: bool = True,
 ) -> None:
-    """Note what an answer showed, ``unless_noted`` only once; ``batch_id`` is the state that it was compared with."""
+    """Note what an answer showed, ``unless_noted`` only what neither a note nor a row says yet; ``batch_id`` is the state that it was compared with."""
     if not sightings:
         return
     tenant = "current_setting('crfs.tenant_id')::integer" if definition.scope is Scope.TENANT else "NULL"
@@ -84,10 +84,13 @@ def keep_sightings(
     types = ("bigint", "timestamptz", "timestamptz", "timestamptz", "smallint", "date")
     arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(names, types, strict=True))
     listed = ", ".join(names)
+    data = relation(definition.name)
+    same = f"g.dataset = :dataset AND g.entity_id = n.entity_id AND g.seen_at = n.seen_at AND {holds('g', 'sighting')}"
     noted = (
-        " WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE g.dataset = :dataset AND g.entity_id = n.entity_id "
-        "AND g.seen_at = n.seen_at AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time "
-        f"AND {holds('g', 'sighting')})"
+        f" WHERE NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {same} "
+        "AND g.first_valid_time <= n.first_valid_time AND g.last_valid_time >= n.last_valid_time) "
+        f"AND EXISTS (SELECT 1 FROM {data} AS x WHERE x.entity_id = n.entity_id AND x.valid_time BETWEEN n.first_valid_time AND n.last_valid_time "
+        f"AND NOT EXISTS (SELECT 1 FROM crfs.sighting AS g WHERE {same} AND {covers(data, 'g', 'x')}) AND NOT ({_is_told_by_a_row(data)}))"
     )
     insertion = (
         f"INSERT INTO crfs.sighting (dataset, tenant_id, batch_id, payloads, {listed}) "
@@ -101,6 +104,15 @@ def keep_sightings(
             "payloads": list(payloads),
             **{name: [getattr(one, name) for one in sightings] for name in names},
         },
+    )
+
+
+def _is_told_by_a_row(data: str) -> str:
+    """SQL: whether the store has a row of the period ``x`` that came with this very answer, and says when it was seen (``n``)."""
+    return (
+        f"EXISTS (SELECT 1 FROM {data} AS o JOIN crfs.batch_dataset AS d ON d.batch_id = o.batch_id AND d.dataset = :dataset "
+        "JOIN crfs.batch_payload AS p ON p.batch_id = o.batch_id AND p.sha256 = ANY(CAST(:payloads AS text[])) AND p.dataset IN ('', :dataset) "
+        f"WHERE {same_period('o', 'x')} AND (o.knowledge_time = n.seen_at OR d.fetched_at = n.seen_at) AND {tells_its_fetch('o')})"
     )
 
 
