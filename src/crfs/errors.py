@@ -25,6 +25,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Self
 
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -112,6 +113,20 @@ class QuotaExhausted(SourceRejected):
         super().__init__(message)
         self.until = until
         self.backfills_only = backfills_only
+
+    @classmethod
+    def of_the_day(cls, source: str, *, a_day: int, share: int | None, until: datetime) -> Self:
+        """The count of a day is used up, or of it the ``share`` that backfills may use (None: the whole)."""
+        what = f"the day's {a_day} requests" if share is None else f"the {share} of a day's {a_day} requests that backfills may use"
+        return cls(f"{source}: {what} are used up; more from {until:%Y-%m-%d %H:%M:%S} UTC", until=until, backfills_only=share is not None)
+
+    @classmethod
+    def held(cls, source: str, *, until: datetime) -> Self:
+        """The next request may not go before ``until``, which is longer than its caller waits."""
+        asked_all_the_same = f"crfs sources lift {source} asks it all the same"
+        return cls(
+            f"{source}: the provider asked to be left alone ({asked_all_the_same}); more from {until:%Y-%m-%d %H:%M:%S} UTC", until=until
+        )
 
 
 class Forbidden(CrfsError):

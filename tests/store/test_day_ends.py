@@ -112,8 +112,8 @@ def test_in_any_order_every_poll_can_be_asked_for_what_it_saw_and_every_day_for_
         return polled(module_database, definition, hour(poll[1], poll[0]), poll[2], payload=payload)
 
     order = data.draw(st.permutations(range(len(every))))
-    for count, number in enumerate(order, 1):
-        give(number)
+    for count, given_now in enumerate(order, 1):
+        give(given_now)
         noted, again = sightings(module_database, definition), data.draw(st.sampled_from(order[:count]))
         assert give(again).batch_id is None, "twice is once"
         assert sightings(module_database, definition) == noted, "and notes nothing"

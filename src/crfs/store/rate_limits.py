@@ -86,15 +86,10 @@ class StoredBudget:
             with self._database.asking() as connection:
                 why = connection.execute(self._why, self._with_clock({"source": source, "zone": zone})).one()
             used, by_backfills = (why.used, why.used_by_backfills) if why.today else (0, 0)
-            if a_day is not None and used >= a_day:
-                raise _exhausted(source, f"the day's {a_day} requests are used up", why.midnight)
-            if share is not None and by_backfills >= share:
-                what = f"the {share} of a day's {a_day} requests that backfills may use are used up"
-                raise _exhausted(source, what, why.midnight, backfills_only=True)
+            if a_day is not None and (used >= a_day or (share is not None and by_backfills >= share)):
+                raise QuotaExhausted.of_the_day(source, a_day=a_day, share=share if used < a_day else None, until=why.midnight)
             if why.next_at is not None and (why.next_at - why.now).total_seconds() > patience:
-                raise _exhausted(
-                    source, f"the provider asked to be left alone (crfs sources lift {source} asks it all the same)", why.next_at
-                )
+                raise QuotaExhausted.held(source, until=why.next_at)
             # What stood in the way has passed between the two statements.
 
     def hold(self, source: str, seconds: float) -> None:
@@ -113,7 +108,3 @@ class StoredBudget:
 
     def _with_clock(self, asked: dict[str, object]) -> dict[str, object]:
         return asked if self._now is None else {**asked, "now": self._now()}
-
-
-def _exhausted(source: str, what: str, until: datetime, *, backfills_only: bool = False) -> QuotaExhausted:
-    return QuotaExhausted(f"{source}: {what}; more from {until:%Y-%m-%d %H:%M:%S} UTC", until=until, backfills_only=backfills_only)

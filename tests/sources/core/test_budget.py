@@ -73,7 +73,7 @@ def test_a_slot_beyond_all_patience_is_not_taken() -> None:
     hands = Hands(Limit(1, 10.0), patience=15.0)
     assert [hands.take(), hands.take()] == [0.0, 10.25]
     for _ in range(5):
-        with pytest.raises(QuotaExhausted, match="nothing may be asked before") as caught:
+        with pytest.raises(QuotaExhausted, match="asked to be left alone") as caught:
             hands.take()
         assert caught.value.until == NOW + timedelta(seconds=20.5)
     hands.seconds = 6.0

@@ -74,12 +74,6 @@ def next_midnight(now: datetime, zone: str) -> datetime:
     return datetime.combine(local.date() + timedelta(days=1), time_of_day(), tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def used_up(source: str, *, a_day: int | None, for_backfills: int | None, by_backfills: bool, until: datetime) -> QuotaExhausted:
-    """The error for a day's count that is used up."""
-    what = f"the {for_backfills} of a day's {a_day} requests that backfills may use" if by_backfills else f"the day's {a_day} requests"
-    return QuotaExhausted(f"{source}: {what} are used up; more from {until:%Y-%m-%d %H:%M} UTC", until=until, backfills_only=by_backfills)
-
-
 @dataclass(slots=True)
 class _State:
     next_at: float
@@ -109,14 +103,11 @@ class LocalBudget:
             if a_day is not None:
                 share_is_used = backfill and for_backfills is not None and state.used_by_backfills >= for_backfills
                 if state.used >= a_day or share_is_used:
-                    until = next_midnight(now, zone)
-                    raise used_up(
-                        source, a_day=a_day, for_backfills=for_backfills, by_backfills=share_is_used and state.used < a_day, until=until
-                    )
+                    share = for_backfills if state.used < a_day else None
+                    raise QuotaExhausted.of_the_day(source, a_day=a_day, share=share, until=next_midnight(now, zone))
             wait = max(0.0, state.next_at - moment)
             if wait > patience:
-                until = now + timedelta(seconds=wait)
-                raise QuotaExhausted(f"{source}: nothing may be asked before {until:%Y-%m-%d %H:%M:%S} UTC", until=until)
+                raise QuotaExhausted.held(source, until=now + timedelta(seconds=wait))
             state.next_at = max(state.next_at, moment) + spacing
             if a_day is not None:
                 state.used += 1
