@@ -481,6 +481,8 @@ def test_a_book_without_ratings_is_told_what_it_lacks() -> None:
         ("seed", {"seed": -1}),
         ("max_scenarios", {"max_scenarios": 10}),
         ("max_scenarios", {"method": "names", "budget": 1e5}),
+        ("budget", {"budget": math.nan}),
+        ("budget", {"budget": 0.0}),
         ("method", {"method": "magic"}),
     ],
 )

@@ -18,7 +18,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.risk.arguments import check_confidences, check_method, check_run
+from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run
 from crfs.risk.measures import TailMeasure, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.migration.collapsed import idiosyncratic_shift, make_collapsed_plan, name_losses, name_means, simulate_collapsed
 from crfs.risk.migration.curves import ZeroCurves
@@ -152,6 +152,7 @@ def positions_risk(
     check_horizon(matrix, periods)
     levels = check_confidences(confidences)
     check_run(rel_tol=rel_tol, seed=seed, max_scenarios=max_scenarios)
+    check_budget(budget)
     chosen = check_method(method, MigrationMethod)
     start_values = _check_dynamics(factor_model, persistence, degrees_of_freedom, start)
     if positions.loss.shape[1] != len(matrix.ratings):

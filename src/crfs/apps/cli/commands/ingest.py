@@ -123,7 +123,7 @@ def report_lines(report: IngestReport) -> list[str]:
     lines += [f"  note: {note}" for note in report.notes]
     lines += [f"  not stored: {item['stream']}: {item['detail']}" for item in report.conflicts]
     if report.rejected_rows:
-        lines.append(f"  {report.rejected_rows:,} rows rejected:")
+        lines.append(f"  rejected rows: {report.rejected_rows:,}")
         for item in report.rejected[:SHOWN]:
             lines.append(f"    {item['stream']}, row {item['row']}, column {item['column']}: {item['reason']}: {item['detail']}")
         if report.rejected_rows > SHOWN:
