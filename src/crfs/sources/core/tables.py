@@ -242,11 +242,12 @@ def accept(
     rejected = [rejected_where(frame, check, name, reason, detail) for check, name, reason, detail in failed]
     good = frame.filter(~pl.any_horizontal(check.fill_null(False) for check, *_ in failed)) if failed else frame
     if not _in_order(good):
-        good = good.unique([*_KEY, "row_state", *values], keep="first", maintain_order=True)
-        if good.select(pl.struct(_KEY).is_duplicated().any()).item():
+        good = good.sort(_KEY, maintain_order=True)
+        good = good.filter(~_as_before(*_KEY, "row_state", *values))
+        if good.select(_as_before(*_KEY).any()).item():
+            good = good.unique([*_KEY, "row_state", *values], keep="first", maintain_order=True)
             good, refused = _uncontradicted(good, dataset)
             rejected.append(refused)
-        good = good.sort(_KEY)
     accepted = good.select([*ACCEPTED, *values])
     return accepted, pl.concat(rejected).sort("row", maintain_order=True) if rejected else rejected_table()
 
@@ -338,6 +339,11 @@ def _later_than_before() -> pl.Expr:
     entity, valid, known = (pl.col(name) for name in _KEY)
     same_entity, same_valid = entity == entity.shift(1), valid == valid.shift(1)
     return (entity > entity.shift(1)) | (same_entity & ((valid > valid.shift(1)) | (same_valid & (known > known.shift(1)))))
+
+
+def _as_before(*names: str) -> pl.Expr:
+    """Where a row of a sorted frame has the same in these columns as the row before."""
+    return pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in names) & (pl.int_range(pl.len()) > 0)
 
 
 def _factor_bounds(frame: pl.DataFrame, dataset: DatasetDefinition, catalogue: Catalogue) -> list[tuple[pl.Expr, str, RejectReason, str]]:

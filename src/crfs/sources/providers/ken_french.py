@@ -101,8 +101,8 @@ class KenFrench:
             return reject_all(RejectReason.UNKNOWN_SERIES, "neither the url, nor the stream, nor the first lines say which file it is")
         if file.lower().endswith("_weekly"):
             return reject_all(RejectReason.UNSUPPORTED, "weekly files are not read; the daily ones have the same portfolios")
-        cells, rejected = _cells(tables)
-        typed = _typed(cells, file)
+        cells, rejected = _cells(tables, file)
+        typed = _typed(cells)
         unread = ~pl.col("_none") & pl.col("value").is_null()
         rejected.append(rejected_where(typed, unread, "value", RejectReason.NOT_A_NUMBER, "not a number", shown="text"))
         good = typed.filter(~unread)
@@ -182,15 +182,14 @@ def _read(text: str) -> Tables:
     return Tables(headers=headers, rows=rows, preamble=preamble)
 
 
-def _cells(tables: Tables) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """``row``, ``_day``, ``column``, ``title`` and ``text`` of every cell; rows without a date, or of another length than their header, are left out."""
-    names = tables.headers.select("table", "title", column=pl.col("text").str.split(",").list.slice(1)).with_columns(
-        width=pl.col("column").list.len(), position=pl.int_ranges(0, pl.col("column").list.len())
-    )
+def _cells(tables: Tables, file: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """``row``, ``_day``, ``_width``, ``entity`` and ``text`` of every cell; rows without a date, or of another length than their header, are left out."""
+    columns = _columns(tables.headers, file)
+    spans = columns.group_by("table", maintain_order=True).agg(width=pl.len(), first=pl.col("place").first())
     rows = tables.rows.select("row", "table", shown="text", text=pl.col("text").str.split(",")).select(
         "row", "table", "shown", date=pl.col("text").list.first().str.strip_chars(), text=pl.col("text").list.slice(1)
     )
-    rows = rows.join(names.select("table", "width"), on="table", how="left", maintain_order="left")
+    rows = rows.join(spans, on="table", how="left", maintain_order="left")
     # Some of the files end their rows with a comma.
     over = (pl.col("text").list.len() == pl.col("width") + 1) & (pl.col("text").list.last().str.strip_chars() == "")
     rows = rows.with_columns(text=pl.when(over).then(pl.col("text").list.head("width")).otherwise(pl.col("text")))
@@ -200,19 +199,30 @@ def _cells(tables: Tables) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
         rejected_where(rows, uneven, "date", RejectReason.UNEXPECTED_SHAPE, "not as many cells as the header", shown="shown"),
         rejected_where(rows.filter(~uneven), undated, "date", RejectReason.NOT_A_DATE, "no year, month or day", shown="date"),
     ]
-    columns = names.explode("column", "position", empty_as_null=False, keep_nulls=False).with_columns(
-        column=pl.col("column").str.strip_chars()
-    )
-    fine = pl.col("column").str.contains(_COLUMN)
     odd = columns.with_columns(row=pl.lit(None, dtype=pl.Int64))
-    rejected.append(rejected_where(odd, ~fine, "header", RejectReason.UNKNOWN_COLUMN, "not the name of a portfolio", shown="column"))
+    unnamed = pl.col("entity").is_null()
+    rejected.append(rejected_where(odd, unnamed, "header", RejectReason.UNKNOWN_COLUMN, "not the name of a portfolio", shown="column"))
+    # Millions of cells: the name of each is looked up by its place, and nothing else of its header is carried along.
     cells = (
         rows.filter(~uneven & ~undated)
-        .with_columns(position=pl.int_ranges(0, pl.col("text").list.len()))
-        .explode("text", "position", empty_as_null=False, keep_nulls=False)
-        .join(columns.filter(fine).select("table", "position", "column", "title"), on=["table", "position"], maintain_order="left")
+        .select("row", "_day", "_width", "text", place=pl.int_ranges("first", pl.col("first") + pl.col("width")))
+        .explode("text", "place", empty_as_null=False, keep_nulls=False)
     )
-    return cells.select("row", "_day", "_width", "column", "title", pl.col("text").str.strip_chars()), rejected
+    named = cells.select("row", "_day", "_width", entity=columns["entity"].gather(cells["place"]), text=pl.col("text").str.strip_chars())
+    return named.filter(pl.col("entity").is_not_null()), rejected
+
+
+def _columns(headers: pl.DataFrame, file: str) -> pl.DataFrame:
+    """``table``, ``column``, ``place`` (from 0 over all tables) and ``entity`` of every column; null where it is not the name of a portfolio."""
+    slug = pl.col("title").str.replace_all(_TITLE_NOISE, "").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_").str.strip_chars("_")
+    columns = (
+        headers.select("table", slug=slug.str.slice(0, 80), column=pl.col("text").str.split(",").list.slice(1))
+        .explode("column", empty_as_null=False, keep_nulls=False)
+        .with_columns(pl.col("column").str.strip_chars())
+    )
+    ending = pl.when(pl.col("slug") != "").then("/" + pl.col("slug")).otherwise(pl.lit(""))
+    entity = pl.when(pl.col("column").str.contains(_COLUMN)).then(pl.concat_str(pl.lit(f"{file}/"), "column", ending))
+    return columns.select("table", "column", place=pl.int_range(pl.len()), entity=entity)
 
 
 def _day() -> pl.Expr:
@@ -222,15 +232,11 @@ def _day() -> pl.Expr:
     return pl.when(digits.str.contains(r"^\d{8}$")).then(digits).str.to_date("%Y%m%d", strict=False)
 
 
-def _typed(cells: pl.DataFrame, file: str) -> pl.DataFrame:
-    """Cells with their entity and number; a missing code is ``_none``."""
-    titles = cells.select("title").unique()
-    slug = pl.col("title").str.replace_all(_TITLE_NOISE, "").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_").str.strip_chars("_")
-    cells = cells.join(titles.with_columns(slug=slug.str.slice(0, 80)), on="title", how="left", maintain_order="left")
+def _typed(cells: pl.DataFrame) -> pl.DataFrame:
+    """Cells with their number; a missing code is ``_none``."""
     number = cell("text", ColumnType.FLOAT8)
     none = number.is_in([-99.99, -999.0]).fill_null(False) | (pl.col("text") == "")
     return cells.with_columns(
-        entity=pl.concat_str(pl.lit(f"{file}/"), "column", pl.when(pl.col("slug") != "").then("/" + pl.col("slug")).otherwise(pl.lit(""))),
         _none=none,
         value=pl.when(~none).then(number),
         row_state=pl.when(none).then(pl.lit("missing")).otherwise(pl.lit("value")),
