@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from crfs.errors import Cancelled, Conflict, DoneElsewhere, ServiceUnavailable
+from crfs.ops.clock import SystemClock
 from crfs.store.jobs import claim, finish, job, request_cancel, submit
 from crfs.store.publication import BatchKind, BatchNote, publication
 from crfs.workflows.holders import holder
@@ -237,3 +238,16 @@ def test_work_that_is_done_here_and_now_is_never_left_waiting_in_the_queue(sessi
     with pytest.raises(KeyboardInterrupt):
         run_job(session, "count", {}, count)
     assert ledger.jobs(session.database) == []
+
+
+def test_a_machine_whose_clock_is_ahead_takes_no_job_that_another_one_is_doing(
+    new_store: Callable[[], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    url, ahead = new_store(), timedelta(seconds=90)
+    with open_session(url) as session, open_session(url, clock=SystemClock(lambda: datetime.now(UTC) + ahead)) as off:
+        assert "this machine's clock is 90 s ahead of the store's" in caplog.text
+        job_id = uuid4()
+        submit(session.database, job_id=job_id, kind="risk-run", specification={}, at=session.clock.now())
+        assert claim(session.database, holder="elsewhere:1", at=session.clock.now(), lease=LEASE, job_id=job_id) is not None
+        assert claim(off.database, holder=holder(), at=off.clock.now(), lease=LEASE, job_id=job_id) is None
+        assert abs(off.clock.now() - session.clock.now()) < timedelta(seconds=5)

@@ -24,7 +24,7 @@ from crfs.sources.providers import alpha_vantage, fred, treasury
 from crfs.store.jobs import claim, job
 from crfs.store.source_states import SourceState, StreamState, slices, source_state, stream_states, take_probe
 from crfs.workflows.alerts import watch_sources
-from crfs.workflows.backfills import submit_backfill
+from crfs.workflows.backfills import AGAIN_AFTER, submit_backfill
 from crfs.workflows.circuit import SourceRests
 from crfs.workflows.collection import collect_history, collect_stream
 from crfs.workflows.factors import factor_history, show_factor
@@ -767,3 +767,79 @@ def test_a_worker_that_slept_beyond_its_lease_leaves_slices_and_sources_as_they_
     assert {(item.state, item.attempts) for item in slices(place.session.database, "treasury", "real_yields")} == {("pending", 0)}
     assert (place.source("treasury").failures, place.source("treasury").last_success_at) == (0, None)
     assert (job(place.session.database, job_id).state, job(place.session.database, job_id).lease_holder) == ("running", "another:1")
+
+
+def test_a_queued_backfill_waits_while_its_provider_does_not_answer_and_goes_on_by_itself(place: Place) -> None:
+    asked = len(place.others.asked)
+
+    def three_years(handler: BaseHTTPRequestHandler) -> None:
+        (of_a_year if len(place.others.asked) - asked <= 3 else reply(503, b"down for a moment"))(handler)
+
+    place.others.answers = [three_years]
+    job_id = submit_backfill(place.session, REAL)
+    [parked] = place.work()
+    assert "down for a moment" in parked["reason"]
+    waiting = job(place.session.database, job_id)
+    assert (waiting.state, waiting.attempts, waiting.not_before) == ("queued", 0, NOW + AGAIN_AFTER)
+    assert to_do(place.session) == []
+    assert len(place.others.asked) - asked == 3 + 2
+
+    place.others.answers = [of_a_year]
+    place.at(NOW + AGAIN_AFTER)
+    [done] = place.work()
+    assert (done["done"], done["failed"], job(place.session.database, job_id).state) == (21, 0, "succeeded")
+
+
+def test_a_queued_backfill_rests_with_its_source_and_counts_no_attempt(place: Place) -> None:
+    place.others.answers = [reply(503, b"down for long")]
+    job_id = submit_backfill(place.session, REAL)
+    for _ in range(3):
+        place.at(place.clock.now() + AGAIN_AFTER)
+        place.work()
+    assert place.source("treasury").open_until is not None
+    until = place.clock.now() + timedelta(hours=1)
+    place.execute(f"UPDATE crfs.source_state SET open_until = '{until.isoformat()}' WHERE source = 'treasury'")
+    place.at(place.clock.now() + AGAIN_AFTER)
+    asked = len(place.others.asked)
+    place.work()
+    waiting = job(place.session.database, job_id)
+    assert (waiting.state, waiting.attempts) == ("queued", 0)
+    assert waiting.not_before == until
+    assert len(place.others.asked) == asked
+    place.others.answers = [of_a_year]
+    place.at(until)
+    assert [done["done"] for done in place.work()] == [24]
+
+
+def test_a_worker_that_is_told_to_end_gives_a_long_job_back_at_its_next_step(place: Place) -> None:
+    stopping = place.session.stopping
+
+    def told_in_the_third_year(handler: BaseHTTPRequestHandler) -> None:
+        if len(place.others.asked) - asked == 3:
+            stopping.set()
+        of_a_year(handler)
+
+    place.others.answers = [told_in_the_third_year]
+    job_id = submit_backfill(place.session, REAL)
+    asked = len(place.others.asked)
+    try:
+        [parked] = place.work()
+    finally:
+        stopping.clear()
+    assert "told to end" in parked["reason"]
+    waiting = job(place.session.database, job_id)
+    assert (waiting.state, waiting.attempts, waiting.lease_holder, len(place.others.asked) - asked) == ("queued", 0, None, 3)
+    assert [done["done"] for done in place.work()] == [24 - 2]  # the third year is asked again: its rows were not published yet
+
+
+def test_a_stream_is_asked_once_at_a_time_whoever_asks(place: Place) -> None:
+    [job_id] = submit_due(place.session)
+    claim(place.session.database, holder="elsewhere:1", at=place.clock.now(), lease=LEASE, job_id=job_id)
+    asked = place.fred.count
+    with pytest.raises(DoneElsewhere, match="is being done by elsewhere:1"):
+        collect_stream(place.session, CLAIMS)
+    assert place.fred.count == asked
+    # Its worker is gone: who asks now does that very job.
+    place.at(place.clock.now() + 2 * LEASE)
+    assert collect_stream(place.session, CLAIMS).appended == {"fred_series": 180}
+    assert job(place.session.database, job_id).state == "succeeded"

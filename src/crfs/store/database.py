@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -124,6 +125,12 @@ class Database:
         """The answer of a query as a table, by Arrow."""
         with self.bulk() as connection:
             return connection.table(statement)
+
+    def time(self) -> datetime:
+        """What time it is by the server's clock, UTC."""
+        with self.asking() as connection:
+            instant: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+            return instant
 
     def knows_relation(self, name: str, digest: str) -> bool:
         """Whether this process has seen the relation of a definition made."""

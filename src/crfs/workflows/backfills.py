@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from crfs.errors import Cancelled, Conflict, DoneElsewhere, InvalidInput, Quarantined, QuotaExhausted, SourceRejected
-from crfs.workflows.circuit import check_circuit
+from crfs.errors import Cancelled, Conflict, DoneElsewhere, InvalidInput, Quarantined, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.workflows.circuit import SourceRests, check_circuit
 from crfs.workflows.ingest_report import check_rejected, require_all_stored
 from crfs.workflows.ingestion import ingest_in_job
 from crfs.workflows.jobs import JobContext
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 KIND = "backfill"
 PRIORITY = -10
+AGAIN_AFTER = timedelta(minutes=5)
+"""When a slice that nobody answered is asked again; a provider whose circuit opens meanwhile rests longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,8 @@ def submit_backfill(session: Session, key: str) -> UUID:
 
 def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
     """Ask for the slices that are not done yet, the oldest first. One that is refused, held back or contradicts the store is noted with its
-    error, and the next one is asked; a quota that is used up, and whatever else goes wrong, end the run, and the next one goes on from there.
+    error, and the next one is asked; a quota that is used up, a provider that does not answer, and whatever else goes wrong, end the run, and
+    the next one goes on from there.
     """
     from crfs.store.source_states import plan_slices, slices
 
@@ -112,6 +115,12 @@ def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobConte
         raise
     except (SourceRejected, Quarantined) as refusal:
         error = str(refusal)
+    except SourceUnavailable as silence:
+        ended(f"{type(silence).__name__}: {silence}")
+        if isinstance(silence, SourceRests):
+            raise
+        until = session.clock.now() + AGAIN_AFTER
+        raise SourceRests(f"{silence}; to be asked again from {until:%Y-%m-%d %H:%M}Z", until=until) from silence
     except Exception as failure:
         ended(f"{type(failure).__name__}: {failure}")
         raise

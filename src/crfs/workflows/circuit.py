@@ -18,9 +18,9 @@ class SourceRests(SourceUnavailable):
         self.until = until
 
 
-def check_circuit(session: Session, source: str) -> None:
-    """Nothing where a source may be asked; :class:`SourceRests` or :class:`~crfs.errors.QuotaExhausted` say until when it may not."""
-    from crfs.store.source_states import source_state, take_probe
+def check_pause(session: Session, source: str) -> None:
+    """Nothing where a source does not rest; :class:`SourceRests` or :class:`~crfs.errors.QuotaExhausted` say until when it does."""
+    from crfs.store.source_states import source_state
 
     now, state = session.clock.now(), source_state(session.database, source)
     if state.parked_until is not None and state.parked_until > now:
@@ -28,13 +28,18 @@ def check_circuit(session: Session, source: str) -> None:
             f"{source} is parked until {state.parked_until:%Y-%m-%d %H:%M}Z: {state.parked_reason} {_SOONER.format(source)}",
             until=state.parked_until,
         )
-    if state.open_until is None or (state.open_until <= now and take_probe(session.database, source, at=now)):
-        return
-    until = source_state(session.database, source).open_until or now
-    if until <= now:
-        return  # somebody else's probe has just closed it
-    raise SourceRests(
-        f"{source} has failed {state.failures} times in a row and rests until {until:%Y-%m-%d %H:%M}Z: {state.last_error} "
-        f"{_SOONER.format(source)}",
-        until=until,
-    )
+    if state.open_until is not None and state.open_until > now:
+        raise SourceRests(
+            f"{source} has failed {state.failures} times in a row and rests until {state.open_until:%Y-%m-%d %H:%M}Z: {state.last_error} "
+            f"{_SOONER.format(source)}",
+            until=state.open_until,
+        )
+
+
+def check_circuit(session: Session, source: str) -> None:
+    """As :func:`check_pause`; of those who ask when an open circuit has rested, one may at a time, and its answer closes or opens it again."""
+    from crfs.store.source_states import source_state, take_probe
+
+    check_pause(session, source)
+    if source_state(session.database, source).open_until is not None and not take_probe(session.database, source, at=session.clock.now()):
+        check_pause(session, source)  # somebody else's probe may have just closed it

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from crfs.errors import InvalidInput
+from crfs.errors import DoneElsewhere, InvalidInput
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_day
 
@@ -64,12 +64,19 @@ def collect(
 
 
 def collect_stream(session: Session, key: str, *, progress: Progress = no_progress) -> IngestReport:
-    """Ask a stream for what is new, here and now, by the same code as a worker."""
+    """Ask a stream for what is new, here and now, by the same code as a worker; one that is under way is :class:`~crfs.errors.DoneElsewhere`."""
+    from crfs.workflows.circuit import check_pause
     from crfs.workflows.jobs import run_job
-    from crfs.workflows.streams import KIND, run_stream, stream_of
+    from crfs.workflows.streams import KIND, live_key_of, run_stream, stream_of
 
-    stream_of(session, key)
-    done = run_job(session, KIND, {"stream": key}, lambda job: run_stream(session, key, job), progress=progress)
+    stream = stream_of(session, key)
+    try:
+        done = run_job(
+            session, KIND, {"stream": key}, lambda job: run_stream(session, key, job), progress=progress, live_key=live_key_of(key)
+        )
+    except DoneElsewhere:
+        check_pause(session, stream.source)  # a job that waits until its source has rested is nobody's work
+        raise
     return done.report
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
+import uuid
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def holder() -> str:
-    """Who holds a lease: host and process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Who holds a lease: the place where its process has a number (:func:`_place`), and the number."""
+    return f"{_place()}:{os.getpid()}"
 
 
 def retire_jobs_of_the_dead(database: Database, *, at: datetime) -> int:
@@ -27,13 +30,13 @@ def retire_jobs_of_the_dead(database: Database, *, at: datetime) -> int:
 
 
 def is_dead(lease_holder: str) -> bool:
-    """Whether a holder is certainly dead: it was a process of this host, and none of its number runs any more.
+    """Whether a holder is certainly dead: its number counts here, and no process has it any more. Of all others the lease decides.
 
     >>> is_dead(holder()), is_dead("another-host:1")
     (False, False)
     """
-    host, _, number = lease_holder.rpartition(":")
-    if host != socket.gethostname() or not number.isdecimal():
+    place, _, number = lease_holder.rpartition(":")
+    if place != _place() or not number.isdecimal():
         return False
     try:
         os.kill(int(number), 0)
@@ -46,3 +49,18 @@ def is_dead(lease_holder: str) -> bool:
     except OSError:
         return False
     return state == "Z"  # ended, and nobody has asked how
+
+
+def _place() -> str:
+    """The host, and what tells its numbering of processes from others: containers and machines may share a name, and each counts from one."""
+    return f"{socket.gethostname()}/{_numbering()}"
+
+
+@cache
+def _numbering() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        names = f"{boot} {os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:  # no Linux, or a /proc that does not show it
+        names = str(uuid.getnode())
+    return hashlib.sha256(names.encode()).hexdigest()[:8]

@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from crfs.errors import InvalidInput, QuotaExhausted
+from crfs.errors import CrfsError, InvalidInput
 from crfs.workflows import backfills, book_jobs, streams
 from crfs.workflows.asked_for import REPLAY
-from crfs.workflows.jobs import JobContext, Outcome, run_job
+from crfs.workflows.jobs import JobContext, Outcome, may_go_on, run_job
 from crfs.workflows.session import Progress, Session, no_progress
 
 Work = Callable[[Session, Mapping[str, Any], JobContext], Outcome]
@@ -35,7 +35,7 @@ def to_do(session: Session, kinds: Iterable[str] = tuple(WORK)) -> list[UUID]:
 def work_on(session: Session, job_id: UUID, *, progress: Progress = no_progress, parks: bool = False) -> dict[str, Any]:
     """Do a queued job here and now; the answer is the outcome that the ledger keeps.
 
-    With ``parks``, a job that a provider's quota stops goes back to the queue until the quota starts anew, and the answer says until when.
+    With ``parks``, a job that may go on later (:func:`~crfs.workflows.jobs.may_go_on`) goes back to the queue until then, which the answer says.
     """
     from crfs.store.jobs import job as find
 
@@ -50,7 +50,8 @@ def work_on(session: Session, job_id: UUID, *, progress: Progress = no_progress,
 
     try:
         return run_job(session, job.kind, specification, do, progress=progress, job_id=job_id, parks=parks).to_dict()
-    except QuotaExhausted as error:
-        if not parks:
+    except CrfsError as error:
+        until = may_go_on(session, error) if parks else None
+        if until is None:
             raise
-        return {"parked_until": error.until.isoformat(), "reason": str(error)}
+        return {"parked_until": until.isoformat(), "reason": str(error)}

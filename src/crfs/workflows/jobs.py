@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from crfs.errors import Cancelled, CrfsError, DoneElsewhere, QuotaExhausted
+from crfs.workflows.circuit import SourceRests
 from crfs.workflows.holders import holder, retire_jobs_of_the_dead
 from crfs.workflows.session import Progress, Session, no_progress
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=60)
 BEAT_SECONDS = 15.0
+
+
+class Stopped(Cancelled):
+    """The process was told to end: the job goes back to the queue, for whoever comes next."""
 
 
 class Outcome(Protocol):
@@ -36,8 +41,9 @@ _Outcome = TypeVar("_Outcome", bound=Outcome)
 class JobContext:
     """What work that runs as a job may use: its fence for writes, and a place to tell its progress."""
 
-    def __init__(self, session: Session, fence: Fence, tell: Progress) -> None:
+    def __init__(self, session: Session, fence: Fence, tell: Progress, *, parks: bool = False) -> None:
         self.fence = fence
+        self._parks = parks
         self._session = session
         self._tell = tell
         self._state: tuple[str, int, int | None] = ("", 0, None)
@@ -48,12 +54,14 @@ class JobContext:
 
     def progress(self, step: str, done: int, total: int | None) -> None:
         """Tell how far the work is; raises :class:`Cancelled` where somebody asked the job to stop, and at once
-        :class:`~crfs.errors.DoneElsewhere` where its lease was lost since.
+        :class:`~crfs.errors.DoneElsewhere` where its lease was lost since, or :class:`Stopped` where a worker is to end.
         """
         self._state = (step, done, total)
         self._tell(step, done, total)
         if self._lost is not None:
             raise self._lost
+        if self._parks and self._session.stopping.is_set():
+            raise Stopped(f"job {self.fence.job_id} waits for another worker, since this one was told to end")
         if time.monotonic() - self._beaten >= 1.0:
             self.beat()
         if self._cancelled:
@@ -130,17 +138,17 @@ def run_job(
 def do_job(
     session: Session, job: Job, work: Callable[[JobContext], _Outcome], *, progress: Progress = no_progress, parks: bool = False
 ) -> _Outcome:
-    """Do a claimed job and write its end; with ``parks``, one that a quota stops is queued again until the quota starts anew."""
+    """Do a claimed job and write its end; with ``parks``, one that :func:`may_go_on` is queued again until then."""
     from crfs.store.jobs import finish, park
 
-    context = JobContext(session, job.fence, progress)
+    context = JobContext(session, job.fence, progress, parks=parks)
     try:
         with context.beating():
             outcome = work(context)
     except BaseException as error:
         try:
-            if parks and isinstance(error, QuotaExhausted):
-                park(session.database, job.fence, until=error.until, note=str(error))
+            if parks and (until := may_go_on(session, error)) is not None:
+                park(session.database, job.fence, until=until, note=str(error))
             else:
                 state = "cancelled" if isinstance(error, Cancelled | KeyboardInterrupt) else "failed"
                 text = f"{type(error).__name__}: {error}"[:4000]
@@ -150,3 +158,10 @@ def do_job(
         raise
     finish(session.database, job.fence, state="succeeded", at=session.clock.now(), outcome=outcome.to_dict())
     return outcome
+
+
+def may_go_on(session: Session, error: BaseException) -> datetime | None:
+    """When a worker's job that ended so is to be done again: a quota starts anew, a source has rested, the worker was told to end; else None."""
+    if isinstance(error, Stopped):
+        return session.clock.now()
+    return error.until if isinstance(error, QuotaExhausted | SourceRests) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _GRACE = timedelta(minutes=5)
 """How long after its lease a job may still be taken over, before it counts as failed."""
 
+_log = logging.getLogger("crfs.session")
 _Made = TypeVar("_Made")
 Progress = Callable[[str, int, int | None], None]
 """Told of a step: its name, how much is done, of how much (None where nobody knows)."""
@@ -38,8 +40,8 @@ def no_progress(_step: str, _done: int, _total: int | None) -> None:
 class Session:
     """An open store, for one tenant and one actor; a context manager.
 
-    ``database`` is PostgreSQL, ``clock`` tells the time, ``workers`` is how many threads heavy work may use, ``device`` what PyTorch may use for it
-    beside them (results depend on neither).
+    ``database`` is PostgreSQL, ``clock`` tells the time, ``stopping`` is set where the process was told to end, ``workers`` is how many threads
+    heavy work may use, ``device`` what PyTorch may use for it beside them (results depend on neither).
     """
 
     def __init__(self, *, database: Database, settings: Settings, clock: Clock, tier: DataTier | None, redis_url: str | None) -> None:
@@ -50,6 +52,7 @@ class Session:
         self.workers = settings.compute.workers or os.cpu_count() or 1
         self.device: str | None = None
         self._tier = tier
+        self.stopping = threading.Event()
         self._shelf: dict[tuple[Any, ...], tuple[Any, dict[str, set[int]]]] | None = None
         self._lock = threading.Lock()
         self._catalogues: dict[int, Catalogue] = {}
@@ -72,6 +75,22 @@ class Session:
         import platform
 
         return f"{platform.node()}:{self.database.url.database}:{self.data_dir or ''}"
+
+    def set_clock(self) -> None:
+        """Have the session's clock go by the store's server, if it is the machine's; a machine that is off is told to its users.
+
+        Opening a session does it, and a worker does it again from time to time.
+        """
+        if isinstance(self.clock, SystemClock) and (behind := self.clock.set_by(self.database.time)):
+            way = "behind" if behind > timedelta(0) else "ahead of"
+            _log.warning("this machine's clock is %.0f s %s the store's, which counts: set it", abs(behind.total_seconds()), way)
+
+    def revive(self) -> None:
+        """Start the servers of the embedded data tier again where they have died; nothing where the store is served from elsewhere."""
+        if self._tier is not None:
+            from crfs.ops.datatier import start
+
+            start(self._tier.data_dir).close()  # this session's own hold keeps them
 
     def on(self, device: str | None) -> Session:
         """This session with another device: for one question, while others are asked without."""
@@ -187,6 +206,7 @@ def open_session(
         database = Database(given, actor=settings.actor_name, pool_size=settings.store.pool_size, when_down=when_down)
         ensure_schema(database)
         session = Session(database=database, settings=settings, clock=clock or SystemClock(), tier=tier, redis_url=redis_url)
+        session.set_clock()
         parts = packaged_definitions()
         define(
             database,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import CrfsError, SourceUnavailable
+from crfs.workflows.circuit import check_pause
 from crfs.workflows.session import Progress, Session, no_progress
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _MOST_ANSWERS = 5
 _MOST_SILENCE = 2
 """After so many questions in a row that nobody answered, the others are not asked: each would wait for a minute to say the same."""
+_PATIENCE_SECONDS = 30.0
+"""Somebody sits before the screen: a provider that asks for a longer pause is not waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,10 @@ class Probe:
 
 
 def try_source(session: Session, name: str, *, progress: Progress = no_progress) -> dict[str, Any]:
-    """What works of a source, with which key, and which of its streams are late or have never come. Really asks the provider, within its limits."""
+    """What works of a source, with which key, and which of its streams are late or have never come. Really asks the provider, within its limits.
+
+    A source that rests, since its quota is used up or it does not answer, is not asked: each question's error says until when.
+    """
     from dataclasses import asdict
 
     from crfs.sources.core import load_source
@@ -53,7 +59,8 @@ def try_source(session: Session, name: str, *, progress: Progress = no_progress)
             probes.append(Probe(name=what, works=False, error="not asked, since the questions before were not answered"))
             continue
         try:
-            with transport_of(session, source) as transport:
+            check_pause(session, name)
+            with transport_of(session, _impatient(source)) as transport:
                 probes.append(_probe(source, what, query, transport, catalogue))
                 silent = 0
         except CrfsError as error:
@@ -75,6 +82,12 @@ def try_source(session: Session, name: str, *, progress: Progress = no_progress)
         "late": [row["stream"] for row in streams if row["stale"]],
         "never_asked": [row["stream"] for row in streams if not row["stale"] and row["last_success_at"] is None],
     }
+
+
+def _impatient(source: Source) -> Source:
+    provider = source.provider
+    least = replace(provider, retry_total_seconds=min(provider.retry_total_seconds, _PATIENCE_SECONDS))
+    return replace(source, provider=least)  # type: ignore[type-var]  # every source is a dataclass
 
 
 def _probe(source: Source, what: str, query: Query, transport: Transport, catalogue: Catalogue) -> Probe:

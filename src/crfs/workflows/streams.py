@@ -79,6 +79,11 @@ def scheduled(session: Session) -> list[StreamDefinition]:
     return [stream for key, stream in session.streams.items() if any(fnmatch(key, pattern) for pattern in patterns)]
 
 
+def live_key_of(key: str) -> str:
+    """Of jobs with this key only one is alive: a stream is asked once at a time, by whoever does it."""
+    return f"{KIND}:{key}"
+
+
 def submit_due(session: Session) -> list[UUID]:
     """Queue a job for each scheduled stream that is due, and say which; where one is queued or under way already, it is that one."""
     from crfs.credit.schedules import next_due
@@ -103,7 +108,7 @@ def submit_due(session: Session) -> list[UUID]:
             specification={"stream": stream.key},
             at=now,
             not_before=max(pauses, default=None),
-            live_key=f"{KIND}:{stream.key}",
+            live_key=live_key_of(stream.key),
         )
         queued.append(job.job_id)
         due = next_due(stream, now, watermark=come_to(session, stream, state.watermark if state else None), salt=session.salt)

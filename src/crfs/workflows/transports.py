@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from crfs.workflows.jobs import Stopped
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -38,5 +40,12 @@ def transport_of(
         budget=StoredBudget(session.database),
         backfill=backfill,
         land_error=land_error,
+        sleep=partial(_wait, session),
     ) as transport:
         yield transport
+
+
+def _wait(session: Session, seconds: float) -> None:
+    """Wait for a turn, but not in a process that was told to end: what waited is asked by another one."""
+    if session.stopping.wait(seconds):
+        raise Stopped("the process was told to end while it waited for its turn")

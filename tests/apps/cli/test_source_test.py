@@ -93,3 +93,19 @@ def test_a_speed_is_only_of_a_gateway(within: Crfs, monkeypatch: pytest.MonkeyPa
     done = within("sources", "list", "--json")
     assert done.code == 1
     assert "a gateway of your own" in done.json["error"]["message"]
+
+
+def test_a_source_that_is_parked_is_not_asked_and_nobody_waits_for_it(
+    within: Crfs, fred: FredServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that asks for a pause longer than a person waits is told at once; after that it is parked, and not asked at all."""
+    monkeypatch.setenv("CRFS_SOURCES__FRED__API_KEY", KEY)
+    fred.failing = reply(429, b"slow down", Retry_After="3000")
+    done = within("ingest", "fred", "UNRATE")
+    assert (done.code, "slow down" in done.err) == (3, True)
+    asked = len(fred.server.paths)
+    done = within("sources", "test", "fred", "--json")
+    within("sources", "lift", "fred")
+    assert (done.code, done.json["works"]) == (3, False)
+    assert ["crfs sources lift fred" in probe["error"] for probe in done.json["probes"]] == [True, True]
+    assert len(fred.server.paths) == asked

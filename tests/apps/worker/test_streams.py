@@ -21,8 +21,10 @@ import redis
 from crfs.apps.worker.beat import scheduler_of
 from crfs.apps.worker.tasks import application, broker_of
 from crfs.credit.catalogue import packaged_catalogue
+from crfs.ops.datatier import status
 from crfs.store.jobs import jobs
 from crfs.store.source_states import schedule_stream
+from crfs.workflows.holders import retire_jobs_of_the_dead
 from crfs.workflows.session import Session, open_session
 from tests.sources.fred_server import KEY, FredServer, fred_server, told_at_once
 
@@ -220,3 +222,45 @@ def test_two_workers_keep_the_limit_together_as_the_provider_counts_it(office: O
     assert len(asked) == 3 * len(names)
     assert max(sum(start <= time < start + 1.0 for time in asked) for start in asked) <= 15
     assert min(done) >= 1
+
+
+def test_a_worker_that_is_told_to_end_twice_ends_at_once_and_its_job_is_not_lost(office: Office) -> None:
+    """The first time it waits for the answer that it has asked for."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def never(_handler: BaseHTTPRequestHandler) -> None:
+        begun.set()
+        go_on.wait(60)
+
+    office.fred.failing = never
+    office.due()
+    worker = office.worker()
+    assert begun.wait(20)
+    worker.terminate()
+    with pytest.raises(subprocess.TimeoutExpired):
+        worker.communicate(timeout=1)
+    worker.terminate()
+    worker.communicate(timeout=10)
+    assert worker.returncode == 130
+    go_on.set()
+    office.fred.failing = None
+    assert retire_jobs_of_the_dead(office.session.database, at=office.session.clock.now()) == 1
+    successor = office.worker()
+    assert office.wait(1 + sum(job.state == "succeeded" for job in office.jobs())).attempts == 2
+    ended(successor)
+
+
+def test_a_beat_starts_embedded_servers_that_have_died_again(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    app = application(broker_of(office.session), lambda: office.session)
+    scheduler = scheduler_of(office.session)(app, lazy=True)
+    assert office.session.data_dir is not None
+    server = status(office.session.data_dir).pids["postgres"]
+    os.kill(server, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and status(office.session.data_dir).pids.get("postgres") in (server, None):
+        scheduler.tick()
+    assert "beat_failed" in caplog.text
+    caplog.clear()
+    scheduler.tick()
+    assert "beat_failed" not in caplog.text
+    assert office.jobs()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import logging
+import os
 import signal
 import sys
 import threading
@@ -18,7 +19,10 @@ from crfs.workflows.session import Session, open_session
 
 
 def main(arguments: list[str]) -> int:
-    """Open the store (the embedded one in DATA_DIR, else the settings') and work; SIGTERM and Ctrl-C end it after the jobs in hand."""
+    """Open the store (the embedded one in DATA_DIR, else the settings') and work.
+
+    SIGTERM and Ctrl-C end it at the next step of the jobs in hand, which go back to the queue; a second one at once, as a kill does.
+    """
     parser = argparse.ArgumentParser(prog="crfs worker", description="Does what the job ledger has to do.")
     parser.add_argument("data_dir", nargs="?", help="the embedded store's folder (else CRFS_DATA_DIR, else the platform's)")
     parser.add_argument("--concurrency", type=int, default=2, help="jobs at a time (2)")
@@ -38,6 +42,7 @@ def main(arguments: list[str]) -> int:
 def _work(session: Session, *, concurrency: int, beats: bool) -> int:
     from celery.beat import Service
     from celery.exceptions import SecurityWarning
+    from celery.signals import worker_ready
 
     from crfs.apps.worker.beat import AT_MOST_SECONDS, scheduler_of
     from crfs.apps.worker.tasks import application, broker_of
@@ -50,11 +55,19 @@ def _work(session: Session, *, concurrency: int, beats: bool) -> int:
     worker = app.Worker(pool="threads", concurrency=concurrency, loglevel="WARNING", without_gossip=True, without_mingle=True, quiet=True)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        if session.stopping.is_set():
+            click.echo("told twice: ends at once; another worker does the jobs in hand", err=True)
+            os._exit(130)
+        session.stopping.set()
         # In a thread of its own: a warm shutdown waits for the jobs in hand, and a signal's handler should wait for nothing.
         threading.Thread(target=worker.stop, name="crfs-worker-stop").start()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    def listen(**_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+
+    listen()
+    worker_ready.connect(listen)  # Celery puts handlers of its own in the place of ours when it starts
     if beat is not None:
         threading.Thread(target=beat.start, kwargs={"embedded_process": True}, name="crfs-beat", daemon=True).start()
     click.echo("working")

@@ -42,6 +42,7 @@ def scheduler_of(session: Session) -> type[Scheduler]:
             try:
                 submit_due(session)
                 if self._beats % _WATCH_EVERY == 1:
+                    session.set_clock()
                     watch_sources(session)
                 waiting = [str(job_id) for job_id in to_do(session)]
                 for job_id in waiting:
@@ -52,9 +53,17 @@ def scheduler_of(session: Session) -> type[Scheduler]:
                 return max(0.2, seconds_until_due(session, at_most=AT_MOST_SECONDS))
             except (CrfsError, OSError, KombuError) as error:  # a broker that is away is asked again at the next beat
                 _log.warning("beat_failed error=%s", error)
+                self._revive()
                 return AT_MOST_SECONDS
             except Exception:  # noqa: BLE001 (a fault of ours, whatever it is: a beat that ends would end every stream without a word)
                 _log.exception("beat_failed")
                 return AT_MOST_SECONDS
+
+        def _revive(self) -> None:
+            """Have embedded servers that have died start again: there is nobody else here who would."""
+            try:
+                session.revive()
+            except CrfsError as error:
+                _log.warning("beat_failed error=%s", error)
 
     return LedgerScheduler
