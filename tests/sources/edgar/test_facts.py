@@ -88,10 +88,58 @@ def test_two_filings_of_one_day_are_both_kept_and_the_later_one_counts(catalogue
     assert bitemporal.as_of(table.with_columns(batch_id=1))["value"].to_list() == [2.0]
 
 
-def test_a_repeated_fact_is_kept_once_and_another_value_of_it_is_rejected(catalogue: Catalogue) -> None:
-    parsed = parse(company_facts({"Assets": [fact(1), fact(1), fact(2), fact(1)]}), catalogue)
-    assert parsed.tables["edgar_facts"]["value"].to_list() == [1.0]
-    assert parsed.rejected.select("row", "column", "reason").rows() == [(3, "val", "contradiction")]
+def test_of_two_values_of_one_fact_in_a_filing_neither_is_taken_in_facts_or_ratios(catalogue: Catalogue) -> None:
+    for values in ([600, 600, 650], [650, 600]):
+        parsed = parse(company_facts({**STATEMENTS, "Liabilities": [fact(value) for value in values]}), catalogue)
+        facts = parsed.tables["edgar_facts"]
+        assert facts.filter(pl.col("entity").str.contains("/Liabilities/")).is_empty()
+        assert parsed.rejected.select("column", "reason").rows() == [("val", "contradiction")] * 2
+        assert "600 and 650" in parsed.rejected["detail"][0]
+        (row,) = parsed.tables["edgar_ratios"].to_dicts()
+        assert (row["liabilities"], row["leverage"], row["current_ratio"]) == (None, None, 2.0)
+
+
+def test_a_contradiction_of_one_filing_leaves_what_another_says(catalogue: Catalogue) -> None:
+    other = {"accession": "0000000001-25-000002", "form": "10-K/A"}
+    parsed = parse(company_facts({"Assets": [fact(600), fact(650), fact(700, **other)]}), catalogue)
+    assert parsed.tables["edgar_facts"]["value"].to_list() == [700.0]
+    assert parsed.rejected["row"].to_list() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([1, 1, 1], 1.0),
+        ([1_200_000_000, 1_234_567_000], 1_234_567_000.0),  # a text's 1.2 billion and a table's thousands
+        ([1_234_567_000, 1_235_000_000, 1_200_000_000], 1_234_567_000.0),
+        ([0.12, 0.1187], 0.1187),
+        ([-45_600_000, -45_642_000], -45_642_000.0),
+        ([1_000, 1_004], 1_004.0),
+        ([1_000, 1_060], None),  # one digit alone is no rounding
+        ([1_234_000, 1_234_567], None),  # cut off, not rounded
+        ([0, 400_000], None),
+        ([45, -45], None),
+        ([1_234_567_000, 1_200_000_000, 1_400_000_000], None),
+    ],
+)
+def test_a_fact_said_in_full_and_rounded_is_kept_in_full(values: list[float], kept: float | None, catalogue: Catalogue) -> None:
+    for order in (values, values[::-1]):
+        parsed = parse(company_facts({"Assets": [fact(value) for value in order]}), catalogue)
+        found = parsed.tables["edgar_facts"]["value"].to_list() if parsed.tables else []
+        assert found == ([] if kept is None else [kept])
+        assert parsed.rejected.height == (len(values) if kept is None else 0)
+        if kept is not None and kept > 0:
+            assert parsed.tables["edgar_ratios"]["assets"].to_list() == [kept]
+
+
+def test_a_fact_whose_period_ends_after_its_filing_is_refused_in_facts_and_ratios(catalogue: Catalogue) -> None:
+    facts = [fact(1000), fact(1100, "2025-02-21"), fact(900, "2025-02-22"), fact(800, "2202-12-31")]  # filed on 2025-02-20
+    parsed = parse(company_facts({**STATEMENTS, "Assets": facts}), catalogue)
+    assert parsed.rejected.select("row", "column", "reason").rows() == [(3, "end", "out_of_range"), (4, "end", "out_of_range")]
+    assert parsed.rejected["detail"][0] == "the period ends (2025-02-22) after the day of filing (2025-02-20)"
+    days = {row["valid_time"].date() for row in parsed.tables["edgar_ratios"].to_dicts()}
+    assert max(days) == date(2025, 2, 21)
+    assert parsed.tables["edgar_facts"].filter(pl.col("entity") == ASSETS)["value"].to_list() == [1000.0, 1100.0]
 
 
 def test_fiscal_year_and_period_are_the_filings_and_play_no_part(catalogue: Catalogue) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,3 +28,8 @@ class Facts:
     end: Ints
     length: Ints
     value: Floats
+
+    def where(self, keep: npt.NDArray[np.bool_]) -> Facts:
+        """The facts of these places alone; groups and filings stay."""
+        names = ("row", "group", "filing", "start", "end", "length", "value")
+        return replace(self, **{name: getattr(self, name)[keep] for name in names})

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -29,10 +30,10 @@ from crfs.bitemporal.release import end_of_day
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS
 from crfs.credit.catalogue import Catalogue
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
-from crfs.sources.core.tables import Rejection, accept, reject_all, rejected_table
+from crfs.sources.core.tables import Rejection, Rejections, accept, reject_all, rejected_table
 from crfs.sources.providers.edgar import ratios
 from crfs.sources.providers.edgar.answers import cik_of, entity
-from crfs.sources.providers.edgar.fact_columns import Facts, Ints
+from crfs.sources.providers.edgar.fact_columns import Facts, Floats, Ints
 
 DATASET = "edgar_facts"
 ZONE = "America/New_York"
@@ -60,13 +61,20 @@ def parse(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> 
         columns = _columns(groups, [facts[place] for place in sound], group[sound], np.array(sound, np.int64) + 1)
     if columns is None or not columns.row.size:
         return Parsed(tables={}, rejected=rejected_table(rejected))
+    columns, late = _ended(columns)
+    rejected += late
+    if not columns.row.size:
+        return Parsed(tables={}, rejected=rejected_table(rejected))
     known = _known(columns, payload)
-    frame, more = _frame(issuer, columns, known)
+    frame, dropped, more = _frame(issuer, columns, known)
+    rejected += more
     accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
     tables = {DATASET: accepted} if accepted.height else {}
+    if dropped.size:
+        columns = columns.where(~np.isin(np.arange(columns.row.size), dropped))
     tables |= ratios.derive(issuer, columns, known, catalogue)
-    if rejected or more:
-        refused = pl.concat([rejected_table(rejected + more), refused]).sort("row", maintain_order=True)
+    if rejected:
+        refused = pl.concat([rejected_table(rejected), refused]).sort("row", maintain_order=True)
     return Parsed(tables=tables, rejected=refused)
 
 
@@ -210,6 +218,24 @@ def _problem(fact: object) -> tuple[str | None, RejectReason, str] | None:
     return None
 
 
+def _ended(facts: Facts) -> tuple[Facts, list[Rejection]]:
+    """The facts whose period had ended when they were filed, give or take a day for the zones, and why the others are refused."""
+    filed = np.array([day for _, day, _ in facts.filings], np.int64)[facts.filing]
+    late = facts.end > filed + 1
+    if not late.any():
+        return facts, []
+    rejections = Rejections()
+    for row, end, day in zip(facts.row[late].tolist(), facts.end[late].tolist(), filed[late].tolist(), strict=True):
+        if rejections.room(RejectReason.OUT_OF_RANGE):
+            detail = f"the period ends ({_written(end)}) after the day of filing ({_written(day)})"
+            rejections.append((row, "end", RejectReason.OUT_OF_RANGE, detail))
+    return facts.where(~late), rejections.listed()
+
+
+def _written(day: int) -> str:
+    return date.fromordinal(day + _EPOCH).isoformat()
+
+
 def _known(facts: Facts, payload: Payload) -> Ints:
     """From when each filing was known, in microseconds since 1970: the end of its day in New York, or the fetch, if that was before.
 
@@ -259,8 +285,8 @@ def _distinct(numbers: Ints) -> tuple[Ints, Ints]:
     return distinct, place[numbers]
 
 
-def _frame(issuer: str, facts: Facts, known: Ints) -> tuple[pl.DataFrame, list[Rejection]]:
-    """The facts in the order of their keys, ready for the checks that every source's rows pass."""
+def _frame(issuer: str, facts: Facts, known: Ints) -> tuple[pl.DataFrame, Ints, list[Rejection]]:
+    """The facts in the order of their keys, ready for the checks that every source's rows pass; and the places of those left out."""
     names, name = _entities(issuer, facts)
     first = int(facts.start.min())
     span = int(facts.start.max()) - first + 1
@@ -272,9 +298,12 @@ def _frame(issuer: str, facts: Facts, known: Ints) -> tuple[pl.DataFrame, list[R
     end, value, row, knowledge = facts.end[order], facts.value[order], facts.row[order], known[filing]
     instant = facts.length[order] == 0
     rejected: list[Rejection] = []
+    dropped = order[:0]
     same = (name[1:] == name[:-1]) & (start[1:] == start[:-1]) & (knowledge[1:] == knowledge[:-1])
     if same.any():
-        keep, later, rejected = _one_day(same, filing, end, value, row)
+        accessions = [accession for accession, _, _ in facts.filings]
+        keep, later, rejected = _one_day(same, [accessions[place] for place in filing.tolist()], end, value, row)
+        dropped = order[~keep]
         name, start, filing, end, value, row = name[keep], start[keep], filing[keep], end[keep], value[keep], row[keep]
         knowledge, instant = (knowledge + later)[keep], instant[keep]
     filings = pl.DataFrame(facts.filings, schema={"accession": pl.String, "filed": pl.Int32, "form": pl.String}, orient="row")
@@ -298,7 +327,7 @@ def _frame(issuer: str, facts: Facts, known: Ints) -> tuple[pl.DataFrame, list[R
     )
     if instant.any():
         frame = frame.with_columns(period_start=pl.when(pl.Series(~instant)).then("period_start"))
-    return frame, rejected
+    return frame, dropped, rejected
 
 
 def _dates(days: Ints) -> pl.Series:
@@ -310,28 +339,60 @@ def _instants(microseconds: Ints) -> pl.Series:
 
 
 def _one_day(
-    same: npt.NDArray[np.bool_], filing: Ints, end: Ints, value: npt.NDArray[np.float64], row: Ints
+    same: npt.NDArray[np.bool_], accession: Sequence[str], end: Ints, value: Floats, row: Ints
 ) -> tuple[npt.NDArray[np.bool_], Ints, list[Rejection]]:
     """Facts of one entity, period and day of filing: which to keep, by how many microseconds each is later than the day's end.
 
     Two filings of one day say the same fact (a report and its amendment): the one with the later accession number is known a
-    microsecond later, so that both are kept and the later one counts. A fact that one filing repeats is kept once; of two that differ
-    the first is kept.
+    microsecond later, so that both are kept and the later one counts. What one filing says twice is kept once; see :func:`_agreed`.
     """
     keep = np.ones(row.size, bool)
     later = np.zeros(row.size, np.int64)
-    rejected: list[Rejection] = []
-    said: dict[tuple[int, int], float] = {}
-    for place in (np.flatnonzero(same) + 1).tolist():
-        if place == 1 or not same[place - 2]:  # the row before begins a run
-            said = {(int(filing[place - 1]), int(end[place - 1])): float(value[place - 1])}
-        key, number = (int(filing[place]), int(end[place])), float(value[place])
-        if key not in said:
-            later[place] = len(said)
-            said[key] = number
+    rejections = Rejections()
+    begins = np.flatnonzero(same & ~np.append(False, same[:-1]))
+    ends = np.flatnonzero(same & ~np.append(same[1:], False)) + 2
+    for first, last in zip(begins.tolist(), ends.tolist(), strict=True):
+        said: dict[tuple[str, int], list[int]] = {}
+        for place in range(first, last):
+            said.setdefault((accession[place], int(end[place])), []).append(place)
+        for number, places in enumerate(said.values()):
+            numbers = {float(value[place]): place for place in reversed(places)}  # the first place of each number
+            agreed = _agreed(list(numbers))
+            keep[places] = False
+            if agreed is not None:
+                keep[numbers[agreed]] = True
+                later[numbers[agreed]] = number
+                continue
+            shown = " and ".join(f"{each:.15g}" for each in sorted(numbers)[:5])
+            for place in sorted(numbers.values()):
+                if rejections.room(RejectReason.CONTRADICTION):
+                    detail = f"{shown} are given for the same tag, unit, period and filing; none is taken"
+                    rejections.append((int(row[place]), "val", RejectReason.CONTRADICTION, detail))
+    return keep, later, rejections.listed()
+
+
+def _agreed(numbers: Sequence[float]) -> float | None:
+    """The most precise of the numbers, where the others are what it is rounded to; None where they say different things.
+
+    A text says 1.2 billion where a table says 1,234,567 thousand. How far a number was rounded is told by its last digits that are not
+    zero, but it keeps two digits at least: 600 and 650 are no roundings of each other.
+
+    >>> _agreed([1_200_000_000.0, 1_234_567_000.0]), _agreed([0.12, 0.1187]), _agreed([600.0, 650.0]), _agreed([640.0, 650.0])
+    (1234567000.0, 0.1187, None, None)
+    """
+    exact = {number: Decimal(repr(number)).normalize() for number in numbers}
+    most = min(numbers, key=lambda number: _place(exact[number]))
+    for number in numbers:
+        if number == most:
             continue
-        keep[place] = False
-        if said[key] != number:
-            detail = f"another value ({said[key]:g}) was given for the same tag, unit, period and filing"
-            rejected.append((int(row[place]), "val", RejectReason.CONTRADICTION, detail))
-    return keep, later, rejected
+        digits = exact[number].as_tuple().digits
+        place = min(_place(exact[number]), _place(exact[number]) + len(digits) - 2)
+        if number == 0 or abs(exact[number] - exact[most]) > Decimal(5).scaleb(place - 1):
+            return None
+    return most
+
+
+def _place(number: Decimal) -> int:
+    """The power of ten of a number's last digit."""
+    exponent = number.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
