@@ -1,9 +1,9 @@
-"""Ratios of one filing: what they are made of, what makes them null, and that nothing of another filing enters."""
+"""Ratios: what they are made of, what makes them null, and that each is made of what was known of its inputs then."""
 
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -109,11 +109,13 @@ def test_a_quarter_has_no_ratio_of_its_flow_to_a_balance(catalogue: Catalogue) -
     assert row["months"] == 3
 
 
-def test_only_facts_of_the_same_filing_enter(catalogue: Catalogue) -> None:
+def test_what_a_later_filing_adds_is_known_from_then(catalogue: Catalogue) -> None:
     other = {"accession": "0000000001-25-000007", "filed": "2025-05-01", "form": "10-Q"}
     tags = {"Assets": [fact(1000)], "Liabilities": [fact(600, **other)], "StockholdersEquity": [fact(400, **other)]}
-    (row,) = ratios(tags, catalogue)
-    assert (row["assets"], row["liabilities"], row["leverage"]) == (1000.0, None, None)
+    first, then = ratios(tags, catalogue)
+    assert (first["form"], first["assets"], first["liabilities"], first["leverage"]) == ("10-K", 1000.0, None, None)
+    assert (then["form"], then["assets"], then["liabilities"], then["leverage"]) == ("10-Q", 1000.0, 600.0, 0.6)
+    assert then["knowledge_time"] == datetime(2025, 5, 2, 4, tzinfo=UTC)
 
 
 def test_a_later_filing_of_the_same_period_is_a_revision(catalogue: Catalogue) -> None:
@@ -129,16 +131,135 @@ def test_a_later_filing_of_the_same_period_is_a_revision(catalogue: Catalogue) -
     assert bitemporal.as_of(end)["leverage"].to_list() == [0.8]
 
 
+BALANCES = [tag for tag, facts in STATEMENTS.items() if "start" not in facts[0]]
+OVER_ASSETS = {
+    "leverage", "debt_to_assets", "working_capital_to_assets", "retained_earnings_to_assets", "return_on_assets", "ebit_to_assets", "altman_z2",
+}  # fmt: skip
+FLOW_ITEMS = ("interest_coverage", "operating_margin", "net_margin", "months")
+
+
+def said_again(tags: list[str], filing: dict[str, str], **values: float) -> dict[str, Any]:
+    """The statements, with a second filing that says these of their tags once more, of the first's newest period."""
+    again = {tag: [*facts, {**facts[0], **_filed(filing), "val": values.get(tag, facts[0]["val"])}] for tag, facts in STATEMENTS.items()}
+    return {tag: again[tag] if tag in tags else facts for tag, facts in STATEMENTS.items()}
+
+
 @pytest.mark.parametrize("form", ["10-K", "10-K/A"])
 def test_a_later_filing_that_says_less_of_a_day_blanks_nothing(form: str, catalogue: Catalogue) -> None:
     """The table of five years has a year's totals and flows again; an amendment may have one fact."""
-    later = {"accession": "0000000001-29-000001", "filed": "2029-02-20", "form": form}
-    repeated = {"Assets": [fact(990, **later)], "StockholdersEquity": [fact(390, **later)], "Revenues": [fact(90, **YEAR, **later)]}
-    tags = {tag: [*facts, *repeated.get(tag, [])] for tag, facts in STATEMENTS.items()}
+    later = {"accession": "0000000001-25-000011", "filed": "2025-11-20", "form": form}
     for dataset in ("edgar_ratios", "edgar_annual_ratios"):
-        assert ratios(tags, catalogue, dataset) == ratios(STATEMENTS, catalogue, dataset)
-    full = {tag: [*facts, *({**one, **_filed(later)} for one in facts)] for tag, facts in STATEMENTS.items()}
-    assert [row["accession"] for row in ratios(full, catalogue)] == ["0000000001-25-000001", "0000000001-29-000001"]
+        for repeated in (["Assets", "StockholdersEquity", "Revenues"], list(STATEMENTS)):
+            assert ratios(said_again(repeated, later), catalogue, dataset) == ratios(STATEMENTS, catalogue, dataset)
+        before = ratios(STATEMENTS, catalogue, dataset)[0]
+        _, row = ratios(said_again(["Assets", "Revenues"], later, Assets=990, Revenues=1900), catalogue, dataset)
+        assert [name for name in row if row[name] is None] == [name for name in before if before[name] is None]
+        assert (row["form"], row["vintage_date"]) == (form, date(2025, 11, 20))
+
+
+@pytest.mark.parametrize(
+    ("filing", "at"),
+    [
+        ({"accession": "0000000001-25-000007", "filed": "2025-05-01", "form": "10-Q"}, datetime(2025, 5, 2, 4, tzinfo=UTC)),
+        ({"accession": "0000000001-25-000002", "filed": "2025-02-20", "form": "10-K/A"}, datetime(2025, 2, 21, 5, 0, 0, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_sheet_said_anew_revises_the_ratios_of_balances_and_keeps_the_flows(
+    filing: dict[str, str], at: datetime, catalogue: Catalogue
+) -> None:
+    """The next 10-Q has the year's sheet beside its own; an amendment of the same day may have nothing else."""
+    tags = said_again(BALANCES, filing, Liabilities=700, StockholdersEquity=300)
+    before, after = ratios(tags, catalogue)
+    assert (before["leverage"], after["leverage"], after["accession"], after["knowledge_time"]) == (0.6, 0.7, filing["accession"], at)
+    assert [after[name] for name in FLOW_ITEMS] == [before[name] for name in FLOW_ITEMS] == [4.0, 0.06, 0.035, 12]
+    old, new = ratios(tags, catalogue, "edgar_annual_ratios")
+    assert new["altman_z2"] == pytest.approx(old["altman_z2"] + 1.05 * (3 / 7 - 4 / 6))
+    assert new["debt_to_ebitda"] == old["debt_to_ebitda"]
+
+
+def test_one_restated_amount_revises_what_is_made_of_it(catalogue: Catalogue) -> None:
+    later = {"accession": "0000000001-25-000011", "filed": "2025-11-20", "form": "10-K"}
+    before, after = ratios(said_again(["Assets", "LiabilitiesCurrent"], later, LiabilitiesCurrent=250), catalogue)
+    assert (before["current_ratio"], after["current_ratio"], after["quick_ratio"]) == (2.0, 1.6, 1.2)
+    assert {name for name in before if before[name] != after[name]} == {
+        "knowledge_time", "vintage_date", "accession", "current_liabilities", "current_ratio", "quick_ratio",
+        "working_capital_to_assets",
+    }  # fmt: skip
+
+
+def test_an_item_that_got_another_name_is_taken_by_it(catalogue: Catalogue) -> None:
+    later = {"accession": "0000000001-25-000011", "filed": "2025-11-20"}
+    renamed = {"Assets": [fact(1000)], "Revenues": [fact(100, **YEAR)]}
+    renamed["RevenueFromContractWithCustomerExcludingAssessedTax"] = [fact(95, **YEAR, **later)]
+    assert [row["revenue"] for row in ratios(renamed, catalogue, "edgar_annual_ratios")] == [100.0, 95.0]
+    part = {**renamed, "RevenueFromContractWithCustomerExcludingAssessedTax": [fact(90, **YEAR), fact(90, **YEAR, **later)]}
+    assert [row["revenue"] for row in ratios(part, catalogue, "edgar_annual_ratios")] == [100.0]
+
+
+def test_a_longer_period_takes_the_place_of_a_shorter_one_only_where_it_has_all_of_it(catalogue: Catalogue) -> None:
+    later = {"accession": "0000000001-25-000011", "filed": "2025-11-20"}
+    quarter = {"start": "2024-10-01"}
+    tags = {"Assets": [fact(1000)], "Revenues": [fact(50, **quarter)], "NetIncomeLoss": [fact(5, **quarter)]}
+    tags["Revenues"].append(fact(200, **YEAR, **later))
+    assert [(row["months"], row["net_margin"]) for row in ratios(tags, catalogue)] == [(3, 0.1)]
+    tags["NetIncomeLoss"].append(fact(30, **YEAR, **later))
+    assert [(row["months"], row["net_margin"]) for row in ratios(tags, catalogue)] == [(3, 0.1), (12, 0.15)]
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "item", "null"),
+    [
+        ("AssetsCurrent", -900, "current_assets", {"current_ratio", "quick_ratio", "working_capital_to_assets", "altman_z2"}),
+        (
+            "LiabilitiesCurrent",
+            -450,
+            "current_liabilities",
+            {"current_ratio", "quick_ratio", "cash_ratio", "working_capital_to_assets", "altman_z2"},
+        ),
+        ("Liabilities", -1800, "liabilities", {"leverage", "equity_to_liabilities", "altman_z2"}),
+        ("Liabilities", 1e19, "liabilities", {"leverage", "equity_to_liabilities", "altman_z2"}),
+        ("InventoryNet", -1, "inventory", {"quick_ratio"}),
+        ("LongTermDebtNoncurrent", -600, "total_debt", {"debt_to_assets", "debt_to_ebitda"}),
+        ("Assets", 1e308, "assets", OVER_ASSETS),
+        ("DepreciationDepletionAndAmortization", 1e19, "depreciation", {"debt_to_ebitda", "ebitda"}),
+        ("CashAndCashEquivalentsAtCarryingValue", -180, "cash", {"cash_ratio"}),
+    ],
+)
+def test_what_is_made_of_an_impossible_amount_is_null_and_the_amount_is_rejected(
+    tag: str, value: float, item: str, null: set[str], catalogue: Catalogue
+) -> None:
+    good = {"CashAndCashEquivalentsAtCarryingValue": [fact(60)], **STATEMENTS}
+    body = company_facts({**good, tag: [{**good[tag][0], "val": value}]})
+    parsed = SOURCE.parse(sample("edgar", body), catalogue)
+    ((row, reason, detail),) = parsed.rejected.filter(pl.col("column") == item).select("row", "reason", "detail").rows()
+    assert reason == "out_of_range"
+    assert f"{value:g} on 2024-12-31 by 0000000001-25-000001" in detail or item == "total_debt"
+    facts = [(name, fact_) for name, listed in {**good, tag: [good[tag][0]]}.items() for fact_ in listed]
+    assert facts[row - 1][0] == tag
+    lost: set[str] = set()
+    for dataset in ("edgar_ratios", "edgar_annual_ratios"):
+        (made,) = parsed.tables[dataset].to_dicts()
+        (whole,) = ratios(good, catalogue, dataset)
+        lost |= {name for name in made if made[name] is None and whole[name] is not None}
+        assert all(made[name] == whole[name] for name in made if made[name] is not None)
+    assert lost - {item} == null
+
+
+def test_losses_and_deficits_are_possible(catalogue: Catalogue) -> None:
+    below = {"StockholdersEquity": -50, "RetainedEarningsAccumulatedDeficit": -700, "NetIncomeLoss": -80, "OperatingIncomeLoss": -20}
+    tags = {tag: [{**facts[0], "val": below.get(tag, facts[0]["val"])}] for tag, facts in STATEMENTS.items()}
+    parsed = SOURCE.parse(sample("edgar", company_facts(tags)), catalogue)
+    assert parsed.rejected.is_empty()
+    (row,) = parsed.tables["edgar_ratios"].to_dicts()
+    assert (row["equity"], row["retained_earnings_to_assets"], row["net_margin"]) == (-50.0, -0.7, -0.04)
+
+
+def test_a_score_is_not_made_of_a_ratio_beyond_its_bounds(catalogue: Catalogue) -> None:
+    tags = {**STATEMENTS, "Liabilities": [fact(1e-9)]}
+    parsed = SOURCE.parse(sample("edgar", company_facts(tags)), catalogue)
+    assert parsed.rejected.select("column", "reason").rows() == [("equity_to_liabilities", "out_of_range")]
+    (row,) = parsed.tables["edgar_annual_ratios"].to_dicts()
+    assert (row["altman_z2"], row["return_on_assets"]) == (None, 0.07)
 
 
 def _filed(later: dict[str, str]) -> dict[str, str]:

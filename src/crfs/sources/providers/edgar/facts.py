@@ -46,7 +46,7 @@ _TOLERANCE = 8
 
 
 def parse(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> Parsed:
-    """Rows of ``edgar_facts`` and of the ratios that follow from one filing's facts."""
+    """Rows of ``edgar_facts`` and of the ratios that follow from them."""
     issuer = entity(fields.get("cik")) or cik_of(payload)
     if issuer is None:
         return reject_all(RejectReason.MISSING_FIELD, "neither the body nor the url names the issuer's CIK")
@@ -72,7 +72,9 @@ def parse(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> 
     tables = {DATASET: accepted} if accepted.height else {}
     if dropped.size:
         columns = columns.where(~np.isin(np.arange(columns.row.size), dropped))
-    tables |= ratios.derive(issuer, columns, known, catalogue)
+    derived, impossible = ratios.derive(issuer, columns, known, catalogue)
+    tables |= derived
+    rejected += impossible.listed()
     if rejected:
         refused = pl.concat([rejected_table(rejected), refused]).sort("row", maintain_order=True)
     return Parsed(tables=tables, rejected=refused)

@@ -1,14 +1,14 @@
-"""Items and ratios of the statements, from what one filing says alone, as its reader could compute them.
+"""Items and ratios of the statements, of what was known of each when a filing came.
 
 Two datasets, with the issuer as entity and the period's last day as valid time:
 
-- ``edgar_ratios``: every filing with a balance sheet, at the sheet's day. Flows are those of the longest period up to a year that ends on
-  that day (``months``), so only ratios of two flows, or of two balances, are here.
+- ``edgar_ratios``: a row for every filing that changed something that was known of a balance sheet's day. Flows are those of the longest
+  period up to a year that ends on that day (``months``), so only ratios of two flows, or of two balances, are here.
 - ``edgar_annual_ratios``: where the flows are of a whole year: what sets a year's flow against a balance.
 
-A filing's own date gives a row, and a comparative date does where the filing also has its year's flows: then it is a revision. A filing that
-leaves out an item which was known of the day is none: the table of five years repeats a few totals of each, and would blank all others.
-Altman's Z'' (1995, for firms of any trade, private ones too) is 6.56 X1 + 3.26 X2 + 6.72 X3 + 1.05 X4: below 1.1 distress, above 2.6 none.
+An item that is impossible (cash below zero, more than 1e18 of anything) is rejected, and so is a ratio beyond its bounds; whatever needs
+it is null. Altman's Z'' (1995, for firms of any trade, private ones too) is 6.56 X1 + 3.26 X2 + 6.72 X3 + 1.05 X4: below 1.1 distress,
+above 2.6 none.
 """
 
 from __future__ import annotations
@@ -24,88 +24,34 @@ import polars as pl
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType, DatasetDefinition
-from crfs.sources.core.tables import FIRST_DAY, LAST_DAY
+from crfs.sources.core.contract import RejectReason
+from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejections
 from crfs.sources.providers.edgar.fact_columns import Facts, Floats, Ints
-from crfs.sources.providers.edgar.statement_items import DURATIONS, INSTANTS, Sum, split, tags_of
+from crfs.sources.providers.edgar.known_items import Items, known_items
+from crfs.sources.providers.edgar.statement_items import DURATIONS, INSTANTS, LARGEST, split
 
 RATIOS, ANNUAL = "edgar_ratios", "edgar_annual_ratios"
 _DAY = 86_400_000_000
 _FIRST, _LAST = (day.toordinal() - date(1970, 1, 1).toordinal() for day in (FIRST_DAY, LAST_DAY))
-_SPAN = 2**23  # more than the days from year 1 to 9999
-_QUARTERS = ((80, 100), (170, 192), (260, 285), (350, 380))
-_INSTANT_TAGS, _DURATION_TAGS = tags_of(INSTANTS), tags_of(DURATIONS)
-_WANTED = {*_INSTANT_TAGS, *_DURATION_TAGS}
+_WAYS = {**INSTANTS, **DURATIONS}
+_Bounds = Mapping[str, tuple[float, float]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sheets:
-    """The balance sheets of an issuer: ``keys`` are (filing, day) as one number each, ``rows`` where in the facts each wanted tag's lie."""
-
-    issuer: str
-    facts: Facts
-    known: Ints
-    rows: Mapping[tuple[str, str], slice]
-    keys: Ints
-
-
-def derive(issuer: str, facts: Facts, known: Ints, catalogue: Catalogue) -> dict[str, pl.DataFrame]:
-    """The rows of both datasets; nothing where no filing has a balance sheet."""
-    unit = _currency(facts)
-    bounds = np.searchsorted(facts.group, np.arange(len(facts.groups) + 1)).tolist()
-    rows = {
-        (taxonomy, tag): slice(bounds[place], bounds[place + 1])
-        for place, (taxonomy, tag, stated) in enumerate(facts.groups)
-        if stated == unit and (taxonomy, tag) in _WANTED
-    }
-    keys = _dates(facts, rows)
-    keys = keys[_in_time(keys, known)]
-    if not keys.size:
-        return {}
-    sheets = _Sheets(issuer=issuer, facts=facts, known=known, rows=rows, keys=keys)
-    stated = _cells(sheets, _INSTANT_TAGS, (0, 0))
-    classes = [_cells(sheets, _DURATION_TAGS, lengths) for lengths in _QUARTERS]
-    filing = keys // _SPAN
-    latest = np.append(filing[1:] != filing[:-1], True)
-    chosen = latest | _any_stated(classes[-1], keys.size)
-    months, flows = _longest(classes, keys.size)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond a number's range becomes null below
-        items = {name: _item(ways, stated, keys.size) for name, ways in INSTANTS.items()}
-        items |= {name: _item(ways, flows, keys.size) for name, ways in DURATIONS.items()}
-        values = items | _ratios(items) | {"months": months}
-    chosen = _without_poorer(chosen, keys, known, items)
+def derive(issuer: str, facts: Facts, known: Ints, catalogue: Catalogue) -> tuple[dict[str, pl.DataFrame], Rejections]:
+    """The rows of both datasets, none where no filing has a balance sheet; and the items and ratios that are impossible."""
+    items = known_items(facts, _currency(facts))
+    if items is None:
+        return {}, Rejections()
+    datasets = [catalogue.dataset(name) for name in (RATIOS, ANNUAL)]
+    checked = _Checked(facts=facts, items=items, bounds=_bounds(datasets), rejections=Rejections())
+    values = checked.all_values() | {"months": items.months}
+    in_time = _in_time(items, known)
     tables = {}
-    for name, which in ((RATIOS, chosen), (ANNUAL, chosen & (months == 12.0))):
-        if which.any():
-            tables[name] = _table(sheets, catalogue.dataset(name), which, values)
-    return tables
-
-
-def _longest(classes: Sequence[Mapping[tuple[str, str], Floats]], count: int) -> tuple[Floats, dict[tuple[str, str], Floats]]:
-    """The flows of the longest period that each key has, and its months: it replaces all of a shorter one, so that no ratio mixes two."""
-    months = np.full(count, np.nan)
-    nothing = np.full(count, np.nan)
-    flows = dict.fromkeys({tag for cells in classes for tag in cells}, nothing)
-    for number, cells in enumerate(classes, start=1):
-        has = _any_stated(cells, count)
-        months[has] = 3.0 * number
-        flows = {tag: np.where(has, cells.get(tag, nothing), column) for tag, column in flows.items()}
-    return months, flows
-
-
-def _without_poorer(chosen: npt.NDArray[np.bool_], keys: Ints, known: Ints, items: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
-    """The chosen keys but those whose filing lacks an item that a filing before it has of the same day."""
-    stated = ~np.isnan(np.stack(list(items.values())))
-    kept = chosen.copy()
-    filing, day = keys // _SPAN, keys % _SPAN
-    before: dict[int, npt.NDArray[np.bool_]] = {}
-    for place in np.lexsort((filing, known[filing])).tolist():
-        if chosen[place]:
-            had = before.setdefault(int(day[place]), stated[:, place])
-            if (had & ~stated[:, place]).any():
-                kept[place] = False
-            else:
-                before[int(day[place])] = stated[:, place]
-    return kept
+    for dataset, which in zip(datasets, (in_time, in_time & (items.months == 12.0)), strict=True):
+        changed = _changed(items.day, which, [values[column.name] for column in dataset.columns if column.name in values])
+        if changed.any():
+            tables[dataset.name] = _table(issuer, checked, known, dataset=dataset, which=changed, values=values)
+    return tables, checked.rejections
 
 
 def _currency(facts: Facts) -> str | None:
@@ -118,68 +64,85 @@ def _currency(facts: Facts) -> str | None:
     return max(sorted(counts), key=counts.__getitem__, default=None)
 
 
-def _dates(facts: Facts, rows: Mapping[tuple[str, str], slice]) -> Ints:
-    """(filing, day) of every balance sheet, as one number, in order."""
-    found = []
-    for taxonomy in ("us-gaap", "ifrs-full"):
-        where = rows.get((taxonomy, "Assets"), slice(0, 0))
-        found.append((facts.filing[where] * _SPAN + facts.end[where] + _SPAN // 2)[facts.length[where] == 0])
-    return np.unique(np.concatenate(found))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """Items and ratios of which nothing is impossible, nor made of what is."""
+
+    facts: Facts
+    items: Items
+    bounds: _Bounds
+    rejections: Rejections
+
+    def all_values(self) -> dict[str, Floats]:
+        """Every item and ratio; NaN where it is impossible (which is rejected), an input is missing, or the divisor is not positive."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond a number's range is refused
+            items = {name: self._possible(name, value) for name, value in self.items.values.items()}
+            amounts = {name: self._possible(name, value) for name, value in _amounts(items).items()}
+            ratios = {name: self._possible(name, value) for name, value in _ratios(items | amounts).items()}
+            return items | amounts | ratios | {"altman_z2": self._possible("altman_z2", _altman_z2(ratios))}
+
+    def _possible(self, name: str, value: Floats) -> Floats:
+        low, high = self.bounds.get(name, (-LARGEST, LARGEST))
+        bad = ~np.isnan(value) & ~((value >= low) & (value <= high))
+        if not bad.any():
+            return value
+        told: set[tuple[int, float]] = set()
+        for step in np.flatnonzero(bad).tolist():
+            number, day = float(value[step]), int(self.items.day[step])
+            if (day, number) not in told and self.rejections.room(RejectReason.OUT_OF_RANGE):
+                accession = self.facts.filings[int(self.items.filing[step])][0]
+                detail = f"{number:g} on {_written(day)} by {accession} is not within {low:g} to {high:g}; nothing is made of it"
+                self.rejections.append((self._row(name, step), name, RejectReason.OUT_OF_RANGE, detail))
+            told.add((day, number))
+        return np.where(bad, np.nan, value)
+
+    def _row(self, name: str, step: int) -> int | None:
+        """The row of the newest fact that the item may be made of, or of the sheet's assets for what is computed of items."""
+        facts, day, filing = self.facts, self.items.day[step], self.items.filing[step]
+        for tag in (split(tag) for way in _WAYS.get(name, _WAYS["assets"]) for tag in way.plus):
+            where = self.items.where.get(tag, slice(0, 0))
+            said = (facts.end[where] == day) & (facts.filing[where] <= filing) & ((facts.length[where] > 0) == (name in DURATIONS))
+            if said.any():
+                newest = np.where(said, facts.filing[where], -1).argmax()
+                return int(facts.row[where][newest])
+        return None
 
 
-def _cells(sheets: _Sheets, tags: Sequence[tuple[str, str]], lengths: tuple[int, int]) -> dict[tuple[str, str], Floats]:
-    """For each tag its values at the keys, of facts whose length in days lies within ``lengths``; NaN where a filing does not say it."""
-    facts, keys = sheets.facts, sheets.keys
-    cells: dict[tuple[str, str], Floats] = {}
-    for tag in tags:
-        rows = sheets.rows.get(tag)
-        if rows is None:
-            continue
-        key = facts.filing[rows] * _SPAN + facts.end[rows] + _SPAN // 2
-        at = np.minimum(np.searchsorted(keys, key), keys.size - 1)
-        fits = (keys[at] == key) & (facts.length[rows] >= lengths[0]) & (facts.length[rows] <= lengths[1])
-        if fits.any():
-            column = np.full(keys.size, np.nan)
-            # The first of two that differ stands, as it does in the facts themselves.
-            column[at[fits][::-1]] = facts.value[rows][fits][::-1]
-            cells[tag] = column
-    return cells
+def _bounds(datasets: Sequence[DatasetDefinition]) -> _Bounds:
+    return {
+        column.name: (-np.inf if column.minimum is None else column.minimum, np.inf if column.maximum is None else column.maximum)
+        for dataset in datasets
+        for column in dataset.columns
+        if column.type is ColumnType.FLOAT8
+    }
 
 
-def _any_stated(cells: Mapping[tuple[str, str], Floats], count: int) -> npt.NDArray[np.bool_]:
-    stated = np.zeros(count, bool)
-    for column in cells.values():
-        stated |= ~np.isnan(column)
-    return stated
+def _changed(day: Ints, which: npt.NDArray[np.bool_], columns: Sequence[Floats]) -> npt.NDArray[np.bool_]:
+    """Of the steps those at which something is another than at the step before of the same day, and the first of each day."""
+    places = np.flatnonzero(which)
+    new = np.ones(places.size, bool)
+    if places.size:
+        table = np.stack(columns)[:, places]
+        same = (table[:, 1:] == table[:, :-1]) | (np.isnan(table[:, 1:]) & np.isnan(table[:, :-1]))
+        new[1:] = ~same.all(axis=0) | (day[places][1:] != day[places][:-1])
+    changed = np.zeros(which.size, bool)
+    changed[places[new]] = True
+    return changed
 
 
-def _item(ways: Sequence[Sum], cells: Mapping[tuple[str, str], Floats], count: int) -> Floats:
-    """The first alternative that a filing has, at each key."""
-    result = np.full(count, np.nan)
-    for way in ways:
-        needed = [cells.get(split(tag)) for tag in (*way.plus, *way.minus)]
-        if any(column is None for column in needed):
-            continue
-        total = np.zeros(count)
-        for tag in way.plus:
-            total = total + cells[split(tag)]
-        for tag in way.minus:
-            total = total - cells[split(tag)]
-        for tag in way.if_stated:
-            column = cells.get(split(tag.removeprefix("-")))
-            if column is not None:
-                total = total + (-1.0 if tag.startswith("-") else 1.0) * np.nan_to_num(column, nan=0.0)
-        result = np.where(np.isnan(result), total, result)
-    return result
+def _amounts(items: Mapping[str, Floats]) -> dict[str, Floats]:
+    """What is computed of two items and is an amount as they are."""
+    return {
+        "ebitda": items["ebit"] + items["depreciation"],
+        "free_cash_flow": items["operating_cash_flow"] - items["capital_expenditure"],
+    }
 
 
 def _ratios(items: Mapping[str, Floats]) -> dict[str, Floats]:
     """Every ratio; NaN where an input is missing or what it is divided by is not positive."""
     assets, ebit = items["assets"], items["ebit"]
-    ebitda = ebit + items["depreciation"]
     working_capital = items["current_assets"] - items["current_liabilities"]
-    made = {
-        "ebitda": ebitda,
+    return {
         "leverage": _over(items["liabilities"], assets),
         "debt_to_assets": _over(items["total_debt"], assets),
         "current_ratio": _over(items["current_assets"], items["current_liabilities"]),
@@ -193,17 +156,18 @@ def _ratios(items: Mapping[str, Floats]) -> dict[str, Floats]:
         "net_margin": _over(items["net_income"], items["revenue"]),
         "ebit_to_assets": _over(ebit, assets),
         "return_on_assets": _over(items["net_income"], assets),
-        "debt_to_ebitda": _over(items["total_debt"], ebitda),
+        "debt_to_ebitda": _over(items["total_debt"], items["ebitda"]),
         "operating_cash_flow_to_debt": _over(items["operating_cash_flow"], items["total_debt"]),
-        "free_cash_flow": items["operating_cash_flow"] - items["capital_expenditure"],
     }
-    made["altman_z2"] = (
-        6.56 * made["working_capital_to_assets"]
-        + 3.26 * made["retained_earnings_to_assets"]
-        + 6.72 * made["ebit_to_assets"]
-        + 1.05 * made["equity_to_liabilities"]
+
+
+def _altman_z2(ratios: Mapping[str, Floats]) -> Floats:
+    return (
+        6.56 * ratios["working_capital_to_assets"]
+        + 3.26 * ratios["retained_earnings_to_assets"]
+        + 6.72 * ratios["ebit_to_assets"]
+        + 1.05 * ratios["equity_to_liabilities"]
     )
-    return made
 
 
 def _over(above: Floats, below: Floats) -> Floats:
@@ -211,23 +175,28 @@ def _over(above: Floats, below: Floats) -> Floats:
     return ratio
 
 
-def _table(sheets: _Sheets, dataset: DatasetDefinition, which: npt.NDArray[np.bool_], values: Mapping[str, Floats]) -> pl.DataFrame:
-    """Accepted rows of the keys chosen; of two filings of one day for one period the later accession number counts, a microsecond later.
+def _table(
+    issuer: str,
+    checked: _Checked,
+    known: Ints,
+    *,
+    dataset: DatasetDefinition,
+    which: npt.NDArray[np.bool_],
+    values: Mapping[str, Floats],
+) -> pl.DataFrame:
+    """Accepted rows of the steps chosen; of two filings of one day for one period the later accession number counts, a microsecond later.
 
-    What :func:`crfs.sources.core.tables.accept` asks holds by the way that they are made: one entity, keys in order, finite numbers. A number
-    beyond its column's bounds becomes null, as one that is not finite does: the others of its row are as right as before.
+    What :func:`crfs.sources.core.tables.accept` asks holds by the way that they are made: one entity, keys in order, finite numbers within
+    their columns' bounds.
     """
-    key = sheets.keys[which]
-    filing, day = key // _SPAN, key % _SPAN - _SPAN // 2
-    order = np.lexsort((filing, day))
-    filing, day = filing[order], day[order]
-    knowledge = sheets.known[filing]
+    filing, day = checked.items.filing[which], checked.items.day[which]
+    knowledge = known[filing]
     for place in np.flatnonzero((day[1:] == day[:-1]) & (knowledge[1:] <= knowledge[:-1])).tolist():
         knowledge[place + 1] = knowledge[place] + 1
-    filings = [sheets.facts.filings[place] for place in filing.tolist()]
+    filings = [checked.facts.filings[place] for place in filing.tolist()]
     count = day.size
     columns: dict[str, pl.Series] = {
-        "entity": pl.Series([sheets.issuer] * count, dtype=pl.String),
+        "entity": pl.Series([issuer] * count, dtype=pl.String),
         "valid_time": pl.Series(day * _DAY).cast(INSTANT),
         "knowledge_time": pl.Series(knowledge).cast(INSTANT),
         "knowledge_basis": pl.Series(["observed"] * count, dtype=KNOWLEDGE_BASIS),
@@ -239,15 +208,16 @@ def _table(sheets: _Sheets, dataset: DatasetDefinition, which: npt.NDArray[np.bo
     }
     for column in dataset.columns:
         if column.name in values:
-            number = values[column.name][which][order]
-            low, high = (-np.inf if column.minimum is None else column.minimum), (np.inf if column.maximum is None else column.maximum)
-            within = np.isfinite(number) & (number >= low) & (number <= high)
-            stated = pl.Series(np.where(within, number, np.nan), nan_to_null=True)
+            stated = pl.Series(values[column.name][which], nan_to_null=True)
             columns[column.name] = stated if column.type is ColumnType.FLOAT8 else stated.cast(column.type.polars)
     return pl.DataFrame(columns)
 
 
-def _in_time(keys: Ints, known: Ints) -> npt.NDArray[np.bool_]:
+def _in_time(items: Items, known: Ints) -> npt.NDArray[np.bool_]:
     """Whether both clocks of a row lie where every accepted row's do."""
-    day, filed = keys % _SPAN - _SPAN // 2, known[keys // _SPAN] // _DAY
-    return (day >= _FIRST) & (day < _LAST) & (filed >= _FIRST) & (filed < _LAST)
+    filed = known[items.filing] // _DAY
+    return (items.day >= _FIRST) & (items.day < _LAST) & (filed >= _FIRST) & (filed < _LAST)
+
+
+def _written(day: int) -> str:
+    return date.fromordinal(day + date(1970, 1, 1).toordinal()).isoformat()

@@ -30,6 +30,8 @@ def _any(*tags: str) -> tuple[Sum, ...]:
     return tuple(Sum((tag,)) for tag in tags)
 
 
+LARGEST = 1e18
+"""No amount of a statement is larger, in whatever currency."""
 _EQUITY_ALL = "StockholdersEquityIncludingPortionAttributableToNoncontrollingInterest"
 _TOTAL = "LiabilitiesAndStockholdersEquity"
 _MEZZANINE = (
