@@ -205,7 +205,7 @@ def test_the_bar_of_a_running_session_is_no_close(catalogue: Catalogue) -> None:
         ({"timestamp": {"a": 1}}, [(None, "indicators", "unexpected_shape")]),
         ({"indicators": {"quote": []}}, [(None, "indicators", "unexpected_shape")]),
         ({"quote": {"open": [1]}}, [(None, "open", "unexpected_shape")]),
-        ({"quote": {"open": [1, "2", True]}}, [(2, "open", "not_a_number"), (3, "open", "not_a_number")]),
+        ({"quote": {"open": [74, "2", True]}}, [(2, "open", "not_a_number"), (3, "open", "not_a_number")]),
         ({"quote": {"volume": [-1, None, 0]}}, [(1, "volume", "out_of_range")]),
         ({"events": {"dividends": {"1": {"date": 1578061800}}}}, [(1, "amount", "not_a_number")]),
         ({"events": {"dividends": {"1": {"amount": 1}}}}, [(1, "timestamp", "not_a_date")]),
@@ -220,6 +220,32 @@ def test_what_is_wrong_is_rejected_where_it_is(changes: dict[str, Any], expected
         assert [reason for _, _, reason in refused(parsed)] == ["contradiction"] * 2
     else:
         assert refused(parsed) == expected
+
+
+@pytest.mark.parametrize(
+    ("quote", "refused"),
+    [
+        ({"high": [73.0, None, 75.0]}, [("high", "contradiction"), ("open", "contradiction"), ("close", "contradiction")]),
+        ({"open": [75.3, None, 73.45]}, [("open", "contradiction")]),
+        ({"close": [73.7, None, 74.95]}, [("close", "contradiction")]),
+        ({"open": [75.2, None, 73.45]}, []),  # rounded by itself
+        ({"low": [-1.0, None, 73.19]}, [("low", "out_of_range")]),
+        ({"high": None, "low": None, "open": None, "close": [-5.0, None, 74.95]}, [("close", "out_of_range")]),
+    ],
+)
+def test_a_bar_whose_prices_cannot_be_is_refused_alone(quote: dict[str, Any], refused: list[tuple[str, str]], catalogue: Catalogue) -> None:
+    parsed = SOURCE.parse(payload_of(chart(quote=quote)), catalogue)
+    assert parsed.rejected.select("column", "reason").rows() == refused
+    assert set(parsed.rejected["row"]) <= {1}
+    days = parsed.tables["yahoo_daily"].drop_nulls("close")["valid_time"].dt.date().to_list()
+    assert days == ([date(2020, 1, 6)] if refused else [date(2020, 1, 2), date(2020, 1, 6)])
+
+
+def test_a_future_may_cost_less_than_nothing_and_an_open_of_zero_is_none(catalogue: Catalogue) -> None:
+    oil = {"open": [-14.0, None, 0], "high": [13.86, None, 75.0], "low": [-40.32, None, 73.19], "close": [-37.63, None, 74.95]}
+    parsed = SOURCE.parse(payload_of(chart(quote=oil, meta={"instrumentType": "FUTURE"})), catalogue)
+    assert parsed.rejected.is_empty()
+    assert parsed.tables["yahoo_daily"].select("open", "close").rows() == [(-14.0, -37.63), (None, None), (None, 74.95)]
 
 
 def test_the_order_of_fields_and_unknown_ones_change_nothing_and_optional_ones_may_be_absent(

@@ -2,7 +2,8 @@
 
 Prices and volumes are **adjusted for every split up to the fetch**, dividends too, so an answer is true only as of its fetch: that is its
 knowledge time, and a split makes later fetches new versions of old days. ``adjclose`` is left out: it changes with each dividend, and can
-be made from the closes and dividends that were known at any time. Prices are in the quote's own unit: ``GBp`` is pence.
+be made from the closes and dividends that were known at any time. Prices are in the quote's own unit: ``GBp`` is pence. A bar whose prices
+contradict each other is refused whole. An open of zero in a bar with other prices stands for none, as in bars of the 1960s.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from crfs.sources.core.units import Kind, of_expected_units
 DAILY, DIVIDENDS, SPLITS = "yahoo_daily", "yahoo_dividends", "yahoo_splits"
 FIELDS = ("open", "high", "low", "close", "volume")
 MOST_RESULTS = 500
+ROUNDING = 1e-3
+"""As much of a price may the prices of a bar disagree by: each was adjusted for splits and rounded by itself."""
 _EARLIEST, _LATEST = -11_644_473_600, 7_258_118_400  # 1601 and 2200
 _Part = tuple[pl.DataFrame, list[pl.DataFrame]]
 
@@ -99,6 +102,7 @@ def _about(result: Any, payload: Payload) -> dict[str, Any] | Parsed:
     return {
         "symbol": as_text(symbol).strip().upper(),
         "zone": zone,
+        "kind": meta.get("instrumentType"),
         "currency": as_text(currency) if isinstance(currency, str) and currency else None,
         "start": _seconds(session.get("start")),
         "end": _seconds(session.get("end")),
@@ -138,6 +142,8 @@ def _bars(result: Mapping[str, Any], about: Mapping[str, Any], payload: Payload)
                         refused.append((row, name, RejectReason.NOT_A_NUMBER, f"no number: {as_text(cell)[:80]}"))
     frame, no_time = _dated(stamps, about, columns)
     frame = frame.filter(~pl.col("row").is_in(list(bad))) if bad else frame
+    frame = frame.with_columns(open=pl.when(~((pl.col("open") == 0) & (pl.col("close") > 0))).then("open"))
+    frame, impossible = _possible(frame, about)
     running = _running(about, payload.fetched_at)
     unfinished = rejected_where(
         frame, running, "close", RejectReason.UNSUPPORTED, "the session had not ended, so this is not its close", shown="close"
@@ -146,7 +152,21 @@ def _bars(result: Mapping[str, Any], about: Mapping[str, Any], payload: Payload)
     given = pl.any_horizontal(pl.col(name).is_not_null() for name in FIELDS)
     # A day of nothing but nulls is one for which Yahoo has no value; the currency alone is none.
     whole = whole.with_columns(currency=pl.when(given).then(pl.lit(about["currency"], dtype=pl.String)))
-    return whole, [rejected_table(refused.listed()), no_time, unfinished]
+    return whole, [rejected_table(refused.listed()), no_time, *impossible, unfinished]
+
+
+def _possible(frame: pl.DataFrame, about: Mapping[str, Any]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """The bars whose prices can be true together, and the others. Only a future may cost less than nothing, as oil did in April 2020."""
+    low, high = pl.col("low"), pl.col("high")
+    slack = ROUNDING * pl.max_horizontal(low.abs(), high.abs())
+    checks = [(low > high + slack, "high", RejectReason.CONTRADICTION, "the high is below the low")]
+    for name in ("open", "close"):
+        outside = (pl.col(name) > high + slack) | (pl.col(name) < low - slack)
+        checks.append((outside, name, RejectReason.CONTRADICTION, f"the {name} is not between the low and the high"))
+    if about["kind"] != "FUTURE":
+        checks += [(pl.col(name) < 0, name, RejectReason.OUT_OF_RANGE, "a price below zero") for name in FIELDS[:4]]
+    refused = [rejected_where(frame, *check) for check in checks]
+    return frame.filter(~pl.any_horizontal(check.fill_null(value=False) for check, *_ in checks)), refused
 
 
 def _running(about: Mapping[str, Any], fetched_at: datetime) -> pl.Expr:

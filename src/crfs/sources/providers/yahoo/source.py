@@ -39,7 +39,7 @@ class Yahoo:
     """The source ``yahoo``; the series of a query are symbols (``AAPL``, ``^VIX``, ``EURUSD=X``), or ``news:`` and words to search."""
 
     name: str = "yahoo"
-    parser_version: str = "2"
+    parser_version: str = "3"
     hosts: tuple[str, ...] = ("query1.finance.yahoo.com", "query2.finance.yahoo.com")
     provider: Provider = _PROVIDER
 
