@@ -254,3 +254,30 @@ def test_values_of_regions_without_the_column_that_names_them_are_refused_and_no
     assert (parsed.tables, parsed.rejected["reason"].to_list()) == ({}, ["missing_field"])
     one = SOURCE.parse(payload([INDICATOR, *rows[2:], *rows[2:]], url=EITS + "resconst"), catalogue)
     assert one.tables["census_eits"]["entity"].to_list() == ["resconst/ASTARTS/TOTAL/US/SA"]
+
+
+def test_of_a_value_told_twice_the_same_is_kept_once_and_what_differs_is_refused_alone(catalogue: Catalogue) -> None:
+    rows = [
+        ["44X72", "SM", "yes", "700000", "no", "2024-01"],
+        ["44X72", "SM", "yes", "700000", "no", "2024-01"],
+        ["44X72", "SM", "yes", "710000", "no", "2024-02"],
+        ["44X72", "SM", "yes", "720000", "no", "2024-02"],
+        ["44X72", "SM", "yes", "730000", "no", "2024-03"],
+    ]
+    parsed = SOURCE.parse(payload([INDICATOR, *rows], url=EITS + "marts"), catalogue)
+    assert parsed.tables["census_eits"].select("valid_time", "value").rows() == [
+        (datetime(2024, 1, 1, tzinfo=UTC), 700000.0),
+        (datetime(2024, 3, 1, tzinfo=UTC), 730000.0),
+    ]
+    assert parsed.rejected.select("row", "reason").rows() == [(3, "contradiction"), (4, "contradiction")]
+
+
+def test_two_columns_of_one_name_are_one_where_they_are_the_same_and_refused_where_they_differ(catalogue: Catalogue) -> None:
+    row = ["44X72", "SM", "yes", "700000", "no", "2024-01"]
+    same = payload([[*INDICATOR, "time"], [*row, "2024-01"]], url=EITS + "marts")
+    assert SOURCE.classify(same) is Classification.OK
+    assert SOURCE.parse(same, catalogue).tables["census_eits"].height == 1
+    other = payload([[*INDICATOR, "time"], [*row, "2024-01"], [*row, "2024-02"]], url=EITS + "marts")
+    assert SOURCE.classify(other) is Classification.SCHEMA
+    parsed = SOURCE.parse(other, catalogue)
+    assert (parsed.tables, parsed.rejected["reason"].to_list()) == ({}, ["unexpected_shape"])

@@ -88,7 +88,7 @@ class Census:
     """
 
     name: str = "census"
-    parser_version: str = "2"
+    parser_version: str = "3"
     hosts: tuple[str, ...] = ("api.census.gov",)
     provider: Provider = _PROVIDER
 
@@ -117,6 +117,8 @@ class Census:
             return Classification.EMPTY
         table = _table(payload.body) if start.startswith(b"[") else None
         if table is not None:
+            if _two_columns(table) is not None:
+                return Classification.SCHEMA
             return Classification.OK if len(table) > 1 else Classification.EMPTY
         refusal = by_status(payload.status)
         if refusal is not None:
@@ -133,6 +135,9 @@ class Census:
         if rows is None:
             detail = read_json(payload.body).problem or "no list of rows whose first one names the columns"
             return reject_all(RejectReason.UNEXPECTED_SHAPE, f"{detail}: {payload.body[:200].decode('utf-8', 'replace')}")
+        twice = _two_columns(rows)
+        if twice is not None:
+            return reject_all(RejectReason.UNEXPECTED_SHAPE, f"two columns are called {twice[:80]!r}, and they differ")
         table, uneven = _cells(rows)
         if {"cell_value", "category_code", "data_type_code"} <= set(table.columns):
             return _parse_indicators(table, uneven, payload, catalogue)
@@ -184,8 +189,19 @@ def _table(body: bytes) -> list[Any] | None:
     return value if len(value[0]) <= _MOST_COLUMNS and all(isinstance(name, str) for name in value[0]) else None
 
 
+def _two_columns(rows: list[Any]) -> str | None:
+    """A name that two columns have whose cells differ; those of a predicate that was asked for as a variable too are the same."""
+    header = [as_text(name).strip() for name in rows[0]]
+    whole = [row for row in rows[1:] if isinstance(row, list) and len(row) == len(header)]
+    for place, name in enumerate(header):
+        first = header.index(name)
+        if name and first < place and any(row[place] != row[first] for row in whole):
+            return name
+    return None
+
+
 def _cells(rows: list[Any]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """``row`` and the cells as text, and the rejected rows; of two columns of one name (a predicate that was asked for too) the first counts."""
+    """``row`` and the cells as text, and the rejected rows; two columns of one name are the same, see :func:`_two_columns`."""
     header = [as_text(name).strip() for name in rows[0]]
     width = len(header)
     numbers = [number for number, row in enumerate(rows) if isinstance(row, list) and len(row) == width][1:]
@@ -272,7 +288,7 @@ def _parse_indicators(table: pl.DataFrame, uneven: pl.DataFrame, payload: Payloa
     absent = {"seasonally_adj": "", "geo_level_code": "US", "error_data": "no"}
     missing = [name for name in absent if name not in table.columns]
     table = table.with_columns(pl.lit(absent[name]).alias(name) for name in missing)
-    if "geo_level_code" in missing and _several(table):
+    if "geo_level_code" in missing and (program is None or program in _BY_REGION) and _several(table):
         return reject_all(RejectReason.MISSING_FIELD, "one month has several values, and no column geo_level_code says of which regions")
     own = pl.lit(program) if program else pl.col("program_code").str.to_lowercase()
     low = pl.col("seasonally_adj").str.to_lowercase()
