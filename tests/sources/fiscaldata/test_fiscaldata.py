@@ -140,6 +140,23 @@ def test_bad_cells_are_rejected_by_row_and_the_good_beside_them_kept(catalogue: 
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "total", "off"), [("debt_to_penny", "tot_pub_debt_out_amt", (0.01, 5.0)), ("mspd_table_1", "total_mil_amt", (1.5, 3.0))]
+)
+def test_a_total_that_is_not_the_sum_of_its_parts_is_rejected(
+    catalogue: Catalogue, name: str, total: str, off: tuple[float, float]
+) -> None:
+    good = ROWS[name][0]
+    rounded, wrong = (
+        {**good, "record_date": day, total: f"{float(good[total]) + by:.2f}"}
+        for day, by in zip(("2023-12-31", "2024-01-31"), off, strict=True)
+    )
+    alone = {**good, "record_date": "2023-11-30", total: "99", "intragov_hold_amt": "null", "intragov_hold_mil_amt": "null"}
+    parsed = parse([good, rounded, wrong, alone], catalogue, stream=name)
+    assert parsed.rejected.select("row", "column", "reason").rows() == [(3, total, "contradiction")]
+    assert next(iter(parsed.tables.values())).height == 3
+
+
 @pytest.mark.parametrize("name", list(ROWS))
 def test_a_table_is_known_by_its_fields_alone_in_any_order(catalogue: Catalogue, name: str, seed: int) -> None:
     """A saved body without an address, its fields shuffled, numbers as numbers and an unknown field put in."""

@@ -43,7 +43,8 @@ class Table:
     """One table of the API: its ``path``, the ``dataset`` of its rows, the fields that make their entity, and the first one that has a day.
 
     ``label`` is the entity where no field makes it. ``announced`` is the field with the day from which a row was public, where there is one.
-    ``whole`` tables are asked for without bounds: they hold what lies ahead.
+    ``whole`` tables are asked for without bounds: they hold what lies ahead. ``total`` is a field and those that it is the sum of, give or take
+    ``rounding``, where all of them are told.
     """
 
     path: str
@@ -53,6 +54,8 @@ class Table:
     days: tuple[str, ...] = ("record_date",)
     announced: str | None = None
     whole: bool = False
+    total: tuple[str, ...] = ()
+    rounding: float = 0.0
 
     @property
     def name(self) -> str:
@@ -65,7 +68,13 @@ TABLES: Mapping[str, Table] = MappingProxyType(
     {
         table.name: table
         for table in (
-            Table(path="v2/accounting/od/debt_to_penny", dataset="fiscaldata_debt", label="US"),
+            Table(
+                path="v2/accounting/od/debt_to_penny",
+                dataset="fiscaldata_debt",
+                label="US",
+                total=("tot_pub_debt_out_amt", "debt_held_public_amt", "intragov_hold_amt"),
+                rounding=1.0,  # a dollar; a sum of floats at this size is right to a cent
+            ),
             Table(
                 path="v2/accounting/od/avg_interest_rates",
                 dataset="fiscaldata_average_rates",
@@ -80,6 +89,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
                 path="v1/debt/mspd/mspd_table_1",
                 dataset="fiscaldata_public_debt",
                 entity=("security_type_desc", "security_class_desc"),
+                total=("total_mil_amt", "debt_held_public_mil_amt", "intragov_hold_mil_amt"),
+                rounding=2.0,  # old statements have whole millions
             ),
             Table(path="v1/accounting/dts/operating_cash_balance", dataset=CASH, entity=("account_type",)),
             Table(
@@ -134,7 +145,7 @@ class FiscalData:
     """The source ``fiscaldata``; the series of a query are names of tables (none: all of them), ``since`` and ``until`` bound record_date."""
 
     name: str = "fiscaldata"
-    parser_version: str = "2"
+    parser_version: str = "3"
     hosts: tuple[str, ...] = ("api.fiscaldata.treasury.gov",)
     provider: Provider = _PROVIDER
     page_size: int = PAGE_SIZE
@@ -194,6 +205,9 @@ class FiscalData:
         for name, part in {table.dataset: known, **({TGA: _general_account(known)} if table.dataset == CASH else {})}.items():
             accepted, refused = accept(part, catalogue.dataset(name), catalogue, fetched_at=payload.fetched_at)
             rejected.append(refused)
+            if table.total:
+                accepted, refused = _added_up(table, accepted, part)
+                rejected.append(refused)
             if accepted.height:
                 tables[name] = accepted
         return Parsed(tables=tables, rejected=pl.concat(rejected).sort("row", nulls_last=True, maintain_order=True))
@@ -319,6 +333,16 @@ def _rows(table: Table, body: _Body, columns: tuple[ColumnDefinition, ...]) -> t
     named = [pl.when(pl.col(name) != "").then(pl.col(name).str.strip_chars()) for name in table.entity]
     entity = pl.concat_str(named, separator="/", ignore_nulls=True) if named else pl.lit(table.label)
     return values.with_columns(entity=entity, valid_time=day_instant("_day")), [*rejected, unread]
+
+
+def _added_up(table: Table, accepted: pl.DataFrame, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The accepted rows whose total is the sum of its parts, and the others, by their places in ``frame``."""
+    total, *parts = table.total
+    wrong = ((pl.col(total) - sum((pl.col(part) for part in parts), pl.lit(0.0))).abs() > table.rounding).fill_null(value=False)
+    keys = ["entity", "valid_time"]
+    others = frame.join(accepted.filter(wrong).select(keys), on=keys, how="semi").unique(keys, keep="first", maintain_order=True)
+    detail = f"{total} is not the sum of {' and '.join(parts)}"
+    return accepted.filter(~wrong), rejected_where(others, pl.lit(True), total, RejectReason.CONTRADICTION, detail)
 
 
 def _other_unit(meta: Mapping[str, Any], columns: tuple[ColumnDefinition, ...]) -> str | None:
