@@ -108,11 +108,11 @@ def _least_rows(answer: Answer, params: Mapping[str, str], count: int) -> int:
     size, page = whole(params.get("per_page")), whole(params.get("page", "1")) or 1
     if answer.fields.get("next_page_url"):
         return size
-    if count > MOST_RESULTS:
+    if count > MOST_RESULTS and page > 1:  # which of its pages is the last is not for certain
         return 0
     if size:
         return min(size, count - (page - 1) * size)
-    return count if whole(answer.fields.get("total_pages")) == 1 else 0
+    return min(count, MOST_RESULTS) if page == 1 else 0
 
 
 def _error(fields: Mapping[str, Any]) -> Answer:

@@ -43,7 +43,7 @@ class FederalRegister:
     most_results: int = MOST_RESULTS
     page: int = PAGE
     name: str = "federal_register"
-    parser_version: str = "2"
+    parser_version: str = "3"
     hosts: tuple[str, ...] = ("www.federalregister.gov",)
     provider: Provider = _PROVIDER
 
