@@ -1,4 +1,4 @@
-"""What every source of texts (news, posts) does alike, so that sentiment can be scored alike: ids, tickers, empty cells.
+"""What every source of texts (news, posts) does alike, so that sentiment can be scored alike: ids, tickers, addresses, empty cells.
 
 The datasets of texts have the same columns, whoever delivers: ``title``, ``summary``, ``url``, ``publisher``, ``language``, ``tickers`` and
 ``provider_sentiment`` (the provider's own score or label from -1 to 1; null where it gives none). The entity is the text's stable id.
@@ -42,6 +42,19 @@ def tickers(symbols: object) -> str:
     found = (symbol.strip().upper() for symbol in symbols if isinstance(symbol, str))
     clean = (symbol.encode("utf-8", "replace").decode("utf-8") for symbol in found if symbol and "," not in symbol)
     return ",".join(dict.fromkeys(symbol for symbol in clean if len(symbol) <= _LONGEST_TICKER))
+
+
+def web_address(name: str) -> pl.Expr:
+    """The text column ``name`` where it is an address of the web; null where it is anything else.
+
+    A page that shows it as a link would run what ``javascript:`` or ``data:`` says.
+
+    >>> pl.DataFrame({"url": [" https://example.org/a", "HTTP://b.org", "javascript:alert(1)", "//c.org", "ftp://d.org", "https://"]}).select(
+    ...     web_address("url"))["url"].to_list()
+    ['https://example.org/a', 'HTTP://b.org', None, None, None, None]
+    """
+    text = pl.col(name).str.strip_chars()
+    return pl.when(text.str.contains(r"^(?i:https?)://[^\s/?#\\]")).then(text)
 
 
 def filled(name: str) -> pl.Expr:

@@ -14,7 +14,7 @@ import polars as pl
 
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
-from crfs.sources.core.articles import filled, ids
+from crfs.sources.core.articles import filled, ids, web_address
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport
 from crfs.sources.core.json_text import as_text, object_cells, read_json
 from crfs.sources.core.pages import pages, with_params
@@ -43,7 +43,7 @@ class NewsApi:
     """The source ``newsapi``; the series of a query are searches (``"credit default" AND bank``), or ``top:us`` for a country's headlines."""
 
     name: str = "newsapi"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("newsapi.org",)
     provider: Provider = _PROVIDER
 
@@ -114,7 +114,7 @@ class NewsApi:
             entity=ids(pl.Series("entity", [""] * good.height, dtype=pl.String()), good["url"]),
             title=filled("title"),
             summary=filled("description"),
-            url=filled("url"),
+            url=web_address("url"),
             publisher=filled("_source"),
             language=pl.lit(payload.parameters.get("language"), dtype=pl.String),
             clipped=pl.lit(True),

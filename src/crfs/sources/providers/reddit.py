@@ -19,7 +19,7 @@ import polars as pl
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
-from crfs.sources.core.articles import filled
+from crfs.sources.core.articles import filled, web_address
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, read_json
 from crfs.sources.core.pages import pages, with_params
@@ -51,7 +51,7 @@ class Reddit:
     """The source ``reddit``; the series of a query are subreddits."""
 
     name: str = "reddit"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("oauth.reddit.com",)
     provider: Provider = _PROVIDER
 
@@ -109,7 +109,8 @@ class Reddit:
                 rejected.append(post)
         frame = pl.DataFrame(posts, schema=_POST, orient="row")
         rows = frame.with_columns(
-            *(filled(name).alias(name) for name, kind in _POST.items() if kind == pl.String()),
+            *(filled(name).alias(name) for name, kind in _POST.items() if kind == pl.String() and name != "url"),
+            url=web_address("url"),
             valid_time=pl.col("created").cast(INSTANT),
             knowledge_time=pl.col("known").cast(INSTANT),
             knowledge_basis=pl.lit("observed"),

@@ -14,7 +14,7 @@ import polars as pl
 
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core.articles import filled, ids, tickers
+from crfs.sources.core.articles import filled, ids, tickers, web_address
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text, object_cells
 from crfs.sources.core.tables import reject_all, rejected_table, rejected_where
@@ -39,7 +39,7 @@ def parse_news(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue
         entity=ids(pl.Series("entity", [""] * frame.height, dtype=pl.String()), frame["url"]),
         title=filled("title"),
         summary=filled("summary"),
-        url=filled("url"),
+        url=web_address("url"),
         publisher=filled("source"),
         tickers=filled("_tickers"),
     )

@@ -10,11 +10,12 @@ import polars as pl
 from crfs.bitemporal.release import end_of_day, local_instants
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core.articles import filled
+from crfs.sources.core.articles import filled, web_address
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text
 from crfs.sources.core.markup import plain_text
-from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, Rejections, accept, reject_all, rejected_table, rejected_where
+from crfs.sources.core.one_dataset import one_dataset
+from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, Rejections, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import day_instant, iso_date, iso_instant
 from crfs.sources.providers.federal_register.answers import Kind, look
 
@@ -86,9 +87,10 @@ def _documents(documents: Sequence[object], payload: Payload, catalogue: Catalog
         clipped=out > fetched,
         significant=pl.when(pl.col("significant") != "").then(pl.col("significant") == "true"),
         document_number=pl.col("entity"),
-        **{name: filled(name) for name in ("type", "title", "abstract", "action", "agencies", *_LISTS, "citation", "html_url")},
+        **{name: filled(name) for name in ("type", "title", "abstract", "action", "agencies", *_LISTS, "citation")},
+        html_url=web_address("html_url"),
     )
-    return _accepted(frame, [rejected_table(rejected), *bad], DOCUMENTS, payload, catalogue)
+    return one_dataset(frame, [rejected_table(rejected), *bad], DOCUMENTS, payload, catalogue)
 
 
 def _document(document: Mapping[str, object]) -> dict[str, str]:
@@ -144,7 +146,7 @@ def _regulations(documents: Sequence[object], payload: Payload, catalogue: Catal
         withdrawn=pl.when(pl.col("withdrawn") != "").then(pl.col("withdrawn") == "true"),
         **{name: filled(name) for name in ("title", "document_type", "subtype", "agency", "docket_id")},
     )
-    return _accepted(frame, [rejected_table(rejected), *bad], REGULATIONS, payload, catalogue)
+    return one_dataset(frame, [rejected_table(rejected), *bad], REGULATIONS, payload, catalogue)
 
 
 def _regulation(document: Mapping[str, object]) -> dict[str, str]:
@@ -215,10 +217,3 @@ def _agencies(value: object) -> str | None:
             return None
         names.append(_words(name))
     return "; ".join(name for name in dict.fromkeys(names) if name.strip())
-
-
-def _accepted(frame: pl.DataFrame, rejected: Sequence[pl.DataFrame], name: str, payload: Payload, catalogue: Catalogue) -> Parsed:
-    accepted, refused = accept(frame, catalogue.dataset(name), catalogue, fetched_at=payload.fetched_at)
-    return Parsed(
-        tables={name: accepted} if accepted.height else {}, rejected=pl.concat([*rejected, refused]).sort("row", maintain_order=True)
-    )

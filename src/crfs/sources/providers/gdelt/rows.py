@@ -8,11 +8,12 @@ import polars as pl
 
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core.articles import filled, text_id
+from crfs.sources.core.articles import filled, text_id, web_address
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import object_cells
 from crfs.sources.core.markup import plain_text
-from crfs.sources.core.tables import Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
+from crfs.sources.core.one_dataset import one_dataset
+from crfs.sources.core.tables import Rejection, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import day_instant, read_delimited
 from crfs.sources.providers.gdelt.answers import Answer, Kind, look
 from crfs.sources.providers.gdelt.queries import NAMES
@@ -93,10 +94,11 @@ def _articles(cells: pl.DataFrame, rejected: Sequence[Rejection], payload: Paylo
     frame = good.with_columns(
         pl.Series("entity", [text_id(url) for url in good["url"]], pl.String()),
         pl.Series("title", [plain_text(title) or None for title in good["title"]], pl.String()),
+        url=web_address("url"),
         publisher=filled("domain"),
         language=filled("language"),
     )
-    return _accepted(_seen_at(frame, payload), [rejected_table(rejected), *bad], ARTICLES, payload, catalogue)
+    return one_dataset(_seen_at(frame, payload), [rejected_table(rejected), *bad], ARTICLES, payload, catalogue)
 
 
 def _seen_at(frame: pl.DataFrame, payload: Payload) -> pl.DataFrame:
@@ -155,7 +157,7 @@ def _timeline(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         rejected_where(typed, ~no_date & no_number, "value", RejectReason.NOT_A_NUMBER, "not a number"),
     ]
     good = typed.filter(~no_date & ~no_number).with_columns(value=pl.col("_value"))
-    return _accepted(
+    return one_dataset(
         known_by_entity(good, catalogue.dataset(TIMELINES), catalogue, payload.fetched_at), rejected, TIMELINES, payload, catalogue
     )
 
@@ -191,12 +193,12 @@ def _mentions(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
     source = pl.col("mentiondoctranslationinfo").str.extract(r"^srclc:([a-z]{2,3})", 1)
     frame = good.with_columns(
         pl.Series("entity", [text_id(url) for url in good["url"]], pl.String()),
-        url=pl.when(pl.col("url").str.contains(r"^https?://")).then("url"),
+        url=web_address("url"),
         publisher=filled("mentionsourcename"),
         language=pl.when(pl.col("mentiondoctranslationinfo").str.strip_chars() == "").then(pl.lit("eng")).otherwise(source),
         provider_sentiment=(pl.col("_tone") / 100).clip(-1, 1),
     )
-    return _accepted(_seen_at(frame, payload), [rejected, *bad], MENTIONS, payload, catalogue)
+    return one_dataset(_seen_at(frame, payload), [rejected, *bad], MENTIONS, payload, catalogue)
 
 
 def _events(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -237,7 +239,7 @@ def _events(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         event_code=filled("eventcode"),
         place=filled("actiongeo_fullname"),
         place_country=filled("actiongeo_countrycode"),
-        url=filled("sourceurl"),
+        url=web_address("sourceurl"),
         quad_class=pl.col("_quadclass").cast(pl.Int64, strict=False),
         goldstein=pl.col("_goldsteinscale"),
         mentions=pl.col("_nummentions").cast(pl.Int64, strict=False),
@@ -245,7 +247,7 @@ def _events(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
         articles=pl.col("_numarticles").cast(pl.Int64, strict=False),
         tone=pl.col("_avgtone"),
     )  # fmt: skip
-    return _accepted(frame, [rejected, *bad], EVENTS, payload, catalogue)
+    return one_dataset(frame, [rejected, *bad], EVENTS, payload, catalogue)
 
 
 def _table(answer: Answer, wanted: Sequence[str], optional: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -283,10 +285,3 @@ def instant(name: str) -> pl.Expr:
     shaped = text.str.contains(r"^(\d{8}T?\d{6}Z?|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}Z?)$")
     digits = pl.when(shaped).then(text.str.replace_all(r"[^0-9]", ""))
     return digits.str.to_datetime("%Y%m%d%H%M%S", strict=False, time_unit="us").dt.replace_time_zone("UTC").cast(INSTANT)
-
-
-def _accepted(frame: pl.DataFrame, rejected: Sequence[pl.DataFrame], name: str, payload: Payload, catalogue: Catalogue) -> Parsed:
-    accepted, refused = accept(frame, catalogue.dataset(name), catalogue, fetched_at=payload.fetched_at)
-    return Parsed(
-        tables={name: accepted} if accepted.height else {}, rejected=pl.concat([*rejected, refused]).sort("row", maintain_order=True)
-    )

@@ -18,7 +18,7 @@ import polars as pl
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
-from crfs.sources.core.articles import text_id
+from crfs.sources.core.articles import text_id, web_address
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.feeds import Feed, Moment, read_feed, read_moment
 from crfs.sources.core.markup import plain_text
@@ -51,7 +51,7 @@ class Rss:
 
     feeds: Mapping[str, str] = field(default_factory=lambda: FEEDS)
     name: str = "rss"
-    parser_version: str = "2"
+    parser_version: str = "3"
     provider: Provider = _PROVIDER
 
     @property
@@ -120,7 +120,7 @@ class Rss:
             source = _words(own, "title") if isinstance(own, dict) else None
             valid, known, clipped = _clocks(published, payload.fetched_at.astimezone(UTC))
             rows.append((number, entity, valid, known, clipped, title, summary, url, source or publisher, language))
-        frame = pl.DataFrame(rows, schema=_TABLE, orient="row").with_columns(knowledge_basis=pl.lit("observed"))
+        frame = pl.DataFrame(rows, schema=_TABLE, orient="row").with_columns(url=web_address("url"), knowledge_basis=pl.lit("observed"))
         accepted, refused = accept(frame, catalogue.dataset(DATASET), catalogue, fetched_at=payload.fetched_at)
         return Parsed(
             tables={DATASET: accepted} if accepted.height else {},

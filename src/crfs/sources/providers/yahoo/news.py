@@ -12,7 +12,7 @@ import polars as pl
 
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core.articles import filled, ids, tickers
+from crfs.sources.core.articles import filled, ids, tickers, web_address
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.json_text import as_text, object_cells
 from crfs.sources.core.tables import accept, known_from, rejected_table, rejected_where
@@ -47,7 +47,7 @@ def parse_news(news: Sequence[Any], payload: Payload, catalogue: Catalogue) -> P
         entity=ids(good["uuid"], good["link"]),
         valid_time=(pl.col("_seconds") * 1_000_000).cast(INSTANT),
         title=filled("title"),
-        url=filled("link"),
+        url=web_address("link"),
         publisher=filled("publisher"),
         tickers=filled("_tickers"),
     )
