@@ -20,7 +20,7 @@ from crfs.sources.core.contract import RejectReason
 from crfs.sources.core.json_text import as_text, read_json
 from crfs.sources.core.tables import Rejection, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, read_delimited
-from crfs.sources.core.xml_text import read_xml
+from crfs.sources.core.xml_text import local_name, read_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -390,7 +390,7 @@ def _of_xml(body: bytes) -> SdmxMessage:
     read = read_xml(body)
     if read.root is None:
         return _problem(read.problem or "not XML", RejectReason.MALFORMED)
-    kind = _local(read.root)
+    kind = local_name(read.root)
     if kind == "Structure":
         return SdmxMessage(table=pl.DataFrame(schema=OBSERVATIONS), is_structure=True)
     if kind in ("Error", "error"):
@@ -403,7 +403,7 @@ def _of_xml(body: bytes) -> SdmxMessage:
     prepared: datetime | None = None
     count = 0
     for element, key, told in _series(read.root):
-        name = _local(element)
+        name = local_name(element)
         if name == "Prepared":
             prepared = prepared or _instant((element.text or "").strip())
         elif name in ("Ref", "KeyFamilyRef"):
@@ -425,17 +425,17 @@ def _series(root: Element) -> Iterator[tuple[Element, list[str], _Told]]:
     while stack:
         element, key, told = stack.pop()
         yield element, key, told
-        if _local(element) == "Series":
-            key = [code for child in element if _local(child) == "SeriesKey" for code, _ in _values(child)]
-        if _local(element) in ("Series", "DataSet"):
+        if local_name(element) == "Series":
+            key = [code for child in element if local_name(child) == "SeriesKey" for code, _ in _values(child)]
+        if local_name(element) in ("Series", "DataSet"):
             told = _either(_xml_told(element), told)
-        if _local(element) != "Obs":
+        if local_name(element) != "Obs":
             stack += [(child, key, told) for child in reversed(element)]
 
 
 def _xml_told(element: Element) -> _Told:
     """The unit and the multiplier that the attributes right below an element say."""
-    given = {name: code for child in element if _local(child) == "Attributes" for code, name in _values(child)}
+    given = {name: code for child in element if local_name(child) == "Attributes" for code, name in _values(child)}
     return next((given[name] for name in _UNIT if name in given), None), next((given[name] for name in _MULTIPLIER if name in given), None)
 
 
@@ -443,7 +443,7 @@ def _xml_observation(element: Element) -> tuple[list[str], str | None, str]:
     codes: list[str] = []
     period, value = None, ""
     for child in element:
-        match _local(child):
+        match local_name(child):
             case "ObsDimension":
                 period = child.get("value")
             case "Time":
@@ -460,11 +460,7 @@ def _xml_observation(element: Element) -> tuple[list[str], str | None, str]:
 
 
 def _values(element: Element) -> list[tuple[str, str]]:
-    return [(child.get("value", ""), child.get("id") or child.get("concept") or "") for child in element if _local(child) == "Value"]
-
-
-def _local(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
+    return [(child.get("value", ""), child.get("id") or child.get("concept") or "") for child in element if local_name(child) == "Value"]
 
 
 _CSV_FRAME = ("DATAFLOW", "STRUCTURE", "STRUCTURE_ID", "STRUCTURE_NAME", "ACTION")

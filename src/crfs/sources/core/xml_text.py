@@ -56,6 +56,11 @@ def read_xml(body: bytes, *, most_depth: int = MOST_DEPTH) -> XmlText:
         return XmlText(problem=f"not XML: {error}")
 
 
+def local_name(element: Element) -> str:
+    """The name of an element without its namespace."""
+    return element.tag.rpartition("}")[2]
+
+
 def _problem(body: bytes, most_depth: int) -> str | None:
     """What forbids to build the tree, found without one: a document type (the only place of entities), too many levels or attributes."""
     from xml.parsers.expat import ParserCreate

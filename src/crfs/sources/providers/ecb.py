@@ -23,10 +23,10 @@ from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_
 from crfs.sources.core.tables import Rejection, Rejections, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
 from crfs.sources.core.units import of_expected_units
-from crfs.sources.core.xml_text import read_xml
+from crfs.sources.core.xml_text import local_name, read_xml
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+    pass
 
 RATES, CROSS, SERIES = "ecb_reference_rates", "ecb_dollar_rates", "ecb_series"
 REFERENCE = "reference_rates"
@@ -149,7 +149,7 @@ def _of_xml(body: bytes) -> _Quotes:
     rejected = Rejections()
     days = number = 0
     for cube in read.root.iter():
-        if "time" not in cube.attrib or _local(cube) != "Cube":
+        if "time" not in cube.attrib or local_name(cube) != "Cube":
             continue
         days += 1
         for quote in cube:
@@ -159,8 +159,8 @@ def _of_xml(body: bytes) -> _Quotes:
                 rejected.append((number, absent, RejectReason.MISSING_FIELD, "a quote has a currency and a rate"))
             else:
                 rows.append((number, cube.attrib["time"], quote.attrib["currency"], quote.attrib["rate"]))
-    if not days and _local(read.root) != "Envelope":
-        shape = (RejectReason.UNEXPECTED_SHAPE, f"the root is {_local(read.root)[:60]}, not an Envelope of reference rates")
+    if not days and local_name(read.root) != "Envelope":
+        shape = (RejectReason.UNEXPECTED_SHAPE, f"the root is {local_name(read.root)[:60]}, not an Envelope of reference rates")
         return _Quotes(table=pl.DataFrame(schema=_CELLS), problem=shape)
     return _Quotes(table=pl.DataFrame(rows, schema=_CELLS, orient="row"), rejected=tuple(rejected.listed()), days=days)
 
@@ -249,10 +249,6 @@ def _prefix(message: SdmxMessage, payload: Payload) -> str | None:
     stream = payload.stream.partition(".")[0] if _KEY.fullmatch(payload.stream) else ""
     flow = message.flow or flow_in(path) or stream
     return f"{flow}." if flow else None
-
-
-def _local(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
 
 
 SOURCE = Ecb()

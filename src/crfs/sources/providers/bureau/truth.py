@@ -138,7 +138,7 @@ def transitions(index: HazardIndex) -> tuple[Floats, Floats, Floats]:
     Hard times make few more people miss a payment and many more of those who did fall further.
     """
     roll = ROLL_OWN * index.own + ROLL_CYCLE * index.common
-    return _logistic(MISS_BASE + index.own + MISS_CYCLE * index.common), _logistic(ROLL_30 + roll), _logistic(ROLL_60 + roll)
+    return logistic(MISS_BASE + index.own + MISS_CYCLE * index.common), logistic(ROLL_30 + roll), logistic(ROLL_60 + roll)
 
 
 STAY_30 = 0.22
@@ -171,14 +171,15 @@ def loss_given_default(
     secured = np.where(kind == MORTGAGE, 3.2 * (loan_to_value - 0.75), 0.0)
     drawn = np.where((kind == CARD) | (kind == CREDIT_LINE), 0.35 * (usage - 0.7), 0.0)
     aged = -0.20 * np.log1p(np.maximum(seasoning_months, 0) / 12) * np.where(kind == INSTALMENT, 1.3, 1.0)
-    return _logistic(base + secured + drawn + aged + 0.16 * cycle * unemployment_change + 0.75 * noise)
+    return logistic(base + secured + drawn + aged + 0.16 * cycle * unemployment_change + 0.75 * noise)
 
 
 def cure_probability(stress: Floats, *, unemployment_change: float, mortgage: Flags) -> Floats:
     """Chance that a defaulted obligor pays up and returns."""
-    return _logistic(-0.75 - 0.35 * stress - 0.16 * unemployment_change + 0.30 * mortgage)
+    return logistic(-0.75 - 0.35 * stress - 0.16 * unemployment_change + 0.30 * mortgage)
 
 
-def _logistic(x: Floats) -> Floats:
+def logistic(x: Floats) -> Floats:
+    """1 / (1 + e^-x)."""
     result: Floats = 1 / (1 + np.exp(-x))
     return result

@@ -37,6 +37,7 @@ from crfs.sources.providers.bureau.truth import (
     Truth,
     cure_probability,
     hazard_index,
+    logistic,
     loss_given_default,
     spot_pd_12m,
     transitions,
@@ -254,7 +255,7 @@ class _State:
         facilities.late = late
 
         days_in_month = (spec.month(t + 1) - spec.month(t)).days
-        slip = (after == 0) & (u_pay[4] < _logistic(-4.1 + 0.75 * self.stress + 0.35 * obligors.quality))
+        slip = (after == 0) & (u_pay[4] < logistic(-4.1 + 0.75 * self.stress + 0.35 * obligors.quality))
         over = np.minimum(days_in_month - obligors.due_day, 29)
         in_month = np.where(in_default, 90 + over, 30 * after + over)
         days = np.where(late, np.where(after > 0, in_month, 0), 0)
@@ -342,7 +343,7 @@ class _State:
         made = np.where(revolving, np.minimum(due * (1 + full), np.maximum(facilities.balance, due)), due)
         made = np.round(np.where(late, 0.0, made), 2)
         # revolving: usage moves to where thrift and stress pull it, up when behind
-        goal = _logistic(-1.05 + 0.55 * obligors.quality - 0.6 * obligors.thrift + 0.70 * self.stress)
+        goal = logistic(-1.05 + 0.55 * obligors.quality - 0.6 * obligors.thrift + 0.70 * self.stress)
         r = REVOLVING_PLACE
         usage = np.where(facilities.credit_limit[r] > 0, facilities.balance[r] / facilities.credit_limit[r], 0.0)
         pull = np.where(self.bucket > 0, (0.25 + 0.35 * u_pay[7]) * (1 - usage), 0.12 * (goal - usage) + 0.045 * z[2])
@@ -736,8 +737,3 @@ def _poisson(u: Floats, rate: Floats) -> Ints:
         term = term * rate / k
         below += term
     return count
-
-
-def _logistic(x: Floats) -> Floats:
-    result: Floats = 1 / (1 + np.exp(-x))
-    return result
