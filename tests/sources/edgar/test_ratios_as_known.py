@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import nan
 from typing import Any
@@ -12,17 +12,22 @@ from zoneinfo import ZoneInfo
 import orjson
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crfs import bitemporal
-from crfs.credit.catalogue import Catalogue
-from crfs.sources.core import load_source
+from crfs.credit.catalogue import Catalogue, packaged_catalogue
+from crfs.sources.core import Payload, load_source
 from crfs.sources.providers.edgar.statement_items import DURATIONS, INSTANTS, Sum
+from tests.samples import sample
+from tests.samples.edgar import company_facts, fact
 from tests.sources.edgar.conftest import Recorded
 
 SOURCE = load_source("edgar")
 RECORDINGS = ["companyfacts_CIK0000320193", "companyfacts_CIK0001835632"]
 MOMENTS = [datetime(year, month, 15, 12, tzinfo=UTC) for year in (2009, 2010, 2012, 2015, 2019, 2022, 2026) for month in (2, 8, 11)]
 CLASSES = {3: (80, 100), 6: (170, 192), 9: (260, 285), 12: (350, 380)}
+BALANCES = ("assets", "current_assets", "inventory", "cash", "current_liabilities", "liabilities", "total_debt")
 Filing = tuple[str, str]
 Said = Mapping[Filing, Mapping[str, float]]
 RATIOS: dict[str, Callable[[Mapping[str, float]], float]] = {
@@ -91,11 +96,11 @@ def as_known(body: Mapping[str, Any], moment: datetime) -> dict[tuple[str, date]
     }
     found: dict[tuple[str, date], dict[str, float]] = {}
     for end, first in opened.items():
-        of_day = [fact for fact in facts if fact[1] == end]
+        of_day = [each for each in facts if each[1] == end]
         items = {name: item(ways, by_filing(of_day, 0, 0)) for name, ways in INSTANTS.items()}
         months, flows = None, dict.fromkeys(DURATIONS, nan)
-        for filing in sorted({fact[2] for fact in of_day if fact[2] >= first}):
-            then = [fact for fact in of_day if fact[2] <= filing]
+        for filing in sorted({each[2] for each in of_day if each[2] >= first}):
+            then = [each for each in of_day if each[2] <= filing]
             for longer in sorted(CLASSES, reverse=True):
                 if months is not None and longer <= months:
                     break
@@ -107,6 +112,7 @@ def as_known(body: Mapping[str, Any], moment: datetime) -> dict[tuple[str, date]
         if months is not None:
             flows = {name: item(ways, by_filing(of_day, *CLASSES[months])) for name, ways in DURATIONS.items()}
         items |= flows
+        items |= {name: nan for name in BALANCES if items[name] < 0}  # which is refused
         day = date.fromisoformat(end)
         found["edgar_ratios", day] = {name: ratio(items) for name, ratio in RATIOS.items()} | {"assets": items["assets"]}
         if months == 12:
@@ -130,22 +136,45 @@ def by_filing(facts: list[tuple[str, str, Filing, float, int]], shortest: int, l
 def test_ratios_as_of_a_day_are_made_of_the_newest_facts_that_were_filed_by_then(
     name: str, recorded: Recorded, catalogue: Catalogue
 ) -> None:
-    payload = recorded(name)
+    assert compared_as_of(recorded(name), MOMENTS, catalogue) > 500
+
+
+def compared_as_of(payload: Payload, moments: Sequence[datetime], catalogue: Catalogue) -> int:
+    """How many values the source and :func:`as_known` agree on at all of the moments."""
     tables = SOURCE.parse(payload, catalogue).tables
     body = orjson.loads(payload.body)
     compared = 0
-    for moment in MOMENTS:
+    for moment in moments:
         expected = as_known(body, moment)
         for dataset in ("edgar_ratios", "edgar_annual_ratios"):
-            seen = bitemporal.as_of(tables[dataset].with_columns(batch_id=1), as_of=moment)
-            rows = {row["valid_time"].date(): row for row in seen.to_dicts()}
+            seen = bitemporal.as_of(tables[dataset].with_columns(batch_id=1), as_of=moment).to_dicts() if dataset in tables else []
+            rows = {row["valid_time"].date(): row for row in seen}
             assert set(rows) == {day for which, day in expected if which == dataset}
             for day, row in rows.items():
                 values = expected[dataset, day]
                 found = {each: nan if row[each] is None else row[each] for each in values}
                 assert found == pytest.approx(values, rel=1e-12, nan_ok=True), (moment, day)
                 compared += len(values)
-    assert compared > 500
+    return compared
+
+
+FLOWS = dict.fromkeys(("Revenues", "RevenueFromContractWithCustomerExcludingAssessedTax", "NetIncomeLoss"), ("2024-01-01", "2024-10-01"))
+SHEET = dict.fromkeys(("Assets", "Liabilities", "LiabilitiesAndStockholdersEquity", "StockholdersEquity", "MinorityInterest"), (None,))
+FILED = ["2025-02-20", "2025-02-20", "2025-05-06", "2025-05-06", "2025-11-06"]
+SAID = st.tuples(
+    st.sampled_from([(tag, start) for tag, starts in (SHEET | FLOWS).items() for start in starts]), st.integers(0, len(FILED) - 1)
+)
+
+
+@given(st.dictionaries(SAID, st.integers(1, 9), max_size=25))
+def test_so_they_are_whatever_is_filed_and_in_whatever_order(said: dict[tuple[tuple[str, str | None], int], int]) -> None:
+    """One day, five filings (two days have two of them), each of which says any part of the statements."""
+    tags: dict[str, list[dict[str, object]]] = {}
+    for ((tag, start), place), value in said.items():
+        filing = {"filed": FILED[place], "accession": f"0000000001-25-00000{place}"}
+        tags.setdefault(tag, []).append(fact(value, start=start, **filing))
+    moments = [datetime.fromisoformat(f"{day}T12:00:00+00:00") + timedelta(days=1) for day in sorted({*FILED})]
+    compared_as_of(sample("edgar", company_facts(tags)), moments, packaged_catalogue())
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
