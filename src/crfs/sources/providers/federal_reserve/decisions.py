@@ -10,16 +10,25 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-_RATE = r"(?:\d{1,2}-\d{1,2}/\d{1,2}|\d{1,2} and \d{1,2}/\d{1,2}|\d{1,2} \d/\d{1,2}|\d{1,2}/\d{1,2}|\d{1,2}(?:\.\d{1,4})?)"
+from crfs.sources.providers.federal_reserve.operative import is_refused, standing
+
+_RATE = r"(?:[1-9]\d?-\d{1,2}/\d{1,2}|\d{1,2} and \d{1,2}/\d{1,2}|\d{1,2} \d/\d{1,2}|\d{1,2}/\d{1,2}|\d{1,2}(?:\.\d{1,4})?)"
 _PERCENT = r"\s?(?:percent|per cent|%)"
-_STEP = rf"(?P<size>{_RATE}|\d{{1,3}})[- ](?P<unit>basis[- ]points?|(?:of a )?percentage[- ]points?|percent)"
+_WORDS = r"(?:one|three)-(?:half|quarters?|fourths?)(?: of)?"
+_STEP = rf"(?P<size>{_WORDS}|{_RATE}|\d{{1,3}})[- ](?P<unit>basis[- ]points?|(?:(?:of )?a )?percentage[- ]points?|percent)"
 _AROUND = r"(?:around |about |approximately )?"
-_IN = r"(?:at|to|of|in)"
+_IN = r"(?:at|to|of|in)(?: between)?"
 # The grammar between "federal funds rate" and the number, so that another number of the sentence is never taken for it.
-_GAP = rf"(?: to (?:rise|fall|decline|increase|decrease))?(?:,? unchanged)?(?:,? (?:by )?(?:an? )?(?:additional |further |about )?{_STEP})?,?(?: unchanged)?"
-_RANGE_AFTER = re.compile(
-    rf"target range for the federal funds rate{_GAP} {_IN} {_AROUND}(?P<low>{_RATE})(?:{_PERCENT})? to (?P<high>{_RATE}){_PERCENT}", re.I
+_GAP = (
+    rf"(?: to (?:rise|fall|decline|increase|decrease))?(?:,? unchanged)?(?:,? (?:by )?(?:an? )?(?:additional |further |about )?{_STEP})?,?"
+    r"(?: unchanged)?(?: (?:which|that) (?:therefore )?(?:remains?|stays?|stands?)(?: unchanged)?)?"
 )
+# A hyphen is a range only where it cannot be that of a mixed number: "4.25-4.50", "4-1/4-4-1/2", "0-1/4", "4 - 4-1/4".
+_LOW = (
+    rf"(?:(?P<low>{_RATE})(?:{_PERCENT})?(?: to | and | - )"
+    rf"|(?P<low_decimal>\d{{1,2}}\.\d{{1,4}})(?:{_PERCENT})?-|(?P<low_mixed>[1-9]\d?-\d{{1,2}}/\d{{1,2}}|0)-)"
+)
+_RANGE_AFTER = re.compile(rf"target range for the federal funds rate{_GAP} {_IN} {_AROUND}{_LOW}(?P<high>{_RATE}){_PERCENT}", re.I)
 _RANGE_BEFORE = re.compile(rf"(?P<low>{_RATE}) to (?P<high>{_RATE}){_PERCENT} target range for the federal funds rate", re.I)
 _SINGLE = re.compile(rf"federal funds rate{_GAP} {_IN} {_AROUND}(?P<high>{_RATE}){_PERCENT}(?! inflation)", re.I)
 _MOVE = re.compile(
@@ -28,14 +37,15 @@ _MOVE = re.compile(
 )
 _NO_CHANGE = re.compile(
     r"\b(?:no change\b[^.]{0,80}? target for the federal funds rate"
-    r"|(?:leav|keep|maintain)(?:e|ing)? (?:its|the) target (?:range )?for the federal funds rate\b"
+    r"|(?:leav|keep|maintain|hold)(?:e|ing)? (?:its|the) target (?:range )?for the federal funds rate\b"
     r"|(?:did not take|took no) action\b[^.]{0,40}? to alter the stance of monetary policy\b)",
     re.I,
 )
 _UP = r"rais(?:e[sd]?|ing)|increas(?:e[sd]?|ing)|rise|tighten(?:ing)?"
 _DOWN = r"lower(?:s|ed|ing)?|reduc(?:e[sd]?|ing)|decreas(?:e[sd]?|ing)|decline|fall|cut(?:s|ting)?|eas(?:e[sd]?|ing)"
 _SAME = (
-    r"keep(?:s|ing)?|kept|maintain(?:s|ed|ing)?|leav(?:e[sd]?|ing)|left|reaffirm(?:s|ed|ing)?|unchanged|remains?|made no change|no change"
+    r"keep(?:s|ing)?|kept|hold(?:s|ing)?|held|maintain(?:s|ed|ing)?|leav(?:e[sd]?|ing)|left|reaffirm(?:s|ed|ing)?"
+    r"|unchanged|remains?|stays?|stands?|made no change|no change"
 )
 _VERB = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<same>{_SAME}))\b", re.I)
 _VOTE = re.compile(r"\bby an? (\d{1,2}) ?(?:-|to) ?(\d{1,2}) vote\b", re.I)
@@ -75,6 +85,9 @@ _PRIMARY_CREDIT = re.compile(
     rf"primary credit rate\)?,? (?:at the existing level of|which remains at|at|to) (?P<rate>{_RATE}){_PERCENT}", re.I
 )
 _FRACTIONS = {"¼": "1/4", "½": "1/2", "¾": "3/4", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8"}
+_FRACTION_WORDS = {
+    "one-half": "1/2", "one-quarter": "1/4", "one-fourth": "1/4", "three-quarters": "3/4", "three-quarter": "3/4", "three-fourths": "3/4",
+}  # fmt: skip
 _MOST_CHARACTERS = 100_000
 _LOOK_BACK = 250
 
@@ -172,16 +185,17 @@ def rate(text: str) -> float | None:
 
 
 def _target(text: str) -> tuple[float | None, float | None, float | None, str | None]:
-    found = next((match for pattern in (_RANGE_AFTER, _RANGE_BEFORE, _SINGLE) if (match := pattern.search(text))), None)
-    moved = _MOVE.search(text) if found is None else None
+    found = _decided(text, _RANGE_AFTER, _RANGE_BEFORE, _SINGLE)
+    moved = _decided(text, _MOVE) if found is None else None
     if moved is not None:
         return _moved(rate(moved["old"]), rate(moved["high"]))
     if found is None:
-        unchanged = _NO_CHANGE.search(text)
+        unchanged = is_refused(text) or _decided(text, _NO_CHANGE)
         return (None, None, 0.0, "maintain") if unchanged else (None, None, None, None)
     groups = found.groupdict()
     high = rate(groups["high"])
-    low = rate(groups["low"]) if groups.get("low") else high
+    said = groups.get("low") or groups.get("low_decimal") or groups.get("low_mixed")
+    low = rate(said) if said else high
     if low is None or high is None or low > high:
         return None, None, None, None
     direction = _direction(text, found)
@@ -191,6 +205,17 @@ def _target(text: str) -> tuple[float | None, float | None, float | None, str | 
     if size is None or direction is None:
         return low, high, None, direction
     return low, high, size if direction == "raise" else -size, direction
+
+
+def _decided(text: str, *patterns: re.Pattern[str]) -> re.Match[str] | None:
+    """The words that say what is decided: the surest, then by the earlier pattern, then the first in the text."""
+    ranked = [
+        (rank, order, match.start(), match)
+        for order, pattern in enumerate(patterns)
+        for match in pattern.finditer(text)
+        if (rank := standing(text, match.start(), match.end())) is not None
+    ]
+    return min(ranked, key=lambda item: item[:3])[3] if ranked else None
 
 
 def _moved(old: float | None, new: float | None) -> tuple[float | None, float | None, float | None, str | None]:
@@ -218,7 +243,7 @@ def _direction(text: str, found: re.Match[str]) -> str | None:
 
 def _points(size: str | None, unit: str | None) -> float | None:
     """A step in basis points."""
-    number = rate(size) if size else None
+    number = rate(_FRACTION_WORDS.get(size.lower().removesuffix(" of"), size)) if size else None
     if number is None or unit is None:
         return None
     return number if unit.lower().startswith("basis") else number * 100.0
