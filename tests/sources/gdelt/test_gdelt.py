@@ -71,7 +71,8 @@ def test_an_answer_is_told_by_its_body(data: bytes | object, status: int, expect
 @pytest.mark.parametrize(
     ("written", "title"),
     [
-        (rb"it\'s 5\% up", r"it\'s 5\% up"),
+        (rb"McDonald\'s up 5\%, Lowe\'s too", "McDonald's up 5%, Lowe's too"),
+        (rb"a lone \ stays, C:\Users and \0 too, a quoted \\' also", r"a lone \ stays, C:\Users and \0 too, a quoted \' also"),
         (rb"a \\ b \" c", 'a \\ b " c'),
         (rb"\u00e9 and \u12 and \x", "é and \\u12 and \\x"),
         (rb"half \ud83d of, whole \ud83d\ude00", "half \ufffd of, whole 😀"),
@@ -83,6 +84,12 @@ def test_an_answer_is_told_by_its_body(data: bytes | object, status: int, expect
 def test_json_with_escapes_that_are_none_is_read_and_good_escapes_stay(catalogue: Catalogue, written: bytes, title: str) -> None:
     data = b'{"articles": [{"url": "https://e.org/1", "seendate": "20251224T181500Z", "title": "' + written + b'"}]}'
     assert only(SOURCE.parse(body(data), catalogue), "gdelt_articles")["title"].to_list() == [title]
+
+
+@pytest.mark.parametrize("written", [rb'a "quote" inside', b"\x22 ends early"], ids=["quote", "end"])
+def test_json_that_no_escape_explains_is_refused(written: bytes) -> None:
+    data = b'{"articles": [{"url": "https://e.org/1", "seendate": "20251224T181500Z", "title": "' + written + b'"}]}'
+    assert SOURCE.classify(body(data)) is Classification.SCHEMA
 
 
 def test_repair_leaves_good_json_as_it_is(seed: int) -> None:

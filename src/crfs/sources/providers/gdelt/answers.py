@@ -79,7 +79,10 @@ def _event_columns(*, version: int) -> tuple[str, ...]:
 EVENTS = {len(columns): columns for version in (1, 2) for columns in [_event_columns(version=version)]}
 """The columns of a file of events by their number: 61 in version 2; 58 in version 1, and 57 before April 2013 (without the address)."""
 EVENTS[57] = EVENTS[58][:-1]
-_ESCAPE = re.compile(rb'\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|["\\/bfnrt])|\\|[\x00-\x1f]')
+_ESCAPE = re.compile(
+    rb'\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|["\\/bfnrt])'
+    rb"|\\(?P<mark>[!#-.:-@\[\]^_`{|}~])|\\|[\x00-\x1f]"
+)
 _LONE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}$")
 
 
@@ -127,16 +130,19 @@ def classify(payload: Payload) -> Classification:
 def repaired(body: bytes) -> bytes:
     """JSON whose strings hold escapes that are none, halves of surrogate pairs, control characters, or bytes that are not UTF-8.
 
-    A backslash that begins no escape is taken for itself; what is an escape stays as it is.
+    A backslash before a mark that needs none (it's, 5%) goes, since it was to escape the mark; before a letter, a digit or a blank it is taken
+    for itself. What is an escape stays as it is.
 
-    >>> repaired(rb'{"title": "it\\'s 5\\% \\\\ \\u00e9"}')
-    b'{"title": "it\\\\\\\\\\'s 5\\\\\\\\% \\\\\\\\ \\\\u00e9"}'
+    >>> repaired(rb'{"title": "it\\'s 5\\% of C:\\Users \\\\ \\u00e9"}')
+    b'{"title": "it\\'s 5% of C:\\\\\\\\Users \\\\\\\\ \\\\u00e9"}'
     """
 
     def mended(found: re.Match[bytes]) -> bytes:
         shown = found.group()
         if shown == b"\\":
             return b"\\\\"
+        if found["mark"] is not None:
+            return found["mark"]
         if shown[:1] != b"\\":
             return b" "
         return b"\\ufffd" if len(shown) == 6 and _LONE.match(shown) else shown
