@@ -89,11 +89,25 @@ def test_the_program_and_the_service_refuse_a_file_and_show_the_values(
     assert run(words) == 1
     assert "rights.one may be looked at and computed with here, but not exported" in capsys.readouterr().err
     assert not (tmp_path / "x.parquet").exists()
-    assert run(["factors", "get", "rights.one", "--format", "csv"]) == 1
+    for asked in (["--format", "csv"], ["--format", "json"], ["--json"]):
+        assert run(["factors", "get", "rights.one", *asked]) == 1
+        shown = capsys.readouterr()
+        assert "2.5" not in shown.out
+        assert "Only Ann may have it." in shown.err + shown.out
+        assert run(["factors", "get", "rights.free", *asked]) == 0
+        assert "1.5" in capsys.readouterr().out
     assert run(["factors", "get", "rights.one"]) == 0
+    assert "2.5" in capsys.readouterr().out
     with serving(create_app(session)) as client:
-        assert client.get("/v1/factors/rights.one/observations", params={"format": "csv"}).status_code == 403
-        assert client.get("/v1/factors/rights.one/observations").status_code == 200
+        for table_format in ("json", "csv"):
+            refused = client.get("/v1/factors/rights.one/observations", params={"format": table_format})
+            assert (refused.status_code, refused.headers["content-type"]) == (403, "application/problem+json")
+            assert "Only Ann may have it." in refused.json()["detail"]
+            assert "show the values" in refused.json()["detail"]
+            assert client.get("/v1/factors/rights.free/observations", params={"format": table_format}).status_code == 200
+        page = client.get("/factors/rights.one")
+        assert page.status_code == 200
+        assert "2.5" in page.text
 
 
 def test_the_bytes_that_rows_came_from_are_the_operators_and_nobody_elses(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def require_export(session: Session, *mnemonics: str, recorded_as_of: str | date | int | None = None) -> None:
-    """Whether values of factors may be written into a file; :class:`~crfs.errors.Forbidden` names those that may not, with the terms.
+    """Whether values of factors may leave, as a file or as JSON; :class:`~crfs.errors.Forbidden` names those that may not, with the terms.
 
     The terms of today hold whatever state of the store is asked, and those of that state where they forbid more.
     """
@@ -26,7 +26,10 @@ def require_export(session: Session, *mnemonics: str, recorded_as_of: str | date
                 forbidden.setdefault(mnemonic, terms)
     if forbidden:
         terms = " ".join(dict.fromkeys(forbidden.values()))
-        raise Forbidden(f"{', '.join(forbidden)} may be looked at and computed with here, but not exported: {terms}")
+        raise Forbidden(
+            f"{', '.join(forbidden)} may be looked at and computed with here, but not exported: {terms} The table of crfs factors get without "
+            "a format or --json, the factor's page and Python on this machine show the values."
+        )
 
 
 def forbidden_entities(session: Session, dataset: str, *, recorded_as_of: str | date | int | None = None) -> list[str]:

@@ -90,6 +90,7 @@ def vintages(request: Request, session: Held, mnemonic: str, entity: Entity = No
             "content": {media.partition(";")[0]: {} for media in MEDIA_TYPES.values()},
         },
         304: {"description": "The caller has it already"},
+        **responses(403),
     },
 )
 def history(
@@ -109,7 +110,8 @@ def history(
     """Values with ``start <= valid_time < end``, by entity and valid time; nothing is filled in.
 
     ``resolved`` is true where a clock was not given, or lay after the head, and says what it was taken to be. The JSON form comes in pages
-    of at most 10,000; the others whole, unless a limit is given.
+    of at most 10,000; the others whole, unless a limit is given. Where the provider's terms forbid that values leave the store, no form
+    is answered (403); the page of the factor shows them.
     """
     from crfs.workflows.observations import observations
     from crfs.workflows.rights import require_export
@@ -136,8 +138,9 @@ def history(
     headers = {f"Crfs-{name.title().replace('_', '-')}": value for name, value in facts.items() if name not in {"title", "rights"}}
     headers |= _link(request, following)
     cache = NEVER if found.personal else FOR_EVER if found.pinned else ASK_AGAIN
+    # Every form is read by a program, so every form leaves the store; the pages show what may only be looked at.
+    require_export(session, mnemonic, recorded_as_of=found.batch_id)
     if table_format is not TableFormat.JSON:
-        require_export(session, mnemonic, recorded_as_of=found.batch_id)
         body = table_bytes(table, table_format, facts)
         return respond_bytes(request, body, MEDIA_TYPES[table_format], cache=cache, headers=headers)
     rows = table.to_dicts()

@@ -63,7 +63,10 @@ def show(door: Door, mnemonic: str) -> None:
 )
 @pass_door
 def get(door: Door, mnemonic: str, file_format: str, **question: str | None) -> None:
-    """A factor's history as known at a time, each value with since when it is known."""
+    """A factor's history as known at a time, each value with since when it is known.
+
+    Values that their provider's terms keep in the store come only as a table.
+    """
     from crfs.apps.cli.screen import cell, table
     from crfs.workflows.factors import factor_history
     from crfs.workflows.formats import BINARY, encoded
@@ -72,7 +75,7 @@ def get(door: Door, mnemonic: str, file_format: str, **question: str | None) -> 
     if file_format in BINARY and not door.json and is_terminal():
         raise click.UsageError(f"{file_format} is not for a terminal; send the output to a file")
     with door.session() as session:
-        if file_format not in {"table", "json"}:
+        if door.json or file_format != "table":
             require_export(session, mnemonic, recorded_as_of=question["recorded_as_of"])
         history = factor_history(session, mnemonic, **question)
         empty = _why_empty(session, history, recorded_as_of=question["recorded_as_of"]) if history.table.is_empty() else None
