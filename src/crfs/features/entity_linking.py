@@ -3,7 +3,9 @@
 A wrong link is worse than none. Names are compared word by word, without their legal form (Inc., Corp., plc), the longest first, and only
 where the text writes them with a capital. A name of one or two common words (Apple, Gap, Target, Financial Institutions) needs its own legal
 form or its ticker beside it; without one it is the fruit, the difference or the aim, and with another's (Visa SA) it is another company. An
-alias of several words stands by itself, and so do the names of ``standing_names.txt``, which has a few short names too. A name or ticker that
+alias of several words stands by itself, and so do the names of ``standing_names.txt``, which has a few short names too. What headlines call
+large issuers for short is in ``trade_names.txt``: some by themselves (IBM), some only where the text speaks of business (Ford recalls). A
+place called after a company, a person, and a rater who speaks of another are not whom a text is about. A name or ticker that
 several issuers share links none, unless the legal form tells them apart. Every link says what was matched, so that a wrong one can be seen.
 """
 
@@ -21,6 +23,7 @@ from unicodedata import combining, normalize
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.features.business_context import is_meant, is_place_or_person, rates_another
 from crfs.features.linking_words import (
     AFTER_CREDIT,
     CONTINUES_LONG,
@@ -38,6 +41,7 @@ from crfs.features.linking_words import (
     given_names,
     listed_lines,
 )
+from crfs.features.trade_names import TradeName, trade_names
 
 ISSUERS: dict[str, pl.DataType] = {
     "entity": pl.String(),
@@ -78,7 +82,8 @@ _CASHTAG = re.compile(r"(?<![\w$])\$([A-Z]{1,5}(?:[.-][A-Z]{1,2})?)(?![\w$])")
 _UNITS = frozenset({"B", "BN", "K", "M", "MM", "MN", "T", "TN"})
 """Cashtags that are also units: "revenue in $M", "net debt ($B)"."""
 _EXCHANGE = re.compile(
-    r"\b(?i:NYSE(?: ?(?:American|Arca|MKT))?|NASDAQ(?:GS|GM|CM|-GS|-GM|-CM)?|AMEX|OTC(?:QB|QX|MKTS| Markets)?|CBOE)(\s?:\s?)"
+    r"\b(?i:New York Stock Exchange|Nasdaq(?: Global(?: Select)?)?(?: Stock)? Market"
+    r"|NYSE(?: ?(?:American|Arca|MKT))?|NASDAQ(?:GS|GM|CM|-GS|-GM|-CM)?|AMEX|OTC(?:QB|QX|MKTS| Markets)?|CBOE)(\s?:\s?)"
     r"([A-Z]{1,5}(?:[.-][A-Z]{1,2})?)(?!\w|['’][A-Z])"
 )
 """Exchanges of the United States, whose tickers EDGAR has; a ticker of London, Toronto or Sydney is another company's."""
@@ -94,12 +99,13 @@ _Key = TypeVar("_Key")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedIssuers:
-    """Who is called by some ``words``: whom they mean by themselves, whom with a legal form after them, and whom at all."""
+    """Who is called by some ``words``: whom they mean by themselves, whom with a legal form after them, whom as a trade name, and whom at all."""
 
     words: _Words
     alone: str | None
     forms: Mapping[_Words, str]
     entities: frozenset[str]
+    trade: tuple[TradeName, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +131,7 @@ def issuer_index(issuers: pl.DataFrame) -> IssuerIndex:
     forms: dict[_Words, dict[_Words, set[str]]] = {}
     called: dict[_Words, set[str]] = {}
     chosen: set[_Words] = set()
+    traded: dict[_Words, tuple[TradeName, set[str]]] = {}
     for entity, name, aliases, symbols in table.rows():
         for symbol in symbols or ():
             if symbol:
@@ -136,11 +143,20 @@ def issuer_index(issuers: pl.DataFrame) -> IssuerIndex:
                 called.setdefault(words, set()).add(entity)
                 for tail in tails:
                     forms.setdefault(words, {}).setdefault(tail, set()).add(entity)
+        for trade in _trade_names().get(_words_of(name or ""), ()):
+            words = _words_of(trade.written)
+            traded.setdefault(words, (trade, set()))[1].add(entity)
+            called.setdefault(words, set()).add(entity)
+            for tail in _tails(_words_of(name)[-1:]):
+                forms.setdefault(words, {}).setdefault(tail, set()).add(entity)
     names: dict[str, list[NamedIssuers]] = {}
     for words, entities in called.items():
         alone = next(iter(entities)) if len(entities) == 1 and (words in chosen or not _is_common(words)) else None
         told_apart = MappingProxyType(dict(_unique(forms.get(words, {}))))
-        names.setdefault(words[0], []).append(NamedIssuers(words=words, alone=alone, forms=told_apart, entities=frozenset(entities)))
+        listed, owners = traded.get(words, (None, set[str]()))
+        meant = (listed, next(iter(owners))) if listed is not None and len(owners) == 1 else None
+        item = NamedIssuers(words=words, alone=alone, forms=told_apart, entities=frozenset(entities), trade=meant)
+        names.setdefault(words[0], []).append(item)
     for found in names.values():
         found.sort(key=lambda item: (-len(item.words), item.words))
     return IssuerIndex(tickers=MappingProxyType(dict(_unique(tickers))), names=MappingProxyType(names))
@@ -185,7 +201,9 @@ def _by_exchange(text: str) -> Iterable[tuple[How, str, str]]:
     """Tickers after an exchange, in capitals as written, where what follows is no prose: "(NASDAQ: IT)", not "On the Nasdaq: IT leads"."""
     for match in _EXCHANGE.finditer(text):
         symbol, end = match.group(2), match.end()
-        is_word = len(symbol) == 1 or symbol.lower() in NO_TICKERS or symbol.lower() in common_words()
+        # No prose says an exchange's whole name before a colon and one letter, but for an article.
+        is_letter = len(symbol) == 1 and (symbol in {"A", "I"} or not match.group().lower().startswith("new york"))
+        is_word = is_letter or symbol.lower() in NO_TICKERS or symbol.lower() in common_words()
         is_paused = _PAUSED.match(text, end) is not None
         if _CLOSED.match(text, end):
             is_said = True
@@ -249,6 +267,8 @@ def _decided(item: NamedIssuers, text: str, found: Sequence[_Found], place: int,
     end = found[following - 1][1]
     if found[place][0] and text[found[place][0] - 1] == "$":
         return None
+    if rates_another(item.words, text, found[place][0], end):
+        return _Named(entity=None, end=end, following=following)
     for tail in sorted(item.forms, key=len, reverse=True):
         if _has_form(tail, text, found, following):
             after = following + len(tail)
@@ -256,6 +276,10 @@ def _decided(item: NamedIssuers, text: str, found: Sequence[_Found], place: int,
     ticker = _OWN_TICKER.match(text, end)
     if ticker is not None and (owner := index.tickers.get(_symbol(ticker.group(1)))) in item.entities:
         return _Named(entity=owner, end=ticker.end(), following=following + 1)
+    if item.trade is not None:
+        trade, owner = item.trade
+        is_owner = is_meant(trade, text, found, place, following) and _is_by_itself(item, text, found, place)
+        return _Named(entity=owner if is_owner else None, end=end, following=following)
     if item.alone is not None:
         entity = item.alone if _is_by_itself(item, text, found, place) else None
         return _Named(entity=entity, end=end, following=following)
@@ -310,6 +334,8 @@ def _is_by_itself(item: NamedIssuers, text: str, found: Sequence[_Found], place:
     length = len(item.words)
     start, end, following = found[place][0], found[place + length - 1][1], place + length
     if _ENDS.match(text, end) and _PUBLISHER.search(text, max(0, start - 8), start):
+        return False
+    if is_place_or_person(text, found, following):
         return False
     if following < len(found) and _BEFORE_FORM.fullmatch(text, end, found[following][0]):
         word, written = found[following][2], text[found[following][0] : found[following][1]]
@@ -406,6 +432,12 @@ def _is_common(words: _Words) -> bool:
     """Whether a name says too little by itself: one or two words, all of them common, numbers or single letters."""
     is_short = len(words) < 3 and words not in standing_names()
     return is_short and all(word in common_words() or word.isdecimal() or len(word) < 3 for word in words)
+
+
+@cache
+def _trade_names() -> Mapping[_Words, tuple[TradeName, ...]]:
+    """The trade names of each registrant, by the words of its name."""
+    return MappingProxyType({_words_of(registrant): names for registrant, names in trade_names().items()})
 
 
 @cache
