@@ -319,6 +319,43 @@ def test_a_mended_parser_does_not_publish_what_is_held(desk: Desk, session: Sess
     assert stored(session, "HELD") == weekly("HELD")
 
 
+def test_a_mended_parser_releases_the_rows_that_it_no_longer_refuses(desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And leaves an item whose rows it refuses still; a whole answer that is held stays held."""
+    from crfs.sources.providers import fred as module
+
+    class Mended:
+        """The parser, which reads what is written "n/a" in one series as no value."""
+
+        def __init__(self, series: str) -> None:
+            self.series = series
+
+        def __getattr__(self, name: str) -> Any:
+            return "mends" if name == "parser_version" else getattr(module_source, name)
+
+        def parse(self, payload: Any, catalogue: Any) -> Any:
+            mended = payload.body.replace(b'"n/a"', b'"."') if payload.stream == self.series else payload.body
+            return module_source.parse(replace(payload, body=mended), catalogue)
+
+    def spoil(path: str, document: dict[str, Any]) -> None:
+        for row in document.get("observations", [])[:1]:
+            row["value"] = "n/a"
+
+    module_source = module.SOURCE
+    for series in ("MENDS", "STAYS"):
+        desk.show(weekly(series), series)
+        desk.fred.changed = spoil
+        bring(session, series)
+    held = {item.stream: item for item in items(session.database, state="held") if item.stream in {"MENDS", "STAYS"}}
+    assert {item.rule for item in held.values()} == {"rejected_rows"}
+    monkeypatch.setattr(module, "SOURCE", Mended("MENDS"))
+    parse_again(session, "fred")
+    after = {item.quarantine_id: item for item in items(session.database)}
+    mended, stays = after[held["MENDS"].quarantine_id], after[held["STAYS"].quarantine_id]
+    assert (mended.state, mended.release_reason) == ("released", "parser version mends refuses none of its rows")
+    assert stays.state == "held"
+    assert {item.state for item in after.values() if item.rule != "rejected_rows" and item.stream == "HELD"} <= {"held"}
+
+
 def test_a_mended_parser_keeps_both_of_two_series_that_say_the_same(desk: Desk, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their answers are the same bytes: FRED's observations do not name their series."""
     from crfs.sources.providers import fred as module

@@ -162,6 +162,36 @@ def release(database: Database, sha256: str, *, rules: Sequence[str], at: dateti
         )
 
 
+def release_mended(
+    database: Database, sha256s: Sequence[str], *, source: str, parser_version: str, at: datetime, batch_id: int | None, fence: Fence | None
+) -> int:
+    """Release the items of refused rows of payloads that a later parser has read without refusing any; how many these are.
+
+    What holds an answer back as a whole stays: that it may be read is no sign that it is right.
+    """
+    with database.writing() as connection:
+        check_fence(connection, fence)
+        released = connection.execute(
+            sa.text(
+                "UPDATE crfs.quarantine AS q SET state = 'released', released_at = :at, released_by = :actor, release_reason = :reason, "
+                "batch_id = :batch_id WHERE q.source = :source AND q.sha256 = ANY(:sha256s) AND q.rule = :rows AND q.state = 'held' "
+                "AND q.parser_version <> :version AND NOT EXISTS (SELECT 1 FROM crfs.rejected_row AS r "
+                "WHERE r.sha256 = q.sha256 AND r.parser_version = :version)"
+            ),
+            {
+                "at": at,
+                "actor": database.actor,
+                "reason": f"parser version {parser_version} refuses none of its rows",
+                "batch_id": batch_id,
+                "source": source,
+                "sha256s": list(sha256s),
+                "rows": REJECTED_ROWS,
+                "version": parser_version,
+            },
+        )
+    return released.rowcount
+
+
 def last_shape(database: Database, source: str, kind: str) -> Mapping[str, Any] | None:
     """What the last accepted answer of a kind looked like."""
     with database.reading() as connection:

@@ -136,7 +136,7 @@ def take_in_no_longer_refused(session: Session, source_name: str, *, job: JobCon
     from crfs.workflows.rereading import reread
 
     source, report = load_source(source_name), IngestReport(source=source_name)
-    reread(session, source, report=report, job=job)
+    reread(session, source, report=report, job=job, releases=False)
     require_anything_stored(report)
     return report
 

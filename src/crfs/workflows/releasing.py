@@ -15,7 +15,7 @@ def release_quarantine(session: Session, quarantine_id: int, *, reason: str, pro
     """Publish what an item holds, as the present parser and catalogue read it: a changed rule is how refused rows come in.
 
     An answer that was held back is published whole; of refused rows those come in that are no longer refused, and the item stays where
-    some still are.
+    some still are. (A mended parser that refuses none of an item's rows any more releases it by itself when a source is read again.)
     """
     from crfs.quality.thresholds import Threshold
     from crfs.store.quarantine import REJECTED_ROWS, held_whole, item, release

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from crfs.workflows.ingest_report import IngestReport
 
 
-def reread(session: Session, source: Source, *, report: IngestReport, job: JobContext, tells: bool = True) -> None:
+def reread(session: Session, source: Source, *, report: IngestReport, job: JobContext, tells: bool = True, releases: bool = True) -> None:
     """Read all answers of a source with its present parser, and publish what the store would say otherwise.
 
-    The report is told of rows, and, if this ``tells``, of the answers too: else it knows of them.
+    The report is told of rows, and, if this ``tells``, of the answers too: else it knows of them. Items of quarantine are released whose rows
+    an older parser refused and this one does not, unless who asks ``releases`` none, since somebody is about to, with a reason.
     """
     from crfs.store.landed import last_fetch, note_read
+    from crfs.store.quarantine import release_mended
     from crfs.workflows.documents import derive
 
     if not last_fetch(session.database, source=source.name):
@@ -47,6 +49,16 @@ def reread(session: Session, source: Source, *, report: IngestReport, job: JobCo
     for counts, totals in ((restated.appended, report.appended), (restated.unchanged, report.unchanged)):
         add_counts(totals, counts)
     report.batches += restated.batches
+    if releases:
+        release_mended(
+            session.database,
+            sorted(reading.brought),
+            source=source.name,
+            parser_version=source.parser_version,
+            at=session.clock.now(),
+            batch_id=restated.batches[-1] if restated.batches else None,
+            fence=job.fence,
+        )
     derive(session, report, job=job)
 
 
@@ -69,7 +81,8 @@ def _model(job: JobContext) -> Iterator[Database]:
 
 @dataclass(slots=True, kw_only=True)
 class _Reading:
-    """A store that takes in a source's answers as they are read now; ``unread`` are the fetches that were not read so before, and as what."""
+    """A store that takes in a source's answers as they are read now; ``unread`` are the fetches that were not read so before, and as what;
+    ``brought`` the payloads that rows came of."""
 
     session: Session
     source: Source
@@ -81,6 +94,7 @@ class _Reading:
     amended: set[tuple[int, str]] = field(default_factory=set)
     datasets: set[str] = field(default_factory=set)
     unread: dict[int, str] = field(default_factory=dict)
+    brought: set[str] = field(default_factory=set)
 
     def restate(self) -> Restated | None:
         """Take in what has come since the last time, and restate the store; None where more came meanwhile."""
@@ -142,6 +156,7 @@ class _Reading:
 
         if not arrival.deliveries:
             return
+        self.brought.update(arrival.origins)
         self.datasets.update(delivery.definition.name for delivery in arrival.deliveries)
         for payload in arrival.payloads:
             land(self.model, payload.body, fetch_note(self.source, payload, self.source.classify(payload).value, self.job))

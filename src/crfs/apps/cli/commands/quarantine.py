@@ -11,7 +11,10 @@ from crfs.apps.cli.lazily import group
 
 @group("quarantine")
 def quarantine() -> None:
-    """Answers that were held back and rows that were refused: list them, look at them, release them."""
+    """Answers that were held back and rows that were refused: list them, look at them, release them.
+
+    Refused rows are released by themselves when a mended parser reads their answer again (crfs ingest SOURCE --reparse) and refuses none.
+    """
 
 
 @quarantine.command("list")
