@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from crfs.apps.cli.program import run as program
 from crfs.errors import Conflict, InvalidInput
 from crfs.workflows.source_template import new_source
 
@@ -47,6 +48,11 @@ def test_a_new_source_passes_what_every_source_passes(checkout: Path, name: str,
     run(checkout, "ruff", "check", *code)
     out = run(checkout, "pytest", "-q", "-p", "no:cacheprovider", "-k", name, "tests/contracts", f"tests/sources/{name}")
     assert "passed" in out
+
+
+def test_the_program_says_at_its_end_that_the_page_of_coverage_is_made_anew(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert program(["sources", "new", "told", "--template", "csv", "--into", str(checkout)]) == 0
+    assert "crfs sources coverage --markdown > docs/reference/coverage.md" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_nothing_that_is_there_is_touched(checkout: Path) -> None:

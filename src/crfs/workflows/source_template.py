@@ -10,6 +10,8 @@ from typing import Literal
 
 from crfs.errors import Conflict, InvalidInput
 
+REFRESH = "crfs sources coverage --markdown > docs/reference/coverage.md"
+"""The command that makes the page of coverage anew, which counts the factors of a new source too."""
 _NAME = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
 
 

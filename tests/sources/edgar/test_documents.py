@@ -64,6 +64,27 @@ def test_an_amended_report_says_so(catalogue: Catalogue) -> None:
     assert row["form"] == "8-K/A"
 
 
+@pytest.mark.parametrize(
+    ("lines", "items"),
+    [
+        (["Item 1.03 is not applicable", "Item 2.02 Results"], "2.02"),
+        (["Item 1.03 Bankruptcy or Receivership. Not Applicable.", "Item 8.01 Other Events"], "8.01"),
+        (["Item 3. Bankruptcy or Receivership", "Not applicable.", "Item 5. Other Events", "We moved."], "5"),
+        (["Item 3. Bankruptcy or Receivership", "None", "Item 5. Other Events", "None of it is new: a court of appeal has said so."], "5"),
+        (["Item 1.03 of the report of May 1 is amended.", "Item 9.01 Exhibits"], "9.01"),
+        (["Item 2.02 is incorporated by reference.", "Item 7.01 Regulation FD Disclosure"], "7.01"),
+        (["Item 1.03 Bankruptcy or Receivership", "On May 1 the company filed."], "1.03"),
+        (["Item 1.03", "Item 9.01 Exhibits: none"], "1.03"),
+        (["Item 2.02 and Item 9.01"], "2.02"),
+    ],
+)
+def test_an_item_that_does_not_apply_is_none(catalogue: Catalogue, lines: list[str], items: str) -> None:
+    head, _, _ = REPORT.partition("<p><b>Item")
+    page = head + "".join(f"<p>{line}</p>" for line in lines) + "</body></html>"
+    (row,) = rows(page, "edgar_reports", catalogue)
+    assert row["items"] == items
+
+
 def test_a_trade_is_a_row_of_issuer_and_owner(catalogue: Catalogue) -> None:
     (row,) = rows(OWNERSHIP, "edgar_insider_trades", catalogue)
     assert row["entity"] == "CIK0001234567/CIK0000000009"

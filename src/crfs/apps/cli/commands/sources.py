@@ -136,11 +136,16 @@ def coverage(door: Door, markdown: bool) -> None:
 def new(door: Door, name: str, template: str, into: Path) -> None:
     """Write the module, the catalogue file, the samples and a test of a new source NAME from a template; nothing that is there is touched.
 
+    The page of coverage is made of the catalogue, so it is made anew afterwards; the last line says how.
+
     A source is a module of crfs itself, so it is begun in a checkout of crfs: clone crfs, and go there or name it with --into.
     """
-    from crfs.workflows.source_template import new_source
+    from crfs.workflows.source_template import REFRESH, new_source
 
     written = new_source(name, template, into)
     door.lines(
-        {"written": [str(path) for path in written]}, *(f"written: {path}" for path in written), "next: say in them what the provider does"
+        {"written": [str(path) for path in written]},
+        *(f"written: {path}" for path in written),
+        "next: say in them what the provider does",
+        f"then, and after every change of its catalogue file, in {into}: {REFRESH} (a test holds the page to the catalogue)",
     )

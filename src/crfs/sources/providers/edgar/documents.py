@@ -33,12 +33,17 @@ _DOCUMENT = re.compile(rb"<DOCUMENT>", re.IGNORECASE)
 _TYPE = re.compile(rb"<TYPE>\s*([^\r\n<]{1,40})", re.IGNORECASE)
 _FIELD = re.compile(r"^\s*(?:<)?([A-Z][A-Z0-9 /&.\-]{2,60})(?::|>)[ \t]*(.*)$")
 _ITEM = re.compile(r"^item\s+(\d{1,2}(?:\.\d{2})?)(?!\d)", re.IGNORECASE)
+# "Item 1.03 of the report of May 1" and "Item 1.03 is incorporated" are sentences, and old forms list the items that do not apply.
+_ITEM_IN_PROSE = re.compile(r"[\s.:]*(?:is|are|was|were|of|above|below|shall|does)\b")
+_INAPPLICABLE = re.compile(r"(?:^|[\s.:;,(-])(?:not\s+applicable|inapplicable|none|n/?a)\W*$", re.IGNORECASE)
 _REPORT_DATE = re.compile(r"date\s+of\s+report.{0,60}?(?:reported|report)\)?\s*:?", re.IGNORECASE)
 _FILE_NUMBER = re.compile(r"^(?:\d{1,3}-\d{4,6}(?:-\d{2})?)$")
 _COVER_CIK = re.compile(rb"EntityCentralIndexKey\"[^>]{0,200}>\s*(\d{10})\s*<")
 _AMENDED = re.compile(r"^form\s*8-k\s*/\s*a\b|^\(?amendment\s+no", re.IGNORECASE)
 _MONTH_DAY = re.compile(r"\b[A-Z][a-z]{2,8}\s+\d{1,2},?\s+(?:19|20)\d\d\b")
 _COVER_LINES = 60
+_SHORT = 25
+"""Characters of a line that may say nothing but "Not applicable"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +226,7 @@ def parse_report(payload: Payload, catalogue: Catalogue) -> Parsed:
     if too_deep(payload.body):
         return reject_all(RejectReason.UNSUPPORTED, "the page is larger, or nested deeper, than any filing")
     read = lines(payload.body)
-    found = [match[1] for line in read if (match := _ITEM.match(next((cell for cell in line.cells if cell), "")))]
+    found = _items(read)
     day = _report_date(read)
     if day is None or not found:
         return reject_all(RejectReason.MISSING_FIELD, "no date of report, or no item, was found on the page")
@@ -241,6 +246,21 @@ def parse_report(payload: Payload, catalogue: Catalogue) -> Parsed:
     }
     parts = [_one(REPORTS, {"entity": one, **shared}, known, catalogue, flags=True)[REPORTS] for one in sorted(registrants)]
     return Parsed(tables={REPORTS: pl.concat(parts)}, rejected=rejected_table())
+
+
+def _items(read: Sequence[Line]) -> list[str]:
+    """The numbers of the items that a report has: those that head a line and are not said to be inapplicable, there or on the next line."""
+    found = []
+    texts = [" ".join(cell for cell in line.cells if cell) for line in read]
+    for place, text in enumerate(texts):
+        match = _ITEM.match(text)
+        if match is None or _ITEM_IN_PROSE.match(text, match.end()) or _INAPPLICABLE.search(text, match.end()):
+            continue
+        following = next((later for later in texts[place + 1 : place + 3] if later), "")
+        if len(following) < _SHORT and _INAPPLICABLE.search(following) and not _ITEM.match(following):
+            continue
+        found.append(match[1])
+    return found
 
 
 def _report_date(read: Sequence[Line]) -> date | None:
