@@ -19,6 +19,7 @@ class Threshold(StrEnum):
     REJECTED_SHARE = "rejected_share"
     ROW_COUNT_DROP = "row_count_drop"
     STALENESS = "staleness"
+    ENDS_EARLIER = "ends_earlier"
     HEADER_CHANGE = "header_change"
     UNIT_CHANGE = "unit_change"
     SCALE_JUMP = "scale_jump"
@@ -29,7 +30,8 @@ class Bounds:
     """How much is too much.
 
     ``rejected_share`` of the rows, where at least ``rejected_rows`` are bad; ``row_count_drop`` is the share of rows that may be lost between
-    two answers to the same question of at least ``least_rows``; ``scale_jump`` is how many times larger or smaller the values of a series may
+    two answers to the same question of at least ``least_rows``; ``ends_earlier`` is how many of a series' newest values an answer may take
+    back; ``scale_jump`` is how many times larger or smaller the values of a series may
     be than those of the same days in the answer before, or in the store, and ``even_jump`` the same where all days have changed alike: no
     revision does that, another unit or base does.
     """
@@ -38,6 +40,7 @@ class Bounds:
     rejected_rows: int = 10
     row_count_drop: float = 0.5
     least_rows: int = 20
+    ends_earlier: int = 2
     scale_jump: float = 50.0
     even_jump: float = 3.0
 
@@ -98,6 +101,15 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostEnd:
+    """The end of a series that an answer would take back: it ends on ``newest``, and the store knows ``gone`` later values, to ``before``."""
+
+    newest: date
+    before: date
+    gone: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
     """A threshold that an answer breaks, in words and in numbers."""
 
@@ -107,11 +119,18 @@ class Breach:
 
 
 def breaches(
-    before: Shape | None, now: Shape, *, rejected_rows: int, scales: Mapping[str, Scale] | None = None, bounds: Bounds | None = None
+    before: Shape | None,
+    now: Shape,
+    *,
+    rejected_rows: int,
+    scales: Mapping[str, Scale] | None = None,
+    ends: Mapping[str, LostEnd] | None = None,
+    bounds: Bounds | None = None,
 ) -> list[Breach]:
     """The thresholds that an answer breaks against the answer ``before`` it (None: it is the first of its kind).
 
-    ``scales`` say how many times what they were the values of a series are, on the days that both answers have, or the store has.
+    ``scales`` say how many times what they were the values of a series are, on the days that both answers have, or the store has; ``ends``
+    which series end before what the store knows of them, in an answer that tells the whole of what lies after: whatever the question was.
 
     >>> yesterday = Shape(question="all", row_count=100)
     >>> today = Shape(question="all", row_count=40)
@@ -126,7 +145,7 @@ def breaches(
         if before.newest is None or now.newest is None or before.newest <= now.newest:  # an older part of history may well look otherwise
             found += _lost_names(before, now)
             found += _other_units(before, now)
-    return found + _other_scales(scales or {}, bounds)
+    return found + _lost_ends(ends or {}, bounds) + _other_scales(scales or {}, bounds)
 
 
 def _too_many_bad(now: Shape, rejected_rows: int, bounds: Bounds) -> list[Breach]:
@@ -172,6 +191,27 @@ def _other_units(before: Shape, now: Shape) -> list[Breach]:
             threshold=Threshold.UNIT_CHANGE,
             detail=f"{name} was {old!r} and is {new!r}" + (f", and {len(changed) - 1} more" if len(changed) > 1 else ""),
             evidence={"changed": {key: list(pair) for key, pair in changed.items()}},
+        )
+    ]
+
+
+def _lost_ends(ends: Mapping[str, LostEnd], bounds: Bounds) -> list[Breach]:
+    far = {series: end for series, end in ends.items() if end.gone > bounds.ends_earlier}
+    if not far:
+        return []
+    series, end = max(far.items(), key=lambda item: item[1].gone)
+    return [
+        Breach(
+            threshold=Threshold.ENDS_EARLIER,
+            detail=f"{series} ends on {end.newest}, and {end.gone} later values are known, to {end.before}: it would take them back"
+            + (f"; so {len(far) - 1} more" if len(far) > 1 else ""),
+            evidence={
+                "series": {
+                    series: {"newest": end.newest.isoformat(), "before": end.before.isoformat(), "gone": end.gone}
+                    for series, end in far.items()
+                },
+                "bound": bounds.ends_earlier,
+            },
         )
     ]
 

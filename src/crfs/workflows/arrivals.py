@@ -74,9 +74,10 @@ def landed_payload_of(session: Session, source: str, item: LandedPayload) -> Pay
 
 def land_payload(session: Session, source: Source, payload: Payload, report: IngestReport, job: JobContext) -> str:
     """Keep the bytes before anything is made of them; what the source's classifier takes them for."""
+    from crfs.sources.core.contract import classified
     from crfs.store.payloads import land
 
-    classification = source.classify(payload).value
+    classification = classified(source, payload).value
     report.payloads += 1
     report.classifications[classification] = report.classifications.get(classification, 0) + 1
     land(session.database, payload.body, fetch_note(source, payload, classification, job))
@@ -153,6 +154,7 @@ def _rows(
 ) -> Arrival:
     import polars as pl
 
+    from crfs.sources.core.contract import classified, extents_of
     from crfs.store.append import Delivery
     from crfs.store.payloads import keep_rejected
 
@@ -161,7 +163,7 @@ def _rows(
     extents: dict[str, list[Extent]] = {}
     shapes: list[tuple[Payload, Shape]] = []
     for payload in group:
-        classification = source.classify(payload).value if origin.is_landed else land_payload(session, source, payload, report, job)
+        classification = classified(source, payload).value if origin.is_landed else land_payload(session, source, payload, report, job)
         if classification in {"EMPTY", "RETRY", "QUOTA", "AUTH", "BAD_REQUEST"}:
             if origin is not Origin.LANDED:
                 report.notes.append(f"{payload.stream}: {classification}, nothing to store")
@@ -183,7 +185,7 @@ def _rows(
         for dataset, table in parsed.tables.items():
             tables.setdefault(dataset, []).append(table)
             origins.setdefault(payload.sha256, []).append(dataset)
-            extents.setdefault(dataset, []).extend(parsed.extents.get(dataset, ()))
+            extents.setdefault(dataset, []).extend(extents_of(parsed, payload, dataset))
     deliveries = [
         Delivery(
             definition=catalogue.dataset(dataset),

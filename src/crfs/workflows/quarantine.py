@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import Quarantined
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.catalogue import Catalogue
-    from crfs.quality.thresholds import Scale, Shape
+    from crfs.quality.thresholds import LostEnd, Scale, Shape
     from crfs.sources.core import Parsed, Payload, Source
     from crfs.store.publication import Fence
 
@@ -27,7 +28,8 @@ def require_trust(
     """The shape of an answer, if it breaks no threshold; else it is held, and :class:`~crfs.errors.Quarantined` says why.
 
     A payload that somebody has released is trusted. It is ``compared`` with the answer before it unless a backfill asked for it: old parts
-    of a history look as they did then. Its values are compared with what the store has of the same days in any case.
+    of a history look as they did then. Its values are compared with what the store has of the same days in any case, and its end with the
+    store's.
     """
     from crfs.quality.thresholds import Shape, breaches
     from crfs.sources.core.shapes import kind_of_answer, scales_of, shape_of
@@ -37,7 +39,8 @@ def require_trust(
     kept = last_shape(session.database, source.name, kind_of_answer(payload)) if compared else None
     before = None if kept is None else Shape.from_dict(kept)
     scales = stored_scales(session, parsed.tables, catalogue) | ({} if before is None else scales_of(before, parsed.tables))
-    broken = breaches(before, shape, rejected_rows=bad_rows(parsed), scales=scales)
+    ends = lost_ends(session, payload, parsed, catalogue)
+    broken = breaches(before, shape, rejected_rows=bad_rows(parsed), scales=scales, ends=ends)
     if not broken or is_released(session.database, payload.sha256):
         return shape
     numbers = [
@@ -84,6 +87,47 @@ def stored_scales(session: Session, tables: Mapping[str, pl.DataFrame], catalogu
         known = reader.rows(dataset, entities=few.to_list(), **stretch)
         asked = table.filter(table["entity"].is_in(few.implode()) & table["valid_time"].is_in(newest.implode()))
         found |= scales_of(Shape(question="", row_count=0, sizes=sizes_of({dataset: known})), {dataset: asked})
+    return found
+
+
+def lost_ends(session: Session, payload: Payload, parsed: Parsed, catalogue: Catalogue) -> dict[str, LostEnd]:
+    """The series of which the store knows values later than the last one that came, in a span that the answer tells the whole of."""
+    import polars as pl
+
+    from crfs.bitemporal.rows import RowState
+    from crfs.quality.thresholds import LostEnd
+    from crfs.sources.core.contract import extents_of
+    from crfs.store.scan import StoreReader
+
+    found: dict[str, LostEnd] = {}
+    for dataset, table in parsed.tables.items():
+        extents = extents_of(parsed, payload, dataset)
+        if not extents or table.is_empty():
+            continue
+        spans = pl.DataFrame(
+            [(one.entity, one.last_valid_time, one.known_at) for one in extents],
+            schema={"entity": pl.String, "last": table.schema["valid_time"], "known_at": table.schema["knowledge_time"]},
+            orient="row",
+        ).join(table.group_by("entity").agg(pl.col("valid_time").max().alias("came")), on="entity")
+        if spans.is_empty():
+            continue
+        reader = StoreReader(session.database, catalogue, batch_id=session.pin().batch_id)
+        start = spans["came"].min()
+        assert isinstance(start, datetime)
+        known = reader.rows(dataset, columns=[], entities=spans["entity"].unique().to_list(), valid_from=start).join(spans, on="entity")
+        gone = (
+            known.filter(
+                pl.col("valid_time") > pl.col("came"),
+                pl.col("valid_time") <= pl.col("last"),
+                pl.col("knowledge_time") <= pl.col("known_at"),
+            )
+            .sort("knowledge_time", "batch_id")
+            .unique(["entity", "valid_time"], keep="last", maintain_order=True)
+            .filter(pl.col("row_state").cast(pl.String) == RowState.VALUE.value)
+            .group_by("entity")
+            .agg(pl.col("came").first().dt.date(), pl.col("valid_time").max().dt.date(), pl.len())
+        )
+        found |= {entity: LostEnd(newest=came, before=before, gone=count) for entity, came, before, count in gone.rows()}
     return found
 
 

@@ -135,10 +135,12 @@ class _Reading:
             self._amend(*item, catalogue=catalogue)
 
     def _payloads(self, answers: list[Answer]) -> Iterator[Payload]:
+        from crfs.sources.core.contract import classified
+
         for answer in answers:
             payload = landed_payload_of(self.session, self.source.name, answer.payload)
             self.taken.add(answer.fetch_id)
-            taken_for = self.source.classify(payload).value
+            taken_for = classified(self.source, payload).value
             if not answer.is_read:
                 self.unread[answer.fetch_id] = taken_for
             if self.tells:
@@ -150,6 +152,7 @@ class _Reading:
         return parsed_arrivals(self.session, self.source, payloads, catalogue, report=self.report, job=self.job, origin=Origin.LANDED)
 
     def _append(self, arrival: Arrival) -> None:
+        from crfs.sources.core.contract import classified
         from crfs.store.append import append
         from crfs.store.payloads import land
         from crfs.store.publication import BatchKind, BatchNote
@@ -159,7 +162,7 @@ class _Reading:
         self.brought.update(arrival.origins)
         self.datasets.update(delivery.definition.name for delivery in arrival.deliveries)
         for payload in arrival.payloads:
-            land(self.model, payload.body, fetch_note(self.source, payload, self.source.classify(payload).value, self.job))
+            land(self.model, payload.body, fetch_note(self.source, payload, classified(self.source, payload).value, self.job))
         note = BatchNote(
             kind=BatchKind.INGEST,
             at=self.session.clock.now(),

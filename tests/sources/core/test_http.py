@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable
 from crfs.sources.core import Classification, Limit, Payload, Request
 from crfs.sources.core.budget import LocalBudget
+from crfs.sources.core.contract import UNFRAMED
 from crfs.sources.core.headers import LONGEST_WAIT_SECONDS, retry_after, until_reset
 from crfs.sources.core.http import HttpTransport
 from crfs.sources.providers.fred import SOURCE as FRED
@@ -154,6 +155,8 @@ HALVES = {
     "no gzip": reply(200, GOOD, Content_Encoding="gzip"),
     "a number that may go on": unframed(b"observation_date,UNRATE\n2024-06-01,4"),
     "a number that may go on, as it is": unframed(b"observation_date,UNRATE\n2024-06-01,4", Content_Encoding="identity"),
+    "a last line that may go on, by its quotation mark": unframed(b'"date","value"\n"2024-06-01","4"'),
+    "a document that ends in a line": unframed(b'{"a": [1,\n'),
     "a damaged gzip": reply(200, gzip.compress(GOOD)[:-6] + b"xxxxxx", Content_Encoding="gzip"),
 }
 
@@ -169,10 +172,33 @@ def test_half_an_answer_is_none_and_is_tried_again(transport: Make, server: Prov
     assert transport().send(ask(server)).body == GOOD
 
 
-@pytest.mark.parametrize("body", [b"a,b\n1,2\n", b'{"a": [1]}', b"<a>1</a>"])
-def test_an_answer_without_a_length_that_ends_as_texts_end_is_whole(transport: Make, server: ProviderServer, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"a,b\n1,2\n", b'{"a": [1]}', b"<a>1</a>", b'{"a": [1]}\n'])
+def test_an_answer_without_a_length_that_ends_as_texts_end_is_taken_and_lines_may_lack(
+    transport: Make, server: ProviderServer, body: bytes
+) -> None:
     server.answers = [unframed(body)]
-    assert transport().send(ask(server)).body == body
+    payload = transport().send(ask(server))
+    assert payload.body == body
+    assert (UNFRAMED in payload.headers) == body.startswith(b"a")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [reply(200, GOOD), chunks(GOOD), unframed(gzip.compress(b"a,b\n1,2\n"), Content_Encoding="gzip")],
+    ids=["length", "chunks", "gzip"],
+)
+def test_an_answer_whose_end_is_known_is_not_said_to_lack_any(transport: Make, server: ProviderServer, answer: Answer) -> None:
+    server.answers = [answer]
+    assert UNFRAMED not in transport().send(ask(server)).headers
+
+
+@pytest.mark.parametrize("source", [Local(), Judge()], ids=["by its body", "that says OK"])
+def test_a_part_of_an_answer_is_none(transport: Make, server: ProviderServer, source: Local) -> None:
+    server.answers = [reply(206, GOOD, Content_Range="bytes 0-99/9999")]
+    landed: list[Payload] = []
+    with pytest.raises(SourceUnavailable, match="HTTP 206"):
+        transport(landed, source=source).send(ask(server))
+    assert (len(server.asked), {payload.status for payload in landed}) == (3, {206})
 
 
 @pytest.mark.parametrize("answer", [drip, drip_headers], ids=["body", "headers"])

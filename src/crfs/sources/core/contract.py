@@ -35,6 +35,10 @@ class Classification(Enum):
     SCHEMA = "SCHEMA"
 
 
+PARTIAL = 206
+"""The status of an answer that is a part of one. Nobody here asks for parts, so what lacks would look like a withdrawal."""
+
+
 def by_status(status: int) -> Classification | None:
     """What an HTTP status alone says of an answer whose body says nothing; None where the body has to say it.
 
@@ -43,7 +47,7 @@ def by_status(status: int) -> Classification | None:
     >>> by_status(503), by_status(403), by_status(404), by_status(200)
     (<Classification.RETRY: 'RETRY'>, <Classification.AUTH: 'AUTH'>, <Classification.BAD_REQUEST: 'BAD_REQUEST'>, None)
     """
-    if status in {408, 425, 429} or status >= 500:
+    if status in {PARTIAL, 408, 425, 429} or status >= 500:
         return Classification.RETRY
     if status in {401, 403}:
         return Classification.AUTH
@@ -73,6 +77,10 @@ class RejectReason(Enum):
 
 DELIVERY = "x-delivery"
 """The header by which a source says which payloads arrived together: those with the same value are published as one batch."""
+
+UNFRAMED = "x-unframed"
+"""The header by which the transport says that nothing but the connection's end ended the body, so that later rows may lack: it has the rows
+that came, and tells the whole of no span (:func:`extents_of`)."""
 
 REJECT_REASON = pl.Enum([reason.value for reason in RejectReason])
 REJECTED_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
@@ -178,6 +186,16 @@ class Parsed:
             object.__setattr__(self, "rejected", _bounded(self.rejected))
         if self.rejected.height:
             object.__setattr__(self, "rejected", self.rejected.with_columns(pl.col("column", "detail").str.replace_all(STEERING, "\ufffd")))
+
+
+def classified(source: Source, payload: Payload) -> Classification:
+    """What an answer is: by its source's classifier, but that a part of one is none, whatever stands in it."""
+    return Classification.RETRY if payload.status == PARTIAL else source.classify(payload)
+
+
+def extents_of(parsed: Parsed, payload: Payload, dataset: str) -> Sequence[Extent]:
+    """What an answer tells the whole of: nothing where its end may lack."""
+    return () if UNFRAMED in payload.headers else parsed.extents.get(dataset, ())
 
 
 def _bounded(rejected: pl.DataFrame) -> pl.DataFrame:

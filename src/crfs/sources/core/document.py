@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from crfs.credit.catalogue import Catalogue
-from crfs.sources.core.contract import Classification, Parsed, Payload, Source
+from crfs.sources.core.contract import Classification, Parsed, Payload, Source, classified
 from crfs.sources.core.tables import ACCEPTED
 
 _READ = {Classification.OK, Classification.SCHEMA}
@@ -18,7 +18,7 @@ def parse_to_json(source: Source, payload: Payload, catalogue: Catalogue) -> dic
 
     An answer that is an error, or empty, is classified and not parsed; one of an unknown shape is parsed to say why it is rejected.
     """
-    classification = source.classify(payload)
+    classification = classified(source, payload)
     if classification not in _READ:
         return {"classification": classification.value, "accepted": [], "rejected": []}
     return parsed_to_json(classification, source.parse(payload, catalogue))

@@ -21,7 +21,7 @@ from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnav
 from crfs.sources.core import budget as budgets
 from crfs.sources.core.budget import Budget
 from crfs.sources.core.connection import CheckedBackend, Deadline, ForbiddenAddress, Resolver, system_resolver, trusted_certificates
-from crfs.sources.core.contract import Classification, Limit, Payload, Provider, Request, Source
+from crfs.sources.core.contract import UNFRAMED, Classification, Limit, Payload, Provider, Request, Source, classified
 from crfs.sources.core.decoding import Broken, Decoder, TooLarge, UnknownEncoding
 from crfs.sources.core.headers import KEPT, retry_after, until_reset
 from crfs.sources.core.scrubbing import OF_THIS_PROCESS as SCRUBBER
@@ -60,10 +60,6 @@ class _Waits:
 
 class _NotSent(Exception):
     """Ends an exchange before its request leaves."""
-
-
-_ENDS = (b"\n", b"\r", b"}", b"]", b">", b'"', b"\x00")
-"""How a text, a document or a packed file ends that is not cut within a number."""
 
 
 class Busy(SourceUnavailable):
@@ -233,7 +229,7 @@ class HttpTransport:
             self._budget.hold(name, reset)
         if answer.status == _NOT_MODIFIED and any(header.lower().startswith("if-") for header, _ in request.headers):
             return answer
-        classification = self._source.classify(answer)
+        classification = classified(self._source, answer)
         redirected = Hop.is_redirect(answer.status)
         if classification in _ANSWERS and not redirected:
             return answer
@@ -341,7 +337,8 @@ class HttpTransport:
                 for chunk in response.iter_stream():
                     decoder.feed(chunk)
                 body, status = decoder.finish(), response.status
-                if not _is_whole(received, body):
+                framed = _is_framed(received)
+                if not framed and not _may_be_whole(body):
                     return _Failed(text="no whole answer: it has neither a length nor an end of its own", retry=True)
         except _NotSent:
             assert waits is not None
@@ -362,20 +359,30 @@ class HttpTransport:
             body=SCRUBBER.body(body),
             url=SCRUBBER.text(hop.shown),
             status=status,
-            headers={name: SCRUBBER.text(received[name]) for name in KEPT if name in received},
+            headers={
+                **{name: SCRUBBER.text(received[name]) for name in KEPT if name in received},
+                **({} if framed or _has_own_end(body) else {UNFRAMED: "the connection's end"}),
+            },
             started_at=started,
             fetched_at=self.now,
         )
 
 
-def _is_whole(headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether an answer is known to be whole: by its length, its last chunk, or, where the connection just ends, by how its text ends.
-
-    A number that is cut is a number. What is encoded has an end that is checked, but for "identity", which is no encoding.
-    """
+def _is_framed(headers: Mapping[str, str]) -> bool:
+    """Whether the end of a body is known: by its length, its last chunk, or the end of its encoding ("identity" is none)."""
     encoded = headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
-    framed = "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower() or encoded
-    return framed or not body or body.rstrip(b" ")[-1:] in _ENDS
+    return "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower() or encoded
+
+
+def _has_own_end(body: bytes) -> bool:
+    """Whether a body is of a format (JSON, XML, a packed file) that nothing reads which is cut."""
+    return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b"<") or body.startswith(b"PK")
+
+
+def _may_be_whole(body: bytes) -> bool:
+    """Whether a body that the connection's end ended is not cut within a line: a number that is cut is a number."""
+    ends = (b"}", b"]", b">", b"\0") if _has_own_end(body) else (b"\n", b"\r", b"\0")
+    return not body.strip() or body.rstrip(b" \t\r\n" if _has_own_end(body) else b" ")[-1:] in ends
 
 
 def _timeouts(provider: Provider) -> dict[str, float]:

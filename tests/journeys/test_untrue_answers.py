@@ -1,0 +1,114 @@
+"""Answers that are not what they seem, from a provider on this machine: cut, about another series, of bytes that no text has; what the store then says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qsl, urlsplit
+
+import polars as pl
+import pytest
+
+from crfs.errors import Quarantined, SourceUnavailable
+from crfs.sources.core import Query
+from crfs.store.quarantine import items
+from crfs.workflows.ingestion import ingest, parse_again
+from crfs.workflows.releasing import release_quarantine
+from crfs.workflows.session import Session
+from tests.sources.provider_server import Answer, provider_server, reply, unframed
+
+pytestmark = [pytest.mark.servers, pytest.mark.journey]
+
+MONTHS = pl.date_range(date(2000, 1, 1), date(2025, 12, 1), "1mo", eager=True).to_list()
+SINCE = date(2020, 1, 1)
+
+
+@dataclass(kw_only=True)
+class Graph:
+    """FRED's keyless table, of series that have a value each month; ``instead`` answers to a body in its place."""
+
+    instead: dict[str, Answer]
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        asked = dict(parse_qsl(urlsplit(handler.path).query))
+        reply(200, table(asked["id"], asked.get("cosd", "")))(handler) if asked["id"] not in self.instead else self.instead[asked["id"]](
+            handler
+        )
+
+
+def table(series: str, since: str = "", until: int = len(MONTHS)) -> bytes:
+    rows = [f"{month},{20 + number / 100:.2f}" for number, month in enumerate(MONTHS[:until]) if f"{month}" >= since]
+    return "\n".join([f"observation_date,{series}", *rows, ""]).encode()
+
+
+@pytest.fixture
+def graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
+    from crfs.sources.providers import fred as module
+
+    provider = replace(module.SOURCE.provider, attempts=2, retry_wait_seconds=0.01)
+    monkeypatch.setattr(module, "SOURCE", replace(module.SOURCE, provider=provider))
+    with provider_server() as server:
+        served = Graph(instead={})
+        server.answers = [served]
+        monkeypatch.setenv("CRFS_SOURCES__FRED__MIRROR", server.address)
+        monkeypatch.setenv("CRFS_SOURCES__FRED__REQUESTS_PER_SECOND", "10000")
+        yield served
+
+
+@pytest.fixture
+def session(graph: Graph, session: Session) -> Session:
+    return session
+
+
+def bring(session: Session, *series: str, since: date | None = None) -> dict[str, int]:
+    return ingest(session, "fred", Query(series=series, since=since)).appended
+
+
+def standing(session: Session, series: str) -> dict[date, float]:
+    rows = session.reader(session.pin().batch_id).rows("fred_series").filter(pl.col("entity") == series)
+    newest = rows.sort("valid_time", "knowledge_time", "batch_id").unique("valid_time", keep="last", maintain_order=True)
+    return {when.date(): value for when, value in newest.select("valid_time", "value").drop_nulls().rows()}
+
+
+def test_a_part_of_an_answer_changes_nothing(graph: Graph, session: Session) -> None:
+    bring(session, "PART")
+    before = standing(session, "PART")
+    assert len(before) == len(MONTHS)
+    graph.instead["PART"] = reply(206, table("PART", "2020-01-01", 294)[:-2], Content_Range="bytes 0-700/9999")
+    with pytest.raises(SourceUnavailable, match="HTTP 206"):
+        bring(session, "PART", since=SINCE)
+    parse_again(session, "fred")
+    assert standing(session, "PART") == before
+
+
+def test_what_an_answer_without_a_length_lacks_at_its_end_is_not_withdrawn(graph: Graph, session: Session) -> None:
+    bring(session, "LINE")
+    before = standing(session, "LINE")
+    graph.instead["LINE"] = unframed(table("LINE", "2020-01-01", 294))
+    assert not any(bring(session, "LINE", since=SINCE).values())
+    assert standing(session, "LINE") == before
+    assert not any(parse_again(session, "fred").appended.values())
+    assert standing(session, "LINE") == before
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3, 19])
+def test_an_answer_to_another_question_that_ends_earlier_is_held_unless_it_takes_back_a_few(
+    graph: Graph, session: Session, gone: int
+) -> None:
+    bring(session, "ENDS")
+    before = standing(session, "ENDS")
+    graph.instead["ENDS"] = reply(200, table("ENDS", "2020-01-01", len(MONTHS) - gone))
+    left = dict(list(before.items())[:-gone])
+    if gone <= 2:
+        bring(session, "ENDS", since=SINCE)
+        assert standing(session, "ENDS") == left
+        return
+    with pytest.raises(Quarantined, match=f"ENDS ends on .*, and {gone} later values are known, to 2025-12-01"):
+        bring(session, "ENDS", since=SINCE)
+    assert standing(session, "ENDS") == before
+    [held] = items(session.database, state="held")
+    assert (held.rule, held.evidence["series"]["ENDS"]["gone"]) == ("ends_earlier", gone)
+    release_quarantine(session, held.quarantine_id, reason="FRED took them back")
+    assert standing(session, "ENDS") == left
