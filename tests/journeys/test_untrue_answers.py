@@ -11,9 +11,10 @@ from urllib.parse import parse_qsl, urlsplit
 import polars as pl
 import pytest
 
-from crfs.errors import Quarantined, SourceUnavailable
+from crfs.errors import Quarantined, SourceUnavailable, Unreadable
 from crfs.sources.core import Query
 from crfs.store.quarantine import items
+from crfs.workflows.ingest_report import IngestReport, check_rejected
 from crfs.workflows.ingestion import ingest, parse_again
 from crfs.workflows.releasing import release_quarantine
 from crfs.workflows.session import Session
@@ -112,3 +113,29 @@ def test_an_answer_to_another_question_that_ends_earlier_is_held_unless_it_takes
     assert (held.rule, held.evidence["series"]["ENDS"]["gone"]) == ("ends_earlier", gone)
     release_quarantine(session, held.quarantine_id, reason="FRED took them back")
     assert standing(session, "ENDS") == left
+
+
+@pytest.mark.parametrize("body", [b"observation_date,GDP\n2025-11-01,1\n", b"observation_date,OTHER,GDP\n2025-11-01,1,2\n"])
+def test_an_answer_about_another_series_changes_none_and_the_others_of_the_run_come(graph: Graph, session: Session, body: bytes) -> None:
+    bring(session, "GDP")
+    before = standing(session, "GDP")
+    graph.instead["OTHER"] = reply(200, body)
+    with pytest.raises(Unreadable) as caught:
+        strictly(session, "OTHER")
+    assert "OTHER was asked for, and the answer is about" in str(caught.value.problems[0])
+    report = strictly(session, "OTHER", "AFTER")
+    assert [(row["stream"], row["reason"]) for row in report.rejected] == [("OTHER", "unknown_series")]
+    assert (standing(session, "GDP"), standing(session, "OTHER")) == (before, {})
+    assert len(standing(session, "AFTER")) == len(MONTHS)
+
+
+def test_a_table_of_a_header_alone_is_told(graph: Graph, session: Session) -> None:
+    graph.instead["NONE"] = reply(200, b"observation_date,NONE\n")
+    assert strictly(session, "NONE").notes == ["NONE: EMPTY, nothing to store"]
+
+
+def strictly(session: Session, *series: str) -> IngestReport:
+    """As the program does it: an error where nothing could be read."""
+    report = ingest(session, "fred", Query(series=series))
+    check_rejected(report)
+    return report

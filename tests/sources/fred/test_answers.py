@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,6 +16,7 @@ from crfs.sources.providers.fred.source import SOURCE, Fred
 from tests.sources.alfred import NOW, Archive, payload_of
 
 URL = "https://api.stlouisfed.org/fred/series/observations?series_id=GDP"
+GRAPH = "https://fred.stlouisfed.org/graph/fredgraph.csv"
 ALFRED = "Bad Request.  The series does not exist in ALFRED but may exist in FRED."
 
 
@@ -44,6 +46,17 @@ def error(code: int, words: str) -> dict[str, object]:
         ({"observations": [{}], "count": 1, "units": "pch"}, 200, URL, "SCHEMA"),
         ({"observations": [{}], "count": 1}, 200, URL + "&units=pch", "SCHEMA"),
         (b'<?xml version="1.0"?><error code="400" message="Bad Request.  Variable api_key is not set."/>', 400, URL, "AUTH"),
+        (b"observation_date,GDP\n2020-01-01,1\n", 200, f"{GRAPH}?id=GDP", "OK"),
+        (b'\xef\xbb\xbf"observation_date","GDP","UNRATE"\r\n2020-01-01,1,2\r\n', 200, f"{GRAPH}?id=unrate,gdp", "OK"),
+        (b"observation_date,GDP\n", 200, f"{GRAPH}?id=GDP", "EMPTY"),
+        (b"observation_date,GDP\n2020-01-01,1\n", 200, f"{GRAPH}?id=UNRATE", "SCHEMA"),
+        (b"observation_date,GDP,X2\n2020-01-01,1,9\n", 200, f"{GRAPH}?id=GDP", "SCHEMA"),
+        (b"observation_date,GDP\n2020-01-01,1\n", 200, f"{GRAPH}?id=GDP,UNRATE", "SCHEMA"),
+        (b"observation_date\n2020-01-01\n", 200, f"{GRAPH}?id=GDP", "SCHEMA"),
+        ({"seriess": [{"id": "GDP"}]}, 200, URL, "OK"),
+        ({"seriess": [{"id": "UNRATE"}]}, 200, URL, "SCHEMA"),
+        (b'<?xml version="1.0"?><seriess><series id="UNRATE"/></seriess>', 200, URL, "SCHEMA"),
+        ({"vintage_dates": ["2020-01-01"]}, 200, URL, "OK"),
     ],
 )
 def test_an_answer_is_classified_by_its_body_before_its_status(document: object, status: int, url: str, expected: str) -> None:
@@ -127,6 +140,16 @@ def test_no_request_spans_more_vintages_than_fred_allows(catalogue: Catalogue) -
     assert asked[0]["realtime_start"] == "1776-07-04"
     assert asked[-1]["realtime_end"] == "9999-12-31"
     assert sum(table.filter(~table["clipped"]).height for p in payloads for table in SOURCE.parse(p, catalogue).tables.values()) == 4500
+
+
+@pytest.mark.parametrize("vintages", ["all", "latest"])
+def test_of_a_series_that_is_described_as_another_no_observations_are_asked(catalogue: Catalogue, vintages: Literal["all", "latest"]) -> None:
+    page = payload_of({"seriess": [{"id": "OTHER"}]}, url="https://api.stlouisfed.org/fred/series?series_id=TEST&file_type=json")
+    transport = RecordedTransport([page], now=NOW)
+    assert list(SOURCE.fetch(Query(series=("TEST",), vintages=vintages), transport, catalogue)) == [page]
+    assert len(transport.asked) == 1
+    rejected = SOURCE.parse(page, catalogue).rejected
+    assert rejected.select("reason", "detail").rows() == [("unknown_series", "TEST was asked for, and the answer is about OTHER")]
 
 
 def test_an_answer_of_another_shape_is_handed_on_and_ends_the_fetch(catalogue: Catalogue) -> None:

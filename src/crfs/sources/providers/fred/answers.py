@@ -28,7 +28,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A body that was looked into: its kind, its fields (JSON's, or the attributes of XML's root), its rows, an error's words."""
+    """A body that was looked into: its kind, its fields (JSON's, or the attributes of XML's root), its rows, an error's words.
+
+    ``named`` are the series that it says it is about, where it does: a table in its header, a description by ``id``.
+    """
 
     kind: Kind
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -36,6 +39,7 @@ class Answer:
     error_code: int | None = None
     words: str = ""
     delimiter: str = ","
+    named: tuple[str, ...] = ()
 
 
 METADATA_KEYS = ("seriess", "releases", "release_dates", "vintage_dates", "categories", "tags", "sources", "elements")
@@ -58,7 +62,7 @@ def look(payload: Payload) -> Answer:
     header = start.split(b"\n", 1)[0]
     first = header.replace(b"\t", b",").split(b",", 1)[0].strip().strip(b'"').lower()
     if first in (name.encode() for name in _TABLE_HEADERS):
-        return Answer(kind=Kind.TABLE, delimiter="\t" if b"\t" in header else ",")
+        return _table(payload.body, "\t" if b"\t" in header else ",")
     if any(name.strip().strip(b'"').lower() == _PANEL_HEADER for name in header.split(b",")):
         return Answer(kind=Kind.PANEL)
     return Answer(kind=Kind.UNKNOWN, words=start[:120].decode("utf-8", "replace"))
@@ -77,7 +81,8 @@ def classify(payload: Payload) -> Classification:
 
     Documents about series, releases, tags … are OK although they have no observations. "Does not exist in ALFRED" is EMPTY when a
     real-time period was asked for (the archive may begin later) and a BAD_REQUEST otherwise. A page shorter than its own count is a
-    RETRY: what is missing would look like a withdrawal. So is another page than the one that was asked for.
+    RETRY: what is missing would look like a withdrawal. So is another page than the one that was asked for. An answer about other series
+    than were asked for is of no shape that we know. A table of a header alone is EMPTY.
     """
     answer = look(payload)
     low = answer.words.lower()
@@ -99,10 +104,28 @@ def classify(payload: Payload) -> Classification:
             return Classification.RETRY
         case Kind.OBSERVATIONS:
             return _observations(answer, payload)
+        case Kind.METADATA | Kind.TABLE if other_series(answer, payload) is not None:
+            return Classification.SCHEMA
+        case Kind.TABLE if not answer.rows:
+            return Classification.EMPTY
         case Kind.METADATA | Kind.TABLE | Kind.PANEL:
             return Classification.OK
         case _:
             return Classification.SCHEMA
+
+
+def other_series(answer: Answer, payload: Payload) -> str | None:
+    """What is wrong where an answer names other series than the url asked for: both, in words. None where they are the same, or either is
+    silent: an answer with observations does not name its series.
+    """
+    parameter = {Kind.TABLE: "id", Kind.METADATA: "series_id"}.get(answer.kind, "")
+    asked = [name for name in payload.parameters.get(parameter, "").split(",") if name]
+    if not asked or (answer.kind is Kind.METADATA and not answer.named):
+        return None
+    if {name.upper() for name in asked} == {name.upper() for name in answer.named}:
+        return None
+    told = ", ".join(answer.named[:5]) or "no series"
+    return f"{', '.join(asked[:5])} was asked for, and the answer is about {told}"
 
 
 def page(answer: Answer) -> tuple[int, int, int]:
@@ -143,6 +166,13 @@ def _observations(answer: Answer, payload: Payload) -> Classification:
     return Classification.RETRY if one_row_each and rows < min(count - offset, limit) else Classification.OK
 
 
+def _table(body: bytes, delimiter: str) -> Answer:
+    """A table: the series are what its columns but the first are called; ``rows`` has its second line, if there is one."""
+    header, _, rest = body.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").partition(b"\n")
+    _, *names = (name.strip().strip('"') for name in header.decode("utf-8", "replace").split(delimiter))
+    return Answer(kind=Kind.TABLE, delimiter=delimiter, named=tuple(names), rows=[rest[:200]] if rest.strip() else [])
+
+
 def _json(body: bytes) -> Answer:
     read = read_json(body)
     if read.problem is not None:
@@ -158,7 +188,8 @@ def _json(body: bytes) -> Answer:
     for key in METADATA_KEYS:
         if isinstance(data.get(key), (list, dict)):
             rows = data[key] if isinstance(data[key], list) else []
-            return Answer(kind=Kind.METADATA, fields=fields, rows=rows)
+            named = [str(row.get("id")) for row in rows if isinstance(row, dict)] if key == "seriess" and len(rows) == 1 else []
+            return Answer(kind=Kind.METADATA, fields=fields, rows=rows, named=tuple(named))
     return Answer(kind=Kind.UNKNOWN, words=f"an object with {', '.join(sorted(data)[:8]) or 'nothing in it'}")
 
 
@@ -173,5 +204,6 @@ def _xml(body: bytes) -> Answer:
         rows = [dict(child.attrib) for child in root if child.tag == "observation"]
         return Answer(kind=Kind.OBSERVATIONS, fields=dict(root.attrib), rows=rows)
     if root.tag in METADATA_KEYS or root.tag in {"vintage_dates", "release_dates"}:
-        return Answer(kind=Kind.METADATA, fields=dict(root.attrib))
+        named = [child.get("id", "") for child in root] if root.tag == "seriess" and len(root) == 1 else []
+        return Answer(kind=Kind.METADATA, fields=dict(root.attrib), named=tuple(named))
     return Answer(kind=Kind.UNKNOWN, words=f"XML with the root {root.tag[:60]}")

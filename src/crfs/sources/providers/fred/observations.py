@@ -32,7 +32,7 @@ from crfs.sources.core.tables import (
 )
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
 from crfs.sources.providers.fred import extent, panel
-from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, is_transformed, look, page
+from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, is_transformed, look, other_series, page
 from crfs.sources.providers.fred.periods import EARLIEST, Window, revisions
 
 DATASET = "fred_series"
@@ -48,6 +48,8 @@ _CHANGED_BY = ("transformation", "fq", "fam", "units", "aggregation_method")
 def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
     """Rows of one payload; documents without observations give none, errors and unknown shapes are rejected as a whole."""
     answer = look(payload)
+    if (other := other_series(answer, payload)) is not None:
+        return reject_all(RejectReason.UNKNOWN_SERIES, other)
     match answer.kind:
         case Kind.OBSERVATIONS:
             return _with_vintages(answer, payload, catalogue)

@@ -50,7 +50,7 @@ class Fred:
     max_rows: int = MAX_ROWS
     max_dates: int = MAX_DATES
     name: str = "fred"
-    parser_version: str = "5"
+    parser_version: str = "6"
     hosts: tuple[str, ...] = ("api.stlouisfed.org", "fred.stlouisfed.org", "www.stlouisfed.org")
     provider: Provider = _PROVIDER
 
@@ -75,7 +75,7 @@ class Fred:
         """Payloads of every series of ``query``, in order. A series that FRED does not have ends, when the others have come, with the
         provider's words; three refusals in a row end it at once.
 
-        With a key: the series' description, then the latest values, or the list of vintage dates and every vintage in slices and
+        With a key: the series' description (one of another series ends this one), then the latest values, or the list of vintage dates and every vintage in slices and
         pages. Slices overlap by one vintage date and pages by one date, so that no edge of a request looks like an event.
         Without a key: the latest values as CSV.
         """
@@ -124,12 +124,16 @@ class Fred:
         yield transport.send(Request(url=GRAPH, params=tuple(params), stream=series))
 
     def _latest(self, series: str, query: Query, transport: Transport) -> Iterator[Payload]:
-        yield self._ask("series", series, transport)
+        yield (about := self._ask("series", series, transport))
+        if _is_of_another(about):
+            return
         yield from self._pages(series, query, transport, window=None, archive_start=None)
 
     def _vintages(self, series: str, query: Query, transport: Transport) -> Iterator[Payload]:
         # Without real-time parameters, an unknown series is a refusal here, so that EMPTY below only means "not in the archive".
-        yield self._ask("series", series, transport)
+        yield (about := self._ask("series", series, transport))
+        if _is_of_another(about):
+            return
         dates: list[date] = []
 
         def more(request: Request, payload: Payload) -> Request | None:
@@ -217,6 +221,11 @@ class Fred:
 def _asking(path: str, series: str, *params: tuple[str, str], fragment: str = "") -> Request:
     asked = (("series_id", series), ("file_type", "json"), *params)
     return Request(url=API + path, params=asked, stream=series, fragment=fragment)
+
+
+def _is_of_another(payload: Payload) -> bool:
+    """Whether a description is of another series than was asked for: its observations would not say so, and are not asked."""
+    return answers.other_series(answers.look(payload), payload) is not None
 
 
 def _again(payload: Payload) -> SourceUnavailable:
