@@ -139,3 +139,16 @@ def strictly(session: Session, *series: str) -> IngestReport:
     report = ingest(session, "fred", Query(series=series))
     check_rejected(report)
     return report
+
+
+def test_bytes_that_no_text_has_stop_no_other_answer(graph: Graph, session: Session) -> None:
+    """UTF-16 without a mark: each character has a NUL beside it, the header's too."""
+    graph.instead |= {
+        "WIDE": reply(200, table("WIDE").decode().encode("utf-16-le")),
+        "NUL": reply(200, table("NUL").replace(b",NUL", b",N\0UL")),
+        "MARK": reply(200, table("MARK").decode().encode("utf-16")),
+    }
+    report = strictly(session, "WIDE", "NUL", "MARK", "RIGHT")
+    assert {row["stream"] for row in report.rejected} == {"WIDE", "NUL", "MARK"}
+    assert len(standing(session, "RIGHT")) == len(MONTHS)
+    assert len(items(session.database, state="held")) == 3

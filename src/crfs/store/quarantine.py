@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from crfs.errors import NotFound
+from crfs.errors import NotFound, plain
 from crfs.store.database import Database
 from crfs.store.publication import Fence, check_fence
 
@@ -68,8 +68,8 @@ def hold(
 ) -> int:
     """Put a payload into quarantine, for a job that has its lease still; the same payload, parser and rule again is the same item."""
     values = {
-        "source": source, "stream": stream, "sha256": sha256, "parser_version": parser_version, "rule": rule, "detail": detail[:2000],
-        "evidence": json.dumps(evidence), "at": at, "job_id": fence.job_id if fence else None, "tenant_id": database.tenant_id,
+        "source": source, "stream": stream, "sha256": sha256, "parser_version": parser_version, "rule": rule, "detail": plain(detail)[:2000],
+        "evidence": _json(evidence), "at": at, "job_id": fence.job_id if fence else None, "tenant_id": database.tenant_id,
     }  # fmt: skip
     with database.writing() as connection:
         check_fence(connection, fence)
@@ -234,8 +234,21 @@ def keep_shape(
                 "sha256": sha256,
                 "at": at,
                 "row_count": row_count,
-                "shape": json.dumps(shape),
+                "shape": _json(shape),
                 "newest": newest,
                 "released": released,
             },
         )
+
+
+def _json(value: object) -> str:
+    """A document as PostgreSQL takes it: names and units are a provider's, and jsonb holds no NUL and no half of a pair."""
+
+    def shown(inner: object) -> object:
+        if isinstance(inner, str):
+            return plain(inner)
+        if isinstance(inner, Mapping):
+            return {plain(str(name)): shown(item) for name, item in inner.items()}
+        return [shown(item) for item in inner] if isinstance(inner, list | tuple) else inner
+
+    return json.dumps(shown(value))

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import polars as pl
 
+from crfs.errors import plain
 from crfs.quality.thresholds import Scale, Shape
 from crfs.sources.core.contract import Payload
 from crfs.sources.core.json_text import read_json
@@ -45,16 +46,16 @@ _LEAST_EVEN, _EVEN = 4, 1.01
 
 
 def shape_of(payload: Payload, tables: Mapping[str, pl.DataFrame]) -> Shape:
-    """The shape of an answer of which these accepted tables were made."""
+    """The shape of an answer of which these accepted tables were made; its names as they are kept (:func:`~crfs.errors.plain`)."""
     names = _Names()
     names.read(payload.body)
     newest = [day for table in tables.values() if isinstance(day := table["valid_time"].dt.date().max(), date)]
     return Shape(
         question="" if any(_passes_by(table) for table in tables.values()) else payload.url or payload.stream,
         row_count=sum(table.height for table in tables.values()),
-        header=names.of_every_row,
-        seen=names.of_any_row,
-        units=names.units,
+        header={plain(table): tuple(map(plain, fields)) for table, fields in names.of_every_row.items()},
+        seen={plain(table): tuple(map(plain, fields)) for table, fields in names.of_any_row.items()},
+        units={plain(place): plain(unit) for place, unit in names.units.items()},
         sizes={series: dict(list(days.items())[-_NEWEST:]) for series, days in sizes_of(tables).items() if len(days) >= _LEAST_DAYS},
         newest=max(newest, default=None),
     )
