@@ -143,7 +143,9 @@ def test_no_request_spans_more_vintages_than_fred_allows(catalogue: Catalogue) -
 
 
 @pytest.mark.parametrize("vintages", ["all", "latest"])
-def test_of_a_series_that_is_described_as_another_no_observations_are_asked(catalogue: Catalogue, vintages: Literal["all", "latest"]) -> None:
+def test_of_a_series_that_is_described_as_another_no_observations_are_asked(
+    catalogue: Catalogue, vintages: Literal["all", "latest"]
+) -> None:
     page = payload_of({"seriess": [{"id": "OTHER"}]}, url="https://api.stlouisfed.org/fred/series?series_id=TEST&file_type=json")
     transport = RecordedTransport([page], now=NOW)
     assert list(SOURCE.fetch(Query(series=("TEST",), vintages=vintages), transport, catalogue)) == [page]

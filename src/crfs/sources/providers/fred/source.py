@@ -75,8 +75,8 @@ class Fred:
         """Payloads of every series of ``query``, in order. A series that FRED does not have ends, when the others have come, with the
         provider's words; three refusals in a row end it at once.
 
-        With a key: the series' description (one of another series ends this one), then the latest values, or the list of vintage dates and every vintage in slices and
-        pages. Slices overlap by one vintage date and pages by one date, so that no edge of a request looks like an event.
+        With a key: the series' description (one of another series ends this one), then the latest values, or the list of vintage dates and
+        every vintage in slices and pages. Slices overlap by one vintage date and pages by one date, so that no edge of a request looks like an event.
         Without a key: the latest values as CSV.
         """
         if not query.series:
