@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import traceback
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,17 @@ def test_a_speed_of_its_own_is_only_a_gateways(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("CRFS_SOURCES__FRED__REQUESTS_PER_SECOND", wrong)
         with pytest.raises(InvalidInput, match="REQUESTS_PER_SECOND"):
             load_settings()
+
+
+@pytest.mark.parametrize("key", ["word0123\n", "\r\n word0123\t", "word0123"])
+def test_what_stands_around_a_key_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("CRFS_SOURCES__FRED__API_KEY", key)
+    assert load_settings().api_key("fred") == "word0123"
+
+
+@pytest.mark.parametrize("key", ["word\n0123", "word 0123", "word\t0123", "word\x1b0123", "word\u20280123", "word\u00a00123"])
+def test_a_key_of_several_words_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("CRFS_SOURCES__FRED__API_KEY", key)
+    with pytest.raises(InvalidInput, match=r"CRFS_SOURCES__FRED__API_KEY: .*a key is one word") as caught:
+        load_settings()
+    assert not any(part in "".join(traceback.format_exception(caught.value)) for part in ("word0", "0123"))

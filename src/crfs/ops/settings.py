@@ -97,6 +97,17 @@ class SourceSettings(_Group):
     mirror: str | None = None
     requests_per_second: float | None = Field(default=None, gt=0, le=10_000)
 
+    @field_validator("api_key")
+    @classmethod
+    def _one_word(cls, key: SecretStr | None) -> SecretStr | None:
+        """Without what stands around it, as a file read whole ends in a line's end: a provider would not echo that, nor a header take it."""
+        if key is None:
+            return None
+        text = key.get_secret_value().strip()
+        if not text.isprintable() or any(map(str.isspace, text)):
+            raise ValueError("a key is one word: without blanks, line ends and other characters inside that cannot be seen")
+        return SecretStr(text)
+
     @field_validator("contact")
     @classmethod
     def _one_line(cls, text: str | None) -> str | None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -463,7 +464,46 @@ def test_what_a_redirect_says_of_its_target_steers_no_terminal(transport: Make, 
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize(
+    ("key", "contact", "named"),
+    [("word\nword", None, "LOCAL__API_KEY"), ("w\u00f6rdword", None, "LOCAL__API_KEY"), ("wordword", "Jane\nDoe", "LOCAL__CONTACT")],
+    ids=["key", "letters", "contact"],
+)
+def test_what_cannot_be_sent_is_our_mistake_and_its_value_is_not_told(
+    transport: Make, server: ProviderServer, caplog: pytest.LogCaptureFixture, key: str, contact: str | None, named: str
+) -> None:
+    source = with_provider(key_parameter=None, key_header="X-Key")
+    with pytest.raises(InvalidInput, match=f"cannot be sent; CRFS_SOURCES__{named} can only have") as caught:
+        transport(source=source, key=key, contact=contact).send(ask(server))
+    told = "".join([*traceback.format_exception(caught.value), caplog.text])
+    assert not any(part in told for part in ("word", "w\u00f6rd", "Jane", "Illegal"))
+    assert server.asked == []
+
+
+def test_a_key_is_sent_and_found_without_what_stands_around_it(transport: Make, server: ProviderServer) -> None:
+    server.answers = [reply(200, GOOD + b"  " + KEY.encode())]
+    source = with_provider(key_parameter=None, key_header="X-Key")
+    payload = transport(source=source, key=f" {KEY}\r\n").send(ask(server))
+    assert (server.asked[0].headers["x-key"], KEY.encode() in payload.body) == (KEY, False)
+
+
 # ------------------------------------------------------------------------------------------------------------------- headers
+
+
+@pytest.mark.parametrize("after", ["0", "Mon, 01 Jan 2024 00:00:30 GMT", "-5", "0.0"])
+def test_now_is_no_time_to_ask_again(transport: Make, server: ProviderServer, after: str) -> None:
+    server.answers = [reply(429, b"slow down", Retry_After=after)]
+    with pytest.raises(SourceUnavailable):
+        transport(source=with_provider(attempts=3, retry_wait_seconds=0.2)).send(ask(server))
+    times = [asked.at for asked in server.asked]
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(times)), times
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1.5", 2.0), ("5, 1", 5.0), ("1, 5", 5.0), ("0.2", 1.0), ("0", 0.0), ("9" * 19, LONGEST_WAIT_SECONDS)]
+)
+def test_how_long_to_wait_is_read_as_the_longest_that_it_may_mean(text: str, seconds: float) -> None:
+    assert retry_after({"retry-after": text}, datetime.now(UTC)) == seconds
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import ceil
 
 LONGEST_WAIT_SECONDS = 86_400.0
 _SURELY_AN_INSTANT = 1e9
 _SURELY_MILLISECONDS = 1e11
+_SECONDS = re.compile(r"\d{1,20}(\.\d{0,20})?", re.ASCII)
 KEPT = (
     "content-type", "content-length", "content-encoding", "content-disposition", "date", "last-modified", "etag", "expires",
     "cache-control", "retry-after", "location", "server", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
@@ -18,16 +21,18 @@ KEPT = (
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for (a number or an HTTP date), at most a day; None without one that can be read.
+    """Seconds that a Retry-After header asks for (a number, of several the largest, or an HTTP date), at most a day; None without one that
+    can be read. A part of a second counts as one.
 
-    >>> retry_after({"retry-after": "12"}, datetime(2024, 1, 1, tzinfo=UTC))
-    12.0
+    >>> [retry_after({"retry-after": text}, datetime(2024, 1, 1, tzinfo=UTC)) for text in ("12", "1.5", "5, 1")]
+    [12.0, 2.0, 5.0]
     >>> retry_after({"retry-after": "Mon, 01 Jan 2024 00:00:30 GMT"}, datetime(2024, 1, 1, tzinfo=UTC))
     30.0
     """
     text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), LONGEST_WAIT_SECONDS)
+    parts = [part.strip() for part in text.split(",")]
+    if all(map(_SECONDS.fullmatch, parts)):
+        return min(float(ceil(max(map(float, parts)))), LONGEST_WAIT_SECONDS)
     try:
         moment = parsedate_to_datetime(text)
         seconds = ((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - now).total_seconds()

@@ -44,11 +44,12 @@ logging.getLogger("stamina").addFilter(_is_not_ours)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Failed:
-    """An exchange that gave no answer to judge; ``text`` has no secret."""
+    """An exchange that gave no answer to judge; ``text`` has no secret. ``ours`` is a mistake on this side: the provider was not asked."""
 
     text: str
     retry: bool = False
     refused: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +102,9 @@ class HttpTransport:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._source, self._clock, self._land_error, self._sleep = source, clock, land_error, sleep
-        self._key = Secret(key) if key and source.provider.takes_key else None
-        for secret in (key, urlsplit(proxy or "").password):
+        trimmed = (key or "").strip()  # as a provider echoes it
+        self._key = Secret(trimmed) if trimmed and source.provider.takes_key else None
+        for secret in (key, trimmed, urlsplit(proxy or "").password):
             if secret:
                 SCRUBBER.add(secret)
         self._contact, self._enabled = contact, enabled
@@ -217,6 +219,8 @@ class HttpTransport:
         if not isinstance(outcome, _Failed):
             return outcome
         text = f"{self._source.name}: {outcome.text}"
+        if outcome.ours:
+            raise InvalidInput(text)
         if outcome.refused:
             raise SourceRejected(text)
         raise Busy(text) if outcome.retry else SourceUnavailable(text)
@@ -236,9 +240,9 @@ class HttpTransport:
         self._land(answer)
         words = f"(HTTP {answer.status}): {_words(answer.body)}"
         if classification is Classification.RETRY and not redirected:
-            raise self._busy(f"{name} is busy or broken {words}", after if after is not None else reset)
+            raise self._busy(f"{name} is busy or broken {words}", after or reset)
         if classification is Classification.QUOTA:
-            raise self._exhausted(f"{name}: the quota is used up {words}", after if after is not None else reset)
+            raise self._exhausted(f"{name}: the quota is used up {words}", after or reset)
         if redirected and classification not in (Classification.AUTH, Classification.BAD_REQUEST):
             target = _host(answer.headers.get("location", ""))
             raise SourceRejected(f"{name} redirects to {target} (HTTP {answer.status}); redirects are not followed")
@@ -252,9 +256,18 @@ class HttpTransport:
             return f"see that the contact is one that it accepts ({_variable(name, 'CONTACT')})"
         return f"check the key ({_variable(name, 'API_KEY')})" if provider.takes_key else "it does not let everybody ask"
 
+    def _to_mend(self, headers: Mapping[str, str]) -> str:
+        """Which setting makes a request one that cannot be sent; its value is not told."""
+        name, wrong = self._source.name, [header for header, value in headers.items() if not (value.isascii() and value.isprintable())]
+        settings = {(self._source.provider.key_header or "").lower(): "API_KEY", "user-agent": "CONTACT"}
+        named = [_variable(name, settings[header]) for header in wrong if header in settings]
+        if named:
+            return f"{' and '.join(named)} can only have plain letters (ASCII) on one line"
+        return f"its headers {', '.join(wrong)} can only have plain letters" if wrong else f"see the settings of {name}: crfs config check"
+
     def _busy(self, text: str, after: float | None) -> SourceUnavailable | QuotaExhausted:
         """The error of a busy provider: one that asks for more patience than there is counts as exhausted until then."""
-        if after is None:
+        if not after:  # "now", to one who was just too many, is no time that is worth a try
             return Busy(f"{text}; try again later")
         if after > self._source.provider.retry_total_seconds:
             return self._exhausted(text, after)
@@ -351,8 +364,9 @@ class HttpTransport:
             tls = _is_tls(error)
             what = "no trusted TLS connection" if tls else "no whole answer"
             return _Failed(text=SCRUBBER.text(f"{what}: {type(error).__name__}: {error}"), retry=not tls)
-        except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, UnicodeError) as error:
-            return _Failed(text=SCRUBBER.text(f"the request cannot be sent: {type(error).__name__}: {error}"))
+        except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, UnicodeError):
+            # What the library says quotes the header that it means.
+            return _Failed(text=f"the request cannot be sent; {self._to_mend({**headers, **more})}", ours=True)
         return Payload(
             source=self._source.name,
             stream=request.stream,
