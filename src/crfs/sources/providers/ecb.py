@@ -18,6 +18,7 @@ import polars as pl
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
+from crfs.sources.core.asked import in_words, outside_key
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_sdmx, stated_units
 from crfs.sources.core.tables import Rejection, Rejections, accept, known_by_entity, reject_all, rejected_table, rejected_where
@@ -60,7 +61,7 @@ class Ecb:
     """
 
     name: str = "ecb"
-    parser_version: str = "3"
+    parser_version: str = "4"
     hosts: tuple[str, ...] = ("www.ecb.europa.eu", "data-api.ecb.europa.eu")
     provider: Provider = _PROVIDER
 
@@ -106,6 +107,8 @@ class Ecb:
             return Classification.OK if read.days else Classification.EMPTY
         if read.error is not None:
             return Classification.EMPTY if "no results" in read.error.lower() else Classification.BAD_REQUEST
+        if _other_series(read, payload) is not None:
+            return Classification.SCHEMA
         return Classification.OK if read.count or read.is_structure else Classification.EMPTY
 
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -228,6 +231,8 @@ def _series(message: SdmxMessage, payload: Payload, catalogue: Catalogue) -> Par
     prefix = _prefix(message, payload)
     if prefix is None:
         return reject_all(RejectReason.UNKNOWN_SERIES, "neither the message nor the url or the stream says which dataflow it is of")
+    if (elsewhere := _other_series(message, payload)) is not None:
+        return reject_all(RejectReason.UNKNOWN_SERIES, elsewhere)
     dataset = catalogue.dataset(SERIES)
     frame, unread = observation_rows(message, prefix=prefix)
     frame, other = of_expected_units(frame, stated_units(message, prefix=prefix), dataset, catalogue)
@@ -236,6 +241,24 @@ def _series(message: SdmxMessage, payload: Payload, catalogue: Catalogue) -> Par
     )
     rejected = pl.concat([unread, other, refused]).sort("row", nulls_last=True, maintain_order=True)
     return Parsed(tables={SERIES: accepted} if accepted.height else {}, rejected=rejected)
+
+
+def _other_series(message: SdmxMessage, payload: Payload) -> str | None:
+    """What is wrong where a message has another series than its url asks for; None where it has not, or the url does not say."""
+    prefix = _prefix(message, payload)
+    try:
+        [*_, flow, key] = urlsplit(payload.url).path.partition("/service/data/")[2].split("/")
+    except ValueError:  # none of these two
+        return None
+    keys = message.table["key"].unique(maintain_order=True)
+    if prefix is None or not key.strip(".") or key == "all" or message.is_structure:
+        return None
+    if not prefix:
+        return outside_key(f"{flow}.{key}", keys)
+    # In XML the structure is named, which is not always called as its dataflow is.
+    if message.flow not in (None, flow) and not payload.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return in_words(f"{flow}.{key}", [prefix + one for one in keys])
+    return outside_key(key, keys)
 
 
 def _prefix(message: SdmxMessage, payload: Payload) -> str | None:

@@ -18,6 +18,7 @@ import polars as pl
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
+from crfs.sources.core.asked import in_words, outside_key
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.sdmx import SdmxMessage, flow_in, observation_rows, read_sdmx, stated_units
 from crfs.sources.core.tables import accept, reject_all
@@ -52,7 +53,7 @@ class Oecd:
     """
 
     name: str = "oecd"
-    parser_version: str = "2"
+    parser_version: str = "3"
     hosts: tuple[str, ...] = ("sdmx.oecd.org",)
     provider: Provider = _PROVIDER
 
@@ -88,6 +89,8 @@ class Oecd:
             return Classification.EMPTY if empty else Classification.BAD_REQUEST
         if message.problem is not None:
             return Classification.SCHEMA
+        if _other_series(message, payload) is not None:
+            return Classification.SCHEMA
         return Classification.OK if message.count or message.is_structure else Classification.EMPTY
 
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -100,6 +103,8 @@ class Oecd:
         flow = _flow(message, payload)
         if not flow:
             return reject_all(RejectReason.UNKNOWN_SERIES, "neither the message nor the url or the stream says which dataflow it is of")
+        if (elsewhere := _other_series(message, payload)) is not None:
+            return reject_all(RejectReason.UNKNOWN_SERIES, elsewhere)
         dataset = catalogue.dataset(DATASET)
         frame, unread = observation_rows(message, prefix=f"{flow}/")
         frame, other = of_expected_units(frame, stated_units(message, prefix=f"{flow}/"), dataset, catalogue)
@@ -108,6 +113,23 @@ class Oecd:
         accepted, refused = accept(frame, dataset, catalogue, fetched_at=payload.fetched_at)
         rejected = pl.concat([unread, other, refused]).sort("row", nulls_last=True, maintain_order=True)
         return Parsed(tables={DATASET: accepted} if accepted.height else {}, rejected=rejected)
+
+
+def _other_series(message: SdmxMessage, payload: Payload) -> str | None:
+    """What is wrong where a message has another series than its url asks for; None where it has not, or the url does not say."""
+    try:
+        path = urlsplit(payload.url).path
+        [_, key] = path.partition("/rest/data/")[2].split("/")
+    except ValueError:  # neither an agency's dataflow nor a key
+        return None
+    flow = flow_in(path)
+    if message.is_structure or flow is None:
+        return None
+    keys = message.table["key"].unique(maintain_order=True)
+    # In XML the structure is named, which is not always called as its dataflow is.
+    if message.flow not in (None, flow) and not payload.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return in_words(f"{flow}/{key}", [f"{message.flow}/{one}" for one in keys])
+    return outside_key(key, keys)
 
 
 def _flow(message: SdmxMessage, payload: Payload) -> str:

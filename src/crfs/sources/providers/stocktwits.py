@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from html import unescape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import polars as pl
 
@@ -19,6 +19,7 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core.articles import filled, tickers
+from crfs.sources.core.asked import other_than_asked
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, object_cells, read_json
 from crfs.sources.core.pages import pages, with_params
@@ -43,7 +44,7 @@ class StockTwits:
     """The source ``stocktwits``; the series of a query are symbols."""
 
     name: str = "stocktwits"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("api.stocktwits.com",)
     provider: Provider = _PROVIDER
 
@@ -87,6 +88,8 @@ class StockTwits:
             return Classification.BAD_REQUEST
         messages = fields.get("messages")
         if isinstance(messages, list):
+            if _other_symbol(fields, payload) is not None:
+                return Classification.SCHEMA
             return Classification.OK if messages else Classification.EMPTY
         return Classification.RETRY if not payload.body.strip() else Classification.SCHEMA
 
@@ -101,7 +104,20 @@ class StockTwits:
         messages = read.fields.get("messages")
         if not isinstance(messages, list):
             return reject_all(RejectReason.UNEXPECTED_SHAPE, "no list of messages")
+        if (other := _other_symbol(read.fields, payload)) is not None:
+            return reject_all(RejectReason.UNKNOWN_SERIES, other)
         return _posts([_from_message(message) for message in messages], payload, catalogue)
+
+
+def _other_symbol(fields: Mapping[str, Any], payload: Payload) -> str | None:
+    """What is wrong where a stream is another symbol's than the url asks for; None where it is not, or one of them does not say."""
+    told = fields.get("symbol")
+    name = told.get("symbol") if isinstance(told, dict) else None
+    try:
+        asked = unquote(urlsplit(payload.url).path.partition("/streams/symbol/")[2].removesuffix(".json"))
+    except ValueError:
+        return None
+    return other_than_asked([asked], [name]) if asked and isinstance(name, str) else None
 
 
 def _lines(body: bytes) -> list[bytes]:

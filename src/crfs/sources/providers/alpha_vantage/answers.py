@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from crfs.sources.core.asked import other_than_asked
 from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import JsonText, as_text, read_json
+from crfs.sources.providers.alpha_vantage.cells import plain
 
 WORDS = ("Error Message", "Information", "Note", "message", "detail")
 LISTS = {
@@ -26,6 +28,10 @@ LISTS = {
 """The lists that hold an answer's rows, and what kind of answer has them."""
 CSV_HEADERS = {"delistingDate": "listing", "fiscalDateEnding": "calendar", "currency code": "currencies"}
 """A column that tells a CSV's kind."""
+
+
+_NAMED = {"symbol": ("Symbol", "symbol"), "from_symbol": ("From Symbol",), "to_symbol": ("To Symbol",), "interval": ("interval",)}
+"""Parameters of a question, and how an answer names the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,8 @@ def _of_json(read: JsonText) -> Answer:
 def classify(payload: Payload) -> Classification:
     """What the answer is; an object without any key is an unknown company, and ``EMPTY``."""
     answer = look(payload.body)
+    if other_series(answer, payload) is not None:
+        return Classification.SCHEMA
     if answer.kind is not None and (answer.filled or payload.status < 400):
         return Classification.OK if answer.filled else Classification.EMPTY
     if answer.words:
@@ -85,6 +93,21 @@ def classify(payload: Payload) -> Classification:
     if refusal is not None:
         return refusal
     return Classification.RETRY if not payload.body.strip() else Classification.SCHEMA
+
+
+def other_series(answer: Answer, payload: Payload) -> str | None:
+    """What is wrong where an answer names another company, pair of currencies or interval than was asked for; None where it does not, or one
+    of them is silent.
+    """
+    about = answer.fields.get("Meta Data")
+    meta = {plain(name): told for name, told in about.items()} if isinstance(about, dict) else {}
+    given = {**answer.fields, **meta}
+    for parameter, names in _NAMED.items():
+        told = next((given[name] for name in names if isinstance(given.get(name), str) and given[name].strip()), None)
+        asked = payload.parameters.get(parameter, "").strip()
+        if asked and told is not None and (other := other_than_asked([asked], [told.strip()])) is not None:
+            return other
+    return None
 
 
 def _of_words(words: str) -> Classification:

@@ -97,6 +97,8 @@ class AlphaVantage:
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
         """Rows by the kind of data that the body has, whatever its url says. The provider's words are not repeated: they may hold a key."""
         answer = answers.look(payload.body)
+        if (other := answers.other_series(answer, payload)) is not None:
+            return reject_all(RejectReason.UNKNOWN_SERIES, other)
         kind = answer.kind or "nothing"
         if kind in _BY_TABLE:
             return _BY_TABLE[kind](payload, catalogue)

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from crfs.sources.core.asked import other_than_asked
 from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import read_json
 from crfs.sources.core.xml_text import read_xml
@@ -122,10 +123,7 @@ def other_series(answer: Answer, payload: Payload) -> str | None:
     asked = [name for name in payload.parameters.get(parameter, "").split(",") if name]
     if not asked or (answer.kind is Kind.METADATA and not answer.named):
         return None
-    if {name.upper() for name in asked} == {name.upper() for name in answer.named}:
-        return None
-    told = ", ".join(answer.named[:5]) or "no series"
-    return f"{', '.join(asked[:5])} was asked for, and the answer is about {told}"
+    return other_than_asked(asked, answer.named)
 
 
 def page(answer: Answer) -> tuple[int, int, int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from crfs.sources.core.asked import in_words
 from crfs.sources.core.contract import Payload, RejectReason
 from crfs.sources.core.tables import Rejection, Rejections
 from crfs.sources.core.text import beginning, read_delimited
@@ -43,8 +44,17 @@ def first_lines(payload: Payload) -> Payload:
 
 
 def read_cells(payload: Payload) -> Cells:
-    """The cells of a payload: XML where it begins so, else CSV. Blank cells and absent elements give no row."""
-    return _of_feed(payload.body) if _is_xml(payload.body) else _of_csv(payload)
+    """The cells of a payload: XML where it begins so, else CSV. Blank cells and absent elements give no row.
+
+    Cells of another kind of table than its url asks for are a problem.
+    """
+    cells = _of_feed(payload.body) if _is_xml(payload.body) else _of_csv(payload)
+    params = payload.parameters
+    asked = next((kind for kind in KINDS if kind.name in (params.get("data"), params.get("type"))), None)
+    told = cells.table["dataset"].unique(maintain_order=True).to_list()
+    if cells.problem is None and asked is not None and not set(told) <= {asked.dataset}:
+        return _problem(RejectReason.UNKNOWN_SERIES, in_words(asked.name, told))
+    return cells
 
 
 def _is_xml(body: bytes) -> bool:

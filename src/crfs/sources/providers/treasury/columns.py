@@ -26,19 +26,20 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of table: the name that the Treasury gives it, what users may call it, and the year of its first rates."""
+    """One kind of table: the name that the Treasury gives it, what users may call it, the year of its first rates, and where they are kept."""
 
     name: str
     short: str
     first_year: int
+    dataset: str
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind(name="daily_treasury_yield_curve", short="par_yields", first_year=1990),
-    Kind(name="daily_treasury_real_yield_curve", short="real_yields", first_year=2003),
-    Kind(name="daily_treasury_bill_rates", short="bill_rates", first_year=2002),
-    Kind(name="daily_treasury_long_term_rate", short="long_term_rates", first_year=2000),
-    Kind(name="daily_treasury_real_long_term", short="real_long_term_rates", first_year=2000),
+    Kind(name="daily_treasury_yield_curve", short="par_yields", first_year=1990, dataset=PAR),
+    Kind(name="daily_treasury_real_yield_curve", short="real_yields", first_year=2003, dataset=REAL),
+    Kind(name="daily_treasury_bill_rates", short="bill_rates", first_year=2002, dataset=BILLS),
+    Kind(name="daily_treasury_long_term_rate", short="long_term_rates", first_year=2000, dataset=LONG),
+    Kind(name="daily_treasury_real_long_term", short="real_long_term_rates", first_year=2000, dataset=LONG),
 )
 
 LONG_TERM = Series(dataset=LONG, entity="over_10Y")

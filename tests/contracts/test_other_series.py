@@ -1,0 +1,134 @@
+"""An answer about another series than was asked for is not stored, whatever the source: its values would become that other series'."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from crfs.credit.catalogue import packaged_catalogue
+from crfs.sources.core import Classification, load_source
+from tests.samples import alpha_vantage, ecb, oecd, sample, stocktwits, treasury
+from tests.samples.sdmx import json_message, xml_message
+
+FRED = "https://fred.stlouisfed.org/graph/fredgraph.csv?id="
+DATA = "https://sdmx.oecd.org/public/rest/data/OECD.SDD.NAD,{},/{}?format=jsondata"
+PAR = "https://home.treasury.gov/resource-center/data-chart-center/interest-rates/"
+RATE = json_message(
+    [(name, [code]) for name, code in zip(ecb.KEYS, ecb.DEPOSIT, strict=True)],
+    [(ecb.DEPOSIT, "2024-03-28", 4.0)],
+    flow="https://x/dataflow/FM/all",
+)
+GENERIC = xml_message(ecb.KEYS, [(ecb.DEPOSIT, "2024-03-28", "4")], flow="FM")
+QNA = json_message(oecd.DIMENSIONS, oecd.OBSERVATIONS, flow="https://x/dataflow/QNA/all")
+CSV_OF_BILLS = b'date,"4 weeks bank discount","4 weeks coupon equivalent"\n3/28/24,5.27,5.38\n'
+
+
+def av(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+CASES = {
+    "fred's table": ("fred", b"observation_date,GDP\n2025-11-01,1\n", FRED, ["GDP", "gdp"], ["S9", "GDP,S9"]),
+    "ecb, csv": (
+        "ecb",
+        ecb.CSV,
+        ecb.API,
+        ["EXR/D.USD.EUR.SP00.A", "EXR/D.USD+JPY.EUR..A", "EXR/all"],
+        ["EXR/D.JPY.EUR.SP00.A", "FM/D.USD.EUR.SP00.A"],
+    ),
+    "ecb, json": (
+        "ecb",
+        RATE,
+        ecb.API,
+        ["FM/D.U2.EUR.4F.KR.DFR.LEV?format=jsondata", "FM/......"],
+        ["FM/D.U2.EUR.4F.KR.MLFR.LEV", "EST/D.U2.EUR.4F.KR.DFR.LEV"],
+    ),
+    "ecb, xml": ("ecb", GENERIC, ecb.API, ["FM/D.U2.EUR.4F.KR.DFR.LEV"], ["FM/M.U2.EUR.4F.KR.DFR.LEV"]),
+    "oecd": (
+        "oecd",
+        QNA,
+        "",
+        [DATA.format("QNA", "AUS+CHL.B1_GE."), DATA.format("QNA", "..")],
+        [DATA.format("QNA", "USA.B1_GE.Q"), DATA.format("DSD_A@DF_B", "AUS+CHL.B1_GE.")],
+    ),
+    "treasury": (
+        "treasury",
+        treasury.PAR,
+        f"{PAR}pages/xml?data=",
+        ["daily_treasury_yield_curve"],
+        ["daily_treasury_bill_rates", "daily_treasury_real_yield_curve"],
+    ),
+    "treasury, csv": (
+        "treasury",
+        CSV_OF_BILLS,
+        f"{PAR}daily-treasury-rates.csv/2024/all?type=",
+        ["daily_treasury_bill_rates"],
+        ["daily_treasury_yield_curve"],
+    ),
+    "stocktwits": (
+        "stocktwits",
+        av(stocktwits.STREAM),
+        "https://api.stocktwits.com/api/2/streams/symbol/",
+        ["ACME.json?limit=30"],
+        ["AAPL.json?limit=30"],
+    ),
+    "alpha_vantage, prices": (
+        "alpha_vantage",
+        av(alpha_vantage.DAILY),
+        alpha_vantage.API,
+        ["TIME_SERIES_DAILY&symbol=ACME"],
+        ["TIME_SERIES_DAILY&symbol=IBM"],
+    ),
+    "alpha_vantage, currencies": (
+        "alpha_vantage",
+        av(alpha_vantage.FX),
+        alpha_vantage.API,
+        ["FX_DAILY&from_symbol=EUR&to_symbol=USD"],
+        ["FX_DAILY&from_symbol=EUR&to_symbol=JPY"],
+    ),
+    "alpha_vantage, a snapshot": (
+        "alpha_vantage",
+        av(alpha_vantage.OVERVIEW),
+        alpha_vantage.API,
+        ["OVERVIEW&symbol=acme"],
+        ["OVERVIEW&symbol=IBM"],
+    ),
+    "alpha_vantage, a statement": (
+        "alpha_vantage",
+        av(alpha_vantage.BALANCE),
+        alpha_vantage.API,
+        ["BALANCE_SHEET&symbol=ACME"],
+        ["BALANCE_SHEET&symbol=IBM"],
+    ),
+    "alpha_vantage, a commodity": (
+        "alpha_vantage",
+        av(alpha_vantage.SERIES),
+        alpha_vantage.API,
+        ["WTI&interval=daily"],
+        ["WTI&interval=monthly"],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "body", "url", "is_asked"),
+    [
+        pytest.param(source, body, address + asked, is_asked, id=f"{name}: {asked.rpartition('/')[2]}, {is_asked}")
+        for name, (source, body, address, right, wrong) in CASES.items()
+        for is_asked, questions in ((True, right), (False, wrong))
+        for asked in questions
+    ],
+)
+def test_an_answer_about_another_series_is_not_stored(source: str, body: bytes, url: str, is_asked: bool) -> None:
+    asked, payload = load_source(source), sample(source, body, url=url, stream="asked")
+    said, parsed = asked.classify(payload), asked.parse(payload, packaged_catalogue())
+    if is_asked:
+        assert said is Classification.OK
+        assert parsed.tables
+        return
+    assert said is Classification.SCHEMA
+    assert parsed.tables == {}
+    [(reason, detail)] = parsed.rejected.select("reason", "detail").rows()
+    assert reason == "unknown_series"
+    assert "was asked for, and the answer is about" in detail
