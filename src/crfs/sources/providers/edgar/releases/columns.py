@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from crfs.sources.providers.edgar.html_text import Line
-from crfs.sources.providers.edgar.releases.periods import DAY, MONTH_DAY, YEAR, lengths, read_day
+from crfs.sources.providers.edgar.releases.notes import is_marked, other_measures
+from crfs.sources.providers.edgar.releases.periods import DAY, MONTH_DAY, YEAR, lengths, quarters, read_day, spelled
+from crfs.sources.providers.edgar.releases.titles import title_above
+from crfs.sources.providers.edgar.releases.units import names_unit, scale
 
-SCALES = {"thousands": 1e3, "millions": 1e6, "billions": 1e9, "thousand": 1e3, "million": 1e6, "billion": 1e9}
-# "In millions of" anything but dollars (pounds of copper, francs) is no unit of these amounts.
-_SCALE = re.compile(
-    r"\bin\s+(?:US\$?\s+|U\.S\.\s+)?(?:\$\s*)?(thousands|millions|billions)\b(?!\s+of\s+(?!U\.?S|dollars|\$))", re.IGNORECASE
-)
 _MARK = r"(?:\s*(?:[*†‡§#]+|\([a-z]\)|\(\d\)|\[[a-z\d]\]|[¹²³⁴⁵⁶⁷⁸⁹⁰]+))*"
 _DIGITS = r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)?(?P<part>\.\d+)?"
 _VALUE = re.compile(
@@ -32,10 +30,12 @@ _PLAIN_YEAR = re.compile(r"(?:19|20)\d\d")
 _CHANGE = re.compile(r"change|variance|%|\bincrease|\bdecrease|\bincr?\b|\bbps\b", re.IGNORECASE)
 # A column of one of these is not what the company reports of the period, though it bears its date.
 _NOT_REPORTED = re.compile(
-    r"pro[\s-]?forma|adjust|non-?gaap|previously|guidance|outlook|excluding|constant|predecessor|combined|impact|effect|forecast|budget|estimate",
+    r"pro[\s-]?forma|adjust|non-?gaap|previously|guidance|outlook|excluding|constant|predecessor|combined|impact|effect|forecast|budget|estimate"
+    r"|\bplan\b|\bongoing\b|\bmanaged\b|\bcore\b|\bunderlying\b|\bnormali[sz]ed\b|\bitems?\b|\bconsensus\b|\bsegment|\btarget|eliminations?"
+    r"|\bcash\b|\beconomic\b",
     re.IGNORECASE,
 )
-_MOST_HEAD, _TITLE_LINES, _LONGEST_TITLE, _MOST_COLUMNS = 12, 8, 200, 400
+_MOST_HEAD, _MOST_COLUMNS = 12, 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +61,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """What the head says of a column: its year or day, and the months of its period; ``is_reported`` is False for changes and pro forma."""
+    """What the head says of a column: its year or day, its quarter (1 to 4) and the months of its period; ``is_reported`` is False for changes and the like."""
 
     start: int
     stop: int
     year: int | None = None
     day: date | None = None
     months: int | None = None
+    quarter: int | None = None
     is_reported: bool = True
 
 
@@ -100,29 +101,26 @@ def tables(lines: Sequence[Line]) -> list[Table]:
         while stop < len(lines) and lines[stop].table == number:
             stop += 1
         if number:
-            above = _title(lines, start)
-            found += [table for head, body in _blocks(_rows(lines[start:stop])) if (table := _table(head, body, above)) is not None]
+            above, marks = title_above(lines, start), other_measures(lines[start:], stop - start)
+            found += [table for head, body in _blocks(_rows(lines[start:stop])) if (table := _table(head, body, above, marks)) is not None]
         start = stop
     return found
-
-
-def label_scale(label: str) -> float | None:
-    """The unit that a row's own label says: "Net sales (in thousands)"."""
-    unit = _SCALE.search(label)
-    return SCALES[unit[1].lower()] if unit else None
 
 
 def _rows(lines: Sequence[Line]) -> list[Row]:
     rows = []
     taken: dict[int, int] = {}  # column -> rows below that a cell of an earlier row still reaches into
     for line in lines:
+        is_head = not any(
+            cell.strip("$( ").replace(",", "").replace(".", "").isdigit() and not _PLAIN_YEAR.fullmatch(cell) for cell in line.cells
+        )
         placed: list[tuple[str, int, int]] = []
         place, reach = 0, dict(taken)
         for index, text in enumerate(line.cells):
             width, height = line.spans[index] if index < len(line.spans) else (1, 1)
             while place < _MOST_COLUMNS and reach.get(place, 0) > 0:
                 place += 1
-            placed.append((text, place, place + width))
+            placed.append((spelled(text) if is_head and index else text, place, place + width))
             if height > 1 and place < _MOST_COLUMNS:
                 taken |= dict.fromkeys(range(place, place + width), height)
             place += width
@@ -202,7 +200,7 @@ def _blocks(rows: Sequence[Row]) -> Iterator[tuple[list[Row], list[Row]]]:
         yield head, body
 
 
-def _table(head: Sequence[Row], body: Sequence[Row], above: tuple[str, float | None]) -> Table | None:
+def _table(head: Sequence[Row], body: Sequence[Row], above: tuple[str, float | None], marks: frozenset[str]) -> Table | None:
     # Rows of labels between the last heading and the first number ("Earnings per share:") are the body's.
     last = max((i for i, row in enumerate(head) if any(YEAR.search(cell.text) for cell in row.cells)), default=None)
     if last is None or last >= _MOST_HEAD:
@@ -211,33 +209,13 @@ def _table(head: Sequence[Row], body: Sequence[Row], above: tuple[str, float | N
     columns = _columns(heading, head[last])
     if not columns:
         return None
-    rows = (*(row for row in head[last + 1 :] if not row.cells), *body)
-    words = " ".join(text for row in head for text in (row.label, *(cell.text for cell in row.cells)))
-    scale = _scale(words) if _SCALE.search(words) else above[1]
+    rows = (*(row for row in head[last + 1 :] if not row.cells), *(row for row in body if not is_marked(row.label, marks)))
+    said = [text for row in head for text in (row.label, *(cell.text for cell in row.cells)) if names_unit(text)]
+    units = {scale(text) for text in said}
+    unit = above[1] if not units else units.pop() if len(units) == 1 else None
     # A column's own words ("2024 Pro Forma") are about it alone; all others may be about the whole table.
     others = " ".join(text for row in head for text in (row.label, *(cell.text for cell in row.cells if row is not head[last])))
-    return Table(columns=columns, rows=rows, scale=scale, title=f"{above[0]} {others}", is_grid=_fits(columns, rows))
-
-
-def _scale(text: str) -> float | None:
-    """The unit of amounts; None where none is said, or two are ("in millions, shares in thousands")."""
-    units = {unit.lower() for unit in _SCALE.findall(text)}
-    return SCALES[units.pop()] if len(units) == 1 else None
-
-
-def _title(lines: Sequence[Line], start: int) -> tuple[str, float | None]:
-    """The words of the short lines just over a table, up to the statement before it, whose unit is its own; and the nearest unit."""
-    above: list[str] = []
-    scale = None
-    for line in reversed(lines[max(0, start - _TITLE_LINES) : start]):
-        if line.table and any(_number(cell)[0] is not None for cell in line.cells[1:]):
-            break
-        if len(line.text) < _LONGEST_TITLE:
-            if scale is None and not any(_SCALE.search(text) for text in above):
-                scale = _scale(line.text)
-            above.insert(0, line.text)
-    # A paragraph that happens to end here (on the outlook, say) is no title.
-    return " ".join(text for text in above if not text.endswith(".")), scale
+    return Table(columns=columns, rows=rows, scale=unit, title=f"{above[0]} {others}", is_grid=_fits(columns, rows))
 
 
 def _columns(head: Sequence[Row], named: Row) -> tuple[Column, ...]:
@@ -257,9 +235,20 @@ def _columns(head: Sequence[Row], named: Row) -> tuple[Column, ...]:
         day = read_day(text[0]) if (text := DAY.search(cell.text)) else None
         if day is None and year is not None and month_day is not None:
             day = read_day(f"{month_day} {year}")
+        quarter = quarters(cell.text)
         over = " ".join([cell.text, *(one.text for one in others if _overlaps(cell, one) and one.stop - one.start < 40)])
         is_reported = year is not None and not _CHANGE.search(cell.text) and not _NOT_REPORTED.search(over)
-        found.append(Column(start=cell.start, stop=cell.stop, year=year, day=day, months=length, is_reported=is_reported))
+        found.append(
+            Column(
+                start=cell.start,
+                stop=cell.stop,
+                year=year,
+                day=day,
+                months=length,
+                quarter=quarter.pop() if len(quarter) == 1 else None,
+                is_reported=is_reported,
+            )
+        )
     return tuple(found)
 
 

@@ -1,7 +1,8 @@
 """The currency of a release: amounts are kept only where they are plainly US dollars.
 
 A bare ``$`` is the dollar of whoever writes it, so a release that states its amounts in another currency anywhere (over a table, in a cell, in
-a sentence about its results) is not read at all: of a column in RMB and one in US$ nothing here says which was meant.
+a sentence about its results) is not read at all: of a column in RMB and one in US$ nothing here says which was meant. One sentence that writes C$ or
+A$ of a change or of a place, beside statements with a bare ``$``, tells that this is another dollar than that one, and only its own amounts are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _CODE = (
 )
 _NAME = (
     r"\b(?:euros?|pounds?\s+sterling|sterling|british\s+pounds?|renminbi|yuan|yen|(?:canadian|australian|new\s+zealand|hong\s+kong|(?:new\s+)?taiwan|"
-    r"singapore)\s+dollars?|reais|pesos?|(?:swiss\s+)?francs?|ro?ubles?|(?:turkish\s+)?lira|forints?|koruna|ringgit|rupees?|(?:korean|south\s+korean)\s+won|kron(?:or|er|e|a)|shekels?|"
+    r"singapore)\s+dollars?|reais|pesos?|(?:swiss\s+)?francs?|ro?ubles?|(?:turkish\s+)?lira|forints?|koruna|ringgit|rupees?|(?:korean"
+    r"|south\s+korean)\s+won|kron(?:or|er|e|a)|shekels?|"
     r"south\s+african\s+rand|zloty|dirhams?|baht|rupiah)\b"
 )
 _OTHER = rf"(?:{_SIGN}|{_CODE}|{_NAME})"
@@ -29,7 +31,8 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 _STATED = re.compile(
-    r"\b(?:(?:expressed|presented|reports?|reported|stated)\s+(?:\w+\s+){0,2}?in|(?:reporting|presentation|functional)\s+currency\s+(?:\w+\s+){0,4}?is"
+    r"\b(?:(?:expressed|presented|reports?|reported|stated)\s+(?:\w+\s+){0,2}?in|(?:reporting|presentation"
+    r"|functional)\s+currency\s+(?:\w+\s+){0,4}?is"
     r"|(?:amounts|figures|dollars)\b[^.;]{0,40}?\s(?:in|are))"
     rf"\s+(?:\w+\s+){{0,3}}?(?P<name>{_OTHER})(?!\s*(?:zone|area))",
     re.IGNORECASE,
@@ -42,6 +45,9 @@ _AMOUNT = re.compile(
 )
 _RESULT_AMOUNT = re.compile(rf"{_RESULT}[^.;]{{0,80}}?(?:{_AMOUNT.pattern})", re.IGNORECASE)
 _CELL = re.compile(rf"^\(?\s*(?P<name>{_OTHER})\s*\$?\s*\(?\s*[\d.,]*\s*\)?$|^(?P<head>{_CODE}|{_NAME})$", re.IGNORECASE)
+_IN_PASSING = re.compile(
+    rf"\bby\s+(?:{_SIGN})\s?\d|\b(?:sales|revenues?)\s+in\s+(?:Canada|Australia|Hong Kong|Singapore|New Zealand|Taiwan)\b", re.IGNORECASE
+)
 _DOLLAR = re.compile(r"(?<![A-Za-z])\$|\bUS\$|U\.?S\.?\s?(?:\$|dollars?)|\bdollars?\b|\bUSD\b", re.IGNORECASE)
 _LONGEST_UNIT = 200
 
@@ -54,6 +60,7 @@ def other_currency(lines: Sequence[Line]) -> str | None:
     >>> other_currency([Line(("The euro fell, and sales rose to $5 million.",))]) is None
     True
     """
+    passing: list[str] = []
     for line in lines:
         text = line.text[:20_000]
         if _ANY.search(text) is None and "Canadian" not in text and "Australian" not in text:
@@ -62,8 +69,27 @@ def other_currency(lines: Sequence[Line]) -> str | None:
             (_UNIT.search(text) if len(text) <= _LONGEST_UNIT else None) or _STATED.search(text) or _RESULT_AMOUNT.search(text)
         ) or _first(_CELL.match(cell) for cell in (line.cells[1:] if line.table else ()))
         if found is not None:
-            return next(word.strip() for word in found.groupdict().values() if word)
-    return None
+            word = next(word.strip() for word in found.groupdict().values() if word)
+            if not _is_in_passing(line, text, word):
+                return word
+            passing.append(word)
+    return passing[0] if len(passing) > 1 or (passing and not _states_bare_dollars(lines)) else None
+
+
+def _is_in_passing(line: Line, text: str, word: str) -> bool:
+    """Whether a line only says what changed by some of another dollar, or how much of it came of a place."""
+    is_other_dollar = re.fullmatch(r"[A-Z]{1,3}\$", word) is not None
+    return (
+        not line.table
+        and is_other_dollar
+        and _UNIT.search(text) is None
+        and _STATED.search(text) is None
+        and _IN_PASSING.search(text) is not None
+    )
+
+
+def _states_bare_dollars(lines: Sequence[Line]) -> bool:
+    return sum(bool(re.match(r"\$", cell)) for line in lines if line.table for cell in line.cells[1:]) > 1
 
 
 def names_other(text: str) -> bool:

@@ -1,7 +1,8 @@
 """Guidance in the sentences of a release: the range of revenue and of earnings per share that the company itself expects now.
 
-A sentence that raises guidance says the old range as well as the new one, and one about analysts says theirs: only a range that no word
-makes an older one, or somebody else's, is taken, and only if it is the only one of its kind.
+A sentence that raises guidance says the old range as well as the new one, and one about analysts or customers says theirs: only a range that
+the company expects, and that no word makes an older or a supposed one, is taken, and only if it is the only one of its kind. A release that takes guidance
+back has none.
 """
 
 from __future__ import annotations
@@ -9,23 +10,75 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from crfs.sources.providers.edgar.releases.company import PART, SUPPOSED, is_plain
 from crfs.sources.providers.edgar.releases.currency import names_other
-from crfs.sources.providers.edgar.releases.periods import YEAR, Period, quarters
-from crfs.sources.providers.edgar.releases.sentences import ADJUSTED, DOLLAR, FORWARD, PART, Sentence, amount
+from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
+from crfs.sources.providers.edgar.releases.periods import YEAR, Period, quarters, spelled, years
+from crfs.sources.providers.edgar.releases.sentences import DOLLAR, FORWARD, UNIT, Sentence, amount
+from crfs.sources.providers.edgar.releases.withdrawals import is_taken_back
 
 Pair = tuple[float | None, float | None]
-_UNITS = r"(?:million|billion)"
 _RANGE = re.compile(
-    rf"(?P<plain>{DOLLAR}\s?(?P<low>\d[\d,]*(?:\.\d+)?)\s?(?P<first>{_UNITS})?\s?(?P<link>to|and|-|–|—|through)\s?(?:(?:US)?\$)?\s?"
-    rf"(?P<high>\d[\d,]*(?:\.\d+)?)\s?(?P<second>{_UNITS})?)(?!\s?%|\d)"
-    rf"|(?P<around>{DOLLAR}\s?(?P<middle>\d[\d,]*(?:\.\d+)?)\s?(?P<unit>{_UNITS})?,?\s?(?:\+/-|±|plus or minus)\s?(?P<width>\d+(?:\.\d+)?)"
-    r"\s?(?:%|percent))",
+    rf"(?P<plain>(?P<lowsign>[(-])?{DOLLAR}\s?(?P<lowinner>\()?(?P<low>\d[\d,]*(?:\.\d+)?)\)?\s?(?P<first>{UNIT})?\s?(?P<link>to|and|-|–|—"
+    rf"|through)\s?(?P<highsign>[(-])?(?:(?:US)?\$)?\s?"
+    rf"(?P<highinner>\()?(?P<high>\d[\d,]*(?:\.\d+)?)\)?\s?(?P<second>{UNIT})?)(?!\s?%|\d)"
+    rf"|(?P<around>{DOLLAR}\s?(?P<middle>\d[\d,]*(?:\.\d+)?)\s?(?P<unit>{UNIT})?,?\s?(?:\+/-|±"
+    rf"|plus or minus)\s?(?P<dollars>\$)?\s?(?P<width>\d+(?:\.\d+)?)"
+    rf"\s?(?:(?P<percent>%|percent)|(?P<widthunit>{UNIT}))?)",
     re.IGNORECASE,
 )
 _QUARTER = re.compile(r"\b(?:first|second|third|fourth|next|current)[\s-]+(?:fiscal )?quarter|\bquarterly\b|\bQ[1-4]\b", re.IGNORECASE)
 _ANNUAL = re.compile(
-    r"\b(?:full[\s-]year|fiscal year|fiscal 20\d\d|full fiscal|for the year|annual|for 20\d\d|year 20\d\d"
+    r"\b(?:full[\s-]year|fiscal year|fiscal 20\d\d|full fiscal|for the year|annual|for 20\d\d|in 20\d\d|year 20\d\d"
     r"|(?<!quarter )20\d\d (?:\w+ ){0,3}(?:outlook|guidance))\b",
+    re.IGNORECASE,
+)
+# A half of a year, or what is left of it, is no year.
+_SOME_MONTHS = re.compile(
+    r"\b(?:first|second|back|front|latter|remaining|last|next)[\s-]+half\b|\bhalf[\s-]year|\b(?!twelve\b|12\b)\w+[\s-]months?\b|\bremain(?:der"
+    r"|ing)\b|\bbalance of\b|\brest of\b|"
+    r"\b(?:two|three)[\s-]quarters\b|\byear[\s-]to[\s-]date\b|\b(?:1H|2H|H1|H2)\b|\bhalf of\b",
+    re.IGNORECASE,
+)
+# Who expects: the word before "expects" is the company's; "expected" that is no passive was expected then.
+_EXPECTS = re.compile(
+    r"(?P<who>[\w.&'’,-]+)\s+(?:(?:now|currently|also|still|continues?|today|presently|therefore|further)\s+(?:to\s+)?)*(?P<verb>expects?"
+    r"|anticipates?|projects?|forecasts?|estimates?|targets?|guides?|sees)\b",
+    re.IGNORECASE,
+)
+_EXPECTED_THEN = re.compile(
+    r"\b(?:(?:company|we|management|it|corp\.?|inc\.?|who|that|which)\s+(?:had\s+|previously\s+|originally\s+|initially\s+)*(?:expected"
+    r"|anticipated|projected|forecast(?:ed)?|estimated|guided|provided|issued|gave|announced"
+    r"|set|targeted)"
+    r"|(?:guidance|outlook|forecast) (?:was|had been|had)|guided to|exceeded|in line with|met (?:our|its|the)|within (?:our|its|the) (?:previous"
+    r"|prior|guid|outlook)|(?:above|below|beat|beating|"
+    r"topped|ahead of|at the (?:high|low|upper|mid)) \w*)\b",
+    re.IGNORECASE,
+)
+_SELVES = {
+    "company",
+    "we",
+    "management",
+    "it",
+    "and",
+    "guidance",
+    "outlook",
+    "corporation",
+    "now",
+    "currently",
+    "inc",
+    "corp",
+    "which",
+    "our",
+    "its",
+    "the",
+}
+_NOT_THE_COMPANYS = re.compile(
+    r"\bcombined (?:company|business|entity|organi[sz]ation|firm)|\bpro[\s-]?forma\b|\bindustry\b|\baddressable\b|\bpeers?\b|\bcompetitors?\b"
+    r"|\baffiliates?\b|\bunconsolidated\b"
+    r"|\bassum\w+ [^.;]{0,60}\b(?:merger|acquisition|transaction|clos\w+|complet\w+)|\bcustomers?['’]?s? (?:expect|anticipat|project)"
+    r"|\bhad (?:the|we|it)\b|\bpotential\b|\bopportunity\b|\bmarket size\b"
+    r"|\bfranchisees?\b|\bdealers?\b|\bsystem-?wide\b|\bstand-?alone\b",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
@@ -33,13 +86,14 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 _FAR = re.compile(
-    r"\blong(?:er)?[\s-]term\b|\bmid[\s-]term\b|\bby (?:fiscal )?20\d\d\b|\bover the (?:next|coming)\b|\b\w+[\s-]years? plan\b|\bmulti-?year\b|\btargets?\b",
+    r"\blong(?:er)?[\s-]term\b|\bmid[\s-]term\b|\bby (?:fiscal )?20\d\d\b|\bover the (?:next|coming)\b|\b\w+[\s-]years? plan\b|\bmulti-?year\b"
+    r"|\btargets?\b",
     re.IGNORECASE,
 )
 # A range of what something does to a number, not of the number: a headwind, an acquisition.
 _OF_AN_EVENT = re.compile(
     r"\b(?:headwinds?|tailwinds?|impact\w*|accreti\w+|dilutive|contribut\w+|adds?|adding|synerg\w+|benefits?|charges?|acqui\w+|merger|"
-    r"transaction|effects?)\b",
+    r"transaction|effects?|(?:lower|higher|lost|incremental|additional)(?= (?:net |total )?(?:sales|revenues?|earnings|EPS)))\b",
     re.IGNORECASE,
 )
 # All that may stand between the name of a number and its range; "by" is a change, "growth" another number.
@@ -52,53 +106,88 @@ _LINK = re.compile(
 _OLDER = re.compile(
     r"\bprevious(?:ly)?\b|\bprior\b|\bearlier\b|\bformer(?:ly)?\b|\boriginal(?:ly)?\b|\binitial(?:ly)?\b|\bcompar(?:ed|es|ing)\b|\bversus\b|\bvs\b"
     r"|\binstead of\b|\brather than\b|\b(?:had|was|were) (?:been )?(?:expected|expecting|issued|provided)\b|\bup from\b|\bdown from\b|\bthan\b"
-    r"|\bwithdr(?:aw|ew|awn)\b|\bno longer\b|\bactual\b|\blast year\b",
+    r"|\bno longer\b|\bactual\b|\blast year\b",
     re.IGNORECASE,
 )
 _CHANGES = re.compile(r"\b(?:rais|increas|lower|reduc|narrow|updat|revis|cut|lift|tighten|adjusting)\w*", re.IGNORECASE)
 _METRIC = re.compile(
-    r"(?P<eps>(?:diluted )?(?:earnings|net income|(?P<loss>loss)) per (?:diluted |common )*share|\bEPS\b)|(?P<revenue>\b(?:revenues?|net sales|sales)\b)"
+    r"(?P<eps>(?:diluted )?(?:earnings|net income|(?P<loss>loss)) per (?:basic and |diluted |common |ordinary )*share|\bEPS\b)"
+    r"|(?P<revenue>\b(?:revenues?|net sales|sales)\b)"
     r"|(?P<other>EBITDA|margin|cash flow|expenditures?|income|expenses?|tax|capex|profit|earnings|debt|savings|charges?|shares|growth|synerg\w+"
-    r"|headwinds?|backlog|bookings|billings|per ADS|dividends?|cost)",
+    r"|headwinds?|backlog|bookings|billings|per ADS|dividends?|costs?|SG&A|R&D|interest|investments?|proceeds|royalt\w+|FFO|NOI|liquidity|cash)",
     re.IGNORECASE,
 )
 # Words that may stand before "revenue" of the whole company; any other ("services revenue") names a part of it.
 _WHOLE = re.compile(
-    r"(?:^|[,;:.)–—-]\s*|\b(?:expects?|expected|anticipates?|projects?|forecasts?|estimates?|expecting|for|of|that|its|our|and|the|annual|year|quarter|"
-    r"quarterly|be|in|outlook|guidance|total|net|consolidated|company|company['’]s|gaap|full-year|to|raises?|raised|\d{4}|Q[1-4]|on|includes?|include|with)\s+)$",
+    r"(?:^|[,;:.)–—-]\s*|\b(?:expects?|expected|anticipates?|projects?|forecasts?|estimates?|expecting|for|(?:guidance|outlook|forecast"
+    r"|expectations?|range|estimate) (?:of|for)|that|its|our|and|the|annual|year|quarter|"
+    r"quarterly|be|in|outlook|guidance|total|net|consolidated|company|company['’]s|gaap|full-year|to|raises?|raised|reaffirms?|reaffirmed"
+    r"|reiterates?|reiterated|maintains?|maintained|lowers?|lowered|\d{4}|Q[1-4]|includes?|include|with)\s+)$",
     re.IGNORECASE,
 )
 
 
-def guidance(said: Sequence[Sentence], period: Period) -> tuple[int | None, Pair, Pair]:
+def guidance(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> tuple[int | None, Pair, Pair]:
     """The months that guidance is for (3 or 12), and the expected ranges of revenue and of earnings per share."""
     found: dict[tuple[int, str], list[Pair]] = {}
     for sentence in said:
-        text = sentence.text
-        if not FORWARD.search(text) or _OTHERS.search(text) or _FAR.search(text) or names_other(text):
+        text, heading = _whole(sentence)
+        if "$" not in text or not FORWARD.search(text + " " + heading) or not _is_the_companys(text, name) or names_other(text):
             continue
-        quarter, year = _QUARTER.search(text), _ANNUAL.search(text)
-        if (quarter is None) == (year is None):
-            continue  # no period, or two
-        if _is_past(text, period):
+        if _OTHERS.search(text) or _FAR.search(text) or _SOME_MONTHS.search(text):
             continue
-        for metric, pair in _ranges(text, sentence.heading):
-            found.setdefault((3 if quarter else 12, metric), []).append(pair)
+        months = _months(text) or _months(heading)
+        if months is None or _is_past(text, heading, period):
+            continue
+        for metric, pair in _ranges(text, heading, period):
+            found.setdefault((months, metric), []).append(pair)
     months = next((length for length, _ in found), None)
-    if months is None:
+    if months is None or is_taken_back(sentence.text for sentence in said):
         return None, (None, None), (None, None)
     revenue, eps = (_one(found.get((months, metric), [])) for metric in ("revenue", "eps"))
     return (None if revenue == eps == (None, None) else months), revenue, eps
 
 
-def _is_past(text: str, period: Period) -> bool:
+def _whole(sentence: Sentence) -> tuple[str, str]:
+    """A sentence, behind the words that lead its list in ("For fiscal 2025, the Company expects:"), and the heading that it stands under."""
+    if not FORWARD.search(sentence.text) and FORWARD.search(sentence.lead):
+        return spelled(f"{sentence.lead} {sentence.text}"), ""
+    return spelled(sentence.text), spelled(sentence.heading)
+
+
+def _months(text: str) -> int | None:
+    """3 or 12 by the one kind of period that a text names; None where it names none, or both."""
+    quarter, year = _QUARTER.search(text), _ANNUAL.search(text)
+    return None if (quarter is None) == (year is None) else 3 if quarter else 12
+
+
+def _is_the_companys(text: str, name: frozenset[str]) -> bool:
+    """Whether it is the company that expects, now, and no scenario."""
+    if SUPPOSED.search(re.sub(r"\bassum\w+", " ", text)) or _NOT_THE_COMPANYS.search(text) or _EXPECTED_THEN.search(text):
+        return False
+    for found in _EXPECTS.finditer(text):
+        who = found["who"].strip(".'’").lower()
+        is_noun = found["verb"].lower() in ("estimates", "estimate", "forecast", "forecasts", "targets", "target", "projects")
+        if who in _SELVES or who in name or (is_noun and is_plain(who, name)):
+            continue
+        # "For fiscal 2025, Acme Inc. expects": what the words before say of no one else.
+        if who.endswith(",") or not is_plain(who, name):
+            return False
+    return True
+
+
+def _is_past(text: str, heading: str, period: Period) -> bool:
     """Whether what was expected is what the release reports: "fourth quarter guidance of … was exceeded"."""
     if quarters(text) & period.quarters:
         return True
-    years = {int(year) for year in YEAR.findall(text)}
-    if period.end is None or not years:
+    named = years(text) or years(heading)
+    if period.end is None or period.year is None or not named:
         return False
-    return max(years) < period.end.year or (max(years) == period.end.year and (period.end.month, period.end.day) == (12, 31))
+    return max(named) < period.year or (max(named) == period.year and _is_years_end(period))
+
+
+def _is_years_end(period: Period) -> bool:
+    return period.quarters == {4} or period.months == 12 or (period.end is not None and (period.end.month, period.end.day) == (12, 31))
 
 
 def _one(pairs: Sequence[Pair]) -> Pair:
@@ -106,9 +195,9 @@ def _one(pairs: Sequence[Pair]) -> Pair:
     return pairs[0] if pairs and all(pair == pairs[0] for pair in pairs) else (None, None)
 
 
-def _ranges(text: str, heading: str) -> list[tuple[str, Pair]]:
+def _ranges(text: str, heading: str, period: Period) -> list[tuple[str, Pair]]:
     """(metric, range) of the ranges in a sentence that hold now."""
-    if PART.search(heading) or ADJUSTED.search(heading):
+    if PART.search(heading) or OTHER_MEASURE.search(heading):
         return []
     found = []
     last, metric, is_loss = 0, None, False
@@ -118,6 +207,8 @@ def _ranges(text: str, heading: str) -> list[tuple[str, Pair]]:
             metric, is_loss = _metric(before[-160:])
         elif not _LINK.match(before):
             metric = None
+        named = YEAR.findall(text[: one.start()])
+        is_years_ago = bool(named) and period.year is not None and int(named[-1]) < period.year
         first, last = last == 0, one.end()
         between = one["link"] and one["link"].lower() == "and" and not re.search(r"\bbetween\s*$", before, re.IGNORECASE)
         # "from $4.8 billion to $5.0 billion" in a sentence that changes guidance is the old range, or a move from one to the other.
@@ -125,13 +216,14 @@ def _ranges(text: str, heading: str) -> list[tuple[str, Pair]]:
             r"\brang\w+ from\s*$", before
         )
         is_old = _OLDER.search(before) or (is_start and (_CHANGES.search(text) or not first))
-        rest = re.split(rf"[;.]\s|,? and |{DOLLAR}", after)[0]
+        rest = re.split(rf"[;.]\s|(?:^|,?\s)and\s|{DOLLAR}|\bwhich compares\b|\bcompared\b|\bversus\b", after)[0]
         if (
             metric is None
             or is_old
+            or is_years_ago
             or between
             or PART.search(rest)
-            or ADJUSTED.search(rest)
+            or OTHER_MEASURE.search(rest)
             or re.match(r"\s*in (?!the range)[a-z]*\s*[A-Z]", rest)
         ):
             continue
@@ -150,7 +242,7 @@ def _metric(before: str) -> tuple[str | None, bool]:
         last["other"]
         or not is_linked
         or _OF_AN_EVENT.search(before)
-        or ADJUSTED.search(before[max(0, last.start() - 60) :])
+        or OTHER_MEASURE.search(before[max(0, last.start() - 60) :])
         or PART.search(before)
     ):
         return None, False
@@ -163,12 +255,24 @@ def _metric(before: str) -> tuple[str | None, bool]:
 
 def _pair(found: re.Match[str], metric: str, *, is_loss: bool) -> Pair | None:
     if found["around"]:
-        unit, middle, width = found["unit"], amount(found["middle"], found["unit"]), float(found["width"]) / 100
-        low, high = middle * (1 - width), middle * (1 + width)
+        unit, middle = found["unit"], amount(found["middle"], found["unit"])
+        if bool(found["dollars"]) == bool(found["percent"]):
+            return None
+        width = amount(found["width"], found["widthunit"]) if found["dollars"] else middle * float(found["width"]) / 100
+        low, high = middle - width, middle + width
     else:
         unit = found["second"] or found["first"]
         low, high = amount(found["low"], found["first"] or found["second"]), amount(found["high"], unit)
-    if (metric == "revenue") != bool(unit) or (metric == "eps" and high >= 1000):
+        # $(0.14) to $(0.10): written as negative numbers.
+        is_low_negative, is_high_negative = bool(found["lowsign"] or found["lowinner"]), bool(found["highsign"] or found["highinner"])
+        if is_low_negative:
+            if is_loss and not is_high_negative:
+                return None
+            low, high, is_loss = -low, (-high if is_high_negative else high), False
+            low, high = min(low, high), max(low, high)
+        elif is_high_negative:
+            return None
+    if (metric == "revenue") != bool(unit) or (metric == "eps" and abs(high) >= 1000) or (metric == "revenue" and low < 0):
         return None
     if is_loss:
         low, high = -max(low, high), -min(low, high)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -13,7 +13,10 @@ _MONTHS = (
 MONTH_DAY = re.compile(rf"\b(?:{_MONTHS})\.?\s+\d{{1,2}}\b(?!\d)", re.IGNORECASE)
 _DAY = rf"(?:{_MONTHS})\.?\s+\d{{1,2}},?\s+(?:19|20)\d\d"
 DAY = re.compile(rf"\b{_DAY}\b", re.IGNORECASE)
-YEAR = re.compile(r"(?<![\d,.])((?:19|20)\d\d)(?![\d,]|\.\d)")
+# "2023," is a year before a comma; "2023,500" and "2,023" are amounts.
+YEAR = re.compile(r"(?<![\d,.$])((?:19|20)\d\d)(?!\d|[,.]\d)")
+_SHORT_QUARTER = re.compile(r"\b(?:([1-4])Q|Q([1-4]))\s?(?:FY)?['’]?\s?(?:20)?(\d\d)\b(?![,.%]\d|\s?%)")
+_SHORT_YEAR = re.compile(r"\b(?:FY\s?['’]?(?:20)?|fiscal\s['’]?)(\d\d)\b(?!,\d|%)", re.IGNORECASE)
 _WORDS = {
     "three": 3, "six": 6, "nine": 9, "twelve": 12, "thirteen": 13, "fourteen": 14, "twenty-six": 26, "twenty-seven": 27,
     "thirty-nine": 39, "forty": 40, "fifty-two": 52, "fifty-three": 53,
@@ -29,6 +32,10 @@ _NO_LENGTH = re.compile(
     r"\byear[\s-]over[\s-]year\b|\byear[\s-]on[\s-]year\b|\byear[\s-]ago\b|\b(?:prior|last|previous)[\s-]year\b|\byear[\s-]end\b",
     re.IGNORECASE,
 )
+# A day, or a month of a year, is a date: no name of the year that a period belongs to.
+_DATED = re.compile(rf"\b(?:{_MONTHS})\.?\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d\d\b", re.IGNORECASE)
+# "CHICAGO, July 25, 2024 (BUSINESS WIRE) -- ": when and where a release was sent.
+DATELINE = re.compile(rf"^[^.;$]{{0,60}}?\b{_DAY}\b\s*(?:[/(][^/()]{{1,40}}[/)]\s*)*(?:--|[–—-]|:)+\s*", re.IGNORECASE)
 _ENDED = re.compile(rf"(?P<before>[^.;:]{{0,80}}?)\b(?:ended|ending)\s+(?:on\s+)?(?P<day>{_DAY})", re.IGNORECASE)
 _AHEAD = re.compile(r"\b(?:expect|anticipat|forecast|project|outlook|guidance|estimat|will\b|plans? to)", re.IGNORECASE)
 _ORDINAL = re.compile(r"\b(first|second|third|fourth)[\s-]+(?:fiscal[\s-]+)?quarter|\bQ([1-4])\b", re.IGNORECASE)
@@ -40,7 +47,8 @@ COMPARISON = re.compile(
     re.IGNORECASE,
 )
 EARLIER = re.compile(
-    r"\b(?:prior|previous|preceding|last)[\s-]+(?:fiscal[\s-]+)?(?:year|quarter|period)|\byear[\s-]ago\b|\ba year (?:ago|earlier)\b|\byear[\s-]earlier\b"
+    r"\b(?:prior|previous|preceding|last)[\s-]+(?:fiscal[\s-]+)?(?:year|quarter|period)|\byear[\s-]ago\b|\ba year (?:ago|earlier)\b"
+    r"|\byear[\s-]earlier\b"
     r"|\bsame (?:quarter|period)\b|\b(?:corresponding|comparable) (?:quarter|period)\b|\byear[\s-]to[\s-]date\b|\bcumulative\b|\btrailing\b"
     r"|\blast (?:twelve|12)\b",
     re.IGNORECASE,
@@ -49,11 +57,14 @@ EARLIER = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """What a release is about: the last day and the months of its period, the years and quarters (1 to 4) by which its opening names it."""
+    """What a release is about: the last day and the months of its period, the year and quarters (1 to 4) by which its opening names it.
+
+    The year is the fiscal one where the opening names it ("first quarter fiscal 2025"), which the last day need not lie in.
+    """
 
     end: date | None = None
     months: int | None = None
-    years: frozenset[int] = frozenset()
+    year: int | None = None
     quarters: frozenset[int] = frozenset()
 
 
@@ -91,7 +102,33 @@ def lengths(text: str) -> list[int]:
 
 def quarters(text: str) -> set[int]:
     """The quarters that ``text`` names, from 1 to 4."""
-    return {_ORDINALS[found[1].lower()] if found[1] else int(found[2]) for found in _ORDINAL.finditer(text)}
+    return {_ORDINALS[found[1].lower()] if found[1] else int(found[2]) for found in _ORDINAL.finditer(spelled(text))}
+
+
+def spelled(text: str) -> str:
+    """``text`` with its short names of quarters and years in words.
+
+    >>> spelled("2Q24 and Q3'24, FY24")
+    'second quarter 2024 and third quarter 2024, fiscal year 2024'
+    """
+    words = list(_ORDINALS)
+    text = _SHORT_QUARTER.sub(lambda found: f"{words[int(found[1] or found[2]) - 1]} quarter 20{found[3]}", text)
+    return _SHORT_YEAR.sub(r"fiscal year 20\1", text)
+
+
+def years(text: str) -> set[int]:
+    """The years that ``text`` names, those of its dates included."""
+    return {int(year) for year in YEAR.findall(spelled(text))}
+
+
+def _own_year(opening: str, day: date) -> int:
+    """The year by which the opening names the period that ends on ``day``: the first one that is no date's and not next year's guidance."""
+    for named in re.finditer(
+        rf"{YEAR.pattern}(?!\s+(?:\w+\s+){{0,3}}(?:guidance|outlook))", _DATED.sub(" ", spelled(opening)), re.IGNORECASE
+    ):
+        if day.year - (day.month <= 6) <= int(named[1]) <= day.year + 1:
+            return int(named[1])
+    return day.year
 
 
 def headline(sentences: Sequence[str]) -> Period:
@@ -109,7 +146,7 @@ def headline(sentences: Sequence[str]) -> Period:
                 return Period(
                     end=day,
                     months=named.pop() if len(named) == 1 else None,
-                    years=frozenset({day.year, *(int(year) for year in YEAR.findall(opening))}),
+                    year=_own_year(opening, day),
                     quarters=frozenset(quarters(opening)),
                 )
     return Period()
@@ -117,9 +154,31 @@ def headline(sentences: Sequence[str]) -> Period:
 
 def names_another(text: str, period: Period) -> bool:
     """Whether ``text`` names a day, a year or a quarter that is not the release's, or an earlier period without its name."""
-    days = {read_day(found) for found in DAY.findall(text)}
-    if EARLIER.search(text) or (period.end is not None and days - {period.end}):
+    if EARLIER.search(text) or (period.end is not None and {read_day(found) for found in DAY.findall(text)} - {period.end}):
         return True
-    if period.end is not None and {int(year) for year in YEAR.findall(text)} - period.years:
+    if period.year is not None and years(_DATED.sub(_own_day(period), text)) - {period.year}:
         return True
     return bool(period.quarters) and bool(quarters(text) - period.quarters)
+
+
+def is_headed_otherwise(heading: str, period: Period) -> bool:
+    """Whether a heading is of another period only: a title may name next year's guidance beside this year's results."""
+    if EARLIER.search(heading):
+        return True
+    undated = _DATED.sub(_own_day(period), heading)
+    for named, own in (
+        ({read_day(found) for found in DAY.findall(heading)}, period.end),
+        (years(undated), period.year),
+    ):
+        if own is not None and named and own not in named:
+            return True
+    return bool(period.quarters) and bool(quarters(heading)) and not quarters(heading) & period.quarters
+
+
+def _own_day(period: Period) -> Callable[[re.Match[str]], str]:
+    """Leaves out the period's own last day, or a month with its year, and keeps every other date."""
+
+    def kept(found: re.Match[str]) -> str:
+        return " " if period.end is not None and found[0].endswith(str(period.end.year)) else found[0]
+
+    return kept

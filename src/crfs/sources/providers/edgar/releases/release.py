@@ -2,8 +2,8 @@
 
 A reader of rules, not a guesser. A number of a statement is taken from the table's row of that name, in the column of the period that the release
 is about, where the table's head says which column that is and its unit (thousands, millions) is written (``columns``,
-``statements``). Where there is none, a sentence that names the number, its unit and its period gives it (``sentences``,
-``guidance``). What is not certain is null, for a wrong number is worse than none. Amounts are US dollars; of a release that states its
+``statements``). Where there is none, a sentence that names the number, its unit and its period gives it (``sentence_income``,
+``sentence_debt``, ``guidance``). What is not certain is null, for a wrong number is worse than none. Amounts are US dollars; of a release that states its
 amounts in another currency nothing is read (``currency``). ``months`` is the length of the period, which ends on the row's valid time.
 """
 
@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from crfs.sources.providers.edgar.html_text import Line
-from crfs.sources.providers.edgar.releases import columns, guidance, sentences, statements
+from crfs.sources.providers.edgar.releases import columns, guidance, sentence_debt, sentence_income, sentences, statements
+from crfs.sources.providers.edgar.releases.company import name_words
 from crfs.sources.providers.edgar.releases.currency import names_dollars, other_currency
 from crfs.sources.providers.edgar.releases.periods import headline
 
@@ -53,17 +54,17 @@ def read(lines: Sequence[Line]) -> Release:
     other = other_currency(lines)
     if other is not None or not names_dollars(lines):
         return Release(period_end=period.end, months=period.months, ticker=ticker, other_currency=other)
-    tables = columns.tables(lines)
-    statement = statements.income(tables, period)
+    tables, name = columns.tables(lines), name_words([sentence.text for sentence in said])
+    statement = statements.income(tables, period, name)
     period, revenue, eps = statement.period, statement.revenue, statement.diluted_eps
-    if revenue is None and (stated := sentences.said_revenue(said, period)) is not None:
+    if revenue is None and (stated := sentence_income.said_revenue(said, period, name)) is not None:
         revenue, period = stated.number, replace(period, months=stated.months)
-    if eps is None and (stated := sentences.said_eps(said, period)) is not None:
+    if eps is None and (stated := sentence_income.said_eps(said, period, name)) is not None:
         eps, period = stated.number, replace(period, months=stated.months)
     debt = statements.total_debt(tables, period)
     if debt is None:
-        debt = sentences.said_debt(said, period, owes=statements.owes(tables))
-    guidance_months, (revenue_low, revenue_high), (eps_low, eps_high) = guidance.guidance(said, period)
+        debt = sentence_debt.said_debt(said, period, name=name, owes=statements.owes(tables))
+    guidance_months, (revenue_low, revenue_high), (eps_low, eps_high) = guidance.guidance(said, period, name)
     return Release(
         period_end=period.end, months=period.months, revenue=revenue, diluted_eps=eps, guidance_months=guidance_months,
         revenue_low=revenue_low, revenue_high=revenue_high, eps_low=eps_low, eps_high=eps_high, total_debt=debt, ticker=ticker,

@@ -11,8 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from crfs.sources.providers.edgar.releases.agreement import agreed
-from crfs.sources.providers.edgar.releases.columns import Cell, Column, Row, Table, label_scale
+from crfs.sources.providers.edgar.releases.columns import Cell, Column, Row, Table
+from crfs.sources.providers.edgar.releases.company import names_another_company
+from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
 from crfs.sources.providers.edgar.releases.periods import Period
+from crfs.sources.providers.edgar.releases.units import scale
 
 _NOTE = r"(?:\s*\((?!excl|incl|non|adj|pro|loss)[^)]{0,20}\)|\s*[*†]+)*:?"
 _REVENUE_TOTALS = (r"total (?:net |operating )?revenues?(?:, net)?", r"total (?:net )?sales", r"total sales and revenues?")
@@ -27,23 +30,32 @@ _COST = re.compile(r"\b(?:costs?|expenses?|growth|margin|%|percent|as a)\b|%", r
 _DILUTED = re.compile(r"\bdiluted\b|\bassuming dilution\b", re.IGNORECASE)
 _PER_SHARE = re.compile(r"\bper (?:common |diluted |ordinary )*share|\beps\b", re.IGNORECASE)
 _EARNINGS = re.compile(r"\b(?:earnings|net income|income|profit|loss|eps)\b", re.IGNORECASE)
+_ALL_OPERATIONS = re.compile(
+    r"^(?:net (?:income|earnings|loss|profit)|net (?:income|earnings) \(loss\)|net \(loss\) (?:income|earnings)"
+    r"|total)(?: attributable to [\w ]{1,60})?(?: per (?:common )?share)?:?$",
+    re.IGNORECASE,
+)
 _SHARES = re.compile(r"weighted|average|(?<!per )\bshares\b|shares (?:outstanding|used)", re.IGNORECASE)
 _LOSS = re.compile(r"\bloss\b", re.IGNORECASE)
 _OR_LOSS = re.compile(r"\(\s*(?:net )?(?:loss|income|earnings)\s*\)|\b(?:income|earnings|eps|profit)\b", re.IGNORECASE)
 # Earnings that are not the company's net income by the accounting rules, or not all of it.
 _OTHER_EARNINGS = re.compile(
-    r"adjusted|non-?gaap|pro[\s-]?forma|core\b|operating|normali[sz]ed|underlying|economic|\bcash\b|before|excluding|funds from|\bffo\b|ebitda|\bbook\b"
-    r"|dividend|distribut|discontinued|continuing|\bads\b|\badr\b|depositary|\bclass [b-z]\b|preferred|undistributed|extraordinary|cumulative|change"
-    r"|impact|effect|adjustment|comparable|reported growth|guidance|tangible|\bcents\b",
+    rf"{OTHER_MEASURE.pattern}|operating|\bcash\b|before|funds from|\bbook\b|\bitems\b"
+    r"|dividend|distribut|discontinued|continuing|\bads\b|\badr\b|depositary|preferred|undistributed|extraordinary|cumulative|change"
+    r"|impact|effect|adjustment|reported growth|guidance|\bcents\b",
     re.IGNORECASE,
 )
 _NOT_A_STATEMENT = re.compile(
-    r"non-?gaap|reconcil|pro[\s-]?forma|\badjusted\b|\bsegments?\b|guidance|outlook|same[\s-]store|constant currency|\bADSs?\b|depositary",
+    rf"{OTHER_MEASURE.pattern}|reconcil|\bsegments?\b|guidance|outlook|\bADSs?\b|depositary|\bacquire[ds]?\b|\bacquisition|\bpredecessor"
+    rf"|\bcombined\b|unconsolidated|\bparent\b"
+    r"|\baffiliates?\b|joint ventures?|\bsubsidiary\b|\bdiscontinued|operating earnings|core earnings|\bbusiness(?:es)?\b|\bdivisions?\b|\bif\b"
+    r"|as previously|\bplan\b|budget",
     re.IGNORECASE,
 )
 _DEBT = re.compile(rf"^total (?:outstanding )?debt(?: outstanding)?{_NOTE}$", re.IGNORECASE)
 _OWES = re.compile(
-    r"\b(?:debt|borrowings?|notes? payable|senior notes|convertible notes|term loans?|debentures|bonds payable|loans? payable)\b(?! (?:issu|securit|service))",
+    r"\b(?:debt|borrowings?|notes? payable|senior notes|convertible notes|term loans?|debentures|bonds payable|loans? payable)\b(?! (?:issu"
+    r"|securit|service))",
     re.IGNORECASE,
 )
 
@@ -57,12 +69,12 @@ class Statement:
     diluted_eps: float | None = None
 
 
-def income(tables: Sequence[Table], period: Period) -> Statement:
+def income(tables: Sequence[Table], period: Period, name: frozenset[str]) -> Statement:
     """What the income statement says of the release's period; the first such table says which period that is, if the words left it open."""
     revenues: list[float] = []
     earnings: list[float] = []
     for table in tables:
-        if table.scale is None or _NOT_A_STATEMENT.search(table.title) or not any(_is_diluted(row) for row in table.rows):
+        if table.scale is None or not _is_statement(table.title, name) or not any(_is_diluted(row) for row in table.rows):
             continue
         column = _income_column(table, period)
         if column is None:
@@ -94,15 +106,25 @@ def owes(tables: Sequence[Table]) -> bool:
     return any(_OWES.search(row.label) and any(cell.number for cell in row.cells) for table in tables for row in table.rows)
 
 
+def _is_statement(title: str, name: frozenset[str]) -> bool:
+    """Whether the words over a table let it be the company's own statement by the accounting rules."""
+    return _NOT_A_STATEMENT.search(title) is None and not names_another_company(title, name)
+
+
 def _income_column(table: Table, period: Period) -> Column | None:
     """The one column of the release's period; where the words name no day, the first of the newest day."""
     reported = [one for one in table.columns if one.is_reported and one.months is not None]
+    if any(one.quarter is not None and one.day is None for one in reported):
+        # Heads like 2Q24 name quarters and no days: the release must name its own.
+        reported = [one for one in reported if one.year == period.year and one.quarter in period.quarters and len(period.quarters) == 1]
     newest = max((one.year for one in table.columns if one.year is not None), default=0)
     end = period.end or max((one.day for one in reported if one.day is not None), default=None)
     if end is None or (period.end is None and newest > end.year):
         return None
     # A head of years alone has this period under its newest: where that is not the day's year, it counts by fiscal years.
-    of_end = [one for one in reported if (one.day == end if one.day is not None else one.year == end.year == newest)]
+    of_end = [
+        one for one in reported if (one.day == end if one.day is not None else one.year == end.year == newest or one.quarter is not None)
+    ]
     if period.months is not None:
         return _only(one for one in of_end if one.months == period.months)
     # A quarter and a year end on this day: the first that the table has, if it is the only one of its length.
@@ -125,18 +147,32 @@ def _revenue(table: Table, column: Column) -> float | None:
         if any(_PART_OF_REVENUE.search(label) and not _COST.search(label) for label in following):
             return None  # its parts, or others beside it: it may not be all
         totals = [row]
+    if not totals:
+        totals = _headed_totals(rows)
     # "Total sales" of goods, then "Total revenues": the wider name is the whole.
     named = [row for row in totals if re.match(r"total[\w ]* revenue", row.label, re.IGNORECASE)]
     values = [_amount(table, row, column) for row in named or totals]
     return agreed([value for value in values if value is not None], within=1e-9) if None not in values else None
 
 
+def _headed_totals(rows: Sequence[Row]) -> list[Row]:
+    """The rows "Total" under a heading "Revenues:" that has no numbers."""
+    found, heading = [], ""
+    for row in rows:
+        if not row.cells:
+            heading = row.label
+        elif re.fullmatch(r"total:?", row.label, re.IGNORECASE):
+            found += [row] if _REVENUE.match(heading) else []
+            heading = ""
+    return found
+
+
 def _amount(table: Table, row: Row, column: Column) -> float | None:
     """The amount of a row that can't be negative (revenue, debt); a row's own unit comes before the table's."""
-    cell, scale = table.cell(row, column), label_scale(row.label) or table.scale
-    if cell is None or cell.number is None or cell.number < 0 or cell.is_share or scale is None:
+    cell, unit = table.cell(row, column), scale(row.label) or table.scale
+    if cell is None or cell.number is None or cell.number < 0 or cell.is_share or unit is None:
         return None
-    return cell.number * scale
+    return cell.number * unit
 
 
 def _is_diluted(row: Row) -> bool:
@@ -144,7 +180,7 @@ def _is_diluted(row: Row) -> bool:
 
 
 def _eps(table: Table, column: Column) -> float | None:
-    """Diluted earnings per share of all operations: the row says so itself, or the heading above it does."""
+    """Diluted earnings per share of all operations: the row says so itself, or the heading above it does; None where classes of shares differ."""
     above = ""
     found: list[float | None] = []
     for row in table.rows:
@@ -153,7 +189,9 @@ def _eps(table: Table, column: Column) -> float | None:
             continue
         label = row.label
         whole = label if _PER_SHARE.search(label) else f"{above} {label}"
-        if not _is_diluted(row) or _SHARES.search(label) or _OTHER_EARNINGS.search(whole):
+        # Under "Diluted earnings per share:" stand continuing and discontinued operations, and what they come to.
+        is_diluted = _is_diluted(row) or (_DILUTED.search(above) is not None and _ALL_OPERATIONS.match(label) is not None)
+        if not is_diluted or _SHARES.search(label) or _OTHER_EARNINGS.search(whole):
             continue
         if not _PER_SHARE.search(whole) or not _EARNINGS.search(whole) or (whole != label and _SHARES.search(above)):
             continue

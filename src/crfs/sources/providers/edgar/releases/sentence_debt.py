@@ -1,0 +1,100 @@
+"""What sentences say of total debt at the period's end: an amount, or that there is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from crfs.sources.providers.edgar.releases.company import CORRECTED, PART, SUPPOSED, has_another_subject, is_plain
+from crfs.sources.providers.edgar.releases.currency import names_other
+from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
+from crfs.sources.providers.edgar.releases.periods import COMPARISON, DAY, EARLIER, Period, read_day
+from crfs.sources.providers.edgar.releases.sentences import FORWARD, MONEY, Said, Sentence, agreed_said, amount, until_comparison
+
+_DEBT = re.compile(
+    r"\b(?<!net )total (?:outstanding )?debt(?: outstanding)?(?:,? (?:as of|at) [^.$;]{0,40}?,?)?(?: of| was| stood at| totaled)(?: approximately)? "
+    rf"{MONEY}",
+    re.IGNORECASE,
+)
+# Debt that is no longer there, or not all of it.
+_SOME_DEBT = re.compile(
+    r"\b(?:repa\w+|retir\w+|reduc\w+|refinanc\w+|issu\w+|matur\w+|assum\w+|prepa\w+|net of|would|will|limit|target|capacity)\b",
+    re.IGNORECASE,
+)
+# "No debt" is said of the company; "no debt under", "no debt due" are said of a part of it, and so are borrowings.
+_NO_DEBT = re.compile(
+    r"(?:\b(?:had|has|have|with|and|is|was)|,) no (?:outstanding )?(?:debt|indebtedness)(?: outstanding)?"
+    r"(?=\s*(?:[.,;]|$|and\b|or borrowings\s*[.,;]|as of\b|at\b|on (?:its|our|the) balance sheet\b))",
+    re.IGNORECASE,
+)
+_BUT_DEBT = re.compile(
+    r"\b(?:other than|except\w*|exclud\w+|aside|apart|besides|notes|loans?|owe\w*|owing|mortgages?|bonds?|debentures?)\b", re.IGNORECASE
+)
+_AS_OF = re.compile(r"\bas of\b|\bat\b.{0,20}\b(?:quarter|year|end)\b|\bended\b", re.IGNORECASE)
+_MAY_OWE = re.compile(r"debt|notes|loan|bonds|borrow|mortgage|credit facility", re.IGNORECASE)
+_OWED = re.compile(
+    r"\$\s?[\d.,]+\s?(?:million|billion)?[^.;]{0,60}?\b(?:notes|term loans?|debentures|bonds|borrowings|debt|mortgages?|indebtedness"
+    r"|credit facility)\b"
+    r"|\b(?:senior|convertible|subordinated) notes (?:due|outstanding)|\bterm loans?\b",
+    re.IGNORECASE,
+)
+_AVAILABLE = re.compile(r"available|availability|undrawn|unused|capacity|redeem|repaid|repay|retired|paid (?:off|down)", re.IGNORECASE)
+
+
+# "Total debt of $500 million was secured by …" tells of some of it.
+_DESCRIBED = re.compile(
+    r"^\s*(?:was|were|is|are|of|under|held|bearing|due|owed|at (?:a|an|the (?:parent|subsidiary|property|project))|in (?:the|its|our))\b",
+    re.IGNORECASE,
+)
+_AT_DAY = re.compile(rf"\b(?:as of|at) {DAY.pattern}", re.IGNORECASE)
+_LIQUIDITY = re.compile(
+    r"cash|equivalents|investments?|marketable|securities|short-term|liquid\w*|unrestricted|balance|sheets?|included|includes|liabilities|current"
+    r"|quarter-end|year-end|end|close|closed|"
+    r"long-term|deposits|restricted|end-of-quarter|position|remained|remains|continued|healthy|sound|no|debt-free|borrowings|outstanding|debt|its",
+    re.IGNORECASE,
+)
+
+
+def said_debt(said: Sequence[Sentence], period: Period, *, name: frozenset[str], owes: bool) -> float | None:
+    """Total debt at the period's end; 0 only where a sentence says that there is none, and nothing else in the release says otherwise."""
+    found: list[Said] = []
+    is_free, is_owing = False, owes
+    for sentence in said:
+        text = sentence.text
+        if _MAY_OWE.search(text) is None or FORWARD.search(text) or names_other(text):
+            continue
+        match = _DEBT.search(text)
+        said_now = until_comparison(text, match.end()) if match else text
+        if _has_other_day(said_now, period) or EARLIER.search(said_now) or PART.search(text) or OTHER_MEASURE.search(said_now):
+            is_owing = is_owing or _OWED.search(text) is not None
+        elif match and (match["unit"] or len(match["number"]) >= 9):
+            is_whole = not COMPARISON.search(text[: match.start("number")]) and not _SOME_DEBT.search(said_now)
+            if is_whole and not _DESCRIBED.match(text[match.end() :]) and _is_the_companys(sentence, match.start(), name):
+                found.append(Said(number=amount(match["number"], match["unit"]), months=0))
+            else:
+                is_owing = True
+        elif (free := _NO_DEBT.search(text)) and not _BUT_DEBT.search(text):
+            is_stated = _AS_OF.search(text[: free.end() + 60]) is not None
+            is_free = is_free or (is_stated and _is_the_companys(sentence, free.start(), name))
+        elif _OWED.search(text) and not _AVAILABLE.search(text):
+            is_owing = True
+    if found:
+        agreed = agreed_said(found, within=0.01)
+        return None if agreed is None or is_free else agreed.number
+    return 0.0 if is_free and not is_owing else None
+
+
+def _has_other_day(text: str, period: Period) -> bool:
+    return period.end is not None and any(read_day(day) != period.end for day in DAY.findall(text))
+
+
+def _is_the_companys(sentence: Sentence, start: int, name: frozenset[str]) -> bool:
+    """Whether the words before a place speak of nobody but the company, under no part's heading."""
+    head = _AT_DAY.sub(" ", sentence.text[:start])
+    return (
+        is_plain(head, name, also=_LIQUIDITY)
+        and not SUPPOSED.search(sentence.text)
+        and not CORRECTED.search(sentence.text)
+        and PART.search(sentence.heading) is None
+        and not has_another_subject(sentence.before, name)
+    )

@@ -1,0 +1,103 @@
+"""Guidance of releases: what the company itself expects now of a quarter or a year, and nothing that was taken back, supposed or somebody else's."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sources.edgar.release_text import prose
+
+YEAR = "full year 2025 guidance of net sales of $5.9 billion to $6.1 billion"
+BACK = (
+    "is withdrawing", "withdraws", "has withdrawn", "withdrew", "is suspending", "has suspended", "suspends", "is not reaffirming", "will no longer provide",
+    "is rescinding", "is discontinuing", "does not reaffirm", "cannot reaffirm", "has paused", "is unable to reaffirm", "is pulling", "isn’t updating",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", BACK)
+def test_guidance_that_is_taken_back_is_none(verb: str) -> None:
+    assert prose(f"The Company {verb} its {YEAR}.").revenue_low is None
+    assert prose(f"The Company provided {YEAR}.", f"Today it {verb} that guidance.").guidance_months is None
+
+
+@pytest.mark.parametrize("verb", ["reaffirms", "reiterates", "is maintaining", "raises"])
+def test_guidance_that_is_said_again_holds(verb: str) -> None:
+    found = prose(f"The Company {verb} its {YEAR}.", "The Company undertakes no obligation to update its guidance.")
+    assert (found.revenue_low, found.revenue_high) == (5.9e9, 6.1e9)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "In February, we expected full year 2025 revenue of $5.9 billion to $6.1 billion.",
+        "For full year 2024, the Company expected net sales of $5.9 billion to $6.1 billion.",
+        "For full year 2023, the Company expects net sales of $5.9 billion to $6.1 billion.",
+        "The Company expects revenue of $2.2 billion to $2.4 billion in the first half of fiscal year 2025.",
+        "For the first six months of fiscal 2025, the Company expects revenue of $2.2 billion to $2.4 billion.",
+        "For the remainder of fiscal year 2025, the Company expects revenue of $2.2 billion to $2.4 billion.",
+        "For the remaining three quarters of fiscal year 2025, the Company expects revenue of $2.2 billion to $2.4 billion.",
+        "For full year 2025 we expect cost of revenue of $40 million to $50 million.",
+        "For full year 2025 we expect cost of net sales of $40 million to $50 million.",
+        "For full year 2025 the Company expects SG&amp;A, on sales, to be $40 million to $50 million.",
+        "For full year 2025 the Company expects lower net sales of $40 million to $50 million.",
+        "Our largest customer expects full year 2025 revenue of $410 million to $420 million.",
+        "Zenith Inc., which we agreed to buy, expects full year 2025 revenue of $410 million to $420 million.",
+        "Had it kept the unit, the Company would expect full year 2025 revenue of $410 million to $420 million.",
+        "In a severe downside scenario, the Company anticipates full year 2025 revenue of $4.9 billion to $5.1 billion.",
+        "In the base case the Company expects full year 2025 revenue of $5.9 billion to $6.1 billion; in a downside case, $5.5 billion to $5.7 billion.",
+        "The combined company is expected to have annual revenue of $9.9 billion to $10.1 billion.",
+        "Our target market is expected to grow, with annual industry sales of $9.9 billion to $10.1 billion.",
+        "Revenue exceeded our annual outlook of revenue of $1.40 billion to $1.45 billion.",
+    ],
+)
+def test_what_is_no_guidance_of_the_company_now_is_null(sentence: str) -> None:
+    found = prose(sentence)
+    assert (found.guidance_months, found.revenue_low, found.revenue_high) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        "cash EPS",
+        "ongoing EPS",
+        "core EPS",
+        "operating earnings per share",
+        "distributable earnings per share",
+        "economic EPS",
+        "FFO per share",
+        "normalized EPS",
+    ],
+)
+def test_guidance_of_another_measure_is_no_earnings_per_share(measure: str) -> None:
+    assert prose(f"For full year 2025 we expect {measure} of $4.00 to $4.20.").eps_low is None
+
+
+@pytest.mark.parametrize(
+    "after",
+    [", which does not include amortization of $0.50", " before special items", " on a non-GAAP basis", ", excluding restructuring"],
+)
+def test_words_after_a_range_may_make_it_another_measure(after: str) -> None:
+    assert prose(f"For full year 2025 we expect EPS of $4.00 to $4.20{after}.").eps_low is None
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "months", "revenue", "eps"),
+    [
+        (("For full year 2025, the Company expects net sales of $6.2 billion to $6.4 billion, compared with $6.0 billion in 2024.",), 12, (6.2e9, 6.4e9), None),
+        (("For the first quarter of 2025, the Company expects GAAP net loss per share of $(0.14) to $(0.10).",), 3, None, (-0.14, -0.10)),
+        (("For the first quarter of 2025, the Company expects GAAP EPS of $(0.02) to $0.03.",), 3, None, (-0.02, 0.03)),
+        (("For full year 2025, the Company expects revenue of $410M to $420M.",), 12, (410e6, 420e6), None),
+        (("The Company's FY25 outlook is for revenue of $410 million to $420 million and EPS of $1.10 to $1.20.",), 12, (410e6, 420e6), (1.1, 1.2)),
+        (("For the first quarter of 2025, revenue is expected to be $500 million, plus or minus $10 million.",), 3, (490e6, 510e6), None),
+        (("For the first quarter of 2025, revenue is expected to be $500 million, plus or minus 2%.",), 3, (490e6, 510e6), None),
+        (("For full year 2025 the Company expects GAAP EPS of $3.50 to $3.70 and adjusted EPS of $4.00 to $4.20.",), 12, None, (3.5, 3.7)),
+        (("For fiscal 2025, the Company expects:", "Net sales of $4.0 billion to $4.1 billion", "Diluted EPS of $6.10 to $6.40"), 12, (4e9, 4.1e9), (6.1, 6.4)),
+        (("Full Year 2025 Outlook", "Revenue is expected to be $4.0 billion to $4.1 billion."), 12, (4e9, 4.1e9), None),
+    ],
+)  # fmt: skip
+def test_guidance_as_companies_write_it(
+    paragraphs: tuple[str, ...], months: int, revenue: tuple[float, float] | None, eps: tuple[float, float] | None
+) -> None:
+    found = prose(*paragraphs)
+    none = (None, None)
+    assert found.guidance_months == months
+    assert ((found.revenue_low, found.revenue_high), (found.eps_low, found.eps_high)) == (revenue or none, eps or none)

@@ -1,0 +1,122 @@
+"""Sentences of releases: a number is the company's own, of the whole of it and of this period, or it is null."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sources.edgar.release_text import prose, read
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "revenue"),
+    [
+        (("In the fourth quarter of 2023, revenue was $980 million.",), None),
+        (("For the fourth quarter of fiscal 2023, net sales were $980 million.",), None),
+        (("Revenue for the quarter ended December 31, 2024, was $1.1 billion.",), 1.1e9),
+        (("Fourth Quarter 2023 Results", "Revenue for the fourth quarter was $980 million."), None),
+        (("Twelve Months Ended December 31, 2024", "Revenue for the fourth quarter was $980 million."), None),
+        (("Fourth Quarter 2024 Results (compared with 2023)", "Revenue was $1.1 billion, up 12%."), 1.1e9),
+        (("Financial Operations", "Revenue for the fourth quarter was $55 million, up 3%."), None),
+        (("Income Operations", "Revenue for the fourth quarter was $55 million, up 3%."), None),
+        (("Operating Results", "Revenue for the fourth quarter was $1.1 billion, up 3%."), 1.1e9),
+        (("Zenith, which Acme bought in May, grew well. Revenue for the fourth quarter was $55 million, up 40%.",), None),
+        (("The acquired stores did well. Revenue for the fourth quarter was $55 million, up 40%.",), None),
+        (("In Mexico, traffic rose. Revenue for the fourth quarter was $55 million, up 40%.",), None),
+        (("Revenue of $30 million in the fourth quarter came from the purchase of Zenith.",), None),
+        (("Revenue of $30 million in the fourth quarter was attributable to Zenith.",), None),
+        (("Revenue for the fourth quarter would have been $1.2 billion without the strike.",), None),
+        (("Revenue for the fourth quarter was $1.1 billion, as previously reported.",), None),
+        (("Revenue for the fourth quarter was $1.1 billion, driven by the acquisition of Zenith.",), 1.1e9),
+        (("Fourth Quarter Highlights", "Net sales increased 4.5% to $3.2 billion, compared with $3.1 billion."), 3.2e9),
+        (("Net sales increased 4.5% to $3.2 billion in the fourth quarter.",), 3.2e9),
+        (("Fourth quarter revenue of $1.1 billion increased 12% year over year.",), 1.1e9),
+        (("Q4 revenue of $1.1 billion, up 12% year over year",), 1.1e9),
+        (("The company reported revenue of $1.1 billion for the fourth quarter of 2024, compared with $980 million.",), 1.1e9),
+        (
+            (
+                "Acme posted quarterly revenue of $1.1 billion, up 12 percent year over year, and quarterly earnings per diluted share of $1.25.",
+            ),
+            1.1e9,
+        ),
+        (("Zenith posted quarterly revenue of $1.1 billion, up 12 percent year over year.",), None),
+        (
+            (
+                "For the fourth quarter, the company delivered revenue of $1.1 billion and net income of $60 million, or $1.25 per diluted share.",
+            ),
+            1.1e9,
+        ),
+        (("Record fourth quarter revenue of $310.5 million, up 12%",), 310.5e6),
+        (("Revenue for the fourth quarter was $310.5M, up 12%.",), 310.5e6),
+        (("Services revenue for the fourth quarter was $310 million, up 12%.",), None),
+        (("Financial revenue for the fourth quarter was $310 million, up 12%.",), None),
+        (("Revenue in July of the fourth quarter was $310 million.",), None),
+    ],
+)
+def test_revenue_is_the_companys_own_whole_result_of_the_period(paragraphs: tuple[str, ...], revenue: float | None) -> None:
+    assert prose(*paragraphs).revenue == revenue
+
+
+@pytest.mark.parametrize(
+    ("sentence", "eps"),
+    [
+        ("Net loss for the fourth quarter was $45.2 million, or $0.55 per basic and diluted share.", -0.55),
+        ("Earnings per diluted share were $0.77 for the fourth quarter, versus $0.70.", 0.77),
+        ("Diluted earnings per share increased 10% to $1.10 in the fourth quarter.", 1.10),
+        ("Net income per diluted share for the fourth quarter was $1.10.", 1.10),
+        ("GAAP diluted EPS for the fourth quarter was $1.10 and adjusted diluted EPS was $1.40.", 1.10),
+        ("Acme today reported fourth quarter net income of $60 million, or $1.25 per diluted share, compared with $55 million.", 1.25),
+        ("Zenith today reported fourth quarter net income of $60 million, or $1.25 per diluted share.", None),
+        ("Net income attributable to Acme for the fourth quarter was $60 million, or $1.25 per diluted share.", 1.25),
+        ("Our largest customer had net income in the fourth quarter of $60 million, or $1.25 per diluted share.", None),
+        ("The Ohio plant earned net income of $10 million, or $0.10 per diluted share, in the fourth quarter.", None),
+        ("Net income in the fourth quarter of $10 million, or $0.10 per diluted share, came from the sale of land.", None),
+        ("Earnings of $0.10 per diluted share in the fourth quarter were attributable to Zenith.", None),
+        ("Net income for the fourth quarter benefited from a lower tax rate of $0.10 per diluted share.", None),
+        ("Net income for the fourth quarter would have been $1.30 per diluted share.", None),
+        ("Net income for the fourth quarter was previously reported as $1.10 per diluted share.", None),
+        ("Assuming the merger had closed in January, net income for the fourth quarter was $1.30 per diluted share.", None),
+        ("On an operating basis, diluted EPS for the fourth quarter was $1.30.", None),
+        ("On a non-GAAP basis, diluted earnings per share were $0.83 in the fourth quarter of 2024.", None),
+        ("Cash EPS for the fourth quarter was $1.30 per diluted share.", None),
+        ("In the fourth quarter of 2023, diluted earnings per share were $1.00.", None),
+        (
+            "Compared to a net loss of $5 million, or $0.05 per diluted share, a year ago, net income for the fourth quarter was $0.10 per diluted share.",
+            0.10,
+        ),
+    ],
+)
+def test_earnings_are_the_companys_own_whole_result_of_the_period(sentence: str, eps: float | None) -> None:
+    assert prose(sentence).diluted_eps == eps
+
+
+@pytest.mark.parametrize(
+    ("sentence", "debt"),
+    [
+        ("Our captive finance company had total debt of $5.0 billion as of December 31, 2024.", None),
+        ("Zenith Leasing, an unconsolidated affiliate, had total debt of $500 million as of December 31, 2024.", None),
+        ("As of December 31, 2024, total debt of $500 million was secured by the plants.", None),
+        ("As of December 31, 2024, Zenith had no debt.", None),
+        ("As of December 31, 2024, the Company had cash of $100 million and total debt of $820 million.", 820e6),
+        ("Total debt at December 31, 2024 was $820,345,000.", 820_345_000.0),
+        ("Total debt would have been $700 million as of December 31, 2024.", None),
+    ],
+)
+def test_debt_is_the_companys_own(sentence: str, debt: float | None) -> None:
+    assert prose(sentence).total_debt == debt
+
+
+def test_a_dateline_names_no_other_period() -> None:
+    found = read(
+        "<p>CHICAGO, January 28, 2025 (NEWSWIRE) -- Acme Corp (NYSE: ACM) today reported fourth quarter net income of $60 million, or $1.25 per diluted share, "
+        "for the quarter ended December 31, 2024.</p>"
+    )
+    assert found.diluted_eps == 1.25
+
+
+@pytest.mark.parametrize(("year", "revenue"), [("2025", 26e9), ("2024", None)])
+def test_a_fiscal_year_ahead_of_the_calendar_is_told_by_its_name(year: str, revenue: float | None) -> None:
+    found = read(
+        "<p>Acme Announces Financial Results for First Quarter Fiscal 2025</p><p>Acme reported results for the quarter ended April 28, 2024.</p>"
+        f"<p>Revenue for the first quarter of fiscal {year} was $26 billion.</p>"
+    )
+    assert found.revenue == revenue
