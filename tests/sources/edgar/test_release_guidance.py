@@ -29,6 +29,8 @@ def test_guidance_that_is_said_again_holds(verb: str) -> None:
     "sentence",
     [
         "In February, we expected full year 2025 revenue of $5.9 billion to $6.1 billion.",
+        "When the year began, we expect&shy;ed full year 2025 revenue of $5.9 billion to $6.1 billion.",
+        "The Company expects to exit 2025 at annual revenue of $6.5 billion to $6.7 billion.",
         "For full year 2024, the Company expected net sales of $5.9 billion to $6.1 billion.",
         "For full year 2023, the Company expects net sales of $5.9 billion to $6.1 billion.",
         "The Company expects revenue of $2.2 billion to $2.4 billion in the first half of fiscal year 2025.",
@@ -71,6 +73,10 @@ def test_guidance_of_another_measure_is_no_earnings_per_share(measure: str) -> N
     assert prose(f"For full year 2025 we expect {measure} of $4.00 to $4.20.").eps_low is None
 
 
+def test_what_something_does_to_earnings_is_no_guidance() -> None:
+    assert prose("For full year 2025 the Company expects the dispute to cost EPS of $0.10 to $0.15.").eps_low is None
+
+
 @pytest.mark.parametrize(
     "after",
     [", which does not include amortization of $0.50", " before special items", " on a non-GAAP basis", ", excluding restructuring"],
@@ -91,6 +97,8 @@ def test_words_after_a_range_may_make_it_another_measure(after: str) -> None:
         (("For the first quarter of 2025, revenue is expected to be $500 million, plus or minus 2%.",), 3, (490e6, 510e6), None),
         (("For full year 2025 the Company expects GAAP EPS of $3.50 to $3.70 and adjusted EPS of $4.00 to $4.20.",), 12, None, (3.5, 3.7)),
         (("For fiscal 2025, the Company expects:", "Net sales of $4.0 billion to $4.1 billion", "Diluted EPS of $6.10 to $6.40"), 12, (4e9, 4.1e9), (6.1, 6.4)),
+        (("For the second quarter of fiscal 2025, Acme expects total revenue of $525 million to $530 million.",), 3, (525e6, 530e6), None),
+        (("For fiscal 2025, the Company continues to expect net sales of $4.0 billion to $4.1 billion.",), 12, (4e9, 4.1e9), None),
         (("Full Year 2025 Outlook", "Revenue is expected to be $4.0 billion to $4.1 billion."), 12, (4e9, 4.1e9), None),
     ],
 )  # fmt: skip

@@ -68,7 +68,7 @@ def test_the_companys_statement_is_read_below_other_words(title: str) -> None:
     assert (found.revenue, found.diluted_eps) == (1100e6, 1.25)
 
 
-@pytest.mark.parametrize("mark", ["*", "(1)", "†", "(a)"])
+@pytest.mark.parametrize("mark", ["*", "(1)", "†", "(a)", "<sup>1</sup>", "<sup>(2)</sup>", "<sup>*</sup>"])
 def test_a_note_may_make_a_row_another_measure(mark: str) -> None:
     rows = (("Net sales", "1,100", "980"), (f"Diluted EPS {mark}", "1.40", "1.30"))
     assert read(statement(*rows) + f"<p>{mark} Non-GAAP financial measure; see the reconciliation.</p>").diluted_eps is None

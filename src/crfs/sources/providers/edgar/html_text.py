@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MOST_BYTES = 20_000_000
 MOST_DEPTH = 4_000
@@ -24,6 +24,8 @@ _BLOCKS = {
 # A footnote's mark is set high, and glued to a number it would be a digit of it: 980¹ is not 9801.
 _HIGH = re.compile(r"vertical-align:\s*super|(?<![\w-])top:\s*-\d", re.IGNORECASE)
 _INLINE = {"span", "font", "a", "small"}
+_MARKED = {"sup", *_INLINE}
+_MARK, _LONGEST_MARK, _MOST_MARKS = re.compile(r"[a-z]\b|\d{1,2}|[*†‡§#]+"), 12, 20
 _MOST_SPAN = 100
 _SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
 
@@ -32,12 +34,15 @@ _SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
 class Line:
     """A line of text; ``table`` counts the tables of the document from 1, 0 outside of them.
 
-    ``spans`` says of each cell how many columns and rows it takes up; without it each takes one of both.
+    ``spans`` says of each cell how many columns and rows it takes up; without it each takes one of both. ``marks`` are the footnotes that the
+    first cell bears (1, a, *), which its text leaves out; ``is_note`` where the line begins with one: it is the footnote.
     """
 
     cells: tuple[str, ...]
     table: int = 0
     spans: tuple[tuple[int, int], ...] = ()
+    marks: frozenset[str] = frozenset()
+    is_note: bool = False
 
     @property
     def text(self) -> str:
@@ -74,6 +79,7 @@ def _walk(root: Any) -> Iterator[Line]:
     text: list[str] = []
     cells: list[str] | None = None
     spans: list[tuple[int, int]] = []
+    marks: list[tuple[str, bool]] = []  # of the line's first text, and whether they stand before it
     tables = 0
     open_tables: list[int] = []
     stack: list[tuple[Any, bool]] = [(root, True)]
@@ -88,13 +94,15 @@ def _walk(root: Any) -> Iterator[Line]:
         if is_leaf:
             if tag == "-text":
                 text.append(node.text_content or "")
+            elif tag in _MARKED and len(marks) < _MOST_MARKS and not any(cells or ()):
+                marks += [(mark, not _clean(text)) for mark in _MARK.findall(node.text()[:_LONGEST_MARK])]
             continue
         if tag == "tr":
             if not opening:
-                yield Line(tuple(cells or [_clean(text)]), open_tables[-1] if open_tables else 0, tuple(spans) if cells else ())
+                yield _line(cells or [_clean(text)], open_tables, spans if cells else (), marks)
             elif _clean(text):
-                yield Line((_clean(text),), open_tables[-1] if open_tables else 0)
-            text, cells, spans = [], [] if opening else None, []
+                yield _line([_clean(text)], open_tables, (), marks)
+            text, cells, spans, marks = [], [] if opening else None, [], []
         elif tag in ("td", "th"):
             if not opening and cells is not None:
                 cells.append(_clean(text))
@@ -102,7 +110,8 @@ def _walk(root: Any) -> Iterator[Line]:
                 text = []
         elif tag in _BLOCKS and cells is None:
             if _clean(text):
-                yield Line((_clean(text),), open_tables[-1] if open_tables else 0)
+                yield _line([_clean(text)], open_tables, (), marks)
+                marks = []
             text = []
         elif tag in _BLOCKS:
             text.append(" ")
@@ -119,7 +128,17 @@ def _walk(root: Any) -> Iterator[Line]:
             if child is not None:
                 stack.append((child, True))
     if _clean(text):
-        yield Line((_clean(text),))
+        yield _line([_clean(text)], (), (), marks)
+
+
+def _line(cells: Sequence[str], tables: Sequence[int], spans: Sequence[tuple[int, int]], marks: Sequence[tuple[str, bool]]) -> Line:
+    return Line(
+        tuple(cells),
+        tables[-1] if tables else 0,
+        tuple(spans),
+        frozenset(mark for mark, _ in marks),
+        is_note=any(is_first for _, is_first in marks),
+    )
 
 
 def _is_high(node: Any, tag: str) -> bool:
@@ -134,4 +153,4 @@ def _span(node: Any, name: str) -> int:
 
 
 def _clean(text: list[str]) -> str:
-    return _SPACE.sub(" ", "".join(text)).strip() if text else ""
+    return _SPACE.sub(" ", "".join(text)).replace("\u00ad", "").strip() if text else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from crfs.sources.providers.edgar.html_text import Line
@@ -57,6 +57,7 @@ class Row:
     cells: tuple[Cell, ...]
     has_gap: bool
     is_head: bool
+    marks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def _rows(lines: Sequence[Line]) -> list[Row]:
                 taken |= dict.fromkeys(range(place, place + width), height)
             place += width
         taken = {column: left - 1 for column, left in taken.items() if left > 1}
-        rows.append(_row(placed))
+        rows.append(replace(_row(placed), marks=line.marks))
     return rows
 
 
@@ -209,7 +210,7 @@ def _table(head: Sequence[Row], body: Sequence[Row], above: tuple[str, float | N
     columns = _columns(heading, head[last])
     if not columns:
         return None
-    rows = (*(row for row in head[last + 1 :] if not row.cells), *(row for row in body if not is_marked(row.label, marks)))
+    rows = (*(row for row in head[last + 1 :] if not row.cells), *(row for row in body if not is_marked(row.label, row.marks, marks)))
     said = [text for row in head for text in (row.label, *(cell.text for cell in row.cells)) if names_unit(text)]
     units = {scale(text) for text in said}
     unit = above[1] if not units else units.pop() if len(units) == 1 else None

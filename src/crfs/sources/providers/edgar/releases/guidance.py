@@ -33,6 +33,11 @@ _ANNUAL = re.compile(
     r"|(?<!quarter )20\d\d (?:\w+ ){0,3}(?:outlook|guidance))\b",
     re.IGNORECASE,
 )
+# "The fourth quarter of fiscal 2025", "fiscal 2025 fourth quarter" name no year.
+_YEAR_OF_QUARTER = re.compile(
+    r"\bquarter,? (?:of )?(?:the )?(?:fiscal )?(?:year )?20\d\d\b|\bfiscal (?:year )?20\d\d(?= (?:first|second|third|fourth)[\s-]quarter)",
+    re.IGNORECASE,
+)
 # A half of a year, or what is left of it, is no year.
 _SOME_MONTHS = re.compile(
     r"\b(?:first|second|back|front|latter|remaining|last|next)[\s-]+half\b|\bhalf[\s-]year|\b(?!twelve\b|12\b)\w+[\s-]months?\b|\bremain(?:der"
@@ -77,7 +82,7 @@ _NOT_THE_COMPANYS = re.compile(
     r"\bcombined (?:company|business|entity|organi[sz]ation|firm)|\bpro[\s-]?forma\b|\bindustry\b|\baddressable\b|\bpeers?\b|\bcompetitors?\b"
     r"|\baffiliates?\b|\bunconsolidated\b"
     r"|\bassum\w+ [^.;]{0,60}\b(?:merger|acquisition|transaction|clos\w+|complet\w+)|\bcustomers?['’]?s? (?:expect|anticipat|project)"
-    r"|\bhad (?:the|we|it)\b|\bpotential\b|\bopportunity\b|\bmarket size\b"
+    r"|\bhad (?:the|we|it)\b|\bexit(?:s|ing)?\b|\bpotential\b|\bopportunity\b|\bmarket size\b"
     r"|\bfranchisees?\b|\bdealers?\b|\bsystem-?wide\b|\bstand-?alone\b",
     re.IGNORECASE,
 )
@@ -157,6 +162,7 @@ def _whole(sentence: Sentence) -> tuple[str, str]:
 
 def _months(text: str) -> int | None:
     """3 or 12 by the one kind of period that a text names; None where it names none, or both."""
+    text = _YEAR_OF_QUARTER.sub(lambda found: "quarter" if found[0].lower().startswith("q") else "", text)
     quarter, year = _QUARTER.search(text), _ANNUAL.search(text)
     return None if (quarter is None) == (year is None) else 3 if quarter else 12
 
@@ -250,7 +256,8 @@ def _metric(before: str) -> tuple[str | None, bool]:
         head = re.sub(r"(?:\b(?:total|net|consolidated|gaap)\s+)+$", "", before[: last.start()], flags=re.IGNORECASE)
         is_whole = _WHOLE.search(head) is not None and not re.search(r"\bin (?:the )?[A-Z]", before[last.end() :])
         return ("revenue" if is_whole else None), False
-    return "eps", last["loss"] is not None
+    head = re.sub(r"(?:\b(?:diluted|gaap|reported|net|basic and|fully)\s+)+$", "", before[: last.start()], flags=re.IGNORECASE)
+    return ("eps" if _WHOLE.search(head) or not head.strip() else None), last["loss"] is not None
 
 
 def _pair(found: re.Match[str], metric: str, *, is_loss: bool) -> Pair | None:

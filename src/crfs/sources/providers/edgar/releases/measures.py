@@ -10,7 +10,7 @@ import re
 _NAMES = (
     r"adjusted", r"adjusting", r"adj\.?", r"non[\s-]?gaap", r"pro[\s-]?forma", r"core", r"normali[sz]ed", r"underlying", r"economic", r"on-?going",
     r"operating (?:earnings|eps|income per|net income|loss per)", r"cash (?:earnings|eps|net income|basis)", r"distributable", r"comparable",
-    r"headline", r"recurring (?:earnings|eps|net income)", r"street", r"run[\s-]rate", r"annuali[sz]ed", r"as if", r"same[\s-]store",
+    r"headline", r"recurring (?:earnings|eps|net income)", r"run[\s-]rate", r"annuali[sz]ed", r"as if", r"same[\s-]store",
     r"organic(?:ally)?", r"constant[\s-]currency", r"managed(?:[\s-]basis)?", r"(?:fully )?tax(?:able)?[\s-]equivalent", r"a?ffo",
     r"funds from operations", r"ebitda\w*", r"tangible", r"ex[\s-](?:items?|notables?|special)", r"special items?", r"notable items?",
     r"before (?:special|certain|non|unusual|one|amorti[sz]ation|items|restructuring|the restatement)",

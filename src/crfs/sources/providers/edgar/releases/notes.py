@@ -8,17 +8,25 @@ from collections.abc import Sequence
 from crfs.sources.providers.edgar.html_text import Line
 from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
 
-_LINES = 25
-_NOTE = re.compile(r"^\s*(?P<mark>[*†‡§#]+|\([a-z\d]{1,2}\)|\[[a-z\d]{1,2}\]|[¹²³⁴⁵⁶⁷⁸⁹]+)\s*(?P<text>\S.{0,600})")
-_MARKS = re.compile(r"[*†‡§#]+|\([a-z\d]{1,2}\)|\[[a-z\d]{1,2}\]|[¹²³⁴⁵⁶⁷⁸⁹]+")
+_LINES, _LONGEST = 25, 600
+_MARK = r"[*†‡§#]+|\([a-z\d]{1,2}\)|\[[a-z\d]{1,2}\]|[¹²³⁴⁵⁶⁷⁸⁹]+"
+_NOTE = re.compile(rf"^\s*(?P<mark>{_MARK})\s*\S")
+_HIGH_DIGITS = str.maketrans("¹²³⁴⁵⁶⁷⁸⁹", "123456789", "()[]")
 
 
 def other_measures(lines: Sequence[Line], stop: int) -> frozenset[str]:
     """The marks whose notes, in a table's lines and the ones after its ``stop``, say a measure outside of the accounting rules."""
-    found = (_NOTE.match(line.text) for line in lines[: stop + _LINES] if not line.table or len(line.cells) <= 2 or not any(line.cells[2:]))
-    return frozenset(note["mark"] for note in found if note is not None and OTHER_MEASURE.search(note["text"]))
+    found: set[str] = set()
+    for line in lines[: stop + _LINES]:
+        if len(line.text) > _LONGEST or any(line.cells[2:]) or OTHER_MEASURE.search(line.text) is None:
+            continue
+        written = _NOTE.match(line.text)
+        found |= line.marks if line.is_note else set()
+        found |= {written["mark"].translate(_HIGH_DIGITS)} if written else set()
+    return frozenset(found)
 
 
-def is_marked(label: str, marks: frozenset[str]) -> bool:
-    """Whether a label bears one of the marks."""
-    return bool(marks) and not marks.isdisjoint(_MARKS.findall(label))
+def is_marked(label: str, high: frozenset[str], marks: frozenset[str]) -> bool:
+    """Whether a label bears one of the marks, in its text or set ``high``."""
+    borne = high | {mark.translate(_HIGH_DIGITS) for mark in re.findall(_MARK, label)}
+    return not marks.isdisjoint(borne)

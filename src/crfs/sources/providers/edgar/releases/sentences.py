@@ -27,7 +27,11 @@ FORWARD = re.compile(
     r"consensus|analysts?)\b",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z“\"$(])|(?<=[.!?][”\"])\s+(?=[A-Z“\"$(])")
+# A sentence does not end within "Acme, Inc. (NYSE: ACM)" or "the U.S. Treasury".
+_SENTENCE = re.compile(
+    r"(?<=[.!?])(?<!\bU\.S\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bNo\.)(?<!\bSt\.)\s+(?=[A-Z“\"$])|(?<=[.!?])(?<!\bInc\.)(?<!\bCorp\.)(?<!\bCo\.)"
+    r"(?<!\bLtd\.)(?<!\bL\.P\.)(?<!\bN\.V\.)\s+(?=\()|(?<=[.!?][”\"])\s+(?=[A-Z“\"$(])"
+)
 _BULLET = re.compile(r"^[\s•·▪◦●*\-–—]+\s*")
 _LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES, _LONGEST_HEADING = 1200, 20_000, 5_000, 90
 _LONGEST_LEAD = 300

@@ -29,9 +29,11 @@ def title_above(lines: Sequence[Line], start: int) -> tuple[str, float | None]:
         if line.table and any(re.fullmatch(r"[($\s-]*\d[\d,.]*[)%\s]*", cell) for cell in line.cells[1:]):
             break
         is_sentence = line.text.endswith((".", ".)"))
+        if is_sentence and is_titled:
+            break  # what stands over the statement's own title is about something else
         if len(line.text) < _LONGEST and not has_unit and names_unit(line.text):
             unit, has_unit = scale(line.text), True
-        is_presenting = not is_titled and len(line.text) < _LONGEST_PARAGRAPH and _PRESENTS.search(line.text) is not None
+        is_presenting = len(line.text) < _LONGEST_PARAGRAPH and _PRESENTS.search(line.text) is not None
         if is_presenting if is_sentence else len(line.text) < _LONGEST:
             above.insert(0, line.text)
             is_titled = is_titled or (not is_sentence and _STATEMENT.search(line.text) is not None)
