@@ -41,6 +41,8 @@ def test_guidance_that_is_said_again_holds(verb: str) -> None:
         "For full year 2025 we expect cost of net sales of $40 million to $50 million.",
         "For full year 2025 the Company expects SG&amp;A, on sales, to be $40 million to $50 million.",
         "For full year 2025 the Company expects lower net sales of $40 million to $50 million.",
+        "The agreement is expected to generate annual revenue of $59 million to $61 million.",
+        "The Company expects full year 2025 revenue of $5.9 billion to $6.1 billion*.",
         "Our largest customer expects full year 2025 revenue of $410 million to $420 million.",
         "Zenith Inc., which we agreed to buy, expects full year 2025 revenue of $410 million to $420 million.",
         "Had it kept the unit, the Company would expect full year 2025 revenue of $410 million to $420 million.",
@@ -73,13 +75,21 @@ def test_guidance_of_another_measure_is_no_earnings_per_share(measure: str) -> N
     assert prose(f"For full year 2025 we expect {measure} of $4.00 to $4.20.").eps_low is None
 
 
+@pytest.mark.parametrize(
+    ("heading", "low"),
+    [("Full Year 2025 Outlook", 1.9e9), ("Acme 2025 Guidance", 1.9e9), ("Full Year 2025 Outlook for Snacks", None), ("Snacks", None)],
+)
+def test_a_parts_heading_makes_guidance_the_parts(heading: str, low: float | None) -> None:
+    assert prose(heading, "Full year 2025 net sales are expected to be $1.9 billion to $2.1 billion.").revenue_low == low
+
+
 def test_what_something_does_to_earnings_is_no_guidance() -> None:
     assert prose("For full year 2025 the Company expects the dispute to cost EPS of $0.10 to $0.15.").eps_low is None
 
 
 @pytest.mark.parametrize(
     "after",
-    [", which does not include amortization of $0.50", " before special items", " on a non-GAAP basis", ", excluding restructuring"],
+    [", which does not include amortization of $0.50", " before special items", " on a non-GAAP basis", "*", ", excluding restructuring"],
 )
 def test_words_after_a_range_may_make_it_another_measure(after: str) -> None:
     assert prose(f"For full year 2025 we expect EPS of $4.00 to $4.20{after}.").eps_low is None

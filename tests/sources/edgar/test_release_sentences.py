@@ -49,6 +49,8 @@ from tests.sources.edgar.release_text import prose, read
         (("Revenue for the fourth quarter was $310.5M, up 12%.",), 310.5e6),
         (("Services revenue for the fourth quarter was $310 million, up 12%.",), None),
         (("Financial revenue for the fourth quarter was $310 million, up 12%.",), None),
+        (("Total revenue for the fourth quarter to our largest customer was $310 million.",), None),
+        (("Total revenue under the proposed rule for the fourth quarter was $310 million.",), None),
         (("Revenue in July of the fourth quarter was $310 million.",), None),
     ],
 )

@@ -45,6 +45,7 @@ def test_units_as_companies_write_them(unit: str, scale: float | None) -> None:
         "Financial statements of Zenith Holdings, acquired July 1, 2024",
         "ZENITH CORP. CONSOLIDATED STATEMENTS OF INCOME",
         "Acme Credit LLC Consolidated Statements of Income",
+        "Zenith Bakeries Inc.</p><p>Statements of Earnings",
         "Discontinued Operations",
         "Predecessor",
     ],

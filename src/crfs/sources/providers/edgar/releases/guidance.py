@@ -82,8 +82,16 @@ _NOT_THE_COMPANYS = re.compile(
     r"\bcombined (?:company|business|entity|organi[sz]ation|firm)|\bpro[\s-]?forma\b|\bindustry\b|\baddressable\b|\bpeers?\b|\bcompetitors?\b"
     r"|\baffiliates?\b|\bunconsolidated\b"
     r"|\bassum\w+ [^.;]{0,60}\b(?:merger|acquisition|transaction|clos\w+|complet\w+)|\bcustomers?['’]?s? (?:expect|anticipat|project)"
-    r"|\bhad (?:the|we|it)\b|\bexit(?:s|ing)?\b|\bpotential\b|\bopportunity\b|\bmarket size\b"
+    r"|\bhad (?:the|we|it)\b|\bexit(?:s|ing)?\b|\b(?:is|are) \w+ed to (?:generate|add|produce|bring|provide|yield|drive|result)\b|\bpotential\b"
+    r"|\bopportunity\b|\bmarket size\b"
     r"|\bfranchisees?\b|\bdealers?\b|\bsystem-?wide\b|\bstand-?alone\b",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(
+    r"outlook|guidance|business|updated?|updates|updating|forecasts?|expectations?|expects?|provides?|initiates?|raises?|reaffirms?|reiterates?"
+    r"|maintains?|issues?|exhibit|news|release|immediate|"
+    r"targets|highlights?|overview|summary|view|looking|ahead|forward-looking|current|contacts?|corporate|strategic|long-term|capital|narrows?"
+    r"|lowers?|updates?",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
@@ -141,8 +149,10 @@ def guidance(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> 
             continue
         if _OTHERS.search(text) or _FAR.search(text) or _SOME_MONTHS.search(text):
             continue
-        months = _months(text) or _months(heading)
-        if months is None or _is_past(text, heading, period):
+        # A part's heading makes "net sales are expected to be" the part's.
+        is_headed = is_plain(heading, name, also=_HEADING)
+        months = _months(text) or (_months(heading) if is_headed else None)
+        if months is None or _is_past(text, heading, period) or not (is_headed or _says_who(text, name)):
             continue
         for metric, pair in _ranges(text, heading, period):
             found.setdefault((months, metric), []).append(pair)
@@ -180,6 +190,12 @@ def _is_the_companys(text: str, name: frozenset[str]) -> bool:
         if who.endswith(",") or not is_plain(who, name):
             return False
     return True
+
+
+def _says_who(text: str, name: frozenset[str]) -> bool:
+    """Whether a sentence names the company as the one who expects, or whose guidance it is."""
+    words = {word.strip(".,'’").lower().removesuffix("'s").removesuffix("’s") for word in text.split()}
+    return not words.isdisjoint(name | {"company", "we", "our", "management"})
 
 
 def _is_past(text: str, heading: str, period: Period) -> bool:
@@ -227,6 +243,7 @@ def _ranges(text: str, heading: str, period: Period) -> list[tuple[str, Pair]]:
             metric is None
             or is_old
             or is_years_ago
+            or re.match(r"\s?(?:[*†‡§#]|\([a-z\d]\))", after)  # a footnote says more of it
             or between
             or PART.search(rest)
             or OTHER_MEASURE.search(rest)

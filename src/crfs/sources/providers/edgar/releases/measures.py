@@ -17,6 +17,7 @@ _NAMES = (
 )  # fmt: skip
 # Words that take something out of a number, whatever its name.
 _WITHOUT = (
-    r"\b(?:excluding|excludes?|excluded|exclusive of|(?:does|do|did) not include|not including|absent|aside from|apart from|ignoring)\b"
+    r"\b(?:on (?:that|this|the same) basis|excluding|excludes?|excluded|exclusive of|(?:does|do|did) not include|not including|absent|aside from"
+    r"|apart from|ignoring)\b"
 )
 OTHER_MEASURE = re.compile(rf"\b(?:{'|'.join(_NAMES)})(?!\w)|{_WITHOUT}", re.IGNORECASE)

@@ -34,7 +34,7 @@ _PERIOD = (
 )
 _MORE = r"(?:[^$,]|,(?=\s(?:19|20)\d\d)){0,60}"
 _REVENUE = re.compile(
-    rf"^(?P<head>[^$]{{0,160}}?)(?P<metric>\brevenues?|\bsales)(?:,? (?:in|for|during) {_PERIOD}{_MORE},?)?"
+    rf"^(?P<head>[^$]{{0,160}}?)(?P<metric>\brevenues?|\bsales)(?:,? (?:in|for|during) {_PERIOD}(?P<more>{_MORE}),?)?"
     r" (?:(?:was|were|of|at|totaled|totalled|came in at|reached|rose to|fell to|grew to)(?: approximately| a record)?"
     rf"|(?:increased|decreased|grew|rose|declined|fell|was up|were up|was down|were down)(?:[^$.]|\.\d){{0,60}}? to(?: a record)?) {MONEY}",
     re.IGNORECASE,
@@ -114,7 +114,11 @@ def said_revenue(said: Sequence[Sentence], period: Period, name: frozenset[str])
         own = text[: match.end()] + _BESIDE.split(clause[match.end() :])[0]
         if FORWARD.search(own) or names_other(text) or OTHER_MEASURE.search(own) or PART.search(own) or is_not_so(own):
             continue
-        if not _AFTER_REVENUE.match(text[match.end() :]) or _NOT_BEFORE_REVENUE.search(match["head"]) or not is_plain(match["head"], name):
+        if (
+            not _AFTER_REVENUE.match(text[match.end() :])
+            or _NOT_BEFORE_REVENUE.search(match["head"])
+            or not is_plain(f"{match['head']} {match['more'] or ''}", name)
+        ):
             continue
         # A total is the whole company's under any heading but a part's.
         is_total = re.search(r"\b(?:total|consolidated|company)\b", match[0], re.IGNORECASE) is not None
@@ -159,7 +163,7 @@ def _signed(text: str, match: re.Match[str], name: frozenset[str]) -> float | No
     is_named = re.match(_NAMED, match[0], re.IGNORECASE) is not None
     if unit or _NOT_THE_EARNINGS.search(head) or not (is_named or match[0].endswith("basis)") or _IS_EARNINGS.search(head)):
         return None
-    if not is_plain(head, name):
+    if not is_plain(head + match[0], name):
         return None
     about = head + match[0]
     is_loss, is_income = _LOSS.search(about) is not None, _INCOME.search(_LOSS.sub(" ", about)) is not None

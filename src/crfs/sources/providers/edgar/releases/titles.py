@@ -18,6 +18,7 @@ _STATEMENT = re.compile(
     r"\bstatements? of (?:consolidated )?(?:income|operations|earnings|comprehensive|net income|profit)|\bincome statements?\b",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"(?<!\bInc)(?<!\bCorp)(?<!\bCo)(?<!\bLtd)(?<!\bL\.P)(?<!\bN\.V)(?<!\bS\.A)\.\)?$", re.IGNORECASE)
 
 
 def title_above(lines: Sequence[Line], start: int) -> tuple[str, float | None]:
@@ -28,7 +29,7 @@ def title_above(lines: Sequence[Line], start: int) -> tuple[str, float | None]:
     for line in reversed(lines[max(0, start - _LINES) : start]):
         if line.table and any(re.fullmatch(r"[($\s-]*\d[\d,.]*[)%\s]*", cell) for cell in line.cells[1:]):
             break
-        is_sentence = line.text.endswith((".", ".)"))
+        is_sentence = _SENTENCE_END.search(line.text) is not None
         if is_sentence and is_titled:
             break  # what stands over the statement's own title is about something else
         if len(line.text) < _LONGEST and not has_unit and names_unit(line.text):
