@@ -119,3 +119,8 @@ def test_guidance_as_companies_write_it(
     none = (None, None)
     assert found.guidance_months == months
     assert ((found.revenue_low, found.revenue_high), (found.eps_low, found.eps_high)) == (revenue or none, eps or none)
+
+
+def test_an_amount_far_behind_the_name_of_a_number_is_none_of_it() -> None:
+    far = "as the company's board of directors and its advisers have said at length in a meeting that they held in the autumn " * 2
+    assert prose(f"For full year 2025 we expect net sales {far} in a range of $5.9 billion to $6.1 billion.").revenue_low is None

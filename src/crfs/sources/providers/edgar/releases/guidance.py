@@ -192,6 +192,10 @@ def _is_the_companys(text: str, name: frozenset[str]) -> bool:
     return True
 
 
+_NEAR = 160
+"""A range is of what is named within so many characters before it."""
+
+
 def _says_who(text: str, name: frozenset[str]) -> bool:
     """Whether a sentence names the company as the one who expects, or whose guidance it is."""
     words = {word.strip(".,'’").lower().removesuffix("'s").removesuffix("’s") for word in text.split()}
@@ -226,7 +230,7 @@ def _ranges(text: str, heading: str, period: Period) -> list[tuple[str, Pair]]:
     for one in _RANGE.finditer(text):
         before, after = text[last : one.start()], text[one.end() : one.end() + 60]
         if _METRIC.search(before):
-            metric, is_loss = _metric(before[-160:])
+            metric, is_loss = _metric(before[-_NEAR:])
         elif not _LINK.match(before):
             metric = None
         named = YEAR.findall(text[: one.start()])
@@ -259,6 +263,8 @@ def _ranges(text: str, heading: str, period: Period) -> list[tuple[str, Pair]]:
 def _metric(before: str) -> tuple[str | None, bool]:
     """What a range is of: the last that is named before it; and whether it is a loss."""
     named = list(_METRIC.finditer(before))
+    if not named:  # so far away that nobody reads the two together
+        return None, False
     last = named[-1]
     is_linked = _LINK.match(before[last.end() :]) is not None
     if (
