@@ -157,6 +157,17 @@ HOSTILE = [
     "Best Buy deals? Consumer tips",
     "HP Lovecraft stories sell again",
 ]
+MORE = [
+    ("Visa, Mastercard reach $30 billion swipe-fee settlement", ["VISA INC."]),
+    ("Dell to return $5 billion to shareholders", ["Dell Technologies Inc."]),
+    ("GM reinstates dividend", ["General Motors Co"]),
+    ("Meta wins dismissal of shareholder suit", ["Meta Platforms, Inc."]),
+    ("Delta sues CrowdStrike over outage", ["DELTA AIR LINES, INC."]),
+    ("Citi Open tennis draw", []),
+    ("Bad apple theory: Apple blossom festival opens", []),
+    ("Amazon warriors in Greek myth", []),
+    ("JPMorgan Chase Tower lit green", []),
+]
 RATERS = [
     ("Moody's cuts rating of Ford Motor", ["FORD MOTOR CO"]),
     ("Moody's cuts its dividend", ["MOODYS CORP /DE/"]),
@@ -188,7 +199,7 @@ def index() -> IssuerIndex:
     return issuer_index(pl.DataFrame(rows, schema=ISSUERS, orient="row"))
 
 
-@pytest.mark.parametrize(("text", "expected"), [*PLAIN, *RATERS, *TICKERS])
+@pytest.mark.parametrize(("text", "expected"), [*PLAIN, *MORE, *RATERS, *TICKERS])
 def test_a_plain_headline_links_whom_it_is_about(index: IssuerIndex, text: str, expected: list[str]) -> None:
     assert sorted(link_issuers(pl.Series([text]), index)["entity"]) == sorted(expected)
 

@@ -30,6 +30,8 @@ _NEAR = 20
 """Words on either side that are looked at."""
 _LONG = 5
 """Letters of a name that stays itself in capitals: EXXON, and not AMEX, the exchange."""
+_HYPHENS = frozenset({"-", "\u2010", "\u2011"})
+_PLANNING = frozenset({"to", "will", "may", "could", "would", "must"})
 _BLANK = re.compile(r"[ \t\xa0\r\n]{1,2}")
 _ACTED = re.compile(
     r"(?:['’]s?)?[ ,]+(?:(?:analysts?|strategists?|economists?|research|equity research|securities analysts?)\b"
@@ -73,23 +75,29 @@ def is_meant(name: TradeName, text: str, found: Sequence[Word], place: int, foll
     start, end = found[place][0], found[following - 1][1]
     if not _is_as_listed(name, text[start:end]):
         return False
-    near = {word[3] for word in (*found[max(0, place - _NEAR) : place], *found[following : following + _NEAR])}
-    if near & name.otherwise:
+    is_said = _beside(text, found, place, following) if name.needs_context else True
+    if is_said is False:  # most words that are called like an issuer are told by the next one
         return False
-    return not name.needs_context or _is_business(near, text, found, place, following)
+    near = {word[3] for word in (*found[max(0, place - _NEAR) : place], *found[following : following + _NEAR])}
+    return not near & name.otherwise and (is_said or bool(near & SIGNS))
 
 
 def _is_as_listed(name: TradeName, written: str) -> bool:
     """Whether a name has the capitals that the list gives it; or capitals alone, where these make no abbreviation or word of it."""
-    shown = re.sub(r"['’]s$", "", " ".join(written.split()), flags=re.IGNORECASE).replace("&amp;", "&")
+    if written == name.written:
+        return True
+    shown = " ".join(written.replace("&amp;", "&").split())
+    if shown[-2:].lower() in {"'s", "’s"}:
+        shown = shown[:-2]
     plain = name.written.replace(".", "")
     shouted = set() if name.needs_context or len(plain) < _LONG else {plain.upper()}
     return shown.replace(".", "") in {plain, *shouted}
 
 
-def _is_business(near: set[str], text: str, found: Sequence[Word], place: int, following: int) -> bool:
+def _beside(text: str, found: Sequence[Word], place: int, following: int) -> bool | None:
+    """Whether the words right beside a name speak of a company; None where a sign of business somewhere near decides it."""
     start, end = found[place][0], found[following - 1][1]
-    if text[end : end + 1] in {"-", "\u2010", "\u2011"} or text[start - 1 : start] in {"-", "\u2010", "\u2011"}:
+    if text[end : end + 1] in _HYPHENS or text[start - 1 : start] in _HYPHENS:
         return False
     word, written, is_next = _after(text, found, following)
     is_owner = found[following - 1][2] != found[following - 1][3]
@@ -98,21 +106,17 @@ def _is_business(near: set[str], text: str, found: Sequence[Word], place: int, f
         return False
     if is_thing or _is_owned(text, found, place):
         return True
-    is_sued = place > 0 and found[place - 1][2] in SUED
-    if is_sued and (not is_next or (word in SMALL or word == "of" or bool(near & SIGNS))):
-        return True
+    if place and found[place - 1][2] in SUED and _BLANK.fullmatch(text, found[place - 1][1], start):
+        return True if not is_next or word in SMALL or word == "of" else None
     if is_owner and is_next and written[:1].isupper():
         return True
-    if is_next and not is_owner and word is not None:
-        if word in DEEDS or word in MOVES:
-            return True
-        if word in {"to", "will", "may", "could", "would", "must"} and following + 1 < len(found):
-            return found[following + 1][3] in PLANS
-        if word in PLANS:
-            return bool(near & SIGNS)
-        if word == "of" or word not in SMALL:
-            return False
-    return bool(near & SIGNS)
+    if is_owner or not is_next:
+        return None
+    if word in DEEDS or word in MOVES:
+        return True
+    if word in _PLANNING and following + 1 < len(found):
+        return found[following + 1][3] in PLANS
+    return None if word in PLANS or word in SMALL else False
 
 
 def _is_owned(text: str, found: Sequence[Word], place: int) -> bool:

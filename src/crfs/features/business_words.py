@@ -7,7 +7,7 @@ DEEDS = frozenset({
     "declares", "delays", "delivers", "divests", "doubles", "earns", "eliminates", "eyes", "expands", "expects", "faces", "files", "fires",
     "forecasts", "guides", "halts", "hikes", "hires", "idles", "invests", "investors", "issues", "launches", "lays", "lifts", "loses", "lowers",
     "misses", "names", "narrows", "nears", "offers", "opens", "ousts", "outlines", "overhauls", "partners", "pauses", "pays", "plans", "pledges",
-    "posts", "prices", "projects", "pulls", "raises", "reaffirms", "recalls", "records", "redeems", "refinances", "reports", "restates",
+    "posts", "prices", "projects", "pulls", "raises", "reaffirms", "recalls", "records", "redeems", "refinances", "reinstates", "reports", "restates",
     "restructures", "resumes", "reveals", "scraps", "seeks", "sees", "sells", "settles", "sheds", "shutters", "signs", "slashes", "spends",
     "spins", "splits", "sues", "suspends", "swings", "taps", "tops", "touts", "trims", "unveils", "upgrades", "warns", "weighs", "widens",
     "withdraws", "wins", "writes", "acquired", "agreed", "announced", "appointed", "cut", "earned", "fined", "hit", "launched",
@@ -23,7 +23,8 @@ MOVES = frozenset({
 PLANS = frozenset({
     "acquire", "add", "appoint", "axe", "borrow", "build", "buy", "close", "cut", "delay", "deliver", "divest", "eliminate", "end", "exit", "expand", "expect",
     "fire", "halt", "hike", "hire", "idle", "introduce", "invest", "issue", "launch", "lay", "lower", "merge", "move", "name", "offer", "open", "pause",
-    "pay", "post", "raise", "recall", "redeem", "refinance", "replace", "report", "restructure", "resume", "scrap", "sell", "settle", "shed",
+    "pay", "post", "raise", "recall", "redeem", "refinance", "reinstate", "replace", "report", "restructure", "resume", "return", "scrap", "sell", "settle",
+    "shed",
     "shut", "shutter", "slash", "spend", "spin", "split", "stop", "sue", "suspend", "trim", "unveil", "warn", "withdraw",
 })  # fmt: skip
 """What companies are said to do next: "to buy", "will cut"."""
