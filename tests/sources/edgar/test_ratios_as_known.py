@@ -101,6 +101,8 @@ def as_known(body: Mapping[str, Any], moment: datetime) -> dict[tuple[str, date]
         months, flows = None, dict.fromkeys(DURATIONS, nan)
         for filing in sorted({each[2] for each in of_day if each[2] >= first}):
             then = [each for each in of_day if each[2] <= filing]
+            if months is not None:
+                flows = {name: item(ways, by_filing(then, *CLASSES[months])) for name, ways in DURATIONS.items()}
             for longer in sorted(CLASSES, reverse=True):
                 if months is not None and longer <= months:
                     break
@@ -109,8 +111,6 @@ def as_known(body: Mapping[str, Any], moment: datetime) -> dict[tuple[str, date]
                 if has and had <= has:
                     months, flows = longer, other
                     break
-        if months is not None:
-            flows = {name: item(ways, by_filing(of_day, *CLASSES[months])) for name, ways in DURATIONS.items()}
         items |= flows
         items |= {name: nan for name in BALANCES if items[name] < 0}  # which is refused
         day = date.fromisoformat(end)
