@@ -9,7 +9,8 @@ from tests.sources.edgar.release_text import prose
 YEAR = "full year 2025 guidance of net sales of $5.9 billion to $6.1 billion"
 BACK = (
     "is withdrawing", "withdraws", "has withdrawn", "withdrew", "is suspending", "has suspended", "suspends", "is not reaffirming", "will no longer provide",
-    "is rescinding", "is discontinuing", "does not reaffirm", "cannot reaffirm", "has paused", "is unable to reaffirm", "is pulling", "isn’t updating",
+    "is rescinding", "is discontinuing", "does not reaffirm", "cannot reaffirm", "has paused", "is unable to reaffirm", "is pulling", "has terminated",
+    "will not comment on", "isn’t updating",
 )  # fmt: skip
 
 
@@ -83,6 +84,12 @@ def test_a_parts_heading_makes_guidance_the_parts(heading: str, low: float | Non
     assert prose(heading, "Full year 2025 net sales are expected to be $1.9 billion to $2.1 billion.").revenue_low == low
 
 
+def test_the_heading_of_results_is_no_period_of_guidance() -> None:
+    title = "Acme Corp Reports Third Quarter 2024 Results"
+    assert prose(title, "Acme now expects net sales of $3.2 billion to $3.3 billion.").guidance_months is None
+    assert prose(title, "Acme expects 2025 revenue of $3.2 billion to $3.3 billion.").guidance_months == 12
+
+
 def test_what_something_does_to_earnings_is_no_guidance() -> None:
     assert prose("For full year 2025 the Company expects the dispute to cost EPS of $0.10 to $0.15.").eps_low is None
 
@@ -109,6 +116,7 @@ def test_words_after_a_range_may_make_it_another_measure(after: str) -> None:
         (("For fiscal 2025, the Company expects:", "Net sales of $4.0 billion to $4.1 billion", "Diluted EPS of $6.10 to $6.40"), 12, (4e9, 4.1e9), (6.1, 6.4)),
         (("For the second quarter of fiscal 2025, Acme expects total revenue of $525 million to $530 million.",), 3, (525e6, 530e6), None),
         (("For fiscal 2025, the Company continues to expect net sales of $4.0 billion to $4.1 billion.",), 12, (4e9, 4.1e9), None),
+        (("Assuming current exchange rates, the Company expects full year 2025 revenue of $4.0 billion to $4.1 billion.",), 12, (4e9, 4.1e9), None),
         (("Full Year 2025 Outlook", "Revenue is expected to be $4.0 billion to $4.1 billion."), 12, (4e9, 4.1e9), None),
     ],
 )  # fmt: skip

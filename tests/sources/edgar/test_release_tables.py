@@ -61,6 +61,8 @@ def test_a_table_that_is_not_the_companys_statement_gives_nothing(title: str) ->
         "ACME CORP CONSOLIDATED STATEMENTS OF OPERATIONS",
         "Acme Corp. and Subsidiaries</p><p>Consolidated Statements of Income",
         "Non-GAAP measures are reconciled in the tables below.</p><p>Acme Corp</p><p>Condensed Consolidated Statements of Operations</p><p>(Unaudited)",
+        "Acme Corp</p><p>Consolidated Statements of Income</p><p>Unaudited</p><p>Amounts are rounded",
+        "CONSOLIDATED STATEMENTS OF COMPREHENSIVE INCOME",
         "The outlook excludes special items.</p><p>Financial Summary",
     ],
 )

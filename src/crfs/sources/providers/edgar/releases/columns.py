@@ -216,7 +216,7 @@ def _table(head: Sequence[Row], body: Sequence[Row], above: tuple[str, float | N
     unit = above[1] if not units else units.pop() if len(units) == 1 else None
     # A column's own words ("2024 Pro Forma") are about it alone; all others may be about the whole table.
     others = " ".join(text for row in head for text in (row.label, *(cell.text for cell in row.cells if row is not head[last])))
-    return Table(columns=columns, rows=rows, scale=unit, title=f"{above[0]} {others}", is_grid=_fits(columns, rows))
+    return Table(columns=columns, rows=rows, scale=unit, title=f"{above[0]} | {others}", is_grid=_fits(columns, rows))
 
 
 def _columns(head: Sequence[Row], named: Row) -> tuple[Column, ...]:

@@ -52,7 +52,10 @@ _PLAIN_WORDS = """
     over now history ever while
     """
 _OF_NAMES = "the and of inc corp corporation company co ltd llc plc holdings group & sa nv lp de"
-_PLAIN, _COMMON = frozenset(_PLAIN_WORDS.split()), frozenset(_OF_NAMES.split())
+_OF_STATEMENTS = (
+    "comprehensive cash flows unaudited condensed interim selected summary data amounts dollars thousands millions except statements"
+)
+_PLAIN, _COMMON, _STATEMENT_WORDS = frozenset(_PLAIN_WORDS.split()), frozenset(_OF_NAMES.split()), frozenset(_OF_STATEMENTS.split())
 _TOKEN = re.compile(r"[^\W\d_][\w.&'’-]*|[&]", re.UNICODE)
 _SAID = r"(?i:today\s+|has\s+|have\s+)?(?i:reports?|reported|announces?|announced|posts?|posted|delivers?|delivered|provides?|released|releases)\b"
 _NAME = r"(?P<name>[A-Z0-9][\w.&'’-]*(?:,?\s+(?:(?:of|and|the|de|&)\s+)?[A-Z0-9&][\w.&'’-]*){0,7})[®™]?"
@@ -130,7 +133,7 @@ def has_another_subject(before: str, name: frozenset[str]) -> bool:
 def names_another_company(text: str, name: frozenset[str]) -> bool:
     """Whether the title of a statement names a company that is not this one, or a lender that belongs to it."""
     for found in [*_ENTITY.finditer(text), *_OF_ENTITY.finditer(text)]:
-        words = _words(found["name"])
+        words = _words(found["name"]) - _STATEMENT_WORDS
         if words and name and (not words & name or (words & _FINANCE) - name):
             return True
     return False

@@ -30,7 +30,7 @@ _RANGE = re.compile(
 _QUARTER = re.compile(r"\b(?:first|second|third|fourth|next|current)[\s-]+(?:fiscal )?quarter|\bquarterly\b|\bQ[1-4]\b", re.IGNORECASE)
 _ANNUAL = re.compile(
     r"\b(?:full[\s-]year|fiscal year|fiscal 20\d\d|full fiscal|for the year|annual|for 20\d\d|in 20\d\d|year 20\d\d"
-    r"|(?<!quarter )20\d\d (?:\w+ ){0,3}(?:outlook|guidance))\b",
+    r"|(?<!quarter )20\d\d (?:\w+ ){0,3}(?:outlook|guidance)|(?:expects?|anticipates?|projects?) 20\d\d)\b",
     re.IGNORECASE,
 )
 # "The fourth quarter of fiscal 2025", "fiscal 2025 fourth quarter" name no year.
@@ -87,6 +87,7 @@ _NOT_THE_COMPANYS = re.compile(
     r"|\bfranchisees?\b|\bdealers?\b|\bsystem-?wide\b|\bstand-?alone\b",
     re.IGNORECASE,
 )
+_ABOUT_GUIDANCE = re.compile(r"\b(?:outlook|guidance|forecast|expectations)\b", re.IGNORECASE)
 _HEADING = re.compile(
     r"outlook|guidance|business|updated?|updates|updating|forecasts?|expectations?|expects?|provides?|initiates?|raises?|reaffirms?|reiterates?"
     r"|maintains?|issues?|exhibit|news|release|immediate|"
@@ -151,7 +152,7 @@ def guidance(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> 
             continue
         # A part's heading makes "net sales are expected to be" the part's.
         is_headed = is_plain(heading, name, also=_HEADING)
-        months = _months(text) or (_months(heading) if is_headed else None)
+        months = _months(text) or (_months(heading) if is_headed and _ABOUT_GUIDANCE.search(heading) else None)
         if months is None or _is_past(text, heading, period) or not (is_headed or _says_who(text, name)):
             continue
         for metric, pair in _ranges(text, heading, period):
@@ -179,7 +180,11 @@ def _months(text: str) -> int | None:
 
 def _is_the_companys(text: str, name: frozenset[str]) -> bool:
     """Whether it is the company that expects, now, and no scenario."""
-    if SUPPOSED.search(re.sub(r"\bassum\w+", " ", text)) or _NOT_THE_COMPANYS.search(text) or _EXPECTED_THEN.search(text):
+    if (
+        SUPPOSED.search(re.sub(r"\bassum\w+", " ", text, flags=re.IGNORECASE))
+        or _NOT_THE_COMPANYS.search(text)
+        or _EXPECTED_THEN.search(text)
+    ):
         return False
     for found in _EXPECTS.finditer(text):
         who = found["who"].strip(".'’").lower()

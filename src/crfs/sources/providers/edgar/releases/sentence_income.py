@@ -68,7 +68,7 @@ _EPS = (
         rf"(?P<minus>\(|-)?{MONEY}\)? (?:loss |earnings )?per (?:common )?(?:basic and |basic or )?(?:fully )?diluted {_SHARE}",
         re.IGNORECASE,
     ),
-    re.compile(rf"(?P<minus>\(|-)?{MONEY}\)? per {_SHARE},? (?:assuming dilution|(?:basic and )?diluted)\b", re.IGNORECASE),
+    re.compile(rf"(?P<minus>\(|-)?{MONEY}\)? per {_SHARE},? \(?(?:assuming dilution|(?:basic and )?diluted)\b", re.IGNORECASE),
     re.compile(
         rf"{_NAMED}(?:,? (?:for|in|of) {_PERIOD}{_MORE}?,?)? (?:(?:was|were|of|totaled)|(?:increased|decreased|grew|rose|declined|fell"
         rf"|improved)(?:[^$.]|\.\d){{0,60}}? to)"

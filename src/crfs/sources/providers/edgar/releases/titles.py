@@ -38,4 +38,4 @@ def title_above(lines: Sequence[Line], start: int) -> tuple[str, float | None]:
         if is_presenting if is_sentence else len(line.text) < _LONGEST:
             above.insert(0, line.text)
             is_titled = is_titled or (not is_sentence and _STATEMENT.search(line.text) is not None)
-    return " ".join(above), unit
+    return " | ".join(above), unit

@@ -10,10 +10,10 @@ _NOT = r"(?:not|n['’]t|cannot|nor|never|unable|inability|impossible|impractica
 _BACK = (
     r"withdr\w+|suspen\w+|rescind\w*|rescission|retract\w*|revok\w+|revocation|discontinu(?:e|es|ing)\b|discontinued\s+(?=its|our|the|providing"
     r"|issuing|giving|annual|quarterly|guidance)"
-    r"|no\s+longer|disregard\w*|ceas\w+|paus\w+|supersed\w+|pull(?:s|ed|ing)?\b|remov(?:es?|ed|ing)\b|abandon\w*|cancel\w*|invalid|stale"
+    r"|no\s+longer|disregard\w*|ceas\w+|paus\w+|supersed\w+|pull(?:s|ed|ing)?\b|remov(?:es?|ed|ing)\b|abandon\w*|cancel\w*|invalid|stale|terminat\w+|void\b"
 )
 _UNSAID = (
-    rf"{_NOT}[^.;]{{0,40}}?\b(?:re-?affirm\w*|affirm\w*|reiterat\w*|confirm\w*|re-?iterat\w*|updat\w*|provid\w*|issu\w+|giv\w+|offer\w*"
+    rf"{_NOT}[^.;]{{0,40}}?\b(?:re-?affirm\w*|affirm\w*|reiterat\w*|confirm\w*|re-?iterat\w*|updat\w*|provid\w*|issu\w+|giv\w+|comment\w*|offer\w*"
     rf"|rel(?:y|ied)|maintain\w*|stand\w* by|valid|current|in effect|applicable)\b"
 )
 _TAKEN_BACK = re.compile(
