@@ -20,6 +20,19 @@ def test_guidance_that_is_taken_back_is_none(verb: str) -> None:
     assert prose(f"The Company provided {YEAR}.", f"Today it {verb} that guidance.").guidance_months is None
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The Company suspended its share repurchase program.",
+        "The Company does not provide guidance on a quarterly basis.",
+        "The Company is not able to reconcile its forward-looking adjusted EPS guidance without unreasonable effort.",
+        "Guidance excludes the discontinued bakery, which is no longer part of the Company.",
+    ],
+)
+def test_what_takes_nothing_back_leaves_guidance(sentence: str) -> None:
+    assert prose("For full year 2025, the Company expects net sales of $5.9 billion to $6.1 billion.", sentence).revenue_low == 5.9e9
+
+
 @pytest.mark.parametrize("verb", ["reaffirms", "reiterates", "is maintaining", "raises"])
 def test_guidance_that_is_said_again_holds(verb: str) -> None:
     found = prose(f"The Company {verb} its {YEAR}.", "The Company undertakes no obligation to update its guidance.")

@@ -47,6 +47,7 @@ def test_units_as_companies_write_them(unit: str, scale: float | None) -> None:
         "Acme Credit LLC Consolidated Statements of Income",
         "Zenith Bakeries Inc.</p><p>Statements of Earnings",
         "Discontinued Operations",
+        "Hypothetical results at constant prices",
         "Predecessor",
     ],
 )
@@ -77,6 +78,12 @@ def test_a_note_may_make_a_row_another_measure(mark: str) -> None:
     assert read(statement(*rows) + f"<p>{mark} Non-GAAP financial measure; see the reconciliation.</p>").diluted_eps is None
     found = read(statement(*rows) + f"<p>{mark} Rounded to the cent.</p>")
     assert (found.revenue, found.diluted_eps) == (1100e6, 1.40)
+
+
+def test_a_note_to_the_title_is_one_to_every_row() -> None:
+    note = "<p>(1) Adjusted for special items.</p>"
+    found = read(f"{QUARTER}<p>Selected results (1)</p>{UNIT}" + table(*HEAD, *ROWS) + note)
+    assert (found.revenue, found.diluted_eps) == (None, None)
 
 
 COLUMNS: list[tuple[Any, Any, float | None, float | None]] = [

@@ -103,7 +103,9 @@ def tables(lines: Sequence[Line]) -> list[Table]:
             stop += 1
         if number:
             above, marks = title_above(lines, start), other_measures(lines[start:], stop - start)
-            found += [table for head, body in _blocks(_rows(lines[start:stop])) if (table := _table(head, body, above, marks)) is not None]
+            # A mark on the title is one on every row.
+            blocks = () if is_marked(above[0], frozenset(), marks) else _blocks(_rows(lines[start:stop]))
+            found += [table for head, body in blocks if (table := _table(head, body, above, marks)) is not None]
         start = stop
     return found
 

@@ -50,7 +50,8 @@ _AT_DAY = re.compile(rf"\b(?:as of|at) {DAY.pattern}", re.IGNORECASE)
 _LIQUIDITY = re.compile(
     r"cash|equivalents|investments?|marketable|securities|short-term|liquid\w*|unrestricted|balance|sheets?|included|includes|liabilities|current"
     r"|quarter-end|year-end|end|close|closed|"
-    r"long-term|deposits|restricted|end-of-quarter|position|remained|remains|continued|continues|held|have|healthy|sound|no|debt-free|borrowings|outstanding|debt|its",
+    r"long-term|deposits|restricted|end-of-quarter|position|remained|remains|continued|continues|held|have|healthy|sound|no|debt-free|borrowings"
+    r"|outstanding|debt|its",
     re.IGNORECASE,
 )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from crfs.sources.providers.edgar.releases.agreement import agreed
 from crfs.sources.providers.edgar.releases.columns import Cell, Column, Row, Table
-from crfs.sources.providers.edgar.releases.company import names_another_company
+from crfs.sources.providers.edgar.releases.company import SUPPOSED, names_another_company
 from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
 from crfs.sources.providers.edgar.releases.periods import Period
 from crfs.sources.providers.edgar.releases.units import scale
@@ -108,7 +108,7 @@ def owes(tables: Sequence[Table]) -> bool:
 
 def _is_statement(title: str, name: frozenset[str]) -> bool:
     """Whether the words over a table let it be the company's own statement by the accounting rules."""
-    return _NOT_A_STATEMENT.search(title) is None and not names_another_company(title, name)
+    return _NOT_A_STATEMENT.search(title) is None and SUPPOSED.search(title) is None and not names_another_company(title, name)
 
 
 def _income_column(table: Table, period: Period) -> Column | None:

@@ -10,7 +10,9 @@ _NOT = r"(?:not|n['’]t|cannot|nor|never|unable|inability|impossible|impractica
 _BACK = (
     r"withdr\w+|suspen\w+|rescind\w*|rescission|retract\w*|revok\w+|revocation|discontinu(?:e|es|ing)\b|discontinued\s+(?=its|our|the|providing"
     r"|issuing|giving|annual|quarterly|guidance)"
-    r"|no\s+longer|disregard\w*|ceas\w+|paus\w+|supersed\w+|pull(?:s|ed|ing)?\b|remov(?:es?|ed|ing)\b|abandon\w*|cancel\w*|invalid|stale|terminat\w+|void\b"
+    r"|no\s+longer\s+(?:\w+\s+){0,3}?(?:rel(?:y|ied)|provid\w+|issu\w+|giv\w+|valid|current|applicable|in\s+effect|expects?|re-?affirm\w*"
+    r"|represent\w*|stand\w*|appropriate)"
+    r"|disregard\w*|ceas\w+|paus\w+|supersed\w+|pull(?:s|ed|ing)?\b|remov(?:es?|ed|ing)\b|abandon\w*|cancel\w*|invalid|stale|terminat\w+|void\b"
 )
 _UNSAID = (
     rf"{_NOT}[^.;]{{0,40}}?\b(?:re-?affirm\w*|affirm\w*|reiterat\w*|confirm\w*|re-?iterat\w*|updat\w*|provid\w*|issu\w+|giv\w+|comment\w*|offer\w*"
@@ -29,6 +31,8 @@ _BOILERPLATE = re.compile(
 )
 _LONG_TERM = re.compile(r"\b(?:long(?:er)?|mid|medium)[\s-]term\b|\bmulti-?year\b|\bby (?:fiscal )?20\d\d\b", re.IGNORECASE)
 _SHORT_TERM = re.compile(r"\bquarter|\bfull[\s-]year|\bfiscal\b|\bannual|\b20\d\d\b", re.IGNORECASE)
+# "The Company does not provide quarterly guidance" tells a habit.
+_NEVER_GIVEN = re.compile(r"\bdo(?:es)? not (?:\w+ly )?(?:provide|give|issue|offer)\b", re.IGNORECASE)
 # Of the words alone that no boilerplate has: the guidance itself is withdrawn.
 _PLAINLY = re.compile(
     rf"(?:withdr\w+|suspend\w*|rescind\w*)\s+(?:\S+\s+){{0,6}}?{_GUIDANCE}|{_GUIDANCE}\s+(?:\S+\s+){{0,4}}?(?:withdrawn|suspended|rescinded)",
@@ -48,4 +52,5 @@ def is_taken_back(sentences: Iterable[str]) -> bool:
 def _takes_back(text: str) -> bool:
     if _LONG_TERM.search(text) and not _SHORT_TERM.search(text):
         return False
+    text = _NEVER_GIVEN.sub(" ", text)
     return _TAKEN_BACK.search(text) is not None and (_PLAINLY.search(text) is not None or not _BOILERPLATE.search(text))
