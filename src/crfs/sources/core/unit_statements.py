@@ -44,7 +44,7 @@ def stated_in(body: bytes) -> dict[str, str]:
     if {"TIME_PERIOD", "OBS_VALUE"} <= codes:
         return _of_sdmx(body)
     found = dict(_gathered(_of_lines(lines)))
-    columns = [name for name in header if _UNIT.match(_label(name))]
+    columns = [name for name in header if _UNIT.match(label_of(name))]
     return found or (_of_columns(body, header, columns) if columns else {})
 
 
@@ -60,9 +60,9 @@ def _of_lines(lines: list[list[str]]) -> Iterator[tuple[str, str, str]]:
     """Lines of units above the first line of data; the last other line there names the columns."""
     data = next((place for place, cells in enumerate(lines) if _DATA.match(cells[0].strip())), None)
     above = lines[:data] if data is not None else []
-    names = next((cells for cells in reversed(above) if not _UNIT.match(_label(cells[0])) and cells[0].strip()), [])
+    names = next((cells for cells in reversed(above) if not _UNIT.match(label_of(cells[0])) and cells[0].strip()), [])
     for cells in above if names else []:
-        label = _label(cells[0])
+        label = label_of(cells[0])
         if cells is names or not _UNIT.match(label):
             continue
         for name, text in zip(names[1:], cells[1:], strict=False):
@@ -75,13 +75,13 @@ def _of_columns(body: bytes, header: list[str], columns: list[str]) -> dict[str,
     text = read_delimited(body)
     if text.problem is not None:
         return {}
-    name = next((name for name in header if _SERIES.match(_label(name)) and name not in columns), None)
+    name = next((name for name in header if _SERIES.match(label_of(name)) and name not in columns), None)
     if name is None:
         told = {column: text.table[column].unique().to_list() for column in columns}
-        return {_label(column): texts[0][:_LONGEST] for column, texts in told.items() if len(texts) == 1}
+        return {label_of(column): texts[0][:_LONGEST] for column, texts in told.items() if len(texts) == 1}
     long = text.table.select(name, *columns).unique().unpivot(on=columns, index=name, variable_name="column", value_name="text")
     long = long.unique().sort("column", name, "text").head(10 * _MOST)
-    return dict(_gathered((_label(column), series, unit) for column, series, unit in long.select("column", name, "text").iter_rows()))
+    return dict(_gathered((label_of(column), series, unit) for column, series, unit in long.select("column", name, "text").iter_rows()))
 
 
 def _gathered(told: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
@@ -104,9 +104,10 @@ def _head(body: bytes) -> list[list[str]]:
         return []
 
 
-def _label(text: str) -> str:
-    """
-    >>> _label('"Unique Identifier: "'), _label("UNIT_MULT")
+def label_of(text: str) -> str:
+    """How the name of a line in front of a table is compared: without quotes, colon and capitals.
+
+    >>> label_of('"Unique Identifier: "'), label_of("UNIT_MULT")
     ('unique identifier', 'unit_mult')
     """
     return text.strip().strip('"').strip().rstrip(":").strip().lower()

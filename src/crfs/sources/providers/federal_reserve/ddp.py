@@ -18,6 +18,7 @@ from crfs.credit.definitions import ColumnType
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, read_delimited
+from crfs.sources.core.unit_statements import label_of
 from crfs.sources.core.units import multiplier, of_expected_units
 
 G17, H15 = "fed_g17", "fed_h15"
@@ -54,9 +55,9 @@ def is_ddp(body: bytes) -> bool:
     head = _head(body)
     if not head:
         return False
-    names = {_label(name) for name in head[0]}
+    names = {label_of(name) for name in head[0]}
     in_rows = "series name" in names or "unique identifier" in names
-    return (in_rows and len(names & _METADATA) > 1) or any(_label(line[0]) == "time period" for line in head if line)
+    return (in_rows and len(names & _METADATA) > 1) or any(label_of(line[0]) == "time period" for line in head if line)
 
 
 def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -87,7 +88,7 @@ def read_grid(body: bytes) -> Grid:
     head = _head(body)
     if not head:
         return _unreadable(RejectReason.MALFORMED, "no line that can be read")
-    at = next((i for i, line in enumerate(head) if line and _label(line[0]) == "time period"), None)
+    at = next((i for i, line in enumerate(head) if line and label_of(line[0]) == "time period"), None)
     if max(len(line) for line in head) > _MOST_COLUMNS:
         return _unreadable(RejectReason.UNEXPECTED_SHAPE, f"more than {_MOST_COLUMNS} columns")
     return _rows_are_series(body) if at is None else _columns_are_series(body, head[: at + 1])
@@ -97,7 +98,7 @@ def _rows_are_series(body: bytes) -> Grid:
     text = read_delimited(body)
     if text.problem is not None:
         return _unreadable(*text.problem)
-    labels = {_label(name): name for name in text.header}
+    labels = {label_of(name): name for name in text.header}
     periods = [name for name in text.header if _is_period(name)]
     name, identifier = labels.get("series name"), labels.get("unique identifier")
     if name is None and identifier is None:
@@ -117,14 +118,14 @@ def _rows_are_series(body: bytes) -> Grid:
     unknown = [
         (None, column[:80], RejectReason.UNKNOWN_COLUMN, "neither metadata of a series nor a period")
         for column in text.header
-        if column not in periods and _label(column) not in _METADATA
+        if column not in periods and label_of(column) not in _METADATA
     ]
     return Grid(cells=cells.sort("row", maintain_order=True), units=units, rejected=(*text.rejected, *unknown))
 
 
 def _columns_are_series(body: bytes, head: list[list[str]]) -> Grid:
     names = [name.strip() for name in head[-1][1:]]
-    metadata = {_label(line[0]): line[1:] for line in head[:-1] if line}
+    metadata = {label_of(line[0]): line[1:] for line in head[:-1] if line}
     # A trailing comma leaves a column without a name or data. A series may stand twice (in two groups), so columns go by their number.
     rest = _after(body, "time period")
     lines = b",".join([b"period", *(str(i).encode() for i in range(len(names)))]) + b"\n" + rest
@@ -220,20 +221,12 @@ def _after(body: bytes, label: str) -> bytes:
     at = 0
     for _ in range(_HEAD_LINES + 1):
         end = body.find(b"\n", at)
-        if _label(body[at : at + 40].decode("utf-8-sig", errors="replace").partition(",")[0]) == label:
+        if label_of(body[at : at + 40].decode("utf-8-sig", errors="replace").partition(",")[0]) == label:
             return body[end + 1 :] if end >= 0 else b""
         if end < 0:
             break
         at = end + 1
     return b""
-
-
-def _label(text: str) -> str:
-    """
-    >>> _label('"Unique Identifier: "')
-    'unique identifier'
-    """
-    return text.strip().strip('"').strip().rstrip(":").strip().lower()
 
 
 def _is_period(name: str) -> bool:
