@@ -56,6 +56,11 @@ ESCAPES: dict[str, Callable[[str], str]] = {
     "HTML hexadecimal": lambda letter: f"&#x{ord(letter):x};",
     "HTML HEXADECIMAL": lambda letter: f"&#X000{ord(letter):X};",
     "HTML without ends": lambda letter: f"&#x{ord(letter):04x}",
+    "JavaScript's escape": lambda letter: "".join(f"%u{unit.upper()}" for unit in units(letter)),
+    "HTML of JSON": lambda letter: escape(json.dumps(letter)[1:-1]),
+    "URL of JSON": lambda letter: quote(json.dumps(letter, ensure_ascii=False)[1:-1], safe=""),
+    "URL of HTML": lambda letter: quote(escape(letter), safe=""),
+    "JSON for HTML, of HTML": lambda letter: escape(letter).replace("&", "\\u0026"),
     "HTML in XML": lambda letter: f"&amp;#{ord(letter)};",
     "as it is": str,
 }

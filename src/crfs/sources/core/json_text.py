@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from crfs.sources.core.tables import Rejection, Rejections
 
 MOST_LEVELS = 64
 """As many levels of lists and objects has a body at most: a provider's have a dozen, and what walks or writes deeper ones would not end well."""
+MOST_COMPARED = 2 * 1024 * 1024
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -33,12 +35,14 @@ class JsonText:
 
 def read_json(body: bytes) -> JsonText:
     """The value of a JSON body in UTF-8 (a byte order mark is no matter). NaN and infinity are not JSON, an escaped NUL becomes U+FFFD, and
-    nesting beyond :data:`MOST_LEVELS` is a problem.
+    nesting beyond :data:`MOST_LEVELS` is a problem. So is an object that says two things under one name: readers differ in which they take.
 
     >>> read_json(b'{"a": 1}').fields["a"]
     1
     >>> read_json(b"<html>").problem
     'an HTML page'
+    >>> read_json(b'{"value": "1", "value": "999"}').problem
+    "JSON whose 'value' has two values in one object"
     """
     start = body[:400].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith(b"<"):
@@ -53,7 +57,40 @@ def read_json(body: bytes) -> JsonText:
         return JsonText(problem=f"not JSON: {error}")
     if _most_brackets_open(body) > MOST_LEVELS and _levels(value) > MOST_LEVELS:
         return JsonText(problem=f"JSON of more than {MOST_LEVELS} levels")
-    return JsonText(value=value)
+    twice = _told_twice(body, value)
+    return JsonText(value=value) if twice is None else JsonText(problem=f"JSON whose {twice!r} has two values in one object")
+
+
+def _told_twice(body: bytes, value: object) -> str | None:
+    """A name that one object has twice, with different values; None where there is none.
+
+    The reader takes the last one and says nothing. So names are counted: where a body has more than what was read of it (as bytes, which is a
+    tenth of the time of looking at each object), each is looked at. A body beyond :data:`MOST_COMPARED` bytes is not, for the memory that takes.
+    """
+    marks = (b'":', b'" :')
+    if len(body) > MOST_COMPARED or not (names := sum(map(body.count, marks))):
+        return None
+    try:
+        again = orjson.dumps(value)
+    except TypeError:  # what it does not write, it does not read either
+        return None
+    if names <= sum(map(again.count, marks)):
+        return None
+    found: list[str] = []
+
+    def looked_at(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        for name, one in pairs:
+            if not found and name in told and told[name] != one:
+                found.append(name)
+            told[name] = one
+        return told
+
+    try:
+        json.loads(body, object_pairs_hook=looked_at, parse_int=str)  # a number of any length
+    except (ValueError, RecursionError):
+        return None
+    return found[0][:80] if found else None
 
 
 def _most_brackets_open(body: bytes) -> int:

@@ -6,12 +6,16 @@ escapes of URLs, JSON and HTML. :func:`needles` and :func:`escapes` say which fo
 
 from __future__ import annotations
 
+import html
+import json
 import logging
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from heapq import merge
+from urllib.parse import quote
 
 REDACTED = "REDACTED"
 _SHORTEST = 4
@@ -99,6 +103,7 @@ def escapes(letter: str) -> str:
     units = letter.encode("utf-16-be", "surrogatepass").hex()
     found = [
         percent,
+        "".join(f"%(?:25){{0,3}}u{units[at : at + 4]}" for at in range(0, len(units), 4)),
         "".join(rf"\\{{1,4}}u{units[at : at + 4]}" for at in range(0, len(units), 4)),
         rf"\\{{1,4}}u\{{0{{0,6}}{code:x}\}}",
         f"&(?:amp;)?#(?:0{{0,9}}{code}|x0{{0,9}}{code:x});?",
@@ -108,7 +113,30 @@ def escapes(letter: str) -> str:
     found += [f"&(?:amp;)?{name};" for name in _NAMED.get(letter, ())]
     if letter in _AFTER_BACKSLASH:
         found.append(rf"\\{{1,4}}{re.escape(letter)}")
+    found += [re.escape(form) for form in sorted(_in_one_another(letter), key=len, reverse=True)]
     return "|".join(found)
+
+
+@cache
+def _in_one_another(letter: str) -> frozenset[str]:
+    """The two forms, one within the other, of a character that formats escape by themselves: JSON in HTML, HTML in a URL."""
+    ways = (html.escape, _in_url, _in_json, _in_careful_json)
+    once = {way(letter) for way in ways} - {letter}
+    return frozenset({way(form) for form in once for way in ways} - once)
+
+
+def _in_url(text: str) -> str:
+    """As a URL's query writes it."""
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _in_careful_json(text: str) -> str:
+    """As it is written to stand within HTML."""
+    return "".join(f"\\u{ord(letter):04x}" if letter in "&<>'" else letter for letter in _in_json(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +217,16 @@ def _signs(letters: Iterable[str]) -> Iterator[tuple[bytes, str]]:
     units = sorted({letter.encode("utf-16-be", "surrogatepass").hex()[:4] for letter in letters})
     codes = sorted({ord(letter) for letter in letters})
     special = "".join(re.escape(letter) for letter in letters if letter in _AFTER_BACKSLASH)
-    yield b"%", "%(?:25){0,3}(?:" + "|".join(f"{byte:02x}" for byte in first) + ")"
-    json = [f"u(?:{'|'.join(units)})", r"u\{0{0,6}(?:" + "|".join(f"{code:x}" for code in codes) + r")\}"]
-    json += ["x(?:" + "|".join(f"{code:02x}" for code in codes if code < 256) + ")"] if codes[0] < 256 else []
-    yield b"\\", r"\\(?:" + "|".join(json + ([f"[{special}]"] if special else [])) + ")"
-    html = ["#0{0,9}(?:" + "|".join(map(str, codes)) + ")", "#x0{0,9}(?:" + "|".join(f"{code:x}" for code in codes) + ")"]
-    html += [f"{name};" for letter in letters for name in _NAMED.get(letter, ())]
-    yield b"&", "&(?:amp;)?(?:" + "|".join(html) + ")"
+    nested = sorted({form for letter in letters for form in _in_one_another(letter)})
+    after = {mark: [re.escape(form[1:]) for form in nested if form[0] == mark] for mark in "%\\&"}
+    percent = [f"{byte:02x}" for byte in first] + [f"u(?:{'|'.join(units)})", *after["%"]]
+    yield b"%", "%(?:25){0,3}(?:" + "|".join(percent) + ")"
+    script = [f"u(?:{'|'.join(units)})", r"u\{0{0,6}(?:" + "|".join(f"{code:x}" for code in codes) + r")\}"]
+    script += ["x(?:" + "|".join(f"{code:02x}" for code in codes if code < 256) + ")"] if codes[0] < 256 else []
+    yield b"\\", r"\\(?:" + "|".join(script + ([f"[{special}]"] if special else []) + after["\\"]) + ")"
+    entities = ["#0{0,9}(?:" + "|".join(map(str, codes)) + ")", "#x0{0,9}(?:" + "|".join(f"{code:x}" for code in codes) + ")"]
+    entities += [f"{name};" for letter in letters for name in _NAMED.get(letter, ())] + after["&"]
+    yield b"&", "&(?:amp;)?(?:" + "|".join(entities) + ")"
 
 
 def _alone(body: bytes, start: int, end: int, width: int) -> bool:
