@@ -14,7 +14,7 @@ import pytest
 
 from crfs.apps.cli.program import run
 from crfs.bitemporal.rows import INSTANT
-from crfs.errors import Quarantined, SourceUnavailable
+from crfs.errors import NotFound, Quarantined, SourceUnavailable
 from crfs.quality.thresholds import Shape, Threshold, breaches
 from crfs.sources.core import Query
 from crfs.store.append import Delivery, append
@@ -23,7 +23,7 @@ from crfs.store.publication import BatchKind, BatchNote
 from crfs.store.quarantine import items
 from crfs.workflows.alerts import list_alerts, watch_sources
 from crfs.workflows.ingestion import ingest, parse_again
-from crfs.workflows.quarantine import show_quarantine, stored_scales
+from crfs.workflows.quarantine import list_quarantine, show_quarantine, stored_scales
 from crfs.workflows.releasing import release_quarantine
 from crfs.workflows.session import Session, open_session
 from tests.sources.alfred import Archive
@@ -216,6 +216,11 @@ def test_the_program_tells_of_it_and_releases_it_once(desk: Desk) -> None:
     code, said = desk.crfs("quarantine", "release", number, "--reason", "again")
     assert code == 1
     assert "released already, by jane: FRED says so too" in said["error"]["message"]
+
+
+def test_of_a_source_that_there_is_not_nothing_is_in_quarantine_and_that_is_told(session: Session) -> None:
+    with pytest.raises(NotFound, match="no source is called 'nosuch'"):
+        list_quarantine(session, source="nosuch")
 
 
 def _one_more(archive: Archive) -> dict[date, str]:

@@ -199,9 +199,12 @@ def hold_rejected(session: Session, source: Source, payload: Payload, rejected: 
 
 
 def list_quarantine(session: Session, *, held_only: bool = True, source: str | None = None) -> list[dict[str, Any]]:
-    """What is in quarantine, the newest first."""
+    """What is in quarantine, the newest first; :class:`~crfs.errors.NotFound` for a ``source`` that there is not."""
+    from crfs.sources.core import load_source
     from crfs.store.quarantine import items
 
+    if source is not None:
+        load_source(source)
     return [asdict(item) for item in items(session.database, state="held" if held_only else None, source=source)]
 
 

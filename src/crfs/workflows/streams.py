@@ -62,7 +62,9 @@ def stream_key(source: str, stream: str) -> str:
     >>> stream_key("fred", "claims"), stream_key("fred", "fred/claims")
     ('fred/claims', 'fred/claims')
     """
-    named, _, own = stream.rpartition("/")
+    named, mark, own = stream.rpartition("/")
+    if not own or (mark and not named):
+        raise InvalidInput(f"{stream!r} is no stream; write one like claims or fred/claims", argument="stream")
     if named not in ("", source):
         raise InvalidInput(
             f"the stream {stream!r} is of {named}, not of {source}; write crfs ingest {named} --stream {own}", argument="stream"

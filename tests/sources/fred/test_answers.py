@@ -123,6 +123,14 @@ def test_vintages_without_a_key_are_an_error_that_says_what_to_set(catalogue: Ca
         next(SOURCE.fetch(Query(series=("TEST",), vintages="all"), archive, catalogue))
 
 
+@pytest.mark.parametrize("series", [(), ("",), ("UNRATE", " ")])
+def test_a_series_without_a_name_is_not_asked(catalogue: Catalogue, series: tuple[str, ...]) -> None:
+    transport = RecordedTransport([], now=NOW)
+    with pytest.raises(InvalidInput, match="name at least one series, like UNRATE, and none that is empty"):
+        list(SOURCE.fetch(Query(series=series), transport, catalogue))
+    assert transport.asked == []
+
+
 def test_an_unknown_series_ends_with_the_providers_words(catalogue: Catalogue) -> None:
     archive = Archive(vintages={date(2020, 1, 1): {date(2019, 12, 1): "1"}})
     with pytest.raises(SourceRejected, match="does not exist"):

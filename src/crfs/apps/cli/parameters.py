@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -69,3 +70,16 @@ class Sizes(Weights):
 
     name = "name=size"
     wanted = "no input with a size, like pd_relative=0.1"
+
+
+class JobId(click.ParamType[UUID]):
+    """The id of a job."""
+
+    name = "uuid"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
+        """The id."""
+        try:
+            return value if isinstance(value, UUID) else UUID(value)
+        except ValueError:
+            self.fail(f"{value!r} is no job's id, which crfs jobs list shows", param, ctx)

@@ -62,7 +62,8 @@ def ingest(
     with door.session() as session:
         if queue:
             job = queue_history(session, stream_key(source, str(stream)))
-            door.lines(job, f"job {job['job_id']}: {job['state']}; a worker does it, and crfs jobs show {job['job_id']} says how far it is")
+            who = "it is under way" if job["state"] == "running" else "a worker does it"
+            door.lines(job, f"job {job['job_id']}: {job['state']}; {who}, and crfs jobs show {job['job_id']} says how far it is")
             return ExitCode.DONE
         with door.progress() as progress:
             if backfill:

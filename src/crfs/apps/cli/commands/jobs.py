@@ -8,6 +8,7 @@ import click
 
 from crfs.apps.cli.door import Door, pass_door
 from crfs.apps.cli.lazily import group
+from crfs.apps.cli.parameters import JobId
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -33,7 +34,7 @@ def list_(door: Door, limit: int) -> None:
 
 
 @jobs.command("show")
-@click.argument("job_id", type=click.UUID)
+@click.argument("job_id", type=JobId())
 @pass_door
 def show(door: Door, job_id: UUID) -> None:
     """One job: what it was asked, how far it is, how it ended."""
@@ -46,7 +47,7 @@ def show(door: Door, job_id: UUID) -> None:
 
 
 @jobs.command("cancel")
-@click.argument("job_id", type=click.UUID)
+@click.argument("job_id", type=JobId())
 @pass_door
 def cancel(door: Door, job_id: UUID) -> None:
     """Ask a job to stop: one that waits is cancelled at once, one that runs at its next step."""

@@ -79,8 +79,8 @@ class Fred:
         every vintage in slices and pages. Slices overlap by one vintage date and pages by one date, so that no edge of a request looks like an event.
         Without a key: the latest values as CSV.
         """
-        if not query.series:
-            raise InvalidInput("fred: name at least one series, like UNRATE")
+        if not query.series or not all(map(str.strip, query.series)):
+            raise InvalidInput("fred: name at least one series, like UNRATE, and none that is empty")
         panels = [series for series in query.series if series.partition("/")[0].lower().replace("-", "_") == PANEL_SERIES]
         if not transport.has_key and query.vintages == "all" and len(panels) < len(query.series):
             raise InvalidInput("fred: vintages need a key; set CRFS_SOURCES__FRED__API_KEY or ask for the latest (--vintages latest)")
