@@ -334,8 +334,15 @@ def test_an_answer_that_is_refused_as_a_whole_is_no_success(place: Place) -> Non
 # ------------------------------------------------------------------------------------------------------------ quotas
 
 QUOTA = json.dumps({"Information": "Your rate limit is 25 requests per day. Please subscribe to a premium plan."}).encode()
-ANY = json.dumps({"name": "any", "interval": "daily", "unit": "", "data": [{"date": "2026-03-03", "value": "170.1"}]}).encode()
-"""What each of the commodities may be, be it a barrel, a tonne or an index."""
+
+
+def any_commodity(handler: BaseHTTPRequestHandler) -> None:
+    """What each of the commodities may be, be it a barrel, a tonne or an index, in the interval that was asked for."""
+    asked = dict(parse_qsl(urlsplit(handler.path).query))
+    told = {"name": "any", "interval": asked.get("interval", "daily"), "unit": "", "data": [{"date": "2026-03-03", "value": "170.1"}]}
+    reply(200, json.dumps(told).encode())(handler)
+
+
 COMMODITIES = "alpha_vantage/commodities"
 
 
@@ -367,7 +374,7 @@ def test_a_quota_that_is_used_up_parks_the_source_and_the_job_runs_when_it_start
 
     place.at(midnight)
     place.execute("TRUNCATE crfs.rate_limit")  # PostgreSQL's own clock has not gone on
-    place.others.answers = [reply(200, ANY)]
+    place.others.answers = [any_commodity]
     assert place.work()[0]["ingest"]["appended"] == {"alpha_vantage_series": 8}
     assert job(place.session.database, job_id).state == "succeeded"
     assert place.source("alpha_vantage").parked_until is None
@@ -375,7 +382,7 @@ def test_a_quota_that_is_used_up_parks_the_source_and_the_job_runs_when_it_start
 
 def test_the_days_limit_parks_too_and_a_backfills_share_parks_nobody_else(commodities: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place = commodities
-    place.others.answers = [reply(200, ANY)]
+    place.others.answers = [any_commodity]
     streams = dict(place.session.streams)
     streams[COMMODITIES] = replace(streams[COMMODITIES], backfill_since=date(2020, 1, 1), slice=Tenor.parse("P12M"))
     monkeypatch.setitem(place.session.__dict__, "streams", streams)
@@ -391,7 +398,7 @@ def test_the_days_limit_parks_too_and_a_backfills_share_parks_nobody_else(commod
     assert job(place.session.database, job_id).not_before == datetime.fromisoformat(outcome["parked_until"])
     assert place.source("alpha_vantage").parked_until is None
     assert work_on(place.session, regular, parks=True)["ingest"]["payloads"] == 8
-    place.others.answers = [reply(200, ANY)]
+    place.others.answers = [any_commodity]
     with pytest.raises(QuotaExhausted, match="25 requests are used up"):
         collect_stream(place.session, COMMODITIES)
     assert len(place.others.asked) - before == 25
