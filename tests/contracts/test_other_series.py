@@ -8,7 +8,8 @@ import pytest
 
 from crfs.credit.catalogue import packaged_catalogue
 from crfs.sources.core import Classification, load_source
-from tests.samples import alpha_vantage, ecb, oecd, sample, stocktwits, treasury
+from crfs.sources.providers.census import WIDE
+from tests.samples import alpha_vantage, bls, census, ecb, federal_reserve, oecd, sample, stocktwits, treasury, yahoo
 from tests.samples.sdmx import json_message, xml_message
 
 FRED = "https://fred.stlouisfed.org/graph/fredgraph.csv?id="
@@ -21,6 +22,7 @@ RATE = json_message(
 )
 GENERIC = xml_message(ecb.KEYS, [(ecb.DEPOSIT, "2024-03-28", "4")], flow="FM")
 QNA = json_message(oecd.DIMENSIONS, oecd.OBSERVATIONS, flow="https://x/dataflow/QNA/all")
+QUOTE = {"symbol": "ACME", "regularMarketPrice": 12.5, "regularMarketTime": 1740171601, "currency": "USD"}
 CSV_OF_BILLS = b'date,"4 weeks bank discount","4 weeks coupon equivalent"\n3/28/24,5.27,5.38\n'
 
 
@@ -51,6 +53,48 @@ CASES = {
         "",
         [DATA.format("QNA", "AUS+CHL.B1_GE."), DATA.format("QNA", "..")],
         [DATA.format("QNA", "USA.B1_GE.Q"), DATA.format("DSD_A@DF_B", "AUS+CHL.B1_GE.")],
+    ),
+    "bls": (
+        "bls",
+        bls.SAMPLES[0].body,
+        "https://api.bls.gov/publicAPI/v2/timeseries/data/#startyear=2024&seriesid=",
+        ["LNS14000000,CES0000000001", "lns14000000,CES0000000001,PRS85006092"],
+        ["LNS14000000", "PRS85006092"],
+    ),
+    "yahoo, a chart": (
+        "yahoo",
+        av(yahoo.chart()),
+        "https://query2.finance.yahoo.com/v8/finance/chart/",
+        ["ACME?interval=1d", "acme?interval=1d"],
+        ["BRK-B?interval=1d"],
+    ),
+    "yahoo, quotes": (
+        "yahoo",
+        av({"quoteResponse": {"result": [QUOTE], "error": None}}),
+        "https://query2.finance.yahoo.com/v7/finance/quote?symbols=",
+        ["ACME", "BRK-B,ACME"],
+        ["BRK-B"],
+    ),
+    "yahoo, a summary": (
+        "yahoo",
+        av({"quoteSummary": {"result": [{"price": QUOTE}], "error": None}}),
+        "https://query2.finance.yahoo.com/v10/finance/quoteSummary/",
+        ["ACME?modules=price"],
+        ["BRK-B?modules=price"],
+    ),
+    "census": (
+        "census",
+        av(census.STATES),
+        "https://api.census.gov/data/2023/acs/acs5?get=",
+        [f"NAME,{','.join(WIDE.values())}&for=state:*", "NAME&for=state:*"],
+        ["NAME,B25001_099E&for=state:*", "NAME&for=county:*&in=state:42"],
+    ),
+    "federal_reserve": (
+        "federal_reserve",
+        federal_reserve.ROWS,
+        "https://www.federalreserve.gov/datadownload/Output.aspx?series=x&rel=",
+        ["G17", "g.17"],
+        ["H15"],
     ),
     "treasury": (
         "treasury",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ BAD_CRUMB = {"finance": {"result": None, "error": {"code": "Unauthorized", "desc
         ({"chart": {"result": None, "error": {"code": "Internal Server Error", "description": ""}}}, 500, "RETRY"),
         ({"chart": {"result": None, "error": None}}, 200, "EMPTY"),
         ({"chart": {"result": [], "error": None}}, 200, "EMPTY"),
-        ({"chart": {"result": [{"meta": {"symbol": "A"}, "indicators": {"quote": [{}]}}], "error": None}}, 200, "EMPTY"),
+        ({"chart": {"result": [{"meta": {"symbol": "ACME"}, "indicators": {"quote": [{}]}}], "error": None}}, 200, "EMPTY"),
         ({"chart": {"result": [{"timestamp": [1]}], "error": None}}, 200, "SCHEMA"),
         ({"chart": {}}, 200, "SCHEMA"),
         (QUOTE, 200, "OK"),
@@ -276,7 +277,7 @@ def test_the_order_of_fields_and_unknown_ones_change_nothing_and_optional_ones_m
 
 def test_several_results_of_one_answer_are_all_kept(catalogue: Catalogue) -> None:
     both = {"chart": {"result": [chart()["chart"]["result"][0], chart(meta={"symbol": "emca"})["chart"]["result"][0]], "error": None}}
-    table = SOURCE.parse(payload_of(both), catalogue).tables["yahoo_daily"]
+    table = SOURCE.parse(replace(payload_of(both), url=""), catalogue).tables["yahoo_daily"]
     assert table["entity"].to_list() == ["ACME"] * 3 + ["EMCA"] * 3
 
 

@@ -19,6 +19,18 @@ def other_than_asked(asked: Iterable[str], told: Iterable[str]) -> str | None:
     return in_words(", ".join(asked[:_SHOWN]), told)
 
 
+def beside_asked(asked: Iterable[str], told: Iterable[str]) -> str | None:
+    """The same where an answer may leave out what there is not, but is about nothing else.
+
+    >>> beside_asked(["LNS1", "CES0"], ["CES0"]), beside_asked(["LNS1"], ["CES0"])
+    (None, 'LNS1 was asked for, and the answer is about CES0')
+    """
+    asked = list(asked)
+    names = {name.upper() for name in asked}
+    others = [name for name in told if name.upper() not in names]
+    return in_words(", ".join(asked[:_SHOWN]), others) if others else None
+
+
 def outside_key(asked: str, keys: Iterable[str]) -> str | None:
     """The same of series whose keys are codes with dots between; of a place in ``asked`` a few codes (``A+B``) or any (none) may be asked for.
 

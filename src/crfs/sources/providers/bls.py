@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 import polars as pl
@@ -21,6 +21,7 @@ import polars as pl
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
+from crfs.sources.core.asked import beside_asked
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, object_cells, read_json
 from crfs.sources.core.shutdowns import LABOR, put_off
@@ -62,7 +63,7 @@ class Bls:
     """
 
     name: str = "bls"
-    parser_version: str = "2"
+    parser_version: str = "3"
     hosts: tuple[str, ...] = ("api.bls.gov",)
     provider: Provider = _PROVIDER
 
@@ -95,7 +96,7 @@ class Bls:
         status, words = str(text.fields.get("status", "")), " ".join(_messages(text.fields)).lower()
         if status in _SUCCEEDED:
             series = _series(text.fields)
-            if series is None:
+            if series is None or _others(series, payload) is not None:
                 return Classification.SCHEMA
             if any(isinstance(item, dict) and item.get("data") for item in series):
                 return Classification.OK
@@ -116,6 +117,8 @@ class Bls:
             return reject_all(RejectReason.UNSUPPORTED, f"status {str(status)[:60]}: {' '.join(_messages(text.fields))[:300]}")
         if series is None:
             return reject_all(RejectReason.UNEXPECTED_SHAPE, "Results has no list of series")
+        if (beside := _others(series, payload)) is not None:
+            return reject_all(RejectReason.UNKNOWN_SERIES, beside)
         if len(series) > _MOST_SERIES or sum(map(_length, series)) > _MOST_ROWS:
             return reject_all(RejectReason.UNEXPECTED_SHAPE, f"more than {_MOST_SERIES} series or {_MOST_ROWS} rows: no answer of BLS")
         table, rejections = _cells(series)
@@ -178,6 +181,17 @@ def _series(fields: Mapping[str, Any]) -> list[Any] | None:
         if isinstance(part, dict) and isinstance(part.get("series"), list):
             found = [*(found or []), *part["series"]] if found else part["series"]
     return [] if found is None and results in ([], {}, [{}]) else found
+
+
+def _others(series: list[Any], payload: Payload) -> str | None:
+    """What is wrong where an answer has series that the request, whose ids the url keeps behind its "#", did not ask for; None where it has not."""
+    try:
+        asked = parse_qs(urlsplit(payload.url).fragment).get("seriesid", [])
+    except ValueError:
+        return None
+    told = [item.get("seriesID") for item in series if isinstance(item, dict)]
+    names = [name.encode("utf-8", "replace").decode().strip() for name in told if isinstance(name, str) and name.strip()]
+    return beside_asked(asked[-1].split(","), names) if asked else None
 
 
 def _messages(fields: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ import polars as pl
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
 from crfs.errors import InvalidInput
+from crfs.sources.core.asked import in_words
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, read_json, texts
 from crfs.sources.core.shutdowns import COMMERCE, put_off
@@ -88,7 +89,7 @@ class Census:
     """
 
     name: str = "census"
-    parser_version: str = "3"
+    parser_version: str = "4"
     hosts: tuple[str, ...] = ("api.census.gov",)
     provider: Provider = _PROVIDER
 
@@ -117,7 +118,7 @@ class Census:
             return Classification.EMPTY
         table = _table(payload.body) if start.startswith(b"[") else None
         if table is not None:
-            if _two_columns(table) is not None:
+            if _two_columns(table) is not None or _others(table, payload) is not None:
                 return Classification.SCHEMA
             return Classification.OK if len(table) > 1 else Classification.EMPTY
         refusal = by_status(payload.status)
@@ -138,6 +139,8 @@ class Census:
         twice = _two_columns(rows)
         if twice is not None:
             return reject_all(RejectReason.UNEXPECTED_SHAPE, f"two columns are called {twice[:80]!r}, and they differ")
+        if (other := _others(rows, payload)) is not None:
+            return reject_all(RejectReason.UNKNOWN_SERIES, other)
         table, uneven = _cells(rows)
         if {"cell_value", "category_code", "data_type_code"} <= set(table.columns):
             return _parse_indicators(table, uneven, payload, catalogue)
@@ -198,6 +201,17 @@ def _two_columns(rows: list[Any]) -> str | None:
         if name and first < place and any(row[place] != row[first] for row in whole):
             return name
     return None
+
+
+def _others(rows: list[Any], payload: Payload) -> str | None:
+    """What is wrong where a table has none of the variables that the url asks for, or is of another geography; None where it is not."""
+    header = [as_text(name).strip() for name in rows[0]]
+    asked = [name.strip() for name in payload.parameters.get("get", "").split(",")]
+    wanted, place = [name for name in asked if _VARIABLE.match(name)], payload.parameters.get("for", "").partition(":")[0].strip()
+    variables, places = [name for name in header if _VARIABLE.match(name)], [name for name in header if _GEOGRAPHY.match(name)]
+    if place and places and place not in places:
+        return in_words(place, places)
+    return in_words(", ".join(wanted[:5]), variables) if wanted and variables and not {*wanted} & {*variables} else None
 
 
 def _cells(rows: list[Any]) -> tuple[pl.DataFrame, pl.DataFrame]:

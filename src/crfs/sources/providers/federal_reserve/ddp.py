@@ -15,6 +15,7 @@ import polars as pl
 
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType
+from crfs.sources.core.asked import beside_asked
 from crfs.sources.core.contract import Parsed, Payload, RejectReason
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejection, accept, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, read_delimited
@@ -65,6 +66,8 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
     grid = read_grid(payload.body)
     if grid.problem is not None:
         return reject_all(*grid.problem)
+    if (other := others(grid, payload)) is not None:
+        return reject_all(RejectReason.UNKNOWN_SERIES, other)
     typed, rejected = _typed(grid.cells)
     keyed = _with_dataset(typed, payload, catalogue)
     annual = pl.col("dataset").is_null()
@@ -72,15 +75,25 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
     tables: dict[str, pl.DataFrame] = {}
     for (name,), part in keyed.filter(~annual).group_by("dataset", maintain_order=True):
         dataset = catalogue.dataset(str(name))
-        good, other = of_expected_units(part.with_columns(entity="series"), grid.units, dataset, catalogue, exponent=multiplier)
+        good, unlike = of_expected_units(part.with_columns(entity="series"), grid.units, dataset, catalogue, exponent=multiplier)
         known = known_by_entity(good, dataset, catalogue, payload.fetched_at)
         accepted, refused = accept(known, dataset, catalogue, fetched_at=payload.fetched_at)
-        rejected += [other, refused]
+        rejected += [unlike, refused]
         if accepted.height:
             tables[dataset.name] = accepted
     return Parsed(
         tables=tables, rejected=pl.concat([rejected_table(grid.rejected), *rejected]).sort("row", maintain_order=True, nulls_last=False)
     )
+
+
+def others(grid: Grid, payload: Payload) -> str | None:
+    """What is wrong where a file has series of other releases than the one that its url asks for (``rel``); None where it has not."""
+    asked = payload.parameters.get("rel", "").replace(".", "").strip()
+    if not asked:
+        return None
+    named = grid.cells["identifier"].unique(maintain_order=True)
+    told = [name.partition("/")[0].strip() for name in named if name and "/" in name]
+    return beside_asked([asked], dict.fromkeys(told))
 
 
 def read_grid(body: bytes) -> Grid:

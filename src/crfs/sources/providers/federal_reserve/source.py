@@ -60,7 +60,7 @@ class FederalReserve:
     """
 
     name: str = "federal_reserve"
-    parser_version: str = "4"
+    parser_version: str = "5"
     hosts: tuple[str, ...] = ("www.federalreserve.gov",)
     provider: Provider = _PROVIDER
 
@@ -102,7 +102,7 @@ class FederalReserve:
             case Body.DDP:
                 # The first lines say what the layout is; the rest need not be read twice.
                 grid = ddp.read_grid(payload.body[: payload.body.find(b"\n", _ENOUGH) + 1 or None])
-                if grid.problem is not None:
+                if grid.problem is not None or ddp.others(grid, payload) is not None:
                     return Classification.SCHEMA
                 return Classification.OK if grid.cells.height or grid.rejected else Classification.EMPTY
             case Body.SCENARIOS:

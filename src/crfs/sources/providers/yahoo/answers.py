@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+from crfs.sources.core.asked import beside_asked
 from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import as_text, read_json
 
@@ -35,7 +38,32 @@ def classify(payload: Payload) -> Classification:
         return refusal
     if not payload.body.strip():
         return Classification.RETRY
-    return Classification.SCHEMA if read.problem is not None else _of_document(read.fields)
+    if read.problem is not None or others(read.fields, payload) is not None:
+        return Classification.SCHEMA
+    return _of_document(read.fields)
+
+
+def others(fields: Mapping[str, Any], payload: Payload) -> str | None:
+    """What is wrong where a chart or quotes are of other symbols than the url asks for; None where they are not."""
+    asked, told = _asked(payload), []
+    for result in results(fields, "chart") or []:
+        told.append(result.get("meta") if isinstance(result, dict) else None)
+    told += results(fields, "quoteResponse") or []
+    told += [item.get("price") if isinstance(item, dict) else None for item in results(fields, "quoteSummary") or []]
+    symbols = [about.get("symbol") for about in told if isinstance(about, dict)]
+    names = [as_text(symbol).strip() for symbol in symbols if isinstance(symbol, str) and symbol.strip()]
+    return beside_asked(asked, names) if asked else None
+
+
+def _asked(payload: Payload) -> list[str]:
+    """The symbols that an url of Yahoo names: in its path, or with commas between in its query."""
+    try:
+        path = unquote(urlsplit(payload.url).path)
+    except ValueError:
+        return []
+    named = re.search(r"/(?:chart|quoteSummary)/([^/]+)$", path)
+    listed = payload.parameters.get("symbols", "") if path.endswith("/quote") else ""
+    return [named.group(1)] if named and "{" not in named.group(1) else [name.strip() for name in listed.split(",") if name.strip()]
 
 
 def results(fields: Mapping[str, Any], envelope: str) -> list[Any] | None:

@@ -39,7 +39,7 @@ class Yahoo:
     """The source ``yahoo``; the series of a query are symbols (``AAPL``, ``^VIX``, ``EURUSD=X``), or ``news:`` and words to search."""
 
     name: str = "yahoo"
-    parser_version: str = "3"
+    parser_version: str = "4"
     hosts: tuple[str, ...] = ("query1.finance.yahoo.com", "query2.finance.yahoo.com")
     provider: Provider = _PROVIDER
 
@@ -93,6 +93,8 @@ class Yahoo:
         read = read_json(payload.body)
         if read.problem is not None:
             return reject_all(RejectReason.MALFORMED, read.problem)
+        if (other := answers.others(read.fields, payload)) is not None:
+            return reject_all(RejectReason.UNKNOWN_SERIES, other)
         charts, quotes, summaries = (answers.results(read.fields, name) for name in ("chart", "quoteResponse", "quoteSummary"))
         if charts is not None:
             return parse_chart(charts, payload, catalogue)
