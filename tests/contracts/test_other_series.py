@@ -9,7 +9,7 @@ import pytest
 from crfs.credit.catalogue import packaged_catalogue
 from crfs.sources.core import Classification, load_source
 from crfs.sources.providers.census import WIDE
-from tests.samples import alpha_vantage, bls, census, ecb, federal_reserve, oecd, sample, stocktwits, treasury, yahoo
+from tests.samples import alpha_vantage, bls, census, ecb, edgar, federal_reserve, oecd, sample, stocktwits, treasury, yahoo
 from tests.samples.sdmx import json_message, xml_message
 
 FRED = "https://fred.stlouisfed.org/graph/fredgraph.csv?id="
@@ -88,6 +88,20 @@ CASES = {
         "https://api.census.gov/data/2023/acs/acs5?get=",
         [f"NAME,{','.join(WIDE.values())}&for=state:*", "NAME&for=state:*"],
         ["NAME,B25001_099E&for=state:*", "NAME&for=county:*&in=state:42"],
+    ),
+    "edgar, facts": (
+        "edgar",
+        edgar.company_facts(edgar.STATEMENTS),
+        "https://data.sec.gov/api/xbrl/companyfacts/",
+        ["CIK0001234567.json"],
+        ["CIK0000000099.json"],
+    ),
+    "edgar, filings": (
+        "edgar",
+        av(edgar.ISSUER),
+        "https://data.sec.gov/submissions/",
+        ["CIK0001234567.json"],
+        ["CIK0000000099.json"],
     ),
     "federal_reserve": (
         "federal_reserve",

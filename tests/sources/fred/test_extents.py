@@ -103,3 +103,40 @@ def test_a_page_tells_of_the_dates_that_lie_wholly_on_it(catalogue: Catalogue, o
 def test_answers_that_do_not_show_all_tell_of_nothing(catalogue: Catalogue, document: dict[str, object]) -> None:
     assert extents(payload_of(document, url=ASKED), catalogue) == []
     assert extents(table("observation_date,TEST\n2020-01-01,1.5\n2020-02-01,n/a\n"), catalogue) == []
+
+
+def periods(*told: tuple[str, str, str | None]) -> dict[str, object]:
+    """A document of the periods (from, to, value) of one date; without a value where that is None."""
+    rows = [
+        {"realtime_start": start, "realtime_end": end, "date": "2020-01-01", **({} if value is None else {"value": value})}
+        for start, end, value in told
+    ]
+    return observations_document(rows, START, END)
+
+
+@pytest.mark.parametrize("value", ["3,5", "x", None, "1e999"])
+@pytest.mark.parametrize("after", [[], [("2020-04-20", "2020-05-01", "3.6")]])
+def test_a_refused_value_withdraws_none_and_those_beside_it_stand(
+    catalogue: Catalogue, value: str | None, after: list[tuple[str, str, str | None]]
+) -> None:
+    document = periods(("2020-03-02", "2020-03-31", "3.4"), ("2020-04-01", "2020-04-19" if after else "2020-05-01", value), *after)
+    parsed = SOURCE.parse(payload_of(document, url=ASKED), catalogue)
+    table = parsed.tables["fred_series"]
+    assert table["row_state"].to_list() == ["value"] * (1 + len(after))
+    assert table["value"].to_list() == [3.4, 3.6][: 1 + len(after)]
+    assert parsed.rejected.height == 1
+
+
+def test_values_that_hold_on_the_same_days_contradict_each_other_and_none_is_taken(catalogue: Catalogue) -> None:
+    two = [("2020-03-02", "2020-05-01", "3.4"), ("2020-03-20", "2020-04-10", "9.9")]
+    parsed = SOURCE.parse(payload_of(periods(*two), url=ASKED), catalogue)
+    assert parsed.tables == {}
+    assert parsed.rejected["reason"].to_list() == ["contradiction"] * 2
+    same = SOURCE.parse(payload_of(periods(two[0], ("2020-03-20", "2020-04-10", "3.4")), url=ASKED), catalogue)
+    assert same.rejected.is_empty()
+    other = observations_document(
+        [{"realtime_start": start, "realtime_end": end, "date": day, "value": value}
+         for day, (start, end, value) in zip(("2020-01-01", "2020-02-01"), two, strict=True)],
+        START, END,
+    )  # fmt: skip
+    assert SOURCE.parse(payload_of(other, url=ASKED), catalogue).rejected.is_empty()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from crfs.sources.core.asked import other_than_asked
 from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import read_json
 
@@ -75,6 +76,13 @@ def cik_of(payload: Payload) -> str | None:
     return None
 
 
+def other_issuer(answer: Answer, payload: Payload) -> str | None:
+    """What is wrong where facts or a list of filings are another issuer's than the one asked for; None where they are not."""
+    told = entity(answer.fields.get("cik")) if answer.kind in (Kind.COMPANY_FACTS, Kind.SUBMISSIONS) else None
+    asked = cik_of(payload)
+    return other_than_asked([asked], [told]) if asked is not None and told is not None else None
+
+
 def accession_of(payload: Payload) -> str | None:
     """The accession number that the payload's url or stream names."""
     for text in (payload.url, payload.stream):
@@ -126,7 +134,7 @@ def classify(payload: Payload) -> Classification:
         return refusal
     if answer.kind is Kind.NOTHING:
         return Classification.RETRY
-    if answer.kind is Kind.UNKNOWN:
+    if answer.kind is Kind.UNKNOWN or other_issuer(answer, payload) is not None:
         return Classification.SCHEMA
     return _has_rows(answer, payload)
 

@@ -63,6 +63,8 @@ class Edgar:
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
         """Rows of the dataset that the kind of document fills."""
         answer = answers.look(payload)
+        if (other := answers.other_issuer(answer, payload)) is not None:
+            return reject_all(RejectReason.UNKNOWN_SERIES, other)
         match answer.kind:
             case Kind.COMPANY_FACTS:
                 return facts.parse(answer.fields, payload, catalogue)

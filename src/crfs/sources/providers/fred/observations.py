@@ -84,6 +84,9 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
     else:
         cells, rejections = _cells(answer.rows)
     periods, rejected = _periods(cells)
+    if output_type == _LATEST:
+        periods, overlapping = _without_overlaps(periods)
+        rejected = pl.concat([rejected, overlapping])
     offset, rows, count = page(answer)
     head_is_cut = offset > 0 and hint.get("page") != "whole_dates"
     window = Window(
@@ -92,7 +95,8 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
         archive_start=_day(hint.get("archive_start")) or _archive_start(periods, fields, start, offset),
         head_is_cut=head_is_cut,
         tail_is_cut=offset + rows < count,
-        with_ends=output_type == _LATEST,
+        # Where a period was refused, the one before it ends though nothing was withdrawn.
+        with_ends=output_type == _LATEST and rejected.is_empty() and not rejections,
     )
     frame = revisions(periods, window)
     dataset = catalogue.dataset(DATASET)
@@ -221,6 +225,20 @@ def _periods(cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         keyed = keyed.filter(~two)
     periods = keyed.select("row", date="_date", start="_start", end="_end", value="_value")
     return periods, rejected
+
+
+def _without_overlaps(periods: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The periods without those of one date that hold at the same time and say different things: which of two is right nobody knows."""
+    ordered = periods.sort("date", "start", maintain_order=True)
+    until = pl.col("end").cum_max().shift(1).over("date")
+    other = ~pl.col("value").eq_missing(pl.col("value").shift(1).over("date"))
+    later = ((pl.col("start") <= until) & other).fill_null(False)
+    marked = ordered.with_columns(_later=later).with_columns(
+        _both=pl.col("_later") | pl.col("_later").shift(-1).over("date").fill_null(False)
+    )
+    detail = "another value of the same date holds on the same days; neither is taken"
+    refused = rejected_where(marked, pl.col("_both"), "realtime_start", RejectReason.CONTRADICTION, detail, shown="start")
+    return (marked.filter(~pl.col("_both")).drop("_later", "_both"), refused) if refused.height else (periods, refused)
 
 
 def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:
