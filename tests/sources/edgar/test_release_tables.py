@@ -134,3 +134,18 @@ def test_totals_below_a_heading() -> None:
 def test_one_change_in_another_dollar_refuses_that_sentence_alone(sentence: str, other: str | None) -> None:
     found = read(f"{statement(*ROWS)}<p>{sentence}</p>")
     assert (found.revenue, found.other_currency) == (None if other else 1100e6, other)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "revenue", "eps"),
+    [
+        ("Revenue for the fourth quarter was $1.1 billion.", 1.1e9, 1.25),
+        ("Revenue for the fourth quarter was $1,534.5 million.", None, 1.25),
+        ("Diluted earnings per share for the fourth quarter were $1.25.", 1.1e9, 1.25),
+        ("Diluted earnings per share for the fourth quarter were $2.25.", 1.1e9, None),
+        ("Revenue for the year was $4.2 billion.", 1.1e9, 1.25),
+    ],
+)
+def test_a_number_that_the_prose_contradicts_is_not_certain(sentence: str, revenue: float | None, eps: float | None) -> None:
+    found = read(statement(*ROWS) + f"<p>{sentence}</p>")
+    assert (found.revenue, found.diluted_eps) == (revenue, eps)

@@ -16,10 +16,14 @@ from datetime import date
 
 from crfs.sources.providers.edgar.html_text import Line
 from crfs.sources.providers.edgar.releases import columns, guidance, sentence_debt, sentence_income, sentences, statements
+from crfs.sources.providers.edgar.releases.agreement import agreed
 from crfs.sources.providers.edgar.releases.company import name_words
 from crfs.sources.providers.edgar.releases.currency import names_dollars, other_currency
-from crfs.sources.providers.edgar.releases.periods import headline
+from crfs.sources.providers.edgar.releases.periods import Period, headline
+from crfs.sources.providers.edgar.releases.sentences import Said
 
+_ROUNDED = 0.06
+"""As much of itself may a number of two digits be off: "$1.0 billion" is 1.05 at most."""
 _EXCHANGE = re.compile(
     r"\((?:NYSE(?:\s+American)?|NASDAQ(?:[\s-]?GS|\s+Global[\w\s]{0,20})?|AMEX)\s*:\s*([A-Z][A-Z.]{0,5})\s*[),;]", re.IGNORECASE
 )
@@ -57,10 +61,8 @@ def read(lines: Sequence[Line]) -> Release:
     tables, name = columns.tables(lines), name_words([sentence.text for sentence in said])
     statement = statements.income(tables, period, name)
     period, revenue, eps = statement.period, statement.revenue, statement.diluted_eps
-    if revenue is None and (stated := sentence_income.said_revenue(said, period, name)) is not None:
-        revenue, period = stated.number, replace(period, months=stated.months)
-    if eps is None and (stated := sentence_income.said_eps(said, period, name)) is not None:
-        eps, period = stated.number, replace(period, months=stated.months)
+    revenue, period = _with_prose(revenue, sentence_income.said_revenue(said, period, name), period)
+    eps, period = _with_prose(eps, sentence_income.said_eps(said, period, name), period)
     debt = statements.total_debt(tables, period)
     if debt is None:
         debt = sentence_debt.said_debt(said, period, name=name, owes=statements.owes(tables))
@@ -69,3 +71,12 @@ def read(lines: Sequence[Line]) -> Release:
         period_end=period.end, months=period.months, revenue=revenue, diluted_eps=eps, guidance_months=guidance_months,
         revenue_low=revenue_low, revenue_high=revenue_high, eps_low=eps_low, eps_high=eps_high, total_debt=debt, ticker=ticker,
     )  # fmt: skip
+
+
+def _with_prose(number: float | None, stated: Said | None, period: Period) -> tuple[float | None, Period]:
+    """A table's number and the period, after what a sentence states: where the table has none it is the sentence's, where the two differ none."""
+    if stated is None:
+        return number, period
+    if number is None:
+        return stated.number, replace(period, months=stated.months)
+    return (agreed([number, stated.number], within=_ROUNDED) if stated.months == period.months else number), period
