@@ -181,6 +181,159 @@ CASES = [
         (None, None, None, None, None, None),
         id="discount rate refused",
     ),
+    pytest.param(
+        "The Committee unanimously rejected a proposal to lower the target range for the federal funds rate to 2 to 2-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="proposal rejected",
+    ),
+    pytest.param(
+        "A motion to lower the target range for the federal funds rate to 2 to 2-1/4 percent was defeated.",
+        (None, None, None, None, None, None),
+        id="motion defeated",
+    ),
+    pytest.param(
+        "Lowering the target range for the federal funds rate to 2 to 2-1/4 percent was rejected.",
+        (None, None, None, None, None, None),
+        id="was rejected",
+    ),
+    pytest.param(
+        "The Committee rejected a proposal to lower the target range for the federal funds rate to 2 to 2-1/4 percent and "
+        "decided to keep the target range for the federal funds rate at 2-1/4 to 2-1/2 percent.",
+        (2.25, 2.5, 0, "maintain", None, None),
+        id="rejected, then kept",
+    ),
+    pytest.param(
+        "In December, the Committee decided to lower the target range for the federal funds rate to 4-1/4 to 4-1/2 "
+        "percent. The Committee will carefully assess incoming data.",
+        (None, None, None, None, None, None),
+        id="decided in December",
+    ),
+    pytest.param(
+        "At its December 2024 meeting, the Committee decided to lower the target range for the federal funds rate to "
+        "4-1/4 to 4-1/2 percent.",
+        (None, None, None, None, None, None),
+        id="December meeting",
+    ),
+    pytest.param(
+        "In 2019, the FOMC voted to lower the target range for the federal funds rate to 1-1/2 to 1-3/4 percent.",
+        (None, None, None, None, None, None),
+        id="in a year",
+    ),
+    pytest.param(
+        "Last week the Committee decided to lower the target range for the federal funds rate to 1 to 1-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="last week",
+    ),
+    pytest.param(
+        "The Committee decided yesterday to lower the target range for the federal funds rate to 1 to 1-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="yesterday",
+    ),
+    pytest.param(
+        "The Committee decided to lower the target range for the federal funds rate to 1 to 1-1/4 percent at its previous meeting.",
+        (None, None, None, None, None, None),
+        id="previous meeting after",
+    ),
+    pytest.param(
+        "In December, the Committee decided not to raise the target range for the federal funds rate.",
+        (None, None, None, None, None, None),
+        id="not raised in December",
+    ),
+    pytest.param(
+        "The Committee decided to lower the target range for the federal funds rate to 4-1/4 to 4-1/2 percent, effective "
+        "December 19, 2024.",
+        (4.25, 4.5, None, "lower", None, None),
+        id="effective in December",
+    ),
+    pytest.param(
+        "As it signaled at its last meeting, the Committee decided to lower the target range for the federal funds rate "
+        "to 4-1/4 to 4-1/2 percent.",
+        (4.25, 4.5, None, "lower", None, None),
+        id="as signaled",
+    ),
+    pytest.param(
+        "In December inflation fell, and the Committee decided to lower the target range for the federal funds rate to "
+        "4-1/4 to 4-1/2 percent, in light of the data of May 2023.",
+        (4.25, 4.5, None, "lower", None, None),
+        id="another's date",
+    ),
+    pytest.param(
+        "In December the Committee decided to wait; at this meeting, the Committee decided to lower the target range for "
+        "the federal funds rate to 4-1/4 to 4-1/2 percent.",
+        (4.25, 4.5, None, "lower", None, None),
+        id="waited, now lowers",
+    ),
+    pytest.param(
+        "At its last meeting the Committee raised the target range for the federal funds rate to 5 to 5-1/4 percent. "
+        "Today it took no action on rates and will assess incoming data.",
+        (None, None, 0, "maintain", None, None),
+        id="raised, today no action",
+    ),
+    pytest.param(
+        "At its last meeting the Committee raised the target range for the federal funds rate to 5 to 5-1/4 percent, and "
+        "today it took no action on rates.",
+        (None, None, 0, "maintain", None, None),
+        id="raised, and today no action",
+    ),
+    pytest.param(
+        "The Committee raised the target range for the federal funds rate to 5 to 5-1/4 percent in May 2023. The "
+        "Committee did not change the target range at this meeting.",
+        (None, None, 0, "maintain", None, None),
+        id="raised in May, not changed",
+    ),
+    pytest.param(
+        "The Committee did not change the target range for the federal funds rate, which remains at 5 to 5-1/4 percent.",
+        (5, 5.25, 0, "maintain", None, None),
+        id="not changed, remains",
+    ),
+    pytest.param(
+        "The Committee did not raise the target range for the federal funds rate to 5 to 5-1/4 percent.",
+        (None, None, 0, "maintain", None, None),
+        id="did not raise",
+    ),
+    pytest.param(
+        "The Committee decided to raise the target range for the federal funds rate to 4 to 4-1/4 percent. The Committee "
+        "decided to lower the target range for the federal funds rate to 3-1/2 to 3-3/4 percent.",
+        (None, None, None, None, None, None),
+        id="contradictory",
+    ),
+    pytest.param(
+        "The Committee raised the target range for the federal funds rate to 4.00-4.25 percent, then lowered it to 3.50-3.75 percent.",
+        (None, None, None, None, None, None),
+        id="contradictory in a sentence",
+    ),
+    pytest.param(
+        "The Committee decided to raise the target range for the federal funds rate to 4 to 4-1/4 percent. The Committee "
+        "then decided to lower the range to 3-1/2 to 3-3/4 percent.",
+        (None, None, None, None, None, None),
+        id="contradictory of the range",
+    ),
+    pytest.param(
+        "The Committee decided to keep the target range for the federal funds rate at 4.00% to 4.25%. The Committee will "
+        "maintain the target range for the federal funds rate at 4 to 4-1/4 percent.",
+        (4, 4.25, 0, "maintain", None, None),
+        id="said twice",
+    ),
+    pytest.param(
+        "Financial conditions did not ease, and the Committee lowered the target range for the federal funds rate to 4 to 4-1/4 percent.",
+        (4, 4.25, None, "lower", None, None),
+        id="another did not",
+    ),
+    pytest.param(
+        "Inflation did not change while the federal funds rate was watched.",
+        (None, None, None, None, None, None),
+        id="inflation did not change",
+    ),
+    pytest.param(
+        "At the December 17-18, 2024, meeting, the Committee lowered the target range for the federal funds rate to 4 to 4-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="days of a meeting",
+    ),
+    pytest.param(
+        "The Committee declined to lower the target range for the federal funds rate to 4 to 4-1/4 percent.",
+        (None, None, 0, "maintain", None, None),
+        id="declined",
+    ),
 ]
 
 

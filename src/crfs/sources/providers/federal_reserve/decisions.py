@@ -48,6 +48,11 @@ _SAME = (
     r"|unchanged|remains?|stays?|stands?|made no change|no change"
 )
 _VERB = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<same>{_SAME}))\b", re.I)
+# The range once more, of the rate that was named before: "and then lowered it to 3.50-3.75 percent".
+_AGAIN = re.compile(
+    rf"\b(?:{_UP}|{_DOWN}|{_SAME}) (?:it|(?:the|its|that|this) (?:target )?range){_GAP} {_IN} {_AROUND}{_LOW}(?P<high>{_RATE}){_PERCENT}",
+    re.I,
+)
 _VOTE = re.compile(r"\bby an? (\d{1,2}) ?(?:-|to) ?(\d{1,2}) vote\b", re.I)
 _VOTING_FOR = re.compile(
     r"\bVoting (?:for|in favor of) (?:the |this |these )?(?:(?:FOMC|monetary|policy) )*(?:action|decision|statement|announcement)s? ?"
@@ -185,20 +190,23 @@ def rate(text: str) -> float | None:
 
 
 def _target(text: str) -> tuple[float | None, float | None, float | None, str | None]:
-    found = _decided(text, _RANGE_AFTER, _RANGE_BEFORE, _SINGLE)
-    moved = _decided(text, _MOVE) if found is None else None
-    if moved is not None:
-        return _moved(rate(moved["old"]), rate(moved["high"]))
-    if found is None:
+    said = _decided(text, _RANGE_AFTER, _RANGE_BEFORE, _SINGLE)
+    moved = _decided(text, _MOVE) if not said else []
+    if moved:
+        return _moved(rate(moved[0]["old"]), rate(moved[0]["high"]))
+    if not said:
         unchanged = is_refused(text) or _decided(text, _NO_CHANGE)
         return (None, None, 0.0, "maintain") if unchanged else (None, None, None, None)
-    groups = found.groupdict()
-    high = rate(groups["high"])
-    said = groups.get("low") or groups.get("low_decimal") or groups.get("low_mixed")
-    low = rate(said) if said else high
+    found = said[0]
+    low, high = _range(found)
     if low is None or high is None or low > high:
         return None, None, None, None
     direction = _direction(text, found)
+    # Of two decisions that differ neither is the decision.
+    others = [*said[1:], *_decided(text, _AGAIN)]
+    if any(_range(other) != (low, high) or {direction, _direction(text, other)} == {"raise", "lower"} for other in others):
+        return None, None, None, None
+    groups = found.groupdict()
     size = _points(groups.get("size"), groups.get("unit"))
     if direction == "maintain":
         return low, high, 0.0, direction
@@ -207,15 +215,26 @@ def _target(text: str) -> tuple[float | None, float | None, float | None, str | 
     return low, high, size if direction == "raise" else -size, direction
 
 
-def _decided(text: str, *patterns: re.Pattern[str]) -> re.Match[str] | None:
-    """The words that say what is decided: the surest, then by the earlier pattern, then the first in the text."""
-    ranked = [
-        (rank, order, match.start(), match)
-        for order, pattern in enumerate(patterns)
-        for match in pattern.finditer(text)
-        if (rank := standing(text, match.start(), match.end())) is not None
-    ]
-    return min(ranked, key=lambda item: item[:3])[3] if ranked else None
+def _range(found: re.Match[str]) -> tuple[float | None, float | None]:
+    groups = found.groupdict()
+    high = rate(groups["high"])
+    said = groups.get("low") or groups.get("low_decimal") or groups.get("low_mixed")
+    return rate(said) if said else high, high
+
+
+def _decided(text: str, *patterns: re.Pattern[str]) -> list[re.Match[str]]:
+    """The words that say what is decided, of the surest standing that any has: by the earlier pattern, then as they follow in the text.
+
+    Words that an earlier pattern reads are not read again by a later one.
+    """
+    ranked: list[tuple[int, re.Match[str]]] = []
+    taken: list[tuple[int, int]] = []
+    for pattern in patterns:
+        read = [match for match in pattern.finditer(text) if not any(match.start() < end and start < match.end() for start, end in taken)]
+        taken += [match.span() for match in read]
+        ranked += [(rank, match) for match in read if (rank := standing(text, match.start(), match.end())) is not None]
+    surest = min((rank for rank, _ in ranked), default=0)
+    return [match for rank, match in ranked if rank == surest]
 
 
 def _moved(old: float | None, new: float | None) -> tuple[float | None, float | None, float | None, str | None]:
