@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -15,7 +16,9 @@ from crfs.apps.cli.door import Door
 from crfs.apps.cli.program import run
 from crfs.credit.schedules import next_due
 from crfs.sources.providers import fred as fred_module
+from crfs.store.jobs import job, submit
 from crfs.store.source_states import park_source, source_state, stream_states
+from crfs.workflows.backfills import submit_backfill
 from crfs.workflows.job_kinds import to_do, work_on
 from crfs.workflows.session import Session, open_session
 from crfs.workflows.streams import scheduled, submit_due
@@ -108,6 +111,38 @@ def test_an_open_circuit_is_closed_when_it_is_lifted(room: Room) -> None:
     assert room.crfs("sources", "lift", "fred")[1]["open_until"] is not None
     assert (stream_states(room.session.database)[CLAIMS].next_due_at or datetime.max.replace(tzinfo=UTC)) <= datetime.now(UTC)
     assert room.crfs("ingest", "fred", "--stream", "claims")[0] == 0
+
+
+def test_a_backfill_that_waits_for_a_silent_provider_goes_on_when_its_source_is_lifted(room: Room) -> None:
+    """Its pause is its own: the source's circuit is closed, and nothing is parked."""
+    database = room.session.database
+    room.fred.failing = reply(503, b"down for a moment")
+    job_id = submit_backfill(room.session, CLAIMS)
+    assert "down for a moment" in work_on(room.session, job_id, parks=True)["reason"]
+    state = source_state(database, "fred")
+    assert (state.open_until, state.parked_until, to_do(room.session)) == (None, None, [])
+    later = datetime.now(UTC) + HOUR
+    others = [
+        submit(database, job_id=uuid4(), kind=kind, specification={"stream": key}, at=datetime.now(UTC), not_before=later)
+        for kind, key in (("stream", "treasury/real_yields"), ("stream", "fredo/claims"), ("ingest", CLAIMS))
+    ]
+    room.fred.failing = None
+    code, lifted, _ = room.crfs("sources", "lift", "fred")
+    assert (code, lifted["jobs"], lifted["streams"], lifted["open_until"], lifted["parked_until"]) == (0, 1, 0, None, None)
+    assert to_do(room.session) == [job_id]
+    assert [job(database, other.job_id).not_before for other in others] == [later] * 3
+    assert work_on(room.session, job_id, parks=True)["done"] == 3
+    done = job(database, job_id)
+    assert (done.state, done.progress_done, done.progress_total, done.progress_note) == ("succeeded", 3, 3, CLAIMS)
+
+
+def test_what_is_said_of_jobs_that_waited_for_nothing_else(room: Room) -> None:
+    now = datetime.now(UTC)
+    submit(room.session.database, job_id=uuid4(), kind="backfill", specification={"stream": CLAIMS}, at=now, not_before=now + HOUR)
+    for said in ("fred: 0 streams are due now, 1 jobs that waited may be done\n", "fred: nothing was in the way of asking it\n"):
+        room.capsys.readouterr()
+        run(["sources", "lift", "fred"])
+        assert room.capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize("name", ["claims", "fred/claims"])

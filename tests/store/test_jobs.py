@@ -141,6 +141,26 @@ def test_parking_gives_the_attempt_back_so_that_a_death_after_it_is_the_first(da
     assert job(database, queued.job_id).state == "queued"
 
 
+def test_why_a_job_was_parked_is_not_said_of_it_once_it_goes_on(database: Database) -> None:
+    queued = submitted(database)
+    first = claimed(database, of=queued)
+    heartbeat(database, first.fence, at=NOW, lease=LEASE, done=1, total=9, note="the first year")
+    park(database, first.fence, until=NOW, note="25 a day")
+    assert job(database, queued.job_id).progress_note == "25 a day"
+    again = claimed(database, of=queued)
+    assert (again.progress_note, again.progress_done, again.progress_total) == (None, 1, 9)
+    finish(database, again.fence, state="succeeded", at=NOW, outcome={}, progress=("the last year", 9, 9))
+    done = job(database, queued.job_id)
+    assert (done.state, done.progress_note, done.progress_done, done.progress_total) == ("succeeded", "the last year", 9, 9)
+
+
+def test_a_job_that_tells_no_progress_ends_without_the_note_of_its_parking(database: Database) -> None:
+    queued = submitted(database)
+    park(database, claimed(database, of=queued).fence, until=NOW, note="25 a day")
+    finish(database, claimed(database, of=queued).fence, state="succeeded", at=NOW)
+    assert job(database, queued.job_id).progress_note is None
+
+
 _SHA = "0" * 64
 WRITES: dict[str, Callable[[Database, Fence], object]] = {
     "source_succeeded": lambda database, fence: source_succeeded(database, "z", at=NOW, fence=fence),

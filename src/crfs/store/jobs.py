@@ -170,7 +170,7 @@ def _claim(
     row = connection.execute(
         sa.text(
             "UPDATE crfs.job SET state = 'running', fencing_token = fencing_token + 1, lease_holder = :holder, "
-            "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1, error = NULL, finished_at = NULL "
+            "lease_until = CAST(:until AS timestamptz), attempts = attempts + 1, error = NULL, finished_at = NULL, progress_note = NULL "
             "WHERE job_id = (SELECT job_id FROM crfs.job WHERE (CAST(:job_id AS uuid) IS NULL OR job_id = :job_id) "
             "AND ((state = 'queued' AND coalesce(not_before <= :at, true)) OR (state = 'running' AND lease_until < :at) "
             "OR (:again AND state = 'failed' AND job_id = :job_id)) "
@@ -200,13 +200,26 @@ def heartbeat(
 
 
 def finish(
-    database: Database, fence: Fence, *, state: str, at: datetime, outcome: Mapping[str, Any] | None = None, error: str | None = None
+    database: Database,
+    fence: Fence,
+    *,
+    state: str,
+    at: datetime,
+    outcome: Mapping[str, Any] | None = None,
+    error: str | None = None,
+    progress: tuple[str, int, int | None] | None = None,
 ) -> None:
-    """End a job as succeeded, failed or cancelled; only the holder of the present lease may."""
+    """End a job as succeeded, failed or cancelled; only the holder of the present lease may.
+
+    ``progress`` is the last that it told (step, done, total), which no heartbeat may have written; without it, what was written stays.
+    """
+    note, done, total = progress or (None, None, None)
     with database.writing() as connection:
         row = connection.execute(
             sa.text(
-                "UPDATE crfs.job SET state = :state, finished_at = :at, outcome = CAST(:outcome AS jsonb), error = :error, lease_until = NULL "
+                "UPDATE crfs.job SET state = :state, finished_at = :at, outcome = CAST(:outcome AS jsonb), error = :error, lease_until = NULL, "
+                "progress_note = coalesce(:note, progress_note), progress_done = coalesce(:done, progress_done), "
+                "progress_total = CASE WHEN CAST(:done AS bigint) IS NULL THEN progress_total ELSE :total END "
                 "WHERE job_id = :job_id AND fencing_token = :token AND state = 'running' RETURNING job_id"
             ),
             {
@@ -214,6 +227,9 @@ def finish(
                 "at": at,
                 "outcome": None if outcome is None else json.dumps(outcome),
                 "error": error,
+                "note": note,
+                "done": done,
+                "total": total,
                 "job_id": fence.job_id,
                 "token": fence.token,
             },

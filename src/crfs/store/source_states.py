@@ -175,7 +175,10 @@ class Lifted:
 
 
 def lift_source(database: Database, source: str, *, at: datetime) -> Lifted:
-    """Close a source's circuit and end its parking; the streams and jobs that wait for either are due at once."""
+    """Close a source's circuit and end its parking; the streams that wait for either, and every run and backfill that waits, are due at once.
+
+    A job may wait with the circuit closed: a backfill whose provider was silent once has a pause of its own.
+    """
     with database.writing() as connection:
         held = connection.execute(
             sa.text(
@@ -185,9 +188,8 @@ def lift_source(database: Database, source: str, *, at: datetime) -> Lifted:
             ),
             {"source": source, "at": at},
         ).one_or_none()
-        if held is None:
-            return Lifted()
-        until = [moment for moment in (held.open_until, held.parked_until) if moment is not None and moment > at]
+        opened, parked, reason = (None, None, None) if held is None else held
+        until = [moment for moment in (opened, parked) if moment is not None and moment > at]
         streams = connection.execute(
             sa.text(
                 "UPDATE crfs.stream_state SET next_due_at = CAST(:at AS timestamptz) WHERE source = :source "
@@ -197,12 +199,12 @@ def lift_source(database: Database, source: str, *, at: datetime) -> Lifted:
         ).rowcount
         jobs = connection.execute(
             sa.text(
-                "UPDATE crfs.job SET not_before = NULL WHERE state = 'queued' AND not_before = ANY(CAST(:until AS timestamptz[])) "
+                "UPDATE crfs.job SET not_before = NULL WHERE state = 'queued' AND kind IN ('stream', 'backfill') AND not_before > :at "
                 "AND starts_with(specification ->> 'stream', :prefix)"
             ),
-            {"until": until, "prefix": f"{source}/"},
+            {"at": at, "prefix": f"{source}/"},
         ).rowcount
-    return Lifted(open_until=held.open_until, parked_until=held.parked_until, parked_reason=held.parked_reason, streams=streams, jobs=jobs)
+    return Lifted(open_until=opened, parked_until=parked, parked_reason=reason, streams=streams, jobs=jobs)
 
 
 _ANY = datetime.max.replace(tzinfo=UTC)

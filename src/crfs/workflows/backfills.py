@@ -89,6 +89,7 @@ def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
         rows, error = _fill(session, stream, item, job)
         appended += rows
         done, failed = done + (error is None), failed + (error is not None)
+    job.tell(key, len(planned) - len(left) + done, len(planned))
     return Backfilled(stream=key, slices=len(planned), done=done, failed=failed, appended=appended)
 
 

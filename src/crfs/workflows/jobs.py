@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=60)
 BEAT_SECONDS = 15.0
+_NOTHING_TOLD = ("", 0, None)
 
 
 class Stopped(Cancelled):
@@ -46,7 +47,7 @@ class JobContext:
         self._parks = parks
         self._session = session
         self._tell = tell
-        self._state: tuple[str, int, int | None] = ("", 0, None)
+        self._state: tuple[str, int, int | None] = _NOTHING_TOLD
         self._beaten = time.monotonic()
         self._stop = threading.Event()
         self._cancelled = False
@@ -56,8 +57,7 @@ class JobContext:
         """Tell how far the work is; raises :class:`Cancelled` where somebody asked the job to stop, and at once
         :class:`~crfs.errors.DoneElsewhere` where its lease was lost since, or :class:`Stopped` where a worker is to end.
         """
-        self._state = (step, done, total)
-        self._tell(step, done, total)
+        self.tell(step, done, total)
         if self._lost is not None:
             raise self._lost
         if self._parks and self._session.stopping.is_set():
@@ -66,6 +66,16 @@ class JobContext:
             self.beat()
         if self._cancelled:
             raise Cancelled(f"job {self.fence.job_id} was cancelled")
+
+    def tell(self, step: str, done: int, total: int | None) -> None:
+        """Tell how far the work is, and go on whatever became of the job: for the last step, after which there is nothing to stop."""
+        self._state = (step, done, total)
+        self._tell(step, done, total)
+
+    @property
+    def told(self) -> tuple[str, int, int | None] | None:
+        """The last progress (step, done, total); None where nothing was told."""
+        return None if self._state is _NOTHING_TOLD else self._state
 
     def beat(self) -> None:
         """Extend the lease."""
@@ -156,7 +166,7 @@ def do_job(
         except (CrfsError, OSError) as second:
             error.add_note(f"the ledger could not be told: {second}")
         raise
-    finish(session.database, job.fence, state="succeeded", at=session.clock.now(), outcome=outcome.to_dict())
+    finish(session.database, job.fence, state="succeeded", at=session.clock.now(), outcome=outcome.to_dict(), progress=context.told)
     return outcome
 
 

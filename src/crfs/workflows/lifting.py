@@ -9,7 +9,7 @@ from crfs.workflows.session import Session
 
 
 def lift_source(session: Session, source: str) -> dict[str, Any]:
-    """Let a source be asked at once, and say what was in the way.
+    """Let a source be asked at once, and say what was in the way: of the source, or of its runs and backfills alone.
 
     A day's requests that our own count says are used up stay so: the count is the provider's limit, not a guess about its health.
     """

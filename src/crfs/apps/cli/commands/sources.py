@@ -105,7 +105,7 @@ def lift(door: Door, source: str) -> None:
     ends = {"open_until": "its circuit was open", "parked_until": "it was parked", "held_until": "its provider asked to be left alone"}
     lines = [f"{source}: {words} until {cell(done[name])}; no longer" for name, words in ends.items() if done[name] is not None]
     if done["streams"] or done["jobs"]:
-        lines.append(f"{done['streams']} streams are due now, {done['jobs']} jobs that waited may be done")
+        lines.append(f"{source}: {done['streams']} streams are due now, {done['jobs']} jobs that waited may be done")
     door.lines(done, *(lines or [f"{source}: nothing was in the way of asking it"]))
 
 
