@@ -123,10 +123,8 @@ class QuotaExhausted(SourceRejected):
     @classmethod
     def held(cls, source: str, *, until: datetime) -> Self:
         """The next request may not go before ``until``, which is longer than its caller waits."""
-        asked_all_the_same = f"crfs sources lift {source} asks it all the same"
-        return cls(
-            f"{source}: the provider asked to be left alone ({asked_all_the_same}); more from {until:%Y-%m-%d %H:%M:%S} UTC", until=until
-        )
+        asked = f"the provider asked to be left alone (crfs sources lift {source} asks it all the same)"
+        return cls(f"{source}: {asked}; more from {until:%Y-%m-%d %H:%M:%S} UTC", until=until)
 
 
 class Forbidden(CrfsError):
