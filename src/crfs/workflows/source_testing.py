@@ -91,7 +91,7 @@ def _impatient(source: Source) -> Source:
 
 
 def _probe(source: Source, what: str, query: Query, transport: Transport, catalogue: Catalogue) -> Probe:
-    from crfs.sources.core.contract import rejection_count
+    from crfs.sources.core.contract import classified, rejection_count
 
     accepted = rejected = answers = 0
     newest: str | None = None
@@ -99,7 +99,7 @@ def _probe(source: Source, what: str, query: Query, transport: Transport, catalo
     classifications: list[str] = []
     for payload in _answers(source, query, transport, catalogue):
         answers += 1
-        classification = source.classify(payload)
+        classification = classified(source, payload)
         classifications.append(classification.value)
         if classification.value not in {"OK", "SCHEMA"}:
             continue
