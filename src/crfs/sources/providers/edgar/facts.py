@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -39,7 +39,7 @@ DATASET = "edgar_facts"
 ZONE = "America/New_York"
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 86_400_000_000
-_VALUE, _END, _FILED, _ACCESSION, _FORM = (itemgetter(name) for name in ("val", "end", "filed", "accn", "form"))
+_VALUE, _END, _FILING = itemgetter("val"), itemgetter("end"), itemgetter("filed", "accn", "form")
 _PART = 1024
 _DAYS_PER_MONTH = 30.4375
 _TOLERANCE = 8
@@ -111,13 +111,15 @@ class _Days(dict[Any, int]):
         return day
 
 
-class _Places(dict[Any, int]):
-    """Names, numbered as they first come; what is no name is a ValueError."""
+class _Filings(dict[Any, int]):
+    """Filings, numbered as they first come, by their day, accession number and form; what is none is a ValueError."""
 
-    def __missing__(self, name: object) -> int:
-        if type(name) is not str or not name:
-            raise ValueError("not a name")
-        self[name] = place = len(self)
+    def __missing__(self, filing: tuple[object, object, object]) -> int:
+        day, accession, form = filing
+        _day(day)
+        if type(accession) is not str or not accession or not (form is None or type(form) is str):
+            raise ValueError("not a filing")
+        self[filing] = place = len(self)
         return place
 
 
@@ -127,9 +129,9 @@ def _columns(groups: Sequence[tuple[str, str, str]], facts: list[Any], group: In
     A part of the facts at a time goes through all columns: their texts are then still in the processor's cache.
     """
     count = len(facts)
-    end, filed, begun, number, kind = (np.empty(count, np.int64) for _ in range(5))
+    end, begun, number = (np.empty(count, np.int64) for _ in range(3))
     value = np.empty(count, np.float64)
-    days, starts, numbers, kinds = _Days(), _Days({None: _NO_START}), _Places(), _Places({None: 0})
+    days, starts, filings = _Days(), _Days({None: _NO_START}), _Filings()
     types: set[type] = set()
     try:
         for first in range(0, count, _PART):
@@ -139,10 +141,8 @@ def _columns(groups: Sequence[tuple[str, str, str]], facts: list[Any], group: In
             types.update(map(type, values))
             value[here] = np.fromiter(values, np.float64, size)
             end[here] = np.fromiter(map(days.__getitem__, map(_END, part)), np.int64, size)
-            filed[here] = np.fromiter(map(days.__getitem__, map(_FILED, part)), np.int64, size)
-            number[here] = np.fromiter(map(numbers.__getitem__, map(_ACCESSION, part)), np.int64, size)
-            kind[here] = np.fromiter(map(kinds.__getitem__, map(_FORM, part)), np.int64, size)
-            begun[here] = np.fromiter([starts[fact.get("start")] for fact in part], np.int64, size)
+            number[here] = np.fromiter(map(filings.__getitem__, map(_FILING, part)), np.int64, size)
+            begun[here] = np.fromiter(map(starts.__getitem__, map(dict.get, part, repeat("start"))), np.int64, size)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return None
     instant = begun == _NO_START
@@ -150,26 +150,11 @@ def _columns(groups: Sequence[tuple[str, str, str]], facts: list[Any], group: In
     length = np.where(instant, 0, end - start + 1)
     if not types <= {int, float} or not (instant | (length > 0)).all():
         return None
-    filings, filing = _filings(list(numbers), number, filed, list(kinds), kind)
-    return Facts(groups=groups, filings=filings, row=row, group=group, filing=filing, start=start, end=end, length=length, value=value)
-
-
-def _filings(
-    names: list[str], number: Ints, filed: Ints, forms: list[str | None], kind: Ints
-) -> tuple[list[tuple[str, int, str | None]], Ints]:
-    """The filings in the order of their days and accession numbers, and for each fact the place of its own."""
-    if not number.size:
-        return [], number
-    first = int(filed.min())
-    days, day = _distinct(filed - first)
-    keys, place = _distinct((day * len(names) + number) * len(forms) + kind)
-    rest, form = np.divmod(keys, len(forms))
-    of_day, name = np.divmod(rest, len(names))
-    found = [(names[n], first + int(days[d]), forms[f]) for n, d, f in zip(name.tolist(), of_day.tolist(), form.tolist(), strict=True)]
-    order = sorted(range(len(found)), key=lambda i: (found[i][1], found[i][0], found[i][2] or ""))
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return [found[i] for i in order], rank[place]
+    order = sorted(filings, key=lambda filing: (filing[0], filing[1], filing[2] or ""))
+    place = np.empty(len(order), np.int64)
+    place[[filings[filing] for filing in order]] = np.arange(len(order))
+    told = [(accession, _day(day), form) for day, accession, form in order]
+    return Facts(groups=groups, filings=told, row=row, group=group, filing=place[number], start=start, end=end, length=length, value=value)
 
 
 _NO_START = -(10**9)

@@ -194,23 +194,23 @@ def _table(
     for place in np.flatnonzero((day[1:] == day[:-1]) & (knowledge[1:] <= knowledge[:-1])).tolist():
         knowledge[place + 1] = knowledge[place] + 1
     filings = [checked.facts.filings[place] for place in filing.tolist()]
-    count = day.size
-    columns: dict[str, pl.Series] = {
-        "entity": pl.Series([issuer] * count, dtype=pl.String),
-        "valid_time": pl.Series(day * _DAY).cast(INSTANT),
-        "knowledge_time": pl.Series(knowledge).cast(INSTANT),
-        "knowledge_basis": pl.Series(["observed"] * count, dtype=KNOWLEDGE_BASIS),
-        "vintage_date": pl.Series([filed for _, filed, _ in filings], dtype=pl.Int32).cast(pl.Date),
-        "row_state": pl.Series(["value"] * count, dtype=ROW_STATE),
-        "clipped": pl.Series([True] * count, dtype=pl.Boolean),
-        "accession": pl.Series([accession for accession, _, _ in filings], dtype=pl.String),
-        "form": pl.Series([form for _, _, form in filings], dtype=pl.String),
-    }
-    for column in dataset.columns:
-        if column.name in values:
-            stated = pl.Series(values[column.name][which], nan_to_null=True)
-            columns[column.name] = stated if column.type is ColumnType.FLOAT8 else stated.cast(column.type.polars)
-    return pl.DataFrame(columns)
+    named = pl.DataFrame(
+        {
+            "entity": pl.Series([issuer], dtype=pl.String).new_from_index(0, day.size),
+            "valid_time": pl.Series(day * _DAY).cast(INSTANT),
+            "knowledge_time": pl.Series(knowledge).cast(INSTANT),
+            "knowledge_basis": pl.Series(["observed"], dtype=KNOWLEDGE_BASIS).new_from_index(0, day.size),
+            "vintage_date": pl.Series([filed for _, filed, _ in filings], dtype=pl.Int32).cast(pl.Date),
+            "row_state": pl.Series(["value"], dtype=ROW_STATE).new_from_index(0, day.size),
+            "clipped": pl.Series([True]).new_from_index(0, day.size),
+            "accession": pl.Series([accession for accession, _, _ in filings], dtype=pl.String),
+            "form": pl.Series([form for _, _, form in filings], dtype=pl.String),
+        }
+    )
+    stated = {column.name: column.type.polars for column in dataset.columns if column.name in values}
+    numbers = pl.from_numpy(np.stack([values[name][which] for name in stated]), schema=list(stated), orient="col")
+    numbers = numbers.fill_nan(None).cast({name: kind for name, kind in stated.items() if kind != pl.Float64})
+    return named.hstack(numbers)
 
 
 def _in_time(items: Items, known: Ints) -> npt.NDArray[np.bool_]:
