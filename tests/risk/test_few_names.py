@@ -50,9 +50,8 @@ def test_all_sums_say_what_the_lattice_says() -> None:
     on_lattice = np.zeros((3, lattice.size))
     np.add.at(on_lattice.T, sums.values.astype(int), sums.distribution(p).T)
     assert on_lattice == pytest.approx(lattice.distribution(p), abs=1e-14)
-    payoff = random.uniform(0.0, 1.0, (2, 1, lattice.size))
-    told = lattice.parts(p, np.broadcast_to(payoff, (2, 3, lattice.size)))
-    assert sums.parts(p, payoff[:, :, sums.values.astype(int)]) == pytest.approx(told, rel=1e-12)
+    payoff = random.uniform(0.0, 1.0, (2, lattice.size))
+    assert sums.parts(p, payoff[:, sums.values.astype(int)]) == pytest.approx(lattice.parts(p, payoff), rel=1e-12)
 
 
 @pytest.mark.parametrize("names", [1, 2, 9])
@@ -88,8 +87,11 @@ def test_one_loan_of_a_random_loss_has_its_quantiles_within_the_stated_intervals
 
     mean, sd, pd, ead = 0.317, 0.149, 0.08688, 134_949.29
     table = book(1, 1).with_columns(ead=pl.lit(ead), lgd=pl.lit(mean), lgd_sd=pl.lit(sd), pd_12m=pl.lit(pd), r2=pl.lit(0.349))
-    told = portfolio_risk(table, three(), confidences=(0.99, 0.999), contributions=False)
     total = mean * (1.0 - mean) / sd**2 - 1.0
     law = beta(mean * total, (1.0 - mean) * total)
-    for measure in told.measures:
-        assert measure.var_low <= ead * float(law.ppf(1.0 - (1.0 - measure.confidence) / pd)) <= measure.var_high
+    within = 0
+    for seed in range(20):
+        told = portfolio_risk(table, three(), confidences=(0.99, 0.999), contributions=False, seed=seed)
+        for measure in told.measures:
+            within += measure.var_low <= ead * float(law.ppf(1.0 - (1.0 - measure.confidence) / pd)) <= measure.var_high
+    assert within >= 36  # of 40, of which 95 % are 38

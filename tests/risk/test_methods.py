@@ -318,7 +318,7 @@ def test_shortfall_of_two_books_together_is_no_more_than_of_each() -> None:
     assert both.es <= one.es + two.es + 4 * math.sqrt(one.es_se**2 + two.es_se**2 + both.es_se**2)
 
 
-@pytest.mark.parametrize(("method", "message"), [("exact", "one line of the factor model"), ("few_names", "48 names at most")])
+@pytest.mark.parametrize(("method", "message"), [("exact", "one line of the factor model"), ("few_names", "128 names at most")])
 def test_a_method_outside_its_range_is_refused_with_what_to_do(method: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         portfolio_risk(book(100), model(), method=method)

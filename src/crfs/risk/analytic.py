@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from crfs.risk.contributions import contributions
 from crfs.risk.cuts import cut
 from crfs.risk.exact import ExactTail
 from crfs.risk.few_names import FewNames
+from crfs.risk.fine_lattice import FineLattice
 from crfs.risk.lattice import beyond
 from crfs.risk.measures import TailMeasure, certain
 from crfs.risk.mixture import Mixture
@@ -61,33 +63,20 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
 
 
 def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[float, ...], *, rel_tol: float, wanted: bool) -> Outcome:
-    """Names exactly, factors by points: an error over the scrambles and no bias; an atom that every scramble finds has no error."""
-    unit, scrambles = found.names.unit, found.points.scrambles
-    reach = student(scrambles)
+    """Names exactly, factors by points: an error over the scrambles, and what rounding may do to losses that have no lattice of their own.
+
+    An atom that every scramble finds has no error.
+    """
+    unit, scrambles, greatest = found.names.unit, found.points.scrambles, _greatest(found)
     losses = unit * found.lattice.values
     mean = found.probability @ losses
     deviation = np.sqrt(np.maximum(found.probability @ np.square(losses) - mean**2, 0.0))
-    together = found.probability.mean(axis=0)
     measures = []
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
     for c, confidence in enumerate(confidences):
-        at, beyond, var_each, es_each = found.measure(confidence)
-        var_se, es_se = scramble_error(var_each), scramble_error(es_each)
-        low, high = found.var_interval(confidence, reach)
-        measures.append(
-            TailMeasure(
-                confidence=confidence,
-                var=unit * at,
-                var_se=unit * var_se,
-                var_low=unit * low,
-                var_high=unit * high,
-                es=unit * beyond,
-                es_se=unit * es_se,
-                es_low=unit * max(0.0, beyond - reach * es_se),
-                es_high=unit * (beyond + reach * es_se),
-                tail_scenarios=len(found.points),
-            )
-        )
+        at, beyond, _, _ = found.measure(confidence)
+        at, beyond = min(at, greatest), min(beyond, greatest)
+        measures.append(_few_names_measure(found, confidence, at, beyond))
         if wanted:
             parts = found.contributions(confidence)
             for target, part, total in ((es, parts[0], beyond), (var, parts[1], at)):
@@ -95,6 +84,11 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
                 target[c, found.names.obligor] = part * np.divide(total * unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
 
     notes = ["names are taken exactly given the factors; the factors by 8 scrambles of Sobol points"]
+    if isinstance(found.lattice, FineLattice):
+        notes.append(
+            f"losses are spread over points {unit * found.lattice.step:.6g} apart with their means kept; the intervals include the measures of all losses "
+            "rounded down and rounded up"
+        )
     if not found.converged:
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
     return Outcome(
@@ -103,13 +97,53 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
         mean_se=scramble_error(mean),
         ul=float(deviation.mean()),
         ul_se=scramble_error(deviation),
-        curve=_lattice_curve(together, losses),
+        curve=_few_names_curve(found),
         contributions=cut(obligors, es, var) if wanted else (),
         method=Method.FEW_NAMES,
         scenarios=len(found.points),
         converged=found.converged,
         notes=tuple(notes),
     )
+
+
+def _few_names_measure(found: FewNames, confidence: float, var: float, es: float) -> TailMeasure:
+    unit, greatest, reach = found.names.unit, _greatest(found), student(found.points.scrambles)
+    _, _, var_each, es_each = found.measure(confidence)
+    bounds, level = found.bounds, np.array([1.0 - confidence])
+    (var_low, _), (_, var_high) = (each.quantile_intervals(level, reach) for each in bounds)
+    es_low, es_high = (
+        at + sign * reach * scramble_error(each)
+        for sign, (_, at, _, each) in zip((-1.0, 1.0), (bound.measure(confidence) for bound in bounds), strict=True)
+    )
+    return TailMeasure(
+        confidence=confidence,
+        var=unit * var,
+        var_se=unit * scramble_error(var_each),
+        var_low=unit * min(float(var_low[0]), var),
+        var_high=unit * max(min(float(var_high[0]), greatest), var),
+        es=unit * es,
+        es_se=unit * scramble_error(es_each),
+        es_low=unit * max(0.0, es_low),
+        es_high=unit * min(es_high, greatest),
+        tail_scenarios=len(found.points),
+    )
+
+
+def _few_names_curve(found: FewNames) -> tuple[CurvePoint, ...]:
+    """The exceedance curve with a 95 % band, of the scrambles and of what was rounded."""
+    unit, greatest, reach = found.names.unit, _greatest(found), student(found.points.scrambles)
+    points = _lattice_curve(found.probability.mean(axis=0), unit * np.minimum(found.lattice.values, greatest))
+    beyond_them = np.array([point.exceedance_probability for point in points])
+    (low, _), (_, high) = (each.quantile_intervals(beyond_them, reach) for each in found.bounds)
+    return tuple(
+        replace(point, loss_low=min(unit * lowest, point.loss), loss_high=max(unit * min(highest, greatest), point.loss))
+        for point, lowest, highest in zip(points, low.tolist(), high.tolist(), strict=True)
+    )
+
+
+def _greatest(found: FewNames) -> float:
+    """What no loss is beyond, which a fine lattice may pass by a step; a lattice that is the losses' own ends there."""
+    return found.names.greatest if isinstance(found.lattice, FineLattice) else math.inf
 
 
 def _lattice_curve(probability: FloatArray, losses: npt.NDArray[np.floating[Any]]) -> tuple[CurvePoint, ...]:

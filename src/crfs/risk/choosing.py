@@ -14,7 +14,7 @@ from crfs.risk.arguments import check_budget, check_confidences, check_method, c
 from crfs.risk.closed_form import closed_form
 from crfs.risk.collapsed import Collapsed, collapse, departure
 from crfs.risk.exact import exact_tail
-from crfs.risk.few_names import MOST_NAMES, MOST_OF_ANY_AMOUNT, few_names
+from crfs.risk.few_names import MOST_ON_FINE_LATTICE, few_names
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names, live, make_names
 from crfs.risk.obligors import Obligors
@@ -100,7 +100,7 @@ def find_outcome(
     with workers(map_tasks, threads) as mapped:
         if question.method not in {Method.THINNING, Method.PLAIN} and not follows:
             names = make_names(obligors, factor_model) if names is None else names
-            small = _small(obligors, names, question)
+            small = _small(obligors, names, question, mapped)
             if small is not None:
                 return Found(outcome=small)
             found = _collapsed(names, question, mapped, memo)
@@ -110,10 +110,13 @@ def find_outcome(
                 if apart is not None:
                     outcome = replace(outcome, converged=False, notes=(apart, *outcome.notes))
                 return Found(outcome=outcome, collapsed=found)
+            few = _few_names(obligors, names, question, mapped, fine=True)
+            if few is not None:
+                return Found(outcome=few)
         return Found(outcome=_simulated(obligors, factor_model, question, mapped, device))
 
 
-def _small(obligors: Obligors, names: Names, question: Question) -> Outcome | None:
+def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Outcome | None:
     """The outcome of a book that is small or simple enough to be taken exactly given the factors; else None."""
     if question.method in {Method.AUTO, Method.EXACT}:
         exact = exact_tail(names)
@@ -125,17 +128,31 @@ def _small(obligors: Obligors, names: Names, question: Question) -> Outcome | No
                 "use method 'auto'"
             )
     if question.method in {Method.AUTO, Method.FEW_NAMES}:
-        few = few_names(
-            names, confidences=question.confidences, rel_tol=question.rel_tol, seed=question.seed, most_points=question.max_scenarios
-        )
-        if few is not None:
-            return few_names_outcome(obligors, few, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
-        if question.method is Method.FEW_NAMES:
-            raise InvalidInput(
-                f"this method is for {MOST_NAMES} names at most with certain losses that are multiples of one amount, or {MOST_OF_ANY_AMOUNT} of any; "
-                "use method 'auto'"
-            )
+        few = _few_names(obligors, names, question, map_tasks, fine=False)
+        if few is None and question.method is Method.FEW_NAMES:
+            few = _few_names(obligors, names, question, map_tasks, fine=True)
+            if few is None:
+                raise InvalidInput(
+                    f"this method is for {MOST_ON_FINE_LATTICE} names at most, of which the largest loss is not too small beside the book; "
+                    "use method 'auto'"
+                )
+        return few
     return None
+
+
+def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks, *, fine: bool) -> Outcome | None:
+    found = few_names(
+        names,
+        confidences=question.confidences,
+        rel_tol=question.rel_tol,
+        seed=question.seed,
+        most_points=question.max_scenarios,
+        fine=fine,
+        map_tasks=map_tasks,
+    )
+    if found is None:
+        return None
+    return few_names_outcome(obligors, found, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
 
 
 def _collapsed(names: Names, question: Question, map_tasks: MapTasks, memo: Memo | None) -> Collapsed:

@@ -60,10 +60,8 @@ class ExactTail:
         step = max(1, _CELLS_AT_ONCE // self.lattice.size)
         for start in range(0, len(self.y), step):
             some = slice(start, start + step)
-            weight = self.weight[some]
-            here = np.broadcast_to(payoffs[:, None, :], (2, len(weight), self.lattice.size))
-            parts = self.lattice.parts(_conditional_pd(self.names, self.y[some], self.mixing[:, some]), here)
-            total += np.einsum("kip,p->ki", parts, weight)
+            parts = self.lattice.parts(_conditional_pd(self.names, self.y[some], self.mixing[:, some]), payoffs)
+            total += np.einsum("kip,p->ki", parts, self.weight[some])
         return total[0], total[1]
 
 

@@ -1,4 +1,8 @@
-"""Books of few names over several factors: every name's default is taken exactly, on a lattice, and only the factors are sampled."""
+"""Books of few names over several factors: every name's default is taken exactly, on a lattice, and only the factors are sampled.
+
+Losses that are multiples of one amount lie on a lattice of their own, and of a dozen every sum is looked at. Other losses, random ones too,
+are put on a fine lattice (:mod:`crfs.risk.fine_lattice`), which moves a measure by less than a bound that is known.
+"""
 
 from __future__ import annotations
 
@@ -11,32 +15,56 @@ import numpy.typing as npt
 from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import SCRAMBLES, find_aims
 from crfs.risk.conditional import ConditionalBook, condition
+from crfs.risk.fine_lattice import FineLattice, Rounding
 from crfs.risk.lattice import Lattice, Sums, beyond, common_step, lower_quantile, make_lattice, tail_payoffs
 from crfs.risk.names import Names
 from crfs.risk.points import Points, draw, merged
 from crfs.risk.scrambles import scramble_error
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 MOST_NAMES = 48
 MOST_OF_ANY_AMOUNT = 12
 """Names of which every sum is looked at: 4,096."""
+MOST_ON_FINE_LATTICE = 128
+"""Names whose losses are put on a fine lattice."""
 _MOST_CELLS = 4_000
 _FIRST = 64
 _MOST_WORK = 4e8
+_MOST_WORK_ON_FINE_LATTICE = 2e9
 _CELLS_AT_ONCE = 200_000
+_CELLS_AT_ONCE_ON_FINE_LATTICE = 65_536
+"""Fewer, for each name's factor goes over all of them: they stay in a core's cache."""
+_COARSE, _FINEST = 2**11, 2**15
+# Less than this is no probability, and products of such numbers, which have few digits left, take a hundred times as long.
+_LEAST = 1e-100
+# The part of the wanted error that the lattice may take.
+_ROUNDING = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FewNames:
-    """The loss distribution: ``probability[r, k]`` = P(loss = ``lattice.values[k]``) by scramble, in the book's units."""
+    """The loss distribution: ``probability[r, k]`` = P(loss = ``lattice.values[k]``) by scramble, in the book's units.
+
+    ``rounded`` has the same of all losses rounded down and up, where the lattice is not the losses' own.
+    """
 
     names: Names
-    lattice: Lattice | Sums
+    lattice: Lattice | Sums | FineLattice
     book: ConditionalBook
     points: Points
     probability: FloatArray
     converged: bool
+    rounded: tuple[FloatArray, FloatArray] | None = None
+
+    @property
+    def bounds(self) -> tuple[FewNames, FewNames]:
+        """The distributions between whose measures the true ones lie but for the sampling of the factors: itself, where nothing was rounded."""
+        if self.rounded is None:
+            return self, self
+        down, up = self.rounded
+        return replace(self, probability=down, rounded=None), replace(self, probability=up, rounded=None)
 
     def measure(self, confidence: float) -> tuple[float, float, FloatArray, FloatArray]:
         """Value at risk and expected shortfall of all points together, and by scramble."""
@@ -47,16 +75,19 @@ class FewNames:
         each = values[[lower_quantile(row, confidence) for row in self.probability]]
         return at, at + float(excess.mean()), each, at + excess
 
-    def var_interval(self, confidence: float, reach: float) -> tuple[float, float]:
-        """The quantiles where P(loss > x) is ``reach`` of its standard errors above and below what it was found to be.
+    def quantile_intervals(self, beyond_them: FloatArray, reach: float) -> tuple[FloatArray, FloatArray]:
+        """For each probability of more the quantiles where P(loss > x) is ``reach`` of its standard errors above and below what it was found to be.
 
-        A value at risk is one of the sums that there are, which all scrambles may find alike though the next one is as likely.
+        A quantile is one of the sums that there are, which all scrambles may find alike though the next one is as likely.
         """
         above = np.stack([beyond(each) for each in self.probability])
         mean, half = above.mean(axis=0), reach * above.std(axis=0, ddof=1) / np.sqrt(len(above))
-        level = (1.0 - confidence) * (1.0 + 1e-12)
-        low, high = (float(self.lattice.values[np.argmax(bound <= level)]) for bound in (mean - half, mean + half))
-        return low, high
+        # Neither falls all the way: the running least is what is passed for good, and first.
+        low, high = (np.minimum.accumulate(bound) for bound in (mean - half, mean + half))
+        levels = beyond_them * (1.0 + 1e-12)
+        places = (np.searchsorted(-bound, -levels) for bound in (low, high))
+        at_low, at_high = (self.lattice.values[np.minimum(place, self.lattice.size - 1)] for place in places)
+        return at_low, at_high
 
     def contributions(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
@@ -67,21 +98,32 @@ class FewNames:
         for start in range(0, len(self.points), step):
             some = slice(start, min(len(self.points), start + step))
             p = _pd(self.book, self.points, some)
-            parts = self.lattice.parts(p, np.broadcast_to(payoffs[:, None, :], (2, p.shape[1], self.lattice.size)))
-            parts = parts * self.points.weight[some]
+            parts = self.lattice.parts(p, payoffs) * self.points.weight[some]
             owner = np.arange(some.start, some.stop) // each
             for scramble in np.unique(owner):
                 result[:, :, scramble] += parts[:, :, owner == scramble].sum(axis=2)
         return result[0], result[1]
 
 
-def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int) -> FewNames | None:
-    """The distribution, drawn until the errors are small enough.
+def few_names(
+    names: Names,
+    *,
+    confidences: tuple[float, ...],
+    rel_tol: float,
+    seed: int,
+    most_points: int,
+    fine: bool = False,
+    map_tasks: MapTasks = map,
+) -> FewNames | None:
+    """The distribution, drawn until the errors are small enough; on the losses' own lattice, or on a ``fine`` one.
 
-    None where losses are random, or the names too many: more than 48, or more than a dozen whose losses have no common amount.
+    None where the names are too many; where losses have no lattice of their own, which more than 48 have not, nor more than a dozen without a common
+    amount, nor any that is random; and where no lattice is fine enough for ``rel_tol``.
     """
-    lattice = _lattice(names)
-    if lattice is None:
+    if len(names) > (MOST_ON_FINE_LATTICE if fine else MOST_NAMES):
+        return None
+    lattice: Lattice | Sums | FineLattice | None = None if fine else own_lattice(names)
+    if lattice is None and not fine:
         return None
     book = condition(names)
     aims = find_aims(book, confidences, seed=seed)
@@ -89,14 +131,18 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
     along = bad_directions(book)
     size = _FIRST
     points = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, along=along)
+    if lattice is None:
+        lattice = _fine_enough(book, points, confidences, rel_tol, map_tasks)
+    if lattice is None:
+        return None
+    most_work = _MOST_WORK_ON_FINE_LATTICE if fine else _MOST_WORK
     while True:
-        found = FewNames(
-            names=names, lattice=lattice, book=book, points=points, probability=_distribution(book, lattice, points), converged=False
-        )
-        converged = all(_settled(*found.measure(confidence), rel_tol) for confidence in confidences)
-        work = 2.0 * len(points) * lattice.price
-        if converged or 2 * len(points) > most_points or work > _MOST_WORK:
-            return replace(found, converged=converged)
+        probability = _distribution(book, lattice, points, map_tasks)
+        found = FewNames(names=names, lattice=lattice, book=book, points=points, probability=probability, converged=False)
+        settled = all(_settled(*found.measure(confidence), rel_tol) for confidence in confidences)
+        if settled or 2 * len(points) > most_points or 2.0 * len(points) * lattice.price > most_work:
+            found = _bounded(found, map_tasks)
+            return replace(found, converged=settled and all(part <= 1.0 for part in _rounding(found, confidences, rel_tol)))
         points = merged(
             points, draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=size, along=along)
         )
@@ -104,15 +150,25 @@ def few_names(names: Names, *, confidences: tuple[float, ...], rel_tol: float, s
 
 
 def at_points_of(found: FewNames, names: Names) -> FewNames | None:
-    """The distribution of another book at the very points; None where its losses have no common amount, or it has other degrees of freedom."""
-    lattice = _lattice(names) if names.nus == found.names.nus else None
+    """The distribution of another book at the very points, on a lattice of the same kind; None where it has none, or other degrees of freedom."""
+    if names.nus != found.names.nus:
+        return None
+    lattice: Lattice | Sums | FineLattice | None
+    if isinstance(found.lattice, FineLattice):
+        # Of the very step: a larger loss is then the larger one on the lattice too.
+        step = found.lattice.step * found.names.unit / names.unit
+        size = 2 ** int(np.ceil(np.log2(names.greatest / step + 2 * len(names) + 2)))
+        lattice = FineLattice.at(names, step, size) if size <= 2 * _FINEST and len(names) <= MOST_ON_FINE_LATTICE else None
+    else:
+        lattice = own_lattice(names)
     if lattice is None:
         return None
     book = condition(names)
-    return replace(found, names=names, lattice=lattice, book=book, probability=_distribution(book, lattice, found.points))
+    probability = _distribution(book, lattice, found.points, map)
+    return _bounded(replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None), map)
 
 
-def _lattice(names: Names) -> Lattice | Sums | None:
+def own_lattice(names: Names) -> Lattice | Sums | None:
     """Places for every sum of the losses, which have to be certain; and whole numbers of one amount, where the names are more than a dozen."""
     if len(names) > MOST_NAMES or names.loss[1:].any():
         return None
@@ -122,23 +178,83 @@ def _lattice(names: Names) -> Lattice | Sums | None:
     return Sums.of(names.loss[0]) if len(names) <= MOST_OF_ANY_AMOUNT else None
 
 
+def _fine_enough(
+    book: ConditionalBook, points: Points, confidences: tuple[float, ...], rel_tol: float, map_tasks: MapTasks
+) -> FineLattice | None:
+    """A lattice whose rounding takes half of the wanted error at most, by the first scramble; None where that is too fine to be payable."""
+    size, some = _COARSE, _first_scramble(points)
+    while size <= _FINEST:
+        lattice = FineLattice.of(book.names, size)
+        if len(points) * lattice.price > _MOST_WORK_ON_FINE_LATTICE:
+            return None
+        found = FewNames(
+            names=book.names,
+            lattice=lattice,
+            book=book,
+            points=some,
+            probability=_distribution(book, lattice, some, map_tasks),
+            converged=False,
+        )
+        # The bound falls with the step.
+        finer = max(_rounding(_bounded(found, map_tasks), confidences, rel_tol)) / _ROUNDING
+        if finer <= 1.0:
+            return lattice
+        size *= 2 ** max(1, int(np.ceil(np.log2(finer))))
+    return None
+
+
+def _first_scramble(points: Points) -> Points:
+    each = len(points) // points.scrambles
+    return replace(points, epsilon=points.epsilon[:each], mixing=points.mixing[:, :each], weight=points.weight[:each], scrambles=1)
+
+
+def _bounded(found: FewNames, map_tasks: MapTasks) -> FewNames:
+    """The same with the distributions of the losses rounded down and up, where they were put on a lattice that is not theirs."""
+    lattice = found.lattice
+    if not isinstance(lattice, FineLattice):
+        return found
+    ways: tuple[Rounding, Rounding] = ("down", "up")
+    down, up = (_distribution(found.book, lattice, found.points, map_tasks, which) for which in ways)
+    return replace(found, rounded=(down, up))
+
+
+def _rounding(found: FewNames, confidences: tuple[float, ...], rel_tol: float) -> list[float]:
+    """By how much of the wanted error rounding may move each measure at most; a measure of zero that may be none counts as beyond it."""
+    down, up = found.bounds
+    parts = []
+    for confidence in confidences:
+        for low, high, told in zip(*(each.measure(confidence)[:2] for each in (down, up, found)), strict=True):
+            parts.append(0.5 * (high - low) / (rel_tol * told) if told > 0.0 else float(high > 0.0) * 2.0)
+    return parts
+
+
 def _settled(var: float, es: float, var_each: FloatArray, es_each: FloatArray, rel_tol: float) -> bool:
     return scramble_error(var_each) <= rel_tol * var and scramble_error(es_each) <= rel_tol * es
 
 
-def _distribution(book: ConditionalBook, lattice: Lattice | Sums, points: Points) -> FloatArray:
+def _distribution(
+    book: ConditionalBook, lattice: Lattice | Sums | FineLattice, points: Points, map_tasks: MapTasks, which: Rounding = "mean"
+) -> FloatArray:
+    """Probabilities by scramble (scrambles x lattice); ``which`` way losses are rounded matters on a fine lattice alone."""
     each = len(points) // points.scrambles
-    result = np.zeros((points.scrambles, lattice.size))
-    step = max(1, _CELLS_AT_ONCE // lattice.size)
-    for scramble in range(points.scrambles):
+    step = max(1, (_CELLS_AT_ONCE_ON_FINE_LATTICE if isinstance(lattice, FineLattice) else _CELLS_AT_ONCE) // lattice.size)
+
+    def of_scramble(scramble: int) -> FloatArray:
+        result = np.zeros(lattice.size)
         for start in range(scramble * each, (scramble + 1) * each, step):
             some = slice(start, min(start + step, (scramble + 1) * each))
-            result[scramble] += np.einsum("pg,p->g", lattice.distribution(_pd(book, points, some)), points.weight[some])
+            p = _pd(book, points, some)
+            held = lattice.distribution(p, which) if isinstance(lattice, FineLattice) else lattice.distribution(p)
+            result += np.einsum("pg,p->g", held, points.weight[some])
         # The weights sum to one but for the sampling of the strata, which samples the tail well and good states not: to divide by their sum would
         # bring that noise, and a bias, into the tail. What is missing, or too much, is no loss.
-        result[scramble, 0] += 1.0 - result[scramble].sum()
-    return result
+        result[0] += 1.0 - result.sum()
+        return result
+
+    return np.stack(list(map_tasks(of_scramble, range(points.scrambles))))
 
 
 def _pd(book: ConditionalBook, points: Points, some: slice) -> FloatArray:
-    return book.conditional_pd(np.arange(len(book.names)), points.epsilon[some], points.mixing[:, some])
+    p = book.conditional_pd(np.arange(len(book.names)), points.epsilon[some], points.mixing[:, some])
+    p[p < _LEAST] = 0.0
+    return p

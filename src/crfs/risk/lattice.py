@@ -39,14 +39,14 @@ class Lattice:
         return self._stages(p, keep=False)[-1]
 
     def parts(self, p: FloatArray, payoffs: FloatArray) -> FloatArray:
-        """For each name E[its loss x payoff(summed loss)] at each point: payoffs x names x points; ``payoffs`` is kinds x points x lattice.
+        """For each name E[its loss x payoff(summed loss)] at each point: payoffs x names x points; ``payoffs`` is kinds x lattice.
 
         Backwards through the convolution, so the cost is that of making it, and nothing is divided by what may be small.
         """
         stages = self._stages(p, keep=True)
         result = np.zeros((len(payoffs), *p.shape))
         for kind, payoff in enumerate(payoffs):
-            after = payoff
+            after = np.broadcast_to(payoff, (p.shape[1], self.size))
             for i in range(len(self.cells) - 1, -1, -1):
                 cell = int(self.cells[i])
                 shifted = np.zeros_like(after)
@@ -106,7 +106,7 @@ class Sums:
         return self._by_subset(p)[:, self.order]
 
     def parts(self, p: FloatArray, payoffs: FloatArray) -> FloatArray:
-        """For each name E[its loss x payoff(summed loss)] at each point: payoffs x names x points; ``payoffs`` is kinds x points x sums."""
+        """For each name E[its loss x payoff(summed loss)] at each point: payoffs x names x points; ``payoffs`` is kinds x sums."""
         probability = self.distribution(p)
         paid = (self.order[:, None] >> np.arange(len(self.losses)) & 1) * self.losses
         return np.stack([((probability * payoff) @ paid).T for payoff in payoffs])

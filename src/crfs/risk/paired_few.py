@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
 from crfs.risk.choosing import Question
-from crfs.risk.few_names import FewNames, at_points_of, few_names
+from crfs.risk.few_names import FewNames, at_points_of, few_names, own_lattice
 from crfs.risk.names import make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method
@@ -21,14 +21,16 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 def few_names_what_if(before: Obligors, after: Obligors, factor_model: FactorModel, question: Question) -> WhatIf | None:
     """The answer at the points that the book's own run takes; None where one of the books is not for this method, or has other degrees of freedom."""
+    sides = [make_names(side, factor_model) for side in (before, after)]
     found = few_names(
-        make_names(before, factor_model),
+        sides[0],
         confidences=question.confidences,
         rel_tol=question.rel_tol,
         seed=question.seed,
         most_points=question.max_scenarios,
+        fine=any(own_lattice(side) is None for side in sides),
     )
-    moved = None if found is None else at_points_of(found, make_names(after, factor_model))
+    moved = None if found is None else at_points_of(found, sides[1])
     if found is None or moved is None:
         return None
     el = [float(side.expected_loss.sum()) for side in (before, after)]

@@ -205,7 +205,7 @@ class WarmPortfolio:
         if method not in _SIMULATED:
             after = self._after(changed, state.factor_model, self._memo.scratch())
             few = len(after.obligors.names) <= MOST_PLAIN and after.result.method != method
-            if method == after.result.method == Method.FEW_NAMES:
+            if Method.FEW_NAMES in {method, after.result.method}:
                 answered = few_names_what_if(state.obligors, after.obligors, state.factor_model, self._question)
                 if answered is not None:
                     return answered
