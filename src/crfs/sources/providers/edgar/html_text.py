@@ -28,6 +28,9 @@ _MARKED = {"sup", *_INLINE}
 _MARK, _LONGEST_MARK, _MOST_MARKS = re.compile(r"[a-z]\b|\d{1,2}|[*†‡§#]+"), 12, 20
 _MOST_SPAN = 100
 _SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
+# No word or number is longer, and what seeks a name from each of its letters would take the square of its length.
+_LONGEST_WORD = 120
+_REST_OF_WORD = re.compile(rf"(?<=\S{{{_LONGEST_WORD}}})\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,10 @@ def too_deep(body: bytes) -> bool:
 
 
 def lines(body: bytes) -> list[Line]:
-    """The first lines of a document, in order, blank ones and marks of footnotes left out; nothing where it is nested too deep."""
+    """The first lines of a document, in order, blank ones and marks of footnotes left out; nothing where it is nested too deep.
+
+    Of a word without end the first letters are kept.
+    """
     from selectolax.lexbor import LexborHTMLParser
 
     if too_deep(body):
@@ -153,4 +159,5 @@ def _span(node: Any, name: str) -> int:
 
 
 def _clean(text: list[str]) -> str:
-    return _SPACE.sub(" ", "".join(text)).replace("\u00ad", "").strip() if text else ""
+    cleaned = _SPACE.sub(" ", "".join(text)).replace("\u00ad", "").strip() if text else ""
+    return _REST_OF_WORD.sub("", cleaned) if len(cleaned) > _LONGEST_WORD else cleaned

@@ -35,7 +35,7 @@ _NOT_REPORTED = re.compile(
     r"|\bcash\b|\beconomic\b",
     re.IGNORECASE,
 )
-_MOST_HEAD, _MOST_COLUMNS = 12, 400
+_MOST_HEAD, _MOST_COLUMNS, _MOST_TABLES = 12, 400, 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +94,10 @@ class Table:
 
 
 def tables(lines: Sequence[Line]) -> list[Table]:
-    """The tables of a release that have a head with years or days; one that begins anew in the middle is two."""
+    """The tables of a release that have a head with years or days; one that begins anew in the middle is two. More than a release has are not read."""
     found: list[Table] = []
     start = 0
-    while start < len(lines):
+    while start < len(lines) and lines[start].table <= _MOST_TABLES:
         number, stop = lines[start].table, start
         while stop < len(lines) and lines[stop].table == number:
             stop += 1

@@ -6,6 +6,7 @@ One list for the rows, columns and titles of statements, for sentences and for g
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _NAMES = (
     r"adjusted", r"adjusting", r"adj\.?", r"non[\s-]?gaap", r"pro[\s-]?forma", r"core", r"normali[sz]ed", r"underlying", r"economic", r"on-?going",
@@ -21,3 +22,13 @@ _WITHOUT = (
     r"|apart from|ignoring)\b"
 )
 OTHER_MEASURE = re.compile(rf"\b(?:{'|'.join(_NAMES)})(?!\w)|{_WITHOUT}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=8192)
+def says_other_measure(text: str) -> bool:
+    """Whether a line says one; kept for lines of which each of many tables around them asks.
+
+    >>> says_other_measure("Cash EPS"), says_other_measure("Net income per share")
+    (True, False)
+    """
+    return OTHER_MEASURE.search(text) is not None

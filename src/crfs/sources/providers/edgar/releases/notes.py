@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from crfs.sources.providers.edgar.html_text import Line
-from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
+from crfs.sources.providers.edgar.releases.measures import says_other_measure
 
 _LINES, _LONGEST = 25, 600
 _MARK = r"[*†‡§#]+|\([a-z\d]{1,2}\)|\[[a-z\d]{1,2}\]|[¹²³⁴⁵⁶⁷⁸⁹]+"
@@ -18,7 +18,7 @@ def other_measures(lines: Sequence[Line], stop: int) -> frozenset[str]:
     """The marks whose notes, in a table's lines and the ones after its ``stop``, say a measure outside of the accounting rules."""
     found: set[str] = set()
     for line in lines[: stop + _LINES]:
-        if len(line.text) > _LONGEST or any(line.cells[2:]) or OTHER_MEASURE.search(line.text) is None:
+        if len(line.text) > _LONGEST or any(line.cells[2:]) or not says_other_measure(line.text):
             continue
         written = _NOTE.match(line.text)
         found |= line.marks if line.is_note else set()

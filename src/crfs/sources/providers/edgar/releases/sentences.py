@@ -33,7 +33,7 @@ _SENTENCE = re.compile(
     r"(?<!\bLtd\.)(?<!\bL\.P\.)(?<!\bN\.V\.)\s+(?=\()|(?<=[.!?][”\"])\s+(?=[A-Z“\"$(])"
 )
 _BULLET = re.compile(r"^[\s•·▪◦●*\-–—]+\s*")
-_LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES, _LONGEST_HEADING = 1200, 20_000, 5_000, 90
+_LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES, _LONGEST_HEADING = 1200, 20_000, 1_500, 90
 _LONGEST_LEAD = 300
 # Headings under which the whole company's numbers stand: all of their words are of these, or they are the release's own title.
 _ABOUT_THE_COMPANY = re.compile(
