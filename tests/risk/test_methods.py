@@ -180,6 +180,26 @@ def test_thinned_and_plain_simulation_are_one_model_under_every_copula(copula: s
     )
 
 
+@pytest.mark.parametrize("method", ["plain", "thinning"])
+def test_contributions_of_a_simulation_sum_to_its_measures_and_the_notes_have_the_factors(method: str) -> None:
+    result = portfolio_risk(book(80), model(), confidences=(0.95, 0.999), method=method, max_scenarios=20_000, seed=5)
+    parts = [part for part in result.contributions if part.by == "group"]
+    for c, measure in enumerate(result.measures):
+        assert sum(part.es[c] for part in parts) == pytest.approx(measure.es, rel=1e-12)
+        assert sum(part.var[c] for part in parts) == pytest.approx(measure.var, rel=1e-12)
+    assert any("contributions are scaled to sum to their measures" in note for note in result.notes)
+
+
+def test_where_the_value_at_risk_is_none_for_certain_no_part_of_it_is_anybodys() -> None:
+    rare = book(3).with_columns(pd_12m=pl.lit(1e-4))
+    result = portfolio_risk(rare, model(), confidences=(0.99,), method="plain", max_scenarios=20_000)
+    (measure,) = result.measures
+    assert (measure.var, measure.exact) == (0.0, True)
+    assert all(part.var == (0.0,) for part in result.contributions)
+    parts = [part.es[0] for part in result.contributions if part.by == "group"]
+    assert sum(parts) in (pytest.approx(measure.es, rel=1e-12), 0.0)  # none of a sample that never saw a default
+
+
 def test_few_names_on_a_lattice_have_the_exact_distribution_of_a_single_factor() -> None:
     table = book(20, whole=True).with_columns(group=pl.lit("all"))
     exact = portfolio_risk(table, one_factor(), confidences=(0.95, 0.99))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from crfs.risk.atoms import atom
 from crfs.risk.collapsed import Collapsed, Quantile
 from crfs.risk.contributions import contributions
-from crfs.risk.cuts import cut
+from crfs.risk.cuts import cut, scaling_note
 from crfs.risk.exact import ExactTail
 from crfs.risk.few_names import FewNames
 from crfs.risk.fine_lattice import FineLattice
@@ -178,10 +178,7 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
     parts: tuple[Contribution, ...] = ()
     if wanted:
         parts, factors = _contributions(obligors, found, map_tasks)
-        if max(abs(factor - 1.0) for factor in factors) > 1e-6:
-            notes.append(
-                "contributions are scaled to sum to their measures; the factors are " + ", ".join(f"{factor:.6f}" for factor in factors)
-            )
+        notes += scaling_note(factors)
     # P(any loss) <= sum of pd: where that is no more than the tail, the value at risk is zero and the whole expected loss lies in the tail.
     any_loss = float(obligors.pd[obligors.loss > 0.0].sum())
     measures = tuple(

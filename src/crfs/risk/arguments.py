@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from numbers import Integral
 from typing import TypeVar
 
 from crfs.errors import InvalidInput
@@ -34,10 +35,15 @@ def check_run(*, rel_tol: float, seed: int, max_scenarios: int) -> None:
     """Refuse a tolerance, a seed or a number of scenarios that cannot be meant."""
     if not 0.0 < rel_tol < 1.0:
         raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.005, not {rel_tol}", argument="rel_tol")
-    if not 0 <= seed < 2**64:
+    if not _is_whole(seed) or not 0 <= seed < 2**64:
         raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {seed}", argument="seed")
-    if max_scenarios < LEAST_SCENARIOS:
-        raise InvalidInput(f"max_scenarios is {LEAST_SCENARIOS:,} or more, not {max_scenarios}", argument="max_scenarios")
+    if not _is_whole(max_scenarios) or max_scenarios < LEAST_SCENARIOS:
+        raise InvalidInput(f"max_scenarios is a whole number, {LEAST_SCENARIOS:,} or more, not {max_scenarios}", argument="max_scenarios")
+
+
+def _is_whole(number: object) -> bool:
+    """Whether it is an integer, of Python or NumPy: 1.5 as a seed would be another run's, and True is none."""
+    return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 def check_budget(budget: float) -> None:

@@ -12,7 +12,8 @@ from crfs.errors import InvalidInput
 from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
 from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run
 from crfs.risk.closed_form import closed_form
-from crfs.risk.collapsed import Collapsed, collapse, departure
+from crfs.risk.collapsed import Collapsed, collapse
+from crfs.risk.departure import departure
 from crfs.risk.exact import exact_tail
 from crfs.risk.few_names import MOST_ON_FINE_LATTICE, few_names
 from crfs.risk.memo import Memo
@@ -104,12 +105,10 @@ def find_outcome(
             if small is not None:
                 return Found(outcome=small)
             found = _collapsed(names, question, mapped, memo)
-            apart = departure(found, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
+            apart = departure(found.mixture.moments()[0], float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
             if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
                 outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=mapped)
-                if apart is not None:
-                    outcome = replace(outcome, converged=False, notes=(apart, *outcome.notes))
-                return Found(outcome=outcome, collapsed=found)
+                return Found(outcome=_alarmed(outcome, apart), collapsed=found)
             few = _few_names(obligors, names, question, mapped, fine=True)
             if few is not None:
                 return Found(outcome=few)
@@ -119,13 +118,13 @@ def find_outcome(
 def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Outcome | None:
     """The outcome of a book that is small or simple enough to be taken exactly given the factors; else None."""
     if question.method in {Method.AUTO, Method.EXACT}:
-        exact = exact_tail(names)
+        exact = exact_tail(names, budget=question.budget)
         if exact is not None:
             return exact_outcome(obligors, exact, question.confidences, wanted=question.contributions)
         if question.method is Method.EXACT:
             raise InvalidInput(
                 "the exact method is for a book along one line of the factor model, with certain losses that are all alike or multiples of one amount; "
-                "use method 'auto'"
+                f"and for no more evaluations than the budget of {question.budget:.3g}; use method 'auto'"
             )
     if question.method in {Method.AUTO, Method.FEW_NAMES}:
         few = _few_names(obligors, names, question, map_tasks, fine=False)
@@ -133,8 +132,8 @@ def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapT
             few = _few_names(obligors, names, question, map_tasks, fine=True)
             if few is None:
                 raise InvalidInput(
-                    f"this method is for {MOST_ON_FINE_LATTICE} names at most, of which the largest loss is not too small beside the book; "
-                    "use method 'auto'"
+                    f"this method is for {MOST_ON_FINE_LATTICE} names at most, of which the largest loss is not too small beside the book, "
+                    f"and for no more evaluations than the budget of {question.budget:.3g}; use method 'auto'"
                 )
         return few
     return None
@@ -148,11 +147,18 @@ def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: 
         seed=question.seed,
         most_points=question.max_scenarios,
         fine=fine,
+        budget=question.budget,
         map_tasks=map_tasks,
     )
-    if found is None:
+    apart = None if found is None else departure(found.expected_loss, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
+    if found is None or (apart is not None and question.method is Method.AUTO):
         return None
-    return few_names_outcome(obligors, found, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
+    outcome = few_names_outcome(obligors, found, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
+    return _alarmed(outcome, apart)
+
+
+def _alarmed(outcome: Outcome, apart: str | None) -> Outcome:
+    return outcome if apart is None else replace(outcome, converged=False, notes=(apart, *outcome.notes))
 
 
 def _collapsed(names: Names, question: Question, map_tasks: MapTasks, memo: Memo | None) -> Collapsed:

@@ -147,18 +147,6 @@ def is_trusted(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float
     return all(mixture.blur <= _SHARP * q.var and mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var for q in quantiles)
 
 
-def departure(found: Collapsed, expected_loss: float, rel_tol: float) -> str | None:
-    """Why the points are no picture of the book: the mean loss there (book units) is not the ``expected_loss``, which is known; None where it is.
-
-    Chance alone brings about five standard errors of eight scrambles in one run of six hundred: half of ``rel_tol`` comes on top.
-    """
-    mean = found.mixture.moments()[0]
-    apart = abs(float(mean.mean()) - expected_loss)
-    if apart <= 5.0 * scramble_error(mean) + 0.5 * rel_tol * expected_loss:
-        return None
-    return f"the mean loss at the points is {float(mean.mean()) / expected_loss:.4f} of the expected loss, beyond its error: do not trust these numbers"
-
-
 def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: int) -> tuple[Aim, ...]:
     """For each confidence the most likely state in which its value at risk is reached, found from a coarse value at risk.
 

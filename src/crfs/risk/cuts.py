@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -43,6 +44,17 @@ def cut(obligors: Obligors, es: FloatArray, var: FloatArray) -> tuple[Contributi
             expected = float((obligors.pd[obligors.facility_obligor] * obligors.facility_ead * obligors.facility_lgd)[mine].sum())
             parts.append(_part((tag, value), owed, expected, by_value[0][:, k], by_value[1][:, k]))
     return tuple(parts)
+
+
+def scaling_note(factors: Sequence[float]) -> list[str]:
+    """What contributions were multiplied by so that they sum to their measures, in words where that is not one to a millionth.
+
+    >>> scaling_note([1.0, 1.0000000001]), len(scaling_note([1.0, 0.99]))
+    ([], 1)
+    """
+    if max((abs(factor - 1.0) for factor in factors), default=0.0) <= 1e-6:
+        return []
+    return ["contributions are scaled to sum to their measures; the factors are " + ", ".join(f"{factor:.6f}" for factor in factors)]
 
 
 def facility_shares(obligors: Obligors) -> FloatArray:

@@ -6,6 +6,7 @@ of one amount.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -65,19 +66,19 @@ class ExactTail:
         return total[0], total[1]
 
 
-def exact_tail(names: Names) -> ExactTail | None:
-    """The exact distribution, where the book allows it and it is payable; else None."""
+def exact_tail(names: Names, *, budget: float = math.inf) -> ExactTail | None:
+    """The exact distribution, where the book allows it and it takes no more evaluations than ``budget``, or than some seconds have; else None."""
     if not _one_line(names) or names.loss[1:].any():
         return None
     alike = all(len(np.unique(values)) == 1 for values in (names.loss[0], names.a, names.b, names.kind)) and len(names) > 1
     y, mixing, weight = _quadrature(names)
     if alike and len(names) > 64:
-        return _homogeneous(names, y, mixing, weight)
+        return _homogeneous(names, y, mixing, weight, budget)
     step = common_step(names.loss[0], _MOST_CELLS)
     if step is None:
         return None
     lattice = make_lattice(names.loss[0], step)
-    if float(len(weight)) * len(names) * lattice.size > _MOST_WORK:
+    if float(len(weight)) * len(names) * lattice.size > min(_MOST_WORK, budget):
         return None
     probability = np.zeros(lattice.size)
     some_points = max(1, _CELLS_AT_ONCE // lattice.size)
@@ -88,7 +89,7 @@ def exact_tail(names: Names) -> ExactTail | None:
     return ExactTail(step=step, probability=probability, names=names, lattice=lattice, y=y, mixing=mixing, weight=weight)
 
 
-def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatArray) -> ExactTail:
+def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatArray, budget: float) -> ExactTail | None:
     """Names that are all alike: a binomial number of defaults given the state."""
     from scipy.special import gammaln, log_ndtr
 
@@ -104,6 +105,8 @@ def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatA
     # Beyond 9 standard deviations and 40 defaults there is less left of a binomial than the rounding of one.
     low = np.maximum(np.floor(mean - 9.0 * spread - 40.0), 0.0).astype(np.intp)
     high = np.minimum(np.ceil(mean + 9.0 * spread + 40.0), count).astype(np.intp)
+    if float((high - low).sum()) > budget:
+        return None
     log_odds, log_none = log_p - log_q, count * log_q + np.log(weight)
     # Points of like width together, so that little is computed in vain.
     order = np.argsort(high - low, kind="stable")

@@ -6,6 +6,7 @@ are put on a fine lattice (:mod:`crfs.risk.fine_lattice`), which moves a measure
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -66,6 +67,11 @@ class FewNames:
         down, up = self.rounded
         return replace(self, probability=down, rounded=None), replace(self, probability=up, rounded=None)
 
+    @property
+    def expected_loss(self) -> FloatArray:
+        """The mean loss by scramble."""
+        return np.asarray(self.probability @ self.lattice.values)
+
     def measure(self, confidence: float) -> tuple[float, float, FloatArray, FloatArray]:
         """Value at risk and expected shortfall of all points together, and by scramble."""
         k = lower_quantile(self.probability.mean(axis=0), confidence)
@@ -113,12 +119,13 @@ def few_names(
     seed: int,
     most_points: int,
     fine: bool = False,
+    budget: float = math.inf,
     map_tasks: MapTasks = map,
 ) -> FewNames | None:
     """The distribution, drawn until the errors are small enough; on the losses' own lattice, or on a ``fine`` one.
 
     None where the names are too many; where losses have no lattice of their own, which more than 48 have not, nor more than a dozen without a common
-    amount, nor any that is random; and where no lattice is fine enough for ``rel_tol``.
+    amount, nor any that is random; where no lattice is fine enough for ``rel_tol``; and where the first points take more than ``budget``.
     """
     if len(names) > (MOST_ON_FINE_LATTICE if fine else MOST_NAMES):
         return None
@@ -131,11 +138,11 @@ def few_names(
     along = bad_directions(book)
     size = _FIRST
     points = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, along=along)
+    most_work = min(_MOST_WORK_ON_FINE_LATTICE if fine else _MOST_WORK, budget)
     if lattice is None:
-        lattice = _fine_enough(book, points, confidences, rel_tol, map_tasks)
-    if lattice is None:
+        lattice = _fine_enough(book, points, confidences=confidences, rel_tol=rel_tol, most_work=most_work, map_tasks=map_tasks)
+    if lattice is None or len(points) * lattice.price > budget:
         return None
-    most_work = _MOST_WORK_ON_FINE_LATTICE if fine else _MOST_WORK
     while True:
         probability = _distribution(book, lattice, points, map_tasks)
         found = FewNames(names=names, lattice=lattice, book=book, points=points, probability=probability, converged=False)
@@ -179,14 +186,14 @@ def own_lattice(names: Names) -> Lattice | Sums | None:
 
 
 def _fine_enough(
-    book: ConditionalBook, points: Points, confidences: tuple[float, ...], rel_tol: float, map_tasks: MapTasks
+    book: ConditionalBook, points: Points, *, confidences: tuple[float, ...], rel_tol: float, most_work: float, map_tasks: MapTasks
 ) -> FineLattice | None:
     """A lattice whose rounding takes half of the wanted error at most, by the first scramble; None where that is too fine to be payable."""
     size, some = _COARSE, _first_scramble(points)
     while size <= _FINEST:
-        lattice = FineLattice.of(book.names, size)
-        if len(points) * lattice.price > _MOST_WORK_ON_FINE_LATTICE:
+        if float(len(points)) * len(book.names) * size > most_work:
             return None
+        lattice = FineLattice.of(book.names, size)
         found = FewNames(
             names=book.names,
             lattice=lattice,

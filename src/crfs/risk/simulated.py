@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.risk.cuts import MOST_VALUES, TOP_OBLIGORS, coded, facility_shares
+from crfs.risk.cuts import MOST_VALUES, TOP_OBLIGORS, coded, facility_shares, scaling_note
 from crfs.risk.measures import TailMeasure, certain, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
 from crfs.risk.on_device import block_simulator
@@ -31,8 +32,8 @@ _CURVE_POINTS = 120
 _LEAST_TAIL_SCENARIOS = 100
 # Tail defaults are kept for the contributions; beyond this they would take gigabytes.
 _MOST_TAIL_DEFAULTS = 20_000_000
-# A book of no more obligors is simulated name by name unless thinning is asked for: that takes about as long, and books of the same obligors have
-# common random numbers then, so that a worse book is never a smaller loss.
+# A book of no more obligors is simulated name by name unless thinning is asked for, which may take a fifth of that second or two: books of the
+# same obligors have common random numbers then, so that a worse book is never a smaller loss.
 MOST_PLAIN = 100
 # Scenarios that stand for "the loss equals the value at risk": a share of those beyond it, and no fewer than these.
 _NEAR_SHARE = 0.05
@@ -75,9 +76,10 @@ def simulate(
         wanted=wanted,
     )
     parts: tuple[Contribution, ...] = ()
-    if drawn.keeps_defaults and _has_all_tail_defaults(drawn, run, confidences):
-        parts = _contributions(obligors, drawn.results, size, drawn.ordered, confidences)
     notes = []
+    if drawn.keeps_defaults and _has_all_tail_defaults(drawn, run, confidences):
+        parts, factors = _contributions(obligors, drawn.results, size, drawn.ordered, drawn.measures)
+        notes += scaling_note(factors)
     if not drawn.converged:
         notes.append(
             f"the errors are not yet within rel_tol {rel_tol:g} after {len(drawn.ordered):,} scenarios; raise max_scenarios for narrower intervals"
@@ -229,9 +231,14 @@ def _curve(ordered: FloatArray) -> tuple[CurvePoint, ...]:
 
 
 def _contributions(
-    obligors: Obligors, results: list[BlockResult], size: int, ordered: FloatArray, confidences: tuple[float, ...]
-) -> tuple[Contribution, ...]:
-    """Mean loss of each obligor and sector in the tail: they sum to the sample's expected shortfall, the atom at the quantile included."""
+    obligors: Obligors, results: list[BlockResult], size: int, ordered: FloatArray, measures: tuple[TailMeasure, ...]
+) -> tuple[tuple[Contribution, ...], list[float]]:
+    """Mean loss of each obligor and sector in the tail, the atom at the quantile included, and around the value at risk; scaled to the measures.
+
+    The second are the factors. That of an expected shortfall is one but where it is known without the sample; that of a value at risk is not, since
+    few scenarios lose that very amount, and those around it stand in for them.
+    """
+    confidences = tuple(measure.confidence for measure in measures)
     losses = np.concatenate([result.losses for result in results])
     scenario = np.concatenate([result.tail_scenario + result.block * size for result in results])
     obligor = np.concatenate([result.tail_obligor for result in results])
@@ -245,6 +252,11 @@ def _contributions(
     tail_scenarios, tail_row = np.unique(scenario, return_inverse=True)
     weights = [_tail_weights(losses, tail_scenarios, _quantile(ordered, confidence), confidence) for confidence in confidences]
     near = [_line_weights(losses, tail_scenarios, _quantile(ordered, confidence)) for confidence in confidences]
+    factors = [
+        _factor(total, float(weight @ losses[tail_scenarios]))
+        for pair, measure in zip(zip(weights, near, strict=True), measures, strict=True)
+        for weight, total in zip(pair, (measure.es, measure.var), strict=True)
+    ]
 
     def shared(place: IntArray, amount: FloatArray, row: IntArray, width: int) -> list[list[tuple[FloatArray, FloatArray]]]:
         """For each confidence the mean and its error of what each of ``width`` places lost, in the tail and at the value at risk."""
@@ -259,8 +271,9 @@ def _contributions(
         for pair in zip(weights, near, strict=True)
     ]
     top = np.argsort(-by_name[int(np.argmax(confidences))][0][0], kind="stable")[:TOP_OBLIGORS]
+    scaled = partial(_contribution, es_factors=factors[::2], var_factors=factors[1::2])
     ead, el = obligors.ead, obligors.expected_loss
-    parts = [_contribution(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), by_name, int(i)) for i in top]
+    parts = [scaled(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), by_name, int(i)) for i in top]
     facility_mean = obligors.facility_ead * obligors.facility_lgd
     facility_el = obligors.pd[obligors.facility_obligor] * facility_mean
     for tag in obligors.facility_tags:
@@ -271,8 +284,12 @@ def _contributions(
         measured = shared(code[facility], pieces, tail_row[entry], width)
         tag_ead = np.bincount(code, weights=obligors.facility_ead, minlength=width)
         tag_el = np.bincount(code, weights=facility_el, minlength=width)
-        parts += [_contribution((tag, value), float(tag_ead[k]), float(tag_el[k]), measured, k) for k, value in enumerate(values)]
-    return tuple(parts)
+        parts += [scaled((tag, value), float(tag_ead[k]), float(tag_el[k]), measured, k) for k, value in enumerate(values)]
+    return tuple(parts), factors
+
+
+def _factor(total: float, whole: float) -> float:
+    return total / whole if whole > 0.0 else 1.0
 
 
 def _mean_and_error(weight: FloatArray, table: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -291,17 +308,24 @@ def _mean_and_error_of_names(
 
 
 def _contribution(
-    what: tuple[str, str | None], ead: float, el: float, measured: list[list[tuple[FloatArray, FloatArray]]], k: int
+    what: tuple[str, str | None],
+    ead: float,
+    el: float,
+    measured: list[list[tuple[FloatArray, FloatArray]]],
+    k: int,
+    *,
+    es_factors: list[float],
+    var_factors: list[float],
 ) -> Contribution:
     return Contribution(
         by=what[0],
         name=what[1],
         ead=ead,
         el=el,
-        es=tuple(float(tail[0][k]) for tail, _ in measured),
-        es_se=tuple(float(tail[1][k]) for tail, _ in measured),
-        var=tuple(float(line[0][k]) for _, line in measured),
-        var_se=tuple(float(line[1][k]) for _, line in measured),
+        es=tuple(factor * float(tail[0][k]) for factor, (tail, _) in zip(es_factors, measured, strict=True)),
+        es_se=tuple(factor * float(tail[1][k]) for factor, (tail, _) in zip(es_factors, measured, strict=True)),
+        var=tuple(factor * float(line[0][k]) for factor, (_, line) in zip(var_factors, measured, strict=True)),
+        var_se=tuple(factor * float(line[1][k]) for factor, (_, line) in zip(var_factors, measured, strict=True)),
     )
 
 
