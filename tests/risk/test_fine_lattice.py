@@ -194,6 +194,18 @@ def test_a_loan_more_is_measured_at_the_books_own_states_and_never_lowers_the_lo
         assert mine.es == pytest.approx(other.es, rel=0.01)
 
 
+def test_several_random_facilities_of_an_obligor_are_one_and_the_notes_say_so() -> None:
+    table = book(6, 3, lgd_sd=0.2).with_columns(
+        obligor_id=pl.Series(["A", "A", "B", "C", "D", "E"]), pd_12m=pl.lit(0.03), r2=pl.lit(0.2), group=pl.lit("retail")
+    )
+    told = portfolio_risk(table, model(), confidences=(0.99,), method="few_names")
+    assert any("taken as one of the same mean and variance" in note for note in told.notes)
+    drawn = portfolio_risk(table, model(), confidences=(0.99,), method="plain", max_scenarios=200_000, rel_tol=1e-9)
+    (mine,), (other,) = told.measures, drawn.measures
+    assert abs(mine.es - other.es) <= 4.0 * other.es_se + 0.01 * other.es
+    assert not any("same mean and variance" in note for note in portfolio_risk(book(6, 3, lgd_sd=0.2), model(), method="few_names").notes)
+
+
 def test_more_names_than_it_is_for_are_refused() -> None:
     with pytest.raises(InvalidInput, match="128 names at most"):
         portfolio_risk(book(129, 1), model(), method="few_names")

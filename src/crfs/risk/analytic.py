@@ -89,6 +89,9 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
             f"losses are spread over points {unit * found.lattice.step:.6g} apart with their means kept; the intervals include the measures of all losses "
             "rounded down and rounded up"
         )
+        random = obligors.facility_obligor[(obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0)]
+        if len(random) > len(np.unique(random)):
+            notes.append("the facilities of an obligor that have a random lgd are taken as one of the same mean and variance")
     if not found.converged:
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
     return Outcome(

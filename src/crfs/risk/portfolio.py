@@ -45,12 +45,12 @@ def portfolio_risk(
 
     ``method``: ``auto`` chooses, and the notes say how good the choice is. ``closed_form`` is for a book with at most one uncertain name;
     ``exact`` for one that follows a single line of the factor model and is homogeneous or loses multiples of one amount;
-    ``few_names`` for one of a few names with such losses, or a dozen with any certain ones, and any factors; ``collapsed`` is the fast one
+    ``few_names`` for one of a few names with such losses, or up to 128 with any, and any factors; ``collapsed`` is the fast one
     (:mod:`crfs.risk.collapsed`); ``thinning`` and ``plain`` simulate every name, ``plain`` drawing each one's noise.
 
     Points (or scenarios) are drawn in rounds until the standard errors of value at risk and expected shortfall are within ``rel_tol`` of them at
-    every confidence, or ``max_scenarios`` are reached: ``converged`` says which. ``budget`` is the most obligors x scenarios that a run may take
-    on. ``threads`` None uses all cores; ``map_blocks`` runs the pieces of work instead, as ``map`` does (a pool's ``map`` too). ``device``
+    every confidence, or ``max_scenarios`` are reached: ``converged`` says which. ``budget`` is the most evaluations (obligors x scenarios, names x
+    points of a lattice) that a run may take on. ``threads`` None uses all cores; ``map_blocks`` runs the pieces of work instead, as ``map`` does (a pool's ``map`` too). ``device``
     ("cuda", "cuda:1") lets PyTorch find there who defaults by ``plain``, the one method that has work for it; another is refused with it. The answer
     has the same bits whatever they are, for the same book (in any order of rows), model, ``seed`` and ``max_scenarios``.
 
