@@ -90,8 +90,8 @@ def test_one_loan_of_a_random_loss_has_its_quantiles_within_the_stated_intervals
     total = mean * (1.0 - mean) / sd**2 - 1.0
     law = beta(mean * total, (1.0 - mean) * total)
     within = 0
-    for seed in range(20):
+    for seed in range(10):
         told = portfolio_risk(table, three(), confidences=(0.99, 0.999), contributions=False, seed=seed)
         for measure in told.measures:
             within += measure.var_low <= ead * float(law.ppf(1.0 - (1.0 - measure.confidence) / pd)) <= measure.var_high
-    assert within >= 36  # of 40, of which 95 % are 38
+    assert within >= 18  # of 20, of which 95 % are 19

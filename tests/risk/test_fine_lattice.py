@@ -124,7 +124,7 @@ def test_what_names_have_to_do_with_a_loss_sums_to_it() -> None:
 def test_on_a_fine_lattice_a_dozen_names_have_the_measures_that_every_sum_gives(nu: float) -> None:
     table = book(11, 5)
     names = make_names(roll_up(table, model(nu)), model(nu))
-    options: dict[str, Any] = {"confidences": (0.9, 0.99, 0.999), "rel_tol": 0.004, "seed": 3, "most_points": 10**6}
+    options: dict[str, Any] = {"confidences": (0.9, 0.99, 0.999), "rel_tol": 0.01, "seed": 3, "most_points": 10**6}
     exact, fine = few_names(names, **options), few_names(names, **options, fine=True)
     assert exact is not None
     assert fine is not None
@@ -134,7 +134,7 @@ def test_on_a_fine_lattice_a_dozen_names_have_the_measures_that_every_sum_gives(
         for low, true, high in zip(*(each.measure(confidence)[:2] for each in (down, exact, up)), strict=True):
             assert low <= true * (1.0 + 1e-12)
             assert true <= high * (1.0 + 1e-12)
-            assert high - low <= 0.004 * true
+            assert high - low <= 0.01 * true
     theirs, mine = exact.contributions(0.999), fine.contributions(0.999)
     assert mine[0].mean(axis=1) == pytest.approx(theirs[0].mean(axis=1), rel=0.02, abs=1e-3 * float(names.greatest))
 
@@ -142,7 +142,7 @@ def test_on_a_fine_lattice_a_dozen_names_have_the_measures_that_every_sum_gives(
 @pytest.mark.parametrize(("count", "lgd_sd", "nu"), [(20, 0.0, math.inf), (14, 0.2, 5.0)])
 def test_a_small_book_of_odd_losses_agrees_with_the_simulation_of_every_name(count: int, lgd_sd: float, nu: float) -> None:
     table = book(count, count, lgd_sd=lgd_sd)
-    told = portfolio_risk(table, model(nu), confidences=(0.95, 0.99), method="few_names")
+    told = portfolio_risk(table, model(nu), confidences=(0.95, 0.99), method="few_names", rel_tol=0.01)
     assert told.converged
     drawn = portfolio_risk(table, model(nu), confidences=(0.95, 0.99), method="plain", max_scenarios=400_000, rel_tol=1e-9)
     for mine, other in zip(told.measures, drawn.measures, strict=True):
@@ -181,7 +181,7 @@ def test_a_loan_more_is_measured_at_the_books_own_states_and_never_lowers_the_lo
     """``odd``: whether the book's losses are; the loan's loss is, so that both are put on one fine lattice."""
     table = book(16, 8)
     table = table if odd else table.with_columns(ead=(pl.col("ead") / 4_000.0).ceil() * 4_000.0)
-    warm = WarmPortfolio(table, model(), confidences=(0.99, 0.999), contributions=False)
+    warm = WarmPortfolio(table, model(), confidences=(0.99, 0.999), contributions=False, rel_tol=0.02)
     assert warm.result.method == "few_names"
     row = table[:1].with_columns(facility_id=pl.lit("new"), obligor_id=pl.lit("new"), ead=pl.lit(12_345.678))
     told = warm.what_if(put=row)

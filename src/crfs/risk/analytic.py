@@ -62,7 +62,9 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
     )
 
 
-def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[float, ...], *, rel_tol: float, wanted: bool) -> Outcome:
+def few_names_outcome(
+    obligors: Obligors, found: FewNames, confidences: tuple[float, ...], *, rel_tol: float, wanted: bool, map_tasks: MapTasks
+) -> Outcome:
     """Names exactly, factors by points: an error over the scrambles, and what rounding may do to losses that have no lattice of their own.
 
     An atom that every scramble finds has no error.
@@ -78,7 +80,7 @@ def few_names_outcome(obligors: Obligors, found: FewNames, confidences: tuple[fl
         at, beyond = min(at, greatest), min(beyond, greatest)
         measures.append(_few_names_measure(found, confidence, at, beyond))
         if wanted:
-            parts = found.contributions(confidence)
+            parts = found.contributions(confidence, map_tasks)
             for target, part, total in ((es, parts[0], beyond), (var, parts[1], at)):
                 whole = part.sum(axis=0)
                 target[c, found.names.obligor] = part * np.divide(total * unit, whole, out=np.zeros_like(whole), where=whole > 0.0)

@@ -153,7 +153,9 @@ def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: 
     apart = None if found is None else departure(found.expected_loss, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
     if found is None or (apart is not None and question.method is Method.AUTO):
         return None
-    outcome = few_names_outcome(obligors, found, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions)
+    outcome = few_names_outcome(
+        obligors, found, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=map_tasks
+    )
     return _alarmed(outcome, apart)
 
 

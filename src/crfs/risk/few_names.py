@@ -95,20 +95,21 @@ class FewNames:
         at_low, at_high = (self.lattice.values[np.minimum(place, self.lattice.size - 1)] for place in places)
         return at_low, at_high
 
-    def contributions(self, confidence: float) -> tuple[FloatArray, FloatArray]:
+    def contributions(self, confidence: float, map_tasks: MapTasks = map) -> tuple[FloatArray, FloatArray]:
         """Contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
         payoffs = tail_payoffs(self.probability.mean(axis=0), confidence)
-        result = np.zeros((2, len(self.names), self.points.scrambles))
         each = len(self.points) // self.points.scrambles
         step = max(1, _CELLS_AT_ONCE // (self.lattice.size * len(self.names)))
-        for start in range(0, len(self.points), step):
-            some = slice(start, min(len(self.points), start + step))
-            p = _pd(self.book, self.points, some)
-            parts = self.lattice.parts(p, payoffs) * self.points.weight[some]
-            owner = np.arange(some.start, some.stop) // each
-            for scramble in np.unique(owner):
-                result[:, :, scramble] += parts[:, :, owner == scramble].sum(axis=2)
-        return result[0], result[1]
+
+        def of_scramble(scramble: int) -> FloatArray:
+            result = np.zeros((2, len(self.names)))
+            for start in range(scramble * each, (scramble + 1) * each, step):
+                some = slice(start, min(start + step, (scramble + 1) * each))
+                result += self.lattice.parts(_pd(self.book, self.points, some), payoffs) @ self.points.weight[some]
+            return result
+
+        es, var = np.stack(list(map_tasks(of_scramble, range(self.points.scrambles))), axis=-1)
+        return es, var
 
 
 def few_names(
