@@ -142,7 +142,7 @@ def test_on_a_fine_lattice_a_dozen_names_have_the_measures_that_every_sum_gives(
 @pytest.mark.parametrize(("count", "lgd_sd", "nu"), [(20, 0.0, math.inf), (14, 0.2, 5.0)])
 def test_a_small_book_of_odd_losses_agrees_with_the_simulation_of_every_name(count: int, lgd_sd: float, nu: float) -> None:
     table = book(count, count, lgd_sd=lgd_sd)
-    told = portfolio_risk(table, model(nu), confidences=(0.95, 0.99), method="few_names", rel_tol=0.01)
+    told = portfolio_risk(table, model(nu), confidences=(0.95, 0.99), method="few_names")
     assert told.converged
     drawn = portfolio_risk(table, model(nu), confidences=(0.95, 0.99), method="plain", max_scenarios=400_000, rel_tol=1e-9)
     for mine, other in zip(told.measures, drawn.measures, strict=True):
@@ -181,7 +181,7 @@ def test_a_loan_more_is_measured_at_the_books_own_states_and_never_lowers_the_lo
     """``odd``: whether the book's losses are; the loan's loss is, so that both are put on one fine lattice."""
     table = book(16, 8)
     table = table if odd else table.with_columns(ead=(pl.col("ead") / 4_000.0).ceil() * 4_000.0)
-    warm = WarmPortfolio(table, model(), confidences=(0.99, 0.999), contributions=False, rel_tol=0.02)
+    warm = WarmPortfolio(table, model(), confidences=(0.99, 0.999), contributions=False, rel_tol=0.02, method="few_names")
     assert warm.result.method == "few_names"
     row = table[:1].with_columns(facility_id=pl.lit("new"), obligor_id=pl.lit("new"), ead=pl.lit(12_345.678))
     told = warm.what_if(put=row)
@@ -191,7 +191,7 @@ def test_a_loan_more_is_measured_at_the_books_own_states_and_never_lowers_the_lo
         assert mine.incremental_es.value > 0.0
         assert mine.incremental_var.value >= 0.0
         assert mine.incremental_es.se <= mine.es_se
-        assert mine.es == pytest.approx(other.es, rel=0.01)
+        assert mine.es == pytest.approx(other.es, rel=0.04)
 
 
 def test_several_random_facilities_of_an_obligor_are_one_and_the_notes_say_so() -> None:
