@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from crfs.sources.providers.federal_reserve.decisions import read_decision
@@ -334,6 +336,268 @@ CASES = [
         (None, None, 0, "maintain", None, None),
         id="declined",
     ),
+    pytest.param(
+        "On December 18, the Committee decided to lower the target range for the federal funds rate by 1/4 percentage "
+        "point to 4-1/4 to 4-1/2 percent. Today the Committee decided to maintain the target range for the federal funds "
+        "rate at 4-1/4 to 4-1/2 percent.",
+        (4.25, 4.5, 0, "maintain", None, None),
+        id="on a day of December, then today",
+    ),
+    pytest.param(
+        "The Committee decided today to maintain the target range for the federal funds rate at 4-1/4 to 4-1/2 percent. "
+        "On December 18, 2024, the Committee decided to lower the target range for the federal funds rate by 1/4 "
+        "percentage point to 4-1/4 to 4-1/2 percent.",
+        (4.25, 4.5, 0, "maintain", None, None),
+        id="today, then on a day of December",
+    ),
+    pytest.param(
+        "On December 18, the Committee decided to lower the target range for the federal funds rate by 1/4 percentage "
+        "point to 4-1/4 to 4-1/2 percent. The Committee decided today to leave the target range for the federal funds "
+        "rate unchanged.",
+        (None, None, 0, "maintain", None, None),
+        id="on a day, then unchanged without a number",
+    ),
+    pytest.param(
+        "Following the December meeting, when the Committee decided to lower the target range for the federal funds rate "
+        "by 1/4 percentage point to 4-1/4 to 4-1/2 percent, financial conditions eased. The Committee decided to maintain "
+        "the target range for the federal funds rate at 4-1/4 to 4-1/2 percent.",
+        (4.25, 4.5, 0, "maintain", None, None),
+        id="following a meeting when",
+    ),
+    pytest.param(
+        "Three weeks earlier, the Committee decided to lower the target range for the federal funds rate by 1/4 "
+        "percentage point to 4-1/4 to 4-1/2 percent. The Committee decided to maintain the target range for the federal "
+        "funds rate at 4-1/4 to 4-1/2 percent.",
+        (4.25, 4.5, 0, "maintain", None, None),
+        id="weeks earlier",
+    ),
+    pytest.param(
+        "Since the Committee decided on March 3 to lower the target range for the federal funds rate by 1/4 percentage "
+        "point to 4-1/4 to 4-1/2 percent, the outlook has worsened.",
+        (None, None, None, None, None, None),
+        id="since it decided",
+    ),
+    pytest.param(
+        "On Dec. 18, the Committee decided to lower the target range for the federal funds rate by 1/4 percentage point "
+        "to 4-1/4 to 4-1/2 percent.",
+        (None, None, None, None, None, None),
+        id="a shortened month",
+    ),
+    pytest.param(
+        "On Wednesday, December 18, the Committee decided to lower the target range for the federal funds rate by 1/4 "
+        "percentage point to 4-1/4 to 4-1/2 percent.",
+        (None, None, None, None, None, None),
+        id="a weekday and a day",
+    ),
+    pytest.param(
+        "On 18 December, the Committee decided to lower the target range for the federal funds rate by 1/4 percentage "
+        "point to 4-1/4 to 4-1/2 percent.",
+        (None, None, None, None, None, None),
+        id="the day before the month",
+    ),
+    pytest.param(
+        "The Committee's December decision to lower the target range for the federal funds rate by 1/4 percentage point "
+        "to 4-1/4 to 4-1/2 percent has eased conditions.",
+        (None, None, None, None, None, None),
+        id="the decision of December",
+    ),
+    pytest.param(
+        "The Committee had decided to lower the target range for the federal funds rate by 1/4 percentage point to 4-1/4 to 4-1/2 percent.",
+        (None, None, None, None, None, None),
+        id="had decided",
+    ),
+    pytest.param(
+        "The Committee decided to lower the target range for the federal funds rate by 1/4 percentage point to 4-1/4 to "
+        "4-1/2 percent. Today the Committee decided to maintain the target range for the federal funds rate at 4-1/4 to "
+        "4-1/2 percent.",
+        (4.25, 4.5, 0, "maintain", None, None),
+        id="undated against today",
+    ),
+    pytest.param(
+        "The Committee decided to lower the target range for the federal funds rate by 1/4 percentage point to 4-1/4 to "
+        "4-1/2 percent. The Committee decided to maintain the target range for the federal funds rate at 4-1/4 to 4-1/2 "
+        "percent.",
+        (None, None, None, None, None, None),
+        id="lower against maintain",
+    ),
+    pytest.param(
+        "The Committee decided to lower the target range for the federal funds rate by 1/4 percentage point to 4-1/4 to "
+        "4-1/2 percent. The Committee decided to leave the target range for the federal funds rate unchanged.",
+        (None, None, None, None, None, None),
+        id="lower against unchanged",
+    ),
+    pytest.param(
+        "The Committee decided to lower the target range for the federal funds rate by 1/4 percentage point to 4-1/4 to "
+        "4-1/2 percent and will maintain the target range for the federal funds rate at 4-1/4 to 4-1/2 percent until "
+        "inflation has fallen.",
+        (4.25, 4.5, -25, "lower", None, None),
+        id="lowers and will maintain",
+    ),
+    pytest.param(
+        "The Committee agreed to consider raising the target range for the federal funds rate to 5 to 5-1/4 percent at its next meeting.",
+        (None, None, None, None, None, None),
+        id="consider raising",
+    ),
+    pytest.param(
+        "The Committee decided that it will raise the target range for the federal funds rate to 5 to 5-1/4 percent at "
+        "its next meeting if inflation persists.",
+        (None, None, None, None, None, None),
+        id="will raise at its next meeting",
+    ),
+    pytest.param(
+        "The Committee decided to raise the target range for the federal funds rate to 5 to 5-1/4 percent at its next meeting.",
+        (None, None, None, None, None, None),
+        id="at its next meeting",
+    ),
+    pytest.param(
+        "The Committee may lower the target range for the federal funds rate to 1-1/2 to 1-3/4 percent.",
+        (None, None, None, None, None, None),
+        id="may lower",
+    ),
+    pytest.param(
+        "In May the Committee may lower the target range for the federal funds rate to 1-1/2 to 1-3/4 percent.",
+        (None, None, None, None, None, None),
+        id="lowered in May",
+    ),
+    pytest.param(
+        "Governor Lopez dissented in favor of lowering the target range for the federal funds rate to 3-1/4 to 3-1/2 percent.",
+        (None, None, None, None, None, None),
+        id="dissented in favor",
+    ),
+    pytest.param(
+        "Two members called for raising the target range for the federal funds rate to 5 to 5-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="members called for",
+    ),
+    pytest.param(
+        "Governor Lopez voted to lower the target range for the federal funds rate to 4-3/4 to 5 percent.",
+        (None, None, None, None, None, None),
+        id="a governor voted",
+    ),
+    pytest.param(
+        "Dissenting was Governor Lopez, who voted to lower the target range for the federal funds rate to 4-3/4 to 5 "
+        "percent. The Committee decided to maintain the target range for the federal funds rate at 5 to 5-1/4 percent.",
+        (5, 5.25, 0, "maintain", None, None),
+        id="who voted",
+    ),
+    pytest.param(
+        "Several members voted to lower the target range for the federal funds rate to 4 to 4-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="several members voted",
+    ),
+    pytest.param(
+        "Participants agreed that lowering the target range for the federal funds rate to 4 to 4-1/4 percent would be appropriate.",
+        (None, None, None, None, None, None),
+        id="would be appropriate",
+    ),
+    pytest.param(
+        "The median participant sees the federal funds rate at 3.9 percent at the end of 2025.",
+        (None, None, None, None, None, None),
+        id="the median",
+    ),
+    pytest.param(
+        "Today, participants see the federal funds rate at 3.9 percent at the end of 2025.",
+        (None, None, None, None, None, None),
+        id="the median today",
+    ),
+    pytest.param(
+        "Futures put the federal funds rate at 3-1/2 percent.",
+        (None, None, None, None, None, None),
+        id="the market's",
+    ),
+    pytest.param(
+        "The Committee discussed lowering the target range for the federal funds rate to 4 to 4-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="discussed",
+    ),
+    pytest.param(
+        "The Committee decided today to keep its policy stance unchanged. It is prepared to lower its target for the "
+        "federal funds rate to 1 percent.",
+        (None, None, 0, "maintain", None, None),
+        id="prepared",
+    ),
+    pytest.param(
+        "Participants see a decline in the federal funds rate from about 4 percent to about 3-1/2 percent by the end of next year.",
+        (None, None, None, None, None, None),
+        id="projected from and to",
+    ),
+    pytest.param(
+        "The Committee decided to decrease slightly the degree of pressure on bank reserve positions. This action is "
+        "expected to be reflected in a 25 basis point decline in the federal funds rate from about 6 percent to about "
+        "5-3/4 percent.",
+        (5.75, 5.75, -25, "lower", None, None),
+        id="1995",
+    ),
+    pytest.param(
+        "The Federal Open Market Committee at its meeting today decided to maintain the existing stance of monetary "
+        "policy, keeping its target for the federal funds rate at 6-1/2 percent.",
+        (6.5, 6.5, 0, "maintain", None, None),
+        id="2000",
+    ),
+    pytest.param(
+        "The Committee will maintain the target range for the federal funds rate at 0 to 1/4 percent and anticipates that "
+        "conditions are likely to warrant low levels.",
+        (0, 0.25, 0, "maintain", None, None),
+        id="2009",
+    ),
+    pytest.param(
+        "The Committee today reaffirmed its view that the current 0 to 1/4 percent target range for the federal funds "
+        "rate remains appropriate.",
+        (0, 0.25, 0, "maintain", None, None),
+        id="2014",
+    ),
+    pytest.param(
+        "In considering any adjustments to the target range for the federal funds rate, the Committee will assess the "
+        "data. In support of its goals, the Committee decided to lower the target range for the federal funds rate by 1/4 "
+        "percentage point to 4 to 4-1/4 percent.",
+        (4, 4.25, -25, "lower", None, None),
+        id="2025",
+    ),
+    pytest.param(
+        "The Committee today lowered the target range for the federal funds rate to 4 to 4-1/4 percent.",
+        (4, 4.25, None, "lower", None, None),
+        id="today it lowered",
+    ),
+    pytest.param(
+        "By unanimous vote, the Committee approved raising the target range for the federal funds rate to 4 to 4-1/4 percent.",
+        (4, 4.25, None, "raise", None, None),
+        id="approved",
+    ),
+    pytest.param(
+        "The Board declined to approve a 25-basis-point decrease in the discount rate to 4-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="discount declined",
+    ),
+    pytest.param(
+        "The Board of Governors did not approve a 25-basis-point increase in the discount rate to 6 percent.",
+        (None, None, None, None, None, None),
+        id="discount not approved",
+    ),
+    pytest.param(
+        "The Board stands ready to approve a 25-basis-point decrease in the discount rate to 4-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="discount ready",
+    ),
+    pytest.param(
+        "In January the Board of Governors approved a 25-basis-point decrease in the discount rate to 4-1/2 percent. In a "
+        "related action today, the Board of Governors approved a 25-basis-point decrease in the discount rate to 4-1/4 "
+        "percent.",
+        (None, None, None, None, 4.25, -25),
+        id="discount of January and of today",
+    ),
+    pytest.param(
+        "The Boards of Directors of the Federal Reserve Banks of Boston and Dallas had approved a 50 basis point decrease "
+        "in the discount rate to 4 percent; the Board of Governors approved a 25-basis-point decrease in the discount "
+        "rate to 4-1/4 percent.",
+        (None, None, None, None, 4.25, -25),
+        id="discount asked for",
+    ),
+    pytest.param(
+        "The Board approved a 25-basis-point decrease in the discount rate to 4-1/2 percent. The Board approved a "
+        "25-basis-point decrease in the discount rate to 4-1/4 percent.",
+        (None, None, None, None, None, None),
+        id="discounts that differ",
+    ),
 ]
 
 
@@ -343,3 +607,29 @@ def test_the_decision_is_what_the_committee_decides(text: str, expected: tuple[f
     assert (
         found.target_lower, found.target_upper, found.change_bp, found.direction, found.discount_rate, found.discount_rate_change_bp,
     ) == expected  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On January 29, 2025, the Committee decided to maintain",
+        "At its January 28-29 meeting, the Committee decided to maintain",
+        "At its meeting on January 28-29, 2025, the Committee decided to maintain",
+    ],
+)
+def test_a_statement_that_says_its_own_day_tells_of_today(text: str) -> None:
+    said = f"{text} the target range for the federal funds rate at 4-1/4 to 4-1/2 percent."
+    assert read_decision(said, date(2025, 1, 29)).target_upper == 4.5
+    assert read_decision(said, date(2025, 3, 19)).target_upper is None
+
+
+def test_a_text_of_dates_and_verbs_without_end_is_read_in_time() -> None:
+    for words in (
+        "on December 18, ",
+        "the Committee decided ",
+        "who ",
+        "federal funds rate ",
+        "approved a 25 basis point ",
+        "from about 5 percent to about ",
+    ):
+        assert read_decision(words * (100_000 // len(words))).target_upper is None

@@ -12,7 +12,8 @@ from crfs.credit.catalogue import Catalogue
 from crfs.sources.core import Classification, Parsed, Payload
 from crfs.sources.core.recorded import recorded_payloads
 from crfs.sources.providers.federal_reserve import SOURCE
-from crfs.sources.providers.federal_reserve.decisions import Decision, Implementation, read_decision, read_implementation
+from crfs.sources.providers.federal_reserve.administered import Implementation, read_implementation
+from crfs.sources.providers.federal_reserve.decisions import Decision, read_decision
 from crfs.sources.providers.federal_reserve.release_times import minutes_time, statement_time
 from tests.samples import sample
 from tests.samples.federal_reserve import NOTE, PAGE, SENTENCES, STATEMENT
@@ -328,6 +329,37 @@ def test_a_note_of_today_and_one_that_leaves_all_as_it_is_are_read() -> None:
     kept = "The Board took no action to change the discount rate (the primary credit rate), which remains at 1.00 percent."
     assert read_implementation(kept) == Implementation(primary_credit_rate=1.0)
     assert read_implementation("Nothing was said of rates.") == Implementation()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The Board voted to lower the interest rate paid on reserve balances from 4.65 percent to 4.40 percent, effective July 30.", 4.4),
+        ("The Board voted to raise the interest rate paid on reserve balances by 25 basis points to 4.65 percent.", 4.65),
+        (
+            "In June, the Board set the interest rate paid on reserve balances at 4.65 percent. The Board voted to lower the interest rate paid on "
+            "reserve balances to 4.40 percent.",
+            4.4,
+        ),
+        (
+            "The Board left the interest rate paid on reserve balances at 4.40 percent. It had lowered the interest rate paid on reserve balances "
+            "to 4.65 percent.",
+            4.4,
+        ),
+        ("The Board declined to lower the interest rate paid on reserve balances to 4.40 percent.", None),
+        (
+            "The Board set the interest rate paid on reserve balances at 4.65 percent. It set the interest rate paid on reserve balances at 4.40 percent.",
+            None,
+        ),
+    ],
+)
+def test_an_administered_rate_is_what_is_set_now(text: str, expected: float | None) -> None:
+    assert read_implementation(text).interest_on_reserves == expected
+
+
+def test_a_primary_credit_rate_is_the_one_that_it_moves_to() -> None:
+    text = "voted to approve a 1/4 percentage point decrease in the primary credit rate from 4.75 percent to 4.50 percent"
+    assert read_implementation(text).primary_credit_rate == 4.5
 
 
 def test_sentences_need_a_name_that_says_what_they_are_of(catalogue: Catalogue) -> None:

@@ -8,36 +8,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
+from datetime import date
 
-from crfs.sources.providers.federal_reserve.operative import is_refused, standing
+from crfs.sources.providers.federal_reserve.administered import discount
+from crfs.sources.providers.federal_reserve.operative import is_effect, is_refused, standing
+from crfs.sources.providers.federal_reserve.other_times import with_its_day_as_today
+from crfs.sources.providers.federal_reserve.rates import PERCENT, RATE, STEP, plainly, points, rate
 
-_RATE = r"(?:[1-9]\d?-\d{1,2}/\d{1,2}|\d{1,2} and \d{1,2}/\d{1,2}|\d{1,2} \d/\d{1,2}|\d{1,2}/\d{1,2}|\d{1,2}(?:\.\d{1,4})?)"
-_PERCENT = r"\s?(?:percent|per cent|%)"
-_WORDS = r"(?:one|three)-(?:half|quarters?|fourths?)(?: of)?"
-_STEP = rf"(?P<size>{_WORDS}|{_RATE}|\d{{1,3}})[- ](?P<unit>basis[- ]points?|(?:(?:of )?a )?percentage[- ]points?|percent)"
 _AROUND = r"(?:around |about |approximately )?"
 _IN = r"(?:at|to|of|in)(?: between)?"
 # The grammar between "federal funds rate" and the number, so that another number of the sentence is never taken for it.
 _GAP = (
-    rf"(?: to (?:rise|fall|decline|increase|decrease))?(?:,? unchanged)?(?:,? (?:by )?(?:an? )?(?:additional |further |about )?{_STEP})?,?"
+    rf"(?: to (?:rise|fall|decline|increase|decrease))?(?:,? unchanged)?(?:,? (?:by )?(?:an? )?(?:additional |further |about )?{STEP})?,?"
     r"(?: unchanged)?(?: (?:which|that) (?:therefore )?(?:remains?|stays?|stands?)(?: unchanged)?)?"
 )
 # A hyphen is a range only where it cannot be that of a mixed number: "4.25-4.50", "4-1/4-4-1/2", "0-1/4", "4 - 4-1/4".
 _LOW = (
-    rf"(?:(?P<low>{_RATE})(?:{_PERCENT})?(?: to | and | - )"
-    rf"|(?P<low_decimal>\d{{1,2}}\.\d{{1,4}})(?:{_PERCENT})?-|(?P<low_mixed>[1-9]\d?-\d{{1,2}}/\d{{1,2}}|0)-)"
+    rf"(?:(?P<low>{RATE})(?:{PERCENT})?(?: to | and | - )"
+    rf"|(?P<low_decimal>\d{{1,2}}\.\d{{1,4}})(?:{PERCENT})?-|(?P<low_mixed>[1-9]\d?-\d{{1,2}}/\d{{1,2}}|0)-)"
 )
-_RANGE_AFTER = re.compile(rf"target range for the federal funds rate{_GAP} {_IN} {_AROUND}{_LOW}(?P<high>{_RATE}){_PERCENT}", re.I)
-_RANGE_BEFORE = re.compile(rf"(?P<low>{_RATE}) to (?P<high>{_RATE}){_PERCENT} target range for the federal funds rate", re.I)
-_SINGLE = re.compile(rf"federal funds rate{_GAP} {_IN} {_AROUND}(?P<high>{_RATE}){_PERCENT}(?! inflation)", re.I)
+_RANGE_AFTER = re.compile(rf"target range for the federal funds rate{_GAP} {_IN} {_AROUND}{_LOW}(?P<high>{RATE}){PERCENT}", re.I)
+_RANGE_BEFORE = re.compile(rf"(?P<low>{RATE}) to (?P<high>{RATE}){PERCENT} target range for the federal funds rate", re.I)
+_SINGLE = re.compile(rf"federal funds rate{_GAP} {_IN} {_AROUND}(?P<high>{RATE}){PERCENT}(?! inflation)", re.I)
 _MOVE = re.compile(
-    rf"federal funds rate(?: of| is| will)?[^.\n]{{0,60}}? from {_AROUND}(?P<old>{_RATE}){_PERCENT},? to {_AROUND}(?P<high>{_RATE}){_PERCENT}",
+    rf"federal funds rate(?: of| is| will)?[^.\n]{{0,60}}? from {_AROUND}(?P<old>{RATE}){PERCENT},? to {_AROUND}(?P<high>{RATE}){PERCENT}",
     re.I,
 )
 _NO_CHANGE = re.compile(
-    r"\b(?:no change\b[^.]{0,80}? target for the federal funds rate"
+    r"\b(?:(?:maintain|keep) (?:its|the) existing stance of monetary policy\b(?!, )|no change\b[^.]{0,80}? target for the federal funds rate"
     r"|(?:leav|keep|maintain|hold)(?:e|ing)? (?:its|the) target (?:range )?for the federal funds rate\b"
+    r"|(?:leav|keep|maintain|hold)(?:e|ing)? (?:its|the) (?:(?:existing|current|monetary|policy) ){0,2}stance(?: of monetary policy)? unchanged\b"
     r"|(?:did not take|took no) action\b[^.]{0,40}? to alter the stance of monetary policy\b)",
     re.I,
 )
@@ -50,7 +50,7 @@ _SAME = (
 _VERB = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<same>{_SAME}))\b", re.I)
 # The range once more, of the rate that was named before: "and then lowered it to 3.50-3.75 percent".
 _AGAIN = re.compile(
-    rf"\b(?:{_UP}|{_DOWN}|{_SAME}) (?:it|(?:the|its|that|this) (?:target )?range){_GAP} {_IN} {_AROUND}{_LOW}(?P<high>{_RATE}){_PERCENT}",
+    rf"\b(?:{_UP}|{_DOWN}|{_SAME}) (?:it|(?:the|its|that|this) (?:target )?range){_GAP} {_IN} {_AROUND}{_LOW}(?P<high>{RATE}){PERCENT}",
     re.I,
 )
 _VOTE = re.compile(r"\bby an? (\d{1,2}) ?(?:-|to) ?(\d{1,2}) vote\b", re.I)
@@ -67,34 +67,10 @@ _SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bJr)(?<!\bSr)\.(?=\s|$)|\n")
 _NAME = re.compile(r"\b[A-Z][A-Za-z'’-]+(?: [A-Z]\.)*(?: [A-Z][A-Za-z'’-]+){1,3}")
 _NO_NAMES = ("Federal", "Open", "Market", "New", "United", "Board", "Committee", "Treasury", "Vice", "Reserve", "Chairman", "Chair")
 _WHO = re.compile(r",? ?\bwho\b.*?(?=(?:;|,) ?(?:and )?[A-Z][A-Za-z'’-]+ (?:[A-Z]\. )?[A-Z]|$)")
-_DISCOUNT = re.compile(
-    rf"\bapprov\w+ (?:an? |the )?{_STEP}[- ](?P<way>increase|decrease|reduction|cut) in the (?:discount|primary credit) rate"
-    rf"(?: \([^)]{{0,40}}\))?,? (?:from {_RATE}{_PERCENT} )?to (?P<rate>{_RATE}){_PERCENT}",
-    re.I,
-)
-_DISCOUNT_MOVE = re.compile(
-    rf"\bapprov\w+ an? (?:increase|decrease|reduction) in the discount rate(?: (?:by|of) {_STEP})?,?"
-    rf" from (?P<old>{_RATE}){_PERCENT},? to (?P<rate>{_RATE}){_PERCENT}",
-    re.I,
-)
-_DISCOUNT_SAME = re.compile(
-    rf"\b(?:no change was made in the (?:federal reserve )?discount rate, which remains|discount rate remains unchanged) at (?P<rate>{_RATE}){_PERCENT}",
-    re.I,
-)
-_RESERVES = re.compile(
-    rf"interest rates? paid on (?:required and excess |required |excess )?reserve balances(?: unchanged)?,? (?:at|to) (?P<rate>{_RATE}){_PERCENT}",
-    re.I,
-)
-_REVERSE_REPO = re.compile(rf"reverse repurchase (?:(?!\. )[^\n]){{0,500}}?at an offering rate of (?P<rate>{_RATE}){_PERCENT}", re.I)
-_PRIMARY_CREDIT = re.compile(
-    rf"primary credit rate\)?,? (?:at the existing level of|which remains at|at|to) (?P<rate>{_RATE}){_PERCENT}", re.I
-)
-_FRACTIONS = {"¼": "1/4", "½": "1/2", "¾": "3/4", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8"}
-_FRACTION_WORDS = {
-    "one-half": "1/2", "one-quarter": "1/4", "one-fourth": "1/4", "three-quarters": "3/4", "three-quarter": "3/4", "three-fourths": "3/4",
-}  # fmt: skip
 _MOST_CHARACTERS = 100_000
 _LOOK_BACK = 250
+_UNSAID = (None, None, None, None)
+_UNCHANGED = (None, None, 0.0, "maintain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,29 +92,8 @@ class Decision:
         return self.target_upper is not None or self.direction is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Implementation:
-    """The administered rates of one implementation note, in percent; None is not said."""
-
-    interest_on_reserves: float | None = None
-    reverse_repo_rate: float | None = None
-    primary_credit_rate: float | None = None
-
-
-def read_implementation(text: str) -> Implementation:
-    """The rates that an implementation note says.
-
-    >>> read_implementation("voted to lower the interest rate paid on reserve balances to 3.65 percent").interest_on_reserves
-    3.65
-    """
-    plain = plainly(text[:_MOST_CHARACTERS])
-    found = [pattern.search(plain) for pattern in (_RESERVES, _REVERSE_REPO, _PRIMARY_CREDIT)]
-    reserves, reverse_repo, primary_credit = (rate(match["rate"]) if match else None for match in found)
-    return Implementation(interest_on_reserves=reserves, reverse_repo_rate=reverse_repo, primary_credit_rate=primary_credit)
-
-
-def read_decision(text: str) -> Decision:
-    """The decision that a statement's text says.
+def read_decision(text: str, day: date | None = None) -> Decision:
+    """The decision that a statement's text says; where its ``day`` is given, that date in the text is today.
 
     >>> read_decision("The Committee decided today to lower its target for the federal funds rate 75 basis points to 3-1/2 percent.").change_bp
     -75.0
@@ -146,13 +101,15 @@ def read_decision(text: str) -> Decision:
     0.25
     """
     plain = plainly(text[:_MOST_CHARACTERS])
+    if day is not None:
+        plain = with_its_day_as_today(plain, day)
     votes = _VOTING_FOR.search(plain)
     against = _VOTING_AGAINST.search(plain)
     # What dissenters preferred is no decision.
     before_votes = plain[: min(found.start() for found in (votes, against) if found)] if votes or against else plain
     low, high, change, direction = _target(before_votes)
     votes_for, votes_against = _votes(plain)
-    discount_rate, discount_change = _discount(plain)
+    discount_rate, discount_change = discount(plain)
     return Decision(
         target_lower=low,
         target_upper=high,
@@ -165,54 +122,41 @@ def read_decision(text: str) -> Decision:
     )
 
 
-def plainly(text: str) -> str:
-    """Text with a paragraph a line, with plain hyphens and blanks, and fractions written out.
-
-    >>> plainly("5¼ to 5\\u2011½ percent\\n(5 1\\u20444)")
-    '5-1/4 to 5-1/2 percent (5 1/4)'
-    """
-    for sign, written in _FRACTIONS.items():
-        text = re.sub(rf"(?<=\d){sign}", f"-{written}", text).replace(sign, written)
-    text = re.sub("[\u2010\u2011\u2012\u2013\u2014\u2212]", "-", text).replace("\u2044", "/")
-    return "\n".join(paragraph for block in re.split(r"\n[ \t\r]*\n", text) if (paragraph := " ".join(block.split())))
-
-
-def rate(text: str) -> float | None:
-    """A rate as the Committee writes it, in percent.
-
-    >>> [rate(text) for text in ("5-1/4", "1/2", "4.25", "6", "3 and 3/4", "1/0")]
-    [5.25, 0.5, 4.25, 6.0, 3.75, None]
-    """
-    try:
-        return float(sum((Fraction(part) for part in re.split(r"-| and | ", text.strip())), Fraction(0)))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        return None
-
-
 def _target(text: str) -> tuple[float | None, float | None, float | None, str | None]:
-    said = _decided(text, _RANGE_AFTER, _RANGE_BEFORE, _SINGLE)
-    moved = _decided(text, _MOVE) if not said else []
-    if moved:
-        return _moved(rate(moved[0]["old"]), rate(moved[0]["high"]))
+    surest, said = _decided(text, _RANGE_AFTER, _RANGE_BEFORE, _SINGLE)
     if not said:
-        unchanged = is_refused(text) or _decided(text, _NO_CHANGE)
-        return (None, None, 0.0, "maintain") if unchanged else (None, None, None, None)
+        moved = [match for match in _MOVE.finditer(text) if _is_moved(text, match)]
+        if moved:
+            return _moved(rate(moved[0]["old"]), rate(moved[0]["high"]))
+        return _UNCHANGED if is_refused(text) or _decided(text, _NO_CHANGE)[1] else _UNSAID
     found = said[0]
     low, high = _range(found)
     if low is None or high is None or low > high:
-        return None, None, None, None
+        return _UNSAID
     direction = _direction(text, found)
     # Of two decisions that differ neither is the decision.
-    others = [*said[1:], *_decided(text, _AGAIN)]
-    if any(_range(other) != (low, high) or {direction, _direction(text, other)} == {"raise", "lower"} for other in others):
-        return None, None, None, None
+    others = [*said[1:], *_decided(text, _AGAIN)[1]]
+    if any(_range(other) != (low, high) or _differ(direction, _direction(text, other)) for other in others):
+        return _UNSAID
+    rank, unchanged = _decided(text, _NO_CHANGE)
+    if direction in ("raise", "lower") and unchanged and rank <= surest:
+        return _UNCHANGED if rank < surest else _UNSAID
     groups = found.groupdict()
-    size = _points(groups.get("size"), groups.get("unit"))
+    size = points(groups.get("size"), groups.get("unit"))
     if direction == "maintain":
         return low, high, 0.0, direction
     if size is None or direction is None:
         return low, high, None, direction
     return low, high, size if direction == "raise" else -size, direction
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    """Whether two directions contradict; one that is not said contradicts none."""
+    return one is not None and other is not None and one != other
+
+
+def _is_moved(text: str, match: re.Match[str]) -> bool:
+    return standing(text, match.start(), match.end()) is not None or is_effect(text, match.start(), match.end())
 
 
 def _range(found: re.Match[str]) -> tuple[float | None, float | None]:
@@ -222,8 +166,8 @@ def _range(found: re.Match[str]) -> tuple[float | None, float | None]:
     return rate(said) if said else high, high
 
 
-def _decided(text: str, *patterns: re.Pattern[str]) -> list[re.Match[str]]:
-    """The words that say what is decided, of the surest standing that any has: by the earlier pattern, then as they follow in the text.
+def _decided(text: str, *patterns: re.Pattern[str]) -> tuple[int, list[re.Match[str]]]:
+    """The surest standing that any words have, and the words of it: by the earlier pattern, then as they follow in the text.
 
     Words that an earlier pattern reads are not read again by a later one.
     """
@@ -234,7 +178,7 @@ def _decided(text: str, *patterns: re.Pattern[str]) -> list[re.Match[str]]:
         taken += [match.span() for match in read]
         ranked += [(rank, match) for match in read if (rank := standing(text, match.start(), match.end())) is not None]
     surest = min((rank for rank, _ in ranked), default=0)
-    return [match for rank, match in ranked if rank == surest]
+    return surest, [match for rank, match in ranked if rank == surest]
 
 
 def _moved(old: float | None, new: float | None) -> tuple[float | None, float | None, float | None, str | None]:
@@ -260,14 +204,6 @@ def _direction(text: str, found: re.Match[str]) -> str | None:
     return "raise" if verb["up"] else "lower" if verb["down"] else "maintain"
 
 
-def _points(size: str | None, unit: str | None) -> float | None:
-    """A step in basis points."""
-    number = rate(_FRACTION_WORDS.get(size.lower().removesuffix(" of"), size)) if size else None
-    if number is None or unit is None:
-        return None
-    return number if unit.lower().startswith("basis") else number * 100.0
-
-
 def _votes(text: str) -> tuple[int | None, int | None]:
     """How many voted for and against. Where those for are named and nobody against, nobody was."""
     counted = _VOTE.search(text)
@@ -291,19 +227,3 @@ def _names(text: str) -> int:
     """How many different people are named; offices and the Committee's own name are nobody."""
     cut = re.split(r"\b(?:Voting against|Absent|Not voting|(?:Ms|Mrs|Mr|Dr)\.)", text)[0]
     return len({name for name in _NAME.findall(cut) if name.split()[0] not in _NO_NAMES})
-
-
-def _discount(text: str) -> tuple[float | None, float | None]:
-    same = _DISCOUNT_SAME.search(text)
-    if same:
-        return rate(same["rate"]), 0.0
-    moved = _DISCOUNT_MOVE.search(text)
-    if moved:
-        _, new, change, _ = _moved(rate(moved["old"]), rate(moved["rate"]))
-        return new, change
-    found = _DISCOUNT.search(text)
-    if found is None:
-        return None, None
-    size = _points(found["size"], found["unit"])
-    up = found["way"].lower() == "increase"
-    return rate(found["rate"]), None if size is None else size if up else -size

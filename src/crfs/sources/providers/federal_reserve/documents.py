@@ -11,7 +11,8 @@ from crfs.credit.catalogue import Catalogue
 from crfs.sources.core.contract import Parsed, Payload
 from crfs.sources.core.tables import accept, reject_all, rejected_table
 from crfs.sources.core.text import day_instant
-from crfs.sources.providers.federal_reserve.decisions import read_decision, read_implementation
+from crfs.sources.providers.federal_reserve.administered import read_implementation
+from crfs.sources.providers.federal_reserve.decisions import read_decision
 from crfs.sources.providers.federal_reserve.release_times import at, minutes_time, statement_time
 from crfs.sources.providers.federal_reserve.texts import ANNOUNCEMENT, CONFERENCE, MINUTES, NOTE, STATEMENT, PolicyText, read_text
 
@@ -31,7 +32,7 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
         schema_overrides={"vintage_date": pl.Date()},
     ).with_columns(valid_time=day_instant("day"), clipped=pl.lit(False))
     said_day = document.day if document.kind not in (MINUTES, CONFERENCE) else None
-    decision = read_decision(document.text) if document.kind == STATEMENT else None
+    decision = read_decision(document.text, document.day) if document.kind == STATEMENT else None
     kind = ANNOUNCEMENT if decision is not None and not decision.is_said else document.kind
     text = base.with_columns(
         entity=pl.lit(f"{kind}/{document.day}"),
@@ -52,7 +53,7 @@ def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
             published=pl.lit(document.day),
             words=pl.lit(document.words),
         )
-    said = asdict(read_implementation(document.text)) if document.kind == NOTE else {}
+    said = asdict(read_implementation(document.text, document.day)) if document.kind == NOTE else {}
     if any(value is not None for value in said.values()):
         rates = {name: pl.lit(value, dtype=pl.Float64()) for name, value in said.items()}
         frames[IMPLEMENTATION] = base.with_columns(entity=pl.lit(TARGET), published=pl.lit(document.day), **rates)

@@ -1,58 +1,79 @@
-"""Which words about the federal funds rate say what the Committee decides, and which tell of its past, its plans or its dissenters."""
+"""Which words about the federal funds rate say what the Committee decides, and which tell of its past, its plans or its dissenters.
+
+A rate is a decision only where the words say so: a verb that decides, or the Committee that does it. What is wished for, expected, planned or
+only named is none, however it is worded.
+"""
 
 from __future__ import annotations
 
 import re
 
-_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+from crfs.sources.providers.federal_reserve.other_times import MONTH, around, is_of_another_time, is_of_now
+
+_NEXT = r"(?:(?:its|the|a|their) (?:next|later|future|upcoming|subsequent|coming) (?:[a-z]+ )?meetings?|a later (?:date|time|meeting)|the future)"
+_DECIDED = r"(?:decid(?:ed|es|ing)|vot(?:ed|es|ing)|agreed|chose|elected)"
+# Who decides where it is not the Committee: a member, or some of them.
+_SOMEBODY = (
+    r"(?:(?:who|whom|which of|one|two|three|four|some|several|few|many|other|a number of|minority of)"
+    r"(?: (?:of|the|other|committee|its|these)){0,3}(?: (?:members|participants|policymakers|officials|governors|presidents))?"
+    r"|(?-i:(?!(?:Committee|FOMC|Board|Reserve|Governors|Policymakers|Members|It|We|They|And|But)\b)[A-Z][A-Za-z'’-]+))"
+    r"(?: (?:both|each|also|today|had|have|has|then)){0,2} "
+)
+_SOMEBODY_DECIDED = rf"{_SOMEBODY}{_DECIDED}\b"
 _DECIDES = re.compile(
-    r"\b(?:decid(?:ed|es|ing)|vot(?:ed|es|ing)|agreed|announced|directed|established|judged it appropriate|today|at this meeting|will (?:maintain|keep))\b",
+    rf"\b(?:{_DECIDED}|announced|approved|adopted|directed|established|reaffirm(?:ed|s)|decision to|(?<!had )(?<!having )judged it appropriate"
+    r"|will (?:continue to )?(?:maintain|keep|hold|leave)|(?:made|took) no|did not (?:take|change))\b",
     re.I,
 )
-_NOW = re.compile(r"\b(?:today(?!['’]s)|at this meeting|effective immediately)\b", re.I)
 _EARLIER = re.compile(
-    rf"\b(?:(?:since|in|its|last) (?:early |late |mid-|last )?{_MONTH}"
+    rf"\b(?:(?:since|in|its|last) (?:early |late |mid-|last )?{MONTH}"
     r"|(?:previous|prior|last|preceding) (?:meeting|month|week|year|spring|summer|fall|autumn|winter)"
     r"|earlier this (?:year|month)|(?:over|during) the past|previously|a year ago)\b",
     re.I,
 )
-_SEASON = r"(?:spring|summer|fall|autumn|winter)"
-_YEAR = r"(?:19|20)\d\d"
-_DAYS = r"\d{1,2}(?:-\d{1,2})?"
-_WHEN = (
-    r"(?:(?:at (?:its|the|a|their) meeting )?(?:"
-    rf"(?:in|last) (?:early |late |mid-|last |the {_SEASON} of )?(?:{_MONTH}(?: (?:of )?{_YEAR})?|{_YEAR})(?! \d)"
-    rf"|(?:last|the previous|the prior) (?:week|month|year|{_SEASON}))"
-    r"|(?:at|in|during) (?:its|the|their) (?:(?:previous|prior|last|preceding|most recent) (?:[a-z]+ ){0,2}"
-    rf"|(?:[a-z]+ )?{_MONTH}(?: {_DAYS})?(?:,? {_YEAR},?)? )meeting"
-    r"|earlier this (?:year|month|week)|previously|yesterday"
-    r"|(?:a|an|one|two|three|four|five|six|several|\d{1,2}) (?:day|week|month|year)s? ago)\b"
-)
-_COMMITTEE = r"(?:(?:the )?(?:federal open market |federal reserve )?(?:committee|fomc|board|members|policymakers|officials)|the federal reserve|it|they|we)\b"
-_RATE_ITSELF = r"(?:the|its) (?:target|federal funds rate)\b"
-# A date tells when the decision was made where it opens the Committee's clause, or stands beside who decided or the verb. A date of
-# anything else ("as it signaled in December", "inflation fell in May") does not.
-_DATED = re.compile(
-    rf"(?:^\W*|, )(?:(?:and|but|while|after|when|however),? )?{_WHEN}(?:,[^,]{{0,80}})?,? (?:{_COMMITTEE}|{_RATE_ITSELF})"
-    rf"|\b(?:{_COMMITTEE}|decided|voted|agreed|announced|directed|chose|elected)(?: unanimously)?,? {_WHEN}",
-    re.I,
-)
-_DATED_AFTER = re.compile(rf",? (?:back )?{_WHEN}", re.I)
-_NOW_AFTER = re.compile(r",? (?:today(?!['’]s)|at this meeting|effective immediately)\b", re.I)
-# "Has decided" decides; "has lowered" and "had judged" tell of the past, and the rest of hopes and of what was turned down.
+# "Has decided" decides; "has lowered" and "had decided" tell of the past, and the rest of hopes, of plans and of what was turned down.
 _NO_DECISION = re.compile(
-    r"\b(?:(?:has|have|had|having)(?! (?:today |now |also |unanimously |therefore )*(?:decided|voted|agreed|announced|directed|today)\b)"
-    r"|would|prefer\w*|favou?red|if|unless|project\w*|forecasts?|(?<!is )(?<!are )expect(?:s|ed)?|anticipat\w+|foresees?"
+    rf"\b(?:{_SOMEBODY_DECIDED}|had (?:\w+ly |also |already |last )?{_DECIDED}"
+    r"|(?:has|have|had|having)(?! (?:today |now |also |unanimously |therefore )*(?:decided|voted|agreed|announced|directed|today)\b)"
+    r"|(?-i:may)|might|could|should|would|can|will(?! (?:continue to )?(?:maintain|keep|hold|leave)\b)"
+    r"|prefer\w*|favou?r(?:ed|s)?(?! of)|if|unless|whether|project\w*|forecasts?|(?<!is )(?<!are )expect(?:s|ed)?|anticipat\w+|foresees?"
+    r"|consider(?:s|ed|ing)? (?!the\b)|(?:agreed|decided|voted) to (?:consider|discuss|review|stud\w+|debate|reconsider|revisit)|contemplat\w+"
+    r"|prepared|ready|plan(?:s|ned|ning)?|intend(?:s|ed|ing)?|propos(?:ed|es|ing)|call(?:s|ed|ing)? for|urg(?:ed|es|ing)|argu(?:ed|es|ing)"
+    r"|advocat\w+|recommend\w*|suggest(?:ed|s|ing)|want(?:ed|s)?|wish(?:ed|es)?|support(?:ed|s) (?:a|an|lower|rais|cut)\w*|dissent\w*|likely"
+    rf"|median|at {_NEXT}"
     r"|reject\w*|turned down|voted down|defeated|oppos\w+|(?<!approved a )(?<!approved the )(?<!adopted a )(?<!adopted the )(?:proposals?|motions?))\b",
     re.I,
 )
 _TURNED_DOWN = re.compile(
-    r",? (?:was|were|is|has been|have been) (?:\w+ly )?(?:rejected|turned down|voted down|defeated|not (?:adopted|approved|agreed))\b", re.I
+    r",? (?:was|were|is|has been|have been) (?:\w+ly )?(?:rejected|turned down|voted down|defeated|not (?:adopted|approved|agreed))\b"
+    r"|,? (?:would|might|could|should|(?-i:may)) (?:be|have)\b",
+    re.I,
+)
+_LATER = re.compile(
+    rf",? (?:(?:at|in) {_NEXT}|next (?:month|week|year|meeting)|later this year|(?:at|by) the end of|by (?:the )?(?:year-end|end)|over the coming"
+    r"|if\b|unless\b|provided\b|should\b)",
+    re.I,
 )
 _CHANGE = r"(?:rais|increas|lower|reduc|decreas|cut|chang|adjust|alter|tighten|eas)"
+_ACTS = (
+    r"(?:rais|increas|lower|reduc|decreas|cut|tighten|eas|keep|kept|hold|held|maintain|leav|left|reaffirm|establish|set|adopt|mov)[a-z]*"
+)
+# What the Committee does, without a word of deciding: "the Committee today lowered", "the FOMC is lowering"; a headline's "FOMC to raise".
+_COMMITTEE = r"(?:(?:federal open market )?committee|fomc|the federal reserve|(?:board of )?governors)"
+_DOES = re.compile(
+    rf"\b{_COMMITTEE},? (?:(?:today|unanimously|also|therefore|then|again|further|is|at this meeting|effective immediately),? ){{0,3}}{_ACTS} "
+    rf"|\b(?:it|and|then|but) (?:(?:today|then|is) ){{0,2}}(?:raised|increased|lowered|reduced|cut|kept|held|maintained|left) "
+    rf"|^\W*(?:the )?{_COMMITTEE} to {_ACTS} ",
+    re.I,
+)
 _REFUSED = re.compile(
     rf"\b(?:decided|voted|agreed|chose|chosen|elected) (?:today |at this meeting )?(?:not to|against) {_CHANGE}"
     rf"|\b(?:did not|declined to) {_CHANGE}(?=[a-z]* (?:the|its) (?:target|federal funds rate|stance)\b)",
+    re.I,
+)
+_EFFECT = re.compile(
+    r"(?:\b(?:decline|reduction|decrease|fall|rise|increase) in the federal funds rate|federal funds rate is expected to (?:fall|decline|rise|increase))"
+    r".{0,60}? from (?:around|about|approximately) .{1,20}? to (?:around|about|approximately) ",
     re.I,
 )
 _DECIDES_AFTER = re.compile(r"\b(?:decided|voted|agreed)\b", re.I)
@@ -61,52 +82,45 @@ _NO_ACTION = re.compile(
     r"\b(?:took no|did not take(?: any)?) action on (?:interest rates|rates|the federal funds rate|the target range)\b", re.I
 )
 _STAYS = re.compile(r"\b(?:remain|stay|stand|unchanged)", re.I)
-_MOST = 600
-"""Characters that are looked back over to the start of a sentence."""
-# The same end of a sentence as in decisions.py, and a semicolon, after which another clause begins.
-_CLAUSE_END = re.compile(r"(?<![A-Z])(?<!\bJr)(?<!\bSr)\.(?=\s|$)|\n|;")
+_STILL = re.compile(r"will (?:continue to )?(?:maintain|keep|hold|leave)", re.I)
 
 
 def standing(text: str, start: int, end: int) -> int | None:
-    """How surely a number between two places is what is decided, 0 the surest; None where it is past, wished for, expected or refused.
+    """How surely what is between two places is decided: 0 today, 1 without a day, 2 less surely; None where it is no decision.
 
-    >>> said = "In May it was cut to 5 percent; it was lowered to 4 percent; the Committee decided today to cut to 3 percent."
-    >>> [standing(said, place - 5, place) for place in (30, 61, 110)]
-    [None, 1, 0]
+    >>> said = "In May it was cut to 5 percent; the Committee lowered it to 4 percent; the Committee decided today to cut to 3 percent."
+    >>> [standing(said, place - 9, place) for place in (30, 68, 119)]
+    [None, 2, 0]
+    >>> standing("The median participant sees the federal funds rate at 4 percent.", 28, 63) is None
+    True
     """
-    lead, rest = _around(text, start, end)
-    if _is_dated(lead, rest) or _TURNED_DOWN.match(rest):
+    lead, rest = around(text, start, end)
+    if is_of_another_time(lead, rest) or _TURNED_DOWN.match(rest) or _LATER.match(rest):
         return None
     refused = max((found.end() for found in _REFUSED.finditer(lead)), default=-1)
     if refused >= 0 and not _DECIDES_AFTER.search(lead, refused):
         return 0 if _STAYS.search(text, start, end) else None
-    decided = max((found.start() for found in _DECIDES.finditer(lead)), default=-1)
-    other = max((found.start() for found in _NO_DECISION.finditer(lead)), default=-1)
-    if other > decided:
+    decided = max(_DECIDES.finditer(lead), key=re.Match.start, default=None)
+    does = max((found.start() for found in _DOES.finditer(lead)), default=-1)
+    other = max((found.end() for found in _NO_DECISION.finditer(lead)), default=-1)
+    if other > max(decided.start() if decided else -1, does) or (decided is None and does < 0):
         return None
-    is_earlier = _EARLIER.search(lead) is not None and _NOW.search(lead) is None and _NOW.search(rest) is None
-    return 0 if decided >= 0 and not is_earlier else 1
+    is_now = is_of_now(lead, rest)
+    if decided is None or _STILL.match(decided.group()) or (_EARLIER.search(lead) and not is_now):
+        return 2
+    return 0 if is_now else 1
+
+
+def is_effect(text: str, start: int, end: int) -> bool:
+    """Whether a move "from around 5 to around 4-3/4 percent" is what an action of today comes to, as statements of the 1990s say it."""
+    lead, rest = around(text, start, end)
+    if is_of_another_time(lead, rest) or _TURNED_DOWN.match(rest) or _LATER.match(rest):
+        return False
+    return _EFFECT.search(lead) is not None and _NO_DECISION.search(lead) is None
 
 
 def is_refused(text: str) -> bool:
     """Whether a change of the policy rate is turned down: "decided not to raise the federal funds rate", and not at another time."""
     refused = [(found.start(), policy.end()) for found in _REFUSED.finditer(text) if (policy := _POLICY.match(text, found.end()))]
     idle = [found.span() for found in _NO_ACTION.finditer(text)]
-    return any(not _is_dated(*_around(text, start, end)) for start, end in refused + idle)
-
-
-def _is_dated(lead: str, rest: str) -> bool:
-    """Whether a clause dates what it tells to another time; of two dates before it the nearer holds, and one right after it before all."""
-    if _DATED_AFTER.match(rest):
-        return True
-    dated = max((found.start() for found in _DATED.finditer(lead)), default=-1)
-    now = max((found.start() for found in _NOW.finditer(lead)), default=-1)
-    return dated > now and not _NOW_AFTER.match(rest)
-
-
-def _around(text: str, start: int, end: int) -> tuple[str, str]:
-    """The clause up to the end of a number, and what follows in it."""
-    floor = max(0, start - _MOST)
-    begin = max((found.end() for found in _CLAUSE_END.finditer(text, floor, start)), default=floor)
-    stop = _CLAUSE_END.search(text, end, min(len(text), end + _MOST))
-    return text[begin:end], text[end : stop.start() if stop else min(len(text), end + _MOST)]
+    return any(not is_of_another_time(*around(text, start, end)) for start, end in refused + idle)
