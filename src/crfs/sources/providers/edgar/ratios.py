@@ -26,6 +26,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType, DatasetDefinition
 from crfs.sources.core.contract import RejectReason
 from crfs.sources.core.tables import FIRST_DAY, LAST_DAY, Rejections
+from crfs.sources.providers.edgar.currencies import in_the_currency_of_each_sheet
 from crfs.sources.providers.edgar.fact_columns import Facts, Floats, Ints
 from crfs.sources.providers.edgar.known_items import Items, known_items
 from crfs.sources.providers.edgar.statement_items import DURATIONS, INSTANTS, LARGEST, split
@@ -39,7 +40,8 @@ _Bounds = Mapping[str, tuple[float, float]]
 
 def derive(issuer: str, facts: Facts, known: Ints, catalogue: Catalogue) -> tuple[dict[str, pl.DataFrame], Rejections]:
     """The rows of both datasets, none where no filing has a balance sheet; and the items and ratios that are impossible."""
-    items = known_items(facts, _currency(facts))
+    facts, currency = in_the_currency_of_each_sheet(facts)
+    items = known_items(facts, currency)
     if items is None:
         return {}, Rejections()
     datasets = [catalogue.dataset(name) for name in (RATIOS, ANNUAL)]
@@ -52,16 +54,6 @@ def derive(issuer: str, facts: Facts, known: Ints, catalogue: Catalogue) -> tupl
         if changed.any():
             tables[dataset.name] = _table(issuer, checked, known, dataset=dataset, which=changed, values=values)
     return tables, checked.rejections
-
-
-def _currency(facts: Facts) -> str | None:
-    """The currency in which most balance sheets of the issuer are: ratios mix no two."""
-    counts: dict[str, int] = {}
-    for place, (taxonomy, tag, unit) in enumerate(facts.groups):
-        if tag == "Assets" and taxonomy in ("us-gaap", "ifrs-full") and len(unit) == 3 and unit.isalpha() and unit.isupper():
-            low, high = np.searchsorted(facts.group, [place, place + 1])
-            counts[unit] = counts.get(unit, 0) + int(high - low)
-    return max(sorted(counts), key=counts.__getitem__, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ class Edgar:
     """
 
     name: str = "edgar"
-    parser_version: str = "4"
+    parser_version: str = "5"
     hosts: tuple[str, ...] = ("data.sec.gov", "www.sec.gov")
     provider: Provider = _PROVIDER
 
