@@ -678,6 +678,31 @@ def test_a_slice_that_is_refused_is_noted_and_asked_again_by_the_next_run(place:
     assert years(place, began) == ["2010"]
 
 
+def test_a_backfill_of_which_no_slice_could_be_filled_in_has_failed_and_says_why(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crfs.apps.cli.door import Door
+    from crfs.apps.cli.program import run
+
+    def but_two(handler: BaseHTTPRequestHandler) -> None:
+        refused = "value=2010" in handler.path or "value=2012" in handler.path
+        (reply(404, b"no such year") if refused else of_a_year)(handler)
+
+    place.others.answers = [but_two]
+    report = collect_history(place.session, REAL)
+    assert (report["done"], report["failed"]) == (22, 2), "done in part"
+    job_id = submit_backfill(place.session, REAL)
+    with pytest.raises(SourceRejected, match="none of the 2 slices that were left could be filled in: all, 2010-01-01 to 2010-12-31: "):
+        work_on(place.session, job_id, parks=True)
+    ended = job(place.session.database, job_id)
+    assert ended.state == "failed"
+    assert "all, 2012-01-01 to 2012-12-31" in (ended.error or "")
+    monkeypatch.setattr(Door, "session", lambda _door: nullcontext(place.session))
+    assert run(["ingest", "treasury", "--stream", "real_yields", "--backfill"]) == 1
+    assert "none of the 2 slices" in capsys.readouterr().err
+    assert [item.state for item in slices(place.session.database, "treasury", "real_yields")].count("failed") == 2
+
+
 def test_a_backfill_is_queued_once_for_a_worker_and_a_shell_takes_the_waiting_one(
     place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,19 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from crfs.errors import Cancelled, Conflict, DoneElsewhere, InvalidInput, Quarantined, QuotaExhausted, SourceRejected, SourceUnavailable
+from crfs.errors import (
+    Cancelled,
+    Conflict,
+    CrfsError,
+    DoneElsewhere,
+    InvalidInput,
+    Quarantined,
+    QuotaExhausted,
+    SourceRejected,
+    SourceUnavailable,
+    StoredInPart,
+    Unreadable,
+)
 from crfs.workflows.circuit import SourceRests, check_circuit
 from crfs.workflows.ingest_report import check_rejected, require_all_stored
 from crfs.workflows.ingestion import ingest_in_job
@@ -24,6 +36,10 @@ if TYPE_CHECKING:
 
 KIND = "backfill"
 PRIORITY = -10
+_Refusal = SourceRejected | Quarantined | Conflict | InvalidInput
+_REFUSALS: tuple[type[_Refusal], ...] = (SourceRejected, Unreadable, Quarantined, StoredInPart, Conflict, InvalidInput)
+_SHOWN = 3
+"""How many slices that went wrong the error of a whole run names."""
 AGAIN_AFTER = timedelta(minutes=5)
 """When a slice that nobody answered is asked again; a provider whose circuit opens meanwhile rests longer."""
 
@@ -67,7 +83,7 @@ def submit_backfill(session: Session, key: str) -> UUID:
 
 def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
     """Ask for the slices that are not done yet, the oldest first. One that is refused, held back or contradicts the store is noted with its
-    error, and the next one is asked; a quota that is used up, a provider that does not answer, and whatever else goes wrong, end the run, and
+    error, and the next one is asked; where none could be filled in, the run has failed with what was wrong. A quota that is used up, a provider that does not answer, and whatever else goes wrong, end the run, and
     the next one goes on from there.
     """
     from crfs.store.source_states import plan_slices, slices
@@ -83,17 +99,33 @@ def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
         if (item.part in stream.series) == (stream.slice_by == "series")
     ]
     left = [item for item in planned if item.state != "done"]
-    done = failed = appended = 0
+    done = appended = 0
+    wrong: list[_Refusal] = []
     for item in left:
         job.progress(f"{key}: {item.part or 'all'}, {item.slice_start} to {item.slice_end}", len(planned) - len(left) + done, len(planned))
-        rows, error = _fill(session, stream, item, job)
+        rows, refusal = _fill(session, stream, item, job)
         appended += rows
-        done, failed = done + (error is None), failed + (error is not None)
+        if refusal is None:
+            done += 1
+        else:
+            wrong.append(refusal)
     job.tell(key, len(planned) - len(left) + done, len(planned))
-    return Backfilled(stream=key, slices=len(planned), done=done, failed=failed, appended=appended)
+    if wrong and not done:
+        raise _none_filled_in(key, left, wrong, appended)
+    return Backfilled(stream=key, slices=len(planned), done=done, failed=len(wrong), appended=appended)
 
 
-def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobContext) -> tuple[int, str | None]:
+def _none_filled_in(key: str, left: list[Slice], wrong: list[_Refusal], appended: int) -> CrfsError:
+    """The failure of a run of which no slice is done, of the first one's group, with the first few in words."""
+    said = [f"{item.part or 'all'}, {item.slice_start} to {item.slice_end}: {refusal}" for item, refusal in zip(left, wrong, strict=True)]
+    more = f"; and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
+    stored = f" {appended:,} rows of them are stored." if appended else ""
+    text = f"{key}: none of the {len(said)} slices that were left could be filled in: {'; '.join(said[:_SHOWN])}{more}.{stored}"
+    kind = next(group for group in _REFUSALS if isinstance(wrong[0], group))
+    return kind(text)
+
+
+def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobContext) -> tuple[int, _Refusal | None]:
     """Ask for a slice and note how it ended: the rows that it brought, and what was wrong with it, if something was."""
     from crfs.sources.core import Query
     from crfs.store.source_states import end_slice
@@ -108,14 +140,14 @@ def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobConte
         until=item.slice_end,
         vintages=_vintages(session, stream),
     )
-    rows, error = 0, None
+    rows, wrong = 0, None
     try:
         report = ingest_in_job(session, stream.source, query, job=job, backfill=True)
-        rows, error = sum(report.appended.values()), _wrong_with(report)
+        rows, wrong = sum(report.appended.values()), _wrong_with(report)
     except (QuotaExhausted, Cancelled, DoneElsewhere):
         raise
     except (SourceRejected, Quarantined) as refusal:
-        error = str(refusal)
+        wrong = refusal
     except SourceUnavailable as silence:
         ended(f"{type(silence).__name__}: {silence}")
         if isinstance(silence, SourceRests):
@@ -125,8 +157,8 @@ def _fill(session: Session, stream: StreamDefinition, item: Slice, job: JobConte
     except Exception as failure:
         ended(f"{type(failure).__name__}: {failure}")
         raise
-    ended(error)
-    return rows, error
+    ended(None if wrong is None else str(wrong))
+    return rows, wrong
 
 
 def _vintages(session: Session, stream: StreamDefinition) -> Literal["all", "latest"]:
@@ -136,13 +168,13 @@ def _vintages(session: Session, stream: StreamDefinition) -> Literal["all", "lat
     return stream.vintages
 
 
-def _wrong_with(report: IngestReport) -> str | None:
+def _wrong_with(report: IngestReport) -> _Refusal | None:
     """Why a slice whose answers have come is not done: they contradict the store, or nothing in them could be accepted."""
     try:
         require_all_stored(report)
         check_rejected(report)
     except (Conflict, InvalidInput, Quarantined) as error:
-        return str(error)
+        return error
     return None
 
 
