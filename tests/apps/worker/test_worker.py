@@ -82,3 +82,21 @@ def test_another_worker_takes_over_from_one_that_was_killed(session: Session) ->
     assert show_job(session, job)["attempts"] == 2
     successor.terminate()
     successor.communicate(timeout=30)
+
+
+def test_the_last_worker_gives_its_job_back_before_it_gives_up_the_servers(tmp_path: Path) -> None:
+    with open_session(data_dir=tmp_path / "data") as opened:
+        job = queued(opened, max_scenarios=60_000_000, seed=4)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crfs.apps.worker", str(opened.data_dir)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        state(opened, job, "running")
+    process.terminate()
+    output, told = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert f"job_parked job_id={job}" in told
+    assert "Traceback" not in told
+    assert "ack" not in told
+    assert output.splitlines()[-1] == "1 jobs done"
+    with open_session(data_dir=tmp_path / "data") as opened:
+        assert show_job(opened, job)["state"] == "queued"

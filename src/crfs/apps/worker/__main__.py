@@ -54,13 +54,15 @@ def _work(session: Session, *, concurrency: int, beats: bool) -> int:
     beat = Service(app, max_interval=AT_MOST_SECONDS, scheduler_cls=scheduler_of(session)) if beats else None
     worker = app.Worker(pool="threads", concurrency=concurrency, loglevel="WARNING", without_gossip=True, without_mingle=True, quiet=True)
 
+    # In a thread of its own: a warm shutdown waits for the jobs in hand, and a signal's handler should wait for nothing.
+    stopping = threading.Thread(target=worker.stop, name="crfs-worker-stop")
+
     def stop(_number: int, _frame: FrameType | None) -> None:
         if session.stopping.is_set():
             click.echo("told twice: ends at once; another worker does the jobs in hand", err=True)
             os._exit(130)
         session.stopping.set()
-        # In a thread of its own: a warm shutdown waits for the jobs in hand, and a signal's handler should wait for nothing.
-        threading.Thread(target=worker.stop, name="crfs-worker-stop").start()
+        stopping.start()
 
     def listen(**_: object) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,6 +74,9 @@ def _work(session: Session, *, concurrency: int, beats: bool) -> int:
         threading.Thread(target=beat.start, kwargs={"embedded_process": True}, name="crfs-beat", daemon=True).start()
     click.echo("working")
     worker.start()
+    if stopping.ident is not None:
+        # The worker has stopped listening; the jobs in hand are still to be given back, and their messages acknowledged, before the servers may go.
+        stopping.join()
     if beat is not None:
         beat.stop()
     click.echo(f"{next(done)} jobs done")
