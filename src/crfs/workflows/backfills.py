@@ -83,8 +83,8 @@ def submit_backfill(session: Session, key: str) -> UUID:
 
 def run_backfill(session: Session, key: str, job: JobContext) -> Backfilled:
     """Ask for the slices that are not done yet, the oldest first. One that is refused, held back or contradicts the store is noted with its
-    error, and the next one is asked; where none could be filled in, the run has failed with what was wrong. A quota that is used up, a provider that does not answer, and whatever else goes wrong, end the run, and
-    the next one goes on from there.
+    error, and the next one is asked; where none could be filled in, the run has failed with what was wrong. A quota that is used up, a
+    provider that does not answer, and whatever else goes wrong, end the run, and the next one goes on from there.
     """
     from crfs.store.source_states import plan_slices, slices
 
