@@ -149,3 +149,62 @@ def test_one_change_in_another_dollar_refuses_that_sentence_alone(sentence: str,
 def test_a_number_that_the_prose_contradicts_is_not_certain(sentence: str, revenue: float | None, eps: float | None) -> None:
     found = read(statement(*ROWS) + f"<p>{sentence}</p>")
     assert (found.revenue, found.diluted_eps) == (revenue, eps)
+
+
+DEBT = table(("", "December 31, 2024", "December 31, 2023"), ("Total debt", "$ 1,200.0", "$ 1,400.0"))
+EXACT = (("Total revenues", "$ 500.0", "$ 450.0"), PROFIT)
+
+
+@pytest.mark.parametrize(
+    ("amount", "revenue"),
+    [
+        ("$500.0 million", 500e6),
+        ("$500 million", 500e6),
+        ("$0.5 billion", 500e6),
+        ("$500.04 million", 500e6),  # which the table rounds
+        ("$500,000,000", 500e6),
+        ("approximately $500 million", 500e6),
+        ("$500.4 million", None),
+        ("$505.0 million", None),
+        ("$510 million", None),
+        ("$529.9 million", None),
+        ("$0.6 billion", None),
+        ("approximately $510 million", None),
+    ],
+)
+def test_prose_differs_from_a_table_by_the_rounding_of_its_own_digits_alone(amount: str, revenue: float | None) -> None:
+    found = read(statement(*EXACT) + f"<p>Revenue for the fourth quarter was {amount}.</p>")
+    assert (found.revenue, found.diluted_eps) == (revenue, 1.25)
+
+
+@pytest.mark.parametrize(("amount", "eps"), [("$1.25", 1.25), ("$1.3", 1.25), ("$1.26", None), ("$1.32", None), ("$1.2", 1.25)])
+def test_earnings_of_prose_differ_by_no_cent(amount: str, eps: float | None) -> None:
+    assert read(statement(*EXACT) + f"<p>Diluted earnings per share for the fourth quarter were {amount}.</p>").diluted_eps == eps
+
+
+@pytest.mark.parametrize(
+    ("sentence", "debt"),
+    [
+        ("Total debt was $1.2 billion at December 31, 2024.", 1.2e9),
+        ("Total debt was $1,200 million at December 31, 2024, compared with $1.4 billion.", 1.2e9),
+        ("Total debt was $1.4 billion at December 31, 2023.", 1.2e9),
+        ("Total debt was $1.3 billion at December 31, 2024.", None),
+        ("Total debt was $2.4 billion at December 31, 2024.", None),
+        ("As of December 31, 2024, the Company had no debt.", None),
+    ],
+)
+def test_total_debt_that_the_prose_contradicts_is_not_certain(sentence: str, debt: float | None) -> None:
+    assert read(QUARTER + UNIT + DEBT + f"<p>{sentence}</p>").total_debt == debt
+
+
+def test_a_table_does_not_settle_which_of_two_sentences_is_right() -> None:
+    said = "<p>Revenue for the fourth quarter was $500 million.</p><p>Revenue for the fourth quarter was $600 million.</p>"
+    assert read(statement(*EXACT) + said).revenue is None
+
+
+def test_a_sentence_does_not_settle_which_of_two_tables_is_right() -> None:
+    said = "<p>Revenue for the fourth quarter was $500.0 million.</p>"
+    two_rows = statement(("Total revenues", "$ 500.0", "$ 450.0"), ("Total revenues", "$ 520.0", "$ 450.0"), PROFIT)
+    two_tables = statement(*EXACT) + UNIT + table(*HEAD, ("Total revenues", "$ 505.0", "$ 450.0"), PROFIT)
+    assert read(two_rows + said).revenue is None
+    assert read(two_tables + said).revenue is None

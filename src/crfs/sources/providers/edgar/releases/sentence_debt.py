@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from crfs.sources.providers.edgar.releases.agreement import CONTRADICTION, Stated
 from crfs.sources.providers.edgar.releases.company import CORRECTED, PART, SUPPOSED, has_another_subject, is_plain
 from crfs.sources.providers.edgar.releases.currency import names_other
 from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
 from crfs.sources.providers.edgar.releases.periods import COMPARISON, DAY, EARLIER, Period, read_day
-from crfs.sources.providers.edgar.releases.sentences import FORWARD, MONEY, Said, Sentence, agreed_said, amount, until_comparison
+from crfs.sources.providers.edgar.releases.sentences import FORWARD, MONEY, Sentence, money, until_comparison
 
 _DEBT = re.compile(
     r"\b(?<!net )total (?:outstanding )?debt(?: outstanding)?(?:,? (?:as of|at) [^.$;]{0,40}?,?)?(?: of| was| stood at| totaled)(?: approximately)? "
@@ -56,9 +57,9 @@ _LIQUIDITY = re.compile(
 )
 
 
-def said_debt(said: Sequence[Sentence], period: Period, *, name: frozenset[str], owes: bool) -> float | None:
-    """Total debt at the period's end; 0 only where a sentence says that there is none, and nothing else in the release says otherwise."""
-    found: list[Said] = []
+def said_debt(said: Sequence[Sentence], period: Period, *, name: frozenset[str], owes: bool) -> list[Stated]:
+    """What sentences state of total debt at the period's end; 0 where one says that there is none, which what is owed elsewhere contradicts."""
+    found: list[Stated] = []
     is_free, is_owing = False, owes
     for sentence in said:
         text = sentence.text
@@ -71,7 +72,7 @@ def said_debt(said: Sequence[Sentence], period: Period, *, name: frozenset[str],
         elif match and (match["unit"] or len(match["number"]) >= 9):
             is_whole = not COMPARISON.search(text[: match.start("number")]) and not _SOME_DEBT.search(said_now)
             if is_whole and not _DESCRIBED.match(text[match.end() :]) and _is_the_companys(sentence, match.start(), name):
-                found.append(Said(number=amount(match["number"], match["unit"]), months=0))
+                found.append(money(match))
             else:
                 is_owing = True
         elif (free := _NO_DEBT.search(text)) and not _BUT_DEBT.search(text):
@@ -79,10 +80,9 @@ def said_debt(said: Sequence[Sentence], period: Period, *, name: frozenset[str],
             is_free = is_free or (is_stated and _is_the_companys(sentence, free.start(), name))
         elif _OWED.search(text) and not _AVAILABLE.search(text):
             is_owing = True
-    if found:
-        agreed = agreed_said(found, within=0.01)
-        return None if agreed is None or is_free else agreed.number
-    return 0.0 if is_free and not is_owing else None
+    if is_free:
+        found.append(CONTRADICTION if is_owing else Stated(number=0.0))
+    return found
 
 
 def _has_other_day(text: str, period: Period) -> bool:

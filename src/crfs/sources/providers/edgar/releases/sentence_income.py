@@ -1,7 +1,7 @@
 """What sentences say of a release's income: revenue and diluted earnings per share, the company's own ones of a named period.
 
-A sentence that compares says two numbers, so only what stands before the comparison is read; and where two sentences say different
-numbers, there is none.
+A sentence that compares says two numbers, so only what stands before the comparison is read. Every sentence that states the number is told:
+whether they agree with each other and with the tables is seen where all of them are at hand (``release``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from crfs.sources.providers.edgar.releases.agreement import Stated
 from crfs.sources.providers.edgar.releases.company import PART, before_reasons, is_not_so, is_plain
 from crfs.sources.providers.edgar.releases.currency import names_other
 from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
@@ -19,9 +20,8 @@ from crfs.sources.providers.edgar.releases.sentences import (
     MONEY,
     Said,
     Sentence,
-    agreed_said,
-    amount,
     is_of_the_company,
+    money,
     months_of,
     until_comparison,
 )
@@ -101,8 +101,8 @@ _BESIDE = re.compile(
 )
 
 
-def said_revenue(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> Said | None:
-    """The company's total revenue, in dollars, of the release's period."""
+def said_revenue(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> list[Said]:
+    """What sentences state of the company's total revenue, in dollars, in the release's period."""
     found = []
     for sentence in said:
         text = sentence.text
@@ -126,12 +126,12 @@ def said_revenue(said: Sequence[Sentence], period: Period, name: frozenset[str])
             continue
         months = months_of(own, sentence.heading, period)
         if months is not None:
-            found.append(Said(number=amount(match["number"], match["unit"]), months=months))
-    return agreed_said(found, within=0.01)
+            found.append(Said(stated=money(match), months=months))
+    return found
 
 
-def said_eps(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> Said | None:
-    """The company's diluted earnings per share of the release's period, with the sign that the sentence gives them."""
+def said_eps(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> list[Said]:
+    """What sentences state of the company's diluted earnings per share in the release's period, with the sign that they give them."""
     found = []
     for sentence in said:
         # A sentence of very many amounts is a list of them, and says none for certain.
@@ -154,14 +154,14 @@ def said_eps(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> 
             continue
         months = months_of(before, sentence.heading, period)
         if len(values) == 1 and months is not None:
-            found.append(Said(number=values.pop(), months=months))
-    return agreed_said(found, within=0.0)
+            found.append(Said(stated=values.pop(), months=months))
+    return found
 
 
-def _signed(text: str, match: re.Match[str], name: frozenset[str]) -> float | None:
-    number, unit, head = match["number"], match["unit"], text[: match.start()]
+def _signed(text: str, match: re.Match[str], name: frozenset[str]) -> Stated | None:
+    head = text[: match.start()]
     is_named = re.match(_NAMED, match[0], re.IGNORECASE) is not None
-    if unit or _NOT_THE_EARNINGS.search(head) or not (is_named or match[0].endswith("basis)") or _IS_EARNINGS.search(head)):
+    if match["unit"] or _NOT_THE_EARNINGS.search(head) or not (is_named or match[0].endswith("basis)") or _IS_EARNINGS.search(head)):
         return None
     if not is_plain(head + match[0], name):
         return None
@@ -171,4 +171,4 @@ def _signed(text: str, match: re.Match[str], name: frozenset[str]) -> float | No
         is_loss, is_income = True, False  # written as a negative number
     if is_loss == is_income:
         return None  # both, or neither: the sign is not known
-    return -amount(number, None) if is_loss else amount(number, None)
+    return money(match, is_negative=is_loss)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from crfs.sources.providers.edgar.html_text import Line
-from crfs.sources.providers.edgar.releases.agreement import agreed
+from crfs.sources.providers.edgar.releases.agreement import Stated, stated
 from crfs.sources.providers.edgar.releases.company import PART, has_another_subject
 from crfs.sources.providers.edgar.releases.periods import COMPARISON, DATELINE, Period, is_headed_otherwise, lengths, names_another
 from crfs.sources.providers.edgar.releases.units import SCALES
@@ -32,6 +32,7 @@ _SENTENCE = re.compile(
     r"(?<=[.!?])(?<!\bU\.S\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bNo\.)(?<!\bSt\.)\s+(?=[A-Z“\"$])|(?<=[.!?])(?<!\bInc\.)(?<!\bCorp\.)(?<!\bCo\.)"
     r"(?<!\bLtd\.)(?<!\bL\.P\.)(?<!\bN\.V\.)\s+(?=\()|(?<=[.!?][”\"])\s+(?=[A-Z“\"$(])"
 )
+_ABOUT = re.compile(r"\b(?:approximately|about|around|roughly|nearly|almost)\b", re.IGNORECASE)
 _BULLET = re.compile(r"^[\s•·▪◦●*\-–—]+\s*")
 _LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES, _LONGEST_HEADING = 1200, 20_000, 1_500, 90
 _LONGEST_LEAD = 300
@@ -61,10 +62,11 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A number and the months of its period."""
+    """A number and the months of its period; one that ``may_be_a_part``'s is the whole company's for certain only where it is too large for a part's."""
 
-    number: float
+    stated: Stated
     months: int
+    may_be_a_part: bool = False
 
 
 def sentences(lines: Sequence[Line]) -> list[Sentence]:
@@ -89,11 +91,21 @@ def sentences(lines: Sequence[Line]) -> list[Sentence]:
     return list(islice(found, _MOST_SENTENCES))
 
 
+def unit_scale(unit: str | None) -> float:
+    """How much a unit is worth: billion or M; 1 where there is none."""
+    word = (unit or "").lower()
+    return SCALES.get(word) or _LETTERS.get(word, 1.0)
+
+
 def amount(number: str, unit: str | None) -> float:
     """A number with its unit, like 4.8 and billion, or 410 and M."""
-    word = (unit or "").lower()
-    # 4.1 billion are 4,100,000,000 and not the float just below.
-    return round(float(number.replace(",", "")) * (SCALES.get(word) or _LETTERS.get(word, 1.0)), 4)
+    return stated(number, unit_scale(unit)).number
+
+
+def money(found: re.Match[str], *, is_negative: bool = False) -> Stated:
+    """The amount that a match of :data:`MONEY` states, and how precisely."""
+    is_about = _ABOUT.search(found.string[max(found.start("number") - 20, 0) : found.start("number")]) is not None
+    return stated(found["number"], unit_scale(found["unit"]), is_negative=is_negative, is_about=is_about)
 
 
 def until_comparison(text: str, start: int) -> str:
@@ -128,10 +140,3 @@ def months_of(text: str, heading: str, period: Period) -> int | None:
     if len(named) != 1 or (period.months is not None and named != {period.months}):
         return None
     return named.pop()
-
-
-def agreed_said(found: Sequence[Said], *, within: float) -> Said | None:
-    """The first of what several sentences say; None where they differ by more than rounding."""
-    if len({one.months for one in found}) != 1 or agreed([one.number for one in found], within=within) is None:
-        return None
-    return found[0]

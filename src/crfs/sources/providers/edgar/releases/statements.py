@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from crfs.sources.providers.edgar.releases.agreement import agreed
+from crfs.sources.providers.edgar.releases.agreement import CONTRADICTION, Stated, stated
 from crfs.sources.providers.edgar.releases.columns import Cell, Column, Row, Table
 from crfs.sources.providers.edgar.releases.company import SUPPOSED, names_another_company
 from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
@@ -52,6 +52,7 @@ _NOT_A_STATEMENT = re.compile(
     r"|as previously|\bplan\b|budget",
     re.IGNORECASE,
 )
+_WRITTEN = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
 _DEBT = re.compile(rf"^total (?:outstanding )?debt(?: outstanding)?{_NOTE}$", re.IGNORECASE)
 _OWES = re.compile(
     r"\b(?:debt|borrowings?|notes? payable|senior notes|convertible notes|term loans?|debentures|bonds payable|loans? payable)\b(?! (?:issu"
@@ -62,17 +63,17 @@ _OWES = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """Revenue and diluted earnings per share by the tables, and the period of the column that they stand in."""
+    """What each table states of revenue and diluted earnings per share, and the period of the column that they stand in."""
 
     period: Period
-    revenue: float | None = None
-    diluted_eps: float | None = None
+    revenues: tuple[Stated, ...] = ()
+    earnings: tuple[Stated, ...] = ()
 
 
 def income(tables: Sequence[Table], period: Period, name: frozenset[str]) -> Statement:
-    """What the income statement says of the release's period; the first such table says which period that is, if the words left it open."""
-    revenues: list[float] = []
-    earnings: list[float] = []
+    """What income statements say of the release's period; the first such table says which period that is, if the words left it open."""
+    revenues: list[Stated] = []
+    earnings: list[Stated] = []
     for table in tables:
         if table.scale is None or not _is_statement(table.title, name) or not any(_is_diluted(row) for row in table.rows):
             continue
@@ -85,11 +86,11 @@ def income(tables: Sequence[Table], period: Period, name: frozenset[str]) -> Sta
         period = replace(period, end=period.end or column.day, months=column.months)
         revenues += [] if revenue is None else [revenue]
         earnings += [] if eps is None else [eps]
-    return Statement(period=period, revenue=agreed(revenues, within=0.01), diluted_eps=agreed(earnings, within=0.0))
+    return Statement(period=period, revenues=tuple(revenues), earnings=tuple(earnings))
 
 
-def total_debt(tables: Sequence[Table], period: Period) -> float | None:
-    """Total debt where a table has a row of that name in the column of the period's end, and a unit."""
+def total_debt(tables: Sequence[Table], period: Period) -> list[Stated]:
+    """Total debt wherever a table has a row of that name in the column of the period's end, and a unit."""
     found = []
     for table in tables:
         column = _only(one for one in table.columns if one.is_reported and one.day is not None and one.day == period.end)
@@ -98,7 +99,7 @@ def total_debt(tables: Sequence[Table], period: Period) -> float | None:
         for row in table.rows:
             amount = _amount(table, row, column) if _DEBT.match(row.label) else None
             found += [] if amount is None else [amount]
-    return agreed(found, within=0.01)
+    return found
 
 
 def owes(tables: Sequence[Table]) -> bool:
@@ -136,7 +137,7 @@ def _only(found: Iterable[Column]) -> Column | None:
     return listed[0] if len(listed) == 1 else None
 
 
-def _revenue(table: Table, column: Column) -> float | None:
+def _revenue(table: Table, column: Column) -> Stated | None:
     """The total of revenue, or the one row of revenue if nothing else of revenue follows it."""
     rows = table.rows[:40]
     totals = [row for row in rows if row.cells and _REVENUE_TOTAL.match(row.label)]
@@ -152,7 +153,7 @@ def _revenue(table: Table, column: Column) -> float | None:
     # "Total sales" of goods, then "Total revenues": the wider name is the whole.
     named = [row for row in totals if re.match(r"total[\w ]* revenue", row.label, re.IGNORECASE)]
     values = [_amount(table, row, column) for row in named or totals]
-    return agreed([value for value in values if value is not None], within=1e-9) if None not in values else None
+    return _one(values)
 
 
 def _headed_totals(rows: Sequence[Row]) -> list[Row]:
@@ -167,22 +168,36 @@ def _headed_totals(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-def _amount(table: Table, row: Row, column: Column) -> float | None:
+def _one(values: Sequence[Stated | None]) -> Stated | None:
+    """The number that all rows of one name say; None where one can't be read, a contradiction where they differ."""
+    read = [value for value in values if value is not None]
+    if not read or len(read) < len(values):
+        return None
+    return read[0] if len({value.number for value in read}) == 1 else CONTRADICTION
+
+
+def _amount(table: Table, row: Row, column: Column) -> Stated | None:
     """The amount of a row that can't be negative (revenue, debt); a row's own unit comes before the table's."""
     cell, unit = table.cell(row, column), scale(row.label) or table.scale
     if cell is None or cell.number is None or cell.number < 0 or cell.is_share or unit is None:
         return None
-    return cell.number * unit
+    return stated(_digits(cell), unit)
+
+
+def _digits(cell: Cell) -> str:
+    """The number of a cell as it is written: only signs stand before it, and marks of footnotes behind."""
+    found = _WRITTEN.search(cell.text)
+    return found[0] if found else ""
 
 
 def _is_diluted(row: Row) -> bool:
     return _DILUTED.search(row.label) is not None
 
 
-def _eps(table: Table, column: Column) -> float | None:
+def _eps(table: Table, column: Column) -> Stated | None:
     """Diluted earnings per share of all operations: the row says so itself, or the heading above it does; None where classes of shares differ."""
     above = ""
-    found: list[float | None] = []
+    found: list[Stated | None] = []
     for row in table.rows:
         if not row.cells:
             above = row.label or above
@@ -196,14 +211,13 @@ def _eps(table: Table, column: Column) -> float | None:
         if not _PER_SHARE.search(whole) or not _EARNINGS.search(whole) or (whole != label and _SHARES.search(above)):
             continue
         found.append(_per_share(table.cell(row, column), whole))
-    values = [value for value in found if value is not None]
-    return agreed(values, within=0.0) if len(values) == len(found) else None
+    return _one(found)
 
 
-def _per_share(cell: Cell | None, label: str) -> float | None:
+def _per_share(cell: Cell | None, label: str) -> Stated | None:
     # Earnings per share have cents: "(1)" is the mark of a footnote, not a loss of a dollar.
     if cell is None or cell.number is None or cell.is_share or "." not in cell.text or abs(cell.number) >= 1000:
         return None
     if cell.number > 0 and _LOSS.search(label) and not _OR_LOSS.search(label):
         return None  # a "loss per share" without its sign: a loss, or a gain in a row of losses
-    return cell.number
+    return stated(_digits(cell), is_negative=cell.number < 0)
