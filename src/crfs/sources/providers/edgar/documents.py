@@ -28,9 +28,10 @@ from crfs.sources.providers.edgar.releases.periods import read_day
 
 HEADERS, REPORTS, RELEASES = "edgar_headers", "edgar_reports", "edgar_releases"
 ZONE = "America/New_York"
-_MOST_HEADER, _MOST_EXHIBITS = 200_000, 5
+_MOST_HEADER, _MOST_EXHIBITS, _MOST_TAGS = 200_000, 5, 2_000
 _DOCUMENT = re.compile(rb"<DOCUMENT>", re.IGNORECASE)
 _TYPE = re.compile(rb"<TYPE>\s*([^\r\n<]{1,40})", re.IGNORECASE)
+_TEXT = re.compile(rb"<TEXT>", re.IGNORECASE)
 _FIELD = re.compile(r"^\s*(?:<)?([A-Z][A-Z0-9 /&.\-]{2,60})(?::|>)[ \t]*(.*)$")
 _ITEM = re.compile(r"^item\s+(\d{1,2}(?:\.\d{2})?)(?!\d)", re.IGNORECASE)
 # "Item 1.03 of the report of May 1" and "Item 1.03 is incorporated" are sentences, and old forms list the items that do not apply.
@@ -183,7 +184,9 @@ def _documents(body: bytes) -> Iterator[tuple[str, bytes]]:
         stop = starts[place + 1] if place + 1 < len(starts) else len(body)
         kind = _TYPE.search(body, start, min(start + 400, stop))
         if kind is not None:
-            yield kind[1].decode("ascii", "replace").strip().upper(), body[start:stop]
+            # What stands before <TEXT> describes the document and is none of its lines.
+            text = _TEXT.search(body, kind.end(), min(kind.end() + _MOST_TAGS, stop))
+            yield kind[1].decode("ascii", "replace").strip().upper(), body[text.end() if text else kind.end() : stop]
 
 
 def parse_release(payload: Payload, catalogue: Catalogue) -> Parsed:

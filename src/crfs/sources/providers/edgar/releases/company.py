@@ -52,6 +52,7 @@ _PLAIN_WORDS = """
     over now history ever while
     """
 _OF_NAMES = "the and of inc corp corporation company co ltd llc plc holdings group & sa nv lp de"
+_ENTITIES = frozenset(("inc", "corp", "corporation", "company", "co", "ltd", "llc", "plc", "sa", "nv", "lp"))
 _OF_STATEMENTS = (
     "comprehensive cash flows unaudited condensed interim selected summary data amounts dollars thousands millions except statements"
 )
@@ -109,6 +110,16 @@ def is_plain(text: str, name: frozenset[str], *, also: re.Pattern[str] | None = 
         if not (word in _PLAIN or word in _COMMON or word.removesuffix("'s").removesuffix("’s") in name or (also and also.fullmatch(word))):
             return False
     return True
+
+
+def is_name(text: str, name: frozenset[str]) -> bool:
+    """Whether a text is the company's name alone, with the word for what it is.
+
+    >>> is_name("ACME CORP.", frozenset({"acme"})), is_name("Acme Finance Corp.", frozenset({"acme"})), is_name("Acme", frozenset({"acme"}))
+    (True, False, False)
+    """
+    words = {token.group().strip(".,'’").lower() for token in _TOKEN.finditer(text)}
+    return not words.isdisjoint(name) and not words.isdisjoint(_ENTITIES) and words <= name | _COMMON
 
 
 def is_not_so(text: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from crfs.sources.providers.edgar.releases.agreement import Stated
 from crfs.sources.providers.edgar.releases.company import PART, before_reasons, is_not_so, is_plain
@@ -20,10 +19,9 @@ from crfs.sources.providers.edgar.releases.sentences import (
     MONEY,
     Said,
     Sentence,
-    is_of_the_company,
     money,
-    months_of,
     until_comparison,
+    whose,
 )
 
 _MOST_AMOUNTS = 12
@@ -122,11 +120,9 @@ def said_revenue(said: Sequence[Sentence], period: Period, name: frozenset[str])
             continue
         # A total is the whole company's under any heading but a part's.
         is_total = re.search(r"\b(?:total|consolidated|company)\b", match[0], re.IGNORECASE) is not None
-        if not is_of_the_company(sentence, name) and not (is_total and is_of_the_company(replace(sentence, heading=""), name)):
-            continue
-        months = months_of(own, sentence.heading, period)
-        if months is not None:
-            found.append(Said(stated=money(match), months=months))
+        of = whose(sentence, own, period, name, is_total=is_total)
+        if of is not None:
+            found.append(Said(stated=money(match), months=of[0], may_be_a_part=of[1]))
     return found
 
 
@@ -147,14 +143,14 @@ def said_eps(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> 
         before = text[: comparison.start()] if comparison else text
         matches = [match for pattern in _EPS for match in pattern.finditer(before)]
         values = {value for match in matches if (value := _signed(before, match, name)) is not None}
-        if not matches or not is_of_the_company(sentence, name):
+        if not matches:
             continue
         own = before_reasons(before, min(match.end() for match in matches))
         if OTHER_MEASURE.search(own) or is_not_so(own):
             continue
-        months = months_of(before, sentence.heading, period)
-        if len(values) == 1 and months is not None:
-            found.append(Said(stated=values.pop(), months=months))
+        of = whose(sentence, before, period, name)
+        if len(values) == 1 and of is not None:
+            found.append(Said(stated=values.pop(), months=of[0], may_be_a_part=of[1]))
     return found
 
 

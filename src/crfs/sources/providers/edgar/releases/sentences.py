@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from crfs.sources.providers.edgar.html_text import Line
+from crfs.sources.providers.edgar.releases import headings
 from crfs.sources.providers.edgar.releases.agreement import Stated, stated
-from crfs.sources.providers.edgar.releases.company import PART, has_another_subject
-from crfs.sources.providers.edgar.releases.periods import COMPARISON, DATELINE, Period, is_headed_otherwise, lengths, names_another
+from crfs.sources.providers.edgar.releases.company import has_another_subject
+from crfs.sources.providers.edgar.releases.periods import COMPARISON, DATELINE, DAY, Period, is_headed_otherwise, lengths, names_another
 from crfs.sources.providers.edgar.releases.units import SCALES
 
 DOLLAR = r"(?<![A-Za-z])(?:US|U\.S\.\s?)?\$"
@@ -34,20 +35,8 @@ _SENTENCE = re.compile(
 )
 _ABOUT = re.compile(r"\b(?:approximately|about|around|roughly|nearly|almost)\b", re.IGNORECASE)
 _BULLET = re.compile(r"^[\s•·▪◦●*\-–—]+\s*")
-_LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES, _LONGEST_HEADING = 1200, 20_000, 1_500, 90
+_LONGEST_SENTENCE, _LONGEST_TEXT, _MOST_SENTENCES = 1200, 20_000, 1_500
 _LONGEST_LEAD = 300
-# Headings under which the whole company's numbers stand: all of their words are of these, or they are the release's own title.
-_ABOUT_THE_COMPANY = re.compile(
-    r"^(?:[\s\d,.:;&()–—-]|\b(?:first|second|third|fourth|Q[1-4]|quarter|quarterly|full|fiscal|year|FY|results(?: of operations)?|highlights?"
-    r"|summary|financial (?:results|highlights|summary|"
-    r"overview|performance|review|statements?|data|information)|business highlights|consolidated|total company|company|overview|and|the|for|in"
-    r"|three|six|nine|twelve|months|weeks|ended|key|selected|"
-    r"operating (?:results|highlights|performance|summary|review|overview)|performance|update|review|unaudited|gaap"
-    r"|(?:income )?statements?(?: of (?:income|operations|earnings))?|january|february|"
-    r"march|april|may|june|july|august|september|october|november|december|as reported|other|our|of)\b)*$"
-    r"|\b(?:reports?|announces?|exhibit|news|immediate release|contacts?)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +62,19 @@ def sentences(lines: Sequence[Line]) -> list[Sentence]:
     """The sentences of a release, in order; rows of tables only where a paragraph was laid out in one."""
     found: list[Sentence] = []
     heading = lead = ""
-    for line in lines:
+    over: list[str] = []  # the short lines over the opening paragraph
+    is_opened, is_first = False, True
+    for place, line in enumerate(lines):
         text = _BULLET.sub("", line.text[:_LONGEST_TEXT])
         if line.table and len(text) <= 80:
             continue
-        if not line.table and len(text) <= _LONGEST_HEADING and not re.search(r"[.;,]$|\$\s?\d", text):
+        if not line.table and headings.is_heading(text):
             heading, lead = text, text if text.endswith(":") else ""
-        elif text.endswith(":") and len(text) <= _LONGEST_LEAD:
+            over.append(text)
+        elif not is_opened and not headings.is_furniture(text):
+            is_opened = headings.is_opening(text, place, is_first=is_first and text == line.text)
+            heading, is_first = headings.title_of(over) if is_opened else heading, False
+        if text.endswith(":") and len(text) <= _LONGEST_LEAD:
             lead = text
         before = ""
         parts = _SENTENCE.split(DATELINE.sub("", text))
@@ -116,21 +111,12 @@ def until_comparison(text: str, start: int) -> str:
 
 def is_of_the_company(sentence: Sentence, name: frozenset[str]) -> bool:
     """Whether what stands there is about the whole company: under "Fourth Quarter Highlights", not "Aerospace", nor after words about others."""
-    return (
-        _ABOUT_THE_COMPANY.search(_head(sentence.heading)) is not None
-        and PART.search(sentence.heading) is None
-        and not has_another_subject(sentence.before, name)
-    )
-
-
-def _head(heading: str) -> str:
-    """A heading without what it compares with, and what it puts in parentheses."""
-    return COMPARISON.split(re.sub(r"\([^)]*\)", " ", heading))[0]
+    return headings.is_of_the_whole(sentence.heading, name) and not has_another_subject(sentence.before, name)
 
 
 def months_of(text: str, heading: str, period: Period) -> int | None:
     """The length of the one period that a sentence names, or else its heading; None where either is of another one than the release."""
-    above = _head(heading)
+    above = headings.head(heading)
     if names_another(text, period) or is_headed_otherwise(above, period):
         return None
     named, headed = set(lengths(re.sub(r"\bquarterly\b|\bQ[1-4]\b", "quarter", text, flags=re.IGNORECASE))), set(lengths(above))
@@ -140,3 +126,19 @@ def months_of(text: str, heading: str, period: Period) -> int | None:
     if len(named) != 1 or (period.months is not None and named != {period.months}):
         return None
     return named.pop()
+
+
+def whose(sentence: Sentence, text: str, period: Period, name: frozenset[str], *, is_total: bool = False) -> tuple[int, bool] | None:
+    """The months of the one period that ``text`` of a sentence names, and whether it may be a part's; None where it is not this period's, or a part's.
+
+    Under a heading in other words than results have ("Aerospace", "A Good Start") it may be: but a total is the whole company's there too.
+    """
+    is_whole = is_of_the_company(sentence, name)
+    # A line that is no heading of results tells no period by a day or by the word "year", only by naming another one.
+    is_silent = not (is_whole or is_total or is_headed_otherwise(DAY.sub(" ", sentence.heading), period))
+    heading = "" if is_silent else sentence.heading
+    months = months_of(text, heading, period)
+    is_other = headings.is_of_something_else(sentence.heading) or has_another_subject(sentence.before, name)
+    if months is None or (not is_whole and (is_other or (not is_total and headings.is_of_what_is_expected(sentence.heading)))):
+        return None
+    return months, not (is_whole or is_total)
