@@ -124,3 +124,60 @@ def test_a_fiscal_year_ahead_of_the_calendar_is_told_by_its_name(year: str, reve
         f"<p>Revenue for the first quarter of fiscal {year} was $26 billion.</p>"
     )
     assert found.revenue == revenue
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "at year-end 2023", "at the end of 2023", "at the end of the third quarter", "at September 30", "at the end of September", "as of February 10, 2025",
+        "at its peak", "at closing", "before the offering", "after the offering", "immediately after the acquisition", "following the merger",
+        "when the offering closed", "at the parent", "in Texas", "on average", "at the end of fiscal 2023", "prior to the spin-off", ", its highest level",
+        ", giving effect to the offering", "at the end of the second quarter of 2024", "until January", "a year ago",
+    ],
+)  # fmt: skip
+def test_debt_of_another_day_is_not_the_balance_sheets(when: str) -> None:
+    assert prose(f"Total debt was $1.4 billion {when}.").total_debt is None
+    assert prose(f"{when.strip(', ').capitalize()}, total debt was $1.4 billion.").total_debt is None
+    assert prose(f"Total debt {when} was $1.4 billion.").total_debt is None
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "", "at year-end", "at year-end 2024", "at the end of 2024", "at the end of the year", "at the end of the fourth quarter", "at December 31",
+        "at the end of December", "as of December 31, 2024", "at the end of fiscal 2024", "at quarter-end", "at the end of the quarter",
+        "at the end of the fourth quarter of 2024", "at period-end",
+    ],
+)  # fmt: skip
+def test_debt_of_the_balance_sheets_day_is_read_whatever_it_is_called(when: str) -> None:
+    for tail in (
+        ".",
+        ", compared with $1.5 billion at year-end 2023.",
+        ", down $100 million from year-end 2023.",
+        " and cash was $90 million.",
+    ):
+        assert prose(f"Total debt was $1.4 billion {when}".rstrip() + tail).total_debt == 1.4e9
+    if when:
+        assert prose(f"{when.capitalize()}, total debt was $1.4 billion.").total_debt == 1.4e9
+        assert prose(f"Total debt {when} was $1.4 billion.").total_debt == 1.4e9
+
+
+def test_a_years_end_is_not_the_day_of_a_quarters_release() -> None:
+    quarter = "<p>Acme Corp (NYSE: ACM) reported results for its second quarter ended June 30, 2024.</p>"
+    assert read(f"{quarter}<p>Total debt was $1.4 billion at year-end.</p>").total_debt is None
+    assert read(f"{quarter}<p>Total debt was $1.4 billion at the end of the second quarter.</p>").total_debt == 1.4e9
+
+
+@pytest.mark.parametrize(
+    "heading", ["Subsequent Events", "Acquisition of Zenith", "Fourth Quarter 2023 Results", "Pro Forma Capitalization"]
+)
+def test_debt_under_another_days_heading_is_not_the_balance_sheets(heading: str) -> None:
+    assert prose(heading, "Total debt was $1.4 billion.").total_debt is None
+    assert prose("The offering closed in February. Total debt was $1.4 billion.").total_debt is None
+
+
+@pytest.mark.parametrize("after", ["before the charge", "prior to the charge", "at its peak", "before a charge of $0.20"])
+def test_a_number_before_something_is_another_one(after: str) -> None:
+    assert prose(f"Diluted earnings per share for the fourth quarter were $1.35 {after}.").diluted_eps is None
+    assert prose(f"Net income was $60 million, or $1.35 per diluted share, in the fourth quarter {after}.").diluted_eps is None
+    assert prose(f"Revenue was $510 million for the fourth quarter {after}.").revenue is None

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-_MONTHS = (
+MONTHS = (
     "January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
 )
-MONTH_DAY = re.compile(rf"\b(?:{_MONTHS})\.?\s+\d{{1,2}}\b(?!\d)", re.IGNORECASE)
-_DAY = rf"(?:{_MONTHS})\.?\s+\d{{1,2}},?\s+(?:19|20)\d\d"
+MONTH_DAY = re.compile(rf"\b(?:{MONTHS})\.?\s+\d{{1,2}}\b(?!\d)", re.IGNORECASE)
+_DAY = rf"(?:{MONTHS})\.?\s+\d{{1,2}},?\s+(?:19|20)\d\d"
 DAY = re.compile(rf"\b{_DAY}\b", re.IGNORECASE)
 # "2023," is a year before a comma; "2023,500" and "2,023" are amounts.
 YEAR = re.compile(r"(?<![\d,.$])((?:19|20)\d\d)(?!\d|[,.]\d)")
@@ -33,7 +33,7 @@ _NO_LENGTH = re.compile(
     re.IGNORECASE,
 )
 # A day, or a month of a year, is a date: no name of the year that a period belongs to.
-_DATED = re.compile(rf"\b(?:{_MONTHS})\.?\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d\d\b", re.IGNORECASE)
+_DATED = re.compile(rf"\b(?:{MONTHS})\.?\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d\d\b", re.IGNORECASE)
 # "CHICAGO, July 25, 2024 (BUSINESS WIRE) -- ": when and where a release was sent.
 DATELINE = re.compile(rf"^[^.;$]{{0,60}}?\b{_DAY}\b\s*(?:[/(][^/()]{{1,40}}[/)]\s*)*(?:--|[–—-]|:)+\s*", re.IGNORECASE)
 _ENDED = re.compile(rf"(?P<before>[^.;:]{{0,80}}?)\b(?:ended|ending)\s+(?:on\s+)?(?P<day>{_DAY})", re.IGNORECASE)
@@ -59,12 +59,13 @@ EARLIER = re.compile(
 class Period:
     """What a release is about: the last day and the months of its period, the year and quarters (1 to 4) by which its opening names it.
 
-    The year is the fiscal one where the opening names it ("first quarter fiscal 2025"), which the last day need not lie in.
+    The year is the fiscal one where the opening names it ("first quarter fiscal 2025"), which the last day need not lie in; else the last day's.
     """
 
     end: date | None = None
     months: int | None = None
     year: int | None = None
+    is_year_named: bool = False
     quarters: frozenset[int] = frozenset()
 
 
@@ -76,7 +77,7 @@ def read_day(text: str) -> date | None:
     """
     month, _, rest = " ".join(text.replace(",", " ").replace(".", " ").split()).partition(" ")
     try:
-        return datetime.strptime(f"{month[:3]} {rest} +0000", "%b %d %Y %z").date() if re.fullmatch(_MONTHS, month, re.IGNORECASE) else None
+        return datetime.strptime(f"{month[:3]} {rest} +0000", "%b %d %Y %z").date() if re.fullmatch(MONTHS, month, re.IGNORECASE) else None
     except ValueError:
         return None
 
@@ -121,14 +122,14 @@ def years(text: str) -> set[int]:
     return {int(year) for year in YEAR.findall(spelled(text))}
 
 
-def _own_year(opening: str, day: date) -> int:
+def _own_year(opening: str, day: date) -> int | None:
     """The year by which the opening names the period that ends on ``day``: the first one that is no date's and not next year's guidance."""
     for named in re.finditer(
         rf"{YEAR.pattern}(?!\s+(?:\w+\s+){{0,3}}(?:guidance|outlook))", _DATED.sub(" ", spelled(opening)), re.IGNORECASE
     ):
         if day.year - (day.month <= 6) <= int(named[1]) <= day.year + 1:
             return int(named[1])
-    return day.year
+    return None
 
 
 def headline(sentences: Sequence[str]) -> Period:
@@ -143,10 +144,12 @@ def headline(sentences: Sequence[str]) -> Period:
             told = sentence if re.search(r"\bending\b", found[0], re.IGNORECASE) else sentence[: found.end("day")]
             if day is not None and named and not _AHEAD.search(told):
                 opening = " ".join([*sentences[:place], sentence[: found.end()]])
+                year = _own_year(opening, day)
                 return Period(
                     end=day,
                     months=named.pop() if len(named) == 1 else None,
-                    year=_own_year(opening, day),
+                    year=year or day.year,
+                    is_year_named=year is not None,
                     quarters=frozenset(quarters(opening)),
                 )
     return Period()

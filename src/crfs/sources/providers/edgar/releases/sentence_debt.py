@@ -6,14 +6,16 @@ import re
 from collections.abc import Sequence
 
 from crfs.sources.providers.edgar.releases.agreement import CONTRADICTION, Stated
+from crfs.sources.providers.edgar.releases.balance_day import AT_DAY, is_of_the_day, tells_of_an_event
 from crfs.sources.providers.edgar.releases.company import CORRECTED, PART, SUPPOSED, has_another_subject, is_plain
 from crfs.sources.providers.edgar.releases.currency import names_other
+from crfs.sources.providers.edgar.releases.headings import head
 from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
-from crfs.sources.providers.edgar.releases.periods import COMPARISON, DAY, EARLIER, Period, read_day
+from crfs.sources.providers.edgar.releases.periods import COMPARISON, EARLIER, Period, is_headed_otherwise
 from crfs.sources.providers.edgar.releases.sentences import FORWARD, MONEY, Sentence, money, until_comparison
 
 _DEBT = re.compile(
-    r"\b(?<!net )total (?:outstanding )?debt(?: outstanding)?(?:,? (?:as of|at) [^.$;]{0,40}?,?)?(?: of| was| stood at| totaled)(?: approximately)? "
+    r"\b(?<!net )total (?:outstanding )?debt(?: outstanding)?(?P<when>,? (?:as of|at) [^.$;]{0,40}?,?)?(?: of| was| stood at| totaled)(?: approximately)? "
     rf"{MONEY}",
     re.IGNORECASE,
 )
@@ -47,7 +49,12 @@ _DESCRIBED = re.compile(
     r"^\s*(?:was|were|is|are|of|under|held|bearing|due|owed|at (?:a|an|the (?:parent|subsidiary|property|project))|in (?:the|its|our))\b",
     re.IGNORECASE,
 )
-_AT_DAY = re.compile(rf"\b(?:as of|at) {DAY.pattern}", re.IGNORECASE)
+# All that may follow the amount and its day: "at the parent", "before the offering" make it another one.
+_AFTER_DEBT = re.compile(r"\s*(?:$|[.;,)(]|and\b|with\b|including\b|outstanding\b|on (?:its|our|the) balance sheet\b)", re.IGNORECASE)
+_CHANGED = re.compile(
+    r",?\s+(?:up|down|lower|higher|an? (?:decrease|increase|decline|reduction)|representing|increas\w+|decreas\w+|declin\w+)\b",
+    re.IGNORECASE,
+)
 _LIQUIDITY = re.compile(
     r"cash|equivalents|investments?|marketable|securities|short-term|liquid\w*|unrestricted|balance|sheets?|included|includes|liabilities|current"
     r"|quarter-end|year-end|end|close|closed|"
@@ -66,12 +73,13 @@ def said_debt(said: Sequence[Sentence], period: Period, *, name: frozenset[str],
         if _MAY_OWE.search(text) is None or FORWARD.search(text) or names_other(text):
             continue
         match = _DEBT.search(text)
-        said_now = until_comparison(text, match.end()) if match else text
-        if _has_other_day(said_now, period) or EARLIER.search(said_now) or PART.search(text) or OTHER_MEASURE.search(said_now):
+        said_now = _until_change(text, match.end()) if match else text
+        if not is_of_the_day(said_now, period) or EARLIER.search(said_now) or PART.search(text) or OTHER_MEASURE.search(said_now):
             is_owing = is_owing or _OWED.search(text) is not None
         elif match and (match["unit"] or len(match["number"]) >= 9):
             is_whole = not COMPARISON.search(text[: match.start("number")]) and not _SOME_DEBT.search(said_now)
-            if is_whole and not _DESCRIBED.match(text[match.end() :]) and _is_the_companys(sentence, match.start(), name):
+            is_now = _is_said_of_a_day(match, said_now) and not _is_after_an_event(sentence, said_now, period)
+            if is_whole and is_now and not _DESCRIBED.match(text[match.end() :]) and _is_the_companys(sentence, match.start(), name):
                 found.append(money(match))
             else:
                 is_owing = True
@@ -85,15 +93,36 @@ def said_debt(said: Sequence[Sentence], period: Period, *, name: frozenset[str],
     return found
 
 
-def _has_other_day(text: str, period: Period) -> bool:
-    return period.end is not None and any(read_day(day) != period.end for day in DAY.findall(text))
+def _until_change(text: str, start: int) -> str:
+    """``text`` up to what it compares the amount before ``start`` with, or how it changed."""
+    said = until_comparison(text, start)
+    change = _CHANGED.search(said, start)
+    return said[: change.start()] if change else said
+
+
+def _is_said_of_a_day(match: re.Match[str], said: str) -> bool:
+    """Whether nothing but a day stands between the words "total debt" and the amount, and behind it."""
+    behind = said[match.end() :]
+    day = AT_DAY.match(behind)
+    return (not match["when"] or AT_DAY.fullmatch(match["when"]) is not None) and _AFTER_DEBT.match(
+        behind, day.end() if day else 0
+    ) is not None
+
+
+def _is_after_an_event(sentence: Sentence, said: str, period: Period) -> bool:
+    """Whether what a sentence says is of another day by its heading, or, where it names no day itself, by the sentences before it."""
+    return (
+        tells_of_an_event(sentence.heading)
+        or is_headed_otherwise(head(sentence.heading), period)
+        or (AT_DAY.search(said) is None and tells_of_an_event(sentence.before))
+    )
 
 
 def _is_the_companys(sentence: Sentence, start: int, name: frozenset[str]) -> bool:
     """Whether the words before a place speak of nobody but the company, under no part's heading."""
-    head = _AT_DAY.sub(" ", sentence.text[:start])
+    before = AT_DAY.sub(" ", sentence.text[:start])
     return (
-        is_plain(head, name, also=_LIQUIDITY)
+        is_plain(before, name, also=_LIQUIDITY)
         and not SUPPOSED.search(sentence.text)
         and not CORRECTED.search(sentence.text)
         and PART.search(sentence.heading) is None

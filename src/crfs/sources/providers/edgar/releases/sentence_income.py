@@ -93,6 +93,10 @@ _NOT_THE_EARNINGS = re.compile(
     r"attributable to non\w*|non-?controlling|minority|preferred|than)\b",
     re.IGNORECASE,
 )
+# A number before something, or at a height, is not the one that was reported of the period.
+_BEFORE_SOMETHING = re.compile(
+    r"\b(?:before|prior to|ahead of|at (?:its|their|the|our) (?:\w+ )?(?:peak|height|high|low|top|bottom))\b", re.IGNORECASE
+)
 # The adjusted number beside the reported one ends what is read: "GAAP diluted EPS of $1.10 and adjusted EPS of $1.40".
 _BESIDE = re.compile(
     rf"(?:[,;]?\s+(?:and|while|with)|[;,])\s+(?:its |our |the company['’]s |quarterly )?(?=(?:{OTHER_MEASURE.pattern}))", re.IGNORECASE
@@ -114,6 +118,7 @@ def said_revenue(said: Sequence[Sentence], period: Period, name: frozenset[str])
             continue
         if (
             not _AFTER_REVENUE.match(text[match.end() :])
+            or _BEFORE_SOMETHING.search(own, match.end())
             or _NOT_BEFORE_REVENUE.search(match["head"])
             or not is_plain(f"{match['head']} {match['more'] or ''}", name)
         ):
@@ -146,7 +151,7 @@ def said_eps(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> 
         if not matches:
             continue
         own = before_reasons(before, min(match.end() for match in matches))
-        if OTHER_MEASURE.search(own) or is_not_so(own):
+        if OTHER_MEASURE.search(own) or is_not_so(own) or _BEFORE_SOMETHING.search(own, min(match.end() for match in matches)):
             continue
         of = whose(sentence, before, period, name)
         if len(values) == 1 and of is not None:
