@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sources.edgar.release_text import prose
+from tests.sources.edgar.release_text import prose, read
 
 YEAR = "full year 2025 guidance of net sales of $5.9 billion to $6.1 billion"
 BACK = (
@@ -127,7 +127,7 @@ def test_words_after_a_range_may_make_it_another_measure(after: str) -> None:
         (("For the first quarter of 2025, revenue is expected to be $500 million, plus or minus 2%.",), 3, (490e6, 510e6), None),
         (("For full year 2025 the Company expects GAAP EPS of $3.50 to $3.70 and adjusted EPS of $4.00 to $4.20.",), 12, None, (3.5, 3.7)),
         (("For fiscal 2025, the Company expects:", "Net sales of $4.0 billion to $4.1 billion", "Diluted EPS of $6.10 to $6.40"), 12, (4e9, 4.1e9), (6.1, 6.4)),
-        (("For the second quarter of fiscal 2025, Acme expects total revenue of $525 million to $530 million.",), 3, (525e6, 530e6), None),
+        (("For the first quarter of fiscal 2025, Acme expects total revenue of $525 million to $530 million.",), 3, (525e6, 530e6), None),
         (("For fiscal 2025, the Company continues to expect net sales of $4.0 billion to $4.1 billion.",), 12, (4e9, 4.1e9), None),
         (("Assuming current exchange rates, the Company expects full year 2025 revenue of $4.0 billion to $4.1 billion.",), 12, (4e9, 4.1e9), None),
         (("Full Year 2025 Outlook", "Revenue is expected to be $4.0 billion to $4.1 billion."), 12, (4e9, 4.1e9), None),
@@ -145,3 +145,82 @@ def test_guidance_as_companies_write_it(
 def test_an_amount_far_behind_the_name_of_a_number_is_none_of_it() -> None:
     far = "as the company's board of directors and its advisers have said at length in a meeting that they held in the autumn " * 2
     assert prose(f"For full year 2025 we expect net sales {far} in a range of $5.9 billion to $6.1 billion.").revenue_low is None
+
+
+RANGE = "revenue of $5.1 billion to $5.3 billion"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"Beta Inc. expects fiscal 2025 {RANGE}.",
+        f"Beta, Inc. expects fiscal 2025 {RANGE}.",
+        f"Beta Corporation expects fiscal 2025 {RANGE}.",
+        f"Beta Holdings now expects {RANGE} for fiscal 2025.",
+        f"Beta Group anticipates {RANGE} for fiscal 2025.",
+        f"For fiscal 2025, Beta Inc. expects {RANGE}.",
+        f"For fiscal 2025, Beta Company expects {RANGE}.",
+        f"Management of Beta Inc. expects fiscal 2025 {RANGE}.",
+        f"The management of Beta expects fiscal 2025 {RANGE}.",
+        f"Beta said that it expects fiscal 2025 {RANGE}.",
+        f"Beta's guidance for fiscal 2025 is {RANGE}.",
+        f"Beta's fiscal 2025 outlook calls for {RANGE}.",
+        f"Beta Inc. reaffirmed its fiscal 2025 guidance of {RANGE}.",
+        f"Beta did well. It expects fiscal 2025 {RANGE}.",
+        f"Our portfolio company expects fiscal 2025 {RANGE}.",
+        f"Our parent expects fiscal 2025 {RANGE}.",
+    ],
+)
+def test_another_companys_guidance_is_not_the_issuers(sentence: str) -> None:
+    found = prose(sentence)
+    assert (found.guidance_months, found.revenue_low, found.revenue_high) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "In 2030", "In 2026", "For 2026", "For fiscal 2026", "For fiscal 2027", "For fiscal year 2027", "For FY27", "For the full year 2028",
+        "By fiscal 2028", "By 2027",
+        "For fiscal years 2025 through 2027", "For fiscal 2025 through fiscal 2027", "For 2025-2027", "Beyond 2025", "After fiscal 2025",
+        "In the next three years", "In each fiscal year", "For the second quarter of 2026", "For the second quarter of 2025",
+        "For the first quarter of 2026", "For the third quarter", "For the fourth quarter of 2025", "For the first quarter ending March 31, 2026",
+        "For the full year ending December 31, 2026", "Over the long term, in 2025", "As a goal for 2025",
+    ],
+)  # fmt: skip
+def test_guidance_for_another_period_than_the_following_one_is_null(when: str) -> None:
+    found = prose(f"{when}, the Company expects {RANGE}.")
+    assert (found.guidance_months, found.revenue_low, found.revenue_high) == (None, None, None)
+
+
+def test_guidance_under_the_heading_of_a_later_year_is_null() -> None:
+    assert prose("Fiscal 2027 Outlook", f"The Company expects {RANGE}.").guidance_months is None
+    assert prose("Fiscal 2025 Outlook", f"The Company expects {RANGE}.").guidance_months == 12
+
+
+@pytest.mark.parametrize(
+    ("opening", "when", "months"),
+    [
+        ("second quarter ended June 30, 2024", "third quarter", 3),
+        ("second quarter ended June 30, 2024", "third quarter of 2024", 3),
+        ("second quarter ended June 30, 2024", "third quarter of 2025", None),
+        ("second quarter ended June 30, 2024", "second quarter of 2025", None),
+        ("second quarter ended June 30, 2024", "fourth quarter of 2024", None),
+        ("second quarter ended June 30, 2024", "next quarter", 3),
+        ("second quarter ended June 30, 2024", "third quarter ending September 30, 2024", 3),
+        ("second quarter ended June 30, 2024", "full year 2024", 12),
+        ("second quarter ended June 30, 2024", "full year 2025", 12),
+        ("second quarter ended June 30, 2024", "full year 2026", None),
+        ("second quarter ended June 30, 2024", "full year", 12),
+        ("three months ended June 30, 2024", "third quarter of 2024", 3),
+        ("first quarter of fiscal 2025 ended September 30, 2024", "second quarter of fiscal 2025", 3),
+        ("first quarter of fiscal 2025 ended September 30, 2024", "fiscal 2025", 12),
+        ("first quarter of fiscal 2025 ended December 31, 2024", "fiscal 2025", 12),
+        ("first quarter of fiscal 2025 ended September 30, 2024", "fiscal 2027", None),
+        ("fourth quarter and fiscal year ended January 28, 2023", "fiscal 2023", 12),
+        ("fourth quarter and fiscal year ended January 28, 2023", "first quarter of fiscal 2023", 3),
+        ("fourth quarter and fiscal year ended January 28, 2023", "fiscal 2026", None),
+    ],
+)
+def test_which_period_follows_is_told_by_the_releases_own(opening: str, when: str, months: int | None) -> None:
+    found = read(f"<p>Acme Corp (NYSE: ACM) reported results for its {opening}.</p><p>For the {when}, the Company expects {RANGE}.</p>")
+    assert found.guidance_months == months

@@ -71,7 +71,7 @@ _ENTITY = re.compile(rf"{_NAME},?\s+(?i:Inc|Corp|Corporation|LLC|L\.L\.C|L\.?P|L
 _OF_ENTITY = re.compile(rf"\b(?i:financial\s+statements?|statements?|results|revenues?|sales|income)\s+of\s+{_NAME}")
 _SUBJECT = re.compile(
     rf"^[“\"]?(?:In|At|For|The|Our)?\s*{_NAME}\s*(?:,(?!\s+(?:19|20)\d\d)|\b(?:was|were|had|has|is|reported|posted|earned|delivered|performed"
-    rf"|generated|saw|continued|grew|contributed)\b)"
+    rf"|generated|saw|continued|grew|contributed|did|said)\b)"
 )
 _OTHERS_BEFORE = re.compile(
     rf"{PART.pattern}|\b(?:business|businesses|regions?|geograph\w+|products?|brands?|acquired|affiliates?|captive|combined|unconsolidated|units?"
@@ -120,6 +120,11 @@ def is_name(text: str, name: frozenset[str]) -> bool:
     """
     words = {token.group().strip(".,'’").lower() for token in _TOKEN.finditer(text)}
     return not words.isdisjoint(name) and not words.isdisjoint(_ENTITIES) and words <= name | _COMMON
+
+
+def is_entity(word: str) -> bool:
+    """Whether a word says what a company is, behind its name."""
+    return word in _ENTITIES or word in ("group", "holdings", "limited", "incorporated")
 
 
 def is_not_so(text: str) -> bool:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from crfs.sources.providers.edgar.releases.company import PART, SUPPOSED, is_plain
+from crfs.sources.providers.edgar.releases.company import PART, is_plain
 from crfs.sources.providers.edgar.releases.currency import names_other
+from crfs.sources.providers.edgar.releases.expecting import is_expected_by_the_company, names_the_company
+from crfs.sources.providers.edgar.releases.following import is_following
 from crfs.sources.providers.edgar.releases.measures import OTHER_MEASURE
-from crfs.sources.providers.edgar.releases.periods import YEAR, Period, quarters, spelled, years
+from crfs.sources.providers.edgar.releases.periods import YEAR, Period, spelled
 from crfs.sources.providers.edgar.releases.sentences import DOLLAR, FORWARD, UNIT, Sentence, amount
 from crfs.sources.providers.edgar.releases.withdrawals import is_taken_back
 
@@ -45,48 +47,6 @@ _SOME_MONTHS = re.compile(
     r"\b(?:two|three)[\s-]quarters\b|\byear[\s-]to[\s-]date\b|\b(?:1H|2H|H1|H2)\b|\bhalf of\b",
     re.IGNORECASE,
 )
-# Who expects: the word before "expects" is the company's; "expected" that is no passive was expected then.
-_EXPECTS = re.compile(
-    r"(?P<who>[\w.&'’,-]+)\s+(?:(?:now|currently|also|still|continues?|today|presently|therefore|further)\s+(?:to\s+)?)*(?P<verb>expects?"
-    r"|anticipates?|projects?|forecasts?|estimates?|targets?|guides?|sees)\b",
-    re.IGNORECASE,
-)
-_EXPECTED_THEN = re.compile(
-    r"\b(?:(?:company|we|management|it|corp\.?|inc\.?|who|that|which)\s+(?:had\s+|previously\s+|originally\s+|initially\s+)*(?:expected"
-    r"|anticipated|projected|forecast(?:ed)?|estimated|guided|provided|issued|gave|announced"
-    r"|set|targeted)"
-    r"|(?:guidance|outlook|forecast) (?:was|had been|had)|guided to|exceeded|in line with|met (?:our|its|the)|within (?:our|its|the) (?:previous"
-    r"|prior|guid|outlook)|(?:above|below|beat|beating|"
-    r"topped|ahead of|at the (?:high|low|upper|mid)) \w*)\b",
-    re.IGNORECASE,
-)
-_SELVES = {
-    "company",
-    "we",
-    "management",
-    "it",
-    "and",
-    "guidance",
-    "outlook",
-    "corporation",
-    "now",
-    "currently",
-    "inc",
-    "corp",
-    "which",
-    "our",
-    "its",
-    "the",
-}
-_NOT_THE_COMPANYS = re.compile(
-    r"\bcombined (?:company|business|entity|organi[sz]ation|firm)|\bpro[\s-]?forma\b|\bindustry\b|\baddressable\b|\bpeers?\b|\bcompetitors?\b"
-    r"|\baffiliates?\b|\bunconsolidated\b"
-    r"|\bassum\w+ [^.;]{0,60}\b(?:merger|acquisition|transaction|clos\w+|complet\w+)|\bcustomers?['’]?s? (?:expect|anticipat|project)"
-    r"|\bhad (?:the|we|it)\b|\bexit(?:s|ing)?\b|\b(?:is|are) \w+ed to (?:generate|add|produce|bring|provide|yield|drive|result)\b|\bpotential\b"
-    r"|\bopportunity\b|\bmarket size\b"
-    r"|\bfranchisees?\b|\bdealers?\b|\bsystem-?wide\b|\bstand-?alone\b",
-    re.IGNORECASE,
-)
 _ABOUT_GUIDANCE = re.compile(r"\b(?:outlook|guidance|forecast|expectations)\b", re.IGNORECASE)
 _HEADING = re.compile(
     r"outlook|guidance|business|updated?|updates|updating|forecasts?|expectations?|expects?|provides?|initiates?|raises?|reaffirms?|reiterates?"
@@ -95,13 +55,12 @@ _HEADING = re.compile(
     r"|lowers?|updates?",
     re.IGNORECASE,
 )
-_OTHERS = re.compile(
-    r"\banalysts?\b|\bconsensus\b|\bwall street\b|\bthe street\b|\bfactset\b|\brefinitiv\b|\bhad (?:previously )?expected\b",
-    re.IGNORECASE,
-)
+# What is aimed at for some day is no forecast.
 _FAR = re.compile(
-    r"\blong(?:er)?[\s-]term\b|\bmid[\s-]term\b|\bby (?:fiscal )?20\d\d\b|\bover the (?:next|coming)\b|\b\w+[\s-]years? plan\b|\bmulti-?year\b"
-    r"|\btargets?\b",
+    r"\blong(?:er)?[\s-](?:term|range)\b|\b(?:mid|medium)[\s-]term\b|\bover (?:the (?:next|coming)|time)\b|\bmulti-?year\b|\btargets?\b"
+    r"|\b(?:by|beyond|after|until) (?:fiscal )?(?:year )?20\d\d\b|\b\w+[\s-]years? plan\b|\b(?:each|every|per)[\s-](?:fiscal )?(?:year|quarter)\b"
+    r"|\b(?:fiscal|calendar|next|coming) (?:\w+ )?years\b|\b(?:in|within|for) (?:the )?(?:\w+ ){1,2}years\b|\bend of the decade\b"
+    r"|\beventual\w*|\bultimate\w*|\baspir\w+|\bambitions?\b|\bgoals?\b|\brun[\s-]rate\b|\bannuali[sz]ed\b",
     re.IGNORECASE,
 )
 # A range of what something does to a number, not of the number: a headwind, an acquisition.
@@ -146,14 +105,14 @@ def guidance(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> 
     found: dict[tuple[int, str], list[Pair]] = {}
     for sentence in said:
         text, heading = _whole(sentence)
-        if "$" not in text or not FORWARD.search(text + " " + heading) or not _is_the_companys(text, name) or names_other(text):
+        if "$" not in text or not FORWARD.search(text + " " + heading) or not is_expected_by_the_company(sentence, text, name):
             continue
-        if _OTHERS.search(text) or _FAR.search(text) or _SOME_MONTHS.search(text):
+        if names_other(text) or _FAR.search(text) or _FAR.search(heading) or _SOME_MONTHS.search(text):
             continue
         # A part's heading makes "net sales are expected to be" the part's.
         is_headed = is_plain(heading, name, also=_HEADING)
         months = _months(text) or (_months(heading) if is_headed and _ABOUT_GUIDANCE.search(heading) else None)
-        if months is None or _is_past(text, heading, period) or not (is_headed or _says_who(text, name)):
+        if months is None or not is_following(text, heading, months, period) or not (is_headed or names_the_company(text, name)):
             continue
         for metric, pair in _ranges(text, heading, period):
             found.setdefault((months, metric), []).append(pair)
@@ -178,47 +137,8 @@ def _months(text: str) -> int | None:
     return None if (quarter is None) == (year is None) else 3 if quarter else 12
 
 
-def _is_the_companys(text: str, name: frozenset[str]) -> bool:
-    """Whether it is the company that expects, now, and no scenario."""
-    if (
-        SUPPOSED.search(re.sub(r"\bassum\w+", " ", text, flags=re.IGNORECASE))
-        or _NOT_THE_COMPANYS.search(text)
-        or _EXPECTED_THEN.search(text)
-    ):
-        return False
-    for found in _EXPECTS.finditer(text):
-        who = found["who"].strip(".'’").lower()
-        is_noun = found["verb"].lower() in ("estimates", "estimate", "forecast", "forecasts", "targets", "target", "projects")
-        if who in _SELVES or who in name or (is_noun and is_plain(who, name)):
-            continue
-        # "For fiscal 2025, Acme Inc. expects": what the words before say of no one else.
-        if who.endswith(",") or not is_plain(who, name):
-            return False
-    return True
-
-
 _NEAR = 160
 """A range is of what is named within so many characters before it."""
-
-
-def _says_who(text: str, name: frozenset[str]) -> bool:
-    """Whether a sentence names the company as the one who expects, or whose guidance it is."""
-    words = {word.strip(".,'’").lower().removesuffix("'s").removesuffix("’s") for word in text.split()}
-    return not words.isdisjoint(name | {"company", "we", "our", "management"})
-
-
-def _is_past(text: str, heading: str, period: Period) -> bool:
-    """Whether what was expected is what the release reports: "fourth quarter guidance of … was exceeded"."""
-    if quarters(text) & period.quarters:
-        return True
-    named = years(text) or years(heading)
-    if period.end is None or period.year is None or not named:
-        return False
-    return max(named) < period.year or (max(named) == period.year and _is_years_end(period))
-
-
-def _is_years_end(period: Period) -> bool:
-    return period.quarters == {4} or period.months == 12 or (period.end is not None and (period.end.month, period.end.day) == (12, 31))
 
 
 def _one(pairs: Sequence[Pair]) -> Pair:

@@ -33,7 +33,7 @@ _NO_LENGTH = re.compile(
     re.IGNORECASE,
 )
 # A day, or a month of a year, is a date: no name of the year that a period belongs to.
-_DATED = re.compile(rf"\b(?:{MONTHS})\.?\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d\d\b", re.IGNORECASE)
+DATED = re.compile(rf"\b(?:{MONTHS})\.?\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d\d\b", re.IGNORECASE)
 # "CHICAGO, July 25, 2024 (BUSINESS WIRE) -- ": when and where a release was sent.
 DATELINE = re.compile(rf"^[^.;$]{{0,60}}?\b{_DAY}\b\s*(?:[/(][^/()]{{1,40}}[/)]\s*)*(?:--|[–—-]|:)+\s*", re.IGNORECASE)
 _ENDED = re.compile(rf"(?P<before>[^.;:]{{0,80}}?)\b(?:ended|ending)\s+(?:on\s+)?(?P<day>{_DAY})", re.IGNORECASE)
@@ -125,7 +125,9 @@ def years(text: str) -> set[int]:
 def _own_year(opening: str, day: date) -> int | None:
     """The year by which the opening names the period that ends on ``day``: the first one that is no date's and not next year's guidance."""
     for named in re.finditer(
-        rf"{YEAR.pattern}(?!\s+(?:\w+\s+){{0,3}}(?:guidance|outlook))", _DATED.sub(" ", spelled(opening)), re.IGNORECASE
+        rf"{YEAR.pattern}(?!\s+(?:\w+\s+){{0,3}}(?:guidance|outlook|forecasts?|expectations|targets?))",
+        DATED.sub(" ", spelled(opening)),
+        re.IGNORECASE,
     ):
         if day.year - (day.month <= 6) <= int(named[1]) <= day.year + 1:
             return int(named[1])
@@ -159,7 +161,7 @@ def names_another(text: str, period: Period) -> bool:
     """Whether ``text`` names a day, a year or a quarter that is not the release's, or an earlier period without its name."""
     if EARLIER.search(text) or (period.end is not None and {read_day(found) for found in DAY.findall(text)} - {period.end}):
         return True
-    if period.year is not None and years(_DATED.sub(_own_day(period), text)) - {period.year}:
+    if period.year is not None and years(DATED.sub(_own_day(period), text)) - {period.year}:
         return True
     return bool(period.quarters) and bool(quarters(text) - period.quarters)
 
@@ -168,7 +170,7 @@ def is_headed_otherwise(heading: str, period: Period) -> bool:
     """Whether a heading is of another period only: a title may name next year's guidance beside this year's results."""
     if EARLIER.search(heading):
         return True
-    undated = _DATED.sub(_own_day(period), heading)
+    undated = DATED.sub(_own_day(period), heading)
     for named, own in (
         ({read_day(found) for found in DAY.findall(heading)}, period.end),
         (years(undated), period.year),
