@@ -10,13 +10,14 @@ import re
 from datetime import timedelta
 
 from crfs.sources.providers.edgar.releases.fiscal import ends_a_year, fiscal_years, quarter_of
+from crfs.sources.providers.edgar.releases.headings import is_of_what_is_expected
 from crfs.sources.providers.edgar.releases.periods import DATED, DAY, Period, quarters, read_day, years
 
 _ENDING = re.compile(rf"\b(?:ending|ended|ends)\s+(?:on\s+)?(?P<day>{DAY.pattern})", re.IGNORECASE)
 _NEXT_QUARTER = re.compile(
     r"\b(?:next|current|coming|upcoming|following)[\s-]+(?:fiscal[\s-]+)?quarter|\b(?:for|in|during)\s+the\s+quarter\b", re.IGNORECASE
 )
-_COMPARED = re.compile(r"\b(?:compar\w+|versus|vs|than|over|from|against|up|down)\b", re.IGNORECASE)
+_COMPARED = re.compile(r"\b(?:compar\w+|versus|vs)\b", re.IGNORECASE)
 _LONGEST_QUARTER, _LONGEST_YEAR = timedelta(days=100), timedelta(days=375)
 
 
@@ -29,14 +30,18 @@ def is_following(text: str, heading: str, months: int, period: Period) -> bool:
     """
     if period.end is None:
         return True
-    named = years(DATED.sub(" ", text)) or years(DATED.sub(" ", heading))
-    if named and max(named) not in _years_ahead(period, months):
+    # A heading of results names the release's own period.
+    heading = heading if is_of_what_is_expected(heading) else ""
+    said = _COMPARED.split(text)[0]
+    named = years(DATED.sub(" ", said)) or years(DATED.sub(" ", heading))
+    ahead = _years_ahead(period, months)
+    if (named and max(named) not in ahead) or any(year > max(ahead) for year in years(DATED.sub(" ", text))):
         return False
     longest = _LONGEST_QUARTER if months == 3 else _LONGEST_YEAR * (1 if ends_a_year(period) else 2)
     ends = [read_day(found["day"]) for found in _ENDING.finditer(text)]
     if any(day is not None and day > period.end + longest for day in ends):
         return False
-    return months != 3 or _is_next_quarter(text, heading, period)
+    return months != 3 or _is_next_quarter(said, heading, period)
 
 
 def _years_ahead(period: Period, months: int) -> set[int]:
@@ -49,10 +54,9 @@ def _years_ahead(period: Period, months: int) -> set[int]:
 
 
 def _is_next_quarter(text: str, heading: str, period: Period) -> bool:
-    """Whether the quarter that is named is the next: one that a comparison names beside it is another year's."""
-    compared = _COMPARED.search(text)
-    named = quarters(text[: compared.start()] if compared else text) or quarters(text) or quarters(heading)
-    own = quarter_of(period)
-    if not named:
-        return _NEXT_QUARTER.search(f"{text} {heading}") is not None
+    """Whether the quarter that a text names, or else its heading, is the next one."""
+    named, own = quarters(text), quarter_of(period)
+    if not named and _NEXT_QUARTER.search(text):
+        return True
+    named = named or quarters(heading)
     return own is not None and named == {own % 4 + 1}

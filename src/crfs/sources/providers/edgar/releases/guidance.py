@@ -93,7 +93,7 @@ _METRIC = re.compile(
 # Words that may stand before "revenue" of the whole company; any other ("services revenue") names a part of it.
 _WHOLE = re.compile(
     r"(?:^|[,;:.)–—-]\s*|\b(?:expects?|expected|anticipates?|projects?|forecasts?|estimates?|expecting|for|(?:guidance|outlook|forecast"
-    r"|expectations?|range|estimate) (?:of|for)|that|its|our|and|the|annual|year|quarter|"
+    r"|expectations?|range|estimate) (?:of|for|is|is for|calls for)|that|its|our|and|the|annual|year|quarter|"
     r"quarterly|be|in|outlook|guidance|total|net|consolidated|company|company['’]s|gaap|full-year|to|raises?|raised|reaffirms?|reaffirmed"
     r"|reiterates?|reiterated|maintains?|maintained|lowers?|lowered|\d{4}|Q[1-4]|includes?|include|with)\s+)$",
     re.IGNORECASE,

@@ -52,7 +52,7 @@ _DESCRIBED = re.compile(
 # All that may follow the amount and its day: "at the parent", "before the offering" make it another one.
 _AFTER_DEBT = re.compile(r"\s*(?:$|[.;,)(]|and\b|with\b|including\b|outstanding\b|on (?:its|our|the) balance sheet\b)", re.IGNORECASE)
 _CHANGED = re.compile(
-    r",?\s+(?:up|down|lower|higher|an? (?:decrease|increase|decline|reduction)|representing|increas\w+|decreas\w+|declin\w+)\b",
+    r",?\s+(?:(?:was|were)\s+)?(?:up|down|lower|higher|an? (?:decrease|increase|decline|reduction)|representing|increas\w+|decreas\w+|declin\w+)\b",
     re.IGNORECASE,
 )
 _LIQUIDITY = re.compile(
@@ -79,7 +79,7 @@ def said_debt(said: Sequence[Sentence], period: Period, *, name: frozenset[str],
         elif match and (match["unit"] or len(match["number"]) >= 9):
             is_whole = not COMPARISON.search(text[: match.start("number")]) and not _SOME_DEBT.search(said_now)
             is_now = _is_said_of_a_day(match, said_now) and not _is_after_an_event(sentence, said_now, period)
-            if is_whole and is_now and not _DESCRIBED.match(text[match.end() :]) and _is_the_companys(sentence, match.start(), name):
+            if is_whole and is_now and not _DESCRIBED.match(said_now[match.end() :]) and _is_the_companys(sentence, match.start(), name):
                 found.append(money(match))
             else:
                 is_owing = True
@@ -97,7 +97,7 @@ def _until_change(text: str, start: int) -> str:
     """``text`` up to what it compares the amount before ``start`` with, or how it changed."""
     said = until_comparison(text, start)
     change = _CHANGED.search(said, start)
-    return said[: change.start()] if change else said
+    return (said[: change.start()] if change else said).removesuffix(" was")  # "… was down from $1.4 billion"
 
 
 def _is_said_of_a_day(match: re.Match[str], said: str) -> bool:
