@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 
+import polars as pl
 import pytest
 
 from crfs.bitemporal.extent import Extent
 from crfs.credit.catalogue import Catalogue
 from crfs.sources.core import Payload
 from crfs.sources.providers.fred import SOURCE
+from crfs.sources.providers.fred.contradictions import contradicted
 from tests.sources.alfred import observations_document, payload_of
 
 ASKED = "https://api.stlouisfed.org/fred/series/observations?series_id=TEST&realtime_start=2020-03-02&realtime_end=2020-05-01"
@@ -140,3 +144,44 @@ def test_values_that_hold_on_the_same_days_contradict_each_other_and_none_is_tak
         START, END,
     )  # fmt: skip
     assert SOURCE.parse(payload_of(other, url=ASKED), catalogue).rejected.is_empty()
+
+
+A, B = ("2020-03-02", "2020-05-01"), ("2020-03-05", "2020-03-20")
+
+
+@pytest.mark.parametrize(
+    ("told", "taken"),
+    [
+        ([(*A, "3.4"), (*B, "3.4"), ("2020-04-01", "2020-04-10", "9.9")], [("2020-03-05", 3.4)]),
+        ([(*A, "3.4"), (*B, "9.9"), ("2020-04-01", "2020-04-10", "9.9")], []),
+        ([(*A, "3.4"), (*B, "9.9"), ("2020-03-10", "2020-04-10", "3.4")], []),
+        ([("2020-03-02", "2020-03-10", "3.4"), (*B, "9.9"), ("2020-03-21", "2020-05-01", "3.4")], [("2020-03-21", 3.4)]),
+        ([("2020-03-05", "2020-03-05", "3.4"), (*B, "9.9"), ("2020-03-20", "2020-05-01", ".")], []),
+        ([("2020-03-02", "2020-03-04", "3.4"), (*B, "9.9"), (*B, "9.8")], [("2020-03-02", 3.4)]),
+    ],
+    ids=[
+        "not its neighbour",
+        "two of three",
+        "the second after it",
+        "a neighbour of one side",
+        "three of one day each",
+        "two of one start",
+    ],
+)
+def test_of_values_that_hold_on_the_same_day_none_is_taken_whichever_lies_between(
+    catalogue: Catalogue, told: list[tuple[str, str, str]], taken: list[tuple[str, float]]
+) -> None:
+    for order in (told, told[::-1]):
+        parsed = SOURCE.parse(payload_of(periods(*order), url=ASKED), catalogue)
+        table = parsed.tables.get("fred_series")
+        assert ([] if table is None else table.select(pl.col("vintage_date").cast(pl.String), "value").rows()) == taken
+        assert parsed.rejected["reason"].to_list() == ["contradiction"] * (len(told) - len(taken))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_period_contradicts_whatever_shares_a_day_with_it_and_says_something_else(seed: int) -> None:
+    draw = random.Random(seed)
+    days = [date(2020, 1, 1) + timedelta(days=draw.randrange(12)) for _ in range(draw.randrange(1, 8))]
+    told = sorted(((day, day + timedelta(days=draw.randrange(8)), draw.choice([None, 1.0, 2.0, 3.0])) for day in days), key=itemgetter(0))
+    expected = [any(a <= y and x <= b and v != w for x, y, w in told) for a, b, v in told]
+    assert contradicted(*([period[place] for period in told] for place in range(3))) == expected  # type: ignore[arg-type]  # columns of three types

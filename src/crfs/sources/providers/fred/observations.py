@@ -33,6 +33,7 @@ from crfs.sources.core.tables import (
 from crfs.sources.core.text import cell, day_instant, iso_date, read_delimited
 from crfs.sources.providers.fred import extent, panel
 from crfs.sources.providers.fred.answers import Answer, Kind, as_int, hints, is_transformed, look, other_series, page
+from crfs.sources.providers.fred.contradictions import without_overlaps, without_two_of_one_start
 from crfs.sources.providers.fred.periods import EARLIEST, Window, revisions
 
 DATASET = "fred_series"
@@ -84,9 +85,8 @@ def _with_vintages(answer: Answer, payload: Payload, catalogue: Catalogue) -> Pa
     else:
         cells, rejections = _cells(answer.rows)
     periods, rejected = _periods(cells)
-    if output_type == _LATEST:
-        periods, overlapping = _without_overlaps(periods)
-        rejected = pl.concat([rejected, overlapping])
+    periods, contradicting = (without_overlaps if output_type == _LATEST else without_two_of_one_start)(periods)
+    rejected = pl.concat([rejected, contradicting])
     offset, rows, count = page(answer)
     head_is_cut = offset > 0 and hint.get("page") != "whole_dates"
     window = Window(
@@ -216,29 +216,9 @@ def _periods(cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     ]
     rejected = pl.concat([rejected_where(typed, *check) for check in bad])
     good = typed.filter(~pl.any_horizontal(check.fill_null(False) for check, *_ in bad))
-    # Of two values of one date that both start on one day neither is known to be right.
-    keyed = good.unique(["date", "_start", "_value", "_none"], keep="first", maintain_order=True)
-    two = keyed.select(pl.struct("_date", "_start").is_duplicated()).to_series()
-    if two.any():
-        detail = "another value of the same date starts on the same day; neither is taken"
-        rejected = pl.concat([rejected, rejected_where(keyed.filter(two), pl.lit(True), "value", RejectReason.CONTRADICTION, detail)])
-        keyed = keyed.filter(~two)
-    periods = keyed.select("row", date="_date", start="_start", end="_end", value="_value")
-    return periods, rejected
-
-
-def _without_overlaps(periods: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The periods without those of one date that hold at the same time and say different things: which of two is right nobody knows."""
-    ordered = periods.sort("date", "start", maintain_order=True)
-    until = pl.col("end").cum_max().shift(1).over("date")
-    other = ~pl.col("value").eq_missing(pl.col("value").shift(1).over("date"))
-    later = ((pl.col("start") <= until) & other).fill_null(False)
-    marked = ordered.with_columns(_later=later).with_columns(
-        _both=pl.col("_later") | pl.col("_later").shift(-1).over("date").fill_null(False)
-    )
-    detail = "another value of the same date holds on the same days; neither is taken"
-    refused = rejected_where(marked, pl.col("_both"), "realtime_start", RejectReason.CONTRADICTION, detail, shown="start")
-    return (marked.filter(~pl.col("_both")).drop("_later", "_both"), refused) if refused.height else (periods, refused)
+    # What is told twice is one period.
+    keyed = good.unique(["date", "_start", "_end", "_value", "_none"], keep="first", maintain_order=True)
+    return keyed.select("row", date="_date", start="_start", end="_end", value="_value"), rejected
 
 
 def _table(answer: Answer, payload: Payload, catalogue: Catalogue) -> Parsed:

@@ -50,7 +50,7 @@ class Fred:
     max_rows: int = MAX_ROWS
     max_dates: int = MAX_DATES
     name: str = "fred"
-    parser_version: str = "6"
+    parser_version: str = "7"
     hosts: tuple[str, ...] = ("api.stlouisfed.org", "fred.stlouisfed.org", "www.stlouisfed.org")
     provider: Provider = _PROVIDER
 
