@@ -16,7 +16,6 @@ from crfs.sources.core.units import of_expected_units
 from crfs.sources.providers.alpha_vantage.cells import columns, dated, finished, known, plain
 
 DAILY, FX, SERIES = "alpha_vantage_daily", "alpha_vantage_fx", "alpha_vantage_series"
-_PRICES = ("open", "high", "low", "close")
 
 
 def parse_daily(fields: Mapping[str, Any], payload: Payload, catalogue: Catalogue) -> Parsed:
