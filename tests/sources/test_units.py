@@ -20,6 +20,7 @@ from tests.samples.sdmx import json_message, xml_message
 from tests.samples.yahoo import chart
 
 MONTHS = [f"{2023 + number // 12}-{number % 12 + 1:02}" for number in range(30)]
+DAYS = [f"{month}-01" for month in MONTHS]
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 
 
@@ -99,7 +100,7 @@ CLI = "DSD_STES@DF_CLI/USA.M.LI.IX._Z.AA.IX._Z.H"
 
 
 def sdmx_csv(key: str, unit: str, times: str, *, source: str = "ecb", stream: str = "") -> Payload:
-    rows = "".join(f"{key},{month},{3 + number / 10},{unit},{times}\n" for number, month in enumerate(MONTHS))
+    rows = "".join(f"{key},{day},{3 + number / 10},{unit},{times}\n" for number, day in enumerate(DAYS))
     return answer(source, f"KEY,TIME_PERIOD,OBS_VALUE,UNIT,UNIT_MULT\n{rows}", stream=stream or key)
 
 
@@ -112,7 +113,7 @@ def sdmx_json(unit: str, times: str, *, place: str) -> Payload:
     """A message that says its unit at one of the places at which SDMX-JSON may say it."""
     flat = place in ("observation", "group")
     key = DEPOSIT.removeprefix("FM.")
-    observations = [((key,), month, 3.0) for month in MONTHS]
+    observations = [((key,), day, 3.0) for day in DAYS]
     document: dict[str, Any] = json.loads(json_message([("KEY", [key])], observations, flat=flat, flow="https://x.org/dataflow/FM/all"))
     one = document["dataSets"][0]
     told = [
@@ -137,7 +138,7 @@ def sdmx_xml(unit: str, times: str, *, place: str) -> Payload:
     told = (
         f'<generic:Attributes><generic:Value id="UNIT" value="{unit}"/><generic:Value id="UNIT_MULT" value="{times}"/></generic:Attributes>'
     )
-    body = xml_message(["KEY"], [((DEPOSIT.removeprefix("FM."),), month, 3.0) for month in MONTHS], flow="FM").decode()
+    body = xml_message(["KEY"], [((DEPOSIT.removeprefix("FM."),), day, 3.0) for day in DAYS], flow="FM").decode()
     after = {"series": "</generic:SeriesKey>", "observation": '<generic:ObsValue value="3.0"/>', "dataSet": "<message:DataSet>"}[place]
     return answer("ecb", body.replace(after, after + told), stream=DEPOSIT)
 
@@ -200,8 +201,8 @@ def test_delimited_text_says_its_units_in_a_line_or_in_a_column(body: str, told:
 
 
 def test_a_change_in_the_midst_of_a_series_is_a_change_too(catalogue: Catalogue) -> None:
-    half = "KEY,TIME_PERIOD,OBS_VALUE,UNIT_MULT\n" + "".join(f"X.D,{month},1,{3 if month > '2024-06' else 0}\n" for month in MONTHS)
-    whole = "KEY,TIME_PERIOD,OBS_VALUE,UNIT_MULT\n" + "".join(f"X.D,{month},1,0\n" for month in MONTHS)
+    half = "KEY,TIME_PERIOD,OBS_VALUE,UNIT_MULT\n" + "".join(f"X.D,{day},1,{3 if day > '2024-07' else 0}\n" for day in DAYS)
+    whole = "KEY,TIME_PERIOD,OBS_VALUE,UNIT_MULT\n" + "".join(f"X.D,{day},1,0\n" for day in DAYS)
     assert held(answer("ecb", whole), answer("ecb", half), catalogue) == {Threshold.UNIT_CHANGE}
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from crfs.sources.core.sdmx import observation_rows, period_start, read_sdmx
+from crfs.sources.core.sdmx import observation_rows, read_sdmx
+from crfs.sources.core.sdmx_periods import LENGTHS, period_of
 from tests.samples.sdmx import Observation, json_message, xml_message
 
 DIMENSIONS = [("LOCATION", ["AUS", "AUT", "CHL"]), ("SUBJECT", ["B1_GE", "P3"]), ("FREQUENCY", ["Q", "A"])]
@@ -32,7 +33,8 @@ def test_every_form_of_a_message_gives_the_same_rows(seed: int) -> None:
     bodies.append(xml_message([name for name, _ in DIMENSIONS], observations))
     keyed = "".join(f"{'.'.join(codes)},{period},{value}\n" for codes, period, value in observations)
     bodies.append(f"KEY,TIME_PERIOD,OBS_VALUE\n{keyed}".encode())
-    expected = {(f"QNA/{'.'.join(codes)}", period_start(period), value) for codes, period, value in observations}
+    begins = {period: found.start for _, period, _ in observations if (found := period_of(period))}
+    expected = {(f"QNA/{'.'.join(codes)}", begins[period], value) for codes, period, value in observations}
     for body in bodies:
         message = read_sdmx(body)
         frame, rejected = observation_rows(message, prefix="QNA/")
@@ -106,7 +108,45 @@ def test_observations_that_have_no_place_are_rejected_and_the_rest_is_kept() -> 
     ],
 )  # fmt: skip
 def test_a_period_begins_where_the_standard_says(text: str, start: date | None) -> None:
-    assert period_start(text) == start
+    found = period_of(text)
+    assert (None if found is None else found.start) == start
+
+
+WRITTEN = {"year": "2024", "half-year": "2024-S1", "quarter": "2024-Q1", "month": "2024-03", "week": "2024-W10", "day": "2024-03-28"}
+
+
+@pytest.mark.parametrize("code", LENGTHS)
+def test_only_a_period_as_long_as_the_frequency_of_its_series_is_taken(code: str) -> None:
+    dimensions = [("LOCATION", ["AUS"]), ("FREQ", [code])]
+    told: list[Observation] = [(("AUS", code), period, 1.5) for period in WRITTEN.values()]
+    bodies = [json_message(dimensions, told, version=version, flat=flat) for version in (1, 2) for flat in (False, True)]
+    bodies.append(xml_message([name for name, _ in dimensions], told))
+    lines = "".join(f"X:Y(1),AUS,{code},{period},{value}\n" for _, period, value in told)
+    bodies.append(f"DATAFLOW,LOCATION,FREQ,TIME_PERIOD,OBS_VALUE\n{lines}".encode())
+    keyed = "".join(f"AUS.{code},{code},{period},{value}\n" for _, period, value in told)
+    bodies.append(f"KEY,FREQ,TIME_PERIOD,OBS_VALUE\n{keyed}".encode())
+    fits = period_of(WRITTEN[LENGTHS[code]])
+    assert fits is not None
+    for body in bodies:
+        frame, rejected = observation_rows(read_sdmx(body), prefix="")
+        assert [day.date() for day in frame["valid_time"]] == [fits.start]
+        assert rejected["reason"].to_list() == ["contradiction"] * 5
+        assert rejected["column"].to_list() == ["TIME_PERIOD"] * 5
+
+
+def test_the_frequency_of_a_whole_data_set_holds_for_its_series() -> None:
+    document = json.loads(json_message(DIMENSIONS[:1], [(("AUT",), "2009", 1.5), (("AUT",), "2009-Q1", 2.5)]))
+    document["structure"]["dimensions"]["dataSet"] = [{"id": "FREQUENCY", "keyPosition": 3, "values": [{"id": "Q"}]}]
+    frame, rejected = observation_rows(read_sdmx(json.dumps(document).encode()), prefix="")
+    assert frame["value"].to_list() == [2.5]
+    assert rejected["detail"].to_list() == ["not as long as the series' periods: 2009 is a year, and the key's frequency a quarter"]
+
+
+@pytest.mark.parametrize("code", ["A3", "_Z", "I", ""])
+def test_a_frequency_of_no_one_length_judges_no_period(code: str) -> None:
+    told: list[Observation] = [((code,), period, 1.5) for period in WRITTEN.values()]
+    frame, rejected = observation_rows(read_sdmx(json_message([("FREQ", [code])], told)), prefix="")
+    assert (frame.height, rejected.height) == (len(told), 0)
 
 
 def test_messages_about_structures_and_errors_are_no_data() -> None:

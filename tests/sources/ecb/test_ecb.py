@@ -145,6 +145,34 @@ def test_the_short_term_rate_is_known_on_the_morning_of_the_next_target_day(cata
     assert parse(body, catalogue).tables[SERIES]["knowledge_time"].item() == datetime(2024, 4, 2, 7, 15, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("key", "good", "others"),
+    [
+        ("FM.D.U2.EUR.4F.KR.DFR.LEV", "2024-03-28", ["2024", "2024-Q1", "2024-S1", "2024-03", "2024-W10"]),
+        ("EST.B.EU000A2X2A25.WT", "2024-03-28", ["2024", "2024-03"]),
+        ("FM.M.U2.EUR.RT.MM.EURIBOR1MD_.HSTA", "2024-03", ["2024", "2024-Q1", "2024-03-28"]),
+        ("EXR.Q.USD.EUR.SP00.A", "2024-Q1", ["2024", "2024-01"]),
+    ],
+)
+def test_no_value_of_a_longer_period_is_dated_by_the_rule_of_a_shorter_one(
+    catalogue: Catalogue, key: str, good: str, others: list[str]
+) -> None:
+    lines = "".join(f"{key},{period},4.0\n" for period in (good, *others))
+    parsed = parse(f"KEY,TIME_PERIOD,OBS_VALUE\n{lines}".encode(), catalogue)
+    assert parsed.tables[SERIES].height == 1
+    assert parsed.rejected.select("row", "column", "reason").rows() == [
+        (row, "TIME_PERIOD", "contradiction") for row in range(2, len(others) + 2)
+    ]
+
+
+def test_in_a_message_the_frequency_is_the_keys_however_its_dimension_is_called(catalogue: Catalogue) -> None:
+    dimensions = [(name, [code]) for name, code in zip(("OFTEN", *KEYS[1:]), DEPOSIT, strict=True)]
+    body = json_message(dimensions, [(DEPOSIT, "2024", 4.0), (DEPOSIT, "2024-03-28", 4.0)], flow="https://x/dataflow/FM/all")
+    parsed = parse(body, catalogue)
+    assert parsed.tables[SERIES]["valid_time"].dt.date().to_list() == [date(2024, 3, 28)]
+    assert parsed.rejected["reason"].to_list() == ["contradiction"]
+
+
 class Portal:
     """Answers everything with the sample of its kind."""
 

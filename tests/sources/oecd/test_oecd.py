@@ -15,7 +15,7 @@ from crfs.sources.core.recorded import Recording, recorded_payloads
 from crfs.sources.providers.oecd import DATASET, SOURCE
 from tests.samples import NOW, sample
 from tests.samples.oecd import DIMENSIONS, OBSERVATIONS
-from tests.samples.sdmx import json_message
+from tests.samples.sdmx import Observation, json_message
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,14 @@ def test_a_null_observation_is_missing_and_frequencies_stay_apart(catalogue: Cat
         ("QNA/AUS.B1_GE.Q", date(2009, 4, 1), "missing", None),
         ("QNA/CHL.B1_GE.A", date(2009, 1, 1), "value", -1.5),
     ]
+
+
+def test_a_period_is_as_long_as_the_frequency_says_or_refused(catalogue: Catalogue) -> None:
+    told: list[Observation] = [(("AUS", "B1_GE", "Q"), "2009-Q1", 1.5), (("AUS", "B1_GE", "Q"), "2009", 6.0)]
+    told += [(("CHL", "B1_GE", "A"), "2009", 2.5), (("CHL", "B1_GE", "A"), "2009-01", 0.5)]
+    parsed = parse(json_message(DIMENSIONS, told), catalogue)
+    assert parsed.tables[DATASET].select("entity", "value").rows() == [("QNA/AUS.B1_GE.Q", 1.5), ("QNA/CHL.B1_GE.A", 2.5)]
+    assert parsed.rejected["reason"].to_list() == ["contradiction"] * 2
 
 
 @pytest.mark.parametrize(

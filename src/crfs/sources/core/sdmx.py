@@ -1,8 +1,9 @@
 """SDMX data messages → observations in long form: JSON 1.0 and 2.0, generic XML 2.0 and 2.1, CSV; never raises.
 
-An observation has its series' key (the codes of its dimensions but time, in the order of their positions, joined by dots), its period
-as the provider writes it, its value as text, and the unit and the multiplier that its attributes say (null: they say none). The multiplier is
-not applied: values stay those of the provider. What a message about structures holds is no data: it gives no observations.
+An observation has its series' key (the codes of its dimensions but time, in the order of their positions, joined by dots), the frequency that
+one of them says (null: none does), its period as the provider writes it, its value as text, and the unit and the multiplier that its attributes
+say (null: they say none). The multiplier is not applied: values stay those of the provider. What a message about structures holds is no data:
+it gives no observations.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -18,6 +19,7 @@ import polars as pl
 from crfs.credit.definitions import ColumnType
 from crfs.sources.core.contract import RejectReason
 from crfs.sources.core.json_text import as_text, read_json
+from crfs.sources.core.sdmx_periods import FREQUENCIES, LENGTHS, period_of
 from crfs.sources.core.tables import Rejection, rejected_table, rejected_where
 from crfs.sources.core.text import cell, day_instant, read_delimited
 from crfs.sources.core.xml_text import local_name, read_xml
@@ -25,14 +27,14 @@ from crfs.sources.core.xml_text import local_name, read_xml
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-OBSERVATIONS = dict.fromkeys(("row", "key", "period", "text", "unit", "multiplier"), pl.String()) | {"row": pl.Int64()}
+OBSERVATIONS = dict.fromkeys(("row", "key", "frequency", "period", "text", "unit", "multiplier"), pl.String()) | {"row": pl.Int64()}
 _TIME = ("TIME_PERIOD", "TIME")
 _MOST_DIMENSIONS = 64
 _MOST_GROUPS = 1_000
 _UNIT, _MULTIPLIER = ("UNIT_MEASURE", "UNIT"), ("UNIT_MULT", "POWERCODE")
 """Attributes that say the unit of an observation and the power of ten of which it is a multiple, by their ids or their roles."""
 _NONE = ["", "nan", "null", ":"]
-_Row = tuple[int, str, str, str, str | None, str | None]
+_Row = tuple[int, str, str | None, str, str, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +65,36 @@ def read_sdmx(body: bytes) -> SdmxMessage:
     return _of_xml(body) if start.startswith(b"<") else _of_csv(body)
 
 
-def observation_rows(message: SdmxMessage, *, prefix: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def observation_rows(message: SdmxMessage, *, prefix: str, frequency: pl.Expr | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows (``row``, ``entity``, ``valid_time``, ``value``) and what is rejected; an observation that has none is null (``missing``).
 
-    The entity is ``prefix`` and the series' key; ``valid_time`` the start of the period in UTC.
+    The entity is ``prefix`` and the series' key; ``valid_time`` the start of the period in UTC. A period of another length than its series'
+    ``frequency`` says (None: the one that the message says) is rejected: the rule that dates the series would date the value of a year as that
+    of a day.
     """
     given = message.table["period"].unique()
-    starts = pl.DataFrame(
-        {"period": given, "day": [period_start(text) for text in given]}, schema={"period": pl.String(), "day": pl.Date()}
-    )
-    table = message.table.join(starts, on="period", how="left", maintain_order="left").with_columns(
-        none=pl.col("text").str.strip_chars().str.to_lowercase().is_in(_NONE), value=cell("text", ColumnType.FLOAT8)
+    periods = [period_of(text) or (None, None) for text in given]
+    told = {"period": given, "day": [start for start, _ in periods], "length": [length for _, length in periods]}
+    schema = {"period": pl.String(), "day": pl.Date(), "length": pl.String()}
+    table = message.table.join(pl.DataFrame(told, schema=schema), on="period", how="left", maintain_order="left").with_columns(
+        none=pl.col("text").str.strip_chars().str.to_lowercase().is_in(_NONE),
+        value=cell("text", ColumnType.FLOAT8),
+        expected=(pl.col("frequency") if frequency is None else frequency).replace_strict(LENGTHS, default=None, return_dtype=pl.String()),
     )
     no_day, no_number = pl.col("day").is_null(), ~pl.col("none") & pl.col("value").is_null()
+    other_length = (pl.col("length") != pl.col("expected")).fill_null(False)
+    lengths = table.filter(other_length).with_columns(
+        lengths=pl.format("{} is a {}, and the key's frequency a {}", "period", "length", "expected")
+    )
     rejected = [
         rejected_table(message.rejected),
         rejected_where(table, no_day, "TIME_PERIOD", RejectReason.NOT_A_DATE, "no period like 2020, 2020-Q1, 2020-01", shown="period"),
+        rejected_where(
+            lengths, pl.lit(True), "TIME_PERIOD", RejectReason.CONTRADICTION, "not as long as the series' periods", shown="lengths"
+        ),
         rejected_where(table, no_number, "OBS_VALUE", RejectReason.NOT_A_NUMBER, "not a number", shown="text"),
     ]
-    good = table.filter(~no_day & ~no_number)
+    good = table.filter(~no_day & ~other_length & ~no_number)
     value = pl.when(~pl.col("none")).then(pl.col("value"))
     return good.select("row", entity=pl.lit(prefix) + pl.col("key"), valid_time=day_instant("day"), value=value), pl.concat(rejected)
 
@@ -90,41 +103,6 @@ def stated_units(message: SdmxMessage, *, prefix: str) -> pl.DataFrame:
     """What the message says of each series: ``entity``, ``unit`` and ``multiplier`` (an exponent of ten), each combination once, in order."""
     told = message.table.select("unit", "multiplier", entity=pl.lit(prefix) + pl.col("key"))
     return told.unique().sort("entity", "unit", "multiplier")
-
-
-_PERIOD = re.compile(
-    r"(?P<year>\d{4})(?:-?A1)?|"
-    r"(?P<month_year>\d{4})-M?(?P<month>\d{1,2})|"
-    r"(?P<quarter_year>\d{4})-?Q(?P<quarter>[1-4])|Q(?P<quarter2>[1-4])-(?P<quarter_year2>\d{4})|"
-    r"(?P<half_year>\d{4})-?[SHB](?P<half>[12])|"
-    r"(?P<week_year>\d{4})-?W(?P<week>\d{1,2})|"
-    r"(?P<day>\d{4}-\d{2}-\d{2})(?:T00:00:00(?:\.0{1,9})?Z?)?",
-    re.ASCII,
-)
-
-
-def period_start(text: str) -> date | None:
-    """The first day of a period as SDMX writes it; None for any other text.
-
-    >>> [str(period_start(text)) for text in ("2009", "2009-11", "2009-Q2", "Q2-2009", "2009-S2", "2009-W53", "2009-02-28")]
-    ['2009-01-01', '2009-11-01', '2009-04-01', '2009-04-01', '2009-07-01', '2009-12-28', '2009-02-28']
-    """
-    found = _PERIOD.fullmatch(text.strip())
-    if found is None:
-        return None
-    part = found.groupdict()
-    try:
-        if part["day"]:
-            return date.fromisoformat(part["day"])
-        if part["week"]:
-            return date.fromisocalendar(int(part["week_year"]), int(part["week"]), 1)
-        if part["half"]:
-            return date(int(part["half_year"]), 6 * int(part["half"]) - 5, 1)
-        if quarter := part["quarter"] or part["quarter2"]:
-            return date(int(part["quarter_year"] or part["quarter_year2"]), 3 * int(quarter) - 2, 1)
-        return date(int(part["year"] or part["month_year"]), int(part["month"] or 1), 1)
-    except ValueError:
-        return None
 
 
 def _problem(detail: str, reason: RejectReason = RejectReason.UNEXPECTED_SHAPE) -> SdmxMessage:
@@ -151,15 +129,20 @@ class _Dimension:
     def is_time(self) -> bool:
         return self.name in _TIME
 
+    @property
+    def is_frequency(self) -> bool:
+        return self.name in FREQUENCIES
+
 
 _Levels = Mapping[str, tuple[_Dimension, ...]]
 
 
 @dataclass(slots=True, kw_only=True)
 class _Place:
-    """What a group of indices stands for: codes with their positions in the key, the period, or a problem."""
+    """What a group of indices stands for: codes with their positions in the key, the frequency, the period, or a problem."""
 
     codes: list[tuple[float, str]]
+    frequency: str | None = None
     period: str | None = None
     problem: str | None = None
 
@@ -201,6 +184,7 @@ def _of_json(body: bytes) -> SdmxMessage:
 def _place(one: Mapping[str, Any], levels: _Levels, attributes: _Attributes, rows: list[_Row], rejected: list[Rejection]) -> None:
     """Put the observations of a data set into ``rows``, or say in ``rejected`` why they have no place."""
     fixed = _Place(codes=[(item.position, item.codes[0]) for item in levels["dataSet"] if item.codes and not item.is_time])
+    fixed.frequency = next((item.codes[0] for item in levels["dataSet"] if item.codes and item.is_frequency), None)
     fixed.period = next((item.codes[0] for item in levels["dataSet"] if item.codes and item.is_time), None)
     places: dict[tuple[str, str], _Place] = {}
     whole = _told(attributes["dataSet"], one.get("attributes"))
@@ -220,6 +204,7 @@ def _place(one: Mapping[str, Any], levels: _Levels, attributes: _Attributes, row
         if problem or period is None:
             rejected.append((row, None, RejectReason.UNEXPECTED_SHAPE, problem or "the observation has no period"))
             continue
+        frequency = next((part.frequency for part in parts if part.frequency is not None), None)
         codes = sorted((code for part in parts for code in part.codes), key=lambda item: item[0])
         name = series if series is not None else index
         if name not in of_series:
@@ -228,7 +213,7 @@ def _place(one: Mapping[str, Any], levels: _Levels, attributes: _Attributes, row
         unit, multiplier = of_series[name]
         if attributes["observation"]:
             unit, multiplier = _either(_told(attributes["observation"], cells[1:] if isinstance(cells, list) else None), (unit, multiplier))
-        rows.append((row, ".".join(code for _, code in codes), period, _first(cells), unit, multiplier))
+        rows.append((row, ".".join(code for _, code in codes), frequency, period, _first(cells), unit, multiplier))
 
 
 def _dimensions(structure: object) -> _Levels | None:
@@ -343,6 +328,7 @@ def _placed(text: str, dimensions: tuple[_Dimension, ...]) -> _Place:
             place.period = dimension.codes[index]
         else:
             place.codes.append((dimension.position, dimension.codes[index]))
+            place.frequency = dimension.codes[index] if dimension.is_frequency else place.frequency
     return place
 
 
@@ -411,22 +397,28 @@ def _of_xml(body: bytes) -> SdmxMessage:
         elif name == "Obs":
             count += 1
             codes, period, value = _xml_observation(element)
+            names = {name: code for code, name in [*key, *codes]}
+            frequency = next((names[name] for name in FREQUENCIES if name in names), None)
             if period is None:
                 rejected.append((count, "TIME_PERIOD", RejectReason.MISSING_FIELD, "the observation has no period"))
             else:
                 own = _either(_xml_told(element), told)
-                rows.append((count, ".".join([*key, *codes]), period, value, *own))
+                rows.append((count, ".".join(code for code, _ in (*key, *codes)), frequency, period, value, *own))
     return _message(rows, rejected, flow, prepared)
 
 
-def _series(root: Element) -> Iterator[tuple[Element, list[str], _Told]]:
+_Codes = list[tuple[str, str]]
+"""Codes of dimensions with the dimensions' names, in the order of the key."""
+
+
+def _series(root: Element) -> Iterator[tuple[Element, _Codes, _Told]]:
     """Every element with the codes of the series that it stands in, and what the series or the data set says of its unit."""
-    stack: list[tuple[Element, list[str], _Told]] = [(root, [], (None, None))]
+    stack: list[tuple[Element, _Codes, _Told]] = [(root, [], (None, None))]
     while stack:
         element, key, told = stack.pop()
         yield element, key, told
         if local_name(element) == "Series":
-            key = [code for child in element if local_name(child) == "SeriesKey" for code, _ in _values(child)]
+            key = [value for child in element if local_name(child) == "SeriesKey" for value in _values(child)]
         if local_name(element) in ("Series", "DataSet"):
             told = _either(_xml_told(element), told)
         if local_name(element) != "Obs":
@@ -439,8 +431,8 @@ def _xml_told(element: Element) -> _Told:
     return next((given[name] for name in _UNIT if name in given), None), next((given[name] for name in _MULTIPLIER if name in given), None)
 
 
-def _xml_observation(element: Element) -> tuple[list[str], str | None, str]:
-    codes: list[str] = []
+def _xml_observation(element: Element) -> tuple[_Codes, str | None, str]:
+    codes: _Codes = []
     period, value = None, ""
     for child in element:
         match local_name(child):
@@ -453,13 +445,13 @@ def _xml_observation(element: Element) -> tuple[list[str], str | None, str]:
                     if name in _TIME:
                         period = code
                     else:
-                        codes.append(code)
+                        codes.append((code, name))
             case "ObsValue":
                 value = child.get("value", "")
     return codes, period, value
 
 
-def _values(element: Element) -> list[tuple[str, str]]:
+def _values(element: Element) -> _Codes:
     return [(child.get("value", ""), child.get("id") or child.get("concept") or "") for child in element if local_name(child) == "Value"]
 
 
@@ -487,13 +479,13 @@ def _of_csv(body: bytes) -> SdmxMessage:
     codes = [pl.col(found[code]).str.split(": ").list.first().str.strip_chars() for code in key]
     place = pl.col(found["TIME_PERIOD"]).str.split(": ").list.first()
     told = {}
-    for name, ids in (("unit", _UNIT), ("multiplier", _MULTIPLIER)):
-        column = next((found[code] for code in ids if code in found and code not in key), None)
+    for name, ids in (("frequency", FREQUENCIES), ("unit", _UNIT), ("multiplier", _MULTIPLIER)):
+        column = next((found[code] for code in ids if code in found and (code not in key or name == "frequency")), None)
         said = pl.col(column).str.split(": ").list.first().str.strip_chars() if column else pl.lit(None, dtype=pl.String)
         told[name] = pl.when(said != "").then(said)
     table = text.table.select(
         "row", pl.concat_str(codes, separator=".").alias("key"), place.alias("period"), pl.col(found["OBS_VALUE"]).alias("text"), **told
-    )
+    ).select(list(OBSERVATIONS))
     flow = next(
         (_flow_of_cell(text.table[found[name]][0]) for name in ("DATAFLOW", "STRUCTURE_ID") if name in found and table.height), None
     )

@@ -61,7 +61,7 @@ class Ecb:
     """
 
     name: str = "ecb"
-    parser_version: str = "4"
+    parser_version: str = "5"
     hosts: tuple[str, ...] = ("www.ecb.europa.eu", "data-api.ecb.europa.eu")
     provider: Provider = _PROVIDER
 
@@ -234,7 +234,9 @@ def _series(message: SdmxMessage, payload: Payload, catalogue: Catalogue) -> Par
     if (elsewhere := _other_series(message, payload)) is not None:
         return reject_all(RejectReason.UNKNOWN_SERIES, elsewhere)
     dataset = catalogue.dataset(SERIES)
-    frame, unread = observation_rows(message, prefix=prefix)
+    # Behind the dataflow every key of the ECB begins with the frequency.
+    frequency = (pl.lit(prefix) + pl.col("key")).str.split(".").list.get(1, null_on_oob=True)
+    frame, unread = observation_rows(message, prefix=prefix, frequency=frequency)
     frame, other = of_expected_units(frame, stated_units(message, prefix=prefix), dataset, catalogue)
     accepted, refused = accept(
         known_by_entity(frame, dataset, catalogue, payload.fetched_at), dataset, catalogue, fetched_at=payload.fetched_at

@@ -53,7 +53,7 @@ class Oecd:
     """
 
     name: str = "oecd"
-    parser_version: str = "3"
+    parser_version: str = "4"
     hosts: tuple[str, ...] = ("sdmx.oecd.org",)
     provider: Provider = _PROVIDER
 
