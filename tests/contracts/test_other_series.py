@@ -163,8 +163,70 @@ CASES = {
         "alpha_vantage",
         av(alpha_vantage.SERIES),
         alpha_vantage.API,
-        ["WTI&interval=daily"],
-        ["WTI&interval=monthly"],
+        ["WTI&interval=daily", "wti&interval=daily"],
+        [
+            "WTI&interval=monthly",
+            "BRENT&interval=daily",
+            "NATURAL_GAS&interval=daily",
+            "CPI&interval=daily",
+            "TREASURY_YIELD&interval=daily",
+        ],
+    ),
+    "alpha_vantage, a commodity in another unit": (
+        "alpha_vantage",
+        av({**alpha_vantage.SERIES, "name": "", "unit": "dollars per million BTU"}),
+        alpha_vantage.API,
+        ["NATURAL_GAS&interval=daily"],
+        ["WTI&interval=daily", "UNEMPLOYMENT"],
+    ),
+    "alpha_vantage, a yield": (
+        "alpha_vantage",
+        av({**alpha_vantage.SERIES, "name": "5-Year Treasury Constant Maturity Rate", "interval": "monthly", "unit": "percent"}),
+        alpha_vantage.API,
+        ["TREASURY_YIELD&interval=monthly&maturity=5year", "TREASURY_YIELD"],
+        ["TREASURY_YIELD&interval=monthly&maturity=10year", "TREASURY_YIELD&maturity=5month", "FEDERAL_FUNDS_RATE"],
+    ),
+    "alpha_vantage, an index": (
+        "alpha_vantage",
+        av(
+            {
+                **alpha_vantage.SERIES,
+                "name": "Consumer Price Index for all Urban Consumers",
+                "interval": "monthly",
+                "unit": "index 1982-1984=100",
+            }
+        ),
+        alpha_vantage.API,
+        ["CPI&interval=monthly"],
+        ["FEDERAL_FUNDS_RATE&interval=monthly", "INFLATION", "ALL_COMMODITIES"],
+    ),
+    "alpha_vantage, a product a head": (
+        "alpha_vantage",
+        av(
+            {
+                **alpha_vantage.SERIES,
+                "name": "Real Gross Domestic Product per Capita",
+                "interval": "quarterly",
+                "unit": "chained 2012 dollars",
+            }
+        ),
+        alpha_vantage.API,
+        ["REAL_GDP_PER_CAPITA"],
+        ["REAL_GDP&interval=quarterly", "DURABLES"],
+    ),
+    "alpha_vantage, a transcript": (
+        "alpha_vantage",
+        av(alpha_vantage.TRANSCRIPT),
+        alpha_vantage.API,
+        ["EARNINGS_CALL_TRANSCRIPT&symbol=ACME&quarter=2024Q1"],
+        ["EARNINGS_CALL_TRANSCRIPT&symbol=ACME&quarter=2023Q4"],
+    ),
+    "alpha_vantage, a calendar": (
+        "alpha_vantage",
+        alpha_vantage.CALENDAR,
+        alpha_vantage.API,
+        ["EARNINGS_CALENDAR&symbol=acme", "EARNINGS_CALENDAR"],
+        ["EARNINGS_CALENDAR&symbol=IBM"],
     ),
 }
 
@@ -190,3 +252,18 @@ def test_an_answer_about_another_series_is_not_stored(source: str, body: bytes, 
     [(reason, detail)] = parsed.rejected.select("reason", "detail").rows()
     assert reason == "unknown_series"
     assert "was asked for, and the answer is about" in detail
+
+
+@pytest.mark.parametrize(
+    ("source", "body", "own", "other"),
+    [
+        ("alpha_vantage", av(alpha_vantage.SERIES), "WTI:daily", "BRENT:daily"),
+        ("alpha_vantage", av(alpha_vantage.SERIES), "WTI:daily", "WTI:monthly"),
+    ],
+)
+def test_a_saved_answer_without_an_address_is_of_what_its_stream_names(source: str, body: bytes, own: str, other: str) -> None:
+    asked, catalogue = load_source(source), packaged_catalogue()
+    assert asked.parse(sample(source, body, stream=own), catalogue).tables
+    wrong = sample(source, body, stream=other)
+    assert asked.classify(wrong) is Classification.SCHEMA
+    assert asked.parse(wrong, catalogue).tables == {}

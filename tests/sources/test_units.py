@@ -273,7 +273,7 @@ def test_alpha_vantage_prices_in_cents_are_refused_where_the_factor_is_in_dollar
 
     assert refused(body("dollars per barrel"), catalogue) == (3, set())
     assert refused(body("cents per barrel"), catalogue) == (0, {"unit unsupported"})
-    assert refused(body("percent"), catalogue) == (0, {"unit unsupported"})
+    assert refused(body("percent"), catalogue) == (0, {"- unknown_series"}), "a rate is no price of oil, whatever its name"
     assert Threshold.UNIT_CHANGE in held(body("dollars per barrel"), body("cents per barrel"), catalogue)
 
 

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crfs.sources.core.asked import other_than_asked
+from crfs.sources.core.asked import beside_asked, in_words, other_than_asked
 from crfs.sources.core.contract import Classification, Payload, by_status
 from crfs.sources.core.json_text import JsonText, as_text, read_json
+from crfs.sources.core.text import read_delimited
 from crfs.sources.providers.alpha_vantage.cells import plain
+from crfs.sources.providers.alpha_vantage.names import SERIES, is_called
 
 WORDS = ("Error Message", "Information", "Note", "message", "detail")
 LISTS = {
@@ -30,7 +32,13 @@ CSV_HEADERS = {"delistingDate": "listing", "fiscalDateEnding": "calendar", "curr
 """A column that tells a CSV's kind."""
 
 
-_NAMED = {"symbol": ("Symbol", "symbol"), "from_symbol": ("From Symbol",), "to_symbol": ("To Symbol",), "interval": ("interval",)}
+_NAMED = {
+    "symbol": ("Symbol", "symbol"),
+    "from_symbol": ("From Symbol",),
+    "to_symbol": ("To Symbol",),
+    "interval": ("interval",),
+    "quarter": ("quarter",),
+}
 """Parameters of a question, and how an answer names the same."""
 
 
@@ -96,18 +104,44 @@ def classify(payload: Payload) -> Classification:
 
 
 def other_series(answer: Answer, payload: Payload) -> str | None:
-    """What is wrong where an answer names another company, pair of currencies or interval than was asked for; None where it does not, or one
-    of them is silent.
+    """What is wrong where an answer names another company, pair of currencies, series or interval than was asked for; None where it does not,
+    or one of them is silent.
     """
     about = answer.fields.get("Meta Data")
     meta = {plain(name): told for name, told in about.items()} if isinstance(about, dict) else {}
-    given = {**answer.fields, **meta}
+    given, question = {**answer.fields, **meta}, _question(payload)
     for parameter, names in _NAMED.items():
         told = next((given[name] for name in names if isinstance(given.get(name), str) and given[name].strip()), None)
-        asked = payload.parameters.get(parameter, "").strip()
+        asked = question.get(parameter, "").strip()
         if asked and told is not None and (other := other_than_asked([asked], [told.strip()])) is not None:
             return other
-    return None
+    if answer.kind == "series":
+        return _other_name(answer.fields, question)
+    return _other_companies(payload, question) if answer.kind == "calendar" else None
+
+
+def _question(payload: Payload) -> Mapping[str, str]:
+    """What was asked for: what the url says, or of a saved series the stream (``WTI:daily``)."""
+    if payload.parameters:
+        return payload.parameters
+    said = dict(zip(("function", "interval", "maturity"), payload.stream.split(":"), strict=False))
+    return said if said["function"] in SERIES and "interval" in said else {}
+
+
+def _other_name(fields: Mapping[str, Any], question: Mapping[str, str]) -> str | None:
+    name, unit = as_text(fields.get("name")).strip(), as_text(fields.get("unit")).strip()
+    function, maturity = question.get("function", "").upper(), question.get("maturity", "")
+    if is_called(name, unit, function=function, maturity=maturity):
+        return None
+    return in_words(" ".join(part for part in (function, maturity) if part), [", in ".join(part[:80] for part in (name, unit) if part)])
+
+
+def _other_companies(payload: Payload, question: Mapping[str, str]) -> str | None:
+    """The companies of a calendar that was asked for one: a table, that names its company in each row."""
+    asked, table = question.get("symbol", "").strip(), read_delimited(payload.body).table
+    if not asked or "symbol" not in table.columns:
+        return None
+    return beside_asked([asked], table["symbol"].str.strip_chars().unique(maintain_order=True))
 
 
 def _of_words(words: str) -> Classification:

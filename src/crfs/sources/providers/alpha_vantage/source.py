@@ -69,7 +69,7 @@ class AlphaVantage:
     """
 
     name: str = "alpha_vantage"
-    parser_version: str = "3"
+    parser_version: str = "4"
     hosts: tuple[str, ...] = ("www.alphavantage.co",)
     provider: Provider = _PROVIDER
 
