@@ -23,6 +23,8 @@ RATE = json_message(
 GENERIC = xml_message(ecb.KEYS, [(ecb.DEPOSIT, "2024-03-28", "4")], flow="FM")
 QNA = json_message(oecd.DIMENSIONS, oecd.OBSERVATIONS, flow="https://x/dataflow/QNA/all")
 QUOTE = {"symbol": "ACME", "regularMarketPrice": 12.5, "regularMarketTime": 1740171601, "currency": "USD"}
+CSV_OF_REAL_YIELDS = b'Date,"5 YR","7 YR","10 YR","20 YR","30 YR"\n03/28/2024,1.79,1.82,1.88,2.0,2.1\n'
+CSV_OF_PAR_YIELDS = b'Date,"1 Mo","2 Mo","5 Yr","10 Yr"\n03/28/2024,5.49,5.45,4.21,4.2\n'
 CSV_OF_BILLS = b'date,"4 weeks bank discount","4 weeks coupon equivalent"\n3/28/24,5.27,5.38\n'
 
 
@@ -123,6 +125,20 @@ CASES = {
         f"{PAR}daily-treasury-rates.csv/2024/all?type=",
         ["daily_treasury_bill_rates"],
         ["daily_treasury_yield_curve"],
+    ),
+    "treasury, csv of real yields": (
+        "treasury",
+        CSV_OF_REAL_YIELDS,
+        f"{PAR}daily-treasury-rates.csv/2024/all?type=",
+        ["daily_treasury_real_yield_curve"],
+        ["daily_treasury_yield_curve", "daily_treasury_bill_rates", "daily_treasury_long_term_rate"],
+    ),
+    "treasury, csv of par yields": (
+        "treasury",
+        CSV_OF_PAR_YIELDS,
+        f"{PAR}daily-treasury-rates.csv/2024/all?type=",
+        ["daily_treasury_yield_curve"],
+        ["daily_treasury_real_yield_curve", "daily_treasury_bill_rates"],
     ),
     "stocktwits": (
         "stocktwits",

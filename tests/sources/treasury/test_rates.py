@@ -173,7 +173,10 @@ def test_real_and_par_tables_with_the_same_tenors_are_told_apart(catalogue: Cata
     assert PAR in parse(b"Date,5 Yr,10 Yr" + line, catalogue).tables
     assert PAR in parse(b"Date,3 YR,10 YR" + line, catalogue).tables
     assert set(parse(b"Date,5 Yr,10 Yr" + line, catalogue, url=url.format("real_yield_curve")).tables) == {real}
-    assert PAR in parse(b"Date,5 YR,10 YR" + line, catalogue, url=url.format("yield_curve")).tables
+    assert PAR in parse(b"Date,5 Yr,10 Yr" + line, catalogue, url=url.format("yield_curve")).tables
+    for header in (b"Date,5 YR,10 YR", b"date,5 yr,10 yr", b'Date,"5 YR","7 YR","10 YR","20 YR","30 YR"'):
+        asked_for_par = parse(header + b"\n03/28/2024" + b",2" * header.count(b",") + b"\n", catalogue, url=url.format("yield_curve"))
+        assert (asked_for_par.tables, asked_for_par.rejected["reason"].to_list()) == ({}, ["unknown_series"])
 
 
 @pytest.mark.parametrize("day", ["03/28/2024", "3/28/2024", "2024-03-28", "03-28-2024", "3/28/24", "2024-03-28T00:00:00"])

@@ -46,11 +46,15 @@ def first_lines(payload: Payload) -> Payload:
 def read_cells(payload: Payload) -> Cells:
     """The cells of a payload: XML where it begins so, else CSV. Blank cells and absent elements give no row.
 
-    Cells of another kind of table than its url asks for are a problem.
+    Cells of another kind of table than its url asks for are a problem; so are those of a CSV without one, whose stream names another kind.
     """
     cells = _of_feed(payload.body) if _is_xml(payload.body) else _of_csv(payload)
-    params = payload.parameters
-    asked = next((kind for kind in KINDS if kind.name in (params.get("data"), params.get("type"))), None)
+    named = (
+        (payload.parameters.get("data"), payload.parameters.get("type"))
+        if payload.parameters or _is_xml(payload.body)
+        else (_kind(payload),)
+    )
+    asked = next((kind for kind in KINDS if kind.name in named), None)
     told = cells.table["dataset"].unique(maintain_order=True).to_list()
     if cells.problem is None and asked is not None and not set(told) <= {asked.dataset}:
         return _problem(RejectReason.UNKNOWN_SERIES, in_words(asked.name, told))

@@ -95,16 +95,15 @@ def is_unknown_tenor(name: str) -> bool:
 def of_headers(headers: list[str], kind: str | None) -> dict[str, Series]:
     """The series of each header of a CSV that holds one. ``kind`` is what was asked for, where the payload says so.
 
-    Only a table of par yields and one of real yields may have the same headers. Then ``kind`` decides, else the way of writing
-    (``5 Yr`` is par, ``5 YR`` real), else whether the tenors are exactly among those that real yields have.
+    Only a table of real yields, and a part of one of par yields, may have the same headers. It is of real yields where that was asked for, or
+    where 5 years are among the tenors and none is written as in par yields (``5 Yr`` is par, ``5 YR`` real): a whole table of par yields has
+    others than these five.
     """
     found = {name: series for name in headers if (series := _of_header(name)) is not None}
     tenors = {series.entity for series in found.values() if series.dataset == PAR}
     if not tenors or not tenors <= _REAL_TENORS:
         return found
-    real = "5Y" in tenors and not any("Yr" in name for name in found)
-    if kind is not None:
-        real = kind == "daily_treasury_real_yield_curve"
+    real = kind == "daily_treasury_real_yield_curve" or ("5Y" in tenors and not any("Yr" in name for name in found))
     return {name: Series(dataset=REAL, entity=series.entity) if real else series for name, series in found.items()}
 
 

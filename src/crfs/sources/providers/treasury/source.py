@@ -39,7 +39,7 @@ class Treasury:
     """
 
     name: str = "treasury"
-    parser_version: str = "3"
+    parser_version: str = "4"
     hosts: tuple[str, ...] = ("home.treasury.gov",)
     provider: Provider = _PROVIDER
 
