@@ -25,6 +25,10 @@ QNA = json_message(oecd.DIMENSIONS, oecd.OBSERVATIONS, flow="https://x/dataflow/
 QUOTE = {"symbol": "ACME", "regularMarketPrice": 12.5, "regularMarketTime": 1740171601, "currency": "USD"}
 CSV_OF_REAL_YIELDS = b'Date,"5 YR","7 YR","10 YR","20 YR","30 YR"\n03/28/2024,1.79,1.82,1.88,2.0,2.1\n'
 CSV_OF_PAR_YIELDS = b'Date,"1 Mo","2 Mo","5 Yr","10 Yr"\n03/28/2024,5.49,5.45,4.21,4.2\n'
+TONE = {
+    "query_details": {"title": "&quot;bank failure&quot; sourcelang:english", "date_resolution": "day"},
+    "timeline": [{"series": "Average Tone", "data": [{"date": "20251222T000000Z", "value": 2.5}]}],
+}
 CSV_OF_BILLS = b'date,"4 weeks bank discount","4 weeks coupon equivalent"\n3/28/24,5.27,5.38\n'
 
 
@@ -139,6 +143,19 @@ CASES = {
         f"{PAR}daily-treasury-rates.csv/2024/all?type=",
         ["daily_treasury_yield_curve"],
         ["daily_treasury_real_yield_curve", "daily_treasury_bill_rates"],
+    ),
+    "gdelt, a timeline": (
+        "gdelt",
+        av(TONE),
+        "https://api.gdeltproject.org/api/v2/doc/doc?mode=timelinetone&format=json&query=",
+        ["%22bank+failure%22+sourcelang:english", "%22BANK+failure%22+sourcelang:eng+sourcecountry:US"],
+        [
+            "recession",
+            "bank+sourcelang:english",
+            "%22bank+failure%22+sourcelang:german",
+            "%22bank+failure%22",
+            "bank+failure+run+sourcelang:english",
+        ],
     ),
     "stocktwits": (
         "stocktwits",

@@ -140,12 +140,14 @@ def timeline(values: dict[str, object], *, series: str = "Average Tone", title: 
 
 
 def test_a_timeline_is_named_by_its_search_and_known_from_the_fetch(catalogue: Catalogue) -> None:
-    data = timeline({"20251222T000000Z": -2.5, "20251223T000000Z": 0, "bad": 1, "20251224T000000Z": None})
-    for url, entity in (
-        (f"{DOC}?mode=timelinetone&query=recession+sourcecountry%3AUS+sourcelang%3Aenglish", "tone/recession"),
-        (f"{DOC}?query=oil", "tone/oil"),
-        ("", "tone/recession"),
+    days = {"20251222T000000Z": -2.5, "20251223T000000Z": 0, "bad": 1, "20251224T000000Z": None}
+    for url, title, entity in (
+        (f"{DOC}?mode=timelinetone&query=recession+sourcecountry%3AUS+sourcelang%3Aenglish", "recession", "tone/recession"),
+        (f"{DOC}?query=oil", "oil", "tone/oil"),
+        (f"{DOC}?query=oil", "", "tone/oil"),
+        ("", "recession", "tone/recession"),
     ):
+        data = timeline(days, title=title)
         parsed = SOURCE.parse(body(data, url=url), catalogue)
         table = only(parsed, "gdelt_timelines")
         assert table.select("entity", "valid_time", "value", "knowledge_time", "clipped").rows() == [

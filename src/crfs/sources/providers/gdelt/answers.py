@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import zipfile
@@ -11,8 +12,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from crfs.sources.core.asked import in_words
 from crfs.sources.core.contract import Classification, Payload, by_status
-from crfs.sources.core.json_text import read_json
+from crfs.sources.core.json_text import as_text, read_json
 
 
 class Kind(Enum):
@@ -124,7 +126,31 @@ def classify(payload: Payload) -> Classification:
         case Kind.UNKNOWN:
             return Classification.SCHEMA
         case _:
-            return Classification.OK
+            return Classification.OK if other_search(answer, payload) is None else Classification.SCHEMA
+
+
+_OPERATOR = re.compile(r"[a-z0-9]+:[^\s()]+")
+_WORD = re.compile(r"\w+")
+
+
+def other_search(answer: Answer, payload: Payload) -> str | None:
+    """What is wrong where a timeline is called like another search than its url asks for; None where it is not, or has no title.
+
+    A title is the query as it was asked; that it leaves out operators like ``sourcelang:eng`` is no other search, one of its own is.
+    """
+    details, asked = answer.fields.get("query_details"), payload.parameters.get("query", "")
+    title = html.unescape(as_text(details.get("title"))) if isinstance(details, dict) else ""
+    if not asked.strip() or not title.strip():
+        return None
+    (words, operators), (told, beside) = _parts(asked), _parts(title)
+    is_asked = all(any(one.startswith(other) or other.startswith(one) for one in operators) for other in beside)
+    return None if words == told and is_asked else in_words(asked[:200], [title[:200]])
+
+
+def _parts(search: str) -> tuple[set[str], set[str]]:
+    """The words of a search, and its operators."""
+    low = search.lower()
+    return set(_WORD.findall(_OPERATOR.sub(" ", low))), set(_OPERATOR.findall(low))
 
 
 def repaired(body: bytes) -> bytes:

@@ -15,7 +15,7 @@ from crfs.sources.core.markup import plain_text
 from crfs.sources.core.one_dataset import one_dataset
 from crfs.sources.core.tables import Rejection, known_by_entity, reject_all, rejected_table, rejected_where
 from crfs.sources.core.text import day_instant, read_delimited
-from crfs.sources.providers.gdelt.answers import Answer, Kind, look
+from crfs.sources.providers.gdelt.answers import Answer, Kind, look, other_search
 from crfs.sources.providers.gdelt.queries import NAMES
 
 ARTICLES, MENTIONS, EVENTS, TIMELINES = "gdelt_articles", "gdelt_mentions", "gdelt_events", "gdelt_timelines"
@@ -49,6 +49,8 @@ _EVENT_NUMBERS = ("quadclass", "goldsteinscale", "nummentions", "numsources", "n
 def parse(payload: Payload, catalogue: Catalogue) -> Parsed:
     """Rows of one payload, by what its body is."""
     answer = look(payload)
+    if (other := other_search(answer, payload)) is not None:
+        return reject_all(RejectReason.UNKNOWN_SERIES, other)
     match answer.kind:
         case Kind.ARTICLES:
             cells, rejected = object_cells(

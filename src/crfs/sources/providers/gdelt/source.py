@@ -41,7 +41,7 @@ class Gdelt:
     """
 
     name: str = "gdelt"
-    parser_version: str = "2"
+    parser_version: str = "3"
     hosts: tuple[str, ...] = ("api.gdeltproject.org", "storage.googleapis.com")
     provider: Provider = _PROVIDER
 
