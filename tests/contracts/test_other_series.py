@@ -25,6 +25,7 @@ QNA = json_message(oecd.DIMENSIONS, oecd.OBSERVATIONS, flow="https://x/dataflow/
 QUOTE = {"symbol": "ACME", "regularMarketPrice": 12.5, "regularMarketTime": 1740171601, "currency": "USD"}
 CSV_OF_REAL_YIELDS = b'Date,"5 YR","7 YR","10 YR","20 YR","30 YR"\n03/28/2024,1.79,1.82,1.88,2.0,2.1\n'
 CSV_OF_PAR_YIELDS = b'Date,"1 Mo","2 Mo","5 Yr","10 Yr"\n03/28/2024,5.49,5.45,4.21,4.2\n'
+EITS = ["data_type_code", "time_slot_id", "seasonally_adj", "category_code", "cell_value", "error_data"]
 TONE = {
     "query_details": {"title": "&quot;bank failure&quot; sourcelang:english", "date_resolution": "day"},
     "timeline": [{"series": "Average Tone", "data": [{"date": "20251222T000000Z", "value": 2.5}]}],
@@ -94,6 +95,27 @@ CASES = {
         "https://api.census.gov/data/2023/acs/acs5?get=",
         [f"NAME,{','.join(WIDE.values())}&for=state:*", "NAME&for=state:*"],
         ["NAME,B25001_099E&for=state:*", "NAME&for=county:*&in=state:42"],
+    ),
+    "census, a place": (
+        "census",
+        av([["NAME", "B01003_001E", "state", "county"], ["Philadelphia", "1600000", "42", "101"]]),
+        "https://api.census.gov/data/2023/acs/acs5?get=NAME,B01003_001E&for=",
+        ["county:101&in=state:42", "county:*&in=state:*", "county:045,101&in=state:42"],
+        ["county:101&in=state:06", "county:045&in=state:42", "us:1", "us:*"],
+    ),
+    "census, an indicator": (
+        "census",
+        av([[*EITS, "program_code", "time", "us"], ["SM", "0", "yes", "44X72", "700000", "no", "MARTS", "2024-01", "1"]]),
+        "https://api.census.gov/data/timeseries/eits/",
+        ["marts?time=from+2010-01", "marts?for=us:*&time=2024"],
+        ["m3?time=from+2010-01", "mrtsadv?time=from+2010-01"],
+    ),
+    "census, an advance report": (
+        "census",
+        av([[*EITS, "program_code", "time", "us"], ["NO", "0", "yes", "MDM", "700000", "no", "M3ADV", "2024-01", "1"]]),
+        "https://api.census.gov/data/timeseries/eits/",
+        ["advm3?time=from+2010-01"],
+        ["m3?time=from+2010-01"],
     ),
     "edgar, facts": (
         "edgar",
@@ -285,6 +307,14 @@ def test_an_answer_about_another_series_is_not_stored(source: str, body: bytes, 
     [(reason, detail)] = parsed.rejected.select("reason", "detail").rows()
     assert reason == "unknown_series"
     assert "was asked for, and the answer is about" in detail
+
+
+@pytest.mark.parametrize("asked", ["marts?time=from+2010-01", "marts?for=us:*&time=from+2010-01", ""])
+def test_a_states_value_is_none_of_the_country(asked: str) -> None:
+    body = av([[*EITS, "time", "state"], ["SM", "0", "yes", "44X72", "5", "no", "2024-01", "42"]])
+    url = f"https://api.census.gov/data/timeseries/eits/{asked}" if asked else ""
+    parsed = load_source("census").parse(sample("census", body, url=url, stream="eits/marts"), packaged_catalogue())
+    assert (parsed.tables, parsed.rejected["reason"].to_list()) == ({}, ["unknown_series"])
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def timeline(values: dict[str, object], *, series: str = "Average Tone", title: 
 
 
 def test_a_timeline_is_named_by_its_search_and_known_from_the_fetch(catalogue: Catalogue) -> None:
-    days = {"20251222T000000Z": -2.5, "20251223T000000Z": 0, "bad": 1, "20251224T000000Z": None}
+    days: dict[str, object] = {"20251222T000000Z": -2.5, "20251223T000000Z": 0, "bad": 1, "20251224T000000Z": None}
     for url, title, entity in (
         (f"{DOC}?mode=timelinetone&query=recession+sourcecountry%3AUS+sourcelang%3Aenglish", "recession", "tone/recession"),
         (f"{DOC}?query=oil", "oil", "tone/oil"),

@@ -66,6 +66,7 @@ _NOT_THERE = ["", "(NA)", "(S)", "(D)", "(X)", "(N)", "(NR)", "NA", "N/A", "null
 _VARIABLE = re.compile(r"^[A-Z]{1,3}\d{2,5}[A-Z]{0,3}(_C\d{2})?_\d{3,4}P?[EM]$")
 _GEOGRAPHY = re.compile(r"^[a-z][a-z0-9 /().,'-]{0,99}$")
 _ORDER = ("us", "region", "division", "state", "county", "county subdivision", "place", "tract", "block group")
+_PREDICATE = re.compile(r"([a-z][a-z /()]*?):([A-Za-z0-9*,]+)")
 _CODE = r"^[A-Za-z0-9_.-]{1,40}$"
 _PLACE = re.compile(r"/data/(?:(?P<year>\d{4})/acs/acs5(?:/(?:subject|profile|cprofile))?|timeseries/eits/(?P<program>[a-z0-9]+))/?$")
 _KEY_PAGE = re.compile(r"(missing|invalid)[ _]key")
@@ -89,7 +90,7 @@ class Census:
     """
 
     name: str = "census"
-    parser_version: str = "4"
+    parser_version: str = "5"
     hosts: tuple[str, ...] = ("api.census.gov",)
     provider: Provider = _PROVIDER
 
@@ -204,14 +205,46 @@ def _two_columns(rows: list[Any]) -> str | None:
 
 
 def _others(rows: list[Any], payload: Payload) -> str | None:
-    """What is wrong where a table has none of the variables that the url asks for, or is of another geography; None where it is not."""
+    """What is wrong where a table has none of the variables that the url asks for, or is of another program, geography or place; None where
+    it is not.
+    """
     header = [as_text(name).strip() for name in rows[0]]
     asked = [name.strip() for name in payload.parameters.get("get", "").split(",")]
-    wanted, place = [name for name in asked if _VARIABLE.match(name)], payload.parameters.get("for", "").partition(":")[0].strip()
-    variables, places = [name for name in header if _VARIABLE.match(name)], [name for name in header if _GEOGRAPHY.match(name)]
-    if place and places and place not in places:
-        return in_words(place, places)
-    return in_words(", ".join(wanted[:5]), variables) if wanted and variables and not {*wanted} & {*variables} else None
+    wanted, variables = [name for name in asked if _VARIABLE.match(name)], [name for name in header if _VARIABLE.match(name)]
+    if wanted and variables and not {*wanted} & {*variables}:
+        return in_words(", ".join(wanted[:5]), variables)
+    return _other_program(header, rows, payload) or _other_place(header, rows, payload)
+
+
+def _other_program(header: list[str], rows: list[Any], payload: Payload) -> str | None:
+    """A program that rows name, where another one was asked for. The endpoint ``advm3`` calls itself M3ADV."""
+    program = _program(payload)
+    if program is None or "program_code" not in header:
+        return None
+    others = [code for code in _column(rows, header.index("program_code")) if sorted(code.lower()) != sorted(program)]
+    return in_words(program, others) if others else None
+
+
+def _other_place(header: list[str], rows: list[Any], payload: Payload) -> str | None:
+    """A geography (``state``) or a code of one, where another was asked for; indicators are asked for the country."""
+    asked = dict(found.groups() for name in ("in", "for") for found in _PREDICATE.finditer(payload.parameters.get(name, "")))
+    place = _place(payload)
+    level = payload.parameters.get("for", "").partition(":")[0].strip() or ("us" if place and place.group("program") else "")
+    places = [name for name in header if name != "time" and _GEOGRAPHY.match(name)]
+    if level and places and (level not in places or (level == "us" and {*places} != {"us"})):
+        return in_words(level, [name for name in places if name != level])
+    for name in places:
+        codes = asked.get(name, "*").split(",")
+        others = [] if "*" in codes else [f"{name} {code}" for code in _column(rows, header.index(name)) if code not in codes]
+        if others:
+            return in_words(f"{name} {','.join(codes)}", others)
+    return None
+
+
+def _column(rows: list[Any], place: int) -> list[str]:
+    """What stands in a column, each text once; blanks say nothing."""
+    told = dict.fromkeys(as_text(row[place]).strip() for row in rows[1:] if isinstance(row, list) and place < len(row))
+    return [text for text in told if text]
 
 
 def _cells(rows: list[Any]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -233,6 +266,13 @@ def _place(payload: Payload) -> re.Match[str] | None:
         return _PLACE.search(urlsplit(payload.url).path)
     except ValueError:
         return None
+
+
+def _program(payload: Payload) -> str | None:
+    """The program of the indicators that the url, else the stream, names."""
+    place = _place(payload)
+    named = re.search(rf"(?:^|[^a-z0-9])({'|'.join(PROGRAMS)})(?![a-z0-9])", payload.stream.lower())
+    return (place.group("program") if place else None) or (named.group(1) if named else None)
 
 
 def _parse_survey(table: pl.DataFrame, uneven: pl.DataFrame, payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -294,11 +334,14 @@ def _households(cells: pl.DataFrame) -> pl.DataFrame:
 def _parse_indicators(table: pl.DataFrame, uneven: pl.DataFrame, payload: Payload, catalogue: Catalogue) -> Parsed:
     if "time" not in table.columns:
         return reject_all(RejectReason.MISSING_FIELD, "no column time; ask for time=from YYYY-MM")
-    place = _place(payload)
-    named = re.search(rf"(?:^|[^a-z0-9])({'|'.join(PROGRAMS)})(?![a-z0-9])", payload.stream.lower())
-    program = (place.group("program") if place else None) or (named.group(1) if named else None)
+    program = _program(payload)
     if program is None and "program_code" not in table.columns:
         return reject_all(RejectReason.UNKNOWN_SERIES, "neither url, nor stream, nor a column program_code names the program, like m3")
+    elsewhere = [name for name in table.columns if name not in ("row", "time", "us") and _GEOGRAPHY.match(name)]
+    if elsewhere and "geo_level_code" not in table.columns:
+        return reject_all(
+            RejectReason.UNKNOWN_SERIES, f"values of one {elsewhere[0]} are none of the country, and no column geo_level_code says whose"
+        )
     absent = {"seasonally_adj": "", "geo_level_code": "US", "error_data": "no"}
     missing = [name for name in absent if name not in table.columns]
     table = table.with_columns(pl.lit(absent[name]).alias(name) for name in missing)
