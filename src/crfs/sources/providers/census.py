@@ -227,7 +227,8 @@ def _other_program(header: list[str], rows: list[Any], payload: Payload) -> str 
 
 def _other_place(header: list[str], rows: list[Any], payload: Payload) -> str | None:
     """A geography (``state``) or a code of one, where another was asked for; indicators are asked for the country."""
-    asked = dict(found.groups() for name in ("in", "for") for found in _PREDICATE.finditer(payload.parameters.get(name, "")))
+    given = [payload.parameters.get(name, "") for name in ("in", "for")]
+    asked = {found[1]: found[2] for text in given for found in _PREDICATE.finditer(text)}
     place = _place(payload)
     level = payload.parameters.get("for", "").partition(":")[0].strip() or ("us" if place and place.group("program") else "")
     places = [name for name in header if name != "time" and _GEOGRAPHY.match(name)]
