@@ -8,8 +8,23 @@ import pytest
 
 from crfs.credit.catalogue import packaged_catalogue
 from crfs.sources.core import Classification, load_source
+from crfs.sources.core.registry import source_names
 from crfs.sources.providers.census import WIDE
-from tests.samples import alpha_vantage, bls, census, ecb, edgar, federal_reserve, oecd, sample, stocktwits, treasury, yahoo
+from tests.samples import (
+    alpha_vantage,
+    bls,
+    census,
+    ecb,
+    edgar,
+    federal_reserve,
+    fiscaldata,
+    ken_french,
+    oecd,
+    sample,
+    stocktwits,
+    treasury,
+    yahoo,
+)
 from tests.samples.sdmx import json_message, xml_message
 
 FRED = "https://fred.stlouisfed.org/graph/fredgraph.csv?id="
@@ -116,6 +131,27 @@ CASES = {
         "https://api.census.gov/data/timeseries/eits/",
         ["advm3?time=from+2010-01"],
         ["m3?time=from+2010-01"],
+    ),
+    "fiscaldata": (
+        "fiscaldata",
+        fiscaldata.page(fiscaldata.ROWS["debt_to_penny"]),
+        fiscaldata.API,
+        [fiscaldata.PATHS["debt_to_penny"]],
+        [fiscaldata.PATHS["mspd_table_1"], fiscaldata.PATHS["operating_cash_balance"]],
+    ),
+    "ken_french, a file": (
+        "ken_french",
+        ken_french.INDUSTRIES,
+        "https://mba.tuck.dartmouth.edu/pages/faculty/ken.french/ftp/",
+        ["5_Industry_Portfolios_CSV.zip"],
+        ["49_Industry_Portfolios_CSV.zip", "F-F_Research_Data_Factors_CSV.zip"],
+    ),
+    "ken_french, a zip": (
+        "ken_french",
+        ken_french.zipped(ken_french.DAILY, "F-F_Research_Data_Factors_daily.CSV"),
+        "https://mba.tuck.dartmouth.edu/pages/faculty/ken.french/ftp/",
+        ["F-F_Research_Data_Factors_daily_CSV.zip", "F-F_research_data_factors_DAILY_CSV.zip"],
+        ["F-F_Research_Data_Factors_CSV.zip", "F-F_Research_Data_5_Factors_2x3_daily_CSV.zip"],
     ),
     "edgar, facts": (
         "edgar",
@@ -284,6 +320,26 @@ CASES = {
         ["EARNINGS_CALENDAR&symbol=IBM"],
     ),
 }
+
+NOT_NAMED = {
+    "bureau": "simulated here: nothing comes from elsewhere",
+    "csv": "a file of one's own, whose rows name their series; its declaration says which columns",
+    "packaged": "files that lie in the package, by their names",
+    "nyfed": "the index is called GSCPI wherever it stands; that a panel is of another day than its file's name says nothing tells",
+    "federal_register": "documents, each by its own number: one that was not asked for changes no other",
+    "newsapi": "articles, each by its own address",
+    "reddit": "posts, each by its own id, and of the subreddit that it names itself",
+    "rss": "articles, each by its own address",
+}
+"""Sources whose answers cannot be of another series, or do not say of which they are, and why. Also, of those above: FRED's observations name
+no series, a timeline or articles of GDELT as a table no search, and news of Alpha Vantage and Yahoo are articles.
+"""
+
+
+def test_every_source_is_held_to_what_was_asked_of_it_or_says_why_it_cannot_be() -> None:
+    held = {source for source, *_ in CASES.values()}
+    assert held | set(NOT_NAMED) == set(source_names())
+    assert not held & set(NOT_NAMED)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from crfs.sources.providers.ken_french import FOLDER, SOURCE
 from tests.samples.ken_french import DAILY, FACTORS, INDUSTRIES, zipped
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-URL = f"{FOLDER}49_Industry_Portfolios_CSV.zip"
+URL = f"{FOLDER}5_Industry_Portfolios_CSV.zip"
 
 
 def payload(
@@ -169,7 +169,7 @@ def test_an_answer_is_told_by_its_body(body: bytes, status: int, expected: str) 
 
 def test_files_are_asked_for_by_name_and_without_names_those_of_the_factors(catalogue: Catalogue) -> None:
     names = ["49_Industry_Portfolios", "F-F_Research_Data_5_Factors_2x3", "F-F_Momentum_Factor"]
-    answers = [payload(INDUSTRIES, url=f"{FOLDER}{name}_CSV.zip", stream=name) for name in names]
+    answers = [payload(FACTORS, url=f"{FOLDER}{name}_CSV.zip", stream=name) for name in names]
     transport = RecordedTransport(answers, now=NOW)
     assert [answer.stream for answer in SOURCE.fetch(Query(), transport, catalogue)] == names
     assert [answer.stream for answer in SOURCE.fetch(Query(series=("F-F_Momentum_Factor",)), transport, catalogue)] == names[2:]

@@ -21,6 +21,7 @@ from crfs.bitemporal.rows import INSTANT
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnDefinition
 from crfs.errors import InvalidInput, SourceUnavailable
+from crfs.sources.core.asked import in_words
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.json_text import as_text, object_cells, read_json
 from crfs.sources.core.pages import Next, pages, with_params
@@ -145,7 +146,7 @@ class FiscalData:
     """The source ``fiscaldata``; the series of a query are names of tables (none: all of them), ``since`` and ``until`` bound record_date."""
 
     name: str = "fiscaldata"
-    parser_version: str = "3"
+    parser_version: str = "4"
     hosts: tuple[str, ...] = ("api.fiscaldata.treasury.gov",)
     provider: Provider = _PROVIDER
     page_size: int = PAGE_SIZE
@@ -181,6 +182,8 @@ class FiscalData:
             return Classification.RETRY
         if not body.count:
             return Classification.EMPTY
+        if _other_table(payload, body) is not None:
+            return Classification.SCHEMA
         return Classification.OK if _table(payload, body) is not None else Classification.SCHEMA
 
     def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -190,6 +193,8 @@ class FiscalData:
             return reject_all(RejectReason.UNSUPPORTED, f"an error of the provider: {body.error}")
         if body.problem is not None:
             return reject_all(*body.problem)
+        if (other := _other_table(payload, body)) is not None:
+            return reject_all(RejectReason.UNKNOWN_SERIES, other)
         table = _table(payload, body)
         if table is None:
             if not body.count:
@@ -284,15 +289,29 @@ def _read(payload: Payload) -> _Body:
 
 def _table(payload: Payload, body: _Body) -> Table | None:
     """The table by the url's path; else by the stream; else the one whose entity and values all stand in the rows."""
+    asked = _asked(payload)
+    if asked is not None:
+        return TABLES[asked]
+    fits = [table for table in TABLES.values() if set(table.entity) <= body.names and set(_MARKS[table.name]) & body.names]
+    return max(fits, key=lambda table: len(table.entity), default=None)
+
+
+def _asked(payload: Payload) -> str | None:
+    """The table that the url's path, else the stream, names."""
     try:
         place = urlsplit(payload.url).path.rstrip("/").rpartition("/")[2]
     except ValueError:
         place = ""
-    for name in (place, payload.stream):
-        if name in TABLES:
-            return TABLES[name]
-    fits = [table for table in TABLES.values() if set(table.entity) <= body.names and set(_MARKS[table.name]) & body.names]
-    return max(fits, key=lambda table: len(table.entity), default=None)
+    return next((name for name in (place, payload.stream) if name in TABLES), None)
+
+
+def _other_table(payload: Payload, body: _Body) -> str | None:
+    """What is wrong where the fields are those of another table than the one that was asked for; None where they are not."""
+    asked = _asked(payload)
+    if asked is None or set(_MARKS[asked]) & body.names:
+        return None
+    others = [name for name, marks in _MARKS.items() if set(marks) & body.names]
+    return in_words(asked, others) if others else None
 
 
 _MARKS = {

@@ -22,6 +22,7 @@ from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import ColumnType, DatasetDefinition
 from crfs.errors import InvalidInput
 from crfs.sources.core.archives import MAGIC, open_archive
+from crfs.sources.core.asked import in_words
 from crfs.sources.core.contract import Classification, Limit, Parsed, Payload, Provider, Query, RejectReason, Request, Transport, by_status
 from crfs.sources.core.tables import accept, known_from, reject_all, rejected_where
 from crfs.sources.core.text import cell, day_instant, has_many_blank_lines
@@ -60,7 +61,7 @@ class KenFrench:
     """
 
     name: str = "ken_french"
-    parser_version: str = "1"
+    parser_version: str = "2"
     hosts: tuple[str, ...] = ("mba.tuck.dartmouth.edu",)
     provider: Provider = _PROVIDER
 
@@ -81,8 +82,9 @@ class KenFrench:
         text = _text(body)
         if text is None and body.startswith(MAGIC):
             return Classification.RETRY
-        if text is not None and _read(text).rows.height:
-            return Classification.OK
+        tables = _read(text) if text is not None else None
+        if tables is not None and tables.rows.height:
+            return Classification.OK if _other_file(payload, tables.preamble) is None else Classification.SCHEMA
         refusal = by_status(payload.status)
         if refusal is not None:
             return refusal
@@ -96,6 +98,8 @@ class KenFrench:
         tables = _read(text)
         if tables.rows.is_empty():
             return reject_all(RejectReason.UNEXPECTED_SHAPE, "no table: no header that begins with a comma, with rows below it")
+        if (other := _other_file(payload, tables.preamble)) is not None:
+            return reject_all(RejectReason.UNKNOWN_SERIES, other)
         file = _file(payload, tables.preamble)
         if file is None:
             return reject_all(RejectReason.UNKNOWN_SERIES, "neither the url, nor the stream, nor the first lines say which file it is")
@@ -139,12 +143,36 @@ def _text(body: bytes) -> str | None:
 
 def _file(payload: Payload, preamble: str) -> str | None:
     """The file's name: of the url, of the stream, or (of industry portfolios) by the first lines."""
-    for place in (payload.url.partition("?")[0].partition("#")[0].rpartition("/")[2], payload.stream):
-        name = re.sub(r"(?i)(_csv)?(\.zip|\.csv|\.txt)*$", "", place)
-        if _FILE.match(name) and re.search(r"(?i)portfolios|factor|f-f_|siccodes", name):
-            return name
+    return _asked(payload) or _of_industries(preamble)
+
+
+def _asked(payload: Payload) -> str | None:
+    places = (payload.url.partition("?")[0].partition("#")[0].rpartition("/")[2], payload.stream)
+    return next((name for place in places if (name := _name_in(place)) is not None), None)
+
+
+def _name_in(place: str) -> str | None:
+    """The name of a file of the library without its endings; None for any other text."""
+    name = re.sub(r"(?i)(_csv)?(\.zip|\.csv|\.txt)*$", "", place)
+    return name if _FILE.match(name) and re.search(r"(?i)portfolios|factor|f-f_|siccodes", name) else None
+
+
+def _of_industries(preamble: str) -> str | None:
     found = _INDUSTRIES.search(preamble)
     return f"{found.group(1)}_Industry_Portfolios" if found else None
+
+
+def _other_file(payload: Payload, preamble: str) -> str | None:
+    """What is wrong where a zip's file is called otherwise than the url (or the stream) says, or the first lines are of other industries."""
+    asked = _asked(payload)
+    if asked is None:
+        return None
+    packed = open_archive(payload.body, most_bytes=_MOST_BYTES).names if payload.body.startswith(MAGIC) else ()
+    inside = [name for place in packed if (name := _name_in(place.rpartition("/")[2])) is not None]
+    if inside and asked.lower() not in [name.lower() for name in inside]:
+        return in_words(asked, inside)
+    told = _of_industries(preamble)
+    return in_words(asked, [told]) if told is not None and not asked.lower().startswith(told.lower()) else None
 
 
 def _read(text: str) -> Tables:
