@@ -323,7 +323,7 @@ CASES = {
 
 NOT_NAMED = {
     "bureau": "simulated here: nothing comes from elsewhere",
-    "csv": "a file of one's own, whose rows name their series; its declaration says which columns",
+    "csv": "one's own file, whose rows name their series and whose stream names the dataset",
     "packaged": "files that lie in the package, by their names",
     "nyfed": "the index is called GSCPI wherever it stands; that a panel is of another day than its file's name says nothing tells",
     "federal_register": "documents, each by its own number: one that was not asked for changes no other",
