@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -83,3 +84,29 @@ def test_a_day_told_as_much_in_two_currencies_has_no_sheet_until_a_filing_says_w
     later: Units = {"EUR": both["EUR"], "USD": [*both["USD"], yearly(2023, 1000, filed=2024)]}
     (row,) = sheets(later, later, catalogue).iter_rows(named=True)
     assert (row["assets"], row["knowledge_time"].year) == (1000, 2025)
+
+
+def test_whatever_is_filed_in_whatever_currency_the_past_stays_as_it_was_known(catalogue: Catalogue) -> None:
+    chance = random.Random(5)
+    compared = 0
+    for _ in range(40):
+        told = {
+            (chance.choice(["Assets", "Assets", "Liabilities"]), chance.choice(["EUR", "USD", "CNY"]), filed, chance.randint(2018, filed))
+            for filed in chance.choices(range(2019, 2024), k=20)
+        }
+        said = [(*one, float(chance.randint(1, 99))) for one in sorted(told)]
+
+        def known(last: int, said: list[tuple[str, str, int, int, float]] = said) -> pl.DataFrame:
+            tags: dict[str, Units] = {"Assets": {}, "Liabilities": {}}
+            for tag, unit, filed, year, value in said:
+                if filed <= last:
+                    tags[tag].setdefault(unit, []).append(yearly(year, value, filed=filed))
+            return sheets(tags["Assets"], tags["Liabilities"], catalogue)
+
+        whole = known(2023)
+        for last in range(2019, 2023):
+            then = known(last)
+            compared += then.height
+            if then.height:
+                assert whole.filter(pl.col("knowledge_time") < datetime(last + 2, 1, 1, tzinfo=UTC)).equals(then)
+    assert compared > 100

@@ -29,11 +29,14 @@ def in_the_currency_of_each_sheet(facts: Facts) -> tuple[Facts, str | None]:
     currency_of = np.array([units.index(unit) if unit in units else _NONE for _, _, unit in facts.groups], np.int64)
     is_assets = np.array([tag == "Assets" and taxonomy in _TAXONOMIES for taxonomy, tag, _ in facts.groups], bool)
     currency = currency_of[facts.group]
-    days, first, chosen = _chosen(facts, currency, (currency != _NONE) & is_assets[facts.group] & (facts.length == 0), len(units))
+    is_sheet = (currency != _NONE) & is_assets[facts.group] & (facts.length == 0)
+    days, first, chosen = _chosen(facts, currency, is_sheet, len(units))
     if not days.size:
         return facts, None
     place = np.minimum(np.searchsorted(days, facts.end), days.size - 1)
-    kept = facts.where((days[place] == facts.end) & (chosen[place] == currency) & (facts.filing >= first[place]))
+    # A sheet that did not say its currency is none; other amounts that were told before a day's sheet are of it.
+    told = ~is_sheet | (facts.filing >= first[place])
+    kept = facts.where((days[place] == facts.end) & (chosen[place] == currency) & told)
     return _under_one_unit(kept, currency_of), units[0]
 
 
