@@ -169,6 +169,15 @@ RANGE = "revenue of $5.1 billion to $5.3 billion"
         f"Beta did well. It expects fiscal 2025 {RANGE}.",
         f"Our portfolio company expects fiscal 2025 {RANGE}.",
         f"Our parent expects fiscal 2025 {RANGE}.",
+        f"According to Beta, the company expects fiscal 2025 {RANGE}.",
+        f"Beta fiscal 2025 guidance: {RANGE}.",
+        f"Fiscal 2025 guidance of Beta: {RANGE}.",
+        f"Beta is expected to have fiscal 2025 {RANGE}.",
+        f"Beta Inc. Expects fiscal 2025 {RANGE}.",
+        f"The Company expects the twelve months after closing to have annual {RANGE}.",
+        f"The Company expects full year {RANGE} once the plant opens.",
+        f"In the year ended December 31, 2024, the Company expects annual {RANGE}.",
+        f"The Company expects to reach annual {RANGE}.",
     ],
 )
 def test_another_companys_guidance_is_not_the_issuers(sentence: str) -> None:

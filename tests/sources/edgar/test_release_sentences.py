@@ -132,7 +132,7 @@ def test_a_fiscal_year_ahead_of_the_calendar_is_told_by_its_name(year: str, reve
         "at year-end 2023", "at the end of 2023", "at the end of the third quarter", "at September 30", "at the end of September", "as of February 10, 2025",
         "at its peak", "at closing", "before the offering", "after the offering", "immediately after the acquisition", "following the merger",
         "when the offering closed", "at the parent", "in Texas", "on average", "at the end of fiscal 2023", "prior to the spin-off", ", its highest level",
-        ", giving effect to the offering", "at the end of the second quarter of 2024", "until January", "a year ago",
+        ", giving effect to the offering", ", three months ago", ", pre-offering", "at the end of the second quarter of 2024", "until January", "a year ago",
     ],
 )  # fmt: skip
 def test_debt_of_another_day_is_not_the_balance_sheets(when: str) -> None:
@@ -176,8 +176,31 @@ def test_debt_under_another_days_heading_is_not_the_balance_sheets(heading: str)
     assert prose("The offering closed in February. Total debt was $1.4 billion.").total_debt is None
 
 
-@pytest.mark.parametrize("after", ["before the charge", "prior to the charge", "at its peak", "before a charge of $0.20"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        "before the charge",
+        "prior to the charge",
+        "at its peak",
+        "before a charge of $0.20",
+        "net of the charge",
+        "at Beta Inc.",
+        "for Beta",
+    ],
+)
 def test_a_number_before_something_is_another_one(after: str) -> None:
     assert prose(f"Diluted earnings per share for the fourth quarter were $1.35 {after}.").diluted_eps is None
     assert prose(f"Net income was $60 million, or $1.35 per diluted share, in the fourth quarter {after}.").diluted_eps is None
     assert prose(f"Revenue was $510 million for the fourth quarter {after}.").revenue is None
+
+
+def test_of_two_amounts_of_debt_in_one_sentence_neither_is_the_balance_sheets() -> None:
+    assert prose("Total debt was $1.4 billion and is $1.1 billion today.").total_debt is None
+    assert prose("Total debt was $1.4 billion, and total debt was $1.1 billion at December 31, 2024.").total_debt is None
+
+
+def test_earnings_from_some_operations_are_not_all_of_them() -> None:
+    assert (
+        prose("Net income was $60 million, or $1.35 per diluted share from continuing operations, in the fourth quarter.").diluted_eps
+        is None
+    )

@@ -29,12 +29,13 @@ _NOT_THE_COMPANYS = re.compile(
     r"|\baffiliates?\b|\bunconsolidated\b"
     r"|\bassum\w+ [^.;]{0,60}\b(?:merger|acquisition|transaction|clos\w+|complet\w+)|\bcustomers?['’]?s? (?:expect|anticipat|project)"
     r"|\bhad (?:the|we|it)\b|\bexit(?:s|ing)?\b|\b(?:is|are) \w+ed to (?:generate|add|produce|bring|provide|yield|drive|result)\b|\bpotential\b"
+    r"|\b(?:after|following|upon|when)\b[^.;]{0,40}\b(?:clos\w+|acqui\w+|merger|transaction|complet\w+|opens?)\b|\bonce\b"
     r"|\bopportunity\b|\bmarket size\b"
     r"|\bfranchisees?\b|\bdealers?\b|\bsystem-?wide\b|\bstand-?alone\b",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
-    r"\banalysts?\b|\bconsensus\b|\bwall street\b|\bthe street\b|\bfactset\b|\brefinitiv\b|\bhad (?:previously )?expected\b",
+    r"\baccording to\b|\banalysts?\b|\bconsensus\b|\bwall street\b|\bthe street\b|\bfactset\b|\brefinitiv\b|\bhad (?:previously )?expected\b",
     re.IGNORECASE,
 )
 # "Beta said that it expects", "Beta's guidance": whoever is named so has to be the company.
@@ -43,6 +44,18 @@ _SAYS = re.compile(
     r"|disclosed|confirmed|told)\b"
 )
 _OWNS = re.compile(r"(?P<name>[A-Z0-9][\w.&-]*)(?:['’]s\b|(?<=s)['’](?=\s))")
+# "Guidance for Beta", "Beta is expected to have": so too.
+_OF_GUIDANCE = re.compile(r"\b(?:guidance|outlook|forecasts?|expectations)\s+(?:for|of|from|by)\s+(?:the\s+)?(?P<name>[A-Z][\w.&’'-]*)")
+_BEGINS = re.compile(
+    r"^(?P<name>[A-Z][\w.&-]*)(?:,?\s+(?:Inc|Corp|Co|Ltd|Corporation|Company|Holdings|Group)\b\.?)?\s+(?:is|are|was|has|had|will|fiscal|full|20\d\d|FY\w*"
+    r"|guidance|outlook)\b"
+)
+_BEGINNING_WORDS = re.compile(
+    r"guidance|outlook|updat\w*|initial|annual|rais\w*|re-?affirm\w*|current|preliminary|expect\w*|forecast\w*|there|here|these|those|such|narrow\w*"
+    r"|lower\w*|reiterat\w*|maintain\w*|introduc\w*|provid\w*|issu\w*|management|gaap|non-gaap|new",
+    re.IGNORECASE,
+)
+_VERB = re.compile(r"(?:now\s+)?(?:expects?|anticipates?|projects?|forecasts?|estimates?|guides?|sees)\b", re.IGNORECASE)
 _OWNERS = frozenset(("board", "management", "today", "ceo", "cfo", "officer", "president", "chairman", "chair"))
 # "We" are the speaker's company, whoever speaks; "it" is whoever was named last.
 _WE, _IT = (
@@ -54,6 +67,8 @@ _CLAUSE = 120
 
 def is_expected_by_the_company(sentence: Sentence, text: str, name: frozenset[str]) -> bool:
     """Whether it is the company that expects ``text`` (a sentence behind the words that lead it in), now, and no scenario."""
+    if _VERB.match(text):  # "ACME INC." and "EXPECTS …" look like two sentences
+        text = f"{sentence.before} {text}"
     if (
         SUPPOSED.search(re.sub(r"\bassum\w+", " ", text, flags=re.IGNORECASE))
         or _NOT_THE_COMPANYS.search(text)
@@ -75,7 +90,11 @@ def names_the_company(text: str, name: frozenset[str]) -> bool:
 def _names_somebody_else(text: str, name: frozenset[str]) -> bool:
     """Whether a sentence names a company that is not this one, says what somebody else said, or whose guidance it is."""
     named = [found["name"] for pattern in ((_OWNS,) if _WE.search(text) else (_SAYS, _OWNS)) for found in pattern.finditer(text)]
-    return names_another_company(text, name) or any(not is_plain(one, name) and one.lower() not in _OWNERS for one in named)
+    named += [
+        found["name"] for pattern in (_OF_GUIDANCE, _BEGINS) for found in pattern.finditer(text) if not re.search(r"\d", found["name"])
+    ]
+    is_other = any(not is_plain(one, name, also=_BEGINNING_WORDS) and one.lower() not in _OWNERS for one in named)
+    return is_other or names_another_company(text, name)
 
 
 def _is_itself(text: str, found: re.Match[str], name: frozenset[str]) -> bool:

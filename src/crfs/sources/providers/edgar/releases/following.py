@@ -38,8 +38,8 @@ def is_following(text: str, heading: str, months: int, period: Period) -> bool:
     if (named and max(named) not in ahead) or any(year > max(ahead) for year in years(DATED.sub(" ", text))):
         return False
     longest = _LONGEST_QUARTER if months == 3 else _LONGEST_YEAR * (1 if ends_a_year(period) else 2)
-    ends = [read_day(found["day"]) for found in _ENDING.finditer(text)]
-    if any(day is not None and day > period.end + longest for day in ends):
+    ends = [day for found in _ENDING.finditer(said) if (day := read_day(found["day"])) is not None]
+    if any(not period.end < day <= period.end + longest for day in ends):
         return False
     return months != 3 or _is_next_quarter(said, heading, period)
 

@@ -60,7 +60,7 @@ _FAR = re.compile(
     r"\blong(?:er)?[\s-](?:term|range)\b|\b(?:mid|medium)[\s-]term\b|\bover (?:the (?:next|coming)|time)\b|\bmulti-?year\b|\btargets?\b"
     r"|\b(?:by|beyond|after|until) (?:fiscal )?(?:year )?20\d\d\b|\b\w+[\s-]years? plan\b|\b(?:each|every|per)[\s-](?:fiscal )?(?:year|quarter)\b"
     r"|\b(?:fiscal|calendar|next|coming) (?:\w+ )?years\b|\b(?:in|within|for) (?:the )?(?:\w+ ){1,2}years\b|\bend of the decade\b"
-    r"|\beventual\w*|\bultimate\w*|\baspir\w+|\bambitions?\b|\bgoals?\b|\brun[\s-]rate\b|\bannuali[sz]ed\b",
+    r"|\breach(?:es|ing)?\s+annual\b|\beventual\w*|\bultimate\w*|\baspir\w+|\bambitions?\b|\bgoals?\b|\brun[\s-]rate\b|\bannuali[sz]ed\b",
     re.IGNORECASE,
 )
 # A range of what something does to a number, not of the number: a headwind, an acquisition.

@@ -50,7 +50,12 @@ _DESCRIBED = re.compile(
     re.IGNORECASE,
 )
 # All that may follow the amount and its day: "at the parent", "before the offering" make it another one.
-_AFTER_DEBT = re.compile(r"\s*(?:$|[.;,)(]|and\b|with\b|including\b|outstanding\b|on (?:its|our|the) balance sheet\b)", re.IGNORECASE)
+_AFTER_DEBT = re.compile(
+    r"\s*(?:$|[.;)(]|,\s*(?:$|(?:and|with|including|of which|consisting|comprised|which|while|or|as of|at|on|representing|resulting)\b)"
+    r"|(?:and|with|including|outstanding|on (?:its|our|the) balance sheet)\b)",
+    re.IGNORECASE,
+)
+_TODAY = re.compile(r"\b(?:today|currently|now|ago|earlier)\b", re.IGNORECASE)
 _CHANGED = re.compile(
     r",?\s+(?:(?:was|were)\s+)?(?:up|down|lower|higher|an? (?:decrease|increase|decline|reduction)|representing|increas\w+|decreas\w+|declin\w+)\b",
     re.IGNORECASE,
@@ -101,12 +106,12 @@ def _until_change(text: str, start: int) -> str:
 
 
 def _is_said_of_a_day(match: re.Match[str], said: str) -> bool:
-    """Whether nothing but a day stands between the words "total debt" and the amount, and behind it."""
+    """Whether nothing but a day stands between the words "total debt" and the amount, and behind it, and no other amount of it follows."""
     behind = said[match.end() :]
     day = AT_DAY.match(behind)
-    return (not match["when"] or AT_DAY.fullmatch(match["when"]) is not None) and _AFTER_DEBT.match(
-        behind, day.end() if day else 0
-    ) is not None
+    is_of_a_day = not match["when"] or AT_DAY.fullmatch(match["when"]) is not None
+    is_one = _TODAY.search(behind) is None and _DEBT.search(behind) is None
+    return is_of_a_day and is_one and _AFTER_DEBT.match(behind, day.end() if day else 0) is not None
 
 
 def _is_after_an_event(sentence: Sentence, said: str, period: Period) -> bool:

@@ -93,10 +93,13 @@ _NOT_THE_EARNINGS = re.compile(
     r"attributable to non\w*|non-?controlling|minority|preferred|than)\b",
     re.IGNORECASE,
 )
-# A number before something, or at a height, is not the one that was reported of the period.
-_BEFORE_SOMETHING = re.compile(
-    r"\b(?:before|prior to|ahead of|at (?:its|their|the|our) (?:\w+ )?(?:peak|height|high|low|top|bottom))\b", re.IGNORECASE
+# What makes a number behind it another one than was reported: before a charge, at a height, of some operations.
+_MADE_ANOTHER = re.compile(
+    r"\b(?:before|prior to|ahead of|net of|adding back|less the|plus the|pre-?charges?|from (?:continuing|discontinued)"
+    r"|at (?:its|their|the|our) (?:\w+ )?(?:peak|height|high|low|top|bottom))\b",
+    re.IGNORECASE,
 )
+_OF_A_NAME = re.compile(r"\b(?:at|for|of|from|by|in)\s+(?:the\s+)?(?P<name>[A-Z][\w&’'.-]*)")
 # The adjusted number beside the reported one ends what is read: "GAAP diluted EPS of $1.10 and adjusted EPS of $1.40".
 _BESIDE = re.compile(
     rf"(?:[,;]?\s+(?:and|while|with)|[;,])\s+(?:its |our |the company['’]s |quarterly )?(?=(?:{OTHER_MEASURE.pattern}))", re.IGNORECASE
@@ -118,7 +121,7 @@ def said_revenue(said: Sequence[Sentence], period: Period, name: frozenset[str])
             continue
         if (
             not _AFTER_REVENUE.match(text[match.end() :])
-            or _BEFORE_SOMETHING.search(own, match.end())
+            or _is_made_another(own, match.end(), name)
             or _NOT_BEFORE_REVENUE.search(match["head"])
             or not is_plain(f"{match['head']} {match['more'] or ''}", name)
         ):
@@ -151,12 +154,18 @@ def said_eps(said: Sequence[Sentence], period: Period, name: frozenset[str]) -> 
         if not matches:
             continue
         own = before_reasons(before, min(match.end() for match in matches))
-        if OTHER_MEASURE.search(own) or is_not_so(own) or _BEFORE_SOMETHING.search(own, min(match.end() for match in matches)):
+        if OTHER_MEASURE.search(own) or is_not_so(own) or _is_made_another(own, min(match.end() for match in matches), name):
             continue
         of = whose(sentence, before, period, name)
         if len(values) == 1 and of is not None:
             found.append(Said(stated=values.pop(), months=of[0], may_be_a_part=of[1]))
     return found
+
+
+def _is_made_another(text: str, start: int, name: frozenset[str]) -> bool:
+    """Whether the words behind a number make it another one, or somebody else's."""
+    names = (found["name"] for found in _OF_A_NAME.finditer(text, start))
+    return _MADE_ANOTHER.search(text, start) is not None or any(not re.search(r"\d", one) and not is_plain(one, name) for one in names)
 
 
 def _signed(text: str, match: re.Match[str], name: frozenset[str]) -> Stated | None:
