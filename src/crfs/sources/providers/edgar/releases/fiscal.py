@@ -6,6 +6,7 @@ A fiscal year bears the number of the year in which it ends, or, where it ends i
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 from crfs.sources.providers.edgar.releases.periods import Period
 
@@ -13,6 +14,7 @@ _NEAR = 8
 """Days by which the quarters of weeks end beside those of months."""
 
 
+@lru_cache(maxsize=64)
 def quarter_of(period: Period) -> int | None:
     """The fiscal quarter (1 to 4) that ends on the period's last day; None where it is not told.
 
@@ -32,6 +34,7 @@ def ends_a_year(period: Period) -> bool:
     return quarter_of(period) == 4
 
 
+@lru_cache(maxsize=64)
 def fiscal_years(period: Period) -> frozenset[int]:
     """The numbers that the fiscal year of the period's end may have: one where the release names it, else by when that year ends.
 

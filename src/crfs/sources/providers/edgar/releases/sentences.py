@@ -59,7 +59,7 @@ class Said:
 
 
 def sentences(lines: Sequence[Line]) -> list[Sentence]:
-    """The sentences of a release, in order; rows of tables only where a paragraph was laid out in one."""
+    """The sentences of a release, in order and each once; rows of tables only where a paragraph was laid out in one."""
     found: list[Sentence] = []
     heading = lead = ""
     over: list[str] = []  # the short lines over the opening paragraph
@@ -83,7 +83,8 @@ def sentences(lines: Sequence[Line]) -> list[Sentence]:
             if len(one) <= _LONGEST_SENTENCE:
                 found.append(Sentence(text=one, heading=heading, before=before[-_LONGEST_SENTENCE:], lead="" if one == lead else lead))
             before = f"{before[-_LONGEST_SENTENCE:]} {one[:_LONGEST_SENTENCE]}".strip()
-    return list(islice(found, _MOST_SENTENCES))
+    # What is said again in the same place says nothing more, and takes as long to read.
+    return list(islice(dict.fromkeys(found), _MOST_SENTENCES))
 
 
 def unit_scale(unit: str | None) -> float:
