@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.risk_books import heterogeneous_book, twenty_factors
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import WarmPortfolio, portfolio_risk
@@ -159,7 +160,7 @@ def test_exposures_that_all_grow_by_a_part_scale_every_number_and_its_error(name
     told = warm.what_if(put=bumped(table, "ead_relative", 0.1), first_order=False)
     (base,), (m,) = warm.result.measures, told.measures
     assert told.incremental_el == pytest.approx(0.1 * warm.result.el, rel=1e-9)
-    # Thinned, the pair has scenarios of its own, and the book its own numbers: there the tenth is of those.
+    # A book that is thinned has its own numbers, and the pair scenarios of its own: there the tenth is of those.
     tolerance = 1e-9 if names == 12 else 0.1
     assert m.incremental_var.value == pytest.approx(0.1 * base.var, rel=tolerance)
     assert m.incremental_es.value == pytest.approx(0.1 * base.es, rel=tolerance)
@@ -190,3 +191,68 @@ def test_the_order_of_a_runs_numbers_is_that_of_its_books_without_pairing() -> N
         for which in ("var", "es"):
             values = [getattr(run.measures[confidence], which) for run in runs]
             assert values == sorted(values)
+
+
+@pytest.mark.parametrize("seed", [4, 11, 13])
+def test_a_small_book_that_an_expansion_measures_gains_with_every_harder_shock_and_its_interval_knows_it(seed: int) -> None:
+    table = heterogeneous_book(30, seed=seed)
+    warm = WarmPortfolio(table, twenty_factors())
+    assert warm.result.method == "collapsed"
+    last = [0.0] * 4
+    for probit in (0.0005, 0.002, 0.005, 0.02):
+        told = warm.what_if(put=shocked(checked_book(table), pd_probit=probit), first_order=False)
+        moves = [move for m in told.measures for move in (m.incremental_var, m.incremental_es)]
+        assert all(move.value > before for move, before in zip(moves, last, strict=True))
+        assert all(move.high > 0.0 for move in moves)
+        last = [move.value for move in moves]
+
+
+@pytest.mark.parametrize("asked", ["auto", "thinning"])
+def test_a_change_of_nothing_is_exactly_none(asked: str) -> None:
+    table = heterogeneous_book(30, seed=11)
+    warm = WarmPortfolio(table, twenty_factors(), method=asked, max_scenarios=20_000)
+    told = warm.what_if(put=table.reverse(), first_order=False)
+    for m, before in zip(told.measures, warm.result.measures, strict=True):
+        for move in (m.incremental_var, m.incremental_es, told.incremental_ul):
+            assert (move.value, move.se, move.low, move.high) == (0.0, 0.0, 0.0, 0.0)
+        assert (m.var, m.es, m.var_low, m.es_high) == (before.var, before.es, before.var_low, before.es_high)
+
+
+def test_a_change_that_leaves_too_few_names_for_an_expansion_has_both_books_taken_name_by_name() -> None:
+    table = book(5, 60, ead=np.random.default_rng(1).uniform(0.7, 1.3, 60), lgd=0.5, lgd_sd=0.0)
+    warm = WarmPortfolio(table, model(), confidences=(0.99,), rel_tol=0.01)
+    assert warm.result.method == "collapsed"
+    gone = table["facility_id"].to_list()[8:]
+    told, run = warm.what_if(drop=gone), portfolio_risk(table[:8], model(), confidences=(0.99,), contributions=False)
+    assert told.method == "few_names"
+    (m,) = told.measures
+    (base,), (alone,) = warm.result.measures, run.measures
+    # What is told of the book stands, and the changed one has the difference on top of it.
+    assert m.var == pytest.approx(base.var + m.incremental_var.value, rel=1e-12)
+    assert m.es == pytest.approx(base.es + m.incremental_es.value, rel=1e-12)
+    assert m.es_low <= alone.es_high
+    assert alone.es_low <= m.es_high
+    assert m.incremental_es.high < 0.0
+
+
+def test_a_move_of_a_quantile_that_all_scrambles_agree_on_is_known_to_a_step_of_the_lattice() -> None:
+    table = book(8, 30)
+    warm = WarmPortfolio(table, model(), confidences=(0.99,), rel_tol=0.05, method="few_names")
+    (m,) = warm.what_if(put=shocked(table, pd_probit=1e-9), first_order=False).measures
+    assert m.incremental_var.low < 0.0 < m.incremental_var.high
+    assert m.incremental_es.low <= m.incremental_es.value <= m.incremental_es.high
+    (same,) = warm.what_if(put=table, first_order=False).measures
+    assert (same.incremental_var.low, same.incremental_var.high, same.incremental_es.low, same.incremental_es.high) == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_a_book_that_is_thinned_is_compared_at_the_same_numbers_whatever_the_shock() -> None:
+    table = book(3, 150, lgd_factor_loading=0.2).with_columns(lgd_sd=0.8 * (pl.col("lgd") * (1 - pl.col("lgd"))).sqrt())
+    warm = WarmPortfolio(table, model(), confidences=(0.99, 0.999), max_scenarios=20_000, rel_tol=1e-9)
+    assert warm.result.method == "thinning"
+    last = [0.0] * 2
+    for probit in (0.002, 0.005, 0.01, 0.02, 0.05):
+        told = warm.what_if(put=shocked(table, pd_probit=probit), first_order=False)
+        assert told.method == "plain"
+        values = [m.incremental_es.value for m in told.measures]
+        assert all(new > old for new, old in zip(values, last, strict=True))
+        last = values

@@ -78,7 +78,7 @@ def few_names_outcome(
     for c, confidence in enumerate(confidences):
         at, beyond, _, _ = found.measure(confidence)
         at, beyond = min(at, greatest), min(beyond, greatest)
-        measures.append(_few_names_measure(found, confidence, at, beyond))
+        measures.append(few_names_measure(found, confidence))
         if wanted:
             parts = found.contributions(confidence, map_tasks)
             for target, part, total in ((es, parts[0], beyond), (var, parts[1], at)):
@@ -111,9 +111,11 @@ def few_names_outcome(
     )
 
 
-def _few_names_measure(found: FewNames, confidence: float, var: float, es: float) -> TailMeasure:
+def few_names_measure(found: FewNames, confidence: float) -> TailMeasure:
+    """Its errors over the scrambles; the interval includes what rounding may do, and the sums that a quantile may be as well."""
     unit, greatest, reach = found.names.unit, _greatest(found), student(found.points.scrambles)
-    _, _, var_each, es_each = found.measure(confidence)
+    var, es, var_each, es_each = found.measure(confidence)
+    var, es = min(var, greatest), min(es, greatest)
     bounds, level = found.bounds, np.array([1.0 - confidence])
     (var_low, _), (_, var_high) = (each.quantile_intervals(level, reach) for each in bounds)
     es_low, es_high = (

@@ -47,6 +47,15 @@ class Changed:
         """What is owed in all, currency units."""
         return sum(float(rows["ead"].sum()) for rows in (*self.untouched, self.touched))
 
+    def same_as(self, book: pl.DataFrame) -> bool:
+        """Whether the rows that the change touches are those that ``book``, which it changes, has of the same obligors: a change of nothing."""
+        before = book.filter(pl.col(ORDER[0]).is_in(list(self.obligors)))
+        if before.height != self.touched.height or not set(before.columns) <= set(self.touched.columns):
+            return False
+        after = self.touched.sort(*ORDER)
+        more = [name for name in after.columns if name not in before.columns]
+        return after.select(before.columns).equals(before) and all(after[name].null_count() == after.height for name in more)
+
     @property
     def book(self) -> pl.DataFrame:
         """All rows in their :data:`crfs.risk.obligors.ORDER`."""

@@ -15,7 +15,7 @@ from crfs.risk.closed_form import closed_form
 from crfs.risk.collapsed import Collapsed, collapse
 from crfs.risk.departure import departure
 from crfs.risk.exact import exact_tail
-from crfs.risk.few_names import MOST_ON_FINE_LATTICE, few_names
+from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, few_names
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names, live, make_names
 from crfs.risk.obligors import Obligors
@@ -41,10 +41,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
-    """An outcome, and the computation behind it where that was the collapsed method."""
+    """An outcome, and the computation behind it where that was the collapsed method, or the one of few names."""
 
     outcome: Outcome
     collapsed: Collapsed | None = None
+    few_names: FewNames | None = None
 
 
 def make_question(
@@ -103,7 +104,7 @@ def find_outcome(
             names = make_names(obligors, factor_model) if names is None else names
             small = _small(obligors, names, question, mapped)
             if small is not None:
-                return Found(outcome=small)
+                return small
             found = _collapsed(names, question, mapped, memo)
             apart = departure(found.mixture.moments()[0], float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
             if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
@@ -111,16 +112,16 @@ def find_outcome(
                 return Found(outcome=_alarmed(outcome, apart), collapsed=found)
             few = _few_names(obligors, names, question, mapped, fine=True)
             if few is not None:
-                return Found(outcome=few)
+                return few
         return Found(outcome=_simulated(obligors, factor_model, question, mapped, device))
 
 
-def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Outcome | None:
+def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Found | None:
     """The outcome of a book that is small or simple enough to be taken exactly given the factors; else None."""
     if question.method in {Method.AUTO, Method.EXACT}:
         exact = exact_tail(names, budget=question.budget)
         if exact is not None:
-            return exact_outcome(obligors, exact, question.confidences, wanted=question.contributions)
+            return Found(outcome=exact_outcome(obligors, exact, question.confidences, wanted=question.contributions))
         if question.method is Method.EXACT:
             raise InvalidInput(
                 "the exact method is for a book along one line of the factor model, with certain losses that are all alike or multiples of one amount; "
@@ -139,7 +140,7 @@ def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapT
     return None
 
 
-def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks, *, fine: bool) -> Outcome | None:
+def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks, *, fine: bool) -> Found | None:
     found = few_names(
         names,
         confidences=question.confidences,
@@ -156,7 +157,7 @@ def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: 
     outcome = few_names_outcome(
         obligors, found, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=map_tasks
     )
-    return _alarmed(outcome, apart)
+    return Found(outcome=_alarmed(outcome, apart), few_names=found)
 
 
 def _alarmed(outcome: Outcome, apart: str | None) -> Outcome:

@@ -157,7 +157,7 @@ def few_names(
         size *= 2
 
 
-def at_points_of(found: FewNames, names: Names) -> FewNames | None:
+def at_points_of(found: FewNames, names: Names, map_tasks: MapTasks = map) -> FewNames | None:
     """The distribution of another book at the very points, on a lattice of the same kind; None where it has none, or other degrees of freedom."""
     if names.nus != found.names.nus:
         return None
@@ -172,8 +172,8 @@ def at_points_of(found: FewNames, names: Names) -> FewNames | None:
     if lattice is None:
         return None
     book = condition(names)
-    probability = _distribution(book, lattice, found.points, map)
-    return _bounded(replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None), map)
+    probability = _distribution(book, lattice, found.points, map_tasks)
+    return _bounded(replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None), map_tasks)
 
 
 def own_lattice(names: Names) -> Lattice | Sums | None:

@@ -16,9 +16,10 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
-from crfs.risk.measures import TailMeasure, quantile_rank, sorted_tail_measure
+from crfs.risk.measures import quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
 from crfs.risk.on_device import block_simulator
+from crfs.risk.on_top import compared
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.simulated import MOST_PLAIN
 from crfs.risk.simulation import BlockTask, Plan, make_paired_plan, make_plan, simulate_paired_block
@@ -29,6 +30,19 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 T = TypeVar("T", np.float64, np.int64)
 
 _Z95 = 1.959963984540054  # 97.5 % point of the standard normal
+
+
+# Obligor-scenarios of a book that are drawn name by name, whatever the book's own run does: some seconds.
+_MOST_PLAIN_PAIR = 2.5e8
+
+
+def pair_method(method: Method, names: int, scenarios: int) -> Method:
+    """How two books of so many names are simulated together, where ``method`` is that of their runs: name by name wherever that is payable.
+
+    Then a book has the same losses whatever it is compared with, so that of shocks that grow each is beside the same numbers; thinned, every pair
+    has a bound of its own, and numbers that follow from it.
+    """
+    return Method.PLAIN if names * scenarios <= _MOST_PLAIN_PAIR else method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,27 +103,10 @@ def paired_what_if(before: RiskResult, after_el: float, pair: PairedLosses) -> W
     measures = []
     for told in before.measures:
         var, es = _tail(pair, ordered, told.confidence)
-        own = sorted_tail_measure(ordered[1], confidence=told.confidence)
         # Where the book's own run had these scenarios, so has the changed book: its error is that of the sample.
-        if told.exact or float(ordered[0][quantile_rank(len(ordered[0]), told.confidence) - 1]) != told.var:
-            own = _on_top(told, var, es)
-        measures.append(
-            WhatIfMeasure(
-                confidence=told.confidence,
-                var=own.var,
-                var_se=own.var_se,
-                var_low=own.var_low if own.var_low > -math.inf else 0.0,
-                var_high=own.var_high,
-                es=own.es,
-                es_se=own.es_se,
-                es_low=max(0.0, own.es_low),
-                es_high=own.es_high,
-                incremental_var=var,
-                incremental_es=es,
-                marginal_var=None,
-                marginal_es=None,
-            )
-        )
+        same = not told.exact and float(ordered[0][quantile_rank(len(ordered[0]), told.confidence) - 1]) == told.var
+        own = sorted_tail_measure(ordered[1], confidence=told.confidence) if same else None
+        measures.append(compared(told, own, var, es))
     return WhatIf(
         el=after_el,
         incremental_el=after_el - before.el,
@@ -137,17 +134,6 @@ def _notes(pair: PairedLosses, measures: list[WhatIfMeasure]) -> tuple[str, ...]
         return (how,)
     rare = f"by how much {', '.join(unknown)} differ is less than {len(pair.before):,} scenarios can tell: no scenario that matters has moved; "
     return how, rare + "raise max_scenarios"
-
-
-def _on_top(told: TailMeasure, var: Difference, es: Difference) -> TailMeasure:
-    """What is told of the book, moved by the differences; the two errors are independent of each other."""
-    ends: dict[str, float] = {}
-    for name, moved in (("var", var), ("es", es)):
-        value = getattr(told, name) + moved.value
-        ends |= {name: value, f"{name}_se": math.hypot(getattr(told, f"{name}_se"), moved.se)}
-        ends |= {f"{name}_low": max(0.0, value - math.hypot(getattr(told, name) - getattr(told, f"{name}_low"), moved.value - moved.low))}
-        ends |= {f"{name}_high": value + math.hypot(getattr(told, f"{name}_high") - getattr(told, name), moved.high - moved.value)}
-    return replace(told, exact=False, **ends)  # type: ignore[arg-type]  # the names are those of its numbers
 
 
 def differences(

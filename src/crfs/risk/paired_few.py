@@ -7,43 +7,61 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.credit.factor_model import FactorModel
+from crfs.risk.analytic import few_names_measure
 from crfs.risk.choosing import Question
-from crfs.risk.few_names import FewNames, at_points_of, few_names, own_lattice
-from crfs.risk.names import make_names
-from crfs.risk.obligors import Obligors
-from crfs.risk.result import Method
-from crfs.risk.scrambles import scramble_error
-from crfs.risk.what_if import Difference, WhatIf, WhatIfMeasure, difference
+from crfs.risk.few_names import FewNames, at_points_of, few_names
+from crfs.risk.fine_lattice import FineLattice
+from crfs.risk.lattice import beyond, lower_quantile
+from crfs.risk.names import Names
+from crfs.risk.on_top import compared
+from crfs.risk.result import Method, RiskResult
+from crfs.risk.scrambles import scramble_error, student
+from crfs.risk.what_if import Difference, WhatIf, difference
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
-def few_names_what_if(before: Obligors, after: Obligors, factor_model: FactorModel, question: Question) -> WhatIf | None:
-    """The answer at the points that the book's own run takes; None where one of the books is not for this method, or has other degrees of freedom."""
-    sides = [make_names(side, factor_model) for side in (before, after)]
-    found = few_names(
-        sides[0],
+def few_names_base(names: Names, question: Question, *, fine: bool, map_tasks: MapTasks = map) -> FewNames | None:
+    """The book's own distribution, to compare others with; None where the book is not for this method."""
+    return few_names(
+        names,
         confidences=question.confidences,
         rel_tol=question.rel_tol,
         seed=question.seed,
         most_points=question.max_scenarios,
-        fine=any(own_lattice(side) is None for side in sides),
+        fine=fine,
+        map_tasks=map_tasks,
     )
-    moved = None if found is None else at_points_of(found, sides[1])
-    if found is None or moved is None:
+
+
+def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el: float, map_tasks: MapTasks = map) -> WhatIf | None:
+    """The answer at the points that the book's distribution was ``found`` with; ``told`` is what is told of the book, by whatever method.
+
+    None where the changed book is not for this method, or has other degrees of freedom.
+    """
+    moved = at_points_of(found, after, map_tasks)
+    if moved is None:
         return None
-    el = [float(side.expected_loss.sum()) for side in (before, after)]
     spreads = [_spread(side) for side in (found, moved)]
+    ul = difference(float(spreads[1].mean() - spreads[0].mean()), spreads[1] - spreads[0])
+    measures = []
+    for base in told.measures:
+        own = few_names_measure(moved, base.confidence) if few_names_measure(found, base.confidence).var == base.var else None
+        measures.append(
+            compared(base, own, _quantile_moved(found, moved, base.confidence), _shortfall_moved(found, moved, base.confidence))
+        )
     return WhatIf(
-        el=el[1],
-        incremental_el=el[1] - el[0],
-        ul=float(spreads[1].mean()),
-        ul_se=scramble_error(spreads[1]),
-        incremental_ul=difference(float(spreads[1].mean() - spreads[0].mean()), spreads[1] - spreads[0]),
-        measures=tuple(_compared(found, moved, confidence) for confidence in question.confidences),
+        el=after_el,
+        incremental_el=after_el - told.el,
+        ul=told.ul + ul.value,
+        ul_se=scramble_error(spreads[1]) if told.method is Method.FEW_NAMES else float(np.hypot(told.ul_se, ul.se)),
+        incremental_ul=ul,
+        measures=tuple(measures),
         method=Method.FEW_NAMES,
-        notes=("the changed book is taken at the states of the factors of the book itself: the differences have their own noise alone",),
+        notes=(
+            "both books are taken name by name at the same states of the factors (few_names): the differences have their own noise alone",
+        ),
     )
 
 
@@ -53,30 +71,49 @@ def _spread(found: FewNames) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(found.probability @ np.square(losses) - (found.probability @ losses) ** 2, 0.0)))
 
 
-def _compared(before: FewNames, after: FewNames, confidence: float) -> WhatIfMeasure:
-    sides = []
-    for found in (before, after):
-        var, es, var_each, es_each = found.measure(confidence)
-        unit = found.names.unit
-        sides.append((unit * var, unit * var_each, unit * es, unit * es_each))
-    (var, var_each, es, es_each), (var_after, var_each_after, es_after, es_each_after) = sides
-    moved: tuple[Difference, Difference] = (
-        difference(var_after - var, var_each_after - var_each),
-        difference(es_after - es, es_each_after - es_each),
-    )
-    levels = difference(var_after, var_each_after), difference(es_after, es_each_after)
-    return WhatIfMeasure(
-        confidence=confidence,
-        var=var_after,
-        var_se=levels[0].se,
-        var_low=max(0.0, levels[0].low),
-        var_high=levels[0].high,
-        es=es_after,
-        es_se=levels[1].se,
-        es_low=max(0.0, levels[1].low),
-        es_high=levels[1].high,
-        incremental_var=moved[0],
-        incremental_es=moved[1],
-        marginal_var=None,
-        marginal_es=None,
-    )
+def _shortfall_moved(before: FewNames, after: FewNames, confidence: float) -> Difference:
+    """Of the expected shortfall; the interval is widened by what the difference is another where both books' losses are rounded down, or up."""
+    found = []
+    for sides in zip((before, *before.bounds), (after, *after.bounds), strict=True):
+        (_, es, _, each), (_, es_after, _, each_after) = (side.measure(confidence) for side in sides)
+        units = [side.names.unit for side in sides]
+        found.append((units[1] * es_after - units[0] * es, units[1] * each_after - units[0] * each))
+    (value, each), *rounded = found
+    return difference(value, each, max(abs(other - value) for other, _ in rounded))
+
+
+def _quantile_moved(before: FewNames, after: FewNames, confidence: float) -> Difference:
+    """Of the value at risk. It is one of the sums that there are, so that all scrambles may agree on a move, or on none, and be wrong.
+
+    The interval asks instead by how much P(L > x) may be off: what both books have in common moves the quantiles of both, and what is left of
+    it that of one. On a fine lattice a quantile is known to one of its steps.
+    """
+    units = before.names.unit, after.names.unit
+    (var, _, each, _), (var_after, _, each_after, _) = (side.measure(confidence) for side in (before, after))
+    value, moved = units[1] * var_after - units[0] * var, units[1] * each_after - units[0] * each
+    above = [_beyond(side, at) for side, at in ((before, var), (after, var_after))]
+    reach = student(before.points.scrambles)
+    common, own = reach * scramble_error(above[0]), reach * scramble_error(above[1] - above[0])
+    levels = [1.0 - confidence + step for step in (-common, 0.0, common)]
+    low = min(units[1] * _quantile(after, level + own) - units[0] * _quantile(before, level) for level in levels)
+    high = max(units[1] * _quantile(after, level - own) - units[0] * _quantile(before, level) for level in levels)
+    off = _step_of(before, after)
+    return Difference(value=value, se=scramble_error(moved), low=min(low, value) - off, high=max(high, value) + off)
+
+
+def _quantile(found: FewNames, level: float) -> float:
+    """Where P(L > x) falls to ``level``, in the book's units."""
+    return float(found.lattice.values[lower_quantile(found.probability.mean(axis=0), min(max(1.0 - level, 0.0), 1.0))])
+
+
+def _beyond(found: FewNames, loss: float) -> FloatArray:
+    """P(L > ``loss``) by scramble; ``loss`` is one of the lattice's."""
+    place = int(np.searchsorted(found.lattice.values, loss))
+    return np.array([beyond(row)[place] for row in found.probability])
+
+
+def _step_of(before: FewNames, after: FewNames) -> float:
+    """The step of a fine lattice, currency units; none where the losses have one of their own, or nothing has moved."""
+    lattice = before.lattice
+    same = before.probability.shape == after.probability.shape and bool((before.probability == after.probability).all())
+    return before.names.unit * lattice.step if isinstance(lattice, FineLattice) and not same else 0.0

@@ -14,22 +14,28 @@ from crfs.errors import InvalidInput
 from crfs.quality.portfolio import LOADING, validate_portfolio
 from crfs.risk.book_changes import BookChange, Changed, changed_book
 from crfs.risk.choosing import Found, find_outcome, make_question
+from crfs.risk.collapsed import Collapsed
+from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, own_lattice
+from crfs.risk.fine_lattice import FineLattice
 from crfs.risk.memo import Memo
-from crfs.risk.names import Names
+from crfs.risk.names import Names, live, make_names
 from crfs.risk.obligors import ORDER, Obligors, roll_up
 from crfs.risk.on_device import check_device
-from crfs.risk.paired import paired_what_if, simulate_pair
-from crfs.risk.paired_few import few_names_what_if
+from crfs.risk.paired import pair_method, paired_what_if, simulate_pair
+from crfs.risk.paired_few import few_names_base, few_names_what_if
 from crfs.risk.portfolio import answer, currency_of, require_exposure
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.simulated import MOST_PLAIN
 from crfs.risk.splicing import Change, spliced_names, spliced_obligors
-from crfs.risk.what_if import Base, WhatIf, collapsed_what_if, make_base, rerun_what_if
+from crfs.risk.what_if import Base, WhatIf, collapsed_what_if, make_base, rerun_what_if, unchanged
 from crfs.risk.workers import workers
 
 Listener: TypeAlias = Callable[[RiskResult], Any]
 
 _SIMULATED = (Method.THINNING, Method.PLAIN)
+_EXACT = (Method.EXACT, Method.CLOSED_FORM)
+# Obligor-scenarios that are simulated of two books whose own methods differ: some seconds.
+_MOST_SIMULATED_PAIR = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,6 +102,7 @@ class WarmPortfolio:
         self._lock = RLock()
         self._listeners: list[Listener] = []
         self._base: Base | None = None
+        self._name_by_name: dict[bool, FewNames | None] = {}
         book = validate_portfolio(portfolio, factor_model, default_ccf=default_ccf).require_all("portfolio").sort(*ORDER)
         self._state = self._measured(book, factor_model, roll_up(book, factor_model), None, self._memo)
 
@@ -156,6 +163,7 @@ class WarmPortfolio:
             else:
                 self._state = self._after(changed_book(book, change, model, default_ccf=self._default_ccf), model, self._memo)
             self._base = None
+            self._name_by_name = {}
             for listener in tuple(self._listeners):
                 listener(self._state.result)
             return self._state.result
@@ -180,52 +188,81 @@ class WarmPortfolio:
             changed = changed_book(state.book, change, state.factor_model, default_ccf=self._default_ccf)
             if not changed.exposure > 0.0:
                 raise InvalidInput("the change leaves the book with no exposure at all: nothing would be left to measure")
-            if state.found.collapsed is not None:
-                with workers(map, None):
-                    if self._base is None:
-                        self._base = make_base(state.obligors, state.factor_model, state.found.collapsed)
-                    touched = roll_up(changed.touched, state.factor_model) if changed.touched.height else None
-                    # The tables take losses given default as independent of the factors.
-                    serves = touched is None or not touched.lgd_follows_factors()
-                    answered = (
-                        collapsed_what_if(self._base, touched, changed.obligors, rel_tol=self._question.rel_tol, first_order=first_order)
-                        if serves
-                        else None
-                    )
-                if answered is not None:
-                    return answered
-            return self._beside(state, changed)
+            if changed.same_as(state.book):
+                return unchanged(state.result, first_order=first_order and state.found.collapsed is not None)
+            answered = self._at_its_points(state.found.collapsed, changed, first_order) if state.found.collapsed is not None else None
+            if answered is not None and (answered.trusted or self._question.method is Method.COLLAPSED):
+                return answered
+            return self._beside(changed, lumpy=answered is not None)
 
-    def _beside(self, state: _State, changed: Changed) -> WhatIf:
-        """The answer where the changed book has no tables in common with the book: by a run of its own, or by one with both where either is simulated.
+    def _at_its_points(self, found: Collapsed, changed: Changed, first_order: bool) -> WhatIf | None:
+        """The answer from the book's own tables; None where they do not serve the change."""
+        state = self._state
+        touched = roll_up(changed.touched, state.factor_model) if changed.touched.height else None
+        # The tables take losses given default as independent of the factors.
+        if touched is not None and touched.lgd_follows_factors():
+            return None
+        with workers(map, None):
+            if self._base is None:
+                self._base = make_base(state.obligors, state.factor_model, found)
+            return collapsed_what_if(self._base, touched, changed.obligors, rel_tol=self._question.rel_tol, first_order=first_order)
 
-        A few names are simulated too where their methods differ: between two methods a small difference is lost.
+    def _beside(self, changed: Changed, *, lumpy: bool) -> WhatIf:
+        """The answer where the book's tables do not serve, or where an expansion is not to be trusted with so ``lumpy`` a book.
+
+        Two books of a few names are taken name by name at the same states. Others are simulated together where either is simulated, where a few names'
+        methods differ (between two methods a small difference is lost), and where a lumpy one can be: else the changed book has a run of its own.
         """
+        state, question = self._state, self._question
         scenarios, method, after = state.result.scenarios, state.result.method, None
         if method not in _SIMULATED:
+            answered = None if method in _EXACT else self._by_names(roll_up(changed.book, state.factor_model))
+            if answered is not None:
+                return answered
             after = self._after(changed, state.factor_model, self._memo.scratch())
-            few = len(after.obligors.names) <= MOST_PLAIN and after.result.method != method
-            if Method.FEW_NAMES in {method, after.result.method}:
-                answered = few_names_what_if(state.obligors, after.obligors, state.factor_model, self._question)
+            if method in _EXACT and after.result.method not in _EXACT:
+                answered = self._by_names(after.obligors)
                 if answered is not None:
                     return answered
-            if after.result.method not in _SIMULATED and not few:
+            small = len(after.obligors.names) <= MOST_PLAIN and after.result.method != method
+            small |= lumpy and len(after.obligors.names) * question.max_scenarios <= min(_MOST_SIMULATED_PAIR, question.budget)
+            if after.result.method not in _SIMULATED and not small:
                 return rerun_what_if(state.result, after.result)
             method = after.result.method
-            scenarios = after.result.scenarios if method in _SIMULATED else self._question.max_scenarios
+            scenarios = after.result.scenarios if method in _SIMULATED else question.max_scenarios
         obligors = roll_up(changed.book, state.factor_model) if after is None else after.obligors
         with workers(None, self._threads) as mapped:
             pair = simulate_pair(
                 state.obligors,
                 obligors,
                 (state.factor_model, state.factor_model),
-                method=method,
-                seed=self._question.seed,
+                method=pair_method(method, len(obligors.names), scenarios),
+                seed=question.seed,
                 scenarios=scenarios,
                 map_blocks=mapped,
                 device=self._device,
             )
         return paired_what_if(state.result, float(obligors.expected_loss.sum()), pair)
+
+    def _by_names(self, after: Obligors) -> WhatIf | None:
+        """Both books name by name at the same states of the factors; None where one of them is not for that, or another method was asked for."""
+        state = self._state
+        sides = (state.obligors, after)
+        if self._question.method not in {Method.AUTO, Method.FEW_NAMES} or any(side.lgd_follows_factors() for side in sides):
+            return None
+        if max(int(live(side).sum()) for side in sides) > MOST_ON_FINE_LATTICE:
+            return None
+        before, changed = (make_names(side, state.factor_model) for side in sides)
+        fine = own_lattice(before) is None or own_lattice(changed) is None
+        with workers(None, self._threads) as mapped:
+            if fine not in self._name_by_name:
+                own = state.found.few_names
+                kept = own is not None and isinstance(own.lattice, FineLattice) == fine
+                self._name_by_name[fine] = own if kept else few_names_base(before, self._question, fine=fine, map_tasks=mapped)
+            found = self._name_by_name[fine]
+            if found is None:
+                return None
+            return few_names_what_if(state.result, found, changed, float(after.expected_loss.sum()), mapped)
 
     def _after(self, changed: Changed, factor_model: FactorModel, memo: Memo) -> _State:
         """The changed book, from the one before it where the model is the same."""

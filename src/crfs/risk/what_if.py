@@ -20,7 +20,7 @@ from crfs.risk.class_sums import LEAST_PARTED
 from crfs.risk.collapsed import LARGE, Collapsed, Quantile, is_trusted, measure, spread_of_rest
 from crfs.risk.conditional import ConditionalBook, condition, one_by_one
 from crfs.risk.edgeworth import Tail
-from crfs.risk.mixture import Mixture, make_mixture
+from crfs.risk.mixture import Lumpy, Mixture, make_mixture
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method, RiskResult
@@ -32,6 +32,13 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 _Z95 = 1.959963984540054  # 97.5 % point of the standard normal
+# Of a loss that is restated as more than so many times what it was, the book's own measurement says little.
+_FAR_MORE = 2.0
+# An expansion tells a difference where the bias of the changed book is at most so many times the wanted error, and the two biases differ by no more
+# than this part of the difference; or by so little, in wanted errors, that nobody minds.
+_MOST_BIAS = 2.0
+_PART_OF_MOVE = 0.5
+_NO_MOVE = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +83,7 @@ class WhatIfMeasure:
 class WhatIf:
     """The answer to "what if": expected loss, its standard deviation ``ul`` and measures of the changed book (currency units), and the differences.
 
-    ``method`` is how the changed book was measured; ``notes`` are sentences.
+    ``method`` is how the changed book was measured, and ``trusted`` whether that is in its range; ``notes`` are sentences.
     """
 
     el: float
@@ -87,6 +94,7 @@ class WhatIf:
     measures: tuple[WhatIfMeasure, ...]
     method: Method
     notes: tuple[str, ...]
+    trusted: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an error or an end that the sample cannot give is None.
@@ -183,14 +191,21 @@ def collapsed_what_if(
         - _sum_of(base.obligors, swap.places, "pd")
     )
     sides = [
-        [_Side.of(q, unit=base.found.mixture.book.names.unit, any_loss=any_loss, el=el) for q in found]
-        for found, any_loss, el in ((base.found.quantiles, any_before, before_el), (quantiles, any_after, before_el + change))
+        [_Side.of(q, measured, any_loss=any_loss, el=el) for q in found]
+        for measured, found, any_loss, el in (
+            (base.found.mixture, base.found.quantiles, any_before, before_el),
+            (mixture, quantiles, any_after, before_el + change),
+        )
     ]
+    alike = not len(np.setdiff1d(np.intersect1d(mixture.book.explicit, swap.grown), swap.moved))
     added = _added(base, swap) if first_order else None
     (ul, ul_each), (ul_before, ul_before_each) = (_spread(one) for one in (mixture, base.found.mixture))
     notes = ["the changed book is measured at the points of the book itself: the differences have their own noise alone"]
     if not is_trusted(mixture, quantiles, rel_tol):
-        notes.append("the change makes the book too lumpy for its tables at rel_tol: measure the changed book by a run of its own")
+        notes.append(
+            "the change makes the book too lumpy for its tables at rel_tol: the intervals include what they leave out; measure the changed book by a run "
+            "of its own"
+        )
     return WhatIf(
         el=before_el + change,
         incremental_el=change,
@@ -198,8 +213,9 @@ def collapsed_what_if(
         ul_se=scramble_error(ul_each),
         incremental_ul=difference(ul - ul_before, ul_each - ul_before_each, 0.0),
         method=Method.COLLAPSED,
-        measures=tuple(_compared(base, k, before, after, added) for k, (before, after) in enumerate(zip(*sides, strict=True))),
+        measures=tuple(_compared(base, k, before, after, added, alike=alike) for k, (before, after) in enumerate(zip(*sides, strict=True))),
         notes=tuple(notes),
+        trusted=all(_comparable(before, after, rel_tol) for before, after in zip(*sides, strict=True)),
     )
 
 
@@ -207,7 +223,8 @@ def collapsed_what_if(
 class _Swap:
     """The names after the change; which of the book's left, which of the new ones came (places), and the classes of both.
 
-    ``moved`` are the new places of the book's explicit names that stay; ``places`` the touched obligors that the book has.
+    ``moved`` are the new places of the book's explicit names that stay, or are restated; ``free`` those who came and have no part in the book's
+    measurement that they could keep: new ones, and the ``grown``, who lose far more than before. ``places`` are the touched obligors that the book has.
     """
 
     names: Names
@@ -215,6 +232,8 @@ class _Swap:
     arrived: IntArray
     kinds: IntArray
     moved: IntArray
+    free: IntArray
+    grown: IntArray
     places: IntArray
 
 
@@ -226,6 +245,7 @@ def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) ->
     gone[places] = True
     leaving = np.flatnonzero(gone[names.obligor])
     arriving = names.chosen(np.zeros(0, dtype=np.int64))
+    came: list[str] = []
     if touched is not None and bool(((touched.pd > 0.0) & (touched.loss > 0.0)).any()):
         fresh = make_names(touched, base.factor_model)
         kinds = kinds_in(names, fresh)
@@ -234,6 +254,7 @@ def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) ->
         ranks = np.array([rank[touched.names[int(i)]] for i in fresh.obligor], dtype=np.int64)
         order = np.lexsort((fresh.obligor, ranks, kinds[fresh.kind]))
         ratio = (fresh.unit / names.unit) ** np.arange(1, 5)
+        came = touched.names.gather(fresh.obligor[order]).to_list()
         arriving = replace(
             fresh.chosen(order),
             obligor=ranks[order],
@@ -246,12 +267,19 @@ def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) ->
     explicit = base.found.mixture.book.explicit
     stays = np.setdiff1d(explicit, leaving)
     shifted = stays - np.searchsorted(leaving, stays)
+    arrived = where + np.arange(len(arriving))
+    # Who is restated is measured in the way that he was: two books that take other names exactly differ by what an expansion is off.
+    left = dict(zip(known.gather(names.obligor[leaving]).to_list(), leaving.tolist(), strict=True))
+    was = np.array([left.get(name, -1) for name in came], dtype=np.int64)
+    free = (was < 0) | (arriving.loss[0] > _FAR_MORE * names.loss[0, was])
     return _Swap(
         names=names.spliced(leaving, arriving, where),
         leaving=leaving,
-        arrived=where + np.arange(len(arriving)),
+        arrived=arrived,
         kinds=np.union1d(names.kind[leaving], arriving.kind),
-        moved=shifted + np.searchsorted(where, shifted, side="right"),
+        moved=np.union1d(shifted + np.searchsorted(where, shifted, side="right"), arrived[np.isin(was, explicit)]),
+        free=arrived[free],
+        grown=arrived[free & (was >= 0)],
         places=places,
     )
 
@@ -267,7 +295,7 @@ def _measured(base: Base, swap: _Swap, rel_tol: float) -> tuple[Mixture, tuple[Q
         sums = book.summed(by_class, points.epsilon, points.mixing)
         mixture = make_mixture(book, points, spread, sums=sums)
         quantiles = tuple(measure(mixture, q.confidence, guess=q.var) for q in base.found.quantiles)
-        large = np.setdiff1d(swap.arrived[losses[swap.arrived] > LARGE * spread], explicit)
+        large = np.setdiff1d(swap.free[losses[swap.free] > LARGE * spread], explicit)
         if not len(large) or (is_trusted(mixture, quantiles, rel_tol) and losses[large].max() <= spread):
             return mixture, quantiles
         explicit = np.union1d(explicit, large)
@@ -318,7 +346,9 @@ def _added(base: Base, swap: _Swap) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Side:
-    """One of the two books at one confidence, currency units: measures, by scramble, and what the expansion leaves out."""
+    """One of the two books at one confidence, currency units: measures, by scramble, what the expansion leaves out, and by how much a blur may
+    misplace the value at risk.
+    """
 
     var: float
     es: float
@@ -326,14 +356,16 @@ class _Side:
     es_each: FloatArray
     bias_var: float
     bias_es: float
+    smeared: float
 
     @classmethod
-    def of(cls, q: Quantile, *, unit: float, any_loss: float, el: float) -> _Side:
+    def of(cls, q: Quantile, mixture: Mixture, *, any_loss: float, el: float) -> _Side:
         if any_loss <= 1.0 - q.confidence:
             # P(any loss) <= sum of pd: the value at risk is zero and the whole expected loss lies in the tail, both exactly.
             es = el / (1.0 - q.confidence)
             zero = np.zeros(len(q.var_by_scramble))
-            return cls(var=0.0, es=es, var_each=zero, es_each=zero + es, bias_var=0.0, bias_es=0.0)
+            return cls(var=0.0, es=es, var_each=zero, es_each=zero + es, bias_var=0.0, bias_es=0.0, smeared=0.0)
+        unit = mixture.book.names.unit
         return cls(
             var=unit * q.var,
             es=unit * q.es,
@@ -341,7 +373,25 @@ class _Side:
             es_each=unit * q.es_by_scramble,
             bias_var=unit * q.bias_var,
             bias_es=unit * q.bias_es,
+            smeared=unit * mixture.smeared(q.var) if isinstance(mixture, Lumpy) and q.var > 0.0 else 0.0,
         )
+
+
+def _comparable(before: _Side, after: _Side, rel_tol: float) -> bool:
+    """Whether the expansion says how two books differ: what it leaves out of both is left out of the difference.
+
+    The bound on the changed book's own bias is far above what the book was let pass with, so that of shocks that grow, none is at the edge
+    for being a little harder: two methods on either side of it would not be in order.
+    """
+    for first, second, bias, bias_after in (
+        (before.var, after.var, before.bias_var, after.bias_var),
+        (before.es, after.es, before.bias_es, after.bias_es),
+    ):
+        if abs(bias_after) > _MOST_BIAS * rel_tol * after.es:
+            return False
+        if abs(bias_after - bias) > max(_PART_OF_MOVE * abs(second - first), _NO_MOVE * rel_tol * after.es):
+            return False
+    return True
 
 
 def _spread(mixture: Mixture) -> tuple[float, FloatArray]:
@@ -351,10 +401,18 @@ def _spread(mixture: Mixture) -> tuple[float, FloatArray]:
     return float(each.mean()), each
 
 
-def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray | None) -> WhatIfMeasure:
+def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray | None, *, alike: bool) -> WhatIfMeasure:
+    """``alike``: the same names are taken exactly in both, so that most of what the expansion leaves out is left out of both."""
+
+    def off(first: float, second: float) -> float:
+        return abs(second - first) if alike else abs(first) + abs(second)
+
     q = base.found.quantiles[k]
     on_line, in_tail = (None, None) if added is None else _first_order(base, k, before, added)
     var, es = difference(after.var, after.var_each, after.bias_var), difference(after.es, after.es_each, after.bias_es)
+    moved = after.var_each - before.var_each
+    # A value at risk that is a single sum of losses stays where it is, or jumps to the next sum, where a blurred one slides.
+    misplaced = before.smeared + after.smeared if moved.any() else 0.0
     return WhatIfMeasure(
         confidence=q.confidence,
         var=after.var,
@@ -365,8 +423,8 @@ def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray
         es_se=es.se,
         es_low=max(0.0, es.low),
         es_high=es.high,
-        incremental_var=difference(after.var - before.var, after.var_each - before.var_each, after.bias_var - before.bias_var),
-        incremental_es=difference(after.es - before.es, after.es_each - before.es_each, after.bias_es - before.bias_es),
+        incremental_var=difference(after.var - before.var, moved, off(before.bias_var, after.bias_var) + misplaced),
+        incremental_es=difference(after.es - before.es, after.es_each - before.es_each, off(before.bias_es, after.bias_es)),
         marginal_var=on_line,
         marginal_es=in_tail,
     )
@@ -387,6 +445,19 @@ def difference(value: float, each: FloatArray, bias: float = 0.0) -> Difference:
     se = scramble_error(each)
     half = student(len(each)) * se + abs(bias)
     return Difference(value=value, se=se, low=value - half, high=value + half)
+
+
+def unchanged(told: RiskResult, *, first_order: bool) -> WhatIf:
+    """The answer to a change that changes nothing: every difference is zero, exactly; so is its ``first_order``, where there is one."""
+    none = Difference(value=0.0, se=0.0, low=0.0, high=0.0)
+    same = rerun_what_if(told, told)
+    first = none if first_order else None
+    return replace(
+        same,
+        incremental_ul=none,
+        measures=tuple(replace(m, incremental_var=none, incremental_es=none, marginal_var=first, marginal_es=first) for m in same.measures),
+        notes=("nothing changes",),
+    )
 
 
 def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
