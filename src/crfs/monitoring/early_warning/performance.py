@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -95,6 +96,7 @@ def rule_performance(
     until: datetime,
     window: Tenor | str = "P12M",
     watched: pl.DataFrame | None = None,
+    rules: Sequence[str] | None = None,
     confidence: float = 0.95,
 ) -> tuple[RulePerformance, ...]:
     """Measure rules against defaults: one answer a rule, in the order of their names, and one for any of them together.
@@ -107,6 +109,7 @@ def rule_performance(
         window: how long after an alert a default counts as foretold.
         watched: ``entity`` and ``at``: the moments at which entities were looked at and not in default. With it come the false alarms,
             and defaults of entities that were not watched before them are left out of the recall.
+        rules: whose worth is asked, also where they gave no alert; None: of those that gave one.
     """
     end, span = instant(until, "until"), Tenor.parse(window)
     if span.is_zero:
@@ -127,12 +130,13 @@ def rule_performance(
         began = watched.group_by("entity").agg(began=pl.col("at").min())
         first = first.join(began, on="entity").filter(pl.col("began") < pl.col("defaulted_at")).drop("began")
     told = alerts.select("rule", "entity", "opened_at", "closed_at").filter(pl.col("opened_at") <= end)
-    names = sorted(told["rule"].unique().to_list())
+    names = sorted(told["rule"].unique().to_list() if rules is None else rules)
+    told = told.filter(pl.col("rule").is_in(names))
     parts = [(name, told.filter(pl.col("rule") == name)) for name in names]
-    return tuple(_of_rule(name, part, first, points, end=end, span=span, confidence=confidence) for name, part in [*parts, (ANY, told)])
+    return tuple(rule_worth(name, part, first, points, end=end, span=span, confidence=confidence) for name, part in [*parts, (ANY, told)])
 
 
-def _of_rule(
+def rule_worth(
     name: str,
     alerts: pl.DataFrame,
     first: pl.DataFrame,
@@ -142,6 +146,7 @@ def _of_rule(
     span: Tenor,
     confidence: float,
 ) -> RulePerformance:
+    """What the ``alerts`` of one rule were worth against the ``first`` default of each entity; ``points`` are for the false alarms."""
     joined = alerts.join(first, on="entity", how="left")
     late = (pl.col("opened_at") >= pl.col("defaulted_at")).fill_null(False)
     reach = pl.col("opened_at").dt.offset_by(span.polars_offset())
@@ -158,7 +163,7 @@ def _of_rule(
         window=span,
         precision=wilson(int(decided["hit"].sum()), decided.height, confidence=confidence),
         recall=wilson(caught.height, first.height, confidence=confidence),
-        false_alarm_rate=None if points is None else _false_alarms(alerts, points, end, span, confidence),
+        false_alarm_rate=None if points is None else false_alarms(alerts, points, end, span, confidence),
         undecided=early.height - decided.height,
         late=joined.height - early.height,
         lead_days=_lead(caught["days"]),
@@ -172,7 +177,8 @@ def _lead(days: pl.Series) -> dict[str, float] | None:
     return {"mean": math.fsum(days.sort()) / len(days), **quantiles}
 
 
-def _false_alarms(alerts: pl.DataFrame, points: pl.DataFrame, end: datetime, span: Tenor, confidence: float) -> Share:
+def false_alarms(alerts: pl.DataFrame, points: pl.DataFrame, end: datetime, span: Tenor, confidence: float) -> Share:
+    """Of the ``points`` (``entity``, ``at``, ``defaulted_at``) after which no default came within ``span``, those in alert."""
     reach = pl.col("at").dt.offset_by(span.polars_offset())
     calm = points.filter((reach <= end) & (pl.col("defaulted_at").is_null() | (pl.col("defaulted_at") > reach)))
     if calm.is_empty():

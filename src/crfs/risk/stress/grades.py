@@ -48,6 +48,17 @@ class Grades:
             raise InvalidInput(f"{len(lost)} row(s) move by grades and have none of the scale; first: {problems[0]}", problems=problems)
         return np.asarray(found, dtype=np.int64)
 
+    def of_pd(self, pd: FloatArray) -> IntArray:
+        """The grade's number of each default probability: the border of two grades lies halfway between theirs, in probits, and is the worse one's.
+
+        >>> Grades(names=("A", "BBB", "BB"), pd=(0.0004, 0.002, 0.01)).of_pd(np.array([0.0, 0.001, 0.01, 1.0])).tolist()
+        [0, 1, 2, 2]
+        """
+        from scipy.special import ndtri
+
+        middle = ndtri(np.array(self.pd))
+        return np.searchsorted(0.5 * (middle[1:] + middle[:-1]), ndtri(pd), side="right").astype(np.int64)
+
     def moved(self, positions: IntArray, notches: IntArray) -> IntArray:
         """Grades after so many notches down; the best and the worst grade are the ends."""
         return np.asarray(np.clip(positions + notches, 0, len(self.names) - 1), dtype=np.int64)

@@ -160,7 +160,7 @@ def regraded(base: pl.DataFrame, stressed: pl.DataFrame) -> RatingMigration:
         grades = Grades(names=tuple(known["rating"].to_list()), pd=tuple(known["pd_12m"].to_list()))
     except InvalidInput as error:
         raise InvalidInput(f"the book's ratings make no scale: {error}", problems=error.problems, argument="rating") from None
-    crossed = _places(stressed, grades) - _places(base, grades)
+    crossed = grades.of_pd(stressed["pd_12m"].to_numpy()) - grades.of_pd(base["pd_12m"].to_numpy())
     return RatingMigration(
         grades=grades.names,
         default=None,
@@ -173,14 +173,6 @@ def regraded(base: pl.DataFrame, stressed: pl.DataFrame) -> RatingMigration:
             "grades are those of stressed default probabilities on the book's own scale; a transition matrix says what else may happen",
         ),
     )
-
-
-def _places(book: pl.DataFrame, grades: Grades) -> IntArray:
-    """The number of borders that lie below each row's probability."""
-    from scipy.special import ndtri
-
-    middle = ndtri(np.array(grades.pd))
-    return np.searchsorted(0.5 * (middle[1:] + middle[:-1]), ndtri(book["pd_12m"].to_numpy()), side="right").astype(np.int64)
 
 
 def _positions(book: pl.DataFrame, grades: tuple[str, ...]) -> IntArray:
