@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.observations import recorded_state
-from crfs.workflows.session import Session
+from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from crfs.monitoring.early_warning import Evaluation, Rule
-
-_OBLIGORS, _DEFAULTS = "bureau_obligor", "bureau_default"
-_WATCHED = ("utilisation", "days_past_due")
-"""Columns of the bureau's obligors that rules may look at, under the bureau's own names."""
+    from crfs.monitoring.early_warning import Evaluation, RatingScale, Rule, RulePerformance
+    from crfs.workflows.bureau_watch import Watch
 
 
 def list_rules(file: Path | None = None) -> list[dict[str, Any]]:
@@ -33,13 +30,14 @@ def read_rules(file: Path | None = None) -> tuple[Rule, ...]:
 
     if file is None:
         return packaged_rules()
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{file} is not UTF-8 text") from None
-    except OSError as error:
-        raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
-    return parse_rules(text, where=str(file))
+    return parse_rules(_text(file), where=str(file))
+
+
+def read_scale(file: Path | None = None) -> RatingScale:
+    """The rating scale of a TOML file, or the one that ships with crfs."""
+    from crfs.monitoring.early_warning import packaged_scale, parse_scale
+
+    return packaged_scale() if file is None else parse_scale(_text(file), where=str(file))
 
 
 def check_rules_on_tables(
@@ -50,17 +48,28 @@ def check_rules_on_tables(
     With ``defaults`` (``entity``, ``defaulted_at``) alerts on obligors are measured against them. Rules whose table or column is not there
     are named in the notes.
     """
-    import polars as pl
-
-    from crfs.monitoring.early_warning import applicable, evaluate
+    from crfs.monitoring.early_warning import applicable
 
     usable, notes = applicable(tables, rules)
     if not usable:
         raise InvalidInput(f"no rule can look at the tables: {'; '.join(notes)}")
-    found = evaluate({scope: tables[scope] for scope in {rule.scope.value for rule in usable}}, usable, as_of=at)
+    found, moment = _evaluated(usable, tables, at)
+    return _document(found, moment, [] if defaults is None else _performance(found, defaults, moment), notes)
+
+
+def _evaluated(rules: Sequence[Rule], tables: Mapping[str, pl.DataFrame], at: datetime | None) -> tuple[Evaluation, datetime]:
+    import polars as pl
+
+    from crfs.monitoring.early_warning import evaluate
+
+    found = evaluate({scope: tables[scope] for scope in {rule.scope.value for rule in rules}}, rules, as_of=at)
     moment: datetime | None = at or pl.concat([seen["at"] for seen in found.sightings.values()]).max()  # type: ignore[assignment]  # instants
     if moment is None:
         raise InvalidInput("no row of the tables says anything that a rule looks at")
+    return found, moment
+
+
+def _document(found: Evaluation, moment: datetime, performance: list[dict[str, Any]], notes: Sequence[str]) -> dict[str, Any]:
     return {
         "at": moment,
         "rules": found.summary(moment).to_dicts(),
@@ -68,7 +77,7 @@ def check_rules_on_tables(
             {"rule": c.rule, "subject": c.subject, "severity": c.severity.value, "title": c.title, "evidence": dict(c.evidence)}
             for c in found.conditions(moment)
         ],
-        "performance": [] if defaults is None else _performance(found, defaults, moment),
+        "performance": performance,
         "notes": list(notes),
     }
 
@@ -80,10 +89,14 @@ def try_rules(
     table: Path | None = None,
     defaults: Path | None = None,
     as_of: str | date | None = None,
+    rating_scale: Path | None = None,
     recorded_as_of: str | date | int | None = None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Test the rules of a TOML file on the bureau's obligors, against the defaults that it reports; or on a ``table`` of obligors.
+    """Test the rules of a TOML file on the bureau, against the defaults that it reports; or on a ``table`` of obligors.
 
+    Of the bureau its obligors are looked at, with the scores of the champion and their grades on the ``rating_scale`` (a TOML file; None:
+    the one that ships with crfs), its sectors, and the whole of it.
     ``table`` and ``defaults`` are CSV or Parquet files; where ``file`` itself is one, the rules are those that ship with crfs. Nothing is
     kept, and no alert is opened.
     """
@@ -98,36 +111,103 @@ def try_rules(
         found = None if defaults is None else _with_instants(_read(defaults), "defaulted_at")
         return {"source": str(table), **check_rules_on_tables(rules, {"obligor": _read(table)}, at=at, defaults=found)}
     pin = session.pin(recorded_state(recorded_as_of))
-    moment = at or pin.recorded_at
-    obligors, events = _bureau(session, pin.batch_id, moment)
-    return {"source": _OBLIGORS, "batch_id": pin.batch_id, **check_rules_on_tables(rules, {"obligor": obligors}, at=at, defaults=events)}
-
-
-def _bureau(session: Session, batch_id: int, known_by: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    import polars as pl
-
-    from crfs.workflows.spines import defaults_known
-
-    reader = session.reader(batch_id)
-    rows = reader.rows(_OBLIGORS, columns=list(_WATCHED), known_by=known_by)
-    if rows.is_empty():
-        raise InvalidInput("the store knows no obligor of the bureau: crfs ingest bureau, or give a table (--table)")
-    counted = rows.filter(pl.col("row_state").cast(pl.String) == "value")
-    events = defaults_known(reader, {"defaults": _DEFAULTS}, known_by=known_by)
-    return counted.select("entity", "valid_time", "knowledge_time", *_WATCHED), events.select(
-        entity="obligor_id", defaulted_at="default_time"
+    return {"source": "bureau_obligor", "batch_id": pin.batch_id} | check_rules_on_bureau(
+        session, pin.batch_id, rules, read_scale(rating_scale), at=at, known_by=at or pin.recorded_at, progress=progress
     )
 
 
+def check_rules_on_bureau(
+    session: Session,
+    batch_id: int,
+    rules: Sequence[Rule],
+    scale: RatingScale,
+    *,
+    known_by: datetime,
+    at: datetime | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """What rules make of the bureau's obligors, sectors and the whole of it, and what they were worth against what followed."""
+    from crfs.monitoring.early_warning import applicable
+    from crfs.workflows.bureau_watch import watch_bureau
+
+    other_scale = {rule.name: note for rule in rules if (note := _lacks_grades(rule, scale))}
+    fitting = [rule for rule in rules if rule.name not in other_scale]
+    watch = watch_bureau(session, batch_id, fitting, scale, known_by=known_by, progress=progress)
+    usable, absent = applicable(watch.tables, fitting)
+    reasons = dict(zip((rule.name for rule in fitting if rule not in usable), absent, strict=True))
+    for rule in fitting:
+        why = next((watch.why_not[name] for name in rule.needs if name in watch.why_not), None)
+        if rule.name in reasons and why is not None:
+            reasons[rule.name] = f"{rule.name}: {why}"
+    reasons |= other_scale
+    notes = [reasons[rule.name] for rule in rules if rule.name in reasons]
+    if not usable:
+        raise InvalidInput(f"no rule can look at the bureau: {'; '.join(notes)}")
+    progress("evaluating the rules", 0, 1)
+    found, moment = _evaluated(usable, watch.tables, at)
+    performance = [*_groups_performance(found, watch), *_performance(found, watch.defaults, min(moment, watch.until))]
+    progress("evaluating the rules", 1, 1)
+    return _document(found, moment, performance, [*notes, *watch.notes])
+
+
+def _lacks_grades(rule: Rule, scale: RatingScale) -> str | None:
+    """A rule that counts other grades than those of the scale cannot be tested on it."""
+    lost = [name for name in scale.names if name not in rule.scale]
+    if not rule.scale or not lost:
+        return None
+    return f"{rule.name}: its scale has no {', '.join(lost)}, which scores are given; name a rating scale of its grades (--rating-scale)"
+
+
 def _performance(found: Evaluation, defaults: pl.DataFrame, until: datetime) -> list[dict[str, Any]]:
+    """The obligors' rules, each from where on it saw anybody, and any of them together."""
     import polars as pl
 
-    from crfs.monitoring.early_warning import rule_performance
+    from crfs.monitoring.early_warning import ANY, rule_performance
 
     spells = found.spells().filter(pl.col("scope") == "obligor")
-    seen = [table.select("entity", "at") for name, table in found.sightings.items() if not table.is_empty()]
-    watched = pl.concat(seen).unique() if seen else None
-    return [one.to_dict() for one in rule_performance(spells, defaults, until=until, watched=watched)]
+    own = {rule.name: found.sightings[rule.name].select("entity", "at") for rule in found.rules if rule.scope.value == "obligor"}
+    seen = {name: table for name, table in own.items() if not table.is_empty()}
+    if not seen:
+        return []
+    watched = pl.concat(seen.values()).unique()
+    told: list[dict[str, Any]] = []
+    for name, table in sorted(seen.items()):
+        since: datetime = table["at"].min()  # type: ignore[assignment]  # of rows that there are
+        one, _ = rule_performance(spells, defaults, until=until, watched=watched.filter(pl.col("at") >= since), rules=[name])
+        told.append(_worth(one, "obligor", since))
+    anyone = rule_performance(spells, defaults, until=until, watched=watched)[-1]
+    assert anyone.rule == ANY
+    return [*told, _worth(anyone, "obligor", watched["at"].min())]
+
+
+def _groups_performance(found: Evaluation, watch: Watch) -> list[dict[str, Any]]:
+    """The rules on sectors and on the whole, against the rises of their default rates."""
+    import polars as pl
+
+    from crfs.monitoring.early_warning import group_performance
+
+    told = []
+    for rule in found.rules:
+        scope, table = rule.scope.value, found.sightings[rule.name].select("entity", "at")
+        if scope not in watch.rates or table.is_empty():
+            continue
+        spells = found.spells().filter(pl.col("rule") == rule.name)
+        (one,) = group_performance(spells, table, watch.rates[scope], [rule.name], until=watch.until)
+        told.append(_worth(one, scope, max(table["at"].min(), watch.rates[scope]["at"].min())))  # type: ignore[type-var]  # instants
+    return told
+
+
+def _worth(one: RulePerformance, scope: str, since: Any) -> dict[str, Any]:
+    return {"scope": scope, "since": since, **one.to_dict()}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{file} is not UTF-8 text") from None
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
 
 
 def _read(file: Path) -> pl.DataFrame:

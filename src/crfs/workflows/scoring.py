@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
-from crfs.workflows.session import Session
+from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.training import registered_model, with_revolving
 
 if TYPE_CHECKING:
@@ -41,17 +41,62 @@ def score_obligors(session: Session, reader: StoreReader, version: ModelVersion,
     """``obligor_id``, ``pd_12m``, ``score`` and the points of obligors that the bureau knows at ``at``; others are not in the answer."""
     import polars as pl
 
+    spine = pl.DataFrame({"obligor_id": obligors.unique().sort()}).with_columns(observed_at=pl.lit(at).cast(pl.Datetime("us", "UTC")))
+    cut = _features(session, reader, version, spine, known_by=at)
+    model = registered_model(session, version)
+    known = _known_obligors(reader, _cohorts(session, version), at)
+    table = cut.filter(pl.col("obligor_id").is_in(known.implode()))
+    return table.select("obligor_id").hstack(model.predict(table)) if table.height else table.select("obligor_id").clear()
+
+
+def score_spine(
+    session: Session,
+    reader: StoreReader,
+    version: ModelVersion,
+    spine: pl.DataFrame,
+    *,
+    known_by: datetime,
+    at_once: int = 200_000,
+    progress: Progress = no_progress,
+) -> pl.DataFrame:
+    """``obligor_id``, ``observed_at`` and ``pd_12m`` of each row of a spine, on what was known at its own time and by ``known_by``.
+
+    Not more than ``at_once`` rows are in memory with all their features; the spine says who is on the books.
+    """
+    import polars as pl
+
+    model: Any = registered_model(session, version)
+    step = f"scoring by {version.model} version {version.version}"
+    parts = []
+    progress(step, 0, spine.height)
+    for part in spine.iter_slices(at_once):
+        table = _features(session, reader, version, part, known_by=known_by)
+        parts.append(part.select("obligor_id", "observed_at").hstack(model.predict(table).select("pd_12m")))
+        progress(step, sum(done.height for done in parts), spine.height)
+    empty = spine.select("obligor_id", "observed_at").clear().with_columns(pd_12m=pl.lit(None, dtype=pl.Float64))
+    return pl.concat([empty, *parts])
+
+
+def fitted_until(session: Session, version: ModelVersion) -> tuple[datetime, str]:
+    """Up to when a scorecard of cohorts was fitted on what happened, and how old a record it takes."""
+    from crfs.store.runs import run as find
+    from crfs.workflows.times import parse_instant
+
+    if version.kind != "scorecard":
+        raise InvalidInput(f"{version.model} version {version.version} is of kind {version.kind}; obligors are scored by a scorecard")
+    age: str = _cohorts(session, version).get("max_age", _MAX_AGE)
+    split = find(session.database, version.run_id).specification["split"]
+    return parse_instant(split["out_of_time_from"], what="split.out_of_time_from"), age
+
+
+def _features(session: Session, reader: StoreReader, version: ModelVersion, spine: pl.DataFrame, *, known_by: datetime) -> pl.DataFrame:
+    """The rows of a spine with what a scorecard asks for."""
     from crfs.features.specification import feature_factors
     from crfs.features.training_set import training_set
     from crfs.store.runs import run as find
 
-    specification = find(session.database, version.run_id).specification
-    model = registered_model(session, version)
-    spine = pl.DataFrame({"obligor_id": obligors.unique().sort()}).with_columns(observed_at=pl.lit(at).cast(pl.Datetime("us", "UTC")))
-    cut = training_set(reader, spine, feature_factors(specification["factor"]), catalogue=reader.catalogue, as_of=at)
-    known = _known_obligors(reader, _cohorts(session, version), at)
-    table = cut.table.filter(pl.col("obligor_id").is_in(known.implode()))
-    return table.select("obligor_id").hstack(model.predict(table)) if table.height else table.select("obligor_id").clear()
+    factors = feature_factors(find(session.database, version.run_id).specification["factor"])
+    return training_set(reader, spine, factors, catalogue=reader.catalogue, as_of=known_by).table
 
 
 def unscored(session: Session, reader: StoreReader, version: ModelVersion, obligors: pl.Series, *, at: datetime) -> pl.DataFrame:

@@ -1,22 +1,32 @@
 """Early warning: rules on obligors, sectors and the portfolio, with hysteresis and evidence, and what they were worth against defaults."""
 
 from crfs.monitoring.early_warning.evaluation import Evaluation, applicable, evaluate
-from crfs.monitoring.early_warning.performance import RulePerformance, Share, rule_performance, wilson
+from crfs.monitoring.early_warning.groups import default_rates, group_performance, grouped, stretches
+from crfs.monitoring.early_warning.performance import ANY, RulePerformance, Share, rule_performance, wilson
+from crfs.monitoring.early_warning.rating_scale import RatingScale, packaged_scale, parse_scale
 from crfs.monitoring.early_warning.rules import Level, Rule, RuleKind, Scope, packaged_rules, parse_rules, rule_from_dict
 
 __all__ = [
+    "ANY",
     "Evaluation",
     "Level",
+    "RatingScale",
     "Rule",
     "RuleKind",
     "RulePerformance",
     "Scope",
     "Share",
     "applicable",
+    "default_rates",
     "evaluate",
+    "group_performance",
+    "grouped",
     "packaged_rules",
+    "packaged_scale",
     "parse_rules",
+    "parse_scale",
     "rule_from_dict",
     "rule_performance",
+    "stretches",
     "wilson",
 ]

@@ -57,7 +57,11 @@ def default_rates(months: pl.DataFrame, defaults: pl.DataFrame, by: str, *, unti
     start is not counted, and a window that reaches beyond ``until`` is left out.
     """
     ends = pl.col("observed_at").dt.offset_by(Tenor.parse(window).polars_offset())
-    asked = months.filter(~pl.col("in_default")).select(by, "obligor_id", "observed_at", at=ends).filter(pl.col("at") <= instant(until, "until"))
+    asked = (
+        months.filter(~pl.col("in_default"))
+        .select(by, "obligor_id", "observed_at", at=ends)
+        .filter(pl.col("at") <= instant(until, "until"))
+    )
     following = asked.sort("obligor_id", "observed_at").join_asof(
         defaults.select("entity", pl.col("defaulted_at").alias("after"), "defaulted_at").sort("entity", "defaulted_at"),
         left_on="observed_at",
@@ -132,9 +136,7 @@ def group_performance(
     found = []
     for rule in sorted(rules):
         own = told.filter(pl.col("rule") == rule)
-        worth = rule_worth(
-            rule, own.drop("entity").rename({"stretch": "entity"}), first, None, end=end, span=span, confidence=confidence
-        )
+        worth = rule_worth(rule, own.drop("entity").rename({"stretch": "entity"}), first, None, end=end, span=span, confidence=confidence)
         # An alert that was opened in an earlier stretch alarms in this one too.
         alarms = false_alarms(own, points.select("entity", "at", "defaulted_at"), end, span, confidence)
         found.append(replace(worth, false_alarm_rate=alarms))

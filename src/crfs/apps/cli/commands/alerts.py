@@ -107,19 +107,20 @@ def list_rules(door: Door, file: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--table", type=click.Path(path_type=Path), help="A CSV or Parquet table of obligors, in place of the bureau's.")
 @click.option("--defaults", type=click.Path(path_type=Path), help="With --table: entity and defaulted_at, to measure the rules against.")
+@click.option("--rating-scale", type=click.Path(path_type=Path), help="TOML: grades and their default probabilities; one ships with crfs.")
 @click.option("--as-of", metavar="TIME", help="With what was known then.")
 @click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then.")
 @pass_door
 def test_rules(door: Door, file: Path, **options: Any) -> None:
-    """What the rules of a TOML FILE make of the bureau's obligors, and what they were worth against its defaults.
+    """What the rules of a TOML FILE make of the bureau's obligors and sectors, and what they were worth against its defaults.
 
     Where FILE is a CSV or Parquet table of obligors, the rules that ship with crfs look at it. Nothing is kept.
     """
     from crfs.apps.cli.reports.rules import show
     from crfs.workflows.alert_rules import try_rules
 
-    with door.session() as session:
-        document = try_rules(session, file, **options)
+    with door.session() as session, door.progress() as progress:
+        document = try_rules(session, file, progress=progress, **options)
     door.answer(document, lambda screen: show(screen, document))
 
 

@@ -22,10 +22,14 @@ def show(screen: Console, document: Mapping[str, Any]) -> None:
     if worst:
         screen.print()
         screen.print(table(worst[:TOP], ["severity", "rule", "title"], title=f"{min(TOP, len(worst))} of {len(worst):,} live alerts"))
-    if document["performance"]:
-        screen.print()
-        rows = [_worth(one) for one in document["performance"]]
-        screen.print(table(rows, list(rows[0]), title="Against the defaults that followed within 12 months"))
+    for title, obligors in (
+        ("Sectors and the whole: against the rises of their default rates above their own level that followed within 12 months", False),
+        ("Obligors: against the defaults that followed within 12 months", True),
+    ):
+        rows = [_worth(one) for one in document["performance"] if (one["scope"] == "obligor") is obligors]
+        if rows:
+            screen.print()
+            screen.print(table(rows, list(rows[0]), title=title))
     for note in document["notes"]:
         screen.print(f"Note: {note}")
 
@@ -34,6 +38,7 @@ def _worth(one: Mapping[str, Any]) -> dict[str, str]:
     lead = one["lead_days"]
     return {
         "rule": one["rule"],
+        "measured from": f"{one['since']:%Y-%m-%d}",
         "precision": _share(one["precision"]),
         "recall": _share(one["recall"]),
         "false alarms": _share(one["false_alarm_rate"]),
