@@ -141,6 +141,11 @@ def check_rules_on_bureau(
             reasons[rule.name] = f"{rule.name}: {why}"
     reasons |= other_scale
     notes = [reasons[rule.name] for rule in rules if rule.name in reasons]
+    notes += [
+        f"{rule.name}: it is not measured: the bureau tells of less than 12 months, and so of no default rate"
+        for rule in usable
+        if rule.scope.value in watch.rates and watch.rates[rule.scope.value].is_empty()
+    ]
     if not usable:
         raise InvalidInput(f"no rule can look at the bureau: {'; '.join(notes)}")
     progress("evaluating the rules", 0, 1)
@@ -189,7 +194,7 @@ def _groups_performance(found: Evaluation, watch: Watch) -> list[dict[str, Any]]
     told = []
     for rule in found.rules:
         scope, table = rule.scope.value, found.sightings[rule.name].select("entity", "at")
-        if scope not in watch.rates or table.is_empty():
+        if scope not in watch.rates or watch.rates[scope].is_empty() or table.is_empty():
             continue
         spells = found.spells().filter(pl.col("rule") == rule.name)
         (one,) = group_performance(spells, table, watch.rates[scope], [rule.name], until=watch.until)

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+import crfs
 from crfs.monitoring.early_warning import packaged_rules
 from tests.apps.cli.conftest import Crfs
 
+SHIPPED = Path(crfs.__file__).parent / "catalog" / "early_warning" / "rules.toml"
 RULE = """
 [[rule]]
 name = "obligor.late"
@@ -62,6 +64,65 @@ def test_rules_are_tested_on_the_bureau_as_it_was_known(within: Crfs, bureau: di
     assert document["source"] == "bureau_obligor"
     assert document["rules"][0]["entities"] >= 60
     assert document["performance"][-1]["rule"] == "any rule"
+
+
+def test_what_cannot_be_seen_of_the_bureau_is_said_with_what_would_show_it(within: Crfs, bureau: dict[str, Any]) -> None:
+    assert bureau
+    done = within("alerts", "rules", "test", SHIPPED, "--json")
+    assert done.code == 0, done.err
+    said = {note.split(":")[0]: note for note in done.json["notes"]}
+    for rule in ("obligor.pd_increase", "obligor.rating_downgrade", "sector.pd_increase", "portfolio.pd_increase"):
+        assert "crfs models train pd, then crfs models promote pd VERSION --reason WHY" in said[rule]
+    for rule in ("obligor.spread_move", "obligor.sentiment", "obligor.covenant", "sector.limit_use", "portfolio.ec_drift"):
+        assert said[rule].endswith("which the simulation does not have")
+    assert {one["rule"] for one in done.json["performance"]} == {"obligor.utilisation_jump", "obligor.days_past_due", "any rule"}
+    assert "reading the bureau" in done.err
+
+
+def test_rules_on_sectors_are_measured_against_the_rises_of_their_default_rates(
+    within: Crfs, bureau: dict[str, Any], tmp_path: Path
+) -> None:
+    assert bureau
+    file = tmp_path / "sectors.toml"
+    file.write_text(
+        '[[rule]]\nname = "sector.late"\nkind = "level"\nscope = "sector"\ncolumn = "late_share"\n'
+        'levels = [{ severity = "info", open = 0.01, close = 0.01 }]\n'
+    )
+    done = within("alerts", "rules", "test", file, "--json")
+    assert done.code == 0, done.err
+    (one,) = done.json["performance"]
+    assert (one["scope"], one["rule"]) == ("sector", "sector.late")
+    assert one["since"] > "2002"
+    assert "Sectors and the whole" in within("alerts", "rules", "test", file).out
+
+
+def test_rules_on_scores_and_grades_of_a_table_are_measured_as_planted(within: Crfs, tmp_path: Path) -> None:
+    # Four obligors of which two default: A is foretold, C is not; B and D are false alarms of the one rule and of the other.
+    changes = {"A": ("0.006,BB", "0.066,B"), "B": ("0.030,B", "0.060,B"), "C": ("0.020,B", "0.021,B"), "D": ("0.0001,AA", "0.009,BB")}
+    days = [f"2024-{month:02}-01" for month in range(1, 13)]
+    lines = [f"{who},{day},{after if day >= '2024-09' else before}" for who, (before, after) in changes.items() for day in days]
+    table, defaults = tmp_path / "scores.csv", tmp_path / "defaults.csv"
+    table.write_text("\n".join(["entity,valid_time,pd,rating", *lines]) + "\n")
+    defaults.write_text("entity,defaulted_at\nA,2025-02-28\nC,2025-03-31\n")
+    done = within("alerts", "rules", "test", table, "--defaults", defaults, "--as-of", "2026-12-31", "--json")
+    assert done.code == 0, done.err
+    worth = {one["rule"]: one for one in done.json["performance"]}
+    for rule in ("obligor.pd_increase", "obligor.rating_downgrade"):
+        assert (worth[rule]["precision"]["hits"], worth[rule]["precision"]["of"]) == (1, 2)
+        assert (worth[rule]["recall"]["hits"], worth[rule]["recall"]["of"]) == (1, 2)
+        assert worth[rule]["lead_days"]["p50"] == 180.0  # from 1 September to 28 February
+
+
+def test_a_rating_scale_must_have_the_grades_of_the_rule(within: Crfs, bureau: dict[str, Any], tmp_path: Path) -> None:
+    assert bureau
+    scale = tmp_path / "scale.toml"
+    scale.write_text('default = "D"\ngrade = [{ name = "good", pd = 0.01 }, { name = "poor", pd = 0.1 }]\n')
+    done = within("alerts", "rules", "test", SHIPPED, "--rating-scale", scale, "--json")
+    assert any("its scale has no good, poor" in note for note in done.json["notes"])
+    scale.write_text("default = 1\n")
+    wrong = within("alerts", "rules", "test", SHIPPED, "--rating-scale", scale, "--json")
+    assert wrong.code == 1
+    assert str(scale) in wrong.json["error"]["message"]
 
 
 def test_what_is_wrong_with_rules_and_tables_is_said(within: Crfs, files: dict[str, Path], tmp_path: Path) -> None:

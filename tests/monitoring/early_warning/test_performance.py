@@ -87,6 +87,11 @@ def test_false_alarms_are_moments_in_alert_without_a_default_after_them() -> Non
     assert (r.recall.hits, r.recall.of) == (0, 1)
     unwatched = rule_performance(told, events([("Z", 40)], "defaulted_at"), until=day(100), window="P20D", watched=watched)
     assert unwatched[0].recall.of == 0
+    # A default before anybody watched is told of by nobody, and alerts after it are late all the same.
+    late = rule_performance(
+        told, events([("A", 5)], "defaulted_at"), until=day(100), window="P20D", watched=watched.filter(pl.col("at") > day(5))
+    )
+    assert [(one.recall.of, one.precision.of, one.late) for one in late] == [(0, 0, 1), (0, 0, 1), (0, 0, 2)]
 
 
 spells = st.lists(
@@ -116,9 +121,9 @@ def test_counts_are_those_of_loops(
     first = {entity: at for entity, at in everyone.items() if any(who == entity and moment < at for who, moment in watched)}
     for one in found:
         own = [row for row in rows if one.rule in {row[0], "any rule"} and row[2] <= until]
-        early = [row for row in own if row[1] not in first or row[2] < first[row[1]]]
+        early = [row for row in own if row[1] not in everyone or row[2] < everyone[row[1]]]
         decided = [row for row in early if row[2] + window <= until]
-        hits = [row for row in decided if row[1] in first and first[row[1]] <= row[2] + window]
+        hits = [row for row in decided if row[1] in everyone and everyone[row[1]] <= row[2] + window]
         assert (one.precision.hits, one.precision.of) == (len(hits), len(decided))
         leads = {}
         for entity, at in first.items():

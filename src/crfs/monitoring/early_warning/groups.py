@@ -128,15 +128,15 @@ def group_performance(
     told = _in_stretches(alerts.select("rule", "entity", "opened_at", "closed_at").filter(pl.col("opened_at") <= end), cut, "opened_at")
     onsets = cut.filter(pl.col("onset").is_not_null()).select("stretch", defaulted_at="onset")
     points = seen.join(onsets, on="stretch", how="left")
-    first = (
-        onsets.join(seen.group_by("stretch").agg(began=pl.col("at").min()), on="stretch")
-        .filter(pl.col("began") < pl.col("defaulted_at"))
-        .select(pl.col("stretch").alias("entity"), "defaulted_at")
-    )
+    first = onsets.rename({"stretch": "entity"})
+    began = seen.group_by("stretch").agg(began=pl.col("at").min())
+    told_of = first.join(began, left_on="entity", right_on="stretch").filter(pl.col("began") < pl.col("defaulted_at")).drop("began")
     found = []
     for rule in sorted(rules):
         own = told.filter(pl.col("rule") == rule)
-        worth = rule_worth(rule, own.drop("entity").rename({"stretch": "entity"}), first, None, end=end, span=span, confidence=confidence)
+        worth = rule_worth(
+            rule, own.drop("entity").rename({"stretch": "entity"}), first, told_of, None, end=end, span=span, confidence=confidence
+        )
         # An alert that was opened in an earlier stretch alarms in this one too.
         alarms = false_alarms(own, points.select("entity", "at", "defaulted_at"), end, span, confidence)
         found.append(replace(worth, false_alarm_rate=alarms))

@@ -108,7 +108,7 @@ def rule_performance(
         until: up to when defaults are known. A window that reaches beyond is not decided, whatever has happened in it already.
         window: how long after an alert a default counts as foretold.
         watched: ``entity`` and ``at``: the moments at which entities were looked at and not in default. With it come the false alarms,
-            and defaults of entities that were not watched before them are left out of the recall.
+            and defaults of entities that were not watched before them are left out of the recall; alerts after them are late all the same.
         rules: whose worth is asked, also where they gave no alert; None: of those that gave one.
     """
     end, span = instant(until, "until"), Tenor.parse(window)
@@ -123,30 +123,36 @@ def rule_performance(
         .agg(pl.col("defaulted_at").min())
         .sort("entity")
     )
-    points = None
+    points, told_of = None, first
     if watched is not None:
         _require(watched, ("entity", "at"), "watched")
         points = watched.select("entity", "at").unique().filter(pl.col("at") <= end).join(first, on="entity", how="left")
         began = watched.group_by("entity").agg(began=pl.col("at").min())
-        first = first.join(began, on="entity").filter(pl.col("began") < pl.col("defaulted_at")).drop("began")
+        told_of = first.join(began, on="entity").filter(pl.col("began") < pl.col("defaulted_at")).drop("began")
     told = alerts.select("rule", "entity", "opened_at", "closed_at").filter(pl.col("opened_at") <= end)
     names = sorted(told["rule"].unique().to_list() if rules is None else rules)
     told = told.filter(pl.col("rule").is_in(names))
     parts = [(name, told.filter(pl.col("rule") == name)) for name in names]
-    return tuple(rule_worth(name, part, first, points, end=end, span=span, confidence=confidence) for name, part in [*parts, (ANY, told)])
+    return tuple(
+        rule_worth(name, part, first, told_of, points, end=end, span=span, confidence=confidence) for name, part in [*parts, (ANY, told)]
+    )
 
 
 def rule_worth(
     name: str,
     alerts: pl.DataFrame,
     first: pl.DataFrame,
+    told_of: pl.DataFrame,
     points: pl.DataFrame | None,
     *,
     end: datetime,
     span: Tenor,
     confidence: float,
 ) -> RulePerformance:
-    """What the ``alerts`` of one rule were worth against the ``first`` default of each entity; ``points`` are for the false alarms."""
+    """What the ``alerts`` of one rule were worth against the ``first`` default of each entity.
+
+    The recall counts those that are ``told_of``: their entities were watched before. ``points`` are for the false alarms.
+    """
     joined = alerts.join(first, on="entity", how="left")
     late = (pl.col("opened_at") >= pl.col("defaulted_at")).fill_null(False)
     reach = pl.col("opened_at").dt.offset_by(span.polars_offset())
@@ -157,12 +163,12 @@ def rule_worth(
         .group_by("entity")
         .agg(days=(pl.col("defaulted_at").first() - pl.col("opened_at").min()).dt.total_seconds() / 86_400.0)
     )
-    caught = foretold.join(first, on="entity", how="semi")
+    caught = foretold.join(told_of, on="entity", how="semi")
     return RulePerformance(
         rule=name,
         window=span,
         precision=wilson(int(decided["hit"].sum()), decided.height, confidence=confidence),
-        recall=wilson(caught.height, first.height, confidence=confidence),
+        recall=wilson(caught.height, told_of.height, confidence=confidence),
         false_alarm_rate=None if points is None else false_alarms(alerts, points, end, span, confidence),
         undecided=early.height - decided.height,
         late=joined.height - early.height,
