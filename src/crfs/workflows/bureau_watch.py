@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OBLIGORS, DEFAULTS = "bureau_obligor", "bureau_default"
 WATCHED = ("utilisation", "days_past_due")
-"""Columns of the bureau's obligors that rules may look at, under the bureau's own names."""
+"""Columns of the bureau's obligors, under the bureau's own names, that rules of some kinds look at and sectors have means of."""
 PORTFOLIO = "bureau"
 """What the whole of the bureau is called."""
 MODEL = "pd"
@@ -76,7 +76,8 @@ def watch_bureau(
 
     reader = session.reader(batch_id)
     progress("reading the bureau", 0, 1)
-    rows = reader.rows(OBLIGORS, columns=["sector", "in_default", *WATCHED], known_by=known_by)
+    told = _told_columns(reader, rules)
+    rows = reader.rows(OBLIGORS, columns=list(dict.fromkeys(["sector", "in_default", *told])), known_by=known_by)
     if rows.is_empty():
         raise InvalidInput("the store knows no obligor of the bureau: crfs ingest bureau, or give a table (--table)")
     events = defaults_known(reader, {"defaults": DEFAULTS}, known_by=known_by)
@@ -89,7 +90,7 @@ def watch_bureau(
     scored = any(names.intersection(_SCORED) for names in asked.values())
     months = _Months(reader=reader, rows=rows, known_by=known_by)
     scores = _scores(session, reader, months, rules, known_by=known_by, progress=progress) if scored else _Scores(table=None)
-    own = rows.filter(pl.col("row_state").cast(pl.String) == "value").select("entity", "valid_time", "knowledge_time", *WATCHED)
+    own = rows.filter(pl.col("row_state").cast(pl.String) == "value").select("entity", "valid_time", "knowledge_time", *told)
     tables = {Scope.OBLIGOR.value: own if scores.table is None else _joined(own, _rated(scores, months, scale))}
     rates = {}
     if of_groups:
@@ -100,6 +101,13 @@ def watch_bureau(
             rates[scope] = default_rates(seen, defaults, scope, until=until)
     why_not = {**_NOT_SIMULATED, **(dict.fromkeys(_SCORED, scores.why_not) if scores.why_not else {})}
     return Watch(tables=tables, defaults=defaults, rates=rates, until=until, why_not=why_not, notes=(scores.note,) if scores.note else ())
+
+
+def _told_columns(reader: StoreReader, rules: Sequence[Rule]) -> list[str]:
+    """What the bureau tells of obligors that rules may look at: what it mostly is, and any other number that one of them asks for."""
+    kinds = reader.catalogue.dataset(OBLIGORS).schema()
+    asked = {name for rule in rules for name in rule.needs}
+    return [*WATCHED, *sorted(name for name in asked - {*WATCHED, *_SCORED} if name in kinds and kinds[name].is_numeric())]
 
 
 class _Months:

@@ -96,6 +96,17 @@ def test_rules_on_sectors_are_measured_against_the_rises_of_their_default_rates(
     assert "Sectors and the whole" in within("alerts", "rules", "test", file).out
 
 
+def test_a_rule_may_look_at_any_number_that_the_bureau_tells_of_an_obligor(within: Crfs, bureau: dict[str, Any], tmp_path: Path) -> None:
+    assert bureau
+    file = tmp_path / "enquiries.toml"
+    rule = '[[rule]]\nname = "obligor.{0}"\nkind = "level"\ncolumn = "{0}"\nlevels = [{{ severity = "info", open = 1.0, close = 1.0 }}]\n'
+    file.write_text(rule.format("enquiries_6m") + rule.format("region"))
+    done = within("alerts", "rules", "test", file, "--json")
+    assert done.code == 0, done.err
+    assert [(one["rule"], one["entities"] >= 60) for one in done.json["rules"]] == [("obligor.enquiries_6m", True)]
+    assert done.json["notes"] == ["obligor.region: the table of scope obligor has no column region"]
+
+
 def test_rules_on_scores_and_grades_of_a_table_are_measured_as_planted(within: Crfs, tmp_path: Path) -> None:
     # Four obligors of which two default: A is foretold, C is not; B and D are false alarms of the one rule and of the other.
     changes = {"A": ("0.006,BB", "0.066,B"), "B": ("0.030,B", "0.060,B"), "C": ("0.020,B", "0.021,B"), "D": ("0.0001,AA", "0.009,BB")}
