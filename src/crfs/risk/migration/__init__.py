@@ -4,8 +4,10 @@ from crfs.risk.migration.conditional import conditional_matrix, stressed_path
 from crfs.risk.migration.curves import ZERO_CURVES, ZeroCurves
 from crfs.risk.migration.estimation import TransitionEstimate, aalen_johansen_estimate, cohort_estimate, duration_estimate
 from crfs.risk.migration.generator import Embedding, Generator, Regularisation, embedding, generator_of
+from crfs.risk.migration.grade_spreads import GradeSpread, GradeSpreads, Origin, grade_spreads
 from crfs.risk.migration.histories import RATING_HISTORY
 from crfs.risk.migration.mark_to_market import mark_to_market_risk, positions_risk
+from crfs.risk.migration.par_yields import zero_rates
 from crfs.risk.migration.positions import RatedPositions, Reference, rated_positions
 from crfs.risk.migration.result import MarkToMarketResult, MigrationMethod
 from crfs.risk.migration.thresholds import joint_migration, matrix_thresholds, thresholds
@@ -25,8 +27,11 @@ __all__ = [
     "CashFlows",
     "Embedding",
     "Generator",
+    "GradeSpread",
+    "GradeSpreads",
     "MarkToMarketResult",
     "MigrationMethod",
+    "Origin",
     "RatedPositions",
     "Reference",
     "Regularisation",
@@ -42,6 +47,7 @@ __all__ = [
     "duration_estimate",
     "embedding",
     "generator_of",
+    "grade_spreads",
     "joint_migration",
     "mark_to_market_risk",
     "matrix_thresholds",
@@ -52,4 +58,5 @@ __all__ = [
     "thresholds",
     "value_distribution",
     "values_by_rating",
+    "zero_rates",
 ]
