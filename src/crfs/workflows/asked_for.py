@@ -14,6 +14,7 @@ BOOK_RUNS = (
     "stress-run",
     "reverse-stress-run",
     "sensitivity-run",
+    "mark-to-market-run",
     "attribution-run",
 )
 """Jobs that make a run about a book, each called by the kind of run."""

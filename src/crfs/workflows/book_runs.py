@@ -112,7 +112,8 @@ class BookKind:
     ``needed`` are keys of the specification that must be there besides the book, ``options`` those that may be, with their defaults.
     ``check_options`` refuses a wrong one before anything is kept. ``ready`` fills and checks the book: every wrong place is in its
     :class:`InvalidInput`. ``measure`` gives the result, plain values for JSON. ``summary`` are the members of it that fit on a line.
-    ``files`` are the hashes of files, besides the book's, that a specification names.
+    ``files`` are the hashes of files, besides the book's, that a specification names. A kind is ``timed`` if it reads the store for more than the
+    book's blanks: then a question without a time is one of now.
     """
 
     kind: RunKind
@@ -124,6 +125,7 @@ class BookKind:
     doing: str
     needed: tuple[str, ...] = ()
     files: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _: ()
+    timed: bool = False
 
     @property
     def job(self) -> str:
@@ -266,7 +268,7 @@ def accept(session: Session, question: Question, *, files: bool = True, rows: bo
     kind.check_options(question.given)
     batch_id = session.pin(question.recorded_as_of).batch_id
     models = fillers(session, question.models, batch_id=batch_id)
-    as_of = question.as_of or (session.clock.now().isoformat() if models else None)
+    as_of = question.as_of or (session.clock.now().isoformat() if models or kind.timed else None)
     book = question.book
     if isinstance(book, str):
         book = (find_book if files else named_book)(session, book, batch_id=batch_id)

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from crfs.workflows.amendments import AmendmentReport
     from crfs.workflows.factors import FactorHistory, FactorVintages
     from crfs.workflows.ingest_report import IngestReport
+    from crfs.workflows.market_curves import MarketCurves
     from crfs.workflows.measuring import (
         AttributionOptions,
         CapitalOptions,
         ConcentrationOptions,
         EclOptions,
         LossOptions,
+        MarkToMarketOptions,
         ReverseStressOptions,
         SensitivityOptions,
         StressOptions,
@@ -411,6 +413,35 @@ class Portfolio:
         from crfs.workflows.measuring import sensitivities
 
         return sensitivities(self._session, book, factor_model, satellite=satellite, **asked)
+
+    def mark_to_market(
+        self,
+        book: str | Path,
+        transition_matrix: str | Path | Mapping[str, Any],
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        **asked: Unpack[MarkToMarketOptions],
+    ) -> dict[str, Any]:
+        """The loss of value of a book by a horizon as ratings migrate; see :func:`crfs.workflows.measuring.mark_to_market`."""
+        from crfs.workflows.measuring import mark_to_market
+
+        return mark_to_market(self._session, book, transition_matrix, factor_model, **asked)
+
+    def zero_curves(
+        self,
+        ratings: Sequence[str],
+        *,
+        quotes: str = "auto",
+        grades: Mapping[str, str] | None = None,
+        spreads: Mapping[str, float] | None = None,
+        as_of: str | date | None = None,
+        recorded_as_of: str | date | int | None = None,
+    ) -> MarketCurves:
+        """Zero curves by rating of what the store knew at a time; see :func:`crfs.workflows.market_curves.market_curves`."""
+        from crfs.workflows.market_curves import zero_curves
+
+        return zero_curves(
+            self._session, ratings, quotes=quotes, grades=grades, spreads=spreads, as_of=as_of, recorded_as_of=recorded_as_of
+        )
 
     def stress(
         self,

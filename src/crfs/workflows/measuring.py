@@ -139,6 +139,24 @@ class SensitivityOptions(LossOptions, total=False):
     capital: Mapping[str, Any] | None
 
 
+class MarkToMarketOptions(LossOptions, total=False):
+    """What may be said of mark-to-market risk, besides what may be said of a loss distribution (``method``: ``auto``, ``names`` or ``collapsed``).
+
+    ``periods`` are the years of the horizon; ``persistence`` (decimal within [0, 1)) is the factors' correlation from one to the next. ``reference`` is
+    what the value at the horizon is compared with: the value ``now``, or that of an ``unchanged`` rating; ``frequency`` how often a year coupons are paid.
+    ``quotes`` says whose credit spreads are taken (:class:`crfs.workflows.market_curves.Quotes`), ``grades`` which agency's grade a rating of another scale is
+    like, ``spreads`` (decimals a year) those of ratings that need no quote.
+    """
+
+    periods: int | None
+    persistence: float | None
+    reference: str | None
+    frequency: int | None
+    quotes: str | None
+    grades: Mapping[str, str] | None
+    spreads: Mapping[str, float] | None
+
+
 class AttributionOptions(LossOptions, total=False):
     """What may be said of attribution, besides what may be said of a loss distribution.
 
@@ -256,6 +274,28 @@ def sensitivities(
 
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **satellite_settings(satellite)}
     return _measured(session, SENSITIVITY, book, asked, settings, but=("copula",))
+
+
+def mark_to_market(
+    session: Session,
+    book: str | Path,
+    transition_matrix: str | Path | Mapping[str, Any],
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[MarkToMarketOptions],
+) -> dict[str, Any]:
+    """The loss of value of a book (a name that was loaded, or a file) by a horizon as ratings migrate; the answer is the run's.
+
+    Positions are valued on the curves that the store knew at ``as_of`` (None: now): :func:`crfs.workflows.market_curves.market_curves`.
+    ``transition_matrix`` is one of 12 months: a CSV file (a column ``rating`` and one an end rating, the best first and default last, decimals), or its
+    content, ``ratings`` and ``rows``. ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs.
+    """
+    from crfs.workflows.portfolio_mark_to_market import MARK_TO_MARKET, read_transition_matrix
+
+    settings = {
+        "factor_model": _factor_model(factor_model, asked.get("copula")),
+        "transition_matrix": read_transition_matrix(transition_matrix),
+    }
+    return _measured(session, MARK_TO_MARKET, book, asked, settings, but=("copula",))
 
 
 def attribute(
