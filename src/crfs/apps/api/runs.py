@@ -20,7 +20,9 @@ def list_all(
     session: Held,
     kind: Annotated[
         str | None,
-        Query(description="training-set, model, risk, concentration, capital, ecl, stress, reverse-stress, sensitivity or attribution"),
+        Query(
+            description="training-set, model, risk, concentration, capital, ecl, stress, reverse-stress, sensitivity, mark-to-market or attribution"
+        ),
     ] = None,
     label: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,

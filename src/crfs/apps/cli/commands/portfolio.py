@@ -10,12 +10,12 @@ import click
 from crfs.apps.cli.book_options import about_losses, about_the_run
 from crfs.apps.cli.door import Door, pass_door
 from crfs.apps.cli.lazily import group
-from crfs.apps.cli.parameters import Names, Pairs, Sizes, Weights
+from crfs.apps.cli.parameters import Decimals, Names, Pairs, Sizes, Weights
 
 
 @group("portfolio")
 def portfolio() -> None:
-    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, sensitivities, attribution."""
+    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, sensitivities, mark-to-market, attribution."""
 
 
 @portfolio.command("load")
@@ -292,6 +292,83 @@ def sensitivities(
     with door.session() as session, door.progress() as progress:
         capital = {"exposure_classes": dict(classes)} if classes else None
         answer = measure(session, book, bumps=bumps_of(bumps), capital=capital, progress=progress, **options)
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("mark-to-market")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.option(
+    "--matrix",
+    "transition_matrix",
+    metavar="FILE.csv",
+    required=True,
+    help="Transition matrix of 12 months: a column rating and one an end rating, the best first and default last, decimals.",
+)
+@click.option("--factor-model", metavar="FILE", help="model.json, or the name of one that ships with crfs (us_credit).")
+@click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own.")
+@click.option("--periods", type=int, default=1, show_default=True, help="Years to the horizon.")
+@click.option("--persistence", type=float, default=0.0, show_default=True, help="Correlation of the factors from one year to the next.")
+@click.option(
+    "--reference", metavar="now|unchanged", help="What a value is compared with: that of now, if not given, or of an unchanged rating."
+)
+@click.option("--frequency", type=int, help="Coupons a year; 1, if not given.")
+@click.option(
+    "--quotes",
+    metavar="auto|ice|moodys_daily|moodys_monthly",
+    help="Whose credit spreads; the first of these that there are, if not given.",
+)
+@click.option(
+    "--grade",
+    "grades",
+    type=Pairs(),
+    multiple=True,
+    metavar="RATING=GRADE",
+    help="The agency's grade that a rating of another scale is like. May be given again.",
+)
+@click.option(
+    "--spread",
+    "spreads",
+    type=Sizes(),
+    multiple=True,
+    metavar="RATING=SPREAD",
+    help="The spread of a rating, a decimal a year, in place of a market's. May be given again.",
+)
+@click.option("--confidence", "confidences", type=Decimals(), default="0.99,0.999", show_default=True, help="Of VaR and ES.")
+@click.option("--method", default="auto", show_default=True, help="auto, names or collapsed.")
+@click.option("--rel-tol", type=float, default=0.01, show_default=True, help="Relative standard error at which drawing stops.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers, bit for bit.")
+@click.option("--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios to draw.")
+@click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
+@about_the_run
+@pass_door
+def mark_to_market(
+    door: Door,
+    book: str,
+    *,
+    transition_matrix: str,
+    factor_model: str | None,
+    grades: tuple[tuple[str, str], ...],
+    spreads: tuple[tuple[str, float], ...],
+    **options: Any,
+) -> None:
+    """The loss of a book's value by a horizon as ratings migrate, on the Treasury curve and the credit spreads that the store knew at --as-of.
+
+    Every row needs rating, maturity_years and lgd. Losses are positive: the value now, or of an unchanged rating, less that at the horizon.
+    """
+    from crfs.apps.cli.reports.mark_to_market import show
+    from crfs.workflows.measuring import mark_to_market as measure
+
+    with door.session() as session, door.progress() as progress:
+        answer = measure(
+            session,
+            book,
+            transition_matrix,
+            factor_model,
+            grades=dict(grades) or None,
+            spreads=dict(spreads) or None,
+            progress=progress,
+            **options,
+        )
     door.answer(answer, lambda screen: show(screen, answer))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from crfs.apps.api.pages.shown import attribution, capital, concentration, ecl, reverse_stress, sensitivity, stress
+from crfs.apps.api.pages.shown import attribution, capital, concentration, ecl, mark_to_market, reverse_stress, sensitivity, stress
 from crfs.apps.api.pages.shown.run import Grid, Shown
 
 __all__ = ["PAGES", "Grid", "Shown", "shown"]
@@ -18,6 +18,7 @@ _KINDS: Mapping[str, ModuleType] = {
     "concentration": concentration,
     "reverse-stress": reverse_stress,
     "sensitivity": sensitivity,
+    "mark-to-market": mark_to_market,
     "attribution": attribution,
 }
 PAGES: Mapping[str, str] = {kind: module.TITLE for kind, module in _KINDS.items()}
