@@ -111,7 +111,7 @@ def grade_spreads(
     if not wanted:
         return GradeSpreads(spreads=tuple(GradeSpread(rating=n, grade=None, spread=own[n], origin=Origin.GIVEN) for n in names))
     at, logs, notes = _quoted(quotes)
-    found, worst_at = [], float(at[-1])
+    found, worst_at, told_by = [], float(at[-1]), {float(NOTCHES[grade]): spread for grade, spread in quotes.items()}
     for name in names:
         if name in own:
             found.append(GradeSpread(rating=name, grade=None, spread=own[name], origin=Origin.GIVEN))
@@ -120,6 +120,8 @@ def grade_spreads(
         origin = Origin.QUOTED if place in at else Origin.INTERPOLATED if at[0] < place < worst_at else Origin.EXTRAPOLATED
         beyond = max(place - worst_at, 0.0) * float(logs[-1] - logs[-2]) / float(at[-1] - at[-2])
         spread = min(math.exp(float(np.interp(place, at, logs)) + beyond), _MOST_SPREAD)
+        if math.isclose(spread, told_by.get(place, math.nan), rel_tol=1e-12):
+            spread = told_by[place]  # the quote itself, to the last bit
         found.append(GradeSpread(rating=name, grade=wanted[name], spread=spread, origin=origin))
     return GradeSpreads(spreads=tuple(found), notes=(*notes, *_words(found, quotes), *_disorder(found)))
 

@@ -24,7 +24,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     )
     screen.print(
         f"{state(answer)}; {answer['method']}, {answer['scenarios']:,} scenarios, seed {answer['seed']}, {answer['copula']} copula, "
-        f"{answer['horizon_years']:g} years"
+        f"horizon {answer['horizon_years']:g} year{'' if answer['horizon_years'] == 1.0 else 's'}"
     )
     screen.print(f"Treasury par yields of {curves['day']}")
     screen.print()
