@@ -69,21 +69,19 @@ def few_names_outcome(
 
     An atom that every scramble finds has no error.
     """
-    unit, scrambles, greatest = found.names.unit, found.points.scrambles, _greatest(found)
+    unit, scrambles = found.names.unit, found.points.scrambles
     losses = unit * found.lattice.values
     mean = found.probability @ losses
     deviation = np.sqrt(np.maximum(found.probability @ np.square(losses) - mean**2, 0.0))
     measures = []
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
     for c, confidence in enumerate(confidences):
-        at, beyond, _, _ = found.measure(confidence)
-        at, beyond = min(at, greatest), min(beyond, greatest)
         measures.append(few_names_measure(found, confidence))
         if wanted:
             parts = found.contributions(confidence, map_tasks)
-            for target, part, total in ((es, parts[0], beyond), (var, parts[1], at)):
+            for target, part, total in ((es, parts[0], measures[-1].es), (var, parts[1], measures[-1].var)):
                 whole = part.sum(axis=0)
-                target[c, found.names.obligor] = part * np.divide(total * unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
+                target[c, found.names.obligor] = part * np.divide(total, whole, out=np.zeros_like(whole), where=whole > 0.0)
 
     notes = ["names are taken exactly given the factors; the factors by 8 scrambles of Sobol points"]
     if isinstance(found.lattice, FineLattice):
