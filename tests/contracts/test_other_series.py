@@ -373,6 +373,14 @@ def test_a_states_value_is_none_of_the_country(asked: str) -> None:
     assert (parsed.tables, parsed.rejected["reason"].to_list()) == ({}, ["unknown_series"])
 
 
+def test_a_row_that_is_cut_does_not_say_that_the_table_is_of_another_place() -> None:
+    rows = [["NAME", "B01003_001E", "state"], ["Pennsylvania", "12986518", "42"], ["Ohio", "7", "39", "x"]]
+    url = "https://api.census.gov/data/2023/acs/acs5?get=NAME,B01003_001E&for=state:42"
+    parsed = load_source("census").parse(sample("census", av(rows), url=url), packaged_catalogue())
+    assert parsed.tables["census_acs5"].height == 1
+    assert parsed.rejected["reason"].to_list() == ["unexpected_shape"]
+
+
 @pytest.mark.parametrize(
     ("source", "body", "own", "other"),
     [

@@ -243,8 +243,8 @@ def _other_place(header: list[str], rows: list[Any], payload: Payload) -> str | 
 
 
 def _column(rows: list[Any], place: int) -> list[str]:
-    """What stands in a column, each text once; blanks say nothing."""
-    told = dict.fromkeys(as_text(row[place]).strip() for row in rows[1:] if isinstance(row, list) and place < len(row))
+    """What stands in a column of the rows that are as long as the header, each text once; blanks say nothing."""
+    told = dict.fromkeys(as_text(row[place]).strip() for row in rows[1:] if isinstance(row, list) and len(row) == len(rows[0]))
     return [text for text in told if text]
 
 
