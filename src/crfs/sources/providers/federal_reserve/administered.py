@@ -48,7 +48,7 @@ _NOT_DONE = re.compile(
 )
 _UNDONE = re.compile(r",? (?:was|were|is|has been) (?:\w+ly )?(?:rejected|turned down|voted down|defeated|not approved)\b", re.I)
 _ACTS = re.compile(r"\b(?:approv(?:ed|es|ing)|voted|decided|agreed|set|established|left|maintained|lowered|raised)\b", re.I)
-_MOST_CHARACTERS = 100_000
+_MOST_CHARACTERS = 20_000  # twice the longest note, with its directive
 _Said = TypeVar("_Said")
 
 

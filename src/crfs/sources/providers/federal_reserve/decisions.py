@@ -67,7 +67,7 @@ _SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bJr)(?<!\bSr)\.(?=\s|$)|\n")
 _NAME = re.compile(r"\b[A-Z][A-Za-z'’-]+(?: [A-Z]\.)*(?: [A-Z][A-Za-z'’-]+){1,3}")
 _NO_NAMES = ("Federal", "Open", "Market", "New", "United", "Board", "Committee", "Treasury", "Vice", "Reserve", "Chairman", "Chair")
 _WHO = re.compile(r",? ?\bwho\b.*?(?=(?:;|,) ?(?:and )?[A-Z][A-Za-z'’-]+ (?:[A-Z]\. )?[A-Z]|$)")
-_MOST_CHARACTERS = 100_000
+_MOST_CHARACTERS = 20_000  # five times the longest statement
 _LOOK_BACK = 250
 _UNSAID = (None, None, None, None)
 _UNCHANGED = (None, None, 0.0, "maintain")
