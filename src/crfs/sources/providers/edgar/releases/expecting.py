@@ -63,6 +63,7 @@ _WE, _IT = (
     re.compile(r"\b(?:it|they)\s+(?:\w+\s+){0,2}(?:expects?|anticipates?|projects?|forecasts?|sees?)\b", re.IGNORECASE),
 )
 _CLAUSE = 120
+"""Characters before "Inc." in which its name stands."""
 
 
 def is_expected_by_the_company(sentence: Sentence, text: str, name: frozenset[str]) -> bool:
@@ -100,13 +101,12 @@ def _names_somebody_else(text: str, name: frozenset[str]) -> bool:
 def _is_itself(text: str, found: re.Match[str], name: frozenset[str]) -> bool:
     """Whether the word before "expects" is the company."""
     who = found["who"].strip(".'’,").lower()
-    is_noun = found["verb"].lower() in ("estimates", "estimate", "forecast", "forecasts", "targets", "target", "projects")
     if found["who"].endswith(",") and not is_entity(who):
         # "For fiscal 2025, Acme Inc. expects": what the words before say of no one else.
         return who in name
     if is_entity(who):
         return _is_own_name(text[: found.start("who")], name)
-    return who in _SELVES or who in name or is_plain(who, name) or (is_noun and is_plain(who, name))
+    return who in _SELVES or who in name or is_plain(who, name)
 
 
 def _is_own_name(before: str, name: frozenset[str]) -> bool:
