@@ -208,3 +208,13 @@ def test_a_sentence_does_not_settle_which_of_two_tables_is_right() -> None:
     two_tables = statement(*EXACT) + UNIT + table(*HEAD, ("Total revenues", "$ 505.0", "$ 450.0"), PROFIT)
     assert read(two_rows + said).revenue is None
     assert read(two_tables + said).revenue is None
+
+
+@pytest.mark.parametrize("digits", ["9" * 400, "1." + "0" * 400, "1" + "0" * 400])
+def test_a_number_of_hundreds_of_digits_is_none(digits: str) -> None:
+    said = (
+        f"<p>Revenue for the fourth quarter was ${digits} million.</p><p>Total debt was ${digits} million.</p>"
+        f"<p>For fiscal 2025, the Company expects revenue of ${digits} million to ${digits} million and EPS of ${digits} to ${digits}.</p>"
+    )
+    found = read(f"{QUARTER}{said}{UNIT}" + table(*HEAD, ("Total revenues", digits, "1"), ("Diluted EPS", digits, "1.10")))
+    assert (found.revenue, found.diluted_eps, found.total_debt, found.guidance_months) == (None, None, None, None)

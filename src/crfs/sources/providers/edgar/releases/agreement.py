@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_FLOAT = 1e-9
+_FLOAT, _MOST_DIGITS = 1e-9, 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ def stated(digits: str, scale: float = 1.0, *, is_negative: bool = False, is_abo
     (500000.0, 50000000.0)
     """
     whole, _, part = digits.replace(",", "").partition(".")
+    if len(whole) + len(part) > _MOST_DIGITS:
+        return CONTRADICTION  # no amount of anything
     # 4.1 billion are 4,100,000,000 and not the float just below.
     number = float(f"{whole or 0}.{part or 0}") if scale == 1.0 else round(float(f"{whole or 0}.{part or 0}") * scale, 4)
     off = 0.5 * scale / 10 ** len(part)

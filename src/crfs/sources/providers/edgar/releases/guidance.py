@@ -231,4 +231,4 @@ def _pair(found: re.Match[str], metric: str, *, is_loss: bool) -> Pair | None:
         return None
     if is_loss:
         low, high = -max(low, high), -min(low, high)
-    return None if low > high else (low, high)
+    return (low, high) if low <= high else None  # none where either is no number, too
