@@ -44,6 +44,11 @@ class Mixture(ABC):
         return self.points.scrambles
 
     @property
+    def parts_large_names(self) -> bool:
+        """Whether large names are taken apart and others are left to the expansion: of few such others its next order is a poor judge."""
+        return 0 < len(self.book.explicit) < len(self.book.names)
+
+    @property
     def price(self) -> float:
         """How many products of a point's and a frequency's numbers the explicit names take."""
         return 0.0

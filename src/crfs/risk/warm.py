@@ -191,9 +191,15 @@ class WarmPortfolio:
             if changed.same_as(state.book):
                 return unchanged(state.result, first_order=first_order and state.found.collapsed is not None)
             answered = self._at_its_points(state.found.collapsed, changed, first_order) if state.found.collapsed is not None else None
-            if answered is not None and (answered.trusted or self._question.method is Method.COLLAPSED):
+            if answered is None:
+                return self._beside(changed, lumpy=False)
+            if state.found.collapsed is not None and state.found.collapsed.mixture.parts_large_names:
+                exactly = self._by_names(roll_up(changed.book, state.factor_model))
+                if exactly is not None:
+                    return exactly.with_first_order_of(answered)
+            if answered.trusted or self._question.method is Method.COLLAPSED:
                 return answered
-            return self._beside(changed, lumpy=answered is not None)
+            return self._beside(changed, lumpy=True)
 
     def _at_its_points(self, found: Collapsed, changed: Changed, first_order: bool) -> WhatIf | None:
         """The answer from the book's own tables; None where they do not serve the change."""

@@ -96,6 +96,14 @@ class WhatIf:
     notes: tuple[str, ...]
     trusted: bool = True
 
+    def with_first_order_of(self, other: WhatIf) -> WhatIf:
+        """The same with what ``other``, an answer to the same question, says of the first order."""
+        measures = (
+            replace(mine, marginal_var=each.marginal_var, marginal_es=each.marginal_es)
+            for mine, each in zip(self.measures, other.measures, strict=True)
+        )
+        return replace(self, measures=tuple(measures))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an error or an end that the sample cannot give is None.
 
