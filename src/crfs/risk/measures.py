@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
-from crfs.risk.scrambles import student
+from crfs.risk.scrambles import Z95, student
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-
-_Z95 = 1.959963984540054  # 97.5 % point of the standard normal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +125,7 @@ def sorted_tail_measure(ordered: FloatArray, *, confidence: float) -> TailMeasur
     skewness = central / variance**1.5 if variance > 0.0 else 0.0
     # The error is itself found from seldom events: Student's quantile with the degrees of freedom that the fourth moment leaves it (F. Satterthwaite).
     spread_of_squares = fourth - 4.0 * mean * third + 6.0 * mean**2 * second - 3.0 * mean**4 - variance**2
-    reach = student(1.0 + max(1.0, 2.0 * n * variance**2 / spread_of_squares)) if spread_of_squares > 0.0 else _Z95
+    reach = student(1.0 + max(1.0, 2.0 * n * variance**2 / spread_of_squares)) if spread_of_squares > 0.0 else Z95
     lean = skewness / (6.0 * math.sqrt(n)) * (1.0 + 2.0 * reach**2) * es_se
     if first_above == n and not var_high > var:
         es_high = es
@@ -138,7 +136,7 @@ def sorted_tail_measure(ordered: FloatArray, *, confidence: float) -> TailMeasur
     return TailMeasure(
         confidence=confidence,
         var=var,
-        var_se=(var_high - var_low) / (2.0 * _Z95),
+        var_se=(var_high - var_low) / (2.0 * Z95),
         var_low=var_low,
         var_high=var_high,
         es=es,

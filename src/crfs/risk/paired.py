@@ -21,6 +21,7 @@ from crfs.risk.obligors import Obligors
 from crfs.risk.on_device import block_simulator
 from crfs.risk.on_top import compared
 from crfs.risk.result import Method, RiskResult
+from crfs.risk.scrambles import Z95
 from crfs.risk.simulated import MOST_PLAIN
 from crfs.risk.simulation import BlockTask, Plan, make_paired_plan, make_plan, simulate_paired_block
 from crfs.risk.what_if import Difference, WhatIf, WhatIfMeasure, rerun_what_if
@@ -28,8 +29,6 @@ from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 T = TypeVar("T", np.float64, np.int64)
-
-_Z95 = 1.959963984540054  # 97.5 % point of the standard normal
 
 
 # Obligor-scenarios of a book that are drawn name by name, whatever the book's own run does: some seconds.
@@ -210,7 +209,7 @@ def _difference(value: float, after: FloatArray, before: FloatArray) -> Differen
         # Not one scenario that matters has moved: the difference is less than so many scenarios can tell, which is not nothing.
         return Difference(value=value, se=math.inf, low=-math.inf, high=math.inf)
     se = float(moved.std(ddof=1)) / math.sqrt(len(after))
-    return Difference(value=value, se=se, low=value - _Z95 * se, high=value + _Z95 * se)
+    return Difference(value=value, se=se, low=value - Z95 * se, high=value + Z95 * se)
 
 
 def same_names(before: Obligors, after: Obligors) -> tuple[Obligors, Obligors]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from crfs.risk.as_json import finite_or_none
 from crfs.risk.largest_names import NameConcentration
 from crfs.risk.measures import TailMeasure
-from crfs.risk.scrambles import student
-
-_Z95 = 1.959963984540054  # 97.5 % point of the standard normal
+from crfs.risk.scrambles import Z95, student
 
 
 class Method(StrEnum):
@@ -145,7 +144,7 @@ class RiskResult:
         the normal one of many scenarios."""
         from crfs.risk.collapsed import SCRAMBLES
 
-        return student(SCRAMBLES) if self.method in {Method.COLLAPSED, Method.FEW_NAMES} else _Z95
+        return student(SCRAMBLES) if self.method in {Method.COLLAPSED, Method.FEW_NAMES} else Z95
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an interval's end that the sample cannot give is None."""
@@ -157,17 +156,17 @@ class RiskResult:
                 {
                     "confidence": m.confidence,
                     "var": m.var,
-                    "var_se": _plain(m.var_se),
-                    "var_low": _plain(m.var_low),
-                    "var_high": _plain(m.var_high),
+                    "var_se": finite_or_none(m.var_se),
+                    "var_low": finite_or_none(m.var_low),
+                    "var_high": finite_or_none(m.var_high),
                     "es": m.es,
-                    "es_se": _plain(m.es_se),
-                    "es_low": _plain(m.es_low),
-                    "es_high": _plain(m.es_high),
+                    "es_se": finite_or_none(m.es_se),
+                    "es_low": finite_or_none(m.es_low),
+                    "es_high": finite_or_none(m.es_high),
                     "ec": m.var - self.el,
-                    "ec_se": _plain(m.var_se),
-                    "ec_low": _plain(m.var_low - self.el),
-                    "ec_high": _plain(m.var_high - self.el),
+                    "ec_se": finite_or_none(m.var_se),
+                    "ec_low": finite_or_none(m.var_low - self.el),
+                    "ec_high": finite_or_none(m.var_high - self.el),
                     "tail_scenarios": m.tail_scenarios,
                     "exact": m.exact,
                 }
@@ -191,13 +190,13 @@ class RiskResult:
                 {
                     "exceedance_probability": p.exceedance_probability,
                     "loss": p.loss,
-                    "loss_low": _plain(p.loss_low),
-                    "loss_high": _plain(p.loss_high),
+                    "loss_low": finite_or_none(p.loss_low),
+                    "loss_high": finite_or_none(p.loss_high),
                 }
                 for p in self.loss_curve
             ],
             "el_simulated": self.el_simulated,
-            "el_simulated_se": _plain(self.el_simulated_se),
+            "el_simulated_se": finite_or_none(self.el_simulated_se),
             "currency": self.currency,
             "n_obligors": self.n_obligors,
             "n_facilities": self.n_facilities,
@@ -210,8 +209,9 @@ class RiskResult:
 def _with_ends(name: str, value: float, se: float, reach: float, *, least: float = 0.0, most: float = math.inf) -> dict[str, float | None]:
     """A number under its name, with its standard error and the ends of its interval, which is held within what the number can be."""
     low, high = max(least, value - reach * se), min(most, value + reach * se)
-    return {name: value, f"{name}_se": _plain(se), f"{name}_low": _plain(min(value, low)), f"{name}_high": _plain(max(value, high))}
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return {
+        name: value,
+        f"{name}_se": finite_or_none(se),
+        f"{name}_low": finite_or_none(min(value, low)),
+        f"{name}_high": finite_or_none(max(value, high)),
+    }

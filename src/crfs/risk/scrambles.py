@@ -9,6 +9,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+Z95 = 1.959963984540054
+"""The 97.5 % point of the standard normal: by so many standard errors of a large sample a 95 % interval reaches to either side."""
+
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
+from crfs.risk.as_json import finite_or_none
 from crfs.risk.class_sums import LEAST_PARTED
 from crfs.risk.collapsed import LARGE, Collapsed, Quantile, is_trusted, measure, spread_of_rest
 from crfs.risk.conditional import ConditionalBook, condition, one_by_one
@@ -24,14 +25,13 @@ from crfs.risk.mixture import Lumpy, Mixture, make_mixture
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method, RiskResult
-from crfs.risk.scrambles import scramble_error, student
+from crfs.risk.scrambles import Z95, scramble_error, student
 from crfs.risk.splicing import kinds_in, places_of
 from crfs.risk.tables import Table, class_pieces
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
-_Z95 = 1.959963984540054  # 97.5 % point of the standard normal
 # Of a loss that is restated as more than so many times what it was, the book's own measurement says little.
 _FAR_MORE = 2.0
 # An expansion tells a difference where the bias of the changed book is at most so many times the wanted error, and the two biases differ by no more
@@ -111,30 +111,30 @@ class WhatIf:
         """
 
         def plain(each: Difference | None) -> dict[str, float | None] | None:
-            return None if each is None else {name: _finite(getattr(each, name)) for name in ("value", "se", "low", "high")}
+            return None if each is None else {name: finite_or_none(getattr(each, name)) for name in ("value", "se", "low", "high")}
 
         return {
             "el": self.el,
             "incremental_el": self.incremental_el,
             "ul": self.ul,
-            "ul_se": _finite(self.ul_se),
+            "ul_se": finite_or_none(self.ul_se),
             "incremental_ul": plain(self.incremental_ul),
             "method": self.method.value,
             "measures": [
                 {
                     "confidence": m.confidence,
                     "var": m.var,
-                    "var_se": _finite(m.var_se),
-                    "var_low": _finite(m.var_low),
-                    "var_high": _finite(m.var_high),
+                    "var_se": finite_or_none(m.var_se),
+                    "var_low": finite_or_none(m.var_low),
+                    "var_high": finite_or_none(m.var_high),
                     "es": m.es,
-                    "es_se": _finite(m.es_se),
-                    "es_low": _finite(m.es_low),
-                    "es_high": _finite(m.es_high),
+                    "es_se": finite_or_none(m.es_se),
+                    "es_low": finite_or_none(m.es_low),
+                    "es_high": finite_or_none(m.es_high),
                     "ec": m.var - self.el,
-                    "ec_se": _finite(m.var_se),
-                    "ec_low": _finite(m.var_low - self.el),
-                    "ec_high": _finite(m.var_high - self.el),
+                    "ec_se": finite_or_none(m.var_se),
+                    "ec_low": finite_or_none(m.var_low - self.el),
+                    "ec_high": finite_or_none(m.var_high - self.el),
                     "incremental_ec": plain(m.incremental_var.less(self.incremental_el)),
                     "incremental_var": plain(m.incremental_var),
                     "incremental_es": plain(m.incremental_es),
@@ -500,12 +500,8 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
 
 
 def _wide(value: float, se: float) -> Difference:
-    reach = _Z95 * se
+    reach = Z95 * se
     return Difference(value=value, se=se, low=value - reach, high=value + reach)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _apart(value: float, errors: tuple[float, float], reach: tuple[float, float]) -> Difference:

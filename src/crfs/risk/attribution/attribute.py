@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -12,6 +11,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
+from crfs.risk.as_json import finite_or_none
 from crfs.risk.attribution.books import ORDER, Block, Sides, make_sides
 from crfs.risk.attribution.levels import Level, Metric, grid_of, measured, metrics_of, on_grid, shared_out
 from crfs.risk.attribution.plan import Plan
@@ -100,7 +100,7 @@ class Attribution:
                     "label": one.label,
                     "before": one.before,
                     "steps": [
-                        {"step": block.value, "amount": amount, "se": None if one.step_se is None else _finite(one.step_se[k])}
+                        {"step": block.value, "amount": amount, "se": None if one.step_se is None else finite_or_none(one.step_se[k])}
                         for k, (block, amount) in enumerate(zip(self.order, one.steps, strict=True))
                     ],
                     "after": one.after,
@@ -261,7 +261,3 @@ def _notes(plan: Plan, replicates: int) -> tuple[str, ...]:
         else "errors are those of differences of independent runs: too large, since all runs share their random numbers"
     )
     return tuple(notes)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import polars as pl
 
+from crfs.risk.as_json import finite_or_none
 from crfs.risk.measures import TailMeasure
 from crfs.risk.result import CurvePoint
 
@@ -71,18 +71,18 @@ class MarkToMarketResult:
             "el": self.el,
             "el_se": self.el_se,
             "ul": self.ul,
-            "ul_se": _plain(self.ul_se),
+            "ul_se": finite_or_none(self.ul_se),
             "el_simulated": self.el_simulated,
-            "el_simulated_se": _plain(self.el_simulated_se),
+            "el_simulated_se": finite_or_none(self.el_simulated_se),
             "measures": [
                 {
-                    name: _plain(getattr(m, name))
+                    name: finite_or_none(getattr(m, name))
                     for name in ("confidence", "var", "var_se", "var_low", "var_high", "es", "es_se", "es_low", "es_high", "tail_scenarios")
                 }
                 for m in self.measures
             ],
             "loss_curve": [
-                {name: _plain(getattr(p, name)) for name in ("exceedance_probability", "loss", "loss_low", "loss_high")}
+                {name: finite_or_none(getattr(p, name)) for name in ("exceedance_probability", "loss", "loss_low", "loss_high")}
                 for p in self.loss_curve
             ],
             "default_term_structure": self.default_term_structure.to_dicts(),
@@ -103,7 +103,3 @@ class MarkToMarketResult:
             "n_obligors": self.n_obligors,
             "notes": list(self.notes),
         }
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None

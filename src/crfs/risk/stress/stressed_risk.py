@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypedDict, Unpack
@@ -15,6 +14,7 @@ from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
+from crfs.risk.as_json import finite_or_none
 from crfs.risk.obligors import LOADING, roll_up
 from crfs.risk.paired import differences
 from crfs.risk.portfolio import portfolio_risk
@@ -62,9 +62,9 @@ class StressedRisk:
             {
                 "confidence": before.confidence,
                 "var": after.var - before.var,
-                **{f"var_{end}": _finite(getattr(var, end)) for end in ("se", "low", "high")},
+                **{f"var_{end}": finite_or_none(getattr(var, end)) for end in ("se", "low", "high")},
                 "es": after.es - before.es,
-                **{f"es_{end}": _finite(getattr(es, end)) for end in ("se", "low", "high")},
+                **{f"es_{end}": finite_or_none(getattr(es, end)) for end in ("se", "low", "high")},
             }
             for before, after, (var, es) in zip(self.base.measures, self.stressed.measures, self.changes, strict=True)
         ]
@@ -189,7 +189,3 @@ def _root(covariance: FloatArray) -> FloatArray:
     values, vectors = np.linalg.eigh(covariance)
     signs = np.sign(vectors[np.argmax(np.abs(vectors).round(9), axis=0), np.arange(len(values))])
     return np.asarray(vectors * signs * np.sqrt(np.clip(values, 0.0, None)), dtype=np.float64)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
