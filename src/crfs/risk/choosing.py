@@ -25,6 +25,9 @@ from crfs.risk.simulated import simulate
 from crfs.risk.tables import NODES_A_NAME
 from crfs.risk.workers import MapTasks, workers
 
+_ALWAYS_BY_NAME = 32
+"""So few names are taken one by one where that is payable: a book's sums are then few and far between, which an expansion smooths over."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -129,9 +132,9 @@ def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapT
             )
     if question.method in {Method.AUTO, Method.FEW_NAMES}:
         few = _few_names(obligors, names, question, map_tasks, fine=False)
-        if few is None and question.method is Method.FEW_NAMES:
+        if few is None and (question.method is Method.FEW_NAMES or len(names) <= _ALWAYS_BY_NAME):
             few = _few_names(obligors, names, question, map_tasks, fine=True)
-            if few is None:
+            if few is None and question.method is Method.FEW_NAMES:
                 raise InvalidInput(
                     f"this method is for {MOST_ON_FINE_LATTICE} names at most, of which the largest loss is not too small beside the book, "
                     f"and for no more evaluations than the budget of {question.budget:.3g}; use method 'auto'"
