@@ -102,7 +102,7 @@ def test_a_random_loss_is_its_beta_distribution_between_the_points(mean: float, 
     below = law.cdf(lattice.values)
     assert np.cumsum(up) == pytest.approx(below, abs=1e-11)
     assert np.cumsum(down)[:-1] == pytest.approx(below[1:], abs=1e-11)
-    assert spread @ lattice.values == pytest.approx(certain + mean * exposure, abs=1e-8 * (certain + exposure))
+    assert spread @ lattice.values == pytest.approx(certain + mean * exposure, rel=1e-10)
     second = float(spread @ np.square(lattice.values - certain - mean * exposure))
     assert 0.0 <= second - (sd * exposure) ** 2 + 1e-10 <= 0.25 * lattice.step**2 + 2e-10
 

@@ -105,29 +105,30 @@ class FineLattice:
 def _masses(names: Names, i: int, step: float, size: int) -> tuple[FloatArray, FloatArray]:
     """The probabilities of name ``i``'s loss given default at the lattice's points: with its mean kept, and rounded down.
 
-    With F its distribution function and G the integral of F, the first is the second difference of G, and the second the difference of F.
+    What falls between two points goes to both so that the mean of that part is kept.
     """
     certain, exposure = float(names.certain[i]), float(names.random[i])
     mean, variance = float(names.loss[0, i]), float(names.loss[1, i])
     spread, down = np.zeros((2, size))
-    first = int(certain / step)
     if variance <= 0.0:
         first = int(mean / step)
         share = mean / step - first
         spread[first], spread[first + 1], down[first] = 1.0 - share, share, 1.0
         return spread, down
-    last = int((certain + exposure) / step) + 1
+    first, last = int(certain / step), int((certain + exposure) / step) + 1
     x = np.asarray(step * np.arange(first, last + 1), dtype=np.float64)
-    below, integral = _beta(x, certain, exposure, mean, variance)
-    down[first:last] = np.diff(below)
-    around = np.concatenate([[0.0], integral, [integral[-1] + step]])  # no loss below the first point, all below the last
-    # Rounding may leave a mass of less than nothing, of 1e-12: to take it away would move the mean, for these errors cancel each other.
-    spread[first : last + 1] = np.diff(around, n=2) / step
+    below, lost = (np.diff(each) for each in _beta(x, certain, exposure, mean, variance))
+    # Where next to nothing falls, so does the rounding of a share that means nothing: it stays between none and all.
+    mean_here = np.divide(lost, below, out=x[:-1].copy(), where=below > 0.0)
+    upper = below * np.clip((mean_here - x[:-1]) / step, 0.0, 1.0)
+    down[first:last] = below
+    spread[first:last] = below - upper
+    spread[first + 1 : last + 1] += upper
     return spread, down
 
 
 def _beta(x: FloatArray, certain: float, exposure: float, mean: float, variance: float) -> tuple[FloatArray, FloatArray]:
-    """Distribution function, and its integral, of ``certain`` plus a Beta share of ``exposure``, where the sum has this mean and variance."""
+    """P(L <= x) and E[L; L <= x] of a loss L of ``certain`` plus a Beta share of ``exposure``, which has this mean and variance."""
     from scipy.special import betainc
 
     share = (mean - certain) / exposure
@@ -135,5 +136,4 @@ def _beta(x: FloatArray, certain: float, exposure: float, mean: float, variance:
     a, b = share * total, (1.0 - share) * total
     u = np.clip((x - certain) / exposure, 0.0, 1.0)
     below = np.asarray(betainc(a, b, u), dtype=np.float64)
-    integral = exposure * (u * below - share * betainc(a + 1.0, b, u)) + np.maximum(x - certain - exposure, 0.0)
-    return below, np.asarray(integral, dtype=np.float64)
+    return below, np.asarray(certain * below + exposure * share * betainc(a + 1.0, b, u), dtype=np.float64)
