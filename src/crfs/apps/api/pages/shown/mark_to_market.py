@@ -19,7 +19,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
     against = "now" if answer["reference"] == "now" else "in unchanged ratings"
     cards: list[tuple[str, Markup, Markup | str]] = [
         ("Value", amount(answer["reference_value"]), against),
-        ("Expected loss of value", amount(answer["el"]), Markup("in ") + number(answer["horizon_years"]) + " years; a gain is negative"),
+        ("Expected loss of value", amount(answer["el"]), Markup("in years: ") + number(answer["horizon_years"]) + "; a gain is negative"),
         ("Standard deviation", amount(answer["ul"]), "of the loss of value"),
     ]
     for measure in answer["measures"]:
