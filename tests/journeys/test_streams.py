@@ -339,7 +339,7 @@ QUOTA = json.dumps({"Information": "Your rate limit is 25 requests per day. Plea
 def any_commodity(handler: BaseHTTPRequestHandler) -> None:
     """What each of the commodities may be, be it a barrel, a tonne or an index, in the interval that was asked for."""
     asked = dict(parse_qsl(urlsplit(handler.path).query))
-    told = {"name": "any", "interval": asked.get("interval", "daily"), "unit": "", "data": [{"date": "2026-03-03", "value": "170.1"}]}
+    told = {"name": "", "interval": asked.get("interval", "daily"), "unit": "", "data": [{"date": "2026-03-03", "value": "170.1"}]}
     reply(200, json.dumps(told).encode())(handler)
 
 

@@ -33,6 +33,20 @@ def test_what_takes_nothing_back_leaves_guidance(sentence: str) -> None:
     assert prose("For full year 2025, the Company expects net sales of $5.9 billion to $6.1 billion.", sentence).revenue_low == 5.9e9
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The Company lowered its full year 2025 revenue guidance range of $5.9 billion to $6.1 billion by $400 million.",
+        "The Company is lowering its full year 2025 revenue outlook of $5.9 billion to $6.1 billion by 5%.",
+        "The Company now expects to miss its full year 2025 revenue guidance of $5.9 billion to $6.1 billion.",
+        "The Company now expects to exceed its full year 2025 revenue guidance of $5.9 billion to $6.1 billion.",
+        "The Company is reviewing its full year 2025 revenue guidance of $5.9 billion to $6.1 billion.",
+    ],
+)
+def test_guidance_that_is_missed_looked_at_anew_or_moved_by_so_much_is_none(sentence: str) -> None:
+    assert prose(sentence).revenue_low is None
+
+
 @pytest.mark.parametrize("verb", ["reaffirms", "reiterates", "is maintaining", "raises"])
 def test_guidance_that_is_said_again_holds(verb: str) -> None:
     found = prose(f"The Company {verb} its {YEAR}.", "The Company undertakes no obligation to update its guidance.")

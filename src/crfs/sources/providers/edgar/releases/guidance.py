@@ -76,6 +76,12 @@ _LINK = re.compile(
     r"raised|narrowed|lowered|and|remain|remains|at|Q[1-4])\b)*$",
     re.IGNORECASE,
 )
+# A range that is missed, looked at anew or moved by so much is the one that was.
+_NOT_HELD = re.compile(
+    r"\b(?:miss(?:es|ed|ing)?|exceed\w*|fall(?:ing)? short|review(?:s|ed|ing)?|re-?assess\w*|re-?evaluat\w+|revisit\w*|suspend\w*)\b[^.;$]{0,160}$",
+    re.IGNORECASE,
+)
+_MOVED_BY = re.compile(r"\s?(?:,\s?)?by (?:about |approximately |roughly )?(?:\$\s?)?\d", re.IGNORECASE)
 _OLDER = re.compile(
     r"\bprevious(?:ly)?\b|\bprior\b|\bearlier\b|\bformer(?:ly)?\b|\boriginal(?:ly)?\b|\binitial(?:ly)?\b|\bcompar(?:ed|es|ing)\b|\bversus\b|\bvs\b"
     r"|\binstead of\b|\brather than\b|\b(?:had|was|were) (?:been )?(?:expected|expecting|issued|provided)\b|\bup from\b|\bdown from\b|\bthan\b"
@@ -166,7 +172,12 @@ def _ranges(text: str, heading: str, period: Period) -> list[tuple[str, Pair]]:
         is_start = re.search(r"\bfrom\s*(?:a range of |the range of )?$", before, re.IGNORECASE) and not re.search(
             r"\brang\w+ from\s*$", before
         )
-        is_old = _OLDER.search(before) or (is_start and (_CHANGES.search(text) or not first))
+        is_old = (
+            _OLDER.search(before)
+            or _NOT_HELD.search(before)
+            or _MOVED_BY.match(after)
+            or (is_start and (_CHANGES.search(text) or not first))
+        )
         rest = re.split(rf"[;.]\s|(?:^|,?\s)and\s|{DOLLAR}|\bwhich compares\b|\bcompared\b|\bversus\b", after)[0]
         if (
             metric is None
