@@ -37,6 +37,7 @@ _EVENT = re.compile(
 def is_of_the_day(text: str, period: Period) -> bool:
     """Whether a text names no day but the period's last one, in whatever way, and no event.
 
+    >>> from datetime import date
     >>> period = Period(end=date(2024, 12, 31), quarters=frozenset({4}))
     >>> is_of_the_day("at year-end 2024", period), is_of_the_day("at year-end 2023", period), is_of_the_day("at closing", period)
     (True, False, False)

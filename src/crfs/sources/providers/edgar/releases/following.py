@@ -24,6 +24,7 @@ _LONGEST_QUARTER, _LONGEST_YEAR = timedelta(days=100), timedelta(days=375)
 def is_following(text: str, heading: str, months: int, period: Period) -> bool:
     """Whether the quarter or the year that a sentence names, or else its heading, is the one that follows the release's.
 
+    >>> from datetime import date
     >>> period = Period(end=date(2024, 12, 31), months=3, quarters=frozenset({4}))
     >>> [is_following(f"In {year}, we expect", "", 12, period) for year in (2024, 2025, 2026, 2030)]
     [False, True, False, False]
