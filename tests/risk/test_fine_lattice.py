@@ -135,7 +135,7 @@ def test_on_a_fine_lattice_a_dozen_names_have_the_measures_that_every_sum_gives(
             assert low <= true * (1.0 + 1e-12)
             assert true <= high * (1.0 + 1e-12)
             assert high - low <= 0.01 * true
-    theirs, mine = exact.contributions(0.999), fine.contributions(0.999)
+    (theirs,), (mine,) = exact.contributions([0.999]), fine.contributions([0.999])
     assert mine[0].mean(axis=1) == pytest.approx(theirs[0].mean(axis=1), rel=0.02, abs=1e-3 * float(names.greatest))
 
 

@@ -73,15 +73,12 @@ def few_names_outcome(
     losses = unit * found.lattice.values
     mean = found.probability @ losses
     deviation = np.sqrt(np.maximum(found.probability @ np.square(losses) - mean**2, 0.0))
-    measures = []
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
-    for c, confidence in enumerate(confidences):
-        measures.append(few_names_measure(found, confidence))
-        if wanted:
-            parts = found.contributions(confidence, map_tasks)
-            for target, part, total in ((es, parts[0], measures[-1].es), (var, parts[1], measures[-1].var)):
-                whole = part.sum(axis=0)
-                target[c, found.names.obligor] = part * np.divide(total, whole, out=np.zeros_like(whole), where=whole > 0.0)
+    measures = [few_names_measure(found, confidence) for confidence in confidences]
+    for c, parts in enumerate(found.contributions(confidences, map_tasks) if wanted else ()):
+        for target, part, total in zip((es, var), parts, (measures[c].es, measures[c].var), strict=True):
+            whole = part.sum(axis=0)
+            target[c, found.names.obligor] = part * np.divide(total, whole, out=np.zeros_like(whole), where=whole > 0.0)
 
     notes = ["names are taken exactly given the factors; the factors by 8 scrambles of Sobol points"]
     if isinstance(found.lattice, FineLattice):

@@ -7,6 +7,7 @@ are put on a fine lattice (:mod:`crfs.risk.fine_lattice`), which moves a measure
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -95,21 +96,22 @@ class FewNames:
         at_low, at_high = (self.lattice.values[np.minimum(place, self.lattice.size - 1)] for place in places)
         return at_low, at_high
 
-    def contributions(self, confidence: float, map_tasks: MapTasks = map) -> tuple[FloatArray, FloatArray]:
-        """Contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
-        payoffs = tail_payoffs(self.probability.mean(axis=0), confidence)
+    def contributions(self, confidences: Sequence[float], map_tasks: MapTasks = map) -> list[tuple[FloatArray, FloatArray]]:
+        """For each confidence the contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
+        together = self.probability.mean(axis=0)
+        payoffs = np.concatenate([tail_payoffs(together, confidence) for confidence in confidences])
         each = len(self.points) // self.points.scrambles
         step = max(1, _CELLS_AT_ONCE // (self.lattice.size * len(self.names)))
 
         def of_scramble(scramble: int) -> FloatArray:
-            result = np.zeros((2, len(self.names)))
+            result = np.zeros((len(payoffs), len(self.names)))
             for start in range(scramble * each, (scramble + 1) * each, step):
                 some = slice(start, min(start + step, (scramble + 1) * each))
                 result += self.lattice.parts(_pd(self.book, self.points, some), payoffs) @ self.points.weight[some]
             return result
 
-        es, var = np.stack(list(map_tasks(of_scramble, range(self.points.scrambles))), axis=-1)
-        return es, var
+        parts = np.stack(list(map_tasks(of_scramble, range(self.points.scrambles))), axis=-1)
+        return [(parts[k], parts[k + 1]) for k in range(0, len(parts), 2)]
 
 
 def few_names(
