@@ -166,6 +166,18 @@ def test_auto_takes_what_no_expansion_describes_on_a_fine_lattice_with_the_same_
     assert any("rounded down and rounded up" in note for note in one.notes)
 
 
+def test_a_book_for_which_no_lattice_is_payable_is_tried_on_one_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def counted(names: Names, **options: Any) -> None:
+        asked.append(options["fine"])
+
+    monkeypatch.setattr("crfs.risk.choosing.few_names", counted)
+    told = portfolio_risk(book(20, 20, lgd_sd=0.25), model(), contributions=False, max_scenarios=20_000)
+    assert told.method in {"collapsed", "plain"}
+    assert asked == [False, True]
+
+
 def test_no_measure_is_beyond_all_that_can_be_lost() -> None:
     table = book(14, 2).with_columns(pd_12m=pl.lit(0.6), r2=pl.lit(0.5))
     told = portfolio_risk(table, model(), confidences=(0.99, 0.9999), method="few_names", contributions=False)

@@ -113,7 +113,8 @@ def find_outcome(
             if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
                 outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=mapped)
                 return Found(outcome=_alarmed(outcome, apart), collapsed=found)
-            few = _few_names(obligors, names, question, mapped, fine=True)
+            # Fewer were looked at before: what did not serve then does not now.
+            few = _few_names(obligors, names, question, mapped, fine=True) if len(names) > _ALWAYS_BY_NAME else None
             if few is not None:
                 return few
         return Found(outcome=_simulated(obligors, factor_model, question, mapped, device))
