@@ -260,6 +260,30 @@ def test_what_came_before_a_provider_falls_silent_is_stored(desk: Desk, session:
     assert stored(session, "SPOKE") == weekly("SPOKE")
 
 
+def test_the_same_bytes_for_two_series_are_two_answers_and_each_is_released_for_itself(desk: Desk, session: Session) -> None:
+    """FRED's observations do not name their series: a stale cache may serve one's to another."""
+    for series in ("TWIN", "OTHER_TWIN"):
+        desk.show(weekly("TWIN"), series)
+    bring(session, "TWIN", "OTHER_TWIN")
+    for series in ("TWIN", "OTHER_TWIN"):
+        desk.show(weekly("TWIN", 62, scale=1000), series, on=VINTAGE + WEEK)
+    with pytest.raises(Quarantined):
+        bring(session, "TWIN", "OTHER_TWIN")
+    [one], [other] = held_back(session, "TWIN"), held_back(session, "OTHER_TWIN")
+    assert one.sha256 == other.sha256
+    release_quarantine(session, one.quarantine_id, reason="the unit has changed")
+    assert stored(session, "TWIN") == weekly("TWIN", 62, scale=1000)
+    with pytest.raises(Quarantined, match="OTHER_TWIN"):
+        bring(session, "TWIN", "OTHER_TWIN")
+    assert (held_back(session, "TWIN"), held_back(session, "OTHER_TWIN")) == ([], [other])
+    assert stored(session, "OTHER_TWIN") == weekly("TWIN")
+    watch_sources(session)
+    [alert] = [item for item in list_alerts(session) if item["rule"] == "source.quarantined"]
+    assert alert["evidence"]["held"] == len(items(session.database, state="held", whole_only=True))
+    release_quarantine(session, other.quarantine_id, reason="this one's too")
+    assert stored(session, "OTHER_TWIN") == weekly("TWIN", 62, scale=1000)
+
+
 def test_two_thresholds_are_two_items_and_one_release(desk: Desk, session: Session) -> None:
     desk.show(weekly("BOTH"), "BOTH")
     bring(session, "BOTH")

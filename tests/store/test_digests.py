@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -29,6 +27,7 @@ from crfs.store.verification import verify_store
 from tests.store.conftest import administering
 from tests.store.deliveries import NOW, dataset, day, rows, write
 from tests.store.keeping import described, kept, landed
+from tests.store.older_schemas import of_schema
 
 CHANGES = {
     "all edges to payloads are gone": ("DELETE FROM crfs.batch_payload", "batch 1 .*payloads"),
@@ -184,32 +183,6 @@ def test_entities_keep_their_numbers_and_digests_whoever_meets_them_first(own_da
     assert found.sound
     with own_database.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM crfs.entity WHERE digest IS NULL").scalar_one() == 0
-
-
-@contextmanager
-def of_schema(database: Database, version: str) -> Iterator[sa.Connection]:
-    """An empty database as an older crfs left it, and a connection to fill it."""
-    from alembic import command
-    from alembic.config import Config
-
-    with administering(database.url) as connection:
-        user, name = connection.exec_driver_sql("SELECT current_user, current_database()").one()
-        for role in ("crfs_owner", "crfs_app"):
-            if connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).scalar() is None:
-                connection.exec_driver_sql(f"CREATE ROLE {role}")
-            connection.exec_driver_sql(f'GRANT {role} TO "{user}"')
-        connection.exec_driver_sql(f'GRANT CREATE ON DATABASE "{name}" TO crfs_owner')
-        connection.exec_driver_sql("GRANT CREATE, USAGE ON SCHEMA public TO crfs_owner")
-    engine = sa.create_engine(database.url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(files("crfs.store") / "migrations"))
-        config.attributes["connection"] = connection
-        connection.exec_driver_sql("SET ROLE crfs_owner")
-        connection.commit()
-        command.upgrade(config, version)
-        yield connection
-        connection.commit()
 
 
 def test_notes_of_the_schema_before_count_as_they_are_when_it_is_brought_up_to_date(empty_url: Callable[[], sa.URL], connect: Any) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from crfs.errors import Conflict, DoneElsewhere, NotFound
+from crfs.store.answers import AnswerKey
 from crfs.store.database import Database
 from crfs.store.jobs import Job, claim, finish, heartbeat, job, jobs, park, request_cancel, retire_dead, submit
 from crfs.store.payloads import keep_rejected
@@ -162,6 +163,7 @@ def test_a_job_that_tells_no_progress_ends_without_the_note_of_its_parking(datab
 
 
 _SHA = "0" * 64
+_ANSWER = AnswerKey("z", "s", _SHA)
 WRITES: dict[str, Callable[[Database, Fence], object]] = {
     "source_succeeded": lambda database, fence: source_succeeded(database, "z", at=NOW, fence=fence),
     "source_failed": lambda database, fence: source_failed(database, "z", at=NOW, error="silence", fence=fence),
@@ -172,10 +174,10 @@ WRITES: dict[str, Callable[[Database, Fence], object]] = {
     "plan_slices": lambda database, fence: plan_slices(database, "z", "s", [("", NOW.date(), NOW.date())], at=NOW, fence=fence),
     "end_slice": lambda database, fence: end_slice(database, "z", "s", NOW.date(), at=NOW, fence=fence, error="silence"),
     "keep_rejected": lambda database, fence: keep_rejected(
-        database, _SHA, "1", pl.DataFrame({"row": [1], "column": ["x"], "reason": ["malformed"], "detail": ["1,5"]}), fence
+        database, _ANSWER, "1", pl.DataFrame({"row": [1], "column": ["x"], "reason": ["malformed"], "detail": ["1,5"]}), fence
     ),
     "hold": lambda database, fence: hold(
-        database, source="z", stream="s", sha256=_SHA, parser_version="1", rule="row_drop", detail="", evidence={}, at=NOW, fence=fence
+        database, _ANSWER, parser_version="1", rule="row_drop", detail="", evidence={}, at=NOW, fence=fence
     ),
     "keep_shape": lambda database, fence: keep_shape(
         database, "z", "s", sha256=_SHA, row_count=1, shape={}, newest=None, at=NOW, fence=fence

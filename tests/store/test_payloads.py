@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from crfs.errors import NotFound, VerificationFailed
+from crfs.store.answers import AnswerKey
 from crfs.store.database import Database
 from crfs.store.payloads import keep_rejected, payload
 from tests.store.conftest import administering
@@ -73,18 +74,20 @@ def test_nobody_puts_other_bytes_under_a_hash(database: Database) -> None:
         connection.exec_driver_sql("UPDATE crfs.payload SET body = 'other bytes'")
 
 
-def test_refused_rows_are_kept_once_a_payload_and_parser_and_seen_by_their_tenant(
+def test_refused_rows_are_kept_once_an_answer_and_parser_and_seen_by_their_tenant(
     database: Database, connect: Callable[..., Database]
 ) -> None:
     sha = landed(database, b"with two bad rows")
     rejected = pl.DataFrame(
         {"row": [3, None], "column": ["value", None], "reason": ["not_a_number", "encoding"], "detail": ["'x'", "byte 9"]}
     )
-    for version in ("1", "1", "2"):
-        assert keep_rejected(database, sha, version, rejected) == 2
-    assert keep_rejected(database, sha, "3", rejected.clear()) == 0
-    query = "SELECT parser_version, row_number, column_name, reason FROM crfs.rejected_row WHERE sha256 = %s ORDER BY rejected_id"
-    expected = [(version, *row) for version in "12" for row in [(3, "value", "not_a_number"), (None, None, "encoding")]]
+    one, other = (AnswerKey("fred", series, sha) for series in ("UNRATE", "FEDFUNDS"))
+    for answer, version in ((one, "1"), (one, "1"), (one, "2"), (other, "2")):
+        assert keep_rejected(database, answer, version, rejected) == 2
+    assert keep_rejected(database, one, "3", rejected.clear()) == 0
+    query = "SELECT stream, parser_version, row_number, column_name, reason FROM crfs.rejected_row WHERE sha256 = %s ORDER BY rejected_id"
+    noted = [("UNRATE", "1"), ("UNRATE", "2"), ("FEDFUNDS", "2")]
+    expected = [(*answer, *row) for answer in noted for row in [(3, "value", "not_a_number"), (None, None, "encoding")]]
     for tenant, seen in [(1, expected), (2, [])]:
         with connect(database.url, tenant_id=tenant).reading() as connection:
             assert [tuple(row) for row in connection.exec_driver_sql(query, (sha,))] == seen

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import DatasetDefinition, Definitions, Scope
 from crfs.errors import NotFound
+from crfs.store.answers import AnswerKey
 from crfs.store.database import Database
 from crfs.store.entities import entity_names
 from crfs.store.jobs import claim, job, jobs, submit
@@ -87,7 +88,12 @@ def test_a_row_cannot_be_written_in_another_tenants_name(one: Database, other: D
 
 def test_runs_jobs_models_and_refused_rows_of_a_tenant_are_its_own(one: Database, other: Database) -> None:
     sha = landed(one, b"a book of one tenant")
-    keep_rejected(one, sha, "1", pl.DataFrame({"row": [1], "column": ["pd_12m"], "reason": ["range"], "detail": ["1.5"]}))
+    keep_rejected(
+        one,
+        AnswerKey("books", "positions", sha),
+        "1",
+        pl.DataFrame({"row": [1], "column": ["pd_12m"], "reason": ["range"], "detail": ["1.5"]}),
+    )
     run_id = kept(one, payloads=[sha])
     task = submit(one, job_id=uuid4(), kind="risk", specification={}, at=NOW)
     register(one, model="pd", kind="scorecard", run=described(b"model"), artefact=b"model", card={}, inputs=RunInputs(batches={}))

@@ -9,12 +9,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from crfs.errors import NotFound
+from crfs.store.answers import AnswerKey
 from crfs.store.database import Database
 from crfs.store.digests import FETCH
 
 _TRUSTED = (
     "f.source = :source AND f.classification IN ('OK', 'SCHEMA', 'EMPTY', 'BAD_REQUEST') AND NOT EXISTS (SELECT 1 FROM crfs.quarantine AS q "
-    "WHERE q.sha256 = f.sha256 AND q.source = :source AND q.state = 'held' AND q.rule <> 'rejected_rows')"
+    "WHERE q.sha256 = f.sha256 AND q.source = :source AND q.stream = f.stream AND q.state = 'held' AND q.rule <> 'rejected_rows')"
 )
 """SQL: answers that a parser may read. Those that are held back in quarantine are not made right by another one; silence and quotas say nothing."""
 
@@ -42,16 +43,16 @@ class Answer:
     is_read: bool
 
 
-def landed_payload(database: Database, sha256: str, *, source: str) -> LandedPayload:
-    """A payload as a source's first fetch brought it."""
+def landed_payload(database: Database, answer: AnswerKey) -> LandedPayload:
+    """An answer as the first fetch brought it."""
     query = sa.text(
-        "SELECT sha256, stream, url, status, headers, started_at, fetched_at FROM crfs.fetch WHERE sha256 = :sha256 AND source = :source "
-        "ORDER BY fetched_at, fetch_id LIMIT 1"
+        "SELECT sha256, stream, url, status, headers, started_at, fetched_at FROM crfs.fetch "
+        "WHERE source = :source AND stream = :stream AND sha256 = :sha256 ORDER BY fetched_at, fetch_id LIMIT 1"
     )
     with database.reading() as connection:
-        row = connection.execute(query, {"sha256": sha256, "source": source}).one_or_none()
+        row = connection.execute(query, answer._asdict()).one_or_none()
     if row is None:
-        raise NotFound(f"{source} has brought no payload {sha256}")
+        raise NotFound(f"{answer.source} has brought no payload {answer.sha256} for {answer.stream}")
     return LandedPayload(**row._mapping)
 
 

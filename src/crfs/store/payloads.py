@@ -12,6 +12,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from crfs.errors import NotFound, VerificationFailed
+from crfs.store.answers import AnswerKey
 from crfs.store.database import Database
 from crfs.store.digests import FETCH, LANDING
 from crfs.store.publication import Fence, check_fence
@@ -108,27 +109,31 @@ def payload(database: Database, sha256: str) -> bytes:
     return body
 
 
-def keep_rejected(database: Database, sha256: str, parser_version: str, rejected: pl.DataFrame, fence: Fence | None = None) -> int:
-    """Keep the rows of a payload that were refused (row, column, reason, detail); once a payload and parser version, and by a job that has its lease
-    still.
+def keep_rejected(database: Database, answer: AnswerKey, parser_version: str, rejected: pl.DataFrame, fence: Fence | None = None) -> int:
+    """Keep the rows of an answer that were refused (row, column, reason, detail); once an answer and parser version, and by a job that has its
+    lease still.
     """
     if rejected.is_empty():
         return 0
     with database.writing(durable=False) as connection:
         check_fence(connection, fence)
         seen = connection.execute(
-            sa.text("SELECT 1 FROM crfs.rejected_row WHERE sha256 = :sha256 AND parser_version = :version LIMIT 1"),
-            {"sha256": sha256, "version": parser_version},
+            sa.text(
+                "SELECT 1 FROM crfs.rejected_row WHERE source = :source AND stream = :stream AND sha256 = :sha256 "
+                "AND parser_version = :version LIMIT 1"
+            ),
+            {**answer._asdict(), "version": parser_version},
         ).scalar()
         if seen is None:
             connection.execute(
                 sa.text(
-                    "INSERT INTO crfs.rejected_row (sha256, parser_version, row_number, column_name, reason, detail, job_id, tenant_id) "
-                    "VALUES (:sha256, :version, :row, :column, :reason, :detail, :job_id, :tenant_id)"
+                    "INSERT INTO crfs.rejected_row "
+                    "(source, stream, sha256, parser_version, row_number, column_name, reason, detail, job_id, tenant_id) "
+                    "VALUES (:source, :stream, :sha256, :version, :row, :column, :reason, :detail, :job_id, :tenant_id)"
                 ),
                 [
                     {
-                        "sha256": sha256,
+                        **answer._asdict(),
                         "version": parser_version,
                         "job_id": fence.job_id if fence else None,
                         "tenant_id": database.tenant_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from crfs.errors import NotFound, plain
+from crfs.store.answers import AnswerKey
 from crfs.store.database import Database
 from crfs.store.publication import Fence, check_fence
 
@@ -21,7 +22,7 @@ REJECTED_ROWS = "rejected_rows"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineItem:
-    """A payload in quarantine: ``rule`` is the threshold that held it back, or ``rejected_rows``."""
+    """An answer in quarantine: ``rule`` is the threshold that held it back, or ``rejected_rows``."""
 
     quarantine_id: int
     source: str
@@ -39,6 +40,11 @@ class QuarantineItem:
     release_reason: str | None
     batch_id: int | None
 
+    @property
+    def answer(self) -> AnswerKey:
+        """What is held."""
+        return AnswerKey(source=self.source, stream=self.stream, sha256=self.sha256)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedRow:
@@ -51,14 +57,14 @@ class RejectedRow:
 
 
 _COLUMNS = ", ".join(QuarantineItem.__dataclass_fields__)
+_ANSWER = "source = :source AND stream = :stream AND sha256 = :sha256"
+"""SQL: rows of one answer (:meth:`AnswerKey._asdict` has the values)."""
 
 
 def hold(
     database: Database,
+    answer: AnswerKey,
     *,
-    source: str,
-    stream: str,
-    sha256: str,
     parser_version: str,
     rule: str,
     detail: str,
@@ -66,9 +72,9 @@ def hold(
     at: datetime,
     fence: Fence | None,
 ) -> int:
-    """Put a payload into quarantine, for a job that has its lease still; the same payload, parser and rule again is the same item."""
+    """Put an answer into quarantine, for a job that has its lease still; the same answer, parser and rule again is the same item."""
     values = {
-        "source": source, "stream": stream, "sha256": sha256, "parser_version": parser_version, "rule": rule, "detail": plain(detail)[:2000],
+        **answer._asdict(), "parser_version": parser_version, "rule": rule, "detail": plain(detail)[:2000],
         "evidence": _json(evidence), "at": at, "job_id": fence.job_id if fence else None, "tenant_id": database.tenant_id,
     }  # fmt: skip
     with database.writing() as connection:
@@ -82,9 +88,7 @@ def hold(
             values,
         )
         found: int = connection.execute(
-            sa.text(
-                "SELECT quarantine_id FROM crfs.quarantine WHERE sha256 = :sha256 AND parser_version = :parser_version AND rule = :rule"
-            ),
+            sa.text(f"SELECT quarantine_id FROM crfs.quarantine WHERE {_ANSWER} AND parser_version = :parser_version AND rule = :rule"),
             values,
         ).scalar_one()
     return found
@@ -117,74 +121,77 @@ def item(database: Database, quarantine_id: int) -> QuarantineItem:
     return QuarantineItem(**row._mapping)
 
 
-def is_released(database: Database, sha256: str) -> bool:
-    """Whether somebody has released this very payload: what it was held back for is then known and accepted."""
+def is_released(database: Database, answer: AnswerKey) -> bool:
+    """Whether somebody has released this very answer: what it was held back for is then known and accepted."""
     with database.reading() as connection:
         found = connection.execute(
-            sa.text("SELECT 1 FROM crfs.quarantine WHERE sha256 = :sha256 AND state = 'released' AND rule <> :rows LIMIT 1"),
-            {"sha256": sha256, "rows": REJECTED_ROWS},
+            sa.text(f"SELECT 1 FROM crfs.quarantine WHERE {_ANSWER} AND state = 'released' AND rule <> :rows LIMIT 1"),
+            {**answer._asdict(), "rows": REJECTED_ROWS},
         ).scalar()
     return found is not None
 
 
-def held_whole(database: Database, sha256: str) -> list[int]:
+def held_whole(database: Database, answer: AnswerKey) -> list[int]:
     """The numbers of the items that hold an answer back as a whole."""
     with database.reading() as connection:
         found = connection.execute(
-            sa.text("SELECT quarantine_id FROM crfs.quarantine WHERE sha256 = :sha256 AND state = 'held' AND rule <> :rows ORDER BY 1"),
-            {"sha256": sha256, "rows": REJECTED_ROWS},
+            sa.text(f"SELECT quarantine_id FROM crfs.quarantine WHERE {_ANSWER} AND state = 'held' AND rule <> :rows ORDER BY 1"),
+            {**answer._asdict(), "rows": REJECTED_ROWS},
         )
         return list(found.scalars())
 
 
-def rejected_rows(database: Database, sha256: str, parser_version: str, *, limit: int = 1000) -> list[RejectedRow]:
-    """The rows of a payload that a parser refused."""
+def rejected_rows(database: Database, answer: AnswerKey, parser_version: str, *, limit: int = 1000) -> list[RejectedRow]:
+    """The rows of an answer that a parser refused."""
     with database.reading() as connection:
         rows = connection.execute(
             sa.text(
-                "SELECT row_number, column_name, reason, detail FROM crfs.rejected_row WHERE sha256 = :sha256 AND parser_version = :version "
+                f"SELECT row_number, column_name, reason, detail FROM crfs.rejected_row WHERE {_ANSWER} AND parser_version = :version "
                 "ORDER BY rejected_id LIMIT :limit"
             ),
-            {"sha256": sha256, "version": parser_version, "limit": limit},
+            {**answer._asdict(), "version": parser_version, "limit": limit},
         ).all()
     return [RejectedRow(row=row.row_number, column=row.column_name, reason=row.reason, detail=row.detail) for row in rows]
 
 
-def release(database: Database, sha256: str, *, rules: Sequence[str], at: datetime, reason: str, batch_id: int | None) -> None:
-    """Mark the held items of a payload that are of some rules as released, by whom and why."""
+def release(database: Database, answer: AnswerKey, *, rules: Sequence[str], at: datetime, reason: str, batch_id: int | None) -> None:
+    """Mark the held items of an answer that are of some rules as released, by whom and why."""
     with database.writing() as connection:
         connection.execute(
             sa.text(
                 "UPDATE crfs.quarantine SET state = 'released', released_at = :at, released_by = :actor, release_reason = :reason, "
-                "batch_id = :batch_id WHERE sha256 = :sha256 AND rule = ANY(:rules) AND state = 'held'"
+                f"batch_id = :batch_id WHERE {_ANSWER} AND rule = ANY(:rules) AND state = 'held'"
             ),
-            {"at": at, "actor": database.actor, "reason": reason, "batch_id": batch_id, "sha256": sha256, "rules": list(rules)},
+            {"at": at, "actor": database.actor, "reason": reason, "batch_id": batch_id, **answer._asdict(), "rules": list(rules)},
         )
 
 
 def release_mended(
-    database: Database, sha256s: Sequence[str], *, source: str, parser_version: str, at: datetime, batch_id: int | None, fence: Fence | None
+    database: Database, answers: Iterable[AnswerKey], *, parser_version: str, at: datetime, batch_id: int | None, fence: Fence | None
 ) -> int:
-    """Release the items of refused rows of payloads that a later parser has read without refusing any; how many these are.
+    """Release the items of refused rows of answers that a later parser has read without refusing any; how many these are.
 
     What holds an answer back as a whole stays: that it may be read is no sign that it is right.
     """
+    read = sorted(answers)
     with database.writing() as connection:
         check_fence(connection, fence)
         released = connection.execute(
             sa.text(
                 "UPDATE crfs.quarantine AS q SET state = 'released', released_at = :at, released_by = :actor, release_reason = :reason, "
-                "batch_id = :batch_id WHERE q.source = :source AND q.sha256 = ANY(:sha256s) AND q.rule = :rows AND q.state = 'held' "
-                "AND q.parser_version <> :version AND NOT EXISTS (SELECT 1 FROM crfs.rejected_row AS r "
-                "WHERE r.sha256 = q.sha256 AND r.parser_version = :version)"
+                "batch_id = :batch_id FROM unnest(CAST(:sources AS text[]), CAST(:streams AS text[]), CAST(:sha256s AS text[])) "
+                "AS a (source, stream, sha256) WHERE (q.source, q.stream, q.sha256) = (a.source, a.stream, a.sha256) "
+                "AND q.rule = :rows AND q.state = 'held' AND q.parser_version <> :version AND NOT EXISTS (SELECT 1 FROM crfs.rejected_row AS r "
+                "WHERE (r.source, r.stream, r.sha256, r.parser_version) = (q.source, q.stream, q.sha256, :version))"
             ),
             {
                 "at": at,
                 "actor": database.actor,
                 "reason": f"parser version {parser_version} refuses none of its rows",
                 "batch_id": batch_id,
-                "source": source,
-                "sha256s": list(sha256s),
+                "sources": [answer.source for answer in read],
+                "streams": [answer.stream for answer in read],
+                "sha256s": [answer.sha256 for answer in read],
                 "rows": REJECTED_ROWS,
                 "version": parser_version,
             },

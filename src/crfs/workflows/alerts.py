@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crfs.monitoring.alert_states import Act, Condition
+    from crfs.store.answers import AnswerKey
 
 
 def watch_sources(session: Session) -> list[int]:
@@ -25,9 +26,9 @@ def watch_sources(session: Session) -> list[int]:
     from crfs.workflows.streams import scheduled
 
     now = session.clock.now()
-    held: dict[str, dict[str, QuarantineItem]] = {}
+    held: dict[str, dict[AnswerKey, QuarantineItem]] = {}
     for item in items(session.database, state="held", whole_only=True, limit=10_000):
-        held.setdefault(item.source, {}).setdefault(item.sha256, item)
+        held.setdefault(item.source, {}).setdefault(item.answer, item)
     states = source_states(session.database)
     sources = []
     for name in sorted(states.keys() | held.keys()):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from crfs.errors import Quarantined
 from crfs.workflows.jobs import JobContext
-from crfs.workflows.quarantine import hold_rejected, released_shape, require_trust
+from crfs.workflows.quarantine import answer_key, hold_rejected, released_shape, require_trust
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _rows(
             continue
         parsed = source.parse(payload, catalogue)
         _note_rejected(report, payload, parsed.rejected)
-        keep_rejected(session.database, payload.sha256, source.parser_version, parsed.rejected, job.fence)
+        keep_rejected(session.database, answer_key(payload), source.parser_version, parsed.rejected, job.fence)
         if parsed.rejected.height:
             hold_rejected(session, source, payload, parsed.rejected, fence=job.fence)
         if origin in (Origin.PROVIDER, Origin.BACKFILL):

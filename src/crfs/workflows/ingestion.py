@@ -27,6 +27,7 @@ from crfs.workflows.transports import transport_of
 if TYPE_CHECKING:
     from crfs.credit.catalogue import Catalogue
     from crfs.sources.core import Payload, Query, Source
+    from crfs.store.answers import AnswerKey
 
 
 def ingest(
@@ -118,13 +119,13 @@ def parse_again(session: Session, source_name: str, *, progress: Progress = no_p
     return run_job(session, "reparse", {"source": source_name, "parser_version": source.parser_version}, work, progress=progress)
 
 
-def take_in_released(session: Session, source_name: str, sha256: str, *, job: JobContext) -> IngestReport:
-    """Parse and publish one landed payload that was held back, whatever it looks like; the next ones are compared with it."""
+def take_in_released(session: Session, answer: AnswerKey, *, job: JobContext) -> IngestReport:
+    """Parse and publish one landed answer that was held back, whatever it looks like; the next ones are compared with it."""
     from crfs.sources.core import load_source
     from crfs.store.landed import landed_payload
 
-    source, report = load_source(source_name), IngestReport(source=source_name)
-    payload = landed_payload_of(session, source_name, landed_payload(session.database, sha256, source=source_name))
+    source, report = load_source(answer.source), IngestReport(source=answer.source)
+    payload = landed_payload_of(session, answer.source, landed_payload(session.database, answer))
     _take_in(session, source, [payload], report=report, job=job, origin=Origin.RELEASED)
     require_all_stored(report)
     return report
@@ -141,14 +142,14 @@ def take_in_no_longer_refused(session: Session, source_name: str, *, job: JobCon
     return report
 
 
-def still_refused(session: Session, source_name: str, sha256: str) -> int:
-    """How many rows of a landed payload the present parser refuses."""
+def still_refused(session: Session, answer: AnswerKey) -> int:
+    """How many rows of a landed answer the present parser refuses."""
     from crfs.sources.core import load_source
     from crfs.sources.core.contract import rejection_count
     from crfs.store.landed import landed_payload
 
-    payload = landed_payload_of(session, source_name, landed_payload(session.database, sha256, source=source_name))
-    return rejection_count(load_source(source_name).parse(payload, session.catalogue()).rejected)
+    payload = landed_payload_of(session, answer.source, landed_payload(session.database, answer))
+    return rejection_count(load_source(answer.source).parse(payload, session.catalogue()).rejected)
 
 
 def _take_in(

@@ -16,10 +16,18 @@ if TYPE_CHECKING:
     from crfs.credit.catalogue import Catalogue
     from crfs.quality.thresholds import LostEnd, Scale, Shape
     from crfs.sources.core import Parsed, Payload, Source
+    from crfs.store.answers import AnswerKey
     from crfs.store.publication import Fence
 
 _SERIES_ASKED = 5
 _DAYS_ASKED = 60
+
+
+def answer_key(payload: Payload) -> AnswerKey:
+    """Which answer a payload is."""
+    from crfs.store.answers import AnswerKey
+
+    return AnswerKey(source=payload.source, stream=payload.stream, sha256=payload.sha256)
 
 
 def require_trust(
@@ -41,14 +49,12 @@ def require_trust(
     scales = stored_scales(session, parsed.tables, catalogue) | ({} if before is None else scales_of(before, parsed.tables))
     ends = lost_ends(session, payload, parsed, catalogue)
     broken = breaches(before, shape, rejected_rows=bad_rows(parsed), scales=scales, ends=ends)
-    if not broken or is_released(session.database, payload.sha256):
+    if not broken or is_released(session.database, answer_key(payload)):
         return shape
     numbers = [
         hold(
             session.database,
-            source=source.name,
-            stream=payload.stream,
-            sha256=payload.sha256,
+            answer_key(payload),
             parser_version=source.parser_version,
             rule=breach.threshold.value,
             detail=breach.detail,
@@ -186,9 +192,7 @@ def hold_rejected(session: Session, source: Source, payload: Payload, rejected: 
     first = rejected.row(0, named=True)
     hold(
         session.database,
-        source=source.name,
-        stream=payload.stream,
-        sha256=payload.sha256,
+        answer_key(payload),
         parser_version=source.parser_version,
         rule=REJECTED_ROWS,
         detail=f"{rejection_count(rejected)} cells or rows refused, the first: row {first['row']}, column {first['column']}: {first['detail']}",
@@ -213,4 +217,4 @@ def show_quarantine(session: Session, quarantine_id: int) -> dict[str, Any]:
     from crfs.store.quarantine import item, rejected_rows
 
     found = item(session.database, quarantine_id)
-    return {**asdict(found), "rejected": [asdict(row) for row in rejected_rows(session.database, found.sha256, found.parser_version)]}
+    return {**asdict(found), "rejected": [asdict(row) for row in rejected_rows(session.database, found.answer, found.parser_version)]}

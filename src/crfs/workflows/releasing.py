@@ -26,19 +26,19 @@ def release_quarantine(session: Session, quarantine_id: int, *, reason: str, pro
     if found.state != "held":
         raise InvalidInput(f"item {quarantine_id} was released already, by {found.released_by}: {found.release_reason}")
     whole = found.rule != REJECTED_ROWS
-    if not whole and (holding := held_whole(session.database, found.sha256)):
+    if not whole and (holding := held_whole(session.database, found.answer)):
         raise InvalidInput(f"the answer with these rows is held back as a whole: look at item {holding[0]}, and release that one")
 
     def work(job: JobContext) -> IngestReport:
         if whole:
-            return take_in_released(session, found.source, found.sha256, job=job)
+            return take_in_released(session, found.answer, job=job)
         return take_in_no_longer_refused(session, found.source, job=job)
 
     report = run_job(session, "release", {"quarantine_id": quarantine_id, "reason": reason}, work, progress=progress)
-    still = report.rejected_rows if whole else still_refused(session, found.source, found.sha256)
+    still = report.rejected_rows if whole else still_refused(session, found.answer)
     # An answer that was held back is published whole, for whatever it was held; rows that are still refused stay.
     rules = [*((rule.value for rule in Threshold) if whole else ()), *(() if still else (REJECTED_ROWS,))]
     batch_id = report.batches[-1] if report.batches else None
-    release(session.database, found.sha256, rules=rules, at=session.clock.now(), reason=reason, batch_id=batch_id)
+    release(session.database, found.answer, rules=rules, at=session.clock.now(), reason=reason, batch_id=batch_id)
     released = found.rule in rules
     return {"quarantine_id": quarantine_id, "released": released, "still_rejected": still, "ingest": report.to_dict()}

@@ -17,11 +17,13 @@ from crfs.workflows.ahead import ahead
 from crfs.workflows.arrivals import Arrival, Origin, fetch_note, landed_payload_of, parsed_arrivals
 from crfs.workflows.ingest_report import add_counts
 from crfs.workflows.jobs import JobContext
+from crfs.workflows.quarantine import answer_key
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
     from crfs.credit.catalogue import Catalogue
     from crfs.sources.core import Payload, Source
+    from crfs.store.answers import AnswerKey
     from crfs.store.database import Database
     from crfs.store.landed import Answer
     from crfs.store.restating import Restated
@@ -52,8 +54,7 @@ def reread(session: Session, source: Source, *, report: IngestReport, job: JobCo
     if releases:
         release_mended(
             session.database,
-            sorted(reading.brought),
-            source=source.name,
+            reading.brought,
             parser_version=source.parser_version,
             at=session.clock.now(),
             batch_id=restated.batches[-1] if restated.batches else None,
@@ -82,7 +83,7 @@ def _model(job: JobContext) -> Iterator[Database]:
 @dataclass(slots=True, kw_only=True)
 class _Reading:
     """A store that takes in a source's answers as they are read now; ``unread`` are the fetches that were not read so before, and as what;
-    ``brought`` the payloads that rows came of."""
+    ``brought`` the answers that rows came of."""
 
     session: Session
     source: Source
@@ -94,7 +95,7 @@ class _Reading:
     amended: set[tuple[int, str]] = field(default_factory=set)
     datasets: set[str] = field(default_factory=set)
     unread: dict[int, str] = field(default_factory=dict)
-    brought: set[str] = field(default_factory=set)
+    brought: set[AnswerKey] = field(default_factory=set)
 
     def restate(self) -> Restated | None:
         """Take in what has come since the last time, and restate the store; None where more came meanwhile."""
@@ -159,7 +160,7 @@ class _Reading:
 
         if not arrival.deliveries:
             return
-        self.brought.update(arrival.origins)
+        self.brought.update(answer_key(payload) for payload in arrival.payloads if payload.sha256 in arrival.origins)
         self.datasets.update(delivery.definition.name for delivery in arrival.deliveries)
         for payload in arrival.payloads:
             land(self.model, payload.body, fetch_note(self.source, payload, classified(self.source, payload).value, self.job))

@@ -1,0 +1,52 @@
+"""What an older crfs left is there after an upgrade, and means the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from crfs.store.answers import AnswerKey
+from crfs.store.database import ensure_schema
+from crfs.store.quarantine import items, rejected_rows
+from tests.store.older_schemas import of_schema
+
+
+def test_refused_rows_of_the_schema_before_are_those_of_the_answer_that_is_held_for_them(
+    empty_url: Callable[[], sa.URL], connect: Any
+) -> None:
+    """Where none is, they are of the first one that came with these bytes."""
+    database = connect(empty_url())
+    held, free = (hashlib.sha256(body).hexdigest() for body in (b"held", b"free"))
+    with of_schema(database, "0008") as connection:
+        for sha, streams in ((held, ("GDP", "UNRATE")), (free, ("CPI", "PPI"))):
+            connection.exec_driver_sql(
+                "INSERT INTO crfs.payload (sha256, byte_count, body, landed_at, digest) VALUES (%s, 4, 'body', '2024-01-01Z', 0)", (sha,)
+            )
+            for stream in streams:
+                connection.exec_driver_sql(
+                    "INSERT INTO crfs.fetch (source, stream, sha256, url, status, headers, classification, parser_version, started_at, fetched_at, "
+                    "tenant_id, digest) VALUES ('fred', %s, %s, 'u', 200, '{}', 'OK', '1', '2024-01-01Z', '2024-01-01Z', 1, 0)",
+                    (stream, sha),
+                )
+            connection.exec_driver_sql(
+                "INSERT INTO crfs.rejected_row (sha256, parser_version, row_number, column_name, reason, detail, tenant_id) "
+                "VALUES (%s, '1', 3, 'value', 'not_a_number', 'x', 1)",
+                (sha,),
+            )
+        connection.exec_driver_sql(
+            "INSERT INTO crfs.quarantine (source, stream, sha256, parser_version, rule, detail, evidence, state, opened_at, tenant_id) "
+            "VALUES ('fred', 'UNRATE', %s, '1', 'rejected_rows', '1 cell', '{}', 'held', '2024-01-01Z', 1)",
+            (held,),
+        )
+    ensure_schema(database)
+    [item] = items(database)
+    assert item.answer == AnswerKey("fred", "UNRATE", held)
+    counts = {
+        (stream, sha): len(rejected_rows(database, AnswerKey("fred", stream, sha), "1"))
+        for sha, streams in ((held, ("GDP", "UNRATE")), (free, ("CPI", "PPI")))
+        for stream in streams
+    }
+    assert counts == {("GDP", held): 0, ("UNRATE", held): 1, ("CPI", free): 1, ("PPI", free): 0}
