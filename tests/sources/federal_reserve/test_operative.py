@@ -100,7 +100,7 @@ CASES = [
     pytest.param(
         "The Board approved an increase in the discount rate from 4 percent to 4-3/4 percent, effective immediately. "
         "The Committee agreed that this increase should be reflected fully in interest rates in reserve markets.",
-        (None, None, None, None, 4.75, 75),
+        (None, None, 75, "raise", 4.75, 75),
         id="1994-11",
     ),
     pytest.param(

@@ -14,6 +14,7 @@ from crfs.sources.providers.federal_reserve.administered import discount
 from crfs.sources.providers.federal_reserve.operative import is_effect, is_refused, standing
 from crfs.sources.providers.federal_reserve.other_times import with_its_day_as_today
 from crfs.sources.providers.federal_reserve.rates import PERCENT, RATE, STEP, plainly, points, rate
+from crfs.sources.providers.federal_reserve.reserve_positions import of_reserves
 
 _AROUND = r"(?:around |about |approximately )?"
 _IN = r"(?:at|to|of|in)(?: between)?"
@@ -110,6 +111,8 @@ def read_decision(text: str, day: date | None = None) -> Decision:
     low, high, change, direction = _target(before_votes)
     votes_for, votes_against = _votes(plain)
     discount_rate, discount_change = discount(plain)
+    if direction is None and high is None:
+        change, direction = of_reserves(before_votes, discount_change)
     return Decision(
         target_lower=low,
         target_upper=high,

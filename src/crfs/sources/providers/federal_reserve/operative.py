@@ -76,6 +76,8 @@ _EFFECT = re.compile(
     r".{0,60}? from (?:around|about|approximately) .{1,20}? to (?:around|about|approximately) ",
     re.I,
 )
+# "Today's action will be reflected in a decline" is no plan.
+_REFLECTED = re.compile(r"\b(?:today's|this) (?:action|move) will be reflected in\b", re.I)
 _DECIDES_AFTER = re.compile(r"\b(?:decided|voted|agreed)\b", re.I)
 _POLICY = re.compile(r"[^.;\n]{0,80}\b(?:federal funds rate|stance)\b|[a-z]* (?:the|its) target (?:range|rate)\b", re.I)
 _NO_ACTION = re.compile(
@@ -116,7 +118,7 @@ def is_effect(text: str, start: int, end: int) -> bool:
     lead, rest = around(text, start, end)
     if is_of_another_time(lead, rest) or _TURNED_DOWN.match(rest) or _LATER.match(rest):
         return False
-    return _EFFECT.search(lead) is not None and _NO_DECISION.search(lead) is None
+    return _EFFECT.search(lead) is not None and _NO_DECISION.search(_REFLECTED.sub("", lead)) is None
 
 
 def is_refused(text: str) -> bool:

@@ -60,7 +60,7 @@ class FederalReserve:
     """
 
     name: str = "federal_reserve"
-    parser_version: str = "6"
+    parser_version: str = "7"
     hosts: tuple[str, ...] = ("www.federalreserve.gov",)
     provider: Provider = _PROVIDER
 
