@@ -17,7 +17,8 @@ _PRESSURE = re.compile(
 )
 _SHOWN = re.compile(
     r"\bagreed(?P<end>) that (?:this|the) (?:(?P<up>increase)|(?P<down>reduction|decrease))(?: in the discount rate)? (?:should|would|will) be "
-    r"(?:allowed to show through (?P<wholly>completely|fully)|reflected (?P<all>fully|completely)|(?:allowed to show through|reflected)(?: partially| in part)?) "
+    r"(?:allowed to show through (?P<wholly>completely|fully)|reflected (?P<all>fully|completely)"
+    r"|(?:allowed to show through|reflected)(?: partially| in part)?) "
     r"(?:into|in|on) (?:short-term )?interest rates in reserve markets\b",
     re.I,
 )
