@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, Problem, naming
 from crfs.workflows.books import Book, build_book, find_book
 from crfs.workflows.filling import FILLED, Filler
+from crfs.workflows.pieces import in_pieces
 from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.scoring import model_reference, model_runs
 from crfs.workflows.session import Progress, Session, no_progress
@@ -30,6 +31,7 @@ from crfs.workflows.times import parse_instant
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.risk.workers import MapTasks
     from crfs.store.runs import Run
     from crfs.store.scan import StoreReader
 
@@ -70,6 +72,11 @@ class Asked:
     what: str
     attached: Mapping[str, bytes] = field(default_factory=dict)
     progress: Progress = no_progress
+    doing: str = "measuring"
+
+    def pieces(self) -> AbstractContextManager[MapTasks]:
+        """``map`` on the session's threads: a run that measures in pieces can be stopped between them, and tells how many are done."""
+        return in_pieces(self.session.workers, self.progress, self.doing, step=_STEPS - 1, steps=_STEPS)
 
     @property
     def at(self) -> datetime | None:
@@ -146,7 +153,15 @@ class BookKind:
         reader = session.reader(batch_id)
         progress("building the book", 0, _STEPS)
         table = build_book(session, reader, specification["book"])
-        asked = Asked(session=session, reader=reader, table=table, specification=specification, what="the book", progress=progress)
+        asked = Asked(
+            session=session,
+            reader=reader,
+            table=table,
+            specification=specification,
+            what="the book",
+            progress=progress,
+            doing=self.doing,
+        )
         progress("filling and checking the book", 1, _STEPS)
         ready = self.ready(asked)
         progress(self.doing, 2, _STEPS)

@@ -95,14 +95,12 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
 
 
 def _attribution(asked: Asked, ready: Ready) -> Attribution:
-    from concurrent.futures import ThreadPoolExecutor
-
     from crfs.credit.factor_model import FactorModel
     from crfs.risk.attribution import attribute
 
     told = ready.more
     options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
-    with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
+    with asked.pieces() as mapped:
         return attribute(
             told["before"].rows,
             ready.rows,
@@ -110,7 +108,7 @@ def _attribution(asked: Asked, ready: Ready) -> Attribution:
             portfolio_risk.factor_model_of(asked),
             revised=told["revised"],
             remodelled=told["remodelled"],
-            map_blocks=pool.map,
+            map_blocks=mapped,
             **options,
         )
 

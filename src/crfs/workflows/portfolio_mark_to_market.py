@@ -115,14 +115,12 @@ def ready(asked: Asked) -> Ready:
 
 def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     """The distribution of the loss of value, the ratings that come out, and the curves on which the book was valued."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from crfs.risk.migration import positions_risk
 
     made: tuple[TransitionMatrix, MarketCurves, RatedPositions] = ready.more
     matrix, market, positions = made
-    with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
-        result = positions_risk(positions, factor_model_of(asked), matrix, map_blocks=pool.map, **_options(asked, DRAWN))
+    with asked.pieces() as mapped:
+        result = positions_risk(positions, factor_model_of(asked), matrix, map_blocks=mapped, **_options(asked, DRAWN))
     currency = _currency(ready.rows)
     told = market.to_dict()
     notes = [*matrix.notes, *told.pop("notes"), *result.notes]

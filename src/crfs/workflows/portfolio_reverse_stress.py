@@ -55,13 +55,11 @@ def ready(asked: Asked) -> Ready:
 
 
 def _states(asked: Asked, filled: Ready) -> ReverseStress:
-    from concurrent.futures import ThreadPoolExecutor
-
     from crfs.risk.stress import reverse_stress
 
     options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
-    with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
-        return reverse_stress(filled.rows, factor_model_of(asked), loss=float(asked.option("loss")), map_blocks=pool.map, **options)
+    with asked.pieces() as mapped:
+        return reverse_stress(filled.rows, factor_model_of(asked), loss=float(asked.option("loss")), map_blocks=mapped, **options)
 
 
 def measure(_asked: Asked, ready: Ready) -> dict[str, Any]:

@@ -68,16 +68,14 @@ def loss_distribution(asked: Asked, rows: pl.DataFrame, *, model: FactorModel | 
 
     ``model`` stands for the factor model of the specification.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     from crfs.risk.portfolio import portfolio_risk
 
     options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
-    with ThreadPoolExecutor(max_workers=asked.session.workers) as pool:
+    with asked.pieces() as mapped:
         return portfolio_risk(
             rows,
             model or factor_model_of(asked),
-            map_blocks=pool.map,
+            map_blocks=mapped,
             device=asked.session.device,
             contributions=contributions,
             **options,
