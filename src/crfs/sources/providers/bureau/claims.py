@@ -12,7 +12,8 @@ import polars as pl
 from crfs.sources.providers.bureau.population import PLACES
 from crfs.sources.providers.bureau.spec import BureauSpec
 from crfs.sources.providers.bureau.streams import Flags, Floats, Ints, Purpose, uniforms
-from crfs.sources.providers.bureau.world import DEFAULT_SCHEMA, Month
+from crfs.sources.providers.bureau.tables import DEFAULT_SCHEMA
+from crfs.sources.providers.bureau.world import Month
 
 DISPUTE_SCHEMA: dict[str, pl.DataType] = {
     "facility_id": pl.String(),

@@ -27,6 +27,22 @@ from crfs.sources.providers.bureau.population import (
 )
 from crfs.sources.providers.bureau.spec import WARM_UP_MONTHS, BureauSpec, Economy
 from crfs.sources.providers.bureau.streams import Flags, Floats, Ints, Purpose, normals, uniforms
+from crfs.sources.providers.bureau.tables import (
+    DEFAULT_SCHEMA,
+    FACILITY_SCHEMA,
+    NO_DEFAULTS,
+    NO_LOSSES,
+    NO_RECOVERIES,
+    OBLIGOR_SCHEMA,
+    RECOVERY_SCHEMA,
+    constant,
+    dates,
+    days_since_1970,
+    facility_ids,
+    named,
+    nullable,
+    obligor_ids,
+)
 from crfs.sources.providers.bureau.truth import (
     STAY_30,
     STAY_60,
@@ -122,6 +138,28 @@ class _Workout:
     limit_before: Floats
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hazard:
+    """Of one month: the hazard's index, who owes enough to fall behind (places × slots), and the probabilities of falling further."""
+
+    index: HazardIndex
+    owing: Flags
+    p_miss: Floats
+    p_30: Floats
+    p_60: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moves:
+    """Of one month: the buckets after it, and who has cured, misses a first payment, and defaults; ``owing`` as of the hazard."""
+
+    after: Ints
+    cured: Flags
+    falling: Flags
+    defaulting: Flags
+    owing: Flags
+
+
 @dataclass(slots=True, kw_only=True)
 class _State:
     """Everything that changes from month to month; arrays over slots, or places × slots."""
@@ -191,43 +229,82 @@ class _State:
 
     def advance(self, step: int, economy: Economy, frailty: Frailty) -> Month | None:
         """Live through one month; the record of it if it is one that the bureau reports."""
-        spec, slots, obligors, facilities, workout = self.spec, self.slots, self.obligors, self.facilities, self.workout
+        spec, facilities = self.spec, self.facilities
         t = step - WARM_UP_MONTHS
         calendar = spec.calendar_month + t
-        u_pay = uniforms(spec.seed, Purpose.PAYMENT, 9, slots, month=calendar)
-        z = normals(spec.seed, Purpose.BEHAVIOUR, 6, slots, month=calendar)
-        du, spread = float(economy.unemployment_change[step]), float(economy.spread[step])
+        u_pay = uniforms(spec.seed, Purpose.PAYMENT, 9, self.slots, month=calendar)
+        z = normals(spec.seed, Purpose.BEHAVIOUR, 6, self.slots, month=calendar)
+        du = float(economy.unemployment_change[step])
+        days_in_month = (spec.month(t + 1) - spec.month(t)).days
 
-        # who is here
-        arriving = obligors.entry == t
-        if t == 0:  # nobody is in default when the reports begin: every default of a report has its whole path
-            self.gone |= self.bucket == DEFAULTED
-            workout.open[:] = False
-        self.present = (self.present | arriving) & ~self.gone
-        here = self.present
-        active = facilities.active & here
+        arriving = self._arrive(t)
+        active = facilities.active & self.present
         self._measure(active, only=arriving | (step == 0))
-
-        # the hazard, from last month's conduct and older news of the economy
+        # The hazard comes of last month's conduct and of older news of the economy.
         self.stress = STRESS_PERSISTENCE * self.stress + np.sqrt(1 - STRESS_PERSISTENCE**2) * z[0]
         lates = (self.worst >= 30).sum(axis=0).astype(np.float64)
+        hazard = self._hazard(step, economy, frailty, lates, active)
+        moves = self._move(t, hazard, u_pay[0], arriving)
+        late, days = self._fall_behind(t, moves, active, u_pay, days_in_month)
+
+        payment, due = self._pay(active, late, days, z, u_pay)
+        default_rows, loss_rows = self._default(t, moves.defaulting, active, du, days_in_month)
+        recovery_rows, closed_rows = self._work_out(t, moves.cured)
+        if len(default_rows) or len(closed_rows):
+            default_rows = pl.concat([default_rows, closed_rows])
+
+        total_before = self.totals[(step - 6) % YEAR].copy()
+        self._remember(step, active, days, payment, due, enquiries=self._enquiries(u_pay[6], du))
+        self._measure(active, only=self.present)
+        score = self._score(lates, z[3])
+        month = None
+        if t >= 0:
+            month = Month(
+                index=t,
+                first_day=spec.month(t),
+                obligor=self._obligor_table(t, self.present, active, score, step=step, total_before=total_before, due=due),
+                facility=self._facility_table(t, active, payment, due, days),
+                default=default_rows,
+                recovery=recovery_rows,
+                truth=Truth(
+                    obligor_month=self._truth(t, hazard, moves.after, common_frailty=float(frailty.common[step])),
+                    facility_loss=loss_rows,
+                ),
+            )
+        self._leave_or_renew(t, self.present, active, u_pay, z)
+        return month
+
+    def _arrive(self, t: int) -> Flags:
+        """Let in whose month it is; who they are. Nobody is in default when the reports begin: every default of a report has its whole path."""
+        arriving: Flags = self.obligors.entry == t
+        if t == 0:
+            self.gone |= self.bucket == DEFAULTED
+            self.workout.open[:] = False
+        self.present = (self.present | arriving) & ~self.gone
+        return arriving
+
+    def _hazard(self, step: int, economy: Economy, frailty: Frailty, lates: Floats, active: Flags) -> _Hazard:
+        """How likely everybody is to fall a bucket further behind this month; who owes too little cannot."""
         index = hazard_index(
-            obligors,
+            self.obligors,
             Behaviour(usage=self.usage, leverage=self.leverage, delinquencies=lates, stress=self.stress),
-            unemployment_change=du,
-            spread=spread,
+            unemployment_change=float(economy.unemployment_change[step]),
+            spread=float(economy.spread[step]),
             common_frailty=float(frailty.common[step]),
             sector_frailty=frailty.sector[step],
         )
         p_miss, p_30, p_60 = transitions(index)
-        before = self.bucket
-        owing = active & (facilities.balance >= LEAST_OWED)
-        p_miss = np.where(owing.any(axis=0), p_miss, 0.0)
-        u = u_pay[0]
+        owing = active & (self.facilities.balance >= LEAST_OWED)
+        return _Hazard(index=index, owing=owing, p_miss=np.where(owing.any(axis=0), p_miss, 0.0), p_30=p_30, p_60=p_60)
+
+    def _move(self, t: int, hazard: _Hazard, u: Floats, arriving: Flags) -> _Moves:
+        """Move everybody to the bucket of this month: further behind, the same, back, or cured."""
+        here, before = self.present, self.bucket
+        p_30, p_60 = hazard.p_30, hazard.p_60
         after = np.select(
             [before == 0, before == 1, before == 2],
             [
-                (u < p_miss).astype(np.int64),
+                (u < hazard.p_miss).astype(np.int64),
                 np.where(u < p_30, 2, np.where(u < p_30 + (1 - p_30) * STAY_30, 1, 0)),
                 np.where(
                     u < p_60, 3, np.where(u < p_60 + (1 - p_60) * STAY_60, 2, np.where(u < p_60 + (1 - p_60) * (1 + STAY_60) / 2, 1, 0))
@@ -241,83 +318,71 @@ class _State:
         self.bucket = after
         self.probation = np.where(cured, PROBATION_MONTHS, np.maximum(self.probation - 1, 0))
         self.stress = np.where(cured, self.stress + 0.4, self.stress)
-        defaulting = here & (before < DEFAULTED) & (after == DEFAULTED)
-        in_default = here & (after == DEFAULTED)
+        return _Moves(
+            after=after,
+            cured=cured,
+            falling=(before == 0) & (after == 1),
+            defaulting=here & (before < DEFAULTED) & (after == DEFAULTED),
+            owing=hazard.owing,
+        )
 
-        # which contracts are behind: chosen when the first payment is missed, all of them at default
-        falling = (before == 0) & (after == 1)
-        chosen = owing & (u_pay[1:4] < np.asarray([[0.80], [0.45], [0.70]]))
-        none = falling & ~chosen.any(axis=0)
-        first = np.argmax(owing, axis=0)
+    def _fall_behind(self, t: int, moves: _Moves, active: Flags, u_pay: Floats, days_in_month: int) -> tuple[Flags, Ints]:
+        """Which contracts are behind and for how many days: some when the first payment is missed, all of them in default."""
+        obligors, facilities, workout, after = self.obligors, self.facilities, self.workout, moves.after
+        in_default = self.present & (after == DEFAULTED)
+        chosen = moves.owing & (u_pay[1:4] < np.asarray([[0.80], [0.45], [0.70]]))
+        none = moves.falling & ~chosen.any(axis=0)
+        first = np.argmax(moves.owing, axis=0)
         chosen[first[none], np.flatnonzero(none)] = True
-        late = np.where(falling, chosen, facilities.late) & (after > 0) & active
+        late = np.where(moves.falling, chosen, facilities.late) & (after > 0) & active
         late[:, in_default] = active[:, in_default]
         facilities.late = late
 
-        days_in_month = (spec.month(t + 1) - spec.month(t)).days
         slip = (after == 0) & (u_pay[4] < logistic(-4.1 + 0.75 * self.stress + 0.35 * obligors.quality))
         over = np.minimum(days_in_month - obligors.due_day, 29)
         in_month = np.where(in_default, 90 + over, 30 * after + over)
         days = np.where(late, np.where(after > 0, in_month, 0), 0)
-        minor = slip & here & ~cured & owing.any(axis=0)
+        minor = slip & self.present & ~moves.cured & moves.owing.any(axis=0)
         days[first[minor], np.flatnonzero(minor)] = 1 + (u_pay[5][minor] * 28).astype(np.int64)
-        # in default the count goes on from the default day
-        month_end = _days(spec.month(t + 1))
-        days = np.where(workout.open & active & ~cured, 90 + month_end - 1 - workout.default_day, days)
+        # In default the count goes on from the default day.
+        last_day = days_since_1970(self.spec.month(t + 1)) - 1
+        return late, np.where(workout.open & active & ~moves.cured, 90 + last_day - workout.default_day, days)
 
-        payment, due = self._pay(active, late, days, z, u_pay)
-        default_rows, loss_rows = self._default(t, defaulting, active, du, days_in_month)
-        recovery_rows, closed_rows = self._work_out(t, cured)
-        if len(default_rows) or len(closed_rows):
-            default_rows = pl.concat([default_rows, closed_rows])
+    def _enquiries(self, u: Floats, unemployment_change: float) -> Ints:
+        return _poisson(u, np.exp(-2.1 + 0.50 * self.stress + 0.15 * self.obligors.quality + 0.12 * unemployment_change))
 
-        # memory of the last year
-        place = step % YEAR
-        enquiries = _poisson(u_pay[6], np.exp(-2.1 + 0.50 * self.stress + 0.15 * obligors.quality + 0.12 * du))
-        drawn_total = np.where(active, facilities.balance, 0.0).sum(axis=0)
+    def _remember(self, step: int, active: Flags, days: Ints, payment: Floats, due: Floats, *, enquiries: Ints) -> None:
+        """Keep what the next twelve months' records and hazards look back on."""
+        here, facilities, place = self.present, self.facilities, step % YEAR
         worst = days.max(axis=0)
-        total_before = self.totals[(step - 6) % YEAR].copy()
         self.worst[place] = np.where(here, worst, 0)
         self.enquiries[place] = np.where(here, enquiries, 0)
-        self.totals[place] = np.where(here, drawn_total, np.nan)
+        self.totals[place] = np.where(here, np.where(active, facilities.balance, 0.0).sum(axis=0), np.nan)
         self.drawn[place] = np.where(active, facilities.balance, np.nan)
         self.limits[place] = np.where(active, facilities.credit_limit, np.nan)
         self.since_late = np.where(worst >= 30, 0, np.minimum(self.since_late + 1, 999))
         paid_share = np.where(due.sum(axis=0) > 0, payment.sum(axis=0) / np.maximum(due.sum(axis=0), 0.01), 1.0)
         self.pay_ratio = 0.6 * self.pay_ratio + 0.4 * np.minimum(paid_share, 10.0)
-        self._measure(active, only=here)
-        score = self._score(lates, z[3])
 
-        month = None
-        if t >= 0:
-            month = Month(
-                index=t,
-                first_day=spec.month(t),
-                obligor=self._obligor_table(t, here, active, score, step=step, total_before=total_before, due=due),
-                facility=self._facility_table(t, active, payment, due, days),
-                default=default_rows,
-                recovery=recovery_rows,
-                truth=Truth(
-                    obligor_month=pl.DataFrame(
-                        {
-                            "obligor_id": _obligor_ids(self.spec.seed, slots.start + np.flatnonzero(here)),
-                            "month": pl.Series([spec.month(t)], dtype=pl.Date()).new_from_index(0, int(here.sum())),
-                            "own": index.own[here],
-                            "common": index.common[here],
-                            "stress": self.stress[here],
-                            "own_frailty": obligors.unseen[here],
-                            "common_frailty": np.full(int(here.sum()), frailty.common[step]),
-                            "p_miss": p_miss[here],
-                            "p_30_to_60": p_30[here],
-                            "p_60_to_90": p_60[here],
-                            "pd_12m_spot": spot_pd_12m(HazardIndex(own=index.own[here], common=index.common[here]), after[here]),
-                        }
-                    ),
-                    facility_loss=loss_rows,
-                ),
-            )
-        self._leave_or_renew(t, here, active, u_pay, z)
-        return month
+    def _truth(self, t: int, hazard: _Hazard, after: Ints, *, common_frailty: float) -> pl.DataFrame:
+        """What nobody sees: the hazards of this month, and what they are made of."""
+        here = np.flatnonzero(self.present)
+        index = HazardIndex(own=hazard.index.own[here], common=hazard.index.common[here])
+        return pl.DataFrame(
+            {
+                "obligor_id": obligor_ids(self.spec.seed, self.slots.start + here),
+                "month": constant(self.spec.month(t), len(here)),
+                "own": index.own,
+                "common": index.common,
+                "stress": self.stress[here],
+                "own_frailty": self.obligors.unseen[here],
+                "common_frailty": np.full(len(here), common_frailty),
+                "p_miss": hazard.p_miss[here],
+                "p_30_to_60": hazard.p_30[here],
+                "p_60_to_90": hazard.p_60[here],
+                "pd_12m_spot": spot_pd_12m(index, after[here]),
+            }
+        )
 
     def _measure(self, active: Flags, *, only: Flags | np.bool_) -> None:
         """Usage of revolving limits and leverage, as the hazard reads them next month."""
@@ -360,7 +425,7 @@ class _State:
         spec, facilities, obligors, workout = self.spec, self.facilities, self.obligors, self.workout
         opening = active & defaulting & (facilities.balance >= 1.0)
         place, slot = np.nonzero(opening)
-        first_day = _days(spec.month(t))
+        first_day = days_since_1970(spec.month(t))
         day = first_day + np.minimum(obligors.due_day, days_in_month) - 1
         u = uniforms(spec.seed, Purpose.DEFAULT, 2 + 2 * PLACES, self.slots, month=spec.calendar_month + t)
         noise = normals(spec.seed, Purpose.WORKOUT, PLACES, self.slots, month=spec.calendar_month + t)
@@ -368,7 +433,7 @@ class _State:
         cures = defaulting & (u[0] < cure_probability(self.stress, unemployment_change=du, mortgage=has_mortgage))
         self.cures_at = np.where(defaulting, np.where(cures, t + 3 + (u[1] * 10).astype(np.int64), -10_000), self.cures_at)
         if len(slot) == 0:
-            return _DEFAULT_TABLE, _LOSS_TABLE
+            return NO_DEFAULTS, NO_LOSSES
         collateral = facilities.collateral[SECURED_PLACE]
         ratio = np.where(collateral > 0, facilities.balance[SECURED_PLACE] / np.maximum(collateral, 1), 0.0)
         house_prices = 1 - 0.05 * max(du, 0.0) * np.asarray(obligors.cycle)
@@ -409,7 +474,7 @@ class _State:
     def _work_out(self, t: int, cured: Flags) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Cash flows of this month's workouts, and the events of those that end: by cure, or because nothing more is to come."""
         spec, facilities, workout = self.spec, self.facilities, self.workout
-        month_start = _days(spec.month(t))
+        month_start = days_since_1970(spec.month(t))
         older = workout.open & (workout.default_day < month_start)
         curing = older & cured
         will_cure = self.cures_at > t
@@ -424,28 +489,28 @@ class _State:
         workout.left = np.where(curing, 0.0, np.round(workout.left - np.where(curing, 0.0, amount), 2))
         paid = older & ((amount >= 0.01) | ending | curing)
         place, slot = np.nonzero(paid)
-        recoveries = _RECOVERY_TABLE
+        recoveries = NO_RECOVERIES
         if len(slot):
             status = np.where(curing, 1, np.where(ending, 2, 0))[place, slot]
             recoveries = pl.DataFrame(
                 {
-                    "facility_id": _facility_ids(self.spec.seed, self.slots.start + slot, place, facilities.generation[place, slot]),
-                    "month": _constant(spec.month(t), len(slot)),
-                    "obligor_id": _obligor_ids(self.spec.seed, self.slots.start + slot),
-                    "facility_type": _names(FACILITY_TYPES, facilities.kind[place, slot]),
-                    "default_date": _dates(workout.default_day[place, slot]),
+                    "facility_id": facility_ids(self.spec.seed, self.slots.start + slot, place, facilities.generation[place, slot]),
+                    "month": constant(spec.month(t), len(slot)),
+                    "obligor_id": obligor_ids(self.spec.seed, self.slots.start + slot),
+                    "facility_type": named(FACILITY_TYPES, facilities.kind[place, slot]),
+                    "default_date": dates(workout.default_day[place, slot]),
                     "amount": amount[place, slot],
                     "cost": cost[place, slot],
-                    "status": _names(("open", "cured", "closed"), status),
+                    "status": named(("open", "cured", "closed"), status),
                     "slot": self.slots.start + slot,
                     "place": place,
                 },
                 schema=RECOVERY_SCHEMA,
             )
         ended = curing | ending
-        closed = _DEFAULT_TABLE
+        closed = NO_DEFAULTS
         if ended.any():
-            last_day = _days(spec.month(t + 1)) - 1
+            last_day = days_since_1970(spec.month(t + 1)) - 1
             closed = pl.concat(
                 [
                     self._event_rows(np.nonzero(curing), "cured", last_day),
@@ -513,19 +578,19 @@ class _State:
         change = np.where(total_before[at] > 0, balance / np.maximum(total_before[at], 1.0) - 1, np.nan)
         return pl.DataFrame(
             {
-                "obligor_id": _obligor_ids(self.spec.seed, slots),
-                "month": _constant(spec.month(t), len(at)),
-                "segment": _names(("retail", "corporate"), corporate.astype(np.int64)),
-                "sector": _names(SECTORS, obligors.sector[at]),
-                "region": _names(REGIONS, obligors.region[at]),
-                "income": _nullable(np.where(corporate, np.nan, obligors.income[at])),
-                "revenue": _nullable(np.where(corporate, obligors.income[at], np.nan)),
+                "obligor_id": obligor_ids(self.spec.seed, slots),
+                "month": constant(spec.month(t), len(at)),
+                "segment": named(("retail", "corporate"), corporate.astype(np.int64)),
+                "sector": named(SECTORS, obligors.sector[at]),
+                "region": named(REGIONS, obligors.region[at]),
+                "income": nullable(np.where(corporate, np.nan, obligors.income[at])),
+                "revenue": nullable(np.where(corporate, obligors.income[at], np.nan)),
                 "months_on_book": t - np.minimum(obligors.entry[at], opened),
                 "facilities": active[:, at].sum(axis=0),
                 "total_limit": limit,
                 "total_balance": np.round(balance, 2),
-                "balance_change_6m": _nullable(np.round(np.clip(change, -1, 20), 4)),
-                "utilisation": _nullable(np.where(revolving, np.round(self.usage[at], 4), np.nan)),
+                "balance_change_6m": nullable(np.round(np.clip(change, -1, 20), 4)),
+                "utilisation": nullable(np.where(revolving, np.round(self.usage[at], 4), np.nan)),
                 "payment_due": np.round(due[:, at].sum(axis=0), 2),
                 "payment_ratio": np.round(self.pay_ratio[at], 4),
                 "debt_to_income": np.round(self.leverage[at], 4),
@@ -537,7 +602,7 @@ class _State:
                 "delinquencies_12m": (worst >= 30).sum(axis=0),
                 "minor_delays_12m": ((worst > 0) & (worst < 30)).sum(axis=0),
                 "score": score[at],
-                "status": _names(_STATUS, status),
+                "status": named(_STATUS, status),
                 "in_default": (self.bucket[at] == DEFAULTED).astype(np.int64),
                 "slot": slots,
                 "place": np.zeros(len(at), dtype=np.int64),
@@ -553,17 +618,17 @@ class _State:
         limit, balance = facilities.credit_limit[place, slot], facilities.balance[place, slot]
         return pl.DataFrame(
             {
-                "facility_id": _facility_ids(self.spec.seed, self.slots.start + slot, place, facilities.generation[place, slot]),
-                "month": _constant(spec.month(t), len(slot)),
-                "obligor_id": _obligor_ids(self.spec.seed, self.slots.start + slot),
-                "facility_type": _names(FACILITY_TYPES, kind),
+                "facility_id": facility_ids(self.spec.seed, self.slots.start + slot, place, facilities.generation[place, slot]),
+                "month": constant(spec.month(t), len(slot)),
+                "obligor_id": obligor_ids(self.spec.seed, self.slots.start + slot),
+                "facility_type": named(FACILITY_TYPES, kind),
                 "months_on_book": age,
                 "remaining_months": pl.Series(np.where(term > 0, np.maximum(term - age, 0), -1)).replace(-1, None),
                 "interest_rate": facilities.rate[place, slot],
                 "credit_limit": limit,
                 "balance": balance,
                 "utilisation": np.round(balance / limit, 4),
-                "collateral_value": _nullable(np.where(kind == MORTGAGE, facilities.collateral[place, slot], np.nan)),
+                "collateral_value": nullable(np.where(kind == MORTGAGE, facilities.collateral[place, slot], np.nan)),
                 "payment_due": due[place, slot],
                 "payment": payment[place, slot],
                 "arrears": facilities.arrears[place, slot],
@@ -581,21 +646,21 @@ class _State:
         place, slot = places
         return pl.DataFrame(
             {
-                "facility_id": _facility_ids(self.spec.seed, self.slots.start + slot, place, facilities.generation[place, slot]),
-                "default_date": _dates(workout.default_day[place, slot]),
-                "obligor_id": _obligor_ids(self.spec.seed, self.slots.start + slot),
-                "segment": _names(("retail", "corporate"), self.obligors.corporate[slot].astype(np.int64)),
-                "facility_type": _names(FACILITY_TYPES, facilities.kind[place, slot]),
+                "facility_id": facility_ids(self.spec.seed, self.slots.start + slot, place, facilities.generation[place, slot]),
+                "default_date": dates(workout.default_day[place, slot]),
+                "obligor_id": obligor_ids(self.spec.seed, self.slots.start + slot),
+                "segment": named(("retail", "corporate"), self.obligors.corporate[slot].astype(np.int64)),
+                "facility_type": named(FACILITY_TYPES, facilities.kind[place, slot]),
                 "ead": workout.ead[place, slot],
                 "limit_at_default": workout.limit[place, slot],
-                "drawn_12m_before": _nullable(workout.drawn_before[place, slot]),
-                "limit_12m_before": _nullable(workout.limit_before[place, slot]),
+                "drawn_12m_before": nullable(workout.drawn_before[place, slot]),
+                "limit_12m_before": nullable(workout.limit_before[place, slot]),
                 "months_on_book": workout.default_month[place, slot] - facilities.opened[place, slot],
-                "collateral_value": _nullable(
+                "collateral_value": nullable(
                     np.where(facilities.kind[place, slot] == MORTGAGE, facilities.collateral[place, slot], np.nan)
                 ),
                 "status": pl.Series([status], dtype=pl.String()).new_from_index(0, len(slot)),
-                "ended_on": _dates(np.full(len(slot), -1 if ended is None else ended)),
+                "ended_on": dates(np.full(len(slot), -1 if ended is None else ended)),
                 "slot": self.slots.start + slot,
                 "place": place,
             },
@@ -605,126 +670,6 @@ class _State:
 
 _STATUS = ("current", "late_1", "late_30", "late_60", "default", "probation")
 _EXIT_QUANTILE = 2.6121  # the standard normal exceeds it with probability EXIT_RATE
-
-_PLACE = {"slot": pl.Int64(), "place": pl.Int64()}
-OBLIGOR_SCHEMA: dict[str, pl.DataType] = {
-    "obligor_id": pl.String(),
-    "month": pl.Date(),
-    "segment": pl.String(),
-    "sector": pl.String(),
-    "region": pl.String(),
-    "income": pl.Float64(),
-    "revenue": pl.Float64(),
-    "months_on_book": pl.Int64(),
-    "facilities": pl.Int64(),
-    "total_limit": pl.Float64(),
-    "total_balance": pl.Float64(),
-    "balance_change_6m": pl.Float64(),
-    "utilisation": pl.Float64(),
-    "payment_due": pl.Float64(),
-    "payment_ratio": pl.Float64(),
-    "debt_to_income": pl.Float64(),
-    "enquiries_6m": pl.Int64(),
-    "days_past_due": pl.Int64(),
-    "max_days_past_due_6m": pl.Int64(),
-    "max_days_past_due_12m": pl.Int64(),
-    "delinquencies_6m": pl.Int64(),
-    "delinquencies_12m": pl.Int64(),
-    "minor_delays_12m": pl.Int64(),
-    "score": pl.Int64(),
-    "status": pl.String(),
-    "in_default": pl.Int64(),
-    **_PLACE,
-}
-FACILITY_SCHEMA: dict[str, pl.DataType] = {
-    "facility_id": pl.String(),
-    "month": pl.Date(),
-    "obligor_id": pl.String(),
-    "facility_type": pl.String(),
-    "months_on_book": pl.Int64(),
-    "remaining_months": pl.Int64(),
-    "interest_rate": pl.Float64(),
-    "credit_limit": pl.Float64(),
-    "balance": pl.Float64(),
-    "utilisation": pl.Float64(),
-    "collateral_value": pl.Float64(),
-    "payment_due": pl.Float64(),
-    "payment": pl.Float64(),
-    "arrears": pl.Float64(),
-    "days_past_due": pl.Int64(),
-    "in_default": pl.Int64(),
-    **_PLACE,
-}
-DEFAULT_SCHEMA: dict[str, pl.DataType] = {
-    "facility_id": pl.String(),
-    "default_date": pl.Date(),
-    "obligor_id": pl.String(),
-    "segment": pl.String(),
-    "facility_type": pl.String(),
-    "ead": pl.Float64(),
-    "limit_at_default": pl.Float64(),
-    "drawn_12m_before": pl.Float64(),
-    "limit_12m_before": pl.Float64(),
-    "months_on_book": pl.Int64(),
-    "collateral_value": pl.Float64(),
-    "status": pl.String(),
-    "ended_on": pl.Date(),
-    **_PLACE,
-}
-RECOVERY_SCHEMA: dict[str, pl.DataType] = {
-    "facility_id": pl.String(),
-    "month": pl.Date(),
-    "obligor_id": pl.String(),
-    "facility_type": pl.String(),
-    "default_date": pl.Date(),
-    "amount": pl.Float64(),
-    "cost": pl.Float64(),
-    "status": pl.String(),
-    **_PLACE,
-}
-_DEFAULT_TABLE = pl.DataFrame(schema=DEFAULT_SCHEMA)
-_RECOVERY_TABLE = pl.DataFrame(schema=RECOVERY_SCHEMA)
-_LOSS_TABLE = pl.DataFrame(
-    schema={
-        "facility_id": pl.String(),
-        "obligor_id": pl.String(),
-        "default_date": pl.Date(),
-        "ead": pl.Float64(),
-        "lgd": pl.Float64(),
-        "cures": pl.Boolean(),
-    }
-)
-
-
-def _obligor_ids(seed: int, slots: Ints) -> pl.Series:
-    return pl.select(pl.format(f"O{seed}-{{}}", pl.lit(pl.Series(slots + 1_000_000)))).to_series()
-
-
-def _facility_ids(seed: int, slots: Ints, place: Ints, generation: Ints) -> pl.Series:
-    """An id says nothing but which one: place and renewal are in it so that no two facilities share it."""
-    return pl.select(pl.format(f"F{seed}-{{}}", pl.lit(pl.Series((slots + 1_000_000) * 100 + place * 20 + generation % 20)))).to_series()
-
-
-def _names(names: tuple[str, ...], codes: Ints) -> pl.Series:
-    return pl.Series(names, dtype=pl.String()).gather(codes)
-
-
-def _constant(day: date, count: int) -> pl.Series:
-    return pl.Series([day], dtype=pl.Date()).new_from_index(0, count)
-
-
-def _nullable(values: Floats) -> pl.Series:
-    return pl.Series(values, dtype=pl.Float64()).fill_nan(None)
-
-
-def _dates(days: Ints) -> pl.Series:
-    """Days since 1970 as dates; a negative number is none."""
-    numbers = pl.Series(days, dtype=pl.Int32())
-    return numbers.set(numbers < 0, None).cast(pl.Date())
-
-
-def _days(day: date) -> int:
-    return (day - date(1970, 1, 1)).days
 
 
 def _poisson(u: Floats, rate: Floats) -> Ints:
