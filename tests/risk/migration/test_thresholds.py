@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri, stdtr
 from crfs.errors import InvalidInput
 from crfs.risk import vasicek
 from crfs.risk.bivariate_normal import bivariate_normal_cdf
-from crfs.risk.migration import TransitionMatrix, conditional_matrix, joint_migration, matrix_thresholds, stressed_path, thresholds
+from crfs.risk.migration import TransitionMatrix, conditional_matrix, joint_migration, matrix_thresholds, thresholds
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -116,17 +116,7 @@ def test_without_systematic_variance_the_factor_changes_nothing() -> None:
     assert conditional_matrix(MATRIX, r2=0.0, factor=-4.0) is MATRIX
 
 
-def test_a_path_of_the_factor_multiplies_the_years() -> None:
-    path = stressed_path(MATRIX, r2=0.2, factors=[-2.0, 1.0, 0.0])
-    first = conditional_matrix(MATRIX, r2=0.2, factor=-2.0).probability
-    second = conditional_matrix(MATRIX, r2=0.2, factor=1.0).probability
-    assert [matrix.years for matrix in path] == [1.0, 2.0, 3.0]
-    assert path[1].probability == pytest.approx(first @ second, abs=1e-14)
-    assert (path[2].default_probability >= path[1].default_probability).all()
-    harder = stressed_path(MATRIX, r2=0.2, factors=[-2.5, 0.5, -0.5])
-    assert (harder[-1].default_probability > path[-1].default_probability).all()
-    with pytest.raises(InvalidInput):
-        stressed_path(MATRIX, r2=0.2, factors=[])
+def test_a_name_that_is_its_factor_has_no_conditional_matrix() -> None:
     with pytest.raises(InvalidInput):
         conditional_matrix(MATRIX, r2=1.0, factor=0.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -16,15 +17,12 @@ from scipy.special import ndtr, ndtri
 
 from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.factor_model import FactorModel
-from crfs.credit.scenarios import QUARTER, Path, Scenario
 from crfs.errors import InvalidInput, NotFound
 from crfs.risk.stress import (
     Transmission,
-    conditional_migration,
-    macro_sensitivities,
-    rating_path,
+    bumped,
+    expected_loss,
     restrict,
-    sensitivities,
     shifted_migration,
     stress,
     stress_path,
@@ -148,23 +146,6 @@ def test_no_shift_is_the_same_matrix(matrix: np.ndarray) -> None:
     assert (shifted_migration(matrix, 0.0) == matrix).all()
 
 
-@given(migrations(), st.floats(0.0, 0.5))
-def test_over_all_states_the_matrix_is_what_it_was(matrix: np.ndarray, r2: float) -> None:
-    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
-    mean = sum(w * conditional_migration(matrix, r2=r2, factor=float(z)) for z, w in zip(nodes, weights / weights.sum(), strict=True))
-    assert mean == pytest.approx(matrix, abs=1e-6)
-
-
-def test_a_book_of_ratings_goes_through_its_matrices() -> None:
-    matrix = np.array([[0.9, 0.08, 0.02], [0.1, 0.8, 0.1], [0.0, 0.0, 1.0]])
-    path = rating_path([0.5, 0.5, 0.0], [matrix, shifted_migration(matrix, 0.5)])
-    assert path[1] == pytest.approx([0.5, 0.44, 0.06])
-    assert path[2] == pytest.approx(path[1] @ shifted_migration(matrix, 0.5))
-    assert path.sum(axis=1) == pytest.approx([1.0, 1.0, 1.0])
-    with pytest.raises(InvalidInput, match="3 grades meets shares of 2"):
-        rating_path([0.5, 0.5], [matrix])
-
-
 @pytest.mark.parametrize(
     ("matrix", "match"),
     [
@@ -182,45 +163,20 @@ def test_what_is_no_migration_matrix_is_named(matrix: list[list[float]], match: 
         shifted_migration([[0.9, 0.1], [0.0, 1.0]], math.inf)
 
 
-def test_sensitivities_are_differences_of_expected_losses() -> None:
+@pytest.mark.parametrize(
+    ("name", "size", "change"),
+    [
+        ("pd_relative", 0.1, lambda pd, lgd, ead: 0.1 * pd * lgd * ead),
+        ("ead_relative", -0.2, lambda pd, lgd, ead: -0.2 * pd * lgd * ead),
+        ("lgd_add", 0.05, lambda pd, lgd, ead: 0.05 * pd * ead),
+        ("lgd_add", -0.05, lambda pd, lgd, ead: -0.05 * pd * ead),
+        ("pd_probit", 0.1, lambda pd, lgd, ead: (ndtr(ndtri(pd) + 0.1) - pd) * lgd * ead),
+    ],
+)
+def test_a_moved_input_moves_the_expected_loss_by_its_formula(name: str, size: float, change: Callable[..., np.ndarray]) -> None:
     base = book(9, rows=30).with_columns(lgd=pl.col("lgd").clip(0.1, 0.9), pd_12m=pl.col("pd_12m").clip(0.001, 0.5))
-    table = sensitivities(base)
-    assert table["input"].to_list() == [name for name in ("pd_probit", "pd_relative", "lgd_add", "ccf_add") for _ in range(2)]
-    loss = base["pd_12m"] * base["lgd"] * base["ead"]
-    found = {(row["input"], row["bump"]): row for row in table.to_dicts()}
-    assert found["pd_relative", 0.1]["relative"] == pytest.approx(0.1)
-    assert found["lgd_add", 0.05]["change"] == pytest.approx((base["pd_12m"] * 0.05 * base["ead"]).sum())
-    assert found["lgd_add", -0.05]["change"] == pytest.approx(-(base["pd_12m"] * 0.05 * base["ead"]).sum())
-    probit = ndtr(ndtri(base["pd_12m"].to_numpy()) + 0.1) * (base["lgd"] * base["ead"]).to_numpy()
-    assert found["pd_probit", 0.1]["change"] == pytest.approx(probit.sum() - loss.sum(), rel=1e-9)
-    with pytest.raises(InvalidInput, match="not of rating"):
-        sensitivities(base, bumps={"rating": 1.0})
-
-
-def test_a_variable_of_the_scenario_is_moved_through_its_transmission() -> None:
-    base = book(9)
-    scenario = Scenario(
-        name="slump",
-        start=QUARTERS[0],
-        period=QUARTER,
-        paths=(
-            Path(variable="us.unemployment_rate", unit="decimal", values=(0.06, 0.08)),
-            Path(variable="us.idle", unit="decimal", values=(0.0, 0.0)),
-        ),
-    )
-
-    def send(one: Scenario) -> pl.DataFrame:
-        return pl.DataFrame({"valid_time": list(one.times), "pd_probit": 10.0 * (one.values("us.unemployment_rate") - 0.05)})
-
-    transmission: Transmission = send
-    table = macro_sensitivities(base, scenario, transmission, {"us.unemployment_rate": 0.01, "us.idle": 0.01}, at="worst")
-    at = stress(base, pl.DataFrame({"pd_probit": [0.3]})).el_stressed
-    assert table["el"][0] == pytest.approx(stress(base, pl.DataFrame({"pd_probit": [0.4]})).el_stressed, rel=1e-9)
-    assert table["change"][0] == pytest.approx(stress(base, pl.DataFrame({"pd_probit": [0.4]})).el_stressed - at, rel=1e-6)
-    assert table["change"][1] < 0.0
-    assert table["change"].to_list()[2:] == [0.0, 0.0]
-    with pytest.raises(NotFound):
-        macro_sensitivities(base, scenario, send, {"us.gdp": 0.01}, at="worst")
+    moved = expected_loss(bumped(base, name, size)) - expected_loss(base)
+    assert moved == pytest.approx(change(*(base[column].to_numpy() for column in ("pd_12m", "lgd", "ead"))), rel=1e-9, abs=1e-12)
 
 
 MODEL = FactorModel(

@@ -17,7 +17,7 @@ from scipy.special import ndtr, ndtri
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality import validate_portfolio
-from crfs.risk.stress import Band, Channel, Grades, bumped, expected_loss, stress, waterfall, with_measure
+from crfs.risk.stress import Band, Channel, Grades, bumped, expected_loss, stress, waterfall
 from crfs.risk.stress.shifts import scaled_r2, scaled_spread, shifted_ead, shifted_lgd, shifted_pd
 from crfs.risk.stress.stressed_book import checked_book
 from crfs.risk.stress.transmission import NO_SHOCK, checked_shocks
@@ -144,11 +144,11 @@ def test_a_measure_of_the_whole_book_sees_correlation() -> None:
     def tail(one: pl.DataFrame) -> float:
         return portfolio_risk(one, ONE_FACTOR, confidences=(0.99,), seed=1, max_scenarios=20_000, contributions=False).measures[0].es
 
-    found = with_measure(result, tail)
-    steps = dict(zip(found.waterfall.order, found.waterfall.total_steps, strict=True))
+    found = waterfall(result.base, result.stressed, measure=tail)
+    steps = dict(zip(found.order, found.total_steps, strict=True))
     assert steps[Channel.CORRELATION] > 0.0
     assert steps[Channel.LGD] == 0.0
-    assert found.el_stressed == pytest.approx(tail(result.stressed), rel=1e-14)
+    assert found.total_stressed == pytest.approx(tail(result.stressed), rel=1e-14)
     with pytest.raises(InvalidInput, match="cannot be cut"):
         waterfall(result.base, result.stressed, measure=tail, tag="segment")
 

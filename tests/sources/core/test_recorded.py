@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput, SourceUnavailable, VerificationFailed
 from crfs.sources.core import Payload, Request
-from crfs.sources.core.recorded import NoTransport, RecordedTransport, recorded_payloads, without_secrets
+from crfs.sources.core.recorded import NoTransport, recorded_payloads, without_secrets
 from crfs.sources.core.registry import load_source, source_names
+from tests.sources.recorded_transport import RecordedTransport
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -11,9 +11,9 @@ import pytest
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput, SourceUnavailable
 from crfs.sources.core import Payload, Query, load_source
-from crfs.sources.core.recorded import RecordedTransport
 from tests.samples import NOW, sample
 from tests.samples.edgar import COLUMNS, ENTRY, FEED, ISSUER, STATEMENTS, SUBMISSION, TICKERS, company_facts
+from tests.sources.recorded_transport import RecordedTransport
 
 SOURCE = load_source("edgar")
 DATA, SITE = "https://data.sec.gov/", "https://www.sec.gov/"

@@ -10,12 +10,12 @@ import pytest
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput, SourceUnavailable
 from crfs.sources.core import Classification, Payload, Query
-from crfs.sources.core.recorded import RecordedTransport
 from crfs.sources.providers.federal_reserve import SOURCE
 from crfs.sources.providers.federal_reserve.source import CALENDAR, FEED, calendar_urls, feed_statements, scenario_urls
 from crfs.sources.providers.federal_reserve.texts import links
 from tests.samples import sample
 from tests.samples.federal_reserve import COLUMNS, DOMESTIC, PAGE, ROWS, SAMPLES, STATEMENT
+from tests.sources.recorded_transport import RecordedTransport
 
 NOW = datetime(2026, 8, 3, tzinfo=UTC)
 SITE = "https://www.federalreserve.gov"

@@ -15,10 +15,11 @@ import pytest
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput, SourceUnavailable
 from crfs.sources.core import Classification, Parsed, Payload, Query, Request
-from crfs.sources.core.recorded import RecordedTransport, recorded_payloads
+from crfs.sources.core.recorded import recorded_payloads
 from crfs.sources.providers.fiscaldata import SOURCE, TABLES, FiscalData
 from tests.samples import sample
 from tests.samples.fiscaldata import API, CASH, PATHS, ROWS, SAMPLES, page
+from tests.sources.recorded_transport import RecordedTransport
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

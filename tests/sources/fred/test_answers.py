@@ -11,9 +11,10 @@ import pytest
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput, SourceRejected, SourceUnavailable
 from crfs.sources.core import Classification, Query, RejectReason
-from crfs.sources.core.recorded import RecordedTransport, recorded_payloads
+from crfs.sources.core.recorded import recorded_payloads
 from crfs.sources.providers.fred.source import SOURCE, Fred
 from tests.sources.alfred import NOW, Archive, payload_of
+from tests.sources.recorded_transport import RecordedTransport
 
 URL = "https://api.stlouisfed.org/fred/series/observations?series_id=GDP"
 GRAPH = "https://fred.stlouisfed.org/graph/fredgraph.csv"

@@ -14,10 +14,11 @@ from crfs.bitemporal import as_of
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core import Classification, Parsed, Payload, Query
-from crfs.sources.core.recorded import RecordedTransport, recorded_payloads
+from crfs.sources.core.recorded import recorded_payloads
 from crfs.sources.core.tables import settle_clipped
 from crfs.sources.providers.fred.source import PANEL, SOURCE
 from tests.sources.alfred import NOW, with_batch
+from tests.sources.recorded_transport import RecordedTransport
 
 BODY = b"sasdate,RPI,S&P 500\nTransform:,5,2\n1/1/2014,100.5,\n2/1/2014,101,1850.25\n,,\n"
 

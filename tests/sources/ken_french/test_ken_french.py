@@ -13,9 +13,10 @@ import pytest
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core import Classification, Payload, Query
-from crfs.sources.core.recorded import RecordedTransport, recorded_payloads
+from crfs.sources.core.recorded import recorded_payloads
 from crfs.sources.providers.ken_french import FOLDER, SOURCE
 from tests.samples.ken_french import DAILY, FACTORS, INDUSTRIES, zipped
+from tests.sources.recorded_transport import RecordedTransport
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 URL = f"{FOLDER}5_Industry_Portfolios_CSV.zip"

@@ -15,9 +15,10 @@ from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core import Classification, Parsed, Payload, Query
 from crfs.sources.core.articles import text_id
-from crfs.sources.core.recorded import RecordedTransport, recorded_payloads
+from crfs.sources.core.recorded import recorded_payloads
 from crfs.sources.providers.rss.source import SOURCE, Rss
 from tests.samples import NOW
+from tests.sources.recorded_transport import RecordedTransport
 
 TODAY = NOW.replace(hour=0, minute=0, second=0)
 

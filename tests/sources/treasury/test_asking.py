@@ -10,10 +10,11 @@ import pytest
 from crfs.credit.catalogue import Catalogue
 from crfs.errors import InvalidInput
 from crfs.sources.core import Classification, Payload, Query, Request
-from crfs.sources.core.recorded import RecordedTransport, recorded_payloads
+from crfs.sources.core.recorded import recorded_payloads
 from crfs.sources.providers.treasury import SOURCE
 from tests.samples import sample
 from tests.samples.treasury import PAR, feed
+from tests.sources.recorded_transport import RecordedTransport
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """Rating migration: transition matrices and their generators, estimates from histories, thresholds, revaluation, mark-to-market risk."""
 
-from crfs.risk.migration.conditional import conditional_matrix, stressed_path
+from crfs.risk.migration.conditional import conditional_matrix
 from crfs.risk.migration.curves import ZERO_CURVES, ZeroCurves
 from crfs.risk.migration.estimation import TransitionEstimate, aalen_johansen_estimate, cohort_estimate, duration_estimate
 from crfs.risk.migration.generator import Embedding, Generator, Regularisation, embedding, generator_of
@@ -54,7 +54,6 @@ __all__ = [
     "par_coupon",
     "positions_risk",
     "rated_positions",
-    "stressed_path",
     "thresholds",
     "value_distribution",
     "values_by_rating",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from crfs.errors import InvalidInput
 from crfs.risk.migration.thresholds import matrix_thresholds, normal_between
-from crfs.risk.migration.transition_matrix import TransitionMatrix, matrix_power
+from crfs.risk.migration.transition_matrix import TransitionMatrix
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -35,19 +34,6 @@ def conditional_matrix(matrix: TransitionMatrix, *, r2: float, factor: float) ->
         return matrix
     rows = conditional_rows(matrix_thresholds(matrix), r2, np.array([factor]))[0]
     return TransitionMatrix(ratings=matrix.ratings, probability=rows, years=matrix.years)
-
-
-def stressed_path(matrix: TransitionMatrix, *, r2: float, factors: Sequence[float]) -> list[TransitionMatrix]:
-    """Matrices from the start to the end of each period along a path of the factor, one value a period: the ratings under a scenario."""
-    if not len(factors):
-        raise InvalidInput("factors is a path of one value a period, and not empty", argument="factors")
-    reached = matrix_power(matrix.probability, 0)
-    path = []
-    for t, factor in enumerate(factors, start=1):
-        reached = np.einsum("ij,jk->ik", reached, conditional_matrix(matrix, r2=r2, factor=float(factor)).probability)
-        reached = reached / reached.sum(axis=1, keepdims=True)
-        path.append(TransitionMatrix(ratings=matrix.ratings, probability=reached, years=t * matrix.years))
-    return path
 
 
 def conditional_rows(thresholds: FloatArray, r2: float, factors: FloatArray) -> FloatArray:

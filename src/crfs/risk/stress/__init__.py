@@ -2,12 +2,12 @@
 
 from crfs.risk.stress.conditioning import restrict
 from crfs.risk.stress.grades import Grades
-from crfs.risk.stress.migration import conditional_migration, rating_path, shifted_migration
+from crfs.risk.stress.migration import shifted_migration
 from crfs.risk.stress.multi_period import BalanceSheet, StressPath, stress_path
-from crfs.risk.stress.one_period import StressResult, stress, with_measure
+from crfs.risk.stress.one_period import StressResult, stress
 from crfs.risk.stress.rating_migration import RatingMigration, expected_migration, regraded
 from crfs.risk.stress.reverse import LikelyScenario, ReverseStress, reverse_stress
-from crfs.risk.stress.sensitivity import INPUTS, bumped, macro_sensitivities, sensitivities
+from crfs.risk.stress.sensitivity import INPUTS, bumped
 from crfs.risk.stress.stressed_book import Band, stressed_book
 from crfs.risk.stress.stressed_risk import RiskOptions, StressedRisk, conditional_book, stressed_risk
 from crfs.risk.stress.transmission import SHOCKS, LgdResponse, Transmission
@@ -32,20 +32,15 @@ __all__ = [
     "Waterfall",
     "bumped",
     "conditional_book",
-    "conditional_migration",
     "expected_loss",
     "expected_migration",
-    "macro_sensitivities",
-    "rating_path",
     "regraded",
     "restrict",
     "reverse_stress",
-    "sensitivities",
     "shifted_migration",
     "stress",
     "stress_path",
     "stressed_book",
     "stressed_risk",
     "waterfall",
-    "with_measure",
 ]

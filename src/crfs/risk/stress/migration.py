@@ -1,9 +1,9 @@
-"""Ratings under stress: a migration matrix given the state of the world, and the way of a book's ratings along a path."""
+"""Ratings under stress: a migration matrix in a worse or better state of the world."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -34,34 +34,6 @@ def shifted_migration(matrix: npt.ArrayLike, shift: float) -> FloatArray:
     if shift == 0.0:
         return given
     return _from_tails(given, lambda tails: shifted_pd(tails, np.full_like(tails, shift)))
-
-
-def conditional_migration(matrix: npt.ArrayLike, *, r2: float, factor: float) -> FloatArray:
-    """The migration matrix where the systematic factor (standard normal; low is bad) has a value: tails
-    ``Phi((Phi^-1(tail) - sqrt(r2) factor) / sqrt(1 - r2))``. Its mean over the factor is the matrix.
-
-    B. Belkin, S. Suchower and L. Forest, "A one-parameter representation of credit risk and transition matrices", CreditMetrics Monitor,
-    1998.
-    """
-    from scipy.special import ndtr, ndtri
-
-    if not 0.0 <= r2 < 1.0 or not math.isfinite(factor):
-        raise InvalidInput(f"r2 is a decimal within [0, 1) and factor finite; given {r2}, {factor}")
-    return _from_tails(checked_migration(matrix), lambda tails: ndtr((ndtri(tails) - math.sqrt(r2) * factor) / math.sqrt(1.0 - r2)))
-
-
-def rating_path(shares: npt.ArrayLike, matrices: Sequence[npt.ArrayLike]) -> FloatArray:
-    """Shares of a book by grade (default last) before the first period and after each: the shares times one matrix after the other."""
-    state = np.asarray(shares, dtype=np.float64)
-    if state.ndim != 1 or not (np.isfinite(state) & (state >= 0.0)).all():
-        raise InvalidInput("shares are numbers by grade, not negative", argument="shares")
-    path = [state]
-    for matrix in matrices:
-        moves = checked_migration(matrix)
-        if len(moves) != len(state):
-            raise InvalidInput(f"a matrix of {len(moves)} grades meets shares of {len(state)}", argument="matrices")
-        path.append(np.einsum("i,ij->j", path[-1], moves))
-    return np.array(path)
 
 
 def checked_migration(matrix: npt.ArrayLike) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -121,12 +121,6 @@ def stress(
         band=Band(band),
         notes=(*notes, *unused),
     )
-
-
-def with_measure(result: StressResult, measure: Measure) -> StressResult:
-    """The result with a waterfall of another measure, such as an economic capital, in place of the expected loss."""
-    old = result.waterfall
-    return replace(result, waterfall=waterfall(result.base, result.stressed, measure=measure, order=old.order, shapley=old.shapley))
 
 
 def stressed_at(

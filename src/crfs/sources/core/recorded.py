@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,36 +78,6 @@ def recording(body: Path, meta: Path | None, *, source: str, now: datetime) -> R
     return Recording(path=body, payload=payload)
 
 
-class RecordedTransport:
-    """Answers requests from payloads at hand: the one of the same address and the same parameters (order and key do not matter)."""
-
-    def __init__(self, payloads: Iterable[Payload], *, now: datetime, has_key: bool = True) -> None:
-        payloads = list(payloads)
-        # The answers of one source, mostly; a request does not say whose it is.
-        self._secret = _SECRET_PARAMETERS.union(*map(_key_parameters, {payload.source for payload in payloads}))
-        self._payloads = {_address(payload.url, self._secret): payload for payload in payloads}
-        self._now, self._has_key = now, has_key
-        self.asked: list[Request] = []
-
-    @property
-    def has_key(self) -> bool:
-        """Whether a source should ask as one does with a key."""
-        return self._has_key
-
-    @property
-    def now(self) -> datetime:
-        """The time that was given."""
-        return self._now
-
-    def send(self, request: Request) -> Payload:
-        """The recorded answer; :class:`~crfs.errors.SourceUnavailable` where nobody recorded one."""
-        self.asked.append(request)
-        try:
-            return self._payloads[_address(request.full_url, self._secret)]
-        except KeyError:
-            raise SourceUnavailable(f"no recording answers {request.full_url}") from None
-
-
 class NoTransport:
     """For sources that read what is on this machine: it knows the time and sends nothing."""
 
@@ -157,11 +127,6 @@ def _without(url: str, secret: Collection[str]) -> str:
 
 
 _USER = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/]*@")
-
-
-def _address(url: str, secret: Collection[str]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    base, _, query = _without(url, secret).partition("#")[0].partition("?")
-    return base, tuple(sorted(parse_qsl(query, keep_blank_values=True)))
 
 
 def _stream(url: str) -> str:
