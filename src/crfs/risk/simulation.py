@@ -28,6 +28,7 @@ from crfs.risk.counted import Stream, block_key, philox
 from crfs.risk.factor_lgd import drawn_lgd, factor_lgd, lgd_shapes
 from crfs.risk.names import thresholds
 from crfs.risk.obligors import Obligors, alike
+from crfs.risk.ordered_product import combine
 from crfs.risk.plain import States, plain_defaults
 from crfs.risk.points import mixing_variables
 from crfs.risk.tied_lgd import beta_quantile, tied_normals, tied_plan, tied_shares
@@ -381,14 +382,7 @@ def _composite_factors(plan: Plan, rng: np.random.Generator, scenarios: int) -> 
     """One row a direction, one column a scenario. Sums are written out, since a threaded BLAS may round differently from run to run."""
     root, directions = plan["factor_root"], plan["directions"]
     shocks = rng.standard_normal((root.shape[1], scenarios))
-    return _combine(directions, _combine(root, shocks))
-
-
-def _combine(weights: FloatArray, rows: FloatArray) -> FloatArray:
-    result = np.zeros((len(weights), rows.shape[1]))
-    for i, j in zip(*np.nonzero(weights), strict=True):
-        result[i] += weights[i, j] * rows[j]
-    return result
+    return combine(directions, combine(root, shocks))
 
 
 def _mixing(plan: Plan, rng: np.random.Generator, scenarios: int) -> FloatArray:

@@ -19,10 +19,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.migration.paths import PathResult, PathTask, Plan, chunk_generator, combine, mixing, next_factor, run_chunks
+from crfs.risk.migration.paths import PathResult, PathTask, Plan, chunk_generator, mixing, next_factor, run_chunks
 from crfs.risk.migration.positions import RatedPositions
 from crfs.risk.migration.thresholds import normal_between
 from crfs.risk.migration.transition_matrix import TransitionMatrix
+from crfs.risk.ordered_product import combine
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]

@@ -21,6 +21,7 @@ from crfs.errors import InvalidInput
 from crfs.risk.migration.positions import RatedPositions
 from crfs.risk.migration.thresholds import matrix_thresholds
 from crfs.risk.migration.transition_matrix import TransitionMatrix
+from crfs.risk.ordered_product import combine
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -254,11 +255,3 @@ def _weighted(
         first[k] += np.bincount(name, weights=each * change, minlength=len(base))
         second[k] += np.bincount(name, weights=each * (np.square(after) - np.square(base[name])), minlength=len(base))
     return first, second
-
-
-def combine(weights: FloatArray, rows: FloatArray) -> FloatArray:
-    """``weights @ rows`` with sums in one order whatever the machine's BLAS and its threads."""
-    result = np.zeros((len(weights), rows.shape[1]))
-    for i, j in zip(*np.nonzero(weights), strict=True):
-        result[i] += weights[i, j] * rows[j]
-    return result
