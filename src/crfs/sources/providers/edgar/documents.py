@@ -1,4 +1,4 @@
-"""Documents of filings: full submissions (the header is the best clock there is), current reports (8-K) and earnings releases.
+"""Documents of filings: full submissions (the header is the best clock there is), current reports (8-K) and earnings releases, with their texts.
 
 A document alone does not say when it was accepted; it is known from the fetch then (``clipped``). In a full submission it is known from the
 header's ``ACCEPTANCE-DATETIME``, which is New York's wall clock.
@@ -7,6 +7,7 @@ header's ``ACCEPTANCE-DATETIME``, which is New York's wall clock.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time
@@ -24,7 +25,20 @@ from crfs.sources.providers.edgar import items, ownership, releases
 from crfs.sources.providers.edgar.answers import accession_of, cik_of, entity
 from crfs.sources.providers.edgar.filings import filing_instant
 from crfs.sources.providers.edgar.html_text import Line, lines, too_deep
+from crfs.sources.providers.edgar.item_headings import items_of
+from crfs.sources.providers.edgar.plain_text import prose_lines
+from crfs.sources.providers.edgar.prose import release_prose, report_prose
 from crfs.sources.providers.edgar.releases.periods import read_day
+from crfs.sources.providers.edgar.texts import (
+    EXHIBIT,
+    RELEASE,
+    REPORT,
+    TEXTS,
+    Filing,
+    exhibit_named,
+    release_among,
+    released_on,
+)
 
 HEADERS, REPORTS, RELEASES = "edgar_headers", "edgar_reports", "edgar_releases"
 ZONE = "America/New_York"
@@ -33,18 +47,12 @@ _DOCUMENT = re.compile(rb"<DOCUMENT>", re.IGNORECASE)
 _TYPE = re.compile(rb"<TYPE>\s*([^\r\n<]{1,40})", re.IGNORECASE)
 _TEXT = re.compile(rb"<TEXT>", re.IGNORECASE)
 _FIELD = re.compile(r"^\s*(?:<)?([A-Z][A-Z0-9 /&.\-]{2,60})(?::|>)[ \t]*(.*)$")
-_ITEM = re.compile(r"^item\s+(\d{1,2}(?:\.\d{2})?)(?!\d)", re.IGNORECASE)
-# "Item 1.03 of the report of May 1" and "Item 1.03 is incorporated" are sentences, and old forms list the items that do not apply.
-_ITEM_IN_PROSE = re.compile(r"[\s.:]*(?:is|are|was|were|of|above|below|shall|does)\b")
-_INAPPLICABLE = re.compile(r"(?:^|[\s.:;,(-])(?:not\s+applicable|inapplicable|none|n/?a)\W*$", re.IGNORECASE)
 _REPORT_DATE = re.compile(r"date\s+of\s+report.{0,60}?(?:reported|report)\)?\s*:?", re.IGNORECASE)
 _FILE_NUMBER = re.compile(r"^(?:\d{1,3}-\d{4,6}(?:-\d{2})?)$")
 _COVER_CIK = re.compile(rb"EntityCentralIndexKey\"[^>]{0,200}>\s*(\d{10})\s*<")
 _AMENDED = re.compile(r"^form\s*8-k\s*/\s*a\b|^\(?amendment\s+no", re.IGNORECASE)
 _MONTH_DAY = re.compile(r"\b[A-Z][a-z]{2,8}\s+\d{1,2},?\s+(?:19|20)\d\d\b")
 _COVER_LINES = 60
-_SHORT = 25
-"""Characters of a line that may say nothing but "Not applicable"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,15 +106,30 @@ def parse_submission(payload: Payload, catalogue: Catalogue) -> Parsed:
     tables = {HEADERS: accepted} if accepted.height else {}
     known = Known(at=min(header.accepted, payload.fetched_at), clipped=header.accepted > payload.fetched_at)
     parts = [rejected]
-    exhibits = 0
+    filing = Filing(
+        issuer=header.parties[0][1],
+        day=min(header.period or header.filed, header.filed),
+        accession=header.accession,
+        form=header.form,
+        items=numbers,
+    )
+    exhibits: list[tuple[str, str, bool]] = []
+    said: list[dict[str, Any]] = []
+    seen: Counter[str] = Counter()
+    is_current = header.form.startswith("8-K")
     for kind, body in _documents(payload.body):
-        if kind.startswith("EX-99") and RELEASES not in tables and header.form.startswith("8-K") and exhibits < _MOST_EXHIBITS:
-            exhibits += 1
-            found = _release(lines(body), header.parties[0][1], header.accession, known, catalogue)
+        seen[kind] += 1
+        document = kind if seen[kind] == 1 else f"{kind} ({seen[kind]})"  # old filings call every exhibit EX-99
+        if kind.startswith("EX-99") and is_current and len(exhibits) < _MOST_EXHIBITS:
+            read = lines(body)
+            found = None if RELEASES in tables else _release(read, filing.issuer, header.accession, known, catalogue)
             if isinstance(found, str):
                 parts.append(reject_all(RejectReason.UNSUPPORTED, found).rejected)
             else:
                 tables |= found or {}
+            exhibits.append((document, release_prose(prose_lines(body, read)), isinstance(found, dict)))
+        elif kind == header.form and is_current and seen[kind] == 1:
+            said += filing.text(REPORT, report_prose(prose_lines(body, lines(body))), document=document)
         elif kind in ("3", "4", "5", "3/A", "4/A", "5/A") and ownership.TRADES not in tables:
             start, stop = body.find(b"<ownershipDocument"), body.rfind(b"</ownershipDocument>")
             trades = ownership.parse(
@@ -114,7 +137,10 @@ def parse_submission(payload: Payload, catalogue: Catalogue) -> Parsed:
             )
             tables |= trades.tables
             parts.append(trades.rejected)
-    return Parsed(tables=tables, rejected=pl.concat(parts))
+    release = release_among(exhibits, is_of_results=filing.is_of_results)
+    for place, (document, prose, _) in enumerate(exhibits):
+        said += filing.text(RELEASE if place == release else EXHIBIT, prose, document=document)
+    return Parsed(tables=tables | _rows(TEXTS, said, known, catalogue), rejected=pl.concat(parts))
 
 
 def read_header(text: str) -> Header | str:
@@ -203,6 +229,13 @@ def parse_release(payload: Payload, catalogue: Catalogue) -> Parsed:
         )
     if isinstance(tables, str):
         return reject_all(RejectReason.UNSUPPORTED, tables)
+    # Of which day an exhibit alone is, nothing says for certain but itself; without a day it would have no place among the others.
+    day = released_on(read)
+    if day is not None and day <= known.at.date():
+        filing = Filing(issuer=tables[RELEASES]["entity"][0], day=day, accession=accession_of(payload))
+        tables |= _rows(
+            TEXTS, filing.text(RELEASE, release_prose(prose_lines(payload.body, read)), document=exhibit_named(read)), known, catalogue
+        )
     return Parsed(tables=tables, rejected=rejected_table())
 
 
@@ -221,7 +254,8 @@ def _release(
     stated = [values[name] for name in ("revenue", "diluted_eps", "revenue_low", "eps_low", "total_debt")]
     if end is None or end > known.at.date() or who is None or all(value is None for value in stated):
         return None
-    return _one(RELEASES, {"entity": who, "day": end, "accession": accession, **values}, known, catalogue)
+    row = {"entity": who, "day": end, "accession": accession, **values}
+    return _rows(RELEASES, [row], known, catalogue) or None
 
 
 def parse_report(payload: Payload, catalogue: Catalogue) -> Parsed:
@@ -229,7 +263,7 @@ def parse_report(payload: Payload, catalogue: Catalogue) -> Parsed:
     if too_deep(payload.body):
         return reject_all(RejectReason.UNSUPPORTED, "the page is larger, or nested deeper, than any filing")
     read = lines(payload.body)
-    found = _items(read)
+    found = items_of(read)
     day = _report_date(read)
     if day is None or not found:
         return reject_all(RejectReason.MISSING_FIELD, "no date of report, or no item, was found on the page")
@@ -247,23 +281,11 @@ def parse_report(payload: Payload, catalogue: Catalogue) -> Parsed:
         "items": ",".join(dict.fromkeys(found)),
         "accession": accession_of(payload),
     }
-    parts = [_one(REPORTS, {"entity": one, **shared}, known, catalogue, flags=True)[REPORTS] for one in sorted(registrants)]
-    return Parsed(tables={REPORTS: pl.concat(parts)}, rejected=rejected_table())
-
-
-def _items(read: Sequence[Line]) -> list[str]:
-    """The numbers of the items that a report has: those that head a line and are not said to be inapplicable, there or on the next line."""
-    found = []
-    texts = [" ".join(cell for cell in line.cells if cell) for line in read]
-    for place, text in enumerate(texts):
-        match = _ITEM.match(text)
-        if match is None or _ITEM_IN_PROSE.match(text, match.end()) or _INAPPLICABLE.search(text, match.end()):
-            continue
-        following = next((later for later in texts[place + 1 : place + 3] if later), "")
-        if len(following) < _SHORT and _INAPPLICABLE.search(following) and not _ITEM.match(following):
-            continue
-        found.append(match[1])
-    return found
+    reports = _rows(REPORTS, [{"entity": one, **shared} for one in sorted(registrants)], known, catalogue, flags=True)
+    form, listed = str(shared["form"]), str(shared["items"])
+    filing = Filing(issuer=min(registrants), day=day, accession=accession_of(payload), form=form, items=listed)
+    texts = _rows(TEXTS, filing.text(REPORT, report_prose(prose_lines(payload.body, read)), document=form), known, catalogue)
+    return Parsed(tables=reports | texts, rejected=rejected_table())
 
 
 def _report_date(read: Sequence[Line]) -> date | None:
@@ -285,12 +307,14 @@ def _report_date(read: Sequence[Line]) -> date | None:
     return None
 
 
-def _one(name: str, row: dict[str, Any], known: Known, catalogue: Catalogue, *, flags: bool = False) -> dict[str, pl.DataFrame]:
-    """A table of one accepted row."""
+def _rows(name: str, rows: Sequence[dict[str, Any]], known: Known, catalogue: Catalogue, *, flags: bool = False) -> dict[str, pl.DataFrame]:
+    """The table of accepted rows; none where there are none."""
+    if not rows:
+        return {}
     dataset = catalogue.dataset(name)
-    kinds = {column: kind for column, kind in dataset.schema().items() if column in row}
-    frame = pl.DataFrame([row], schema_overrides={"day": pl.Date(), "entity": pl.String(), **kinds}).with_columns(
-        row=pl.lit(1, dtype=pl.Int64),
+    kinds = {column: kind for column, kind in dataset.schema().items() if column in rows[0]}
+    frame = pl.DataFrame(rows, schema_overrides={"day": pl.Date(), "entity": pl.String(), **kinds}).with_columns(
+        row=pl.int_range(1, pl.len() + 1, dtype=pl.Int64),
         valid_time=day_instant("day"),
         knowledge_time=pl.lit(known.at).cast(INSTANT),
         knowledge_basis=pl.lit("observed"),

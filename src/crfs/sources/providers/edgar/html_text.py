@@ -101,22 +101,22 @@ def _walk(root: Any) -> Iterator[Line]:
             if tag == "-text":
                 text.append(node.text_content or "")
             elif tag in _MARKED and len(marks) < _MOST_MARKS and not any(cells or ()):
-                marks += [(mark, not _clean(text)) for mark in _MARK.findall(node.text()[:_LONGEST_MARK])]
+                marks += [(mark, not cleaned(text)) for mark in _MARK.findall(node.text()[:_LONGEST_MARK])]
             continue
         if tag == "tr":
             if not opening:
-                yield _line(cells or [_clean(text)], open_tables, spans if cells else (), marks)
-            elif _clean(text):
-                yield _line([_clean(text)], open_tables, (), marks)
+                yield _line(cells or [cleaned(text)], open_tables, spans if cells else (), marks)
+            elif cleaned(text):
+                yield _line([cleaned(text)], open_tables, (), marks)
             text, cells, spans, marks = [], [] if opening else None, [], []
         elif tag in ("td", "th"):
             if not opening and cells is not None:
-                cells.append(_clean(text))
+                cells.append(cleaned(text))
                 spans.append((_span(node, "colspan"), _span(node, "rowspan")))
                 text = []
         elif tag in _BLOCKS and cells is None:
-            if _clean(text):
-                yield _line([_clean(text)], open_tables, (), marks)
+            if cleaned(text):
+                yield _line([cleaned(text)], open_tables, (), marks)
                 marks = []
             text = []
         elif tag in _BLOCKS:
@@ -133,8 +133,8 @@ def _walk(root: Any) -> Iterator[Line]:
             child = node.first_child
             if child is not None:
                 stack.append((child, True))
-    if _clean(text):
-        yield _line([_clean(text)], (), (), marks)
+    if cleaned(text):
+        yield _line([cleaned(text)], (), (), marks)
 
 
 def _line(cells: Sequence[str], tables: Sequence[int], spans: Sequence[tuple[int, int]], marks: Sequence[tuple[str, bool]]) -> Line:
@@ -158,6 +158,11 @@ def _span(node: Any, name: str) -> int:
     return min(max(int(text), 1), _MOST_SPAN) if re.fullmatch(r"[0-9]{1,6}", text) else 1
 
 
-def _clean(text: list[str]) -> str:
-    cleaned = _SPACE.sub(" ", "".join(text)).replace("\u00ad", "").strip() if text else ""
-    return _REST_OF_WORD.sub("", cleaned) if len(cleaned) > _LONGEST_WORD else cleaned
+def cleaned(text: Sequence[str]) -> str:
+    """Pieces of a text as one, with single blanks, and of a word without end the first letters.
+
+    >>> cleaned(["Net\\u00a0sales ", "\\n rose"])
+    'Net sales rose'
+    """
+    joined = _SPACE.sub(" ", "".join(text)).replace("\u00ad", "").strip() if text else ""
+    return _REST_OF_WORD.sub("", joined) if len(joined) > _LONGEST_WORD else joined

@@ -45,7 +45,7 @@ class Edgar:
     """
 
     name: str = "edgar"
-    parser_version: str = "5"
+    parser_version: str = "6"
     hosts: tuple[str, ...] = ("data.sec.gov", "www.sec.gov")
     provider: Provider = _PROVIDER
 
