@@ -1,8 +1,8 @@
 """What documents become as numbers: derived from stored rows once an ingest has published them, or all anew with another scorer.
 
 Each version of a document gives a row of ``document_sentiment`` on the document's own clocks. From these come the tone of issuers and of
-sources a day and the stance of policy statements, and from the Federal Register its rules a month: only the groups and periods that a new
-document touches are computed again. All of it is one batch that names the payloads of the documents.
+sources a day, that of earnings releases and the stance of policy statements, and from the Federal Register its rules a month: only the groups
+and periods that a new document touches are computed again. All of it is one batch that names the payloads of the documents.
 
 A row that is no longer said (its document was annulled, or now belongs elsewhere) becomes ``missing``: no candidate for any answer.
 """
@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from crfs.store.scan import StoreReader
 
 DOCUMENTS, ISSUERS, SOURCES, POLICY, RULES = "document_sentiment", "issuer_tone", "market_tone", "policy_stance", "final_rules"
-REGISTER = "federal_register_documents"
+RELEASES = "release_tone"
+REGISTER, FILINGS = "federal_register_documents", "edgar_texts"
 STATEMENT, DECISIONS = "policy_document/fomc_statement/", "fomc_statement"
 _CLOCKS = ("entity", "valid_time", "knowledge_time")
 _AT_A_TIME = 5_000
 """Documents scored between two words of progress."""
+_ISSUERS_AT_A_TIME = 500
+"""Issuers whose releases are compared at once: a pair of every two dates of one issuer is held in memory."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,6 +142,7 @@ class _Derivation:
         if fresh:
             new, old = pl.concat(fresh), pl.concat(stale)
             self._tones(new, old)
+            self._release_tones(new, old)
         else:
             new = old = self.reader.rows(DOCUMENTS, entities=[], vintage_dates=True)
         if DECISIONS in datasets or pl.concat([new, old])["entity"].str.starts_with(STATEMENT).any():
@@ -219,6 +223,27 @@ class _Derivation:
             self._keep(dataset, tone, stored)
             self._rest(dataset, DOCUMENTS, others)
             self._rest_alike(dataset, DOCUMENTS)
+
+    def _release_tones(self, new: pl.DataFrame, old: pl.DataFrame) -> None:
+        """The history of the earnings releases of the issuers that have new ones."""
+        import polars as pl
+
+        from crfs.features.documents.release_tone import issuer_of_release, release_history
+
+        both = pl.concat([new, old])
+        touched = both.select(issuer_of_release())["entity"].drop_nulls().unique().sort()
+        if touched.is_empty():
+            return
+        stored = self.reader.rows(FILINGS, columns=[]).select(entity=pl.lit(f"{FILINGS}/") + pl.col("entity")).unique()
+        named = stored.with_columns(issuer=issuer_of_release()).drop_nulls("issuer").join(both.select("entity"), on="entity", how="anti")
+        for issuers in touched.to_frame("issuer").iter_slices(_ISSUERS_AT_A_TIME):
+            names = named.join(issuers, on="issuer", how="semi")["entity"].sort().to_list()
+            others = self.reader.rows(DOCUMENTS, entities=names, vintage_dates=True).select(new.columns)
+            own = new.filter(issuer_of_release().is_in(issuers["issuer"].implode()))
+            history = release_history(pl.concat([others, own]))
+            self._keep(RELEASES, history, self.reader.rows(RELEASES, entities=issuers["issuer"].to_list()))
+            self._rest(RELEASES, DOCUMENTS, others)
+        self._rest_alike(RELEASES, DOCUMENTS)
 
     def _stances(self, new: pl.DataFrame, old: pl.DataFrame) -> None:
         """The history of the statements of the Federal Open Market Committee."""

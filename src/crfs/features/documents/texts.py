@@ -44,11 +44,13 @@ TEXTS: Mapping[str, TextColumns] = MappingProxyType(
             _ARTICLE,
         ),
         "alpha_vantage_transcripts": TextColumns(texts=("content",), tickers="symbol", links=False),
+        "edgar_texts": TextColumns(texts=("text",), links=False),
         "federal_register_documents": TextColumns(texts=("title", "abstract"), links=False),
         "policy_document": TextColumns(texts=("text",), links=False, is_policy=True),
     }
 )  # fmt: skip
-"""The datasets whose rows are documents. ``gdelt_mentions`` has no words, and filings are kept as numbers, not as texts."""
+"""The datasets whose rows are documents. ``gdelt_mentions`` has no words. An issuer's filing is not linked with it: what a company says of itself
+is no news of it, and would drown the tone of what others say."""
 
 _ENGLISH = r"(?i)^(?:en|eng|english)(?:[-_].*)?$"
 
