@@ -78,6 +78,29 @@ def test_documents_are_asked_for_by_form_and_item(documents: Any, found: bool, c
     assert urls[1:] == (["Archives/edgar/data/1234567/0000000001-25-000003.txt"] if found else [])
 
 
+@pytest.mark.parametrize(
+    ("series", "found"),
+    [("1234567:8-K", True), ("exm:8-k:2.04", True), ("1234567:8-K:2.02", False), ("1234567:10-Q", False), ("1234567:8-K/A", False)],
+)
+def test_documents_are_asked_for_by_the_series_too(series: str, found: bool, catalogue: Catalogue) -> None:
+    urls = asked(catalogue, series, transport=transport(), since=date(2025, 1, 1))
+    urls.remove("submissions/CIK0001234567.json")
+    assert [url for url in urls if "ticker" not in url] == (["Archives/edgar/data/1234567/0000000001-25-000003.txt"] if found else [])
+
+
+def test_an_amendment_comes_along_with_the_form_that_it_amends(catalogue: Catalogue) -> None:
+    columns = {**COLUMNS, "form": ["8-K/A", "4", "10-K"]}
+    listed = json.dumps({**ISSUER, "filings": {"recent": columns, "files": []}}).encode()
+    amended = RecordedTransport(
+        [
+            sample("edgar", listed, url=DATA + "submissions/CIK0001234567.json"),
+            sample("edgar", SUBMISSION.encode(), url=SITE + "Archives/edgar/data/1234567/0000000001-25-000003.txt"),
+        ],
+        now=NOW,
+    )
+    assert len(asked(catalogue, "1234567:8-K:2.04", transport=amended)) == 2
+
+
 def test_the_feed_ends_with_a_short_page_or_the_pages_asked_for(catalogue: Catalogue) -> None:
     pages = (feed_page(0, 100), feed_page(100, 100), feed_page(200, 7))
     for most, expected in ((1, 1), (2, 2), (9, 3)):

@@ -37,7 +37,8 @@ class Edgar:
     """The source ``edgar``.
 
     The series of a query are issuers, as a CIK (``320193``, ``CIK0000320193``) or a ticker (``AAPL``, looked up first); ``tickers`` is
-    the list of tickers, and ``current`` the feed of the latest filings (``current:8-K`` those of one form).
+    the list of tickers, and ``current`` the feed of the latest filings (``current:8-K`` those of one form). ``AAPL:8-K:2.02`` are the full
+    submissions of an issuer's form (and of its amendments) with an item, here those of earnings releases; without an item all of the form.
 
     Options: ``what`` is ``all`` (default), ``facts`` or ``filings``; ``documents`` are forms whose full submissions are fetched as well
     (``8-K:2.02`` those with an item: earnings releases); ``pages`` bounds the feed's pages (default 1). ``since`` and ``until`` bound the
@@ -100,16 +101,18 @@ class Edgar:
             elif series == "current" or series.startswith("current:"):
                 yield from self._feed(series.partition(":")[2], query, transport)
             else:
-                issuer = self._issuer(series)
+                name, _, named = series.partition(":")
+                issuer = self._issuer(name)
                 if issuer is None:
                     if known is None:
                         listed = self._ask(SITE + "files/company_tickers.json", "tickers", transport)
                         yield listed
                         known = _ticker_keys(answers.look(listed).fields)
-                    if series.upper() not in known:
-                        raise InvalidInput(f"edgar: the SEC lists no ticker {series!r}; name the issuer by its CIK, like 320193")
-                    issuer = known[series.upper()]
-                yield from self._of_issuer(issuer, what, query, transport)
+                    if name.upper() not in known:
+                        raise InvalidInput(f"edgar: the SEC lists no ticker {name!r}; name the issuer by its CIK, like 320193")
+                    issuer = known[name.upper()]
+                forms = _forms(named) if named else _asked_forms(query)
+                yield from self._of_issuer(issuer, "filings" if named else what, forms, query, transport)
 
     def _issuer(self, series: str) -> str | None:
         """The entity that a CIK names; None for a ticker."""
@@ -120,7 +123,9 @@ class Edgar:
             raise InvalidInput(f"edgar: {series!r} is neither a CIK, like 320193, nor a ticker, like AAPL")
         return None
 
-    def _of_issuer(self, issuer: str, what: str, query: Query, transport: Transport) -> Iterator[Payload]:
+    def _of_issuer(
+        self, issuer: str, what: str, forms: frozenset[tuple[str, str]], query: Query, transport: Transport
+    ) -> Iterator[Payload]:
         if what in ("all", "filings"):
             first = self._ask(f"{DATA}submissions/{issuer}.json", issuer, transport)
             yield first
@@ -132,7 +137,7 @@ class Edgar:
                 older = self._ask(f"{DATA}submissions/{page}", issuer, transport)
                 yield older
                 lists.append(answers.look(older).fields)
-            for accession in _wanted(lists, query):
+            for accession in _wanted(lists, forms, query):
                 address = f"{SITE}Archives/edgar/data/{int(issuer[3:])}/{accession}.txt"
                 yield self._ask(address, f"{issuer}/{accession}", transport)
         if what in ("all", "facts"):
@@ -194,13 +199,27 @@ def _older(fields: Mapping[str, Any], since: date | None, until: date | None) ->
     return names
 
 
-def _wanted(lists: list[Mapping[str, Any]], query: Query) -> list[str]:
-    """Accession numbers of the filings whose full submissions were asked for (option ``documents``), the oldest first."""
+def _forms(named: str) -> frozenset[tuple[str, str]]:
+    """The forms and items that a series names after its issuer: an amendment says a filing anew, so it comes along.
+
+    >>> sorted(_forms("8-K:2.02"))
+    [('8-K', '2.02'), ('8-K/A', '2.02')]
+    """
+    form, _, item = named.partition(":")
+    return frozenset({(form.upper(), item), (form.upper().removesuffix("/A") + "/A", item)})
+
+
+def _asked_forms(query: Query) -> frozenset[tuple[str, str]]:
+    """The forms and items of the option ``documents``; an item is empty where all of the form are asked for."""
     documents = query.options.get("documents", ())
     asked = [documents] if isinstance(documents, str) else list(documents)
-    if not asked:
+    return frozenset((form, item) for form, _, item in (str(one).partition(":") for one in asked))
+
+
+def _wanted(lists: list[Mapping[str, Any]], wanted: frozenset[tuple[str, str]], query: Query) -> list[str]:
+    """Accession numbers of the filings of the forms and items whose full submissions are wanted, the oldest first."""
+    if not wanted:
         return []
-    wanted = {(form, item) for form, _, item in (str(one).partition(":") for one in asked)}
     found: dict[str, str] = {}
     for columns in lists:
         cells = [columns.get(name) for name in ("accessionNumber", "form", "filingDate", "items")]
