@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from crfs.credit.catalogue import Catalogue
 from crfs.features.sentiment import FinanceScorer, VaderScorer
-from crfs.sources.core import Query
+from crfs.sources import core
+from crfs.sources.core import Parsed, Payload, Query
+from crfs.sources.core.registry import load_source
 from crfs.store.provenance import batch_origins
+from crfs.workflows.collection import collect_again
 from crfs.workflows.documents import rederive_documents
 from crfs.workflows.factors import factor_history
 from crfs.workflows.ingestion import ingest
@@ -128,6 +133,35 @@ def test_only_issuers_with_new_releases_are_compared_again(session: Session, tmp
     assert rows["entity"].to_list() == ["CIK0007654321", ISSUER, ISSUER]
     again = ingest(session, "edgar", Query(), replay=tmp_path / "1")
     assert again.batches == []
+
+
+@dataclass(frozen=True)
+class ReadsNoTexts:
+    """EDGAR as it was read before texts were kept."""
+
+    inner: Any
+    parser_version: str = "5"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def parse(self, payload: Payload, catalogue: Catalogue) -> Parsed:
+        parsed: Parsed = self.inner.parse(payload, catalogue)
+        return replace(parsed, tables={name: table for name, table in parsed.tables.items() if name != "edgar_texts"})
+
+
+def test_filings_that_were_landed_before_texts_were_kept_get_their_tones_when_they_are_read_again(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core, "load_source", lambda name: ReadsNoTexts(load_source(name)))
+    ingest(session, "edgar", Query(), replay=folder_of(tmp_path / "all", sorted(FILINGS)))
+    assert session.reader(session.pin().batch_id).rows("release_tone").is_empty()
+    monkeypatch.undo()
+    collect_again(session, "edgar")
+    change = {"2024-08-01": score(BAD) - score(GOOD)}
+    assert told(session, "issuer.release_tone_change", "2024-08-01") == change
+    assert told(session, "issuer.release_tone_change", "2024-09-05") == {"2024-08-01": score(BAD) - score(MIXED)}
+    assert collect_again(session, "edgar").batches == []
 
 
 def test_the_recorded_release_of_a_quarter_of_falling_sales_has_a_bad_tone(session: Session, tmp_path: Path) -> None:
