@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,3 +126,11 @@ def test_an_amendment_says_its_date_anew_and_moves_the_change_of_the_next_releas
 def test_a_change_rests_on_the_weaker_of_two_releases() -> None:
     rows = [release("X", "1", 0, 0, 0.5, basis="assumed"), release("X", "2", 90, 90, 0.25)]
     assert release_history(pl.DataFrame(rows, schema=SCHEMA)).sort("valid_time")["knowledge_basis"].to_list() == ["assumed", "assumed"]
+
+
+@pytest.mark.parametrize(("gap", "change"), [(91, -0.25), (200, -0.25), (201, None)])
+def test_across_a_gap_there_is_no_change(gap: int, change: float | None) -> None:
+    rows = [release("X", "1", 0, 0, 0.5), release("X", "2", gap, gap, 0.25), release("Y", "3", gap - 1, gap - 1, 0.0)]
+    history = release_history(pl.DataFrame(rows, schema=SCHEMA)).filter(pl.col("entity") == "X").sort("valid_time")
+    assert history["tone_change"].to_list() == [None, change]
+    assert history["days_since_previous"].to_list() == [None, None if change is None else gap]

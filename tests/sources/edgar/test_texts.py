@@ -64,6 +64,11 @@ def test_an_amendment_has_the_date_of_the_report_that_it_amends_and_is_known_fro
     assert second["knowledge_time"] == datetime(2025, 3, 10, 13, tzinfo=UTC)  # nine in New York, in summer time
 
 
+def test_a_text_is_of_no_day_after_that_of_its_filing(catalogue: Catalogue) -> None:
+    (row,) = texts(SUBMISSION.replace("PERIOD OF REPORT:\t20250301", "PERIOD OF REPORT:\t20350301"), catalogue)
+    assert row["valid_time"] == datetime(2025, 3, 5, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("items", "exhibit", "kind"),
     [
