@@ -241,26 +241,36 @@ def accept(
     failed = [check for check, any_row in zip(checks, found, strict=True) if any_row]
     rejected = [rejected_where(frame, check, name, reason, detail) for check, name, reason, detail in failed]
     good = frame.filter(~pl.any_horizontal(check.fill_null(False) for check, *_ in failed)) if failed else frame
+    del frame  # of a body of half a million cells no copy is kept that is not needed
     if not _in_order(good):
-        good = good.sort(_KEY, maintain_order=True)
-        good = good.filter(~_as_before(*_KEY, "row_state", *values))
-        if good.select(_as_before(*_KEY).any()).item():
-            good = good.unique([*_KEY, "row_state", *values], keep="first", maintain_order=True)
-            good, refused = _uncontradicted(good, dataset)
-            rejected.append(refused)
+        good = _sorted(good).filter(~_as_before("_entity", *_KEY[1:], "row_state", *values))
+        good, refused = _uncontradicted(good, dataset)
+        rejected.append(refused)
     accepted = good.select([*ACCEPTED, *values])
     return accepted, pl.concat(rejected).sort("row", maintain_order=True) if rejected else rejected_table()
 
 
+def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows by their keys, those of one key as they came, with ``_entity``: the entity as a number that sorts as it does."""
+    names = frame["entity"].unique().sort()
+    return frame.with_columns(_entity=pl.col("entity").cast(pl.Enum(names)).to_physical()).sort("_entity", *_KEY[1:], maintain_order=True)
+
+
 def _uncontradicted(frame: pl.DataFrame, dataset: DatasetDefinition) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows without those that say two things at one key, and these. Of two numbers neither is known to be right; of two texts, the first
+    """Sorted rows without those that say two things at one key, and these. Of two numbers neither is known to be right; of two texts, the first
     stands: a title or a note may be put in other words.
     """
-    numbers = [column.name for column in dataset.columns if column.type is not ColumnType.TEXT]
-    marked = frame.with_columns(
-        _two=pl.struct("row_state", *numbers).n_unique().over(_KEY) > 1,
-        _later=pl.struct(_KEY).is_first_distinct().not_(),
-    )
+    again = _as_before("_entity", *_KEY[1:])
+    several = again | again.shift(-1, fill_value=False)
+    # Keys that one row has are looked at no further.
+    part = frame.with_columns(_key=(~again).cum_sum(), _place=pl.int_range(pl.len())).filter(several)
+    if part.is_empty():
+        return frame, rejected_table()
+    part = part.unique(["_key", "row_state", *dataset.schema()], keep="first", maintain_order=True)
+    told = ["row_state", *(column.name for column in dataset.columns if column.type is not ColumnType.TEXT)]
+    later = _as_before("_key")
+    two = part.filter(later & ~_as_before(*told))["_key"].unique()
+    marked = part.with_columns(_later=later, _two=pl.col("_key").is_in(two.implode()))
     detail = "another value was given for the same entity, valid time and knowledge time"
     refused = [
         rejected_where(marked, pl.col("_two"), "valid_time", RejectReason.CONTRADICTION, f"{detail}; neither is taken"),
@@ -268,7 +278,8 @@ def _uncontradicted(frame: pl.DataFrame, dataset: DatasetDefinition) -> tuple[pl
             marked, pl.col("_later") & ~pl.col("_two"), "valid_time", RejectReason.CONTRADICTION, f"{detail}; the first is taken"
         ),
     ]
-    return marked.filter(~pl.col("_two") & ~pl.col("_later")).drop("_two", "_later"), pl.concat(refused)
+    kept = marked.filter(~pl.col("_two") & ~pl.col("_later"))["_place"]
+    return frame.filter(~several | pl.int_range(pl.len()).is_in(kept.implode())), pl.concat(refused)
 
 
 def _known_by(frame: pl.DataFrame, fetched_at: datetime) -> pl.DataFrame:

@@ -105,11 +105,7 @@ class KenFrench:
             return reject_all(RejectReason.UNKNOWN_SERIES, "neither the url, nor the stream, nor the first lines say which file it is")
         if file.lower().endswith("_weekly"):
             return reject_all(RejectReason.UNSUPPORTED, "weekly files are not read; the daily ones have the same portfolios")
-        cells, rejected = _cells(tables, file)
-        typed = _typed(cells)
-        unread = ~pl.col("_none") & pl.col("value").is_null()
-        rejected.append(rejected_where(typed, unread, "value", RejectReason.NOT_A_NUMBER, "not a number", shown="text"))
-        good = typed.filter(~unread)
+        good, rejected = _numbers(tables, file)
         accepted: dict[str, pl.DataFrame] = {}
         for width, name in _DATASETS.items():
             rows = good.filter(pl.col("_width") == width).select("row", "entity", "value", "row_state", valid_time=day_instant("_day"))
@@ -220,7 +216,8 @@ def _cells(tables: Tables, file: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]
     rows = rows.join(spans, on="table", how="left", maintain_order="left")
     # Some of the files end their rows with a comma.
     over = (pl.col("text").list.len() == pl.col("width") + 1) & (pl.col("text").list.last().str.strip_chars() == "")
-    rows = rows.with_columns(text=pl.when(over).then(pl.col("text").list.head("width")).otherwise(pl.col("text")))
+    if rows.select(over.any()).item():
+        rows = rows.with_columns(text=pl.when(over).then(pl.col("text").list.head("width")).otherwise(pl.col("text")))
     rows = rows.with_columns(_day=_day(), _width=pl.col("date").str.len_bytes())
     uneven, undated = pl.col("text").list.len() != pl.col("width"), pl.col("_day").is_null()
     rejected = [
@@ -230,14 +227,14 @@ def _cells(tables: Tables, file: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]
     odd = columns.with_columns(row=pl.lit(None, dtype=pl.Int64))
     unnamed = pl.col("entity").is_null()
     rejected.append(rejected_where(odd, unnamed, "header", RejectReason.UNKNOWN_COLUMN, "not the name of a portfolio", shown="column"))
-    # Millions of cells: the name of each is looked up by its place, and nothing else of its header is carried along.
+    # Hundreds of thousands of cells: the name of each is looked up by its place, and nothing else of its row and header is carried along.
     cells = (
         rows.filter(~uneven & ~undated)
         .select("row", "_day", "_width", "text", place=pl.int_ranges("first", pl.col("first") + pl.col("width")))
         .explode("text", "place", empty_as_null=False, keep_nulls=False)
+        .select("row", "_day", "_width", entity=pl.lit(columns["entity"]).gather("place"), text=pl.col("text").str.strip_chars())
     )
-    named = cells.select("row", "_day", "_width", entity=columns["entity"].gather(cells["place"]), text=pl.col("text").str.strip_chars())
-    return named.filter(pl.col("entity").is_not_null()), rejected
+    return cells.filter(pl.col("entity").is_not_null()) if cells["entity"].null_count() else cells, rejected
 
 
 def _columns(headers: pl.DataFrame, file: str) -> pl.DataFrame:
@@ -258,6 +255,15 @@ def _day() -> pl.Expr:
     text = pl.col("date")
     digits = pl.when(text.str.len_bytes() == 4).then(text + "0101").when(text.str.len_bytes() == 6).then(text + "01").otherwise(text)
     return pl.when(digits.str.contains(r"^\d{8}$")).then(digits).str.to_date("%Y%m%d", strict=False)
+
+
+def _numbers(tables: Tables, file: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """``row``, ``_day``, ``_width``, ``entity``, ``value`` and ``row_state`` of every cell that can be read, and what cannot."""
+    cells, rejected = _cells(tables, file)
+    typed = _typed(cells)
+    unread = ~pl.col("_none") & pl.col("value").is_null()
+    rejected.append(rejected_where(typed, unread, "value", RejectReason.NOT_A_NUMBER, "not a number", shown="text"))
+    return typed.filter(~unread).drop("text", "_none"), rejected
 
 
 def _typed(cells: pl.DataFrame) -> pl.DataFrame:
