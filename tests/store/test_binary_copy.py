@@ -67,9 +67,11 @@ def test_a_table_comes_back_as_it_was(module_database: Database, rows: list[dict
     assert _back(module_database, table).equals(table)
 
 
-def test_rows_of_many_blocks_come_back_in_their_order(module_database: Database, monkeypatch: Any) -> None:
-    """Long texts make blocks short, whole columns of nulls have no bytes at all."""
+@pytest.mark.parametrize("many", [1, 1_000], ids=["ahead", "in turn"])
+def test_rows_of_many_blocks_come_back_in_their_order(module_database: Database, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """Long texts make blocks short, whole columns of nulls have no bytes at all; blocks are encoded ahead of their being sent, or in turn."""
     monkeypatch.setattr(binary_copy, "_BLOCK_BYTES", 2_000)
+    monkeypatch.setattr(binary_copy, "_MANY", many)
     rows = [dict.fromkeys(SCHEMA, None) | {"whole": number, "text": "x" * (number % 7 * 3_000)} for number in range(200)]
     table = _table(rows)
     blocks = list(binary_copy.encoded(table))

@@ -6,7 +6,8 @@ bytes, padded to the longest of the block. Then the padding, and the bytes of nu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,14 +24,24 @@ _TRAILER = b"\xff\xff"
 _EPOCH_DAYS = 10_957  # from 1970-01-01 to PostgreSQL's 2000-01-01
 _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
 _BLOCK_BYTES = 4 * 1024 * 1024
+_MANY = 2_000
+"""Rows of which the encoding is worth a thread of its own."""
 _Bytes = npt.NDArray[np.uint8]
 
 
 def copy_rows(cursor: Cursor, relation: str, table: pl.DataFrame) -> None:
     """Write the rows of ``table`` into ``relation``, whose columns have the table's names and types."""
     names = ", ".join(f'"{name}"' for name in table.columns)
-    with cursor.copy(f"COPY {relation} ({names}) FROM STDIN (FORMAT binary)") as copy:
-        for block in encoded(table):
+    blocks = encoded(table)
+    with cursor.copy(f"COPY {relation} ({names}) FROM STDIN (FORMAT binary)") as copy, ThreadPoolExecutor(1) as pool:
+        if table.height < _MANY:
+            for block in blocks:
+                copy.write(block)
+            return
+        # Each is encoded while the one before is on its way: the server is busy longer with a block than it takes to make.
+        coming = pool.submit(next, blocks, b"")
+        while block := coming.result():
+            coming = pool.submit(next, blocks, b"")
             copy.write(block)
 
 
@@ -60,29 +71,45 @@ def _rows_of_a_block(table: pl.DataFrame, start: int) -> int:
 
 
 def _block(rows: pl.DataFrame) -> bytes:
-    fields = [_field(rows[name]) for name in rows.columns]
+    fields = [field_of(rows[name]) for name in rows.columns]
     width = 2 + sum(4 + content.shape[1] for _, content in fields)
     grid = np.empty((rows.height, width), dtype=np.uint8)
-    grid[:, 0:2] = np.frombuffer(np.array([rows.width], dtype=">i2").tobytes(), dtype=np.uint8)
+    grid[:] = np.frombuffer(_same_in_all(fields), dtype=np.uint8)
     ragged = False
     kept: _Bytes | None = None
     place = 2
     for lengths, content in fields:
         size = content.shape[1]
-        if isinstance(lengths, int):
-            grid[:, place : place + 4] = np.frombuffer(np.array([lengths], dtype=">i4").tobytes(), dtype=np.uint8)
-        else:
-            grid[:, place : place + 4] = lengths.astype(">i4").view(np.uint8).reshape(-1, 4)
+        if not isinstance(lengths, int):
+            _put(grid, place, lengths.astype(">i4").view(np.uint8).reshape(-1, 4))
             if kept is None:
                 kept = np.ones((rows.height, width), dtype=np.uint8)
             kept[:, place + 4 : place + 4 + size] = np.arange(size) < np.maximum(lengths, 0)[:, None]
             ragged = True
-        grid[:, place + 4 : place + 4 + size] = content
+        _put(grid, place + 4, content)
         place += 4 + size
     return grid[kept.view(np.bool_)].tobytes() if ragged and kept is not None else grid.tobytes()
 
 
-def _field(column: pl.Series) -> tuple[int | npt.NDArray[np.int32], _Bytes]:
+def _same_in_all(fields: Sequence[tuple[int | npt.NDArray[np.int32], _Bytes]]) -> bytes:
+    """A row as far as all rows of a block have it alike: the count of fields, and the lengths of those that are as long in each."""
+    said = [
+        (lengths if isinstance(lengths, int) else 0).to_bytes(4, "big", signed=True) + bytes(cells.shape[1]) for lengths, cells in fields
+    ]
+    return len(fields).to_bytes(2, "big") + b"".join(said)
+
+
+def _put(grid: _Bytes, place: int, cells: _Bytes) -> None:
+    """Write the cells of a column from a place of each row on; those of a number's size go as numbers, and not byte by byte."""
+    height, size = cells.shape
+    if size in {1, 2, 4, 8}:
+        into: npt.NDArray[np.unsignedinteger] = np.ndarray(height, f"u{size}", grid, place, (grid.shape[1],))
+        into[:] = np.ascontiguousarray(cells).view(f"u{size}")[:, 0]
+    else:
+        grid[:, place : place + size] = cells
+
+
+def field_of(column: pl.Series) -> tuple[int | npt.NDArray[np.int32], _Bytes]:
     """Lengths (one number where all cells have the same; -1 is null) and the padded bytes, a row a cell."""
     if column.null_count() == len(column):
         return -1, np.empty((len(column), 0), dtype=np.uint8)
