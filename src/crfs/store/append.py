@@ -459,9 +459,8 @@ def _insert(batch: Publication, part: _Part) -> None:
     """The rows into the relation, and what the batch says of them into its books."""
     if part.staged is not None:
         insert_staged(batch, part.definition, part.staged)
-    if part.fresh.height:
-        insert_rows(batch, part.definition, part.fresh.drop("clipped", "shown"))
-    enter_into_books(batch, part.definition, fetched_at=part.how.fetched_at)
+    inserted = insert_rows(batch, part.definition, part.fresh.drop("clipped", "shown")) if part.fresh.height else None
+    enter_into_books(batch, part.definition, fetched_at=part.how.fetched_at, inserted=None if part.staged is not None else inserted)
 
 
 def _head(connection: sa.Connection) -> int:

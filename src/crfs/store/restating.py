@@ -82,8 +82,8 @@ def restate(database: Database, model: Database, definitions: Sequence[DatasetDe
                 for change in changes:
                     rows = change.rows.filter(pl.col("parcel") == parcel.number)
                     if rows.height:
-                        insert_rows(batch, change.definition, rows.select(*FIXED, *change.definition.schema()))
-                        enter_into_books(batch, change.definition, fetched_at=parcel.fetched_at)
+                        inserted = insert_rows(batch, change.definition, rows.select(*FIXED, *change.definition.schema()))
+                        enter_into_books(batch, change.definition, fetched_at=parcel.fetched_at, inserted=inserted)
             batches.append(batch.batch_id)
         for change in changes:
             last = batches[-1] if batches else compared_at
