@@ -17,7 +17,7 @@ import numpy.typing as npt
 from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import SCRAMBLES, find_aims
 from crfs.risk.conditional import ConditionalBook, condition
-from crfs.risk.fine_lattice import FineLattice, Rounding
+from crfs.risk.fine_lattice import LEAST, FineLattice, Rounding
 from crfs.risk.lattice import Lattice, Sums, beyond, common_step, lower_quantile, make_lattice, tail_payoffs
 from crfs.risk.names import Names
 from crfs.risk.points import Points, draw, merged
@@ -36,11 +36,7 @@ _FIRST = 64
 _MOST_WORK = 4e8
 _MOST_WORK_ON_FINE_LATTICE = 2e9
 _CELLS_AT_ONCE = 200_000
-_CELLS_AT_ONCE_ON_FINE_LATTICE = 65_536
-"""Fewer, for each name's factor goes over all of them: they stay in a core's cache."""
 _COARSE, _FINEST = 2**11, 2**15
-# Less than this is no probability, and products of such numbers, which have few digits left, take a hundred times as long.
-_LEAST = 1e-100
 # The part of the wanted error that the lattice may take.
 _ROUNDING = 0.5
 
@@ -104,6 +100,9 @@ class FewNames:
         step = max(1, _CELLS_AT_ONCE // (self.lattice.size * len(self.names)))
 
         def of_scramble(scramble: int) -> FloatArray:
+            if isinstance(self.lattice, FineLattice):
+                every = slice(scramble * each, (scramble + 1) * each)
+                return self.lattice.parts(_pd(self.book, self.points, every), self.points.weight[None, every], payoffs)[:, :, 0]
             result = np.zeros((len(payoffs), len(self.names)))
             for start in range(scramble * each, (scramble + 1) * each, step):
                 some = slice(start, min(start + step, (scramble + 1) * each))
@@ -247,15 +246,17 @@ def _distribution(
 ) -> FloatArray:
     """Probabilities by scramble (scrambles x lattice); ``which`` way losses are rounded matters on a fine lattice alone."""
     each = len(points) // points.scrambles
-    step = max(1, (_CELLS_AT_ONCE_ON_FINE_LATTICE if isinstance(lattice, FineLattice) else _CELLS_AT_ONCE) // lattice.size)
+    step = max(1, _CELLS_AT_ONCE // lattice.size)
 
     def of_scramble(scramble: int) -> FloatArray:
-        result = np.zeros(lattice.size)
-        for start in range(scramble * each, (scramble + 1) * each, step):
-            some = slice(start, min(start + step, (scramble + 1) * each))
-            p = _pd(book, points, some)
-            held = lattice.distribution(p, which) if isinstance(lattice, FineLattice) else lattice.distribution(p)
-            result += np.einsum("pg,p->g", held, points.weight[some])
+        every = slice(scramble * each, (scramble + 1) * each)
+        if isinstance(lattice, FineLattice):
+            result = lattice.distribution(_pd(book, points, every), points.weight[None, every], which)[0]
+        else:
+            result = np.zeros(lattice.size)
+            for start in range(every.start, every.stop, step):
+                some = slice(start, min(start + step, every.stop))
+                result += np.einsum("pg,p->g", lattice.distribution(_pd(book, points, some)), points.weight[some])
         # The weights sum to one but for the sampling of the strata, which samples the tail well and good states not: to divide by their sum would
         # bring that noise, and a bias, into the tail. What is missing, or too much, is no loss.
         result[0] += 1.0 - result.sum()
@@ -266,5 +267,5 @@ def _distribution(
 
 def _pd(book: ConditionalBook, points: Points, some: slice) -> FloatArray:
     p = book.conditional_pd(np.arange(len(book.names)), points.epsilon[some], points.mixing[:, some])
-    p[p < _LEAST] = 0.0
+    p[p < LEAST] = 0.0
     return p

@@ -4,12 +4,14 @@ Each name's loss given default is spread over the points of a lattice in a way t
 both, to each the more the nearer it is. All losses rounded down to the lattice, and all rounded up, are a smaller and a larger loss than the
 true one in every state, so that their measures lie on either side of the true ones: that is a bound, no estimate.
 
-Sums of independent losses are products of Fourier transforms: a transform of a name's loss is made once, and holds whatever its PD.
+Sums of independent losses are products of Fourier transforms: a transform of a name's loss is made once, and holds whatever its PD. The products of
+two or three names are sums over who of them defaults, and so, at many points and frequencies, one product of matrices. Points are summed up as
+transforms: one transform goes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -23,13 +25,19 @@ ComplexArray: TypeAlias = npt.NDArray[np.complex128]
 Rounding: TypeAlias = Literal["mean", "down", "up"]
 """Whether a loss between two points goes to both with its mean kept, to the lower, or to the upper."""
 
+_NAMES_A_BLOCK = 3
+# What is multiplied stays in a core's cache.
+_POINTS_AT_ONCE, _FREQUENCIES_AT_ONCE = 256, 128
+# Less than this is no probability, and products of such numbers, which have few digits left, take a hundred times as long.
+LEAST = 1e-100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FineLattice:
     """``size`` (a power of two) points ``step`` apart, from no loss to more than all losses rounded up.
 
-    ``losses`` has, for each way of rounding, the transform of each name's loss if it defaults, less one (names x frequencies); ``worth`` that of
-    what it loses at each point (loss times probability), its mean kept.
+    ``losses`` has, for each way of rounding, the transform of each name's loss if it defaults (names x frequencies); ``worth`` that of what it
+    loses at each point (loss times probability), its mean kept.
     """
 
     step: float
@@ -54,7 +62,7 @@ class FineLattice:
         return cls(
             step=step,
             size=size,
-            losses={"mean": np.fft.rfft(spread, axis=1) - 1.0, "down": below - 1.0, "up": below * turn - 1.0},
+            losses={"mean": np.fft.rfft(spread, axis=1), "down": below, "up": below * turn},
             worth=np.fft.rfft(spread * (step * np.arange(size)), axis=1),
         )
 
@@ -68,38 +76,115 @@ class FineLattice:
         """Products that the distribution takes at a point."""
         return self.size * len(self.worth)
 
-    def distribution(self, p: FloatArray, which: Rounding = "mean") -> FloatArray:
-        """Probabilities (points x lattice) of the summed loss, for default probabilities ``p`` (names x points)."""
+    def distribution(self, p: FloatArray, weights: FloatArray, which: Rounding = "mean") -> FloatArray:
+        """Probabilities of the summed loss, for default probabilities ``p`` (names x points): a row for each of ``weights`` (rows x points)."""
         losses = self.losses[which]
-        product = np.ones((p.shape[1], losses.shape[1]), dtype=np.complex128)
-        factor = np.empty_like(product)
-        for probability, loss in zip(p, losses, strict=True):
-            np.multiply(probability[:, None], loss, out=factor)
-            factor += 1.0
-            product *= factor
+        *first, last = _blocks(p)
+        counted = _counted(last, weights)
+        total = np.zeros((len(weights), losses.shape[1]), dtype=np.complex128)
+        for some in _pieces(losses.shape[1], _FREQUENCIES_AT_ONCE):
+            *before, after = (block.transforms(losses[:, some]) for block in (*first, last))
+            for points in _pieces(p.shape[1], _POINTS_AT_ONCE):
+                product = first[0].at(points, before[0])
+                for block, transforms in zip(first[1:], before[1:], strict=True):
+                    product *= block.at(points, transforms)
+                summed = counted[:, points] @ _real(product)
+                total[:, some] += np.einsum("rsf,sf->rf", summed.view(np.complex128).reshape(len(weights), len(after), -1), after)
         # The rounding of the transform may leave less than nothing where there is nothing.
-        return np.maximum(np.fft.irfft(product, n=self.size, axis=1), 0.0)
+        return np.maximum(np.fft.irfft(total, n=self.size, axis=1), 0.0)
 
-    def parts(self, p: FloatArray, payoffs: FloatArray) -> FloatArray:
-        """For each name E[its loss x payoff(summed loss)] at each point: payoffs x names x points; ``payoffs`` is kinds x lattice.
+    def parts(self, p: FloatArray, weights: FloatArray, payoffs: FloatArray) -> FloatArray:
+        """For each name E[its loss x payoff(summed loss)], ``weights`` (rows x points) over points: payoffs x names x rows; ``payoffs`` is kinds x lattice.
 
         What the other names lose is the product of those before a name and those after it: nothing is divided by what may be small.
         """
-        count, points = p.shape
-        losses = self.losses["mean"]
+        losses, rows = self.losses["mean"], len(weights)
         # Parseval: a sum over the lattice is one over the frequencies, of which all but the first and the last stand for two.
         paid = np.conj(np.fft.rfft(payoffs, axis=1)) / self.size
         paid[:, 1:-1] *= 2.0
-        before = np.ones((count, points, losses.shape[1]), dtype=np.complex128)
-        for i in range(1, count):
-            np.multiply(before[i - 1], 1.0 + p[i - 1][:, None] * losses[i - 1], out=before[i])
-        after = np.ones_like(before[0])
-        result = np.zeros((len(payoffs), count, points))
-        for i in range(count - 1, -1, -1):
-            others = before[i] * after
-            result[:, i] = ((paid * self.worth[i]) @ others.T).real * p[i]
-            after *= 1.0 + p[i][:, None] * losses[i]
+        blocks = _blocks(p)
+        counted = [_counted(block, weights) for block in blocks]
+        result = np.zeros((len(payoffs), len(p), rows))
+        for some in _pieces(losses.shape[1], _FREQUENCIES_AT_ONCE // 2):
+            transforms = [block.transforms(losses[:, some]) for block in blocks]
+            summed = [np.zeros((rows * len(each), 2 * each.shape[1])) for each in transforms]
+            for points in _pieces(p.shape[1], _POINTS_AT_ONCE):
+                for k, others in enumerate(_left_out([block.at(points, each) for block, each in zip(blocks, transforms, strict=True)])):
+                    summed[k] += counted[k][:, points] @ _real(others)
+            for block, each, found in zip(blocks, transforms, summed, strict=True):
+                weighed = found.view(np.complex128).reshape(rows, *each.shape)
+                for place, name in enumerate(block.names):
+                    # Who defaults beside the name, in its block: what is in that, and the name as well, has been counted.
+                    beside, both = _without(len(each), place)
+                    lost = np.einsum("rsf,sf->rf", weighed[:, both], each[beside]) * self.worth[name, some]
+                    result[:, name] += (paid[:, some] @ lost.T).real
         return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Block:
+    """A few names: ``held`` is the probability of each set of them in default, points x sets; set ``n`` has those whose bit of ``n`` is set."""
+
+    names: Sequence[int]
+    held: FloatArray
+
+    def transforms(self, losses: ComplexArray) -> ComplexArray:
+        """Of what each set loses, sets x frequencies; ``losses`` is all names x frequencies."""
+        found = np.ones((1, losses.shape[1]), dtype=np.complex128)
+        for name in self.names:
+            found = np.concatenate([found, found * losses[name]])
+        return found
+
+    def at(self, points: slice, transforms: ComplexArray) -> ComplexArray:
+        """Of what the names lose at points, points x frequencies."""
+        return (self.held[points] @ _real(transforms)).view(np.complex128)
+
+
+def _blocks(p: FloatArray) -> list[_Block]:
+    """All names, two blocks of them at least; the first and the last cost less, and have a name more where that spares a block."""
+    count = max(2, -(-(len(p) - 2) // _NAMES_A_BLOCK))
+    blocks = []
+    for names in np.array_split(np.arange(len(p)), count):
+        held = np.ones((p.shape[1], 1))
+        for each in p[names]:
+            held = np.concatenate([held * (1.0 - each)[:, None], held * each[:, None]], axis=1)
+        held[held < LEAST] = 0.0
+        blocks.append(_Block(names=names.tolist(), held=held))
+    return blocks
+
+
+def _counted(block: _Block, weights: FloatArray) -> FloatArray:
+    """What each set of the block counts for at the points, (rows x sets) x points."""
+    return np.asarray((weights[:, None, :] * block.held.T).reshape(-1, len(block.held)))
+
+
+def _left_out(products: list[ComplexArray]) -> Iterator[ComplexArray]:
+    """For each of the blocks, whose transforms these are, that of all others."""
+    after = [products[-1]]
+    for each in products[-2:0:-1]:
+        after.append(each * after[-1])
+    before = products[0]
+    yield after.pop()
+    for each in products[1:-1]:
+        yield before * after.pop()
+        before = before * each
+    yield before
+
+
+def _without(sets: int, place: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The sets that lack the name at ``place`` of a block, and each of them with it."""
+    every = np.arange(sets)
+    beside = every[every >> place & 1 == 0]
+    return beside, beside + (1 << place)
+
+
+def _pieces(count: int, at_once: int) -> list[slice]:
+    return [slice(start, min(start + at_once, count)) for start in range(0, count, at_once)]
+
+
+def _real(values: ComplexArray) -> FloatArray:
+    """The same numbers as pairs of a real and an imaginary part, which products with real matrices are made of."""
+    return values.view(np.float64)
 
 
 def _masses(names: Names, i: int, step: float, size: int) -> tuple[FloatArray, FloatArray]:
