@@ -96,20 +96,11 @@ class FewNames:
         """For each confidence the contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
         together = self.probability.mean(axis=0)
         payoffs = np.concatenate([tail_payoffs(together, confidence) for confidence in confidences])
-        each = len(self.points) // self.points.scrambles
-        step = max(1, _CELLS_AT_ONCE // (self.lattice.size * len(self.names)))
-
-        def of_scramble(scramble: int) -> FloatArray:
-            if isinstance(self.lattice, FineLattice):
-                every = slice(scramble * each, (scramble + 1) * each)
-                return self.lattice.parts(_pd(self.book, self.points, every), self.points.weight[None, every], payoffs)[:, :, 0]
-            result = np.zeros((len(payoffs), len(self.names)))
-            for start in range(scramble * each, (scramble + 1) * each, step):
-                some = slice(start, min(start + step, (scramble + 1) * each))
-                result += self.lattice.parts(_pd(self.book, self.points, some), payoffs) @ self.points.weight[some]
-            return result
-
-        parts = np.stack(list(map_tasks(of_scramble, range(self.points.scrambles))), axis=-1)
+        points, lattice = self.points, self.lattice
+        if isinstance(lattice, FineLattice):
+            parts = lattice.parts(_pd(self.book, points, slice(len(points))), points.weight, points.scrambles, payoffs, map_tasks)
+        else:
+            parts = _parts(self.book, lattice, points, payoffs, map_tasks)
         return [(parts[k], parts[k + 1]) for k in range(0, len(parts), 2)]
 
 
@@ -245,24 +236,45 @@ def _distribution(
     book: ConditionalBook, lattice: Lattice | Sums | FineLattice, points: Points, map_tasks: MapTasks, which: Rounding = "mean"
 ) -> FloatArray:
     """Probabilities by scramble (scrambles x lattice); ``which`` way losses are rounded matters on a fine lattice alone."""
-    each = len(points) // points.scrambles
-    step = max(1, _CELLS_AT_ONCE // lattice.size)
+    if isinstance(lattice, FineLattice):
+        found = lattice.distribution(_pd(book, points, slice(len(points))), points.weight, points.scrambles, which, map_tasks)
+    else:
+        found = _on_own_lattice(book, lattice, points, map_tasks)
+    # The weights sum to one but for the sampling of the strata, which samples the tail well and good states not: to divide by their sum would
+    # bring that noise, and a bias, into the tail. What is missing, or too much, is no loss.
+    found[:, 0] += 1.0 - found.sum(axis=1)
+    return found
 
-    def of_scramble(scramble: int) -> FloatArray:
-        every = slice(scramble * each, (scramble + 1) * each)
-        if isinstance(lattice, FineLattice):
-            result = lattice.distribution(_pd(book, points, every), points.weight[None, every], which)[0]
-        else:
-            result = np.zeros(lattice.size)
-            for start in range(every.start, every.stop, step):
-                some = slice(start, min(start + step, every.stop))
-                result += np.einsum("pg,p->g", lattice.distribution(_pd(book, points, some)), points.weight[some])
-        # The weights sum to one but for the sampling of the strata, which samples the tail well and good states not: to divide by their sum would
-        # bring that noise, and a bias, into the tail. What is missing, or too much, is no loss.
-        result[0] += 1.0 - result.sum()
+
+def _on_own_lattice(book: ConditionalBook, lattice: Lattice | Sums, points: Points, map_tasks: MapTasks) -> FloatArray:
+    """Probabilities, weighed over the points of each scramble (scrambles x lattice)."""
+
+    def of_scramble(pieces: list[slice]) -> FloatArray:
+        result = np.zeros(lattice.size)
+        for some in pieces:
+            result += np.einsum("pg,p->g", lattice.distribution(_pd(book, points, some)), points.weight[some])
         return result
 
-    return np.stack(list(map_tasks(of_scramble, range(points.scrambles))))
+    return np.stack(list(map_tasks(of_scramble, _pieces(points, _CELLS_AT_ONCE // lattice.size))))
+
+
+def _parts(book: ConditionalBook, lattice: Lattice | Sums, points: Points, payoffs: FloatArray, map_tasks: MapTasks) -> FloatArray:
+    """What each name loses times what the summed loss is paid, weighed over the points of each scramble (payoffs x names x scrambles)."""
+
+    def of_scramble(pieces: list[slice]) -> FloatArray:
+        result = np.zeros((len(payoffs), len(book.names)))
+        for some in pieces:
+            result += lattice.parts(_pd(book, points, some), payoffs) @ points.weight[some]
+        return result
+
+    return np.stack(list(map_tasks(of_scramble, _pieces(points, _CELLS_AT_ONCE // (lattice.size * len(book.names))))), axis=-1)
+
+
+def _pieces(points: Points, at_once: int) -> list[list[slice]]:
+    """The points of each scramble, so many of them at a time (one at least)."""
+    each, step = len(points) // points.scrambles, max(1, at_once)
+    starts = range(0, len(points), each)
+    return [[slice(at, min(at + step, start + each)) for at in range(start, start + each, step)] for start in starts]
 
 
 def _pd(book: ConditionalBook, points: Points, some: slice) -> FloatArray:

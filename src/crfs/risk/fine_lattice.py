@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.names import Names
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 ComplexArray: TypeAlias = npt.NDArray[np.complex128]
@@ -76,49 +77,67 @@ class FineLattice:
         """Products that the distribution takes at a point."""
         return self.size * len(self.worth)
 
-    def distribution(self, p: FloatArray, weights: FloatArray, which: Rounding = "mean") -> FloatArray:
-        """Probabilities of the summed loss, for default probabilities ``p`` (names x points): a row for each of ``weights`` (rows x points)."""
-        losses = self.losses[which]
-        *first, last = _blocks(p)
-        counted = _counted(last, weights)
-        total = np.zeros((len(weights), losses.shape[1]), dtype=np.complex128)
-        for some in _pieces(losses.shape[1], _FREQUENCIES_AT_ONCE):
-            *before, after = (block.transforms(losses[:, some]) for block in (*first, last))
-            for points in _pieces(p.shape[1], _POINTS_AT_ONCE):
-                product = first[0].at(points, before[0])
-                for block, transforms in zip(first[1:], before[1:], strict=True):
-                    product *= block.at(points, transforms)
-                summed = counted[:, points] @ _real(product)
-                total[:, some] += np.einsum("rsf,sf->rf", summed.view(np.complex128).reshape(len(weights), len(after), -1), after)
-        # The rounding of the transform may leave less than nothing where there is nothing.
-        return np.maximum(np.fft.irfft(total, n=self.size, axis=1), 0.0)
+    def distribution(
+        self, p: FloatArray, weight: FloatArray, groups: int, which: Rounding = "mean", map_tasks: MapTasks = map
+    ) -> FloatArray:
+        """Probabilities of the summed loss (groups x lattice), for default probabilities ``p`` (names x points) and the points' ``weight``.
 
-    def parts(self, p: FloatArray, weights: FloatArray, payoffs: FloatArray) -> FloatArray:
-        """For each name E[its loss x payoff(summed loss)], ``weights`` (rows x points) over points: payoffs x names x rows; ``payoffs`` is kinds x lattice.
+        The points are in so many equal ``groups``, each of which is summed up.
+        """
+        losses, blocks = self.losses[which], _blocks(p)
+        pieces = _pieces(groups, len(weight))
+        counted = blocks[-1].counted(weight)
+
+        def of_frequencies(some: slice) -> ComplexArray:
+            *before, after = (block.transforms(losses[:, some]) for block in blocks)
+            room = np.empty((2, _POINTS_AT_ONCE, len(after[0])), dtype=np.complex128)
+            total = np.zeros((groups, len(after[0])), dtype=np.complex128)
+            for group, points in pieces:
+                product, factor = room[:, : points.stop - points.start]
+                blocks[0].at(points, before[0], product)
+                for block, transforms in zip(blocks[1:-1], before[1:], strict=True):
+                    product *= block.at(points, transforms, factor)
+                total[group] += np.einsum("sf,sf->f", _complex(counted[:, points] @ _real(product)), after)
+            return total
+
+        found = np.concatenate(list(map_tasks(of_frequencies, _frequencies(losses, _FREQUENCIES_AT_ONCE))), axis=1)
+        # The rounding of the transform may leave less than nothing where there is nothing.
+        return np.maximum(np.fft.irfft(found, n=self.size, axis=1), 0.0)
+
+    def parts(self, p: FloatArray, weight: FloatArray, groups: int, payoffs: FloatArray, map_tasks: MapTasks = map) -> FloatArray:
+        """For each name E[its loss x payoff(summed loss)] of each group of points: payoffs x names x groups; ``payoffs`` is kinds x lattice.
 
         What the other names lose is the product of those before a name and those after it: nothing is divided by what may be small.
         """
-        losses, rows = self.losses["mean"], len(weights)
+        losses, blocks = self.losses["mean"], _blocks(p)
+        pieces = _pieces(groups, len(weight))
+        counted = [block.counted(weight) for block in blocks]
         # Parseval: a sum over the lattice is one over the frequencies, of which all but the first and the last stand for two.
         paid = np.conj(np.fft.rfft(payoffs, axis=1)) / self.size
         paid[:, 1:-1] *= 2.0
-        blocks = _blocks(p)
-        counted = [_counted(block, weights) for block in blocks]
-        result = np.zeros((len(payoffs), len(p), rows))
-        for some in _pieces(losses.shape[1], _FREQUENCIES_AT_ONCE // 2):
+
+        def of_frequencies(some: slice) -> FloatArray:
             transforms = [block.transforms(losses[:, some]) for block in blocks]
-            summed = [np.zeros((rows * len(each), 2 * each.shape[1])) for each in transforms]
-            for points in _pieces(p.shape[1], _POINTS_AT_ONCE):
-                for k, others in enumerate(_left_out([block.at(points, each) for block, each in zip(blocks, transforms, strict=True)])):
-                    summed[k] += counted[k][:, points] @ _real(others)
+            width = some.stop - some.start
+            summed = [np.zeros((groups, len(each), 2 * width)) for each in transforms]
+            room = np.empty((2 * len(blocks), _POINTS_AT_ONCE, width), dtype=np.complex128)
+            for group, points in pieces:
+                each_room = room[:, : points.stop - points.start]
+                for block, each, product in zip(blocks, transforms, each_room, strict=False):
+                    block.at(points, each, product)
+                for k, others in enumerate(_left_out(each_room)):
+                    summed[k][group] += counted[k][:, points] @ _real(others)
+            result: FloatArray = np.zeros((len(payoffs), len(p), groups))
             for block, each, found in zip(blocks, transforms, summed, strict=True):
-                weighed = found.view(np.complex128).reshape(rows, *each.shape)
                 for place, name in enumerate(block.names):
-                    # Who defaults beside the name, in its block: what is in that, and the name as well, has been counted.
-                    beside, both = _without(len(each), place)
-                    lost = np.einsum("rsf,sf->rf", weighed[:, both], each[beside]) * self.worth[name, some]
-                    result[:, name] += (paid[:, some] @ lost.T).real
-        return result
+                    # The sets with the name were counted: what the others of such a set lose is what the set without it does.
+                    beside = _complex(found).reshape(groups, -1, 2, 1 << place, width)[:, :, 1]
+                    without = each.reshape(-1, 2, 1 << place, width)[:, 0]
+                    lost = np.einsum("ghlf,hlf->gf", beside, without) * self.worth[name, some]
+                    result[:, name] = (paid[:, some] @ lost.T).real
+            return result
+
+        return np.asarray(np.sum(list(map_tasks(of_frequencies, _frequencies(losses, _FREQUENCIES_AT_ONCE // 2))), axis=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,9 +154,14 @@ class _Block:
             found = np.concatenate([found, found * losses[name]])
         return found
 
-    def at(self, points: slice, transforms: ComplexArray) -> ComplexArray:
-        """Of what the names lose at points, points x frequencies."""
-        return (self.held[points] @ _real(transforms)).view(np.complex128)
+    def at(self, points: slice, transforms: ComplexArray, out: ComplexArray) -> ComplexArray:
+        """Of what the names lose at points, points x frequencies, which are written to ``out``."""
+        np.matmul(self.held[points], _real(transforms), out=_real(out))
+        return out
+
+    def counted(self, weight: FloatArray) -> FloatArray:
+        """What each set counts for at the points, sets x points."""
+        return np.ascontiguousarray(self.held.T) * weight
 
 
 def _blocks(p: FloatArray) -> list[_Block]:
@@ -153,38 +177,39 @@ def _blocks(p: FloatArray) -> list[_Block]:
     return blocks
 
 
-def _counted(block: _Block, weights: FloatArray) -> FloatArray:
-    """What each set of the block counts for at the points, (rows x sets) x points."""
-    return np.asarray((weights[:, None, :] * block.held.T).reshape(-1, len(block.held)))
-
-
-def _left_out(products: list[ComplexArray]) -> Iterator[ComplexArray]:
-    """For each of the blocks, whose transforms these are, that of all others."""
-    after = [products[-1]]
-    for each in products[-2:0:-1]:
-        after.append(each * after[-1])
-    before = products[0]
-    yield after.pop()
-    for each in products[1:-1]:
-        yield before * after.pop()
-        before = before * each
+def _left_out(room: ComplexArray) -> Iterator[ComplexArray]:
+    """For each of the blocks, whose transforms are the first half of ``room``, that of all others; the second half is to work in."""
+    count = len(room) // 2
+    blocks, after = room[:count], room[count:]
+    last = blocks[-1]
+    for k in range(count - 2, 0, -1):
+        last = np.multiply(blocks[k], last, out=after[k])
+    yield last
+    before = blocks[0]
+    for k in range(1, count - 1):
+        yield np.multiply(before, after[k + 1] if k + 2 < count else blocks[-1], out=after[k])
+        before = np.multiply(before, blocks[k], out=blocks[k])
     yield before
 
 
-def _without(sets: int, place: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The sets that lack the name at ``place`` of a block, and each of them with it."""
-    every = np.arange(sets)
-    beside = every[every >> place & 1 == 0]
-    return beside, beside + (1 << place)
+def _pieces(groups: int, count: int) -> list[tuple[int, slice]]:
+    """Each group's points in pieces, of ``count`` in all."""
+    each = count // groups
+    starts = [(group, start) for group in range(groups) for start in range(group * each, (group + 1) * each, _POINTS_AT_ONCE)]
+    return [(group, slice(start, min(start + _POINTS_AT_ONCE, (group + 1) * each))) for group, start in starts]
 
 
-def _pieces(count: int, at_once: int) -> list[slice]:
-    return [slice(start, min(start + at_once, count)) for start in range(0, count, at_once)]
+def _frequencies(losses: ComplexArray, at_once: int) -> list[slice]:
+    return [slice(start, min(start + at_once, losses.shape[1])) for start in range(0, losses.shape[1], at_once)]
 
 
 def _real(values: ComplexArray) -> FloatArray:
     """The same numbers as pairs of a real and an imaginary part, which products with real matrices are made of."""
     return values.view(np.float64)
+
+
+def _complex(values: FloatArray) -> ComplexArray:
+    return values.view(np.complex128)
 
 
 def _masses(names: Names, i: int, step: float, size: int) -> tuple[FloatArray, FloatArray]:
