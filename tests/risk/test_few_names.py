@@ -50,8 +50,11 @@ def test_all_sums_say_what_the_lattice_says() -> None:
     on_lattice = np.zeros((3, lattice.size))
     np.add.at(on_lattice.T, sums.values.astype(int), sums.distribution(p).T)
     assert on_lattice == pytest.approx(lattice.distribution(p), abs=1e-14)
-    payoff = random.uniform(0.0, 1.0, (2, lattice.size))
-    assert sums.parts(p, payoff[:, sums.values.astype(int)]) == pytest.approx(lattice.parts(p, payoff), rel=1e-12)
+    weight = random.uniform(0.0, 1.0, 3)
+    lost = np.zeros((7, lattice.size))
+    np.add.at(lost.T, sums.values.astype(int), sums.lost(p, weight).T)
+    assert lost == pytest.approx(lattice.lost(p, weight), rel=1e-12)
+    assert lost.sum(axis=0) == pytest.approx(weight @ lattice.distribution(p) * lattice.values, rel=1e-12)
 
 
 @pytest.mark.parametrize("names", [1, 2, 9])

@@ -41,12 +41,11 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
     measures = []
     es = np.zeros((len(confidences), len(obligors.names), 1))
     var = np.zeros_like(es)
-    for c, confidence in enumerate(confidences):
+    for confidence in confidences:
         at, beyond = found.measures(confidence)
         measures.append(certain(confidence, unit * at, unit * beyond))
-        if wanted:
-            es[c, found.names.obligor, 0], var[c, found.names.obligor, 0] = (unit * parts for parts in found.contributions(confidence))
-
+    for c, parts in enumerate(found.contributions(confidences) if wanted else ()):
+        es[c, found.names.obligor, 0], var[c, found.names.obligor, 0] = (unit * part for part in parts)
     return Outcome(
         measures=tuple(measures),
         mean=mean,

@@ -35,7 +35,7 @@ _MOST_CELLS = 4_000
 _FIRST = 64
 _MOST_WORK = 4e8
 _MOST_WORK_ON_FINE_LATTICE = 2e9
-_CELLS_AT_ONCE = 200_000
+_CELLS_AT_ONCE = 65_536
 _COARSE, _FINEST = 2**11, 2**15
 # The part of the wanted error that the lattice may take.
 _ROUNDING = 0.5
@@ -262,12 +262,12 @@ def _parts(book: ConditionalBook, lattice: Lattice | Sums, points: Points, payof
     """What each name loses times what the summed loss is paid, weighed over the points of each scramble (payoffs x names x scrambles)."""
 
     def of_scramble(pieces: list[slice]) -> FloatArray:
-        result = np.zeros((len(payoffs), len(book.names)))
+        lost = np.zeros((len(book.names), lattice.size))
         for some in pieces:
-            result += lattice.parts(_pd(book, points, some), payoffs) @ points.weight[some]
-        return result
+            lost += lattice.lost(_pd(book, points, some), points.weight[some])
+        return payoffs @ lost.T
 
-    return np.stack(list(map_tasks(of_scramble, _pieces(points, _CELLS_AT_ONCE // (lattice.size * len(book.names))))), axis=-1)
+    return np.stack(list(map_tasks(of_scramble, _pieces(points, _CELLS_AT_ONCE // lattice.size))), axis=-1)
 
 
 def _pieces(points: Points, at_once: int) -> list[list[slice]]:

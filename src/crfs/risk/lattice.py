@@ -11,6 +11,9 @@ import numpy.typing as npt
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
+_NAMES_AT_ONCE = 6
+"""Names whose 64 sets are looked at one by one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lattice:
@@ -36,39 +39,50 @@ class Lattice:
 
     def distribution(self, p: FloatArray) -> FloatArray:
         """Probabilities (points x lattice) of the summed loss, for default probabilities ``p`` (names x points)."""
-        return self._stages(p, keep=False)[-1]
+        return self._with(np.ones((p.shape[1], 1)), p, range(len(p)))
 
-    def parts(self, p: FloatArray, payoffs: FloatArray) -> FloatArray:
-        """For each name E[its loss x payoff(summed loss)] at each point: payoffs x names x points; ``payoffs`` is kinds x lattice.
+    def lost(self, p: FloatArray, weight: FloatArray) -> FloatArray:
+        """For each name E[its loss; the summed loss is at k], weighed over points: names x lattice.
 
-        Backwards through the convolution, so the cost is that of making it, and nothing is divided by what may be small.
+        What is paid at a place is paid for what the others lose, so each name is left out of the sum: half of the names are added to the other
+        half, half of those again, down to a few, which are looked at together. Nothing is subtracted, or divided by what may be small.
         """
-        stages = self._stages(p, keep=True)
-        result = np.zeros((len(payoffs), *p.shape))
-        for kind, payoff in enumerate(payoffs):
-            after = np.broadcast_to(payoff, (p.shape[1], self.size))
-            for i in range(len(self.cells) - 1, -1, -1):
-                cell = int(self.cells[i])
-                shifted = np.zeros_like(after)
-                shifted[:, : self.size - cell] = after[:, cell:]
-                result[kind, i] = cell * self.step * p[i] * np.einsum("pg,pg->p", stages[i], shifted)
-                after = after * (1.0 - p[i])[:, None] + shifted * p[i][:, None]
+        result = np.zeros((len(p), self.size))
+        # What the names outside a range lose, and the range: halved from the whole on.
+        waiting = [(np.ones((p.shape[1], 1)), range(len(p)))]
+        while waiting:
+            others, names = waiting.pop()
+            if len(names) <= _NAMES_AT_ONCE:
+                self._share(result, others, p, weight, names)
+                continue
+            half = len(names) // 2
+            waiting += [(self._with(others, p, names[:half]), names[half:]), (self._with(others, p, names[half:]), names[:half])]
         return result
 
-    def _stages(self, p: FloatArray, *, keep: bool) -> list[FloatArray]:
-        """The distribution of the first 0, 1, 2, ... names; the last alone where they are not to be kept."""
-        now = np.zeros((p.shape[1], self.size))
-        now[:, 0] = 1.0
-        stages = [now]
-        reach = 1
-        for i, cell in enumerate(self.cells):
-            following = np.zeros_like(now)
-            following[:, :reach] = now[:, :reach] * (1.0 - p[i])[:, None]
-            following[:, cell : cell + reach] += now[:, :reach] * p[i][:, None]
-            reach += int(cell)
-            stages = [*stages, following] if keep else [following]
-            now = following
-        return stages
+    def _share(self, result: FloatArray, others: FloatArray, p: FloatArray, weight: FloatArray, names: range) -> None:
+        """Add to ``result`` what a few names lose beside what all others do: set by set of them in default."""
+        counted, places = weight[None, :], [0]
+        for i in names:
+            counted = np.concatenate([counted * (1.0 - p[i]), counted * p[i]])
+            places = [*places, *(place + int(self.cells[i]) for place in places)]
+        for number, (place, held) in enumerate(zip(places, counted @ others, strict=True)):
+            for bit, i in enumerate(names):
+                if number >> bit & 1:
+                    result[i, place : place + len(held)] += self.cells[i] * self.step * held
+
+    def _with(self, held: FloatArray, p: FloatArray, names: range) -> FloatArray:
+        """The distribution (points x as far as it reaches) with so many more of the names in it."""
+        reach = held.shape[1]
+        result = np.zeros((len(held), reach + int(self.cells[names].sum())))
+        result[:, :reach] = held
+        room = np.empty_like(result)
+        for i in names:
+            so_far, cell = result[:, :reach], int(self.cells[i])
+            defaulted = np.multiply(so_far, p[i][:, None], out=room[:, :reach])
+            so_far *= (1.0 - p[i])[:, None]
+            result[:, cell : cell + reach] += defaulted
+            reach += cell
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,11 +119,10 @@ class Sums:
         """Probabilities (points x sums), for default probabilities ``p`` (names x points)."""
         return self._by_subset(p)[:, self.order]
 
-    def parts(self, p: FloatArray, payoffs: FloatArray) -> FloatArray:
-        """For each name E[its loss x payoff(summed loss)] at each point: payoffs x names x points; ``payoffs`` is kinds x sums."""
-        probability = self.distribution(p)
-        paid = (self.order[:, None] >> np.arange(len(self.losses)) & 1) * self.losses
-        return np.stack([((probability * payoff) @ paid).T for payoff in payoffs])
+    def lost(self, p: FloatArray, weight: FloatArray) -> FloatArray:
+        """For each name E[its loss; the summed loss is the k-th], weighed over points: names x sums."""
+        paid = (self.order >> np.arange(len(self.losses))[:, None] & 1) * self.losses[:, None]
+        return np.asarray(paid * (weight @ self.distribution(p)))
 
     def _by_subset(self, p: FloatArray) -> FloatArray:
         held = np.ones((p.shape[1], 1))
