@@ -274,8 +274,8 @@ def _contributions(obligors: Obligors, found: Collapsed, map_tasks: MapTasks) ->
     es = np.zeros((len(found.quantiles), len(obligors.names), mixture.scrambles))
     var = np.zeros_like(es)
     factors = []
-    for c, q in enumerate(found.quantiles):
-        shares = contributions(mixture, q.var, q.confidence, map_tasks=map_tasks)
+    every = contributions(mixture, [(q.var, q.confidence) for q in found.quantiles], map_tasks=map_tasks)
+    for c, (q, shares) in enumerate(zip(found.quantiles, every, strict=True)):
         for target, parts, total in ((es, shares.es, q.es), (var, shares.var, q.var)):
             whole = parts.sum(axis=0)
             factors.append(total / float(whole.mean()) if whole.mean() > 0.0 else 1.0)

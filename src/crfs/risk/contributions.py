@@ -10,6 +10,7 @@ between the whole and its parts. Names that are kept explicit are taken exactly,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -37,8 +38,14 @@ class Shares:
     var: FloatArray
 
 
-def contributions(mixture: Mixture, x: float, confidence: float, *, map_tasks: MapTasks = map) -> Shares:
-    """Contributions to the measures whose value at risk is ``x``: over names they sum to it, within their error."""
+def contributions(mixture: Mixture, quantiles: Sequence[tuple[float, float]], *, map_tasks: MapTasks = map) -> list[Shares]:
+    """Contributions to the measures of each pair of a value at risk and its confidence: over names they sum to them, within their error."""
+    explicit = mixture.explicit_parts([x for x, _ in quantiles], map_tasks) if isinstance(mixture, Lumpy) else [None] * len(quantiles)
+    return [_shares(mixture, x, confidence, apart, map_tasks) for (x, confidence), apart in zip(quantiles, explicit, strict=True)]
+
+
+def _shares(mixture: Mixture, x: float, confidence: float, explicit: FloatArray | None, map_tasks: MapTasks) -> Shares:
+    """``explicit`` has what the names that are kept so lose beyond ``x`` and at it, where there are any."""
     names, scrambles = mixture.book.names, mixture.scrambles
     at = mixture.local(x)
     weight = mixture.points.weight
@@ -54,8 +61,8 @@ def contributions(mixture: Mixture, x: float, confidence: float, *, map_tasks: M
         _tabulated(mixture, table, columns, result, map_tasks)
     if len(mixture.book.direct):
         _direct(mixture, columns, result)
-    if isinstance(mixture, Lumpy):
-        tails, lines = mixture.explicit_parts(x)
+    if explicit is not None:
+        tails, lines = explicit
         result[0, mixture.book.explicit] = tails / (1.0 - confidence)
         result[1, mixture.book.explicit] = lines / density
     return Shares(es=result[0], var=result[1])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from crfs.risk.edgeworth import Tail, fourth_order, local, tail
 from crfs.risk.points import Points
 from crfs.risk.products import CELLS_AT_ONCE, Product, as_real_columns, gaussian_spectra, pieces_of_points
 from crfs.risk.spectrum import ComplexArray, Spectrum, make_spectrum
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -26,6 +28,8 @@ _NEAR = 10.0
 # blur, need no more, and frequencies beyond what that leaves are not asked for.
 _LEAST_BLUR = 0.4
 _MARGIN = 9.0
+# Parts that the points are looked at in, whatever the threads: sums in the same order have the same bits.
+_TASKS = 16
 # What a piece of points costs on top of its points, in points: the names' own functions are fetched once a piece.
 _AS_POINTS = 64
 
@@ -164,20 +168,25 @@ class Lumpy(Mixture):
         total = float(density.sum())
         return self.blur * float(density[self.blurred].sum()) / total if total > 0.0 else self.blur
 
-    def explicit_parts(self, x: float) -> tuple[FloatArray, FloatArray]:
-        """E[L_i; L > x] and E[L_i; L in dx] of the explicit names, names x scrambles each, weighted."""
-        functionals = self.spectrum.functionals(x)[:, [0, 2]]
+    def explicit_parts(self, losses: Sequence[float], map_tasks: MapTasks = map) -> FloatArray:
+        """E[L_i; L > x] and E[L_i; L in dx] of the explicit names for each of ``losses``: losses x 2 x names x scrambles, weighted."""
+        functionals = np.concatenate([self.spectrum.functionals(x)[:, [0, 2]] for x in losses], axis=1)
         paid = _phases(self.book, self.spectrum, self.blur)[1]
         columns = self.large.left_out_columns(paid, functionals)
-        owners = np.arange(len(self.points)) // (len(self.points) // self.scrambles)
-        result = np.zeros((2, len(paid), self.scrambles))
-        for some, kept in pieces_of_points(self.sums[1], self.spectrum, at_once=CELLS_AT_ONCE // (1 + len(paid) // 16)):
-            third = self.sums[2, some, None] / 6.0 * self.spectrum.frequencies[:kept] ** 3
-            rest = gaussian_spectra(self.sums[:, some], self.spectrum, kept) * (1.0 - 1j * third)
-            parts = self.large.parts(rest, self.explicit_pd[:, some], columns, kept) * self.points.weight[some]
-            for scramble in range(self.scrambles):
-                result[:, :, scramble] += parts[:, :, owners[some] == scramble].sum(axis=2)
-        return result[0], result[1]
+        scramble = np.arange(len(self.points)) // (len(self.points) // self.scrambles)
+        pieces = list(pieces_of_points(self.sums[1], self.spectrum, at_once=CELLS_AT_ONCE // (1 + len(paid) // 16)))
+
+        def of_points(task: int) -> FloatArray:
+            result = np.zeros((2 * len(losses), len(paid), self.scrambles))
+            for some, kept in pieces[task::_TASKS]:
+                third = self.sums[2, some, None] / 6.0 * self.spectrum.frequencies[:kept] ** 3
+                rest = gaussian_spectra(self.sums[:, some], self.spectrum, kept) * (1.0 - 1j * third)
+                own = (scramble[some, None] == np.arange(self.scrambles)) * self.points.weight[some, None]
+                result += self.large.parts(rest, self.explicit_pd[:, some], columns, kept) @ own
+            return result
+
+        found = np.sum(list(map_tasks(of_points, range(_TASKS))), axis=0)
+        return np.asarray(found.reshape(len(losses), 2, len(paid), self.scrambles))
 
 
 def make_mixture(book: ConditionalBook, points: Points, spread: float, *, sums: FloatArray | None = None) -> Mixture:

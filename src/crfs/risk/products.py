@@ -45,7 +45,7 @@ class Product:
         """Characteristic functions (points x ``kept`` frequencies) of all names' summed loss; ``p`` is names x points."""
         result = np.ones((p.shape[1], kept), dtype=np.complex128)
         for group, terms in zip(self.groups, self.terms, strict=True):
-            result *= _combined(p[list(group)], terms[:, :kept])
+            result *= _combined(_subsets(p[list(group)]), terms[:, :kept])
         return result
 
     def left_out_columns(self, paid: ComplexArray, functionals: ComplexArray) -> list[FloatArray]:
@@ -62,24 +62,25 @@ class Product:
 
     def parts(self, rest: ComplexArray, p: FloatArray, columns: list[FloatArray], kept: int) -> FloatArray:
         """``p`` times the functionals of ``rest`` (points x frequencies) times all names but one times its ``paid``: kinds x names x points."""
-        factors = [_combined(p[list(group)], terms[:, :kept]) for group, terms in zip(self.groups, self.terms, strict=True)]
+        subsets = [_subsets(p[list(group)]) for group in self.groups]
+        factors = [_combined(some, terms[:, :kept]) for some, terms in zip(subsets, self.terms, strict=True)]
         after = [np.ones_like(rest)]
         for factor in reversed(factors[1:]):
             after.append(after[-1] * factor)
         before = rest
-        result: FloatArray = np.zeros((0, 0, 0))
+        result = np.zeros((columns[0].shape[1] // self._columns_of(0), len(p), len(rest)))
         for g, group in enumerate(self.groups):
-            held = np.ascontiguousarray(before * after[len(factors) - 1 - g]).view(np.float64) @ columns[g][: 2 * kept]
-            subsets = _subsets(p[list(group)])
-            width = len(subsets) // 2
-            by_name = held.reshape(len(rest), len(group), width, -1)
-            if not result.size:
-                result = np.zeros((by_name.shape[3], len(p), len(rest)))
-            for k, i in enumerate(group):
-                others = subsets[[n for n in range(len(subsets)) if not n >> k & 1]]
-                result[:, i] = p[i] * np.einsum("pnk,np->kp", by_name[:, k], others)
+            held = np.multiply(before, after.pop()).view(np.float64) @ columns[g][: 2 * kept]
+            # The others of the group that default, and the name.
+            with_it = subsets[g][[[n for n in range(len(subsets[g])) if n >> k & 1] for k in range(len(group))]]
+            by_name = held.reshape(len(rest), *with_it.shape[:2], -1)
+            result[:, group[0] : group[-1] + 1] = np.einsum("pink,inp->kip", by_name, with_it)
             before = before * factors[g]
         return result
+
+    def _columns_of(self, group: int) -> int:
+        """How many columns a functional has in :meth:`left_out_columns`: one for each name of a group and each set of the others in it."""
+        return len(self.groups[group]) * len(self.terms[group]) // 2
 
 
 def gaussian_spectra(sums: FloatArray, spectrum: Spectrum, kept: int) -> ComplexArray:
@@ -114,9 +115,9 @@ def as_real_columns(functionals: ComplexArray) -> FloatArray:
     return columns
 
 
-def _combined(p: FloatArray, terms: ComplexArray) -> ComplexArray:
-    """Product over a group's names of ``1 + p A``: points x frequencies."""
-    return np.asarray((_subsets(p).T @ np.ascontiguousarray(terms).view(np.float64)).view(np.complex128))
+def _combined(subsets: FloatArray, terms: ComplexArray) -> ComplexArray:
+    """Product over a group's names of ``1 + p A``: points x frequencies; ``subsets`` has the products of ``p`` of all sets of them."""
+    return np.asarray((subsets.T @ np.ascontiguousarray(terms).view(np.float64)).view(np.complex128))
 
 
 def _subsets(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
