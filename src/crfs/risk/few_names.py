@@ -136,16 +136,18 @@ def few_names(
         lattice = _fine_enough(book, points, confidences=confidences, rel_tol=rel_tol, most_work=most_work, map_tasks=map_tasks)
     if lattice is None or len(points) * lattice.price > budget:
         return None
+    probability = _distribution(book, lattice, points, map_tasks)
     while True:
-        probability = _distribution(book, lattice, points, map_tasks)
         found = FewNames(names=names, lattice=lattice, book=book, points=points, probability=probability, converged=False)
         settled = all(_settled(*found.measure(confidence), rel_tol) for confidence in confidences)
         if settled or 2 * len(points) > most_points or 2.0 * len(points) * lattice.price > most_work:
             found = _bounded(found, map_tasks)
             return replace(found, converged=settled and all(part <= 1.0 for part in _rounding(found, confidences, rel_tol)))
-        points = merged(
-            points, draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=size, along=along)
-        )
+        further = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=size, along=along)
+        # The weights of merged points are each set's own, weighed by its size: so are the probabilities.
+        share = len(points) / (len(points) + len(further))
+        probability = share * probability + (1.0 - share) * _distribution(book, lattice, further, map_tasks)
+        points = merged(points, further)
         size *= 2
 
 
