@@ -10,18 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.as_json import finite_or_none
 from crfs.risk.scrambles import Z95, student
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TailMeasure:
-    """Value at risk and expected shortfall at one confidence; currency units, 95 % intervals; an end that no sample can give is infinite.
-
-    ``var_low``, ``var_high`` are order statistics (exact whatever the distribution), ``var_se`` a quarter or so of their distance
-    (over 2 x 1.96), zero where the value at risk is one atom of a discrete loss. ``exact`` marks a closed form: no sampling error.
-    """
+class TailRisk:
+    """Value at risk and expected shortfall at one confidence; currency units, 95 % intervals; an end that no sample can give is infinite."""
 
     confidence: float
     var: float
@@ -32,6 +29,37 @@ class TailMeasure:
     es_se: float
     es_low: float
     es_high: float
+
+    def to_dict(self, el: float) -> dict[str, float | None]:
+        """Plain values for JSON, an error or an end that no sample can give None; with the economic capital over the expected loss ``el``.
+
+        The economic capital's error is that of the value at risk, for the expected loss is exact.
+        """
+        return {
+            "confidence": self.confidence,
+            "var": self.var,
+            "var_se": finite_or_none(self.var_se),
+            "var_low": finite_or_none(self.var_low),
+            "var_high": finite_or_none(self.var_high),
+            "es": self.es,
+            "es_se": finite_or_none(self.es_se),
+            "es_low": finite_or_none(self.es_low),
+            "es_high": finite_or_none(self.es_high),
+            "ec": self.var - el,
+            "ec_se": finite_or_none(self.var_se),
+            "ec_low": finite_or_none(self.var_low - el),
+            "ec_high": finite_or_none(self.var_high - el),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailMeasure(TailRisk):
+    """What a run says of the tail at one confidence.
+
+    ``var_low``, ``var_high`` are order statistics (exact whatever the distribution), ``var_se`` a quarter or so of their distance
+    (over 2 x 1.96), zero where the value at risk is one atom of a discrete loss. ``exact`` marks a closed form: no sampling error.
+    """
+
     tail_scenarios: int
     exact: bool = False
 

@@ -152,26 +152,7 @@ class RiskResult:
         return {
             "el": self.el,
             **_with_ends("ul", self.ul, self.ul_se, self.reach),
-            "measures": [
-                {
-                    "confidence": m.confidence,
-                    "var": m.var,
-                    "var_se": finite_or_none(m.var_se),
-                    "var_low": finite_or_none(m.var_low),
-                    "var_high": finite_or_none(m.var_high),
-                    "es": m.es,
-                    "es_se": finite_or_none(m.es_se),
-                    "es_low": finite_or_none(m.es_low),
-                    "es_high": finite_or_none(m.es_high),
-                    "ec": m.var - self.el,
-                    "ec_se": finite_or_none(m.var_se),
-                    "ec_low": finite_or_none(m.var_low - self.el),
-                    "ec_high": finite_or_none(m.var_high - self.el),
-                    "tail_scenarios": m.tail_scenarios,
-                    "exact": m.exact,
-                }
-                for m in self.measures
-            ],
+            "measures": [{**m.to_dict(self.el), "tail_scenarios": m.tail_scenarios, "exact": m.exact} for m in self.measures],
             "method": self.method.value,
             "scenarios": self.scenarios,
             "converged": self.converged,

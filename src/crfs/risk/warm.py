@@ -28,7 +28,7 @@ from crfs.risk.result import Method, RiskResult
 from crfs.risk.simulated import MOST_PLAIN
 from crfs.risk.splicing import Change, spliced_names, spliced_obligors
 from crfs.risk.what_if import Base, WhatIf, collapsed_what_if, make_base, rerun_what_if, unchanged
-from crfs.risk.workers import workers
+from crfs.risk.workers import MapTasks, workers
 
 Listener: TypeAlias = Callable[[RiskResult], Any]
 
@@ -82,6 +82,7 @@ class WarmPortfolio:
         budget: float = 1e11,
         default_ccf: float | None = None,
         contributions: bool = False,
+        map_blocks: MapTasks | None = None,
         threads: int | None = None,
         device: str | None = None,
     ) -> None:
@@ -96,6 +97,7 @@ class WarmPortfolio:
         )
         check_device(device, self._question.method)
         self._default_ccf = default_ccf
+        self._map_blocks = map_blocks
         self._threads = threads
         self._device = device
         self._memo = Memo()
@@ -237,7 +239,7 @@ class WarmPortfolio:
             method = after.result.method
             scenarios = after.result.scenarios if method in _SIMULATED else question.max_scenarios
         obligors = roll_up(changed.book, state.factor_model) if after is None else after.obligors
-        with workers(None, self._threads) as mapped:
+        with workers(self._map_blocks, self._threads) as mapped:
             pair = simulate_pair(
                 state.obligors,
                 obligors,
@@ -260,7 +262,7 @@ class WarmPortfolio:
             return None
         before, changed = (make_names(side, state.factor_model) for side in sides)
         fine = own_lattice(before) is None or own_lattice(changed) is None
-        with workers(None, self._threads) as mapped:
+        with workers(self._map_blocks, self._threads) as mapped:
             if fine not in self._name_by_name:
                 own = state.found.few_names
                 kept = own is not None and isinstance(own.lattice, FineLattice) == fine
@@ -286,7 +288,16 @@ class WarmPortfolio:
 
     def _measured(self, book: pl.DataFrame, factor_model: FactorModel, obligors: Obligors, names: Names | None, memo: Memo) -> _State:
         require_exposure(obligors)
-        found = find_outcome(obligors, factor_model, self._question, threads=self._threads, device=self._device, memo=memo, names=names)
+        found = find_outcome(
+            obligors,
+            factor_model,
+            self._question,
+            map_tasks=self._map_blocks,
+            threads=self._threads,
+            device=self._device,
+            memo=memo,
+            names=names,
+        )
         memo.forget()
         result = answer(obligors, factor_model, self._question, found.outcome, currency=currency_of(book), n_rejected=0)
         return _State(book=book, factor_model=factor_model, obligors=obligors, found=found, result=result)

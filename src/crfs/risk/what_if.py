@@ -21,6 +21,7 @@ from crfs.risk.class_sums import LEAST_PARTED
 from crfs.risk.collapsed import LARGE, Collapsed, Quantile, is_trusted, measure, spread_of_rest
 from crfs.risk.conditional import ConditionalBook, condition, one_by_one
 from crfs.risk.edgeworth import Tail
+from crfs.risk.measures import TailRisk
 from crfs.risk.mixture import Lumpy, Mixture, make_mixture
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors
@@ -56,7 +57,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WhatIfMeasure:
+class WhatIfMeasure(TailRisk):
     """Value at risk and expected shortfall of the changed book at one confidence, with their 95 % intervals and what the change adds to them.
 
     ``incremental_...`` is the whole change's effect: the changed book less the book. ``marginal_...`` is its first order, the mean change of loss
@@ -64,15 +65,6 @@ class WhatIfMeasure:
     where nobody asked for it, and where the book's method knows no states to average over.
     """
 
-    confidence: float
-    var: float
-    var_se: float
-    var_low: float
-    var_high: float
-    es: float
-    es_se: float
-    es_low: float
-    es_high: float
     incremental_var: Difference
     incremental_es: Difference
     marginal_var: Difference | None
@@ -105,10 +97,7 @@ class WhatIf:
         return replace(self, measures=tuple(measures))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; an error or an end that the sample cannot give is None.
-
-        The economic capital's error is that of the value at risk, for the expected loss is exact.
-        """
+        """Plain values for JSON; an error or an end that the sample cannot give is None."""
 
         def plain(each: Difference | None) -> dict[str, float | None] | None:
             return None if each is None else {name: finite_or_none(getattr(each, name)) for name in ("value", "se", "low", "high")}
@@ -122,19 +111,7 @@ class WhatIf:
             "method": self.method.value,
             "measures": [
                 {
-                    "confidence": m.confidence,
-                    "var": m.var,
-                    "var_se": finite_or_none(m.var_se),
-                    "var_low": finite_or_none(m.var_low),
-                    "var_high": finite_or_none(m.var_high),
-                    "es": m.es,
-                    "es_se": finite_or_none(m.es_se),
-                    "es_low": finite_or_none(m.es_low),
-                    "es_high": finite_or_none(m.es_high),
-                    "ec": m.var - self.el,
-                    "ec_se": finite_or_none(m.var_se),
-                    "ec_low": finite_or_none(m.var_low - self.el),
-                    "ec_high": finite_or_none(m.var_high - self.el),
+                    **m.to_dict(self.el),
                     "incremental_ec": plain(m.incremental_var.less(self.incremental_el)),
                     "incremental_var": plain(m.incremental_var),
                     "incremental_es": plain(m.incremental_es),

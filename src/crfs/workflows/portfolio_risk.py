@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crfs.credit.factor_model import FactorModel
     from crfs.risk import WarmPortfolio
     from crfs.risk.result import RiskResult
+    from crfs.risk.workers import MapTasks
     from crfs.store.runs import Run
 
 DEFAULTS: dict[str, Any] = {"confidences": [0.99, 0.999], "method": "auto", "rel_tol": 0.005, "seed": 1, "max_scenarios": 200_000}
@@ -82,12 +83,12 @@ def loss_distribution(asked: Asked, rows: pl.DataFrame, *, model: FactorModel | 
         )
 
 
-def warm_portfolio(asked: Asked, rows: pl.DataFrame) -> WarmPortfolio:
-    """A book that is ready, measured without contributions, which answers what changes of it do."""
+def warm_portfolio(asked: Asked, rows: pl.DataFrame, *, map_blocks: MapTasks | None = None) -> WarmPortfolio:
+    """A book that is ready, measured without contributions, which answers what changes of it do: by ``map_blocks``, while that can be used."""
     from crfs.risk import WarmPortfolio
 
     options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
-    return WarmPortfolio(rows, factor_model_of(asked), threads=asked.session.workers, **options)
+    return WarmPortfolio(rows, factor_model_of(asked), map_blocks=map_blocks, threads=asked.session.workers, **options)
 
 
 def measure(asked: Asked, ready: Ready) -> dict[str, Any]:

@@ -194,10 +194,11 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     losses: dict[str, Any] | None = None
     said: list[str] = []
     if asked.option("losses", DEFAULTS["losses"]) or stressed.conditioned is not None:
-        warm = portfolio_risk.warm_portfolio(asked, result.base)
-        whole = warm.result.to_dict()
-        if asked.option("losses", DEFAULTS["losses"]):
-            losses, said = _losses(warm, result)
+        with asked.pieces() as mapped:
+            warm = portfolio_risk.warm_portfolio(asked, result.base, map_blocks=mapped)
+            whole = warm.result.to_dict()
+            if asked.option("losses", DEFAULTS["losses"]):
+                losses, said = _losses(warm, result)
     further, notes = _further(asked, stressed, result.base, result.stressed)
     if whole is not None and stressed.conditioned is not None:
         further["conditional"] = conditional_losses(asked, whole, stressed.conditioned, at=result.at, cuts=cuts)
