@@ -39,27 +39,36 @@ def cells_of(a: FloatArray, b: FloatArray) -> npt.NDArray[np.int16]:
 
 def moved(cell: int, a: FloatArray, b: FloatArray, weights: FloatArray) -> FloatArray:
     """Weights (rows x names) of a cell's names moved to its points: rows x points, with the same sums over polynomials."""
-    centre_a, centre_b = _centre(cell)
-    along_a = _lagrange((a - centre_a) * (2.0 / _WIDTH_A))
-    along_b = _lagrange((b - centre_b) * (2.0 / _WIDTH_B))
+    along_a, along_b = _along(cell, a, b)
     spread = (weights[:, None, :] * along_a).reshape(-1, len(a))
     return np.ascontiguousarray((spread @ along_b.T).reshape(len(weights), -1))
 
 
+def interpolation(cell: int, a: FloatArray, b: FloatArray) -> FloatArray:
+    """What each of a cell's points counts for in a name's value (names x points): the values at the points, so weighted, are its own."""
+    along_a, along_b = _along(cell, a, b)
+    return np.asarray((along_a.T[:, :, None] * along_b.T[:, None, :]).reshape(len(a), -1))
+
+
 def probabilities(cell: int, y: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Probabilities of default and of survival (points x (s x y) each) at a cell's points in each state of a grid."""
+    """Probabilities of default and of survival (points x states each) at a cell's points in states of a factor ``y`` and a mixing variable ``s``."""
     centre_a, centre_b = _centre(cell)
     nodes = _nodes()
     a = centre_a + 0.5 * _WIDTH_A * np.repeat(nodes, _POINTS)
     b = centre_b + 0.5 * _WIDTH_B * np.tile(nodes, _POINTS)
-    x = ((a[:, None] * s)[:, :, None] - (b[:, None] * y)[:, None, :]).reshape(len(a), -1)
-    p, q = both_tails(x)
-    middle = ((centre_a * s)[:, None] - centre_b * y).ravel()
-    reach = np.maximum(np.repeat(s * (0.25 * _WIDTH_A), len(y)), np.tile(np.abs(y) * (0.25 * _WIDTH_B), len(s)))
+    p, q = both_tails(a[:, None] * s - b[:, None] * y)
+    middle = centre_a * s - centre_b * y
+    reach = np.maximum(s * (0.25 * _WIDTH_A), np.abs(y) * (0.25 * _WIDTH_B))
     # The first coefficient that is left out, beside the probability: (|x| reach)^n / n!.
     lost = np.abs(middle) * reach > (_LOST * _factorial(_POINTS)) ** (1.0 / _POINTS)
     p[:, lost], q[:, lost] = both_tails(middle[lost])
     return p, q
+
+
+def _along(cell: int, a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lagrange's polynomials of a cell's points in either direction (points x names)."""
+    centre_a, centre_b = _centre(cell)
+    return _lagrange((a - centre_a) * (2.0 / _WIDTH_A)), _lagrange((b - centre_b) * (2.0 / _WIDTH_B))
 
 
 def _centre(cell: int) -> tuple[float, float]:

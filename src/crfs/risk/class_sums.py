@@ -154,7 +154,7 @@ def _through_cell(task: _SumTask) -> list[FloatArray]:
     cell = task.parts[0].cell
     weights = [moved(cell, part.a, part.b, weights_of_default(part.loss)) for part in task.parts]
     totals = [np.empty((4, len(task.y) * len(task.s))) for _ in weights]
-    values = moments(*probabilities(cell, task.y, task.s))
+    values = moments(*probabilities(cell, np.tile(task.y, len(task.s)), np.repeat(task.s, len(task.y))))
     for start in range(0, totals[0].shape[1], _STATES_AT_ONCE):
         some = slice(start, start + _STATES_AT_ONCE)
         here = Moments(*(np.ascontiguousarray(each[:, some]) for each in values))

@@ -10,15 +10,18 @@ between the whole and its parts. Names that are kept explicit are taken exactly,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from crfs.risk.cells import cells_of, interpolation, probabilities
 from crfs.risk.cumulants import of_default
+from crfs.risk.edgeworth import Tail
 from crfs.risk.mixture import Lumpy, Mixture
+from crfs.risk.names import Names
 from crfs.risk.normal_cdf import normal_cdf
 from crfs.risk.tables import Table
 from crfs.risk.workers import MapTasks
@@ -27,6 +30,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 _NAMES_AT_ONCE = 512
+_LEAST_IN_CELL = 200
+"""A cell has a hundred points."""
 _NEGLIGIBLE = 1e-9
 
 
@@ -40,32 +45,51 @@ class Shares:
 
 def contributions(mixture: Mixture, quantiles: Sequence[tuple[float, float]], *, map_tasks: MapTasks = map) -> list[Shares]:
     """Contributions to the measures of each pair of a value at risk and its confidence: over names they sum to them, within their error."""
-    explicit = mixture.explicit_parts([x for x, _ in quantiles], map_tasks) if isinstance(mixture, Lumpy) else [None] * len(quantiles)
-    return [_shares(mixture, x, confidence, apart, map_tasks) for (x, confidence), apart in zip(quantiles, explicit, strict=True)]
-
-
-def _shares(mixture: Mixture, x: float, confidence: float, explicit: FloatArray | None, map_tasks: MapTasks) -> Shares:
-    """``explicit`` has what the names that are kept so lose beyond ``x`` and at it, where there are any."""
+    if not quantiles:
+        return []
     names, scrambles = mixture.book.names, mixture.scrambles
-    at = mixture.local(x)
-    weight = mixture.points.weight
-    density = float(mixture.by_scramble(at.density).mean())
-    tail_weight = weight / (1.0 - confidence)
-    line_weight = weight / density if density > 0.0 else np.zeros_like(weight)
-    # Three columns each: what the first, second and third cumulant of a name count for at each point.
-    es = np.stack([tail_weight * at.beyond, tail_weight * at.density, 0.5 * tail_weight * at.minus_slope])
-    var = np.stack([line_weight * at.density, line_weight * at.minus_slope, 0.5 * line_weight * at.curvature])
-    columns = np.concatenate([es, var])  # (2 x 3) x points
-    result = np.zeros((2, len(names), scrambles))
+    locals_ = [mixture.local(x) for x, _ in quantiles]
+    densities = [float(mixture.by_scramble(at.density).mean()) for at in locals_]
+    levels = [1.0 - confidence for _, confidence in quantiles]
+    columns = np.concatenate([_columns(mixture.points.weight, *each) for each in zip(locals_, densities, levels, strict=True)])
+    result = np.zeros((len(names), len(columns), scrambles))
     for table in mixture.book.tables:
         _tabulated(mixture, table, columns, result, map_tasks)
     if len(mixture.book.direct):
         _direct(mixture, columns, result)
-    if explicit is not None:
-        tails, lines = explicit
-        result[0, mixture.book.explicit] = tails / (1.0 - confidence)
-        result[1, mixture.book.explicit] = lines / density
-    return Shares(es=result[0], var=result[1])
+    found = [Shares(es=result[:, k], var=result[:, k + 1]) for k in range(0, len(columns), 2)]
+    if isinstance(mixture, Lumpy):
+        apart = mixture.book.explicit
+        explicit = mixture.explicit_parts([x for x, _ in quantiles], map_tasks)
+        for shares, (tails, lines), density, level in zip(found, explicit, densities, levels, strict=True):
+            shares.es[apart] = tails / level
+            shares.var[apart] = lines / density
+    return found
+
+
+def _columns(weight: FloatArray, at: Tail, density: float, level: float) -> FloatArray:
+    """What the first, second and third cumulant of a name count for at each point: 2 (ES, VaR) x 3 x points."""
+    tail_weight = weight / level
+    line_weight = weight / density if density > 0.0 else np.zeros_like(weight)
+    return np.stack(
+        [
+            [tail_weight * at.beyond, tail_weight * at.density, 0.5 * tail_weight * at.minus_slope],
+            [line_weight * at.density, line_weight * at.minus_slope, 0.5 * line_weight * at.curvature],
+        ]
+    )
+
+
+class _NamesTask(NamedTuple):
+    """Some names of a class, and what its nodes count for (3 x (measures x scrambles) x nodes); ``cell`` is below zero where they are asked one by
+    one, else theirs: then its points are asked, and what they say is interpolated."""
+
+    cell: int
+    a: FloatArray
+    b: FloatArray
+    loss: FloatArray
+    y: FloatArray
+    s: FloatArray
+    nodes: FloatArray
 
 
 def _tabulated(mixture: Mixture, table: Table, columns: FloatArray, result: FloatArray, map_tasks: MapTasks) -> None:
@@ -82,34 +106,70 @@ def _tabulated(mixture: Mixture, table: Table, columns: FloatArray, result: Floa
         nodes, node_y, node_s = _spread(table, factor[k], mixing, columns, scramble)
         first, last = np.searchsorted(names.kind, [kind, kind + 1])
         mine = np.arange(first, last)[~apart[first:last]]
-        for start in range(0, len(mine), _NAMES_AT_ONCE):
-            some = mine[start : start + _NAMES_AT_ONCE]
+        for cell, some in _by_cell(names, mine):
             places.append(some)
-            tasks.append((names.a[some], names.b[some], np.ascontiguousarray(names.loss[:, some]), node_y, node_s, nodes))
+            tasks.append(_NamesTask(cell, names.a[some], names.b[some], np.ascontiguousarray(names.loss[:, some]), node_y, node_s, nodes))
     for some, part in zip(places, map_tasks(_name_task, tasks), strict=True):
-        result[:, some] += part
+        result[some] += part.reshape(len(some), len(columns), -1)
 
 
-def _name_task(task: tuple[FloatArray, ...]) -> FloatArray:
-    """Contributions (2 x names x scrambles) of some names of a class from what its nodes count for (6 x scrambles x nodes)."""
-    a, b, loss, y, s, nodes = task
-    p = normal_cdf(a[:, None] * s - b[:, None] * y)
-    pq = p * (1.0 - p)
-    odd = pq * (1.0 - 2.0 * p)
+def _by_cell(names: Names, mine: IntArray) -> Iterator[tuple[int, IntArray]]:
+    """Names by their cells, where these have so many that its points are fewer; the others, with -1, some at a time."""
+    cell = cells_of(names.a[mine], names.b[mine])
+    count = np.bincount(cell + 1)[cell + 1]
+    alone = (cell < 0) | (count < _LEAST_IN_CELL)
+    others = mine[alone]
+    for start in range(0, len(others), _NAMES_AT_ONCE):
+        yield -1, others[start : start + _NAMES_AT_ONCE]
+    order = np.flatnonzero(~alone)[np.argsort(cell[~alone], kind="stable")]
+    for some in np.split(order, np.flatnonzero(np.diff(cell[order])) + 1):
+        if len(some):
+            yield int(cell[some[0]]), mine[some]
+
+
+def _name_task(task: _NamesTask) -> FloatArray:
+    """Contributions (names x (measures x scrambles)) of some names."""
+    of = _of_states(task)
+    if task.cell < 0:
+        return _weighted(task.loss, of)
+    found = np.empty((len(task.a), task.nodes.shape[1]))
+    for start in range(0, len(task.a), _NAMES_AT_ONCE):
+        some = slice(start, start + _NAMES_AT_ONCE)
+        loss, weights = task.loss[:, some], interpolation(task.cell, task.a[some], task.b[some])
+        found[some] = _weighted(loss, [weights @ each for each in of])
+    return found
+
+
+def _of_states(task: _NamesTask) -> list[FloatArray]:
+    """Sums over the nodes of what they count for times p, pq and pq(1 - 2p), and, where a loss is random, of p with the second, pq with the third and
+    p with the third; of each name, or of each point of the cell."""
+    if task.cell < 0:
+        p = normal_cdf(task.a[:, None] * task.s - task.b[:, None] * task.y)
+        q = 1.0 - p
+    else:
+        p, q = probabilities(task.cell, task.y, task.s)
+    first, second, third = (each.T for each in task.nodes)
+    pq = p * q
+    of = [p @ first, pq @ second, (pq * (q - p)) @ third]
+    if task.loss[1].any():
+        of += [p @ second, pq @ third, p @ third]
+    return of
+
+
+def _weighted(loss: FloatArray, of: Sequence[FloatArray]) -> FloatArray:
+    """The cumulants of a default (:func:`~crfs.risk.cumulants.of_default`), so summed."""
     k1, k2, k3 = (row[:, None] for row in loss[:3])
-    parts = []
-    for first, second, third in (nodes[:3], nodes[3:]):
-        part = k1 * (p @ first.T) + k1 * k1 * (pq @ second.T) + k1**3 * (odd @ third.T)
-        if loss[1].any():
-            part += k2 * (p @ second.T) + 3.0 * k1 * k2 * (pq @ third.T) + k3 * (p @ third.T)
-        parts.append(part)
-    return np.stack(parts)
+    total = k1 * of[0] + k1 * k1 * of[1] + k1**3 * of[2]
+    if len(of) > 3:
+        total += k2 * of[3] + 3.0 * k1 * k2 * of[4] + k3 * of[5]
+    return np.asarray(total)
 
 
 def _spread(
     table: Table, factor: FloatArray, mixing: FloatArray, columns: FloatArray, scramble: IntArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """What the points count for, moved to the grid's nodes by cubic interpolation: 6 x scrambles x nodes, and the nodes' ``y`` and ``s``."""
+    """What the points count for (measures x 3 x points), moved to the grid's nodes by cubic interpolation: 3 x (measures x scrambles) x nodes, and
+    the nodes' ``y`` and ``s``."""
     scrambles = int(scramble[-1]) + 1
     y, s, _ = table.grid
     places_y, weights_y = _around(y, factor)
@@ -117,17 +177,19 @@ def _spread(
     if len(s) > 1:
         places_s, weights_s = _around(table.grid.even(s), table.grid.even(mixing))
     width = len(s) * len(y)
-    grid = np.zeros((len(columns), scrambles * width))
+    flat = columns.reshape(-1, len(factor))
+    grid = np.zeros((len(flat), scrambles * width))
     for row_s, weight_s in zip(places_s, weights_s, strict=True):
         for row_y, weight_y in zip(places_y, weights_y, strict=True):
             place = scramble * width + row_s * len(y) + row_y
-            for column in range(len(columns)):
-                grid[column] += np.bincount(place, weights=columns[column] * weight_s * weight_y, minlength=scrambles * width)
-    by_scramble = grid.reshape(len(columns), scrambles, width)
+            for column in range(len(flat)):
+                grid[column] += np.bincount(place, weights=flat[column] * weight_s * weight_y, minlength=scrambles * width)
+    by_scramble = grid.reshape(len(flat), scrambles, width)
     size = np.abs(by_scramble).sum(axis=1)
     counts = (size > _NEGLIGIBLE * size.max(axis=1, keepdims=True)).any(axis=0)
     node_s, node_y = np.divmod(np.flatnonzero(counts), len(y))
-    return np.ascontiguousarray(by_scramble[:, :, counts]), y[node_y], s[node_s]
+    kept = by_scramble[:, :, counts].reshape(len(columns), 3, scrambles, -1)
+    return np.ascontiguousarray(np.moveaxis(kept, 1, 0)).reshape(3, len(columns) * scrambles, -1), y[node_y], s[node_s]
 
 
 def _around(grid: FloatArray, x: FloatArray) -> tuple[npt.NDArray[np.intp], FloatArray]:
@@ -156,6 +218,6 @@ def _direct(mixture: Mixture, columns: FloatArray, result: FloatArray) -> None:
         some = direct[start : start + step]
         p = mixture.book.conditional_pd(some, points.epsilon, points.mixing)
         k1, k2, k3, _ = of_default(p, names.loss[:, some, None])
-        for which, (first, second, third) in enumerate((columns[:3], columns[3:])):
+        for which, (first, second, third) in enumerate(columns):
             values = k1 * first + k2 * second + k3 * third
-            result[which, some] += values.reshape(len(some), -1, each).sum(axis=2)
+            result[some, which] += values.reshape(len(some), -1, each).sum(axis=2)

@@ -1,0 +1,74 @@
+"""Contributions of names that are many: asked one by one, and by the points of the cells that they lie in."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crfs.credit.copula import Copula
+from crfs.credit.factor_model import FactorModel
+from crfs.risk import contributions as subject
+from crfs.risk import portfolio_risk
+from crfs.risk.cells import cells_of, interpolation, probabilities
+from crfs.risk.normal_cdf import normal_cdf
+
+
+def book(count: int, *, lgd_sd: float | None = None) -> pl.DataFrame:
+    random = np.random.default_rng(count)
+    ids = [f"O{number}" for number in range(count)]
+    table = pl.DataFrame(
+        {
+            "facility_id": ids,
+            "obligor_id": ids,
+            "ead": random.lognormal(3.0, 0.5, count),
+            "lgd": random.uniform(0.2, 0.7, count),
+            "pd_12m": np.exp(random.uniform(math.log(0.0005), math.log(0.1), count)),
+            "r2": random.uniform(0.05, 0.5, count),
+            "group": [("one", "two")[number % 2] for number in range(count)],
+            "sector": [f"S{number % 7}" for number in range(count)],
+        }
+    )
+    return table if lgd_sd is None else table.with_columns(lgd_sd=pl.lit(lgd_sd))
+
+
+def model(nu: float) -> FactorModel:
+    groups = {"one": {"x": 1.0}, "two": {"x": 0.3, "y": 1.0}}
+    return FactorModel(factors=("x", "y"), correlation=((1.0, 0.4), (0.4, 1.0)), groups=groups, copula=Copula(nu=nu))
+
+
+@pytest.mark.parametrize(("nu", "lgd_sd"), [(math.inf, None), (4.0, 0.15)])
+def test_names_asked_by_their_cells_contribute_what_they_do_one_by_one(
+    nu: float, lgd_sd: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = book(6_000, lgd_sd=lgd_sd)
+    through = portfolio_risk(table, model(nu), confidences=(0.99, 0.999), seed=1)
+    monkeypatch.setattr(subject, "_LEAST_IN_CELL", 10**9)
+    alone = portfolio_risk(table, model(nu), confidences=(0.99, 0.999), seed=1)
+    assert through.method == "collapsed"
+    assert through.measures == alone.measures
+    assert [(part.by, part.name) for part in through.contributions] == [(part.by, part.name) for part in alone.contributions]
+    for mine, theirs in zip(through.contributions, alone.contributions, strict=True):
+        assert mine.es == pytest.approx(theirs.es, rel=1e-7)
+        assert mine.var == pytest.approx(theirs.var, rel=1e-7)
+    for number, measure in enumerate(through.measures):
+        parts = [part for part in through.contributions if part.by == "sector"]
+        assert sum(part.es[number] for part in parts) == pytest.approx(measure.es, rel=1e-9)
+        assert sum(part.var[number] for part in parts) == pytest.approx(measure.var, rel=1e-9)
+
+
+@given(st.floats(-5.0, 0.0), st.floats(0.0, 1.5), st.floats(-6.0, 6.0), st.floats(0.2, 2.0))
+def test_within_a_cell_a_probability_is_interpolated_to_seven_digits_where_the_mixing_variable_is_no_more_than_two(
+    a: float, b: float, y: float, s: float
+) -> None:
+    thresholds, slopes = np.array([a]), np.array([b])
+    cell = int(cells_of(thresholds, slopes)[0])
+    p, q = probabilities(cell, np.array([y]), np.array([s]))
+    weights = interpolation(cell, thresholds, slopes)
+    assert weights.sum() == pytest.approx(1.0, abs=1e-13)
+    assert (weights @ p)[0, 0] == pytest.approx(normal_cdf(np.array([s * a - b * y]))[0], abs=2e-7)
+    assert (weights @ p + weights @ q)[0, 0] == pytest.approx(1.0, abs=1e-12)
