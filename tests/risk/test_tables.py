@@ -33,7 +33,7 @@ def test_a_cell_s_points_stand_for_all_its_names(low: float, high: float, nu: fl
     for number in np.unique(cell):
         mine = cell == number
         weights = moved(int(number), a[mine], b[mine], weights_of_default(loss[:, mine]))
-        through += weighted_sums(moments(*probabilities(int(number), y, s)), weights)
+        through += weighted_sums(moments(*probabilities(int(number), np.tile(y, len(s)), np.repeat(s, len(y)))), weights)
     # Beside the states in which as much as a millionth of the book is lost; M4 changes sign, so it is held against M2 squared's scale.
     counts = direct[0] > 1e-6 * loss[0].sum()
     assert counts.sum() > 10
