@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from crfs.credit.definitions import ColumnType
 from crfs.errors import VerificationFailed
 from crfs.store.artefacts import artefact, keep_artefact
 from crfs.store.database import Database
@@ -51,6 +52,18 @@ def test_one_flipped_byte_in_each_of_twenty_payloads_is_found_and_every_run_abov
         for run_id in above[sha]:
             states = {node.sha256: node.state for node in lineage(own_database, run_id).payloads}
             assert states[sha] == "damaged"
+
+
+def test_a_value_in_a_column_that_a_batch_did_not_have_is_found(own_database: Database) -> None:
+    narrow = dataset()
+    write(own_database, narrow, rows([1.0, 2.0], valid=[0, 1]))
+    wide = dataset(name=narrow.name, columns=(("value", ColumnType.FLOAT8), ("more", ColumnType.FLOAT8)))
+    write(own_database, wide, rows([3.0], valid=2, more=4.0))
+    assert verify_store(own_database).sound
+    with administering(own_database.url) as connection:
+        connection.exec_driver_sql(f"UPDATE data.{narrow.name} SET more = 777 WHERE value = 2")
+    [error] = verify_store(own_database).book_errors
+    assert "rows of batch 1 have values in columns that the dataset did not have when it wrote them" in error
 
 
 def test_a_book_that_does_not_add_up_is_found(own_database: Database) -> None:

@@ -10,6 +10,19 @@ from crfs.credit.definitions import DatasetDefinition, Scope, digest
 from crfs.errors import Conflict
 from crfs.store.database import Database
 
+_NO_VALUES = {
+    "entity_id",
+    "valid_time",
+    "knowledge_time",
+    "batch_id",
+    "recorded_at",
+    "row_state",
+    "knowledge_basis",
+    "vintage_date",
+    "tenant_id",
+}
+"""Columns of a relation that are told of a row and are no values."""
+
 
 def relation(dataset: str) -> str:
     """The qualified name of a dataset's relation; the definition has checked the name."""
@@ -62,6 +75,11 @@ def rows_of_entities(
             for row in rows:
                 found.setdefault(row.entity_id, set()).add((name, row.batch_id))
     return found
+
+
+def value_columns(connection: sa.Connection, dataset: str) -> list[str]:
+    """The value columns that a relation has, those too that only a later definition names."""
+    return sorted(_columns(connection, dataset).keys() - _NO_VALUES)
 
 
 def _lacking(connection: sa.Connection, definition: DatasetDefinition) -> list[str] | None:

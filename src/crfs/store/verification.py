@@ -11,7 +11,7 @@ from crfs.store.database import Database
 from crfs.store.definitions import altered_definitions
 from crfs.store.digests import altered, altered_entities, altered_landings, altered_notes, without_digest
 from crfs.store.lineage import runs_above, runs_on_payloads
-from crfs.store.relations import content_of, relation, rows_of_entities
+from crfs.store.relations import content_of, relation, rows_of_entities, value_columns
 from crfs.store.runs import specification_digest
 
 
@@ -215,14 +215,17 @@ def _rows(connection: sa.Connection) -> tuple[int, list[str]]:
         "SELECT DISTINCT dataset, columns, exact FROM crfs.batch_dataset ORDER BY dataset, columns, exact"
     ).all()
     for group in groups:
+        # A column that the dataset gained later is in no content of this batch, and has nothing in its rows.
+        gained = [f'd."{name}"' for name in value_columns(connection, group.dataset) if name not in group.columns]
+        beyond = f"bool_or(num_nonnulls({', '.join(gained)}) > 0)" if gained else "false"
         wrong = connection.execute(
             sa.text(
                 "WITH found AS (SELECT d.batch_id, count(*) AS n, min(d.recorded_at) AS first, max(d.recorded_at) AS last, "
-                f"{content_of(group.columns, 'd', exact=group.exact)} AS content FROM {relation(group.dataset)} AS d GROUP BY d.batch_id) "
-                "SELECT b.batch_id, b.row_count, coalesce(f.n, 0) AS n, b.content IS DISTINCT FROM f.content AS other "
+                f"{beyond} AS beyond, {content_of(group.columns, 'd', exact=group.exact)} AS content FROM {relation(group.dataset)} AS d GROUP BY d.batch_id) "
+                "SELECT b.batch_id, b.row_count, coalesce(f.n, 0) AS n, f.beyond, b.content IS DISTINCT FROM f.content AS other "
                 "FROM crfs.batch_dataset AS b JOIN crfs.batch AS t USING (batch_id) LEFT JOIN found AS f USING (batch_id) "
                 "WHERE b.dataset = :dataset AND b.columns = :columns AND b.exact = :exact AND ((b.row_count, b.content) IS DISTINCT FROM (f.n, f.content) "
-                "OR f.first <> t.recorded_at OR f.last <> t.recorded_at) "
+                "OR f.beyond OR f.first <> t.recorded_at OR f.last <> t.recorded_at) "
                 "AND t.tenant_id = current_setting('crfs.tenant_id')::integer ORDER BY b.batch_id"
             ),
             {"dataset": group.dataset, "columns": group.columns, "exact": group.exact},
@@ -232,6 +235,8 @@ def _rows(connection: sa.Connection) -> tuple[int, list[str]]:
                 words = f"batch {row.batch_id} wrote {row.row_count} rows, {row.n} are there"
             elif row.other:
                 words = f"rows of batch {row.batch_id} are not what it wrote"
+            elif row.beyond:
+                words = f"rows of batch {row.batch_id} have values in columns that the dataset did not have when it wrote them"
             else:
                 words = f"rows of batch {row.batch_id} say that they were recorded at another time than it"
             errors.append(f"dataset {group.dataset}: {words}{_resting(runs_above(connection, batches=[row.batch_id]))}")
