@@ -601,6 +601,21 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mr. Broaddus favored a decision to raise the target for the federal funds rate by 25 basis points to 6 percent.",
+        "Several members argued for a decision to raise the target range for the federal funds rate to 5 to 5-1/4 percent.",
+        "The Committee saw no case for a decision to raise the target for the federal funds rate by 25 basis points to 6 percent.",
+        "The Committee discussed a decision to lower the target for the federal funds rate to 6 percent.",
+    ],
+)
+def test_a_decision_that_is_spoken_of_is_not_made(text: str) -> None:
+    assert not read_decision(text).is_said
+    made = "The Committee decided today to keep its target for the federal funds rate at 5-1/4 percent. "
+    assert (read_decision(made + text).target_upper, read_decision(made + text).direction) == (5.25, "maintain")
+
+
 @pytest.mark.parametrize(("text", "expected"), CASES)
 def test_the_decision_is_what_the_committee_decides(text: str, expected: tuple[float | str | None, ...]) -> None:
     found = read_decision(text)

@@ -17,6 +17,10 @@ SHOWN = "the Federal Open Market Committee agreed that this increase {} interest
 FEBRUARY_1994 = PRESSURE.format("increase slightly") + (
     "The action is expected to be associated with a small increase in short-term money market interest rates."
 )
+APRIL_1994 = (
+    "Chairman Alan Greenspan announced today that the Federal Reserve will increase slightly the degree of pressure on reserve positions. This action "
+    "is expected to be associated with a small increase in short-term money market interest rates."
+)
 MAY_1994 = (
     "The Federal Reserve today announced two actions. The Board approved an increase in the discount rate from 3 percent to 3-1/2 percent, effective "
     "immediately, and " + SHOWN.format("should be allowed to show through completely into")
@@ -34,6 +38,7 @@ JULY_1995 = PRESSURE.format("decrease slightly") + (
     ("day", "text", "expected"),
     [
         (date(1994, 2, 4), FEBRUARY_1994, (None, None, "raise", None)),
+        (date(1994, 4, 18), APRIL_1994, (None, None, "raise", None)),
         (date(1994, 5, 17), MAY_1994, (None, 50.0, "raise", 3.5)),
         (date(1995, 2, 1), FEBRUARY_1995, (None, 50.0, "raise", 5.25)),
         (date(1995, 7, 6), JULY_1995, (5.75, -25.0, "lower", None)),
@@ -51,6 +56,12 @@ def test_what_a_statement_of_the_time_says(day: date, text: str, expected: tuple
         pytest.param(
             MAY_1994.replace("show through completely into", "show through partially on"), (None, "raise"), id="in part: by how much?"
         ),
+        pytest.param(
+            "The Board approved a reduction in the discount rate from 5-1/4 percent to 5 percent. The Committee decided that the reduction would be "
+            "reflected fully in interest rates in the reserve markets.",
+            (-25.0, "lower"),
+            id="decided, in the reserve markets",
+        ),
         pytest.param("In a related move, " + SHOWN.format("would be reflected fully in"), (None, "raise"), id="no discount rate is said"),
         pytest.param(
             "The Board of Governors approved a reduction in the discount rate from 4 percent to 3-1/2 percent, and "
@@ -64,6 +75,23 @@ def test_what_a_statement_of_the_time_says(day: date, text: str, expected: tuple
             "At its meeting in November, the Committee decided to increase the degree of pressure on reserve positions.",
             (None, None),
             id="of another meeting",
+        ),
+        pytest.param(
+            "Mr. Broaddus favored a decision to increase somewhat the degree of pressure on reserve positions.",
+            (None, None),
+            id="favored it",
+        ),
+        pytest.param(
+            "A decision to increase slightly the degree of pressure on reserve positions was not made.", (None, None), id="not made"
+        ),
+        pytest.param(
+            "The directive would permit a decision to increase the degree of pressure on reserve positions.", (None, None), id="permitted"
+        ),
+        pytest.param(
+            PRESSURE.format("decrease slightly")
+            + "Several members argued for a decision to increase slightly the degree of pressure on reserve positions.",
+            (None, "lower"),
+            id="beside what some argued for",
         ),
         pytest.param("The Committee decided not to increase the degree of pressure on reserve positions.", (None, None), id="turned down"),
         pytest.param(

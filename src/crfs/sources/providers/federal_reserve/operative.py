@@ -21,7 +21,7 @@ _SOMEBODY = (
 )
 _SOMEBODY_DECIDED = rf"{_SOMEBODY}{_DECIDED}\b"
 _DECIDES = re.compile(
-    rf"\b(?:{_DECIDED}|announced|approved|adopted|directed|established|reaffirm(?:ed|s)|decision to|(?<!had )(?<!having )judged it appropriate"
+    rf"\b(?:{_DECIDED}|announced|approved|adopted|directed|established|reaffirm(?:ed|s)|(?<!had )(?<!having )judged it appropriate"
     r"|will (?:continue to )?(?:maintain|keep|hold|leave)|(?:made|took) no|did not (?:take|change))\b",
     re.I,
 )

@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 
 from crfs.sources.providers.federal_reserve.operative import standing
+from crfs.sources.providers.federal_reserve.other_times import around, is_of_another_time
 
 _PRESSURE = re.compile(
     r"\b(?:(?P<up>increas|tighten)|(?P<down>decreas|reduc|eas))(?:e[sd]?|ed|ing|s)? (?:(?:slightly|somewhat|further) ){0,2}"
     r"the (?:existing )?degree of pressure on (?:bank |existing )?reserve positions\b",
     re.I,
 )
+# "The Federal Reserve will increase slightly the degree of pressure" is announced for today, and no plan.
+_ANNOUNCED = re.compile(r"\bannounced today that the (?:federal reserve|(?:federal open market )?committee|fomc) will $", re.I)
 _SHOWN = re.compile(
-    r"\bagreed(?P<end>) that (?:this|the) (?:(?P<up>increase)|(?P<down>reduction|decrease))(?: in the discount rate)? (?:should|would|will) be "
+    r"\b(?:agreed|decided)(?P<end>) that (?:this|the) (?:(?P<up>increase)|(?P<down>reduction|decrease))(?: in the discount rate)? (?:should|would|will) be "
     r"(?:allowed to show through (?P<wholly>completely|fully)|reflected (?P<all>fully|completely)"
     r"|(?:allowed to show through|reflected)(?: partially| in part)?) "
-    r"(?:into|in|on) (?:short-term )?interest rates in reserve markets\b",
+    r"(?:into|in|on) (?:short-term )?interest rates in (?:the )?reserve markets\b",
     re.I,
 )
 
@@ -34,7 +37,7 @@ def of_reserves(text: str, discount_change: float | None) -> tuple[float | None,
     """
     said: list[tuple[float | None, str]] = []
     for found in _PRESSURE.finditer(text):
-        if standing(text, found.start(), found.end()) is not None:
+        if standing(text, found.start(), found.end()) is not None or _is_announced(text, found):
             said.append((None, _way(found)))
     for found in _SHOWN.finditer(text):
         if standing(text, found.start(), found.end("end")) is not None:
@@ -46,6 +49,11 @@ def of_reserves(text: str, discount_change: float | None) -> tuple[float | None,
         return None, None
     sizes = {size for size, _ in said if size is not None}
     return (sizes.pop() if len(sizes) == 1 else None), said[0][1]
+
+
+def _is_announced(text: str, found: re.Match[str]) -> bool:
+    lead, rest = around(text, found.start(), found.start())
+    return _ANNOUNCED.search(lead) is not None and not is_of_another_time(lead, rest)
 
 
 def _way(found: re.Match[str]) -> str:
