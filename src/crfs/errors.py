@@ -8,6 +8,7 @@
     ├── NotYetKnown          the answer depends on something that is not published yet: ask later
     ├── SourceUnavailable    the provider does not answer: retry
     ├── SourceRejected       the provider refuses (key, quota, terms): do not retry as it is
+    │   ├── Redirected       it sends elsewhere than it may be asked: see where it leads, or who answers in its place
     │   └── QuotaExhausted   nothing more until its quota starts anew: ``until`` says when
     ├── Forbidden            the provider's terms do not let it leave the store: look at it here, or ask the provider for the right
     ├── Conflict             the write would rewrite history: say that it is a correction, with a reason (``crfs datasets correct``)
@@ -101,6 +102,10 @@ class SourceUnavailable(CrfsError):
 
 class SourceRejected(CrfsError):
     """A provider refused: wrong key, exhausted quota, forbidden request. Trying again as it is changes nothing."""
+
+
+class Redirected(SourceRejected):
+    """A provider sends elsewhere than it may be asked: it has moved, or somebody else answers in its place (a proxy, a network's log-in page)."""
 
 
 class QuotaExhausted(SourceRejected):

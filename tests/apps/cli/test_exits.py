@@ -24,6 +24,7 @@ EXPECTED = {
     errors.NotYetKnown: 1,
     errors.SourceRejected: 1,
     errors.QuotaExhausted: 3,
+    errors.Redirected: 3,
     errors.Forbidden: 1,
     errors.Quarantined: 2,
     errors.Unreadable: 2,

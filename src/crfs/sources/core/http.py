@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpcore
 import stamina
 
-from crfs.errors import InvalidInput, QuotaExhausted, SourceRejected, SourceUnavailable, plain
+from crfs.errors import InvalidInput, QuotaExhausted, Redirected, SourceRejected, SourceUnavailable, plain
 from crfs.sources.core import budget as budgets
 from crfs.sources.core.budget import Budget
 from crfs.sources.core.connection import CheckedBackend, Deadline, ForbiddenAddress, Resolver, system_resolver, trusted_certificates
@@ -201,7 +201,7 @@ class HttpTransport:
             self._land(answer)
             if left:
                 hop = followed(hop, answer.status, location, self._source, self._mirror)
-        raise SourceRejected(f"{name} redirects more than {provider.max_redirects} times; the last target is {_host(location)}")
+        raise Redirected(f"{name} redirects more than {provider.max_redirects} times; the last target is {_host(location)}")
 
     def _answered(self, request: Request, hop: Hop) -> Payload:
         """What comes back, in its turn."""
@@ -245,7 +245,7 @@ class HttpTransport:
             raise self._exhausted(f"{name}: the quota is used up {words}", after or reset)
         if redirected and classification not in (Classification.AUTH, Classification.BAD_REQUEST):
             target = _host(answer.headers.get("location", ""))
-            raise SourceRejected(f"{name} redirects to {target} (HTTP {answer.status}); redirects are not followed")
+            raise Redirected(f"{name} redirects to {target} (HTTP {answer.status}); redirects are not followed")
         raise SourceRejected(f"{name} refuses {words}; {self._advice(classification)}")
 
     def _advice(self, classification: Classification) -> str:

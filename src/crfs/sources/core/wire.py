@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 import httpcore
 import orjson
 
-from crfs.errors import InvalidInput, SourceRejected
+from crfs.errors import InvalidInput, Redirected
 from crfs.sources.core.contract import Provider, Request, Source
 from crfs.sources.core.decoding import ACCEPTED_ENCODINGS
 from crfs.sources.core.scrubbing import Secret
@@ -150,7 +150,7 @@ class Mirror:
 
 
 def followed(hop: Hop, status: int, location: str, source: Source, mirror: Mirror | None) -> Hop:
-    """The request that a redirect asks for; :class:`~crfs.errors.SourceRejected` where it may not be sent.
+    """The request that a redirect asks for; :class:`~crfs.errors.Redirected` where it may not be sent.
 
     The key, and what headers the source set, go to the same host only. ``location`` has been scrubbed: a server that quotes the key in it
     cannot pass it on.
@@ -165,9 +165,9 @@ def followed(hop: Hop, status: int, location: str, source: Source, mirror: Mirro
         problem = _forbidden(target, source)
         same = _origin(target) == _origin(hop.shown)
     except (ValueError, UnicodeError):
-        raise SourceRejected(f"{source.name} redirects to an address that cannot be read") from None
+        raise Redirected(f"{source.name} redirects to an address that cannot be read") from None
     if problem is not None:
-        raise SourceRejected(f"{source.name} redirects, but {problem}")
+        raise Redirected(f"{source.name} redirects, but {problem}")
     keeps = status in _KEEPS_METHOD or hop.body is None
     return Hop(
         method=hop.method if keeps else "GET",
