@@ -7,8 +7,10 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
+from scipy.stats import norm
 
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
@@ -241,3 +243,31 @@ def test_an_obligor_of_a_direction_that_the_book_has_not_is_measured_by_a_run_of
     answer = warm.what_if(put=loan(group="energy"))
     run = portfolio_risk(pl.concat([table, loan(group="energy")]), model(), confidences=(0.99,), contributions=False)
     assert answer.measures[0].es == run.measures[0].es
+
+
+@pytest.mark.parametrize("ead", [8_000.0, 20_000.0])
+def test_the_spread_of_a_book_with_a_large_name_has_no_blur_of_its_measurement_in_it(ead: float) -> None:
+    """Closed form: given one factor the names are independent, so the variance is an integral over it."""
+    number = np.arange(360)
+    losses, pds = 300.0 + 11.0 * (number % 61), 0.005 + 0.002 * (number % 11)
+    ids = [f"O{k:03d}" for k in number]
+    one = FactorModel.one_factor("all")
+    columns = {"lgd": 1.0, "r2": 0.2, "group": "all"}
+    table = pl.DataFrame({"facility_id": ids, "obligor_id": ids, "ead": losses, "pd_12m": pds}).with_columns(
+        **{n: pl.lit(v) for n, v in columns.items()}
+    )
+    large = pl.DataFrame([{"facility_id": "L", "obligor_id": "L", "ead": ead, "pd_12m": 0.015, **columns}])
+    z = np.linspace(-9.0, 9.0, 4001)
+    weight = norm.pdf(z) / norm.pdf(z).sum()
+
+    def spread(loss: npt.NDArray[Any], pd: npt.NDArray[Any]) -> float:
+        p = norm.cdf((norm.ppf(pd)[:, None] - math.sqrt(0.2) * z) / math.sqrt(0.8))
+        mean = loss @ p
+        return math.sqrt(float(weight @ (np.square(loss) @ (p * (1.0 - p)) + mean * mean)) - float(weight @ mean) ** 2)
+
+    before, after = spread(losses, pds), spread(np.append(losses, ead), np.append(pds, 0.015))
+    warm = WarmPortfolio(table, one, method="collapsed")
+    told, run = warm.what_if(put=large), portfolio_risk(pl.concat([table, large]), one, method="collapsed", contributions=False)
+    for found, error, exact in ((warm.result.ul, warm.result.ul_se, before), (told.ul, told.ul_se, after), (run.ul, run.ul_se, after)):
+        assert abs(found - exact) <= 4.0 * error
+    assert told.incremental_ul.value == pytest.approx(after - before, abs=4.0 * told.incremental_ul.se + 1e-3 * (after - before))

@@ -118,6 +118,8 @@ class Lumpy(Mixture):
     """Standard deviation by which the loss of the other names is blurred at least, book units."""
     blurred: npt.NDArray[np.bool_]
     """Points where they vary less than that by themselves, so that atoms of the loss are smeared."""
+    variance: FloatArray
+    """Of the loss of the other names at the points, without the blur."""
     explicit_pd: FloatArray
     """Default probabilities of the explicit names, names x points."""
     large: Product
@@ -159,7 +161,7 @@ class Lumpy(Mixture):
     def moments(self) -> tuple[FloatArray, FloatArray]:
         loss, p = self.book.names.loss[:, self.book.explicit], self.explicit_pd
         mean = self.sums[0] + np.einsum("i,ip->p", loss[0], p)
-        variance = self.sums[1] + np.einsum("i,ip->p", loss[0] ** 2, p * (1.0 - p)) + np.einsum("i,ip->p", loss[1], p)
+        variance = self.variance + np.einsum("i,ip->p", loss[0] ** 2, p * (1.0 - p)) + np.einsum("i,ip->p", loss[1], p)
         return self.by_scramble(mean), self.by_scramble(variance + mean * mean)
 
     def smeared(self, x: float) -> float:
@@ -200,8 +202,9 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float, *, sums: 
         sums[1] = np.maximum(sums[1], floor)
         return Smooth(book=book, points=points, sums=sums)
     blur = _blur(book, spread)
-    blurred = sums[1] < blur * blur
-    sums[1] = np.maximum(sums[1], blur * blur)
+    variance = sums[1].copy()
+    blurred = variance < blur * blur
+    sums[1] = np.maximum(variance, blur * blur)
     spectrum = _spectrum(book, sums[1], blur)
     explicit_pd = book.conditional_pd(book.explicit, points.epsilon, points.mixing)
     large = Product.of(_phases(book, spectrum, blur)[0])
@@ -213,6 +216,7 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float, *, sums: 
         spectrum=spectrum,
         blur=blur,
         blurred=blurred,
+        variance=variance,
         explicit_pd=explicit_pd,
         large=large,
         summed=summed,
