@@ -269,3 +269,11 @@ def test_a_book_that_is_thinned_is_compared_at_the_same_numbers_whatever_the_sho
         values = [m.incremental_es.value for m in told.measures]
         assert all(new > old for new, old in zip(values, last, strict=True))
         last = values
+
+
+def test_a_quantile_beyond_what_the_scenarios_can_tell_has_no_error_and_no_warning() -> None:
+    warm = WarmPortfolio(book(3, 30), model(), confidences=(0.9999,), method="plain", max_scenarios=2000)
+    (m,) = warm.what_if(put=shocked(book(3, 30), pd_probit=0.5), first_order=False).measures
+    assert m.incremental_var.value >= 0.0
+    assert m.incremental_var.se == math.inf
+    assert m.incremental_es.value >= 0.0

@@ -173,9 +173,10 @@ def _tail(pair: PairedLosses, ordered: tuple[FloatArray, FloatArray], confidence
         # One over the density at the value at risk, from the interval of ranks; none where an atom holds it.
         pace = own.var_se / math.sqrt(confidence * level / count)
         values.append((own.var, own.es))
-        influences.append(
-            (pace * (losses > own.var).astype(np.float64) if pace > 0.0 else np.zeros(count), np.maximum(losses - own.var, 0.0) / level)
-        )
+        # Where the ranks run out, the sample does not say how far off its quantile is.
+        quantile = np.where(losses > own.var, pace, 0.0) if pace < math.inf else np.full(count, math.inf)
+        beyond = np.maximum(losses - own.var, 0.0) / level if own.es_se < math.inf else np.full(count, math.inf)
+        influences.append((quantile, beyond))
     var, es = (_difference(values[1][k] - values[0][k], influences[1][k], influences[0][k]) for k in (0, 1))
     return var, es
 
