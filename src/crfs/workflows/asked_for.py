@@ -14,6 +14,7 @@ BOOK_RUNS = (
     "stress-run",
     "reverse-stress-run",
     "sensitivity-run",
+    "what-if-run",
     "mark-to-market-run",
     "attribution-run",
 )

@@ -32,6 +32,7 @@ _KINDS: Mapping[RunKind, str] = MappingProxyType(
         RunKind.STRESS: "crfs.workflows.portfolio_stress:STRESS",
         RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:REVERSE_STRESS",
         RunKind.SENSITIVITY: "crfs.workflows.portfolio_sensitivity:SENSITIVITY",
+        RunKind.WHAT_IF: "crfs.workflows.portfolio_what_if:WHAT_IF",
         RunKind.MARK_TO_MARKET: "crfs.workflows.portfolio_mark_to_market:MARK_TO_MARKET",
         RunKind.ATTRIBUTION: "crfs.workflows.portfolio_attribution:ATTRIBUTION",
     }

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ReverseStressOptions,
         SensitivityOptions,
         StressOptions,
+        WhatIfOptions,
     )
     from crfs.workflows.runs import Replay
 
@@ -413,6 +414,18 @@ class Portfolio:
         from crfs.workflows.measuring import sensitivities
 
         return sensitivities(self._session, book, factor_model, satellite=satellite, **asked)
+
+    def what_if(
+        self,
+        book: str | Path,
+        changes: str | Path | Sequence[Mapping[str, Any]] | None = None,
+        factor_model: str | Path | Mapping[str, Any] | None = None,
+        **asked: Unpack[WhatIfOptions],
+    ) -> dict[str, Any]:
+        """What loans that come, change or leave do to a book's risk; see :func:`crfs.workflows.measuring.what_if`."""
+        from crfs.workflows.measuring import what_if
+
+        return what_if(self._session, book, changes, factor_model, **asked)
 
     def mark_to_market(
         self,

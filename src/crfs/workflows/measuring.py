@@ -139,6 +139,12 @@ class SensitivityOptions(LossOptions, total=False):
     capital: Mapping[str, Any] | None
 
 
+class WhatIfOptions(LossOptions, total=False):
+    """What may be said of a what-if, besides what may be said of a loss distribution: ``remove`` names facilities that leave the book."""
+
+    remove: Sequence[str] | None
+
+
 class MarkToMarketOptions(LossOptions, total=False):
     """What may be said of mark-to-market risk, besides what may be said of a loss distribution (``method``: ``auto``, ``names`` or ``collapsed``).
 
@@ -274,6 +280,25 @@ def sensitivities(
 
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **satellite_settings(satellite)}
     return _measured(session, SENSITIVITY, book, asked, settings, but=("copula",))
+
+
+def what_if(
+    session: Session,
+    book: str | Path,
+    changes: str | Path | Sequence[Mapping[str, Any]] | None = None,
+    factor_model: str | Path | Mapping[str, Any] | None = None,
+    **asked: Unpack[WhatIfOptions],
+) -> dict[str, Any]:
+    """What a change does to the risk of a book (a name that was loaded, or a file); the answer is the run's.
+
+    ``changes`` are a file like a book's, or its rows: each comes in, or takes the place of the facility that has its ``facility_id``.
+    ``factor_model`` is a ``model.json`` (a file or its content) or the name of one that ships with crfs.
+    """
+    from crfs.workflows.portfolio_what_if import WHAT_IF, read_changes
+
+    told = read_changes(changes)
+    settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **told.settings}
+    return _measured(session, WHAT_IF, book, asked, settings, but=("copula",), attachments=told.attachments)
 
 
 def mark_to_market(

@@ -34,6 +34,7 @@ class RunKind(StrEnum):
     STRESS = "stress"
     REVERSE_STRESS = "reverse-stress"
     SENSITIVITY = "sensitivity"
+    WHAT_IF = "what-if"
     MARK_TO_MARKET = "mark-to-market"
     ATTRIBUTION = "attribution"
     FACTOR_MODEL = "factor-model"
@@ -60,6 +61,7 @@ _COMPUTE = {
     RunKind.STRESS: "crfs.workflows.portfolio_stress:compute",
     RunKind.REVERSE_STRESS: "crfs.workflows.portfolio_reverse_stress:compute",
     RunKind.SENSITIVITY: "crfs.workflows.portfolio_sensitivity:compute",
+    RunKind.WHAT_IF: "crfs.workflows.portfolio_what_if:compute",
     RunKind.MARK_TO_MARKET: "crfs.workflows.portfolio_mark_to_market:compute",
     RunKind.ATTRIBUTION: "crfs.workflows.portfolio_attribution:compute",
     RunKind.FACTOR_MODEL: "crfs.workflows.factor_models:compute",

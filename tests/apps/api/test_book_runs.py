@@ -25,6 +25,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "ecl": {"policy": {"scenario": [{"name": "base", "weight": 0.6}, {"name": "bad", "weight": 0.4, "hazard_multiplier": 2.0}]}},
     "stress": {"shocks": [{"pd_probit": 0.4, "lgd_add": 0.05}], "confidences": [0.9], "max_scenarios": 2000},
     "sensitivity": {"bumps": {"pd_relative": 0.1}, "satellite": "none", "confidences": [0.9], "max_scenarios": 2000},
+    "what-if": {"remove": ["F3", "F4"], "confidences": [0.9], "max_scenarios": 2000},
 }
 FEW = {"confidences": [0.9], "max_scenarios": 2000}
 
@@ -49,7 +50,7 @@ def test_a_run_has_a_url_a_lineage_and_a_place_in_the_list(client: Client, answe
     assert one.json() == answers[kind]
     assert "immutable" in one.headers["cache-control"]
     assert client.json(f"/v1/{kind}-runs/{run_id}/lineage")["sound"]
-    assert run_id in [run["run_id"] for run in client.json(f"/v1/{kind}-runs?label=whole")[f"{kind}_runs"]]
+    assert run_id in [run["run_id"] for run in client.json(f"/v1/{kind}-runs?label=whole")[f"{kind}_runs".replace("-", "_")]]
     other = next(name for name in QUESTIONS if name != kind)
     client.problem("GET", f"/v1/{other}-runs/{run_id}", 404)
 

@@ -35,6 +35,7 @@ from crfs.apps.api import (
     scenarios,
     sensitivity_runs,
     stress_runs,
+    what_if_runs,
 )
 from crfs.apps.api.middleware import BodyLimit, Guard
 from crfs.apps.api.pages.problem import page_of_problem
@@ -96,6 +97,7 @@ def create_app(
         stress_runs,
         reverse_stress_runs,
         sensitivity_runs,
+        what_if_runs,
         mark_to_market_runs,
         attribution_runs,
         scenarios,

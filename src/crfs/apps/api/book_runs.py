@@ -226,7 +226,7 @@ async def _inline(request: Request, door: RunDoor, inline_question: type[BookQue
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         inline = read_question(inline_question, read_json(await request.body()))
-        return _book(inline.book), "body.csv", inline  # type: ignore[attr-defined]  # the inline form has a book
+        return rows_given(inline.book, "book"), "body.csv", inline  # type: ignore[attr-defined]  # the inline form has a book
     if kind == "multipart/form-data":
         async with request.form(max_files=1, max_fields=1) as form:
             file, text = form.get("book"), form.get("question")
@@ -307,11 +307,12 @@ def read_question(model: type[Asked], document: Any) -> Asked:
         raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found]) from None
 
 
-def _book(book: Mapping[str, Any]) -> bytes:
+def rows_given(given: Mapping[str, Any], name: str) -> bytes:
+    """The bytes of rows of a book that stand in the member ``name`` of a body, as ``csv`` or as ``rows``."""
     from crfs.workflows.book_jobs import rows_as_csv
 
-    if set(book) == {"csv"} and isinstance(book["csv"], str):
-        return book["csv"].encode("utf-8", "surrogatepass")  # half of a pair is no UTF-8 then, and its place is told with the others
-    if set(book) == {"rows"}:
-        return rows_as_csv(rows_of(dict(book), within="book."))
-    raise InvalidInput('book is {"csv": "facility_id,…"} or {"rows": [{"facility_id": …}, …]}', argument="book")
+    if set(given) == {"csv"} and isinstance(given["csv"], str):
+        return given["csv"].encode("utf-8", "surrogatepass")  # half of a pair is no UTF-8 then, and its place is told with the others
+    if set(given) == {"rows"}:
+        return rows_as_csv(rows_of(dict(given), within=f"{name}."))
+    raise InvalidInput(f'{name} is {{"csv": "facility_id,…"}} or {{"rows": [{{"facility_id": …}}, …]}}', argument=name)

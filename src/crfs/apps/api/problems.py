@@ -103,11 +103,14 @@ def argument_place(argument: str, request: Request) -> str:
     return _place([where, name, *rest])
 
 
-def listed(problems: Sequence[Problem]) -> list[dict[str, Any]]:
-    """Wrong places as ``errors`` members, each with the row (the first data row is 1) and the column beside its pointer."""
+def listed(problems: Sequence[Problem], *, within: str = "") -> list[dict[str, Any]]:
+    """Wrong places as ``errors`` members, each with the row (the first data row is 1) and the column beside its pointer.
+
+    A row, or the whole, is of the argument that lies ``within`` the request at that place (none: of the book); a column alone is told as a book's.
+    """
     return [
         {
-            "pointer": pointer(problem),
+            "pointer": (within if problem.row is not None or problem.column is None else "") + pointer(problem),
             "detail": problem.detail,
             "code": problem.reason,
             **({"row": problem.row} if problem.row is not None else {}),
@@ -150,9 +153,12 @@ def of_error(error: CrfsError, request: Request) -> dict[str, Any]:
     if isinstance(error, InvalidInput) and error.argument is not None and not problems:
         places = [{"pointer": argument_place(error.argument, request), "detail": detail, "code": kind.name}]
         return document(type_uri=kind.uri, title=kind.title, status=kind.status, detail=detail, instance=instance, errors=places)
+    within = argument_place(error.argument, request) if isinstance(error, InvalidInput) and error.argument is not None else ""
     if len(problems) > MOST_ERRORS:
         detail = f"{detail} (the first {MOST_ERRORS} of {len(problems)} wrong places are listed)"
-    return document(type_uri=kind.uri, title=kind.title, status=kind.status, detail=detail, instance=instance, errors=listed(problems))
+    return document(
+        type_uri=kind.uri, title=kind.title, status=kind.status, detail=detail, instance=instance, errors=listed(problems, within=within)
+    )
 
 
 def of_status(status: int, detail: str, instance: str) -> dict[str, Any]:
@@ -246,7 +252,10 @@ SCHEMA: dict[str, Any] = {
                 "type": "object",
                 "required": ["pointer", "detail", "code"],
                 "properties": {
-                    "pointer": {"type": "string", "description": "JSON pointer to the wrong place; /rows/2/ead is row 3 of a book"},
+                    "pointer": {
+                        "type": "string",
+                        "description": "JSON pointer to the wrong place; /rows/2/ead is row 3 of a book, /body/changes/rows/2/ead of its changes",
+                    },
                     "detail": {"type": "string"},
                     "code": {"type": "string"},
                     "row": {"type": "integer", "description": "The first data row is 1"},

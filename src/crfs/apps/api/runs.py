@@ -21,7 +21,7 @@ def list_all(
     kind: Annotated[
         str | None,
         Query(
-            description="training-set, model, risk, concentration, capital, ecl, stress, reverse-stress, sensitivity, mark-to-market or attribution"
+            description="training-set, model, risk, concentration, capital, ecl, stress, reverse-stress, sensitivity, what-if, mark-to-market or attribution"
         ),
     ] = None,
     label: Annotated[str | None, Query(max_length=200)] = None,

@@ -15,7 +15,8 @@ from crfs.apps.cli.parameters import Decimals, Names, Pairs, Sizes, Weights
 
 @group("portfolio")
 def portfolio() -> None:
-    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, sensitivities, mark-to-market, attribution."""
+    """Books: load, list, VaR and ES, concentration, capital, provisions, stress, reverse stress, sensitivities, what-if, mark-to-market,
+    attribution."""
 
 
 @portfolio.command("load")
@@ -292,6 +293,27 @@ def sensitivities(
     with door.session() as session, door.progress() as progress:
         capital = {"exposure_classes": dict(classes)} if classes else None
         answer = measure(session, book, bumps=bumps_of(bumps), capital=capital, progress=progress, **options)
+    door.answer(answer, lambda screen: show(screen, answer))
+
+
+@portfolio.command("what-if")
+@click.argument("book", metavar="NAME_OR_FILE")
+@click.argument("changes", metavar="[CHANGES.csv]", required=False)
+@click.option("--remove", metavar="FACILITY_ID", multiple=True, help="A facility that leaves. May be given again.")
+@about_losses
+@about_the_run
+@pass_door
+def what_if(door: Door, book: str, changes: str | None, *, factor_model: str | None, remove: tuple[str, ...], **options: Any) -> None:
+    """What new, changed or leaving loans do to a book's EL, VaR, ES and capital: before, after and the difference with its error.
+
+    CHANGES has rows like a book's: each comes in, or takes the place of the facility that has its facility_id. Blank cells are filled as
+    those of a book.
+    """
+    from crfs.apps.cli.reports.what_if import show
+    from crfs.workflows.measuring import what_if as measure
+
+    with door.session() as session, door.progress() as progress:
+        answer = measure(session, book, changes, factor_model, remove=remove or None, progress=progress, **options)
     door.answer(answer, lambda screen: show(screen, answer))
 
 

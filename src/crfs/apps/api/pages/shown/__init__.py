@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from crfs.apps.api.pages.shown import attribution, capital, concentration, ecl, mark_to_market, reverse_stress, sensitivity, stress
+from crfs.apps.api.pages.shown import attribution, capital, concentration, ecl, mark_to_market, reverse_stress, sensitivity, stress, what_if
 from crfs.apps.api.pages.shown.run import Grid, Shown
 
 __all__ = ["PAGES", "Grid", "Shown", "shown"]
@@ -18,6 +18,7 @@ _KINDS: Mapping[str, ModuleType] = {
     "concentration": concentration,
     "reverse-stress": reverse_stress,
     "sensitivity": sensitivity,
+    "what-if": what_if,
     "mark-to-market": mark_to_market,
     "attribution": attribution,
 }

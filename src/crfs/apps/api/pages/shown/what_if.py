@@ -1,0 +1,116 @@
+"""A what-if run as its page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from crfs.apps.api.pages.rendering import NONE, amount, signed
+from crfs.apps.api.pages.shown.run import Grid, Shown, about
+from crfs.apps.api.plots.bars import bars_plot
+
+TITLE = "What if"
+_TITLES = (("var", "VaR"), ("es", "ES"), ("ec", "Economic capital"))
+
+
+def page(answer: Mapping[str, Any]) -> Shown:
+    """A what-if run."""
+    changes, last = answer["changes"], answer["measures"][-1]
+    told = ", ".join(f"{count:,} {words}" for words, count in _counts(changes) if count)
+    cards = [_card("Expected loss", answer["el"]), *(_card(f"{title} {_level(last)}", last[name]) for name, title in _TITLES)]
+    plot = _obligors_plot(answer)
+    return Shown(
+        title=TITLE,
+        lede=f"{told or 'Nothing changes'}. {about(answer)} {answer['n_facilities_after']:,} afterwards.",
+        cards=cards,
+        plots=[(plot, f"What each changed obligor adds to ES {_level(last)} if he alone changes.")] if plot else [],
+        grids=[_numbers(answer), *([_first_order(answer)] if last["es"]["marginal"] is not None else []), _obligors(answer)],
+        notes=answer["notes"],
+    )
+
+
+def _counts(changes: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    return ("facilities come in", changes["came"]), ("take another's place", changes["replaced"]), ("leave", changes["left"])
+
+
+def _level(measure: Mapping[str, Any]) -> str:
+    return f"{round(100.0 * measure['confidence'], 8):g} %"
+
+
+def _card(title: str, part: Mapping[str, Any]) -> tuple[str, Markup, Markup | str]:
+    return title, signed(part["change"]), amount(part["before"]) + Markup(" to ") + amount(part["after"])
+
+
+def _interval(part: Mapping[str, Any], name: str) -> Markup:
+    low, high = part.get(f"{name}_low"), part.get(f"{name}_high")
+    return NONE if low is None or high is None else signed(low) + Markup(" to ") + signed(high)
+
+
+def _error(part: Mapping[str, Any], name: str) -> Markup | str:
+    return amount(part[f"{name}_se"]) if f"{name}_se" in part else "exact"
+
+
+def _numbers(answer: Mapping[str, Any]) -> Grid:
+    rows = [("Exposure", answer["total_ead"]), ("Expected loss", answer["el"]), ("Standard deviation", answer["ul"])]
+    rows += [(f"{title} {_level(measure)}", measure[name]) for measure in answer["measures"] for name, title in _TITLES]
+    return Grid(
+        title="Before, after, difference",
+        head=("Amount", "Before", "After", "Difference", "Error", "95 % interval"),
+        rows=[
+            (
+                title,
+                (amount(part["before"]), amount(part["after"]), signed(part["change"]), _error(part, "change"), _interval(part, "change")),
+            )
+            for title, part in rows
+        ],
+        caption="Both books are measured at the same random numbers: the error is that of the difference.",
+    )
+
+
+def _first_order(answer: Mapping[str, Any]) -> Grid:
+    rows = [(f"{title} {_level(measure)}", measure[name]) for measure in answer["measures"] for name, title in _TITLES[:2]]
+    return Grid(
+        title="At first order",
+        head=("Amount", "Marginal", "Error", "95 % interval", "Difference"),
+        rows=[
+            (title, (signed(part["marginal"]), _error(part, "marginal"), _interval(part, "marginal"), signed(part["change"])))
+            for title, part in rows
+        ],
+        caption="The mean change of loss given that the book's own loss is at, or beyond, its value at risk.",
+    )
+
+
+def _obligors(answer: Mapping[str, Any]) -> Grid:
+    level = _level(answer["measures"][-1])
+    return Grid(
+        title="Obligor by obligor",
+        head=("obligor", "Exposure", "Expected loss", f"VaR {level}", "Error", f"ES {level}", "Error", f"ES {level}, marginal", "Error"),
+        rows=[
+            (part["obligor_id"], (signed(part["ead"]["change"]), signed(part["el"]["change"]), *_adds(part))) for part in answer["obligors"]
+        ],
+        caption="What each adds if he alone changes, and at first order, where all sum to the whole.",
+    )
+
+
+def _adds(part: Mapping[str, Any]) -> tuple[Markup | str, ...]:
+    if not part["measures"]:
+        return (NONE,) * 6
+    var, es = part["measures"][-1]["var"], part["measures"][-1]["es"]
+    return (
+        signed(var["change"]), _error(var, "change"), signed(es["change"]), _error(es, "change"), signed(es["marginal"]), _error(es, "marginal"),
+    )  # fmt: skip
+
+
+def _obligors_plot(answer: Mapping[str, Any]) -> str:
+    told = [part for part in answer["obligors"] if part["measures"]]
+    last = _level(answer["measures"][-1])
+    return bars_plot(
+        [(part["obligor_id"], part["measures"][-1]["es"]["change"]) for part in told],
+        name="what-if",
+        title=f"What each changed obligor adds to ES {last}",
+        unit=f"expected shortfall, {answer['currency'] or 'currency units'}",
+        css="two",
+        half_widths={part["obligor_id"]: 1.96 * (part["measures"][-1]["es"]["change_se"] or 0.0) for part in told},
+    )
