@@ -73,7 +73,10 @@ def test_one_file_serves_every_kind_of_run_under_the_same_names_as_the_command_l
     assert stressed["el_base"] == pytest.approx(ecl["allowance"])
     assert stressed["capital"]["capital"]["base"] == capital["totals"]["capital"]
     assert stressed["ecl"]["allowance"]["base"] == ecl["allowance"]
-    for answer in (capital, ecl, stressed):
+    loan = {"facility_id": "N", "obligor_id": "N", "ead": 50, "lgd": 0.45, "pd_12m": 0.01, "r2": 0.2, "group": "all"}
+    changed = store.portfolio.what_if("whole", [loan], model, remove=["F0"], confidences=(0.99,))
+    assert changed["el"]["change"] == pytest.approx(-50 * 0.45 * 0.01)
+    for answer in (capital, ecl, stressed, changed):
         assert store.replay(answer["run_id"]).verdict.value == "MATCH"
     assert {"us/hold", "history/2007"} <= {scenario["scenario"] for scenario in store.scenarios.list()}
 
