@@ -55,7 +55,7 @@ def test_it_is_replayed_by_a_process_of_its_own_and_traced_to_the_change(client:
 def test_its_page_has_the_numbers_and_the_words_that_repeat_it(client: Client, answer: dict[str, Any]) -> None:
     page = client.html(f"/runs/{answer['run_id']}")
     assert "<h1>What if</h1>" in page
-    assert "1 facilities come in, 1 leave" in page
+    assert "Loans: 1 come in, 1 leave." in page
     for part in (answer["measures"][0]["es"], answer["el"]):
         assert repr(part["change"]) in page
         assert repr(part["after"]) in page

@@ -23,7 +23,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
     plot = _obligors_plot(answer)
     return Shown(
         title=TITLE,
-        lede=f"{told or 'Nothing changes'}. {about(answer)} {answer['n_facilities_after']:,} afterwards.",
+        lede=f"Loans: {told}. {about(answer)} {answer['n_facilities_after']:,} afterwards.",
         cards=cards,
         plots=[(plot, f"What each changed obligor adds to ES {_level(last)} if he alone changes.")] if plot else [],
         grids=[_numbers(answer), *([_first_order(answer)] if last["es"]["marginal"] is not None else []), _obligors(answer)],
@@ -32,7 +32,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
 
 
 def _counts(changes: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    return ("facilities come in", changes["came"]), ("take another's place", changes["replaced"]), ("leave", changes["left"])
+    return ("come in", changes["came"]), ("take another's place", changes["replaced"]), ("leave", changes["left"])
 
 
 def _level(measure: Mapping[str, Any]) -> str:
