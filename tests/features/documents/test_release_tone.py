@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.bitemporal import as_of
+from crfs.bitemporal.resolve import rows_that_count
 from crfs.bitemporal.rows import INSTANT, KNOWLEDGE_BASIS, ROW_STATE
 from crfs.features.documents.release_tone import RELEASE_TONE, RELEASES, release_history
 
@@ -57,6 +58,8 @@ def documents(draw: st.DrawFn) -> pl.DataFrame:
             draw(st.sampled_from(["CIK1", "CIK2"])), draw(st.sampled_from(["a", "b"])) + str(number), valid, known, tone,
             state=state, batch=batch, basis=draw(st.sampled_from(["observed", "assumed"])),
         )  # fmt: skip
+        if draw(st.integers(0, 5)) == 0:  # of another filing, whose date is then that which was known first
+            row["valid_time"] += DAY
         if draw(st.integers(0, 5)) == 0:
             row["entity"] = row["entity"].replace("/release/", "/report/")
         rows.append(row)
@@ -76,8 +79,14 @@ def test_the_tone_of_a_date_is_that_of_its_last_release_known_by_then_and_change
     got = {(row["entity"], row["valid_time"]): row for row in answer.iter_rows(named=True) if row["row_state"] == "value"}
     last: dict[tuple[str, datetime], dict[str, Any]] = {}
     known = [row for row in as_of(documents, as_of=when).iter_rows(named=True) if row["row_state"] == "value"]
+    date: dict[str, tuple[datetime, datetime]] = {}
+    for row in (
+        rows_that_count(documents.filter(pl.col("knowledge_time") <= when)).filter(pl.col("row_state") == "value").iter_rows(named=True)
+    ):
+        clocks = (row["knowledge_time"], row["valid_time"])
+        date[row["entity"]] = min(date.get(row["entity"], clocks), clocks)
     for row in sorted(known, key=lambda row: (row["knowledge_time"], row["entity"])):
-        if row["entity"].startswith(RELEASES):
+        if row["entity"].startswith(RELEASES) and row["valid_time"] == date[row["entity"]][1]:
             last[row["entity"].removeprefix(RELEASES).split("/")[0], row["valid_time"]] = row
     assert set(got) == set(last)
     for (issuer, valid), row in last.items():
@@ -134,3 +143,33 @@ def test_across_a_gap_there_is_no_change(gap: int, change: float | None) -> None
     history = release_history(pl.DataFrame(rows, schema=SCHEMA)).filter(pl.col("entity") == "X").sort("valid_time")
     assert history["tone_change"].to_list() == [None, change]
     assert history["days_since_previous"].to_list() == [None, None if change is None else gap]
+
+
+FILED_ONCE = [
+    release("X", "0", -90, -90, 0.0),
+    release("X", "1", 0, 3, 0.5),  # by the header: the report's date, known from the acceptance
+    release("X", "1", 2, 30, 0.25),  # the exhibit alone: the day of its dateline, known from the fetch
+    release("X", "2", 90, 90, 0.75),
+]
+
+
+def test_a_filing_has_one_date_that_which_was_known_first() -> None:
+    history = release_history(pl.DataFrame(FILED_ONCE, schema=SCHEMA)).sort("valid_time")
+    assert history["valid_time"].to_list() == [START + DAY * day for day in (-90, 0, 90)]
+    assert history["tone"].to_list() == [0.0, 0.5, 0.75]
+    assert history["tone_change"].to_list() == [None, 0.5, 0.25]
+    assert history["days_since_previous"].to_list() == [None, 90, 90]
+
+
+@pytest.mark.parametrize("document", ["EX-99.1", "EX-99.2"])
+def test_an_exhibit_alone_of_a_filing_that_is_not_known_otherwise_has_the_day_that_it_bears(document: str) -> None:
+    rows = [FILED_ONCE[0], FILED_ONCE[2] | {"entity": f"{RELEASES}X/1/{document}"}]
+    history = release_history(pl.DataFrame(rows, schema=SCHEMA)).sort("valid_time")
+    assert history.select("valid_time", "tone_change").rows() == [(START - DAY * 90, None), (START + DAY * 2, 0.25)]
+    both = release_history(pl.DataFrame([*rows, FILED_ONCE[1]], schema=SCHEMA)).sort("valid_time")
+    assert both["valid_time"].to_list() == [START - DAY * 90, START]
+
+
+def test_of_two_dates_that_became_known_at_once_the_earlier_counts() -> None:
+    rows = [release("X", "1", 2, 3, 0.25), release("X", "1", 0, 3, 0.5)]
+    assert release_history(pl.DataFrame(rows, schema=SCHEMA))["tone"].to_list() == [0.5]

@@ -5,6 +5,9 @@ An 8-K/A repeats its report's date, so a release that is filed anew takes the pl
 the tone of the latest earlier date of the same issuer of which a release was known at K, if it is no more than :data:`FARTHEST` earlier: across
 a longer gap releases are missing, and a difference would be no quarter's change. A date whose releases were all withdrawn is retracted.
 
+A filing has one date, that which was known first: by the filing's header, whose acceptance no fetch is earlier than, or else the day that an
+exhibit which came alone bears. What says another date of it, known later, counts for none.
+
 The level differs between issuers by manner as much as by fortune, and most releases are well disposed to who wrote them; the change is free of that.
 """
 
@@ -46,7 +49,7 @@ def release_history(documents: pl.DataFrame) -> pl.DataFrame:
 
     ``documents`` are rows of ``document_sentiment``, every version of the releases of these issuers; what is no release is left out.
     """
-    versions = _versions(documents)
+    versions = _of_one_date(_versions(documents))
     firsts = versions.group_by(_DAY).agg(first=pl.col("knowledge_time").min())
     # Everything that can change what is said of v: its own versions, and those of the dates before it that come after it.
     later = firsts.join(versions.select("issuer", "knowledge_time", other="valid_time"), on="issuer").filter(
@@ -95,6 +98,17 @@ def _versions(documents: pl.DataFrame) -> pl.DataFrame:
         **{name: pl.col(name) for name in _SHARES},
         basis=pl.col("knowledge_basis").cast(KNOWLEDGE_BASIS).to_physical().cast(pl.Int64),
     )
+
+
+def _of_one_date(versions: pl.DataFrame) -> pl.DataFrame:
+    """Versions without those of another date than their filing's, from when that is known: the first, and of those known at once the earliest."""
+    filing = pl.col("release").str.strip_prefix(RELEASES).str.split("/").list.slice(1, 1).list.first()
+    told = versions.with_columns(filing=filing)
+    of_filing = ["issuer", "filing"]
+    dates = told.filter("live").sort("knowledge_time", "valid_time").unique(of_filing, keep="first", maintain_order=True)
+    dates = dates.select(*of_filing, date="valid_time", since="knowledge_time")
+    counts = pl.col("date").is_null() | (pl.col("valid_time") == pl.col("date")) | (pl.col("knowledge_time") < pl.col("since"))
+    return told.join(dates, on=of_filing, how="left", maintain_order="left").filter(counts).drop("filing", "date", "since")
 
 
 def _known(instants: pl.DataFrame, versions: pl.DataFrame, *, same_day: bool) -> pl.DataFrame:
