@@ -26,7 +26,7 @@ from crfs.workflows.ingestion import ingest
 from crfs.workflows.session import Session
 from crfs.workflows.verification import verify
 from tests.journeys.conftest import SHARED
-from tests.samples.edgar import ARCHIVE, HEADER
+from tests.samples.edgar import ARCHIVE, HEADER, RELEASE
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
@@ -135,6 +135,21 @@ def test_only_issuers_with_new_releases_are_compared_again(session: Session, tmp
     assert again.batches == []
 
 
+def test_an_exhibit_that_is_saved_alone_too_is_no_second_release(session: Session, tmp_path: Path) -> None:
+    said = RELEASE.replace("<p>Example Corp", "<p>AUSTIN, Texas, March 4, 2025 (GLOBE NEWSWIRE) -- Example Corp")
+    for name, body in (("alone", said), ("whole", f"{HEADER}<DOCUMENT>\n{said}</DOCUMENT>\n")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "0000000001-25-000003.txt").write_text(body)
+        url = ARCHIVE + {"alone": "000000000125000003/ex991.htm", "whole": "0000000001-25-000003.txt"}[name]
+        (folder / "0000000001-25-000003.meta.json").write_text(json.dumps({"url": url, "status": 200, "captured": "2026-03-03T00:00:00Z"}))
+        ingest(session, "edgar", Query(), replay=folder)
+        told_of = {"alone": ["2025-03-04"], "whole": ["2025-03-01"]}[name]
+        assert list(told(session, "issuer.release_tone", "2026-03-03")) == told_of
+    assert list(told(session, "issuer.release_tone", "2025-03-06")) == ["2025-03-01"]
+    assert rederive_documents(session).batch_id is None
+
+
 @dataclass(frozen=True)
 class ReadsNoTexts:
     """EDGAR as it was read before texts were kept."""
@@ -173,8 +188,8 @@ def test_the_recorded_release_of_a_quarter_of_falling_sales_has_a_bad_tone(sessi
     ingest(session, "edgar", Query(), replay=tmp_path)
     row: dict[str, Any] = session.reader(session.pin().batch_id).rows("release_tone").row(0, named=True)
     assert (row["entity"], row["valid_time"]) == ("BKE", datetime(2024, 11, 22, tzinfo=UTC))
-    # A person reads fourteen sentences: seven say that sales or income fell, one that they rose, six neither.
+    # A person reads eleven sentences: seven say that sales or income fell, one that they rose, three neither.
     text = session.reader(session.pin().batch_id).rows("edgar_texts")["text"][0]
-    signs = [-1] * 7 + [1] + [0] * 6
+    signs = [-1] * 7 + [1] + [0] * 3
     assert row["tone"] == score(text)
     assert row["tone"] == pytest.approx(-score("Net sales decreased.") * sum(signs) / len(signs), abs=1e-6)

@@ -31,6 +31,7 @@ from crfs.sources.providers.edgar.prose import release_prose, report_prose
 from crfs.sources.providers.edgar.releases.periods import read_day
 from crfs.sources.providers.edgar.texts import (
     EXHIBIT,
+    NO_NAME,
     RELEASE,
     REPORT,
     TEXTS,
@@ -53,6 +54,7 @@ _COVER_CIK = re.compile(rb"EntityCentralIndexKey\"[^>]{0,200}>\s*(\d{10})\s*<")
 _AMENDED = re.compile(r"^form\s*8-k\s*/\s*a\b|^\(?amendment\s+no", re.IGNORECASE)
 _MONTH_DAY = re.compile(r"\b[A-Z][a-z]{2,8}\s+\d{1,2},?\s+(?:19|20)\d\d\b")
 _COVER_LINES = 60
+_TOO_DEEP = "the page is larger, or nested deeper, than any filing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,21 +117,26 @@ def parse_submission(payload: Payload, catalogue: Catalogue) -> Parsed:
     )
     exhibits: list[tuple[str, str, bool]] = []
     said: list[dict[str, Any]] = []
+    named: set[str] = set()
     seen: Counter[str] = Counter()
     is_current = header.form.startswith("8-K")
     for kind, body in _documents(payload.body):
-        seen[kind] += 1
-        document = kind if seen[kind] == 1 else f"{kind} ({seen[kind]})"  # old filings call every exhibit EX-99
-        if kind.startswith("EX-99") and is_current and len(exhibits) < _MOST_EXHIBITS:
-            read = lines(body)
+        document = _name_of(kind, seen, named)
+        is_page = kind == header.form and is_current and document == NO_NAME.sub("", kind)
+        is_exhibit = kind.startswith("EX-99") and is_current and len(exhibits) < _MOST_EXHIBITS
+        read = lines(body) if is_page or is_exhibit else []
+        if (is_page or is_exhibit) and not read and too_deep(body):
+            parts.append(reject_all(RejectReason.UNSUPPORTED, f"{document}: {_TOO_DEEP}").rejected)
+            exhibits += [(document, "", False)] if is_exhibit else []
+        elif is_exhibit:
             found = None if RELEASES in tables else _release(read, filing.issuer, header.accession, known, catalogue)
             if isinstance(found, str):
                 parts.append(reject_all(RejectReason.UNSUPPORTED, found).rejected)
             else:
                 tables |= found or {}
             exhibits.append((document, release_prose(prose_lines(body, read)), isinstance(found, dict)))
-        elif kind == header.form and is_current and seen[kind] == 1:
-            said += filing.text(REPORT, report_prose(prose_lines(body, lines(body))), document=document)
+        elif is_page:
+            said += filing.text(REPORT, report_prose(prose_lines(body, read)), document=document)
         elif kind in ("3", "4", "5", "3/A", "4/A", "5/A") and ownership.TRADES not in tables:
             start, stop = body.find(b"<ownershipDocument"), body.rfind(b"</ownershipDocument>")
             trades = ownership.parse(
@@ -141,6 +148,22 @@ def parse_submission(payload: Payload, catalogue: Catalogue) -> Parsed:
     for place, (document, prose, _) in enumerate(exhibits):
         said += filing.text(RELEASE if place == release else EXHIBIT, prose, document=document)
     return Parsed(tables=tables | _rows(TEXTS, said, known, catalogue), rejected=pl.concat(parts))
+
+
+def _name_of(kind: str, seen: Counter[str], named: set[str]) -> str:
+    """The name of a document of this type, which no other document of its filing has: old filings call every exhibit EX-99.
+
+    >>> seen, named = Counter(), set()
+    >>> [_name_of(kind, seen, named) for kind in ("EX-99.1*", "EX-99.1", "EX-99.2")]
+    ['EX-99.1', 'EX-99.1 (2)', 'EX-99.2']
+    """
+    first = document = NO_NAME.sub("", kind)
+    seen[first] += 1
+    while document in named:
+        document = f"{first} ({seen[first]})"
+        seen[first] += document in named
+    named.add(document)
+    return document
 
 
 def read_header(text: str) -> Header | str:
@@ -218,7 +241,7 @@ def _documents(body: bytes) -> Iterator[tuple[str, bytes]]:
 def parse_release(payload: Payload, catalogue: Catalogue) -> Parsed:
     """The row of an earnings release that came alone: whose it is, its address says, or else the ticker that it names."""
     if too_deep(payload.body):
-        return reject_all(RejectReason.UNSUPPORTED, "the page is larger, or nested deeper, than any filing")
+        return reject_all(RejectReason.UNSUPPORTED, _TOO_DEEP)
     read = lines(payload.body)
     issuer = cik_of(payload)
     known = Known(at=payload.fetched_at, clipped=True)
@@ -261,7 +284,7 @@ def _release(
 def parse_report(payload: Payload, catalogue: Catalogue) -> Parsed:
     """The row of a current report's main document: its date and its items; one for each registrant where several file together."""
     if too_deep(payload.body):
-        return reject_all(RejectReason.UNSUPPORTED, "the page is larger, or nested deeper, than any filing")
+        return reject_all(RejectReason.UNSUPPORTED, _TOO_DEEP)
     read = lines(payload.body)
     found = items_of(read)
     day = _report_date(read)

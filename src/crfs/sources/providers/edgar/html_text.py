@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,8 @@ class Line:
     """A line of text; ``table`` counts the tables of the document from 1, 0 outside of them.
 
     ``spans`` says of each cell how many columns and rows it takes up; without it each takes one of both. ``marks`` are the footnotes that the
-    first cell bears (1, a, *), which its text leaves out; ``is_note`` where the line begins with one: it is the footnote.
+    first cell bears (1, a, *), which its text leaves out; ``is_note`` where the line begins with one: it is the footnote. ``after_break``
+    where nothing but a single line break parts it from the line before, of the same paragraph.
     """
 
     cells: tuple[str, ...]
@@ -46,6 +47,7 @@ class Line:
     spans: tuple[tuple[int, int], ...] = ()
     marks: frozenset[str] = frozenset()
     is_note: bool = False
+    after_break: bool = field(default=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -86,6 +88,7 @@ def _walk(root: Any) -> Iterator[Line]:
     cells: list[str] | None = None
     spans: list[tuple[int, int]] = []
     marks: list[tuple[str, bool]] = []  # of the line's first text, and whether they stand before it
+    breaks = 0  # line breaks since the line before, if nothing else has ended it
     tables = 0
     open_tables: list[int] = []
     stack: list[tuple[Any, bool]] = [(root, True)]
@@ -108,7 +111,7 @@ def _walk(root: Any) -> Iterator[Line]:
                 yield _line(cells or [cleaned(text)], open_tables, spans if cells else (), marks)
             elif cleaned(text):
                 yield _line([cleaned(text)], open_tables, (), marks)
-            text, cells, spans, marks = [], [] if opening else None, [], []
+            text, cells, spans, marks, breaks = [], [] if opening else None, [], [], 0
         elif tag in ("td", "th"):
             if not opening and cells is not None:
                 cells.append(cleaned(text))
@@ -116,9 +119,10 @@ def _walk(root: Any) -> Iterator[Line]:
                 text = []
         elif tag in _BLOCKS and cells is None:
             if cleaned(text):
-                yield _line([cleaned(text)], open_tables, (), marks)
-                marks = []
+                yield _line([cleaned(text)], open_tables, (), marks, after_break=breaks == 1)
+                marks, breaks = [], 0
             text = []
+            breaks = breaks + opening if tag == "br" else 0
         elif tag in _BLOCKS:
             text.append(" ")
         if tag == "table":
@@ -134,16 +138,24 @@ def _walk(root: Any) -> Iterator[Line]:
             if child is not None:
                 stack.append((child, True))
     if cleaned(text):
-        yield _line([cleaned(text)], (), (), marks)
+        yield _line([cleaned(text)], (), (), marks, after_break=breaks == 1)
 
 
-def _line(cells: Sequence[str], tables: Sequence[int], spans: Sequence[tuple[int, int]], marks: Sequence[tuple[str, bool]]) -> Line:
+def _line(
+    cells: Sequence[str],
+    tables: Sequence[int],
+    spans: Sequence[tuple[int, int]],
+    marks: Sequence[tuple[str, bool]],
+    *,
+    after_break: bool = False,
+) -> Line:
     return Line(
         tuple(cells),
         tables[-1] if tables else 0,
         tuple(spans),
         frozenset(mark for mark, _ in marks),
         is_note=any(is_first for _, is_first in marks),
+        after_break=after_break,
     )
 
 

@@ -14,27 +14,43 @@ from collections.abc import Sequence
 from crfs.sources.providers.edgar.html_text import Line
 from crfs.sources.providers.edgar.item_headings import item_headed
 from crfs.sources.providers.edgar.releases import headings
+from crfs.sources.providers.edgar.sentences import FEWEST_WORDS, is_prose, whole_paragraphs, without_bullet, words_of
 
 MOST_PROSE = 100_000
 """Characters of prose that are kept of a document, some forty pages."""
 
-_BULLET = re.compile(r"^(?:[•·▪◦●■o*–—-]\s+|[•·▪◦●■])+")
 _MARK = re.compile(r"[^\w\s]{1,3}|o|\(?\w{1,2}[.)]")
 """What stands in the cell before an entry of a list that is laid out as a table: a bullet, 1., (a)."""
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WHO = r"(?:investors?|media|press|analysts?|shareholders?)(?:\s*(?:and|&|/)\s*(?:investors?|media|press|analysts?|shareholders?))?"
+_CONTENT = r"(?!\s+(?:highlights?|commentary|comments|remarks|summary|takeaways|themes|transcript|q&a))"
 _LEFT_OUT = re.compile(
-    r"^about\s+(?!\d)|forward[\s-]looking|safe\s+harbou?r|cautionary|non-gaap|(?:conference|earnings)\s+call|webcast|^(?:media|investor|for\s+more)\b",
+    r"^about\s+(?!\d|(?:our|the|these)\s+(?:\w+\s+)?(?:results|quarter|outlook|performance)\b)|forward[\s-]looking|safe\s+harbou?r|cautionary"
+    r"|^reconciliations?\b|non-gaap\b.*\breconciliations?\b|\breconciliations?\b.*\bnon-gaap"
+    r"|^(?:use|definitions?|description|discussion|explanation|notes?|statement|disclosures?|information|regarding|presentation|basis)\b.*\bnon-gaap"
+    r"|\bnon-gaap\s+(?:(?:and|other|financial|performance|operating|key)\s+)*(?:measures?|measurements?|information|disclosures?|definitions?|terms|metrics)\b"
+    rf"|\b(?:conference|earnings)\s+call\b{_CONTENT}|\bwebcast\b{_CONTENT}"
+    rf"|^{_WHO}\s+(?:relations|contacts?|inquiries|enquiries)\b|^{_WHO}\s*:|^investors?$|^for\s+(?:more|further|additional)\s+information\b",
     re.IGNORECASE,
 )
-"""Headings of what every release repeats."""
+"""Headings of what every release repeats: whom to ask, what a measure is, how to listen; not those of a part of the company, or of results."""
 _LAWYERS = re.compile(
     r"forward[\s-]looking\s+statements?|securities\s+litigation\s+reform\s+act|shall\s+not\s+be\s+deemed\s+[“\"']?(?:to\s+be\s+)?[“\"']?filed",
     re.IGNORECASE,
 )
+_CALL = re.compile(r"\b(?:(?:conference|earnings|investors?|analysts?)\s+calls?|teleconference|web\s?casts?|replay)\b", re.IGNORECASE)
+_MAY = r"\b(?:will|to|can|may|is|are|has|have|please|plans\s+to)\s+(?:(?:also|then|be|been)\s+){0,2}"
+_IS_HELD = re.compile(
+    rf"(?:{_MAY}|\band\s+)(?:host|hold|conduct|schedul|discuss|review|listen|join|access|register|dial|participat|broadcast)", re.IGNORECASE
+)
+_IS_THERE = re.compile(
+    rf"{_MAY}(?:available|access|archived|held|hosted|conducted|scheduled|broadcast|webcast|heard|begin|start|take\s+place)", re.IGNORECASE
+)
+_TOLD = re.compile(r"\$\s?\d|\d\s?%|\bpercent\b")
+_BESIDE, _FIRST_SENTENCE = 120, 400
+_NO_END = re.compile(r"\b(?:[ap]\.m|inc|corp|co|ltd)\.\W*$", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])[”\")]*\s+(?=[A-Z“\"(])")
 _SIGNATURES = re.compile(r"signatures?\b", re.IGNORECASE)
-_LONGEST_LABEL, _TOLD_BY = 80, 2_000
-_FEWEST_WORDS, _FEWEST_OF_TITLE, _MOST_TITLES = 5, 4, 2
+_LONGEST_LABEL, _FEWEST_OF_TITLE, _MOST_TITLES = 80, 4, 2
 _LISTS_EXHIBITS = ("9.01", "7")
 """Items that list exhibits, today and before 23 August 2004."""
 
@@ -48,16 +64,16 @@ def release_prose(read: Sequence[Line]) -> str:
     titles: list[str] = []
     found: list[str] = []
     is_left_out = False
-    for line in read:
+    for line in whole_paragraphs(read, goes_with=_LAWYERS):
         text, is_entry = _paragraph(line)
         if not text or headings.is_furniture(text):
             continue
-        if is_entry or _is_prose(text):
+        if is_entry or is_prose(text):
             found += [] if is_left_out else _said_this_time(text)
         elif _is_heading(text):
             # A title may name the call as well as the results, and heads all of the release.
             is_left_out = bool(found) and _LEFT_OUT.search(text) is not None
-            if not found and len(_WORD.findall(text)) >= _FEWEST_OF_TITLE:
+            if not found and len(words_of(text)) >= _FEWEST_OF_TITLE:
                 titles.append(text)
     return _joined([*titles[-_MOST_TITLES:], *found] if found else [])
 
@@ -70,17 +86,17 @@ def report_prose(read: Sequence[Line]) -> str:
     """
     found: list[str] = []
     item: str | None = None
-    for line in read:
+    for line in whole_paragraphs(read, goes_with=_LAWYERS):
         if (headed := item_headed(line.text)) is not None:
             item = headed
             # Some reports begin the paragraph on the line of its heading.
             text = line.text[:MOST_PROSE]
-            found += _said_this_time(text) if item not in _LISTS_EXHIBITS and _is_prose(text) else []
+            found += _said_this_time(text) if item not in _LISTS_EXHIBITS and is_prose(text) else []
         elif item is not None and _SIGNATURES.match(line.text) and len(line.text) <= _LONGEST_LABEL:
             break
         elif item is not None and item not in _LISTS_EXHIBITS:
             text, is_entry = _paragraph(line)
-            found += _said_this_time(text) if is_entry or _is_prose(text) else []
+            found += _said_this_time(text) if is_entry or is_prose(text) else []
     return _joined(found)
 
 
@@ -88,26 +104,15 @@ def _paragraph(line: Line) -> tuple[str, bool]:
     """A line's paragraph without its bullet, and whether it is an entry of a list; nothing of a row of a table that is none."""
     if not line.table:
         whole = line.text[:MOST_PROSE]
-        text = _BULLET.sub("", whole)
-        return text, text != whole and len(_WORD.findall(text)) >= _FEWEST_WORDS
+        text = without_bullet(whole)
+        return text, text != whole and len(words_of(text)) >= FEWEST_WORDS
     cells = [cell for cell in line.cells if cell]
     is_marked = len(cells) == 2 and _MARK.fullmatch(cells[0]) is not None
     whole = cells[-1][:MOST_PROSE] if cells else ""
-    text = _BULLET.sub("", whole)
-    is_entry = (is_marked or text != whole) and len(_WORD.findall(text)) >= _FEWEST_WORDS
-    is_text = len(cells) == 1 + is_marked and (is_entry or (len(text) > _LONGEST_LABEL and _is_prose(text)))
+    text = without_bullet(whole)
+    is_entry = (is_marked or text != whole) and len(words_of(text)) >= FEWEST_WORDS
+    is_text = len(cells) == 1 + is_marked and (is_entry or (len(text) > _LONGEST_LABEL and is_prose(text)))
     return (text, is_entry) if is_text else ("", False)
-
-
-def _is_prose(text: str) -> bool:
-    """Whether a line is a sentence or more: most of its words are in small letters, which those of titles are not, and it is not all in brackets.
-
-    >>> _is_prose("Net sales increased 5% to $500 million"), _is_prose("Condensed Consolidated Statements of Income (Unaudited)")
-    (True, False)
-    """
-    words = _WORD.findall(text[:_TOLD_BY])
-    small = sum(word[0].islower() for word in words)
-    return len(words) >= _FEWEST_WORDS and 2 * small >= len(words) and not (text[0] == "(" and text.find(")") == len(text) - 1)
 
 
 def _is_heading(text: str) -> bool:
@@ -116,13 +121,30 @@ def _is_heading(text: str) -> bool:
 
 
 def _said_this_time(text: str) -> list[str]:
-    """A paragraph up to its first sentence in the words of lawyers; none where it begins with one."""
+    """A paragraph up to its first sentence in the words of lawyers; none where it begins with one, or by telling of a call."""
+    if _is_of_a_call(text):
+        return []
     said = _LAWYERS.search(text)
     if said is None:
         return [text]
     begins = [found.end() for found in _SENTENCE.finditer(text, 0, said.start())]
     kept = text[: begins[-1]].strip() if begins else ""
     return [kept] if kept else []
+
+
+def _is_of_a_call(text: str) -> bool:
+    """Whether the first sentence of a paragraph says how to listen to a call, and no number.
+
+    >>> _is_of_a_call("Acme will host a conference call at 10:00 a.m. EST. A replay will be available."), _is_of_a_call("Our webcast services grew.")
+    (True, False)
+    """
+    for found in _CALL.finditer(text, 0, _FIRST_SENTENCE):
+        start, stop = found.span()
+        if _TOLD.search(text, 0, start) or any(not _NO_END.search(text[: end.start()][-8:]) for end in _SENTENCE.finditer(text, 0, start)):
+            return False
+        if _IS_HELD.search(text, max(start - _BESIDE, 0), start) or _IS_THERE.search(text, stop, stop + _BESIDE):
+            return True
+    return False
 
 
 def _joined(paragraphs: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ _EXHIBIT_99 = re.compile(r"\bEX(?:HIBIT)?[\s.-]{0,3}(99(?:\.\d{1,2})?)\b", re.IG
 _SENT = re.compile(r"\s*(?:[/(][^/()]{1,40}[/)]\s*)*(?:--|[–—-])")
 _OF_A_PERIOD = re.compile(r"\b(?:ended|ending|as\s+of|quarter|year|months|weeks)\b", re.IGNORECASE)
 _FIRST_LINES, _DATELINE = 40, 150
-_NO_NAME = re.compile(r"[^A-Za-z0-9 .()-]")
+NO_NAME = re.compile(r"[^A-Za-z0-9 .()-]")
 """What no name of a document has, whoever wrote its header."""
 
 
@@ -55,7 +55,7 @@ class Filing:
         if not prose:
             return []
         row = {
-            "entity": "/".join((kind, self.issuer, self.accession or self.day.isoformat(), _NO_NAME.sub("", document))),
+            "entity": "/".join((kind, self.issuer, self.accession or self.day.isoformat(), NO_NAME.sub("", document))),
             "day": self.day,
             "accession": self.accession,
             "form": self.form,
