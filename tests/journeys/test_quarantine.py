@@ -218,6 +218,14 @@ def test_the_program_tells_of_it_and_releases_it_once(desk: Desk) -> None:
     assert "released already, by jane: FRED says so too" in said["error"]["message"]
 
 
+def test_a_redirect_is_no_mistake_of_the_callers(desk: Desk) -> None:
+    desk.show(weekly("MOVED"), "MOVED")
+    desk.fred.failing = reply(302, Location="https://login.example.net/portal")
+    code, said = desk.crfs("ingest", "fred", "MOVED")
+    assert (code, said["error"]["type"]) == (3, "Redirected"), said
+    assert "fred redirects to login.example.net (HTTP 302); redirects are not followed" in said["error"]["message"]
+
+
 def test_of_a_source_that_there_is_not_nothing_is_in_quarantine_and_that_is_told(session: Session) -> None:
     with pytest.raises(NotFound, match="no source is called 'nosuch'"):
         list_quarantine(session, source="nosuch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import polars as pl
 import pytest
 
 from crfs.credit.definitions import ColumnType
@@ -57,8 +58,13 @@ def test_one_flipped_byte_in_each_of_twenty_payloads_is_found_and_every_run_abov
 def test_a_value_in_a_column_that_a_batch_did_not_have_is_found(own_database: Database) -> None:
     narrow = dataset()
     write(own_database, narrow, rows([1.0, 2.0], valid=[0, 1]))
-    wide = dataset(name=narrow.name, columns=(("value", ColumnType.FLOAT8), ("more", ColumnType.FLOAT8)))
-    write(own_database, wide, rows([3.0], valid=2, more=4.0))
+    gained = [("more", ColumnType.FLOAT8), *((f"more_{number}", ColumnType.TEXT) for number in range(150))]
+    wide = dataset(name=narrow.name, columns=(("value", ColumnType.FLOAT8), *gained))
+    write(
+        own_database,
+        wide,
+        rows([3.0], valid=2).with_columns(more=4.0, **{name: pl.lit("x") for name, kind in gained if kind is ColumnType.TEXT}),
+    )
     assert verify_store(own_database).sound
     with administering(own_database.url) as connection:
         connection.exec_driver_sql(f"UPDATE data.{narrow.name} SET more = 777 WHERE value = 2")

@@ -18,7 +18,7 @@ def status(*, url: str | None = None, data_dir: Path | str | None = None, runs: 
     given = url or (settings.store.url if data_dir is None else None)
     document: dict[str, Any] = {"store": "served" if given else "embedded"}
     if given is None:
-        folder = Path(data_dir or settings.data_dir or default_data_dir()).expanduser().absolute()
+        folder = Path(data_dir or settings.data_dir or default_data_dir()).expanduser().resolve()
         tier = tier_status(folder)
         document |= {
             "data_dir": str(tier.data_dir),

@@ -63,6 +63,23 @@ def test_a_first_start_makes_a_store_that_serves_and_the_last_close_leaves_nothi
         assert ask(tier.store_url, "SELECT n FROM kept") == [(7,)]
 
 
+@pytest.mark.parametrize("way", ["by another folder", "by a link"])
+def test_a_folder_is_the_same_whichever_way_leads_to_it(base: Path, way: str) -> None:
+    (base / "store").mkdir()
+    if way == "by a link":
+        (base / "link").symlink_to(base / "store")
+        folder = base / "link" / "tier"
+    else:
+        folder = base / "store" / ".." / "store" / "tier"
+    with datatier.start(folder) as tier:
+        assert tier.data_dir == base.resolve() / "store" / "tier"
+        with datatier.start(base / "store" / "tier") as other:
+            assert other.store_url == tier.store_url
+    assert wait_for(lambda: not living(base), seconds=5)
+    with datatier.start(folder) as tier:
+        assert ping(tier.redis_url)
+
+
 def test_the_settings_are_those_of_a_small_durable_store(data_dir: Path) -> None:
     with datatier.start(data_dir) as tier:
         names = (

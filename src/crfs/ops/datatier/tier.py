@@ -82,7 +82,7 @@ def start(data_dir: Path, *, progress: Callable[[str], None] | None = None) -> D
     ``ServiceUnavailable``, with what to do, where the servers cannot run.
     """
     tell = progress if progress is not None else _say_nothing
-    folder = DataFolder(Path(data_dir).expanduser().absolute())
+    folder = DataFolder(Path(data_dir).expanduser().resolve())
     folder.make()
     folder.read_layout()
     try:
@@ -158,7 +158,7 @@ def _leave(folder: DataFolder, lock: FileLock) -> None:
 
 def status(data_dir: Path) -> DataTierStatus:
     """What runs in ``data_dir``; starts nothing and makes no file."""
-    folder = DataFolder(Path(data_dir).expanduser().absolute())
+    folder = DataFolder(Path(data_dir).expanduser().resolve())
     pids: dict[str, int] = {}
     versions: dict[str, str] = {}
     up = 0

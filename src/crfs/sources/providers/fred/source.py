@@ -99,7 +99,7 @@ class Fred:
                 in_a_row = 0
         if refused:
             [first, *others] = refused
-            raise SourceRejected(f"{first}: {refused[first]}" + (f" (and so {', '.join(others)})" if others else ""))
+            raise type(refused[first])(f"{first}: {refused[first]}" + (f" (and so {', '.join(others)})" if others else ""))
 
     def _series(self, series: str, query: Query, transport: Transport, *, is_panel: bool) -> Iterator[Payload]:
         if is_panel:
