@@ -291,10 +291,14 @@ def test_a_line_break_between_sentences_titles_or_entries_parts_them(body: str, 
         *((heading, True) for heading in (
             "Media Networks", "Media segment", "Media", "Investor Services", "Investor day", "Investor Group", "Non-GAAP Results",
             "Non-GAAP Operating Income", "GAAP and Non-GAAP Highlights", "Conference Call Highlights", "Earnings Call Commentary",
-            "About Our Results",
+            "About Our Results", "About this quarter", "Webcast Services", "Webcast and Streaming Segment", "Media: Networks",
+            "Analysts: Networks Segment", "Investor Relations Services", "Safe Harbor Wind Farm", "Forward-Looking Outlook",
         )),
         *((heading, False) for heading in (
-            "About Acme", "About the Company", "Media contact at Acme", "Media:", "Investors and Media:", "Investor Contact at Acme",
+            "About Acme", "About Acme Corp.", "About 3M", "About Acme.COM, Inc.", "Company Profile", "Contacts", "Contact:", "Contact Information",
+            "Investor Contacts", "Media Contact", "For Further Information", "Teleconference", "Availability of Replay", "Dial-In Information",
+            "Disclaimer", "Notice Regarding Non-GAAP", "Safe Harbor Statement",
+            "About the Company", "Media contact at Acme", "Media:", "Investors and Media:", "Investor Contact at Acme",
             "Investor and Media Contacts of Acme", "Media inquiries to Acme",
             "Use of Non-GAAP Financial Measures", "Non-GAAP Financial Measures", "Non-GAAP Financial Information", "About Non-GAAP Measures",
             "Reconciliation of Net Income to Adjusted EBITDA", "GAAP to Non-GAAP Reconciliation", "Definitions of Non-GAAP Terms",
@@ -331,6 +335,16 @@ def test_what_stands_under_a_heading_of_every_release_is_left_out_and_no_other(h
 )  # fmt: skip
 def test_how_to_listen_to_a_call_is_left_out_without_a_heading_too(paragraph: str, *, is_kept: bool) -> None:
     assert prose(f"<p>Sales rose by a tenth.</p><p>{paragraph}</p>") == "\n\n".join(["Sales rose by a tenth.", paragraph][: 1 + is_kept])
+
+
+def test_of_a_paragraph_that_begins_with_the_call_what_is_no_call_is_kept() -> None:
+    call = "Acme will host a conference call at 10 a.m. EST on Friday. A replay will be available."
+    news = "The Company has received a notice of default from its lenders and may file for bankruptcy."
+    assert prose(f"<p>Sales rose by a tenth.</p><p>{call} {news}</p>") == f"Sales rose by a tenth.\n\n{news}"
+
+
+def test_whom_to_ask_before_the_first_paragraph_takes_nothing_away() -> None:
+    assert prose("<p>Contact: Jane Doe</p><p>Investor Relations</p><p>Sales rose by a tenth.</p>") == "Sales rose by a tenth."
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from crfs.sources.providers.edgar.html_text import Line
 from crfs.sources.providers.edgar.item_headings import item_headed
@@ -22,17 +23,30 @@ MOST_PROSE = 100_000
 _MARK = re.compile(r"[^\w\s]{1,3}|o|\(?\w{1,2}[.)]")
 """What stands in the cell before an entry of a list that is laid out as a table: a bullet, 1., (a)."""
 _WHO = r"(?:investors?|media|press|analysts?|shareholders?)(?:\s*(?:and|&|/)\s*(?:investors?|media|press|analysts?|shareholders?))?"
-_CONTENT = r"(?!\s+(?:highlights?|commentary|comments|remarks|summary|takeaways|themes|transcript|q&a))"
+_CONTENT = (
+    r"(?!\s+(?:highlights?|commentary|comments|remarks|summary|takeaways|themes|transcript|q&a"
+    r"|(?:and\s+\w+\s+)?(?:services?|segments?|business|division|platform)))"
+)
 _LEFT_OUT = re.compile(
-    r"^about\s+(?!\d|(?:our|the|these)\s+(?:\w+\s+)?(?:results|quarter|outlook|performance)\b)|forward[\s-]looking|safe\s+harbou?r|cautionary"
+    r"^about\s+(?!\d[\d.,]*\s*(?:%|(?:percent|million|billion|of)\b)"
+    r"|(?:our|the|these|this)\s+(?:\w+\s+)?(?:results|quarter|outlook|performance)\b)|forward[\s-]looking(?!\s+outlook)|cautionary"
+    r"|safe\s+harbou?r(?=\W*$|\s+(?:statements?|provisions?|language|disclosures?|notice|for|under|act|of|regarding|concerning)\b)"
+    r"|^(?:teleconference|contact\s+information|availability\s+of\s+replay|dial-?in\s+\w+|disclaimers?|company\s+profile|notice\s+regarding\b.*\bnon-gaap.*)\W*$"
     r"|^reconciliations?\b|non-gaap\b.*\breconciliations?\b|\breconciliations?\b.*\bnon-gaap"
     r"|^(?:use|definitions?|description|discussion|explanation|notes?|statement|disclosures?|information|regarding|presentation|basis)\b.*\bnon-gaap"
     r"|\bnon-gaap\s+(?:(?:and|other|financial|performance|operating|key)\s+)*(?:measures?|measurements?|information|disclosures?|definitions?|terms|metrics)\b"
     rf"|\b(?:conference|earnings)\s+call\b{_CONTENT}|\bwebcast\b{_CONTENT}"
-    rf"|^{_WHO}\s+(?:relations|contacts?|inquiries|enquiries)\b|^{_WHO}\s*:|^investors?$|^for\s+(?:more|further|additional)\s+information\b",
+    rf"|^{_WHO}\s+(?:relations|contacts?|inquiries|enquiries)(?:\s+(?:contacts?|information|(?:at|of|to|for)\b.*))?\W*$|^{_WHO}\s*:\s*$|^investors?$"
+    r"|^for\s+(?:more|further|additional)\s+information\b",
     re.IGNORECASE,
 )
 """Headings of what every release repeats: whom to ask, what a measure is, how to listen; not those of a part of the company, or of results."""
+_CONTACTS = re.compile(
+    rf"\W*(?:{_WHO}\s+)?(?:relations\s+)?(?:contacts?|inquiries|enquiries)\b|\W*for\s+(?:more|further|additional)\s+information\b",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(r"about\s.{1,70}\.$", re.IGNORECASE)
+"""The name of a company may end in a stop: "About Acme Corp."."""
 _LAWYERS = re.compile(
     r"forward[\s-]looking\s+statements?|securities\s+litigation\s+reform\s+act|shall\s+not\s+be\s+deemed\s+[“\"']?(?:to\s+be\s+)?[“\"']?filed",
     re.IGNORECASE,
@@ -45,8 +59,13 @@ _IS_HELD = re.compile(
 _IS_THERE = re.compile(
     rf"{_MAY}(?:available|access|archived|held|hosted|conducted|scheduled|broadcast|webcast|heard|begin|start|take\s+place)", re.IGNORECASE
 )
+_LOGISTICS = re.compile(
+    r"\b(?:calls?|web\s?casts?|teleconference|replay|dial\w*|pass\s?code|(?:access|conference|confirmation)\s+(?:code|id|number)|listen\w*"
+    r"|regist\w+|(?:web\s?)?sites?|slides|broadcast|archived?|participa\w+|toll|hours|[ap]\.m|questions?|available|www|https?)\b|\(\d{3}\)",
+    re.IGNORECASE,
+)
 _TOLD = re.compile(r"\$\s?\d|\d\s?%|\bpercent\b")
-_BESIDE, _FIRST_SENTENCE = 120, 400
+_BESIDE, _FIRST_SENTENCE, _TOLD_IN_ALL = 120, 400, 4_000
 _NO_END = re.compile(r"\b(?:[ap]\.m|inc|corp|co|ltd)\.\W*$", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])[”\")]*\s+(?=[A-Z“\"(])")
 _SIGNATURES = re.compile(r"signatures?\b", re.IGNORECASE)
@@ -66,7 +85,10 @@ def release_prose(read: Sequence[Line]) -> str:
     is_left_out = False
     for line in whole_paragraphs(read, goes_with=_LAWYERS):
         text, is_entry = _paragraph(line)
-        if not text or headings.is_furniture(text):
+        if not text:
+            continue
+        if headings.is_furniture(text):
+            is_left_out |= bool(found) and _CONTACTS.match(text) is not None
             continue
         if is_entry or is_prose(text):
             found += [] if is_left_out else _said_this_time(text)
@@ -117,19 +139,29 @@ def _paragraph(line: Line) -> tuple[str, bool]:
 
 def _is_heading(text: str) -> bool:
     """Whether a line heads what follows; an entry of a list without a bullet begins in small letters."""
-    return headings.is_heading(text) and not text[0].islower()
+    return (headings.is_heading(text) or _ABOUT.match(text) is not None) and not text[0].islower()
 
 
 def _said_this_time(text: str) -> list[str]:
-    """A paragraph up to its first sentence in the words of lawyers; none where it begins with one, or by telling of a call."""
+    """A paragraph up to its first sentence in the words of lawyers; of one that begins by telling of a call what is about something else."""
     if _is_of_a_call(text):
-        return []
+        text = " ".join(each for each in _sentences(text)[1:] if is_prose(each) and not _LOGISTICS.search(each))
     said = _LAWYERS.search(text)
     if said is None:
-        return [text]
+        return [text] if text else []
     begins = [found.end() for found in _SENTENCE.finditer(text, 0, said.start())]
     kept = text[: begins[-1]].strip() if begins else ""
     return [kept] if kept else []
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences of a paragraph, of at most so many characters as tell of a call.
+
+    >>> _sentences("We meet at 10 a.m. EST today. Sales fell.")
+    ['We meet at 10 a.m. EST today.', 'Sales fell.']
+    """
+    ends = [end.end() for end in _SENTENCE.finditer(text[:_TOLD_IN_ALL]) if not _NO_END.search(text[: end.start()][-8:])]
+    return [text[start:stop].strip() for start, stop in pairwise([0, *ends, len(text)])]
 
 
 def _is_of_a_call(text: str) -> bool:

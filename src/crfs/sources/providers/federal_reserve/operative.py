@@ -44,8 +44,16 @@ _NO_DECISION = re.compile(
     r"|reject\w*|turned down|voted down|defeated|oppos\w+|(?<!approved a )(?<!approved the )(?<!adopted a )(?<!adopted the )(?:proposals?|motions?))\b",
     re.I,
 )
+# What is told of a decision in such a clause is that it is not made, or by whom else, or when else.
+_NOT_ASSERTED = re.compile(
+    r"\b(?:had the (?:committee|fomc|board)|should have|alternative|scenario|minority|not true|reports? that|rumou?rs?|priced in|refrain\w*"
+    r"|lean(?:ed|s|ing)? toward|preference for|too (?:early|soon)|premature|(?:wait(?:ed|s|ing)?|await\w*|hold(?:s|ing)? off|postpon\w*|defer\w*)"
+    r"(?! (?:its|the) (?:next|future)))\b",
+    re.I,
+)
 _TURNED_DOWN = re.compile(
-    r",? (?:was|were|is|has been|have been) (?:\w+ly )?(?:rejected|turned down|voted down|defeated|not (?:adopted|approved|agreed))\b"
+    r",? (?:was|were|is|has been|have been) (?:\w+ly )?(?:rejected|turned down|voted down|defeated"
+    r"|not (?:adopted|approved|agreed|warranted|appropriate|justified|needed|made))\b"
     r"|,? (?:would|might|could|should|(?-i:may)) (?:be|have)\b",
     re.I,
 )
@@ -97,7 +105,7 @@ def standing(text: str, start: int, end: int) -> int | None:
     True
     """
     lead, rest = around(text, start, end)
-    if is_of_another_time(lead, rest) or _TURNED_DOWN.match(rest) or _LATER.match(rest):
+    if is_of_another_time(lead, rest) or _TURNED_DOWN.match(rest) or _LATER.match(rest) or _NOT_ASSERTED.search(lead):
         return None
     refused = max((found.end() for found in _REFUSED.finditer(lead)), default=-1)
     if refused >= 0 and not _DECIDES_AFTER.search(lead, refused):
