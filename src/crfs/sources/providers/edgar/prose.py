@@ -160,8 +160,12 @@ def _sentences(text: str) -> list[str]:
     >>> _sentences("We meet at 10 a.m. EST today. Sales fell.")
     ['We meet at 10 a.m. EST today.', 'Sales fell.']
     """
-    ends = [end.end() for end in _SENTENCE.finditer(text[:_TOLD_IN_ALL]) if not _NO_END.search(text[: end.start()][-8:])]
-    return [text[start:stop].strip() for start, stop in pairwise([0, *ends, len(text)])]
+    return [text[start:stop].strip() for start, stop in pairwise([0, *_ends(text, _TOLD_IN_ALL), len(text)])]
+
+
+def _ends(text: str, stop: int) -> list[int]:
+    """Where sentences begin after the first one, up to a place."""
+    return [end.end() for end in _SENTENCE.finditer(text, 0, stop) if not _NO_END.search(text[: end.start()][-8:])]
 
 
 def _is_of_a_call(text: str) -> bool:
@@ -172,7 +176,7 @@ def _is_of_a_call(text: str) -> bool:
     """
     for found in _CALL.finditer(text, 0, _FIRST_SENTENCE):
         start, stop = found.span()
-        if _TOLD.search(text, 0, start) or any(not _NO_END.search(text[: end.start()][-8:]) for end in _SENTENCE.finditer(text, 0, start)):
+        if _TOLD.search(text, 0, start) or _ends(text, start):
             return False
         if _IS_HELD.search(text, max(start - _BESIDE, 0), start) or _IS_THERE.search(text, stop, stop + _BESIDE):
             return True
