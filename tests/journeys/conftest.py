@@ -22,6 +22,8 @@ from tests.journeys.world import World, build
 from tests.store.conftest import administering, wait_for_no_disk
 
 _NUMBERS = itertools.count(1)
+_TEMPLATE = "world_template"
+"""What clones of the world are made from: copying ends whoever is connected, and other workers read the world itself."""
 SHARED = Path(os.environ.get("CRFS_SHARED") or Path(__file__).parents[2].parent / "shared")
 
 
@@ -69,7 +71,9 @@ def world(server: sa.URL, tier_folder: Path) -> World:
         if not made.exists():
             _clone(server, "blank", "world")
             with open_session(url.render_as_string(hide_password=False)) as session:
-                made.write_text(json.dumps(build(session, tier_folder)))
+                runs = build(session, tier_folder)
+            _clone(server, "world", _TEMPLATE)
+            made.write_text(json.dumps(runs))
     return World(url=url, runs=json.loads(made.read_text()))
 
 
@@ -78,7 +82,7 @@ def cloned(world: World, server: sa.URL, tier_folder: Path) -> Iterator[World]:
     """A clone of the world."""
     name = f"own_{os.getpid()}_{next(_NUMBERS)}"
     with _held(tier_folder / "making", fcntl.LOCK_EX):
-        _clone(server, "world", name)
+        _clone(server, _TEMPLATE, name)
     yield World(url=world.url.set(database=name), runs=world.runs)
     with administering(server) as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
