@@ -65,7 +65,7 @@ def test_the_rounded_losses_enclose_the_true_one_and_the_spread_one_has_its_mean
     random = np.random.default_rng(seed)
     p = np.where(random.random((count, 3)) < 0.1, 1.0, random.uniform(0.0, 0.6, (count, 3)))
     true = sums.distribution(p)
-    spread, down, up = (lattice.distribution(p, np.ones(3), 3, which) for which in ("mean", "down", "up"))
+    spread, down, up = (lattice.summed(p, np.ones(3), 3, which=which) for which in ("mean", "down", "up"))
     for some in (spread, down, up):
         assert some.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-12)
     assert spread @ lattice.values == pytest.approx(true @ sums.values, rel=1e-10)
@@ -98,7 +98,7 @@ def test_a_random_loss_is_its_beta_distribution_between_the_points(mean: float, 
     total = mean * (1.0 - mean) / sd**2 - 1.0
     law = beta(mean * total, (1.0 - mean) * total, loc=certain, scale=exposure)
     sure = np.ones((1, 1))
-    spread, down, up = (lattice.distribution(sure, np.ones(1), 1, which)[0] for which in ("mean", "down", "up"))
+    spread, down, up = (lattice.summed(sure, np.ones(1), 1, which=which)[0] for which in ("mean", "down", "up"))
     below = law.cdf(lattice.values)
     assert np.cumsum(up) == pytest.approx(below, abs=1e-10)
     assert np.cumsum(down)[:-1] == pytest.approx(below[1:], abs=1e-10)
@@ -113,7 +113,7 @@ def test_what_names_have_to_do_with_a_loss_sums_to_it() -> None:
     random = np.random.default_rng(4)
     p, payoffs = random.uniform(0.0, 1.0, (7, 5)), random.uniform(0.0, 1.0, (2, 1024))
     parts = lattice.parts(p, np.ones(5), 5, payoffs)
-    whole = lattice.distribution(p, np.ones(5), 5) * lattice.values @ payoffs.T
+    whole = lattice.summed(p, np.ones(5), 5) * lattice.values @ payoffs.T
     assert pytest.approx(whole, rel=1e-11) == parts.sum(axis=1).T
     # Of one name alone in default it is all of it.
     alone = lattice.parts(np.eye(7)[:, :1], np.ones(1), 1, payoffs)

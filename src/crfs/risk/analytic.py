@@ -15,10 +15,9 @@ from crfs.risk.contributions import contributions
 from crfs.risk.cuts import cut, scaling_note
 from crfs.risk.exact import ExactTail
 from crfs.risk.few_names import FewNames
-from crfs.risk.fine_lattice import FineLattice
 from crfs.risk.lattice import beyond
 from crfs.risk.measures import TailMeasure, certain
-from crfs.risk.mixture import Mixture
+from crfs.risk.mixture import Lumpy, Mixture
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Contribution, CurvePoint, Method
@@ -62,16 +61,21 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
 
 
 def few_names_outcome(
-    obligors: Obligors, found: FewNames, confidences: tuple[float, ...], *, rel_tol: float, wanted: bool, map_tasks: MapTasks
+    obligors: Obligors,
+    found: FewNames,
+    confidences: tuple[float, ...],
+    *,
+    rel_tol: float,
+    wanted: bool,
+    map_tasks: MapTasks,
+    method: Method = Method.FEW_NAMES,
 ) -> Outcome:
     """Names exactly, factors by points: an error over the scrambles, and what rounding may do to losses that have no lattice of their own.
 
     An atom that every scramble finds has no error.
     """
     unit, scrambles = found.names.unit, found.points.scrambles
-    losses = unit * found.lattice.values
-    mean = found.probability @ losses
-    deviation = np.sqrt(np.maximum(found.probability @ np.square(losses) - mean**2, 0.0))
+    mean, deviation = (unit * each for each in found.moments())
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
     measures = [few_names_measure(found, confidence) for confidence in confidences]
     for c, parts in enumerate(found.contributions(confidences, map_tasks) if wanted else ()):
@@ -80,11 +84,10 @@ def few_names_outcome(
             target[c, found.names.obligor] = part * np.divide(total, whole, out=np.zeros_like(whole), where=whole > 0.0)
 
     notes = ["names are taken exactly given the factors; the factors by 8 scrambles of Sobol points"]
-    if isinstance(found.lattice, FineLattice):
-        notes.append(
-            f"losses are spread over points {unit * found.lattice.step:.6g} apart with their means kept; the intervals include the measures of all losses "
-            "rounded down and rounded up"
-        )
+    step, by_bounds = unit * found.lattice.rounded_to, found.rounded is not None
+    if step > 0.0:
+        included = "the measures of all losses rounded down and rounded up" if by_bounds else "what that adds to the variance, and one step"
+        notes.append(f"losses are spread over points {step:.6g} apart with their means kept; the intervals include {included}")
         random = obligors.facility_obligor[(obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0)]
         if len(random) > len(np.unique(random)):
             notes.append("the facilities of an obligor that have a random lgd are taken as one of the same mean and variance")
@@ -98,7 +101,7 @@ def few_names_outcome(
         ul_se=scramble_error(deviation),
         curve=_few_names_curve(found),
         contributions=cut(obligors, es, var) if wanted else (),
-        method=Method.FEW_NAMES,
+        method=method,
         scenarios=len(found.points),
         converged=found.converged,
         notes=tuple(notes),
@@ -107,6 +110,8 @@ def few_names_outcome(
 
 def few_names_measure(found: FewNames, confidence: float) -> TailMeasure:
     """Its errors over the scrambles; the interval includes what rounding may do, and the sums that a quantile may be as well."""
+    by_es = found.moved(confidence)
+    by_var = by_es + (found.lattice.rounded_to if found.rounded is None else 0.0)
     unit, greatest, reach = found.names.unit, _greatest(found), student(found.points.scrambles)
     var, es, var_each, es_each = found.measure(confidence)
     var, es = min(var, greatest), min(es, greatest)
@@ -120,12 +125,12 @@ def few_names_measure(found: FewNames, confidence: float) -> TailMeasure:
         confidence=confidence,
         var=unit * var,
         var_se=unit * scramble_error(var_each),
-        var_low=unit * min(float(var_low[0]), var),
-        var_high=unit * max(min(float(var_high[0]), greatest), var),
+        var_low=unit * max(0.0, min(float(var_low[0]), var) - by_var),
+        var_high=unit * max(min(float(var_high[0]) + by_var, greatest), var),
         es=unit * es,
         es_se=unit * scramble_error(es_each),
-        es_low=unit * max(0.0, es_low),
-        es_high=unit * min(es_high, greatest),
+        es_low=unit * max(0.0, es_low - by_es),
+        es_high=unit * min(es_high + by_es, greatest),
         tail_scenarios=len(found.points),
     )
 
@@ -136,15 +141,18 @@ def _few_names_curve(found: FewNames) -> tuple[CurvePoint, ...]:
     points = _lattice_curve(found.probability.mean(axis=0), unit * np.minimum(found.lattice.values, greatest))
     beyond_them = np.array([point.exceedance_probability for point in points])
     (low, _), (_, high) = (each.quantile_intervals(beyond_them, reach) for each in found.bounds)
+    # What lies beyond a lattice that ends before the losses do has no place of its own.
+    end = found.lattice.end
     return tuple(
         replace(point, loss_low=min(unit * lowest, point.loss), loss_high=max(unit * min(highest, greatest), point.loss))
         for point, lowest, highest in zip(points, low.tolist(), high.tolist(), strict=True)
+        if highest < end
     )
 
 
 def _greatest(found: FewNames) -> float:
     """What no loss is beyond, which a fine lattice may pass by a step; a lattice that is the losses' own ends there."""
-    return found.names.greatest if isinstance(found.lattice, FineLattice) else math.inf
+    return found.names.greatest if found.lattice.rounded_to > 0.0 else math.inf
 
 
 def _lattice_curve(probability: FloatArray, losses: npt.NDArray[np.floating[Any]]) -> tuple[CurvePoint, ...]:
@@ -168,7 +176,7 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(mixture.points):,} points; raise max_scenarios")
     if not found.trusted:
         notes.append(
-            "what the expansion leaves out, or its tables, is not small beside rel_tol: the book is too lumpy for it, and method 'auto' would simulate"
+            f"{found.doubt} is not small beside rel_tol: the book is too lumpy for this method, and 'auto' would take another"
         )
     step = atom(mixture.book.names, 0.1 * rel_tol * max(q.var for q in found.quantiles))
     if step > 0.0:
@@ -222,6 +230,8 @@ def _measure(found: Collapsed, q: Quantile, step: float) -> TailMeasure:
         # Euler and Maclaurin: a sum over the lattice is the smooth integral but for a part of the density at its end.
         above, below = found.mixture.tails(np.array([q.var - 0.5 * step, q.var + 0.5 * step]))[0].mean(axis=1)
         bias_var, bias_es = bias_var + 0.5 * step, bias_es + max(float(above - below), 0.0) * step / (6.0 * (1.0 - q.confidence))
+    if isinstance(found.mixture, Lumpy):
+        bias_var += found.mixture.smeared(q.var)
     var_se, es_se = q.error("var"), q.error("es")
     var_half, es_half = reach * var_se + bias_var, reach * es_se + bias_es
     return TailMeasure(

@@ -12,16 +12,18 @@ from crfs.errors import InvalidInput
 from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
 from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run
 from crfs.risk.closed_form import closed_form
-from crfs.risk.collapsed import Collapsed, collapse
+from crfs.risk.collapsed import SCRAMBLES, Collapsed, collapse
+from crfs.risk.convolution import convolved
 from crfs.risk.departure import departure
 from crfs.risk.exact import exact_tail
 from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, few_names
+from crfs.risk.importance_sampling import importance_sampled
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names, live, make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
-from crfs.risk.result import Method
-from crfs.risk.simulated import simulate
+from crfs.risk.result import SIMULATED, Method
+from crfs.risk.simulated import MOST_PLAIN, simulate
 from crfs.risk.tables import NODES_A_NAME
 from crfs.risk.workers import MapTasks, workers
 
@@ -95,7 +97,7 @@ def find_outcome(
     uncertain = np.flatnonzero(alive & (obligors.pd < 1.0))
     random_lgd = (obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0) & alive[obligors.facility_obligor]
     follows = obligors.lgd_follows_factors()
-    if follows and question.method not in {Method.AUTO, Method.THINNING, Method.PLAIN}:
+    if follows and question.method not in {Method.AUTO, *SIMULATED}:
         obligors.require_lgd_alone(f"the method {question.method}")
     closed = len(uncertain) <= 1 and not random_lgd.any() and not follows
     if question.method is Method.CLOSED_FORM and not closed:
@@ -103,11 +105,13 @@ def find_outcome(
     if not alive.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
         return Found(outcome=closed_form(obligors, uncertain, question.confidences))
     with workers(map_tasks, threads) as mapped:
-        if question.method not in {Method.THINNING, Method.PLAIN} and not follows:
+        if question.method not in SIMULATED and not follows:
             names = make_names(obligors, factor_model) if names is None else names
             small = _small(obligors, names, question, mapped)
             if small is not None:
                 return small
+            if question.method is Method.CONVOLUTION:
+                return _required(_convolved(obligors, names, question, mapped), question)
             found = _collapsed(names, question, mapped, memo)
             apart = departure(found.mixture.moments()[0], float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
             if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
@@ -115,6 +119,7 @@ def find_outcome(
                 return Found(outcome=_alarmed(outcome, apart), collapsed=found)
             # Fewer were looked at before: what did not serve then does not now.
             few = _few_names(obligors, names, question, mapped, fine=True) if len(names) > _ALWAYS_BY_NAME else None
+            few = few or _convolved(obligors, names, question, mapped)
             if few is not None:
                 return few
         return Found(outcome=_simulated(obligors, factor_model, question, mapped, device))
@@ -164,6 +169,40 @@ def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: 
     return Found(outcome=_alarmed(outcome, apart), few_names=found)
 
 
+def _convolved(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Found | None:
+    found = convolved(
+        names,
+        confidences=question.confidences,
+        rel_tol=question.rel_tol,
+        seed=question.seed,
+        most_points=question.max_scenarios,
+        budget=question.budget,
+        map_tasks=map_tasks,
+    )
+    apart = None if found is None else departure(found.expected_loss, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
+    if found is None or (apart is not None and question.method is Method.AUTO):
+        return None
+    outcome = few_names_outcome(
+        obligors,
+        found,
+        question.confidences,
+        rel_tol=question.rel_tol,
+        wanted=question.contributions,
+        map_tasks=map_tasks,
+        method=Method.CONVOLUTION,
+    )
+    return Found(outcome=_alarmed(outcome, apart), few_names=found)
+
+
+def _required(found: Found | None, question: Question) -> Found:
+    if found is None:
+        raise InvalidInput(
+            "the losses of this book need a finer lattice, or more work, than convolution is for "
+            f"(a budget of {question.budget:.3g} evaluations, {question.max_scenarios:,} scenarios); use method 'auto'"
+        )
+    return found
+
+
 def _alarmed(outcome: Outcome, apart: str | None) -> Outcome:
     return outcome if apart is None else replace(outcome, converged=False, notes=(apart, *outcome.notes))
 
@@ -193,6 +232,24 @@ def _simulated(obligors: Obligors, factor_model: FactorModel, question: Question
             f"the run may take {len(obligors.names):,} obligors x {question.max_scenarios:,} scenarios = {price:.3g} obligor-scenarios, above the "
             f"budget of {question.budget:.3g}; lower max_scenarios to {int(question.budget / max(len(obligors.names), 1)):,} or raise the budget"
         )
+    if question.method is Method.IMPORTANCE_SAMPLING or (question.method is Method.AUTO and len(obligors.names) > MOST_PLAIN):
+        found = importance_sampled(
+            obligors,
+            factor_model,
+            confidences=question.confidences,
+            rel_tol=question.rel_tol,
+            seed=question.seed,
+            max_scenarios=question.max_scenarios,
+            wanted=question.contributions,
+            map_tasks=map_tasks,
+        )
+        if found is not None:
+            return found
+        if question.method is Method.IMPORTANCE_SAMPLING:
+            raise InvalidInput(
+                f"importance sampling needs more than {question.max_scenarios:,} scenarios for its {SCRAMBLES} scrambles; raise max_scenarios",
+                argument="max_scenarios",
+            )
     return simulate(
         obligors,
         factor_model,

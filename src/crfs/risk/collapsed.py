@@ -48,10 +48,8 @@ _MOST_PRODUCTS = 2.5e9
 # in it, less still, for then the next order is a poor judge of all that follow.
 _TRUSTED = 0.5
 _TRUSTED_WITH_LARGE_NAMES = 0.1
-# The bias of a blur is about half its square, in units of the value at risk.
-_SHARP = 0.03
-# An atom that is smeared is misplaced by up to the blur: this part of the wanted error at most.
-_SMEARED = 0.1
+# What is smeared is misplaced by up to the blur: this part of the wanted error at most.
+_SMEARED = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,7 +94,13 @@ class Collapsed:
     aims: tuple[Aim, ...]
     quantiles: tuple[Quantile, ...]
     converged: bool
-    trusted: bool
+    doubt: str | None
+    """What is not small beside the wanted error, if anything is."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether nothing is in doubt."""
+        return self.doubt is None
 
 
 def collapse(
@@ -125,7 +129,7 @@ def collapse(
             return found or draws(smooth)
         found = draws(book)
         wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
-        found = replace(found, trusted=is_trusted(found.mixture, found.quantiles, rel_tol, within=wished))
+        found = replace(found, doubt=doubt(found.mixture, found.quantiles, rel_tol, within=wished))
         most = min(len(names), _MOST_EXPLICIT)
         if found.trusted or len(book.explicit) >= most:
             return found
@@ -133,18 +137,20 @@ def collapse(
         book = book.with_explicit(np.sort(largest(names.loss[0], wanted)), map_tasks)
 
 
-def is_trusted(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float, *, within: float = _TRUSTED) -> bool:
-    """Whether what the expansion leaves out, and the blur of a Fourier series, are small beside the wanted error at every confidence.
+def doubt(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float, *, within: float = _TRUSTED) -> str | None:
+    """What is not small beside the wanted error at some confidence; None where the expansion, its tables and the blur of a Fourier series are.
 
-    ``within`` is the part of it that the former may take.
+    ``within`` is the part of it that the first may take.
     """
     for q in quantiles:
         for bias, off, value in q.judged:
-            if not (bias <= within * rel_tol * value and off <= _TRUSTED * rel_tol * value):
-                return False
-    if not isinstance(mixture, Lumpy):
-        return True
-    return all(mixture.blur <= _SHARP * q.var and mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var for q in quantiles)
+            if not bias <= within * rel_tol * value:
+                return "what the expansion leaves out"
+            if not off <= _TRUSTED * rel_tol * value:
+                return "the error of its tables"
+        if isinstance(mixture, Lumpy) and not mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var:
+            return "the blur of the names that are not taken apart"
+    return None
 
 
 def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: int) -> tuple[Aim, ...]:
@@ -243,7 +249,7 @@ def _drawn(
         points = merged(points, _points(book, aims, size, size, seed=seed))
         size *= 2
     quantiles = tuple(_with_table_errors(mixture, q) for q in quantiles)
-    return Collapsed(mixture=mixture, aims=aims, quantiles=quantiles, converged=converged, trusted=False)
+    return Collapsed(mixture=mixture, aims=aims, quantiles=quantiles, converged=converged, doubt="nothing was looked at yet")
 
 
 def _with_table_errors(mixture: Mixture, q: Quantile) -> Quantile:

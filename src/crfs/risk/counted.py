@@ -31,6 +31,9 @@ class Stream(IntEnum):
     FACTORS = 0
     LOSSES = 1
     DEFAULTS = 2
+    AIMED = 3
+    """Everything but the factors, of scenarios whose factors are given."""
+    AIMED_DEFAULTS = 4
 
 
 def philox(seed: int, block: int, stream: Stream) -> np.random.Philox:

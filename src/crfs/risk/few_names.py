@@ -18,7 +18,8 @@ from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import SCRAMBLES, find_aims
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.fine_lattice import LEAST, FineLattice, Rounding
-from crfs.risk.lattice import Lattice, Sums, beyond, common_step, lower_quantile, make_lattice, tail_payoffs
+from crfs.risk.lattice import LossLattice, Sums, beyond, common_step, lower_quantile, make_lattice, tail_payoffs
+from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Points, draw, merged
 from crfs.risk.scrambles import scramble_error
@@ -35,7 +36,6 @@ _MOST_CELLS = 4_000
 _FIRST = 64
 _MOST_WORK = 4e8
 _MOST_WORK_ON_FINE_LATTICE = 2e9
-_CELLS_AT_ONCE = 65_536
 _COARSE, _FINEST = 2**11, 2**15
 # The part of the wanted error that the lattice may take.
 _ROUNDING = 0.5
@@ -45,16 +45,18 @@ _ROUNDING = 0.5
 class FewNames:
     """The loss distribution: ``probability[r, k]`` = P(loss = ``lattice.values[k]``) by scramble, in the book's units.
 
-    ``rounded`` has the same of all losses rounded down and up, where the lattice is not the losses' own.
+    ``rounded`` has the same of all losses rounded down and up, where the lattice is not the losses' own; or ``added_variance`` is what that adds to the
+    variance of the loss in a bad state.
     """
 
     names: Names
-    lattice: Lattice | Sums | FineLattice
+    lattice: LossLattice
     book: ConditionalBook
     points: Points
     probability: FloatArray
     converged: bool
     rounded: tuple[FloatArray, FloatArray] | None = None
+    added_variance: float = 0.0
 
     @property
     def bounds(self) -> tuple[FewNames, FewNames]:
@@ -63,6 +65,26 @@ class FewNames:
             return self, self
         down, up = self.rounded
         return replace(self, probability=down, rounded=None), replace(self, probability=up, rounded=None)
+
+    def moved(self, confidence: float) -> float:
+        """By how much the lattice may move either measure beside the :attr:`bounds`; a quantile is known to a step of it at most.
+
+        Its rounding keeps means, and adds to the variance: half of that times the density moves the mean loss beyond a point, and half of that
+        times the density's fall the probability (the first term of either in powers of it). Density over tail is one over the mean excess of a tail
+        that falls evenly.
+        """
+        var, es, _, _ = self.measure(confidence)
+        return 0.5 * self.added_variance / (es - var) if es > var else 0.0
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of the loss by scramble, from the names' own moments at the points."""
+        p, loss = conditional_pds(self.book, self.points), self.names.loss
+        mean = loss[0] @ p
+        variance = np.square(loss[0]) @ (p * (1.0 - p)) + loss[1] @ p
+        first, second = (
+            (self.points.weight * each).reshape(self.points.scrambles, -1).sum(axis=1) for each in (mean, variance + mean * mean)
+        )
+        return first, np.sqrt(np.maximum(second - first * first, 0.0))
 
     @property
     def expected_loss(self) -> FloatArray:
@@ -89,18 +111,16 @@ class FewNames:
         low, high = (np.minimum.accumulate(bound) for bound in (mean - half, mean + half))
         levels = beyond_them * (1.0 + 1e-12)
         places = (np.searchsorted(-bound, -levels) for bound in (low, high))
-        at_low, at_high = (self.lattice.values[np.minimum(place, self.lattice.size - 1)] for place in places)
+        values = self.lattice.values
+        at_low, at_high = (values[np.minimum(place, len(values) - 1)] for place in places)
         return at_low, at_high
 
     def contributions(self, confidences: Sequence[float], map_tasks: MapTasks = map) -> list[tuple[FloatArray, FloatArray]]:
         """For each confidence the contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
         together = self.probability.mean(axis=0)
         payoffs = np.concatenate([tail_payoffs(together, confidence) for confidence in confidences])
-        points, lattice = self.points, self.lattice
-        if isinstance(lattice, FineLattice):
-            parts = lattice.parts(_pd(self.book, points, slice(len(points))), points.weight, points.scrambles, payoffs, map_tasks)
-        else:
-            parts = _parts(self.book, lattice, points, payoffs, map_tasks)
+        points = self.points
+        parts = self.lattice.parts(conditional_pds(self.book, points), points.weight, points.scrambles, payoffs, map_tasks)
         return [(parts[k], parts[k + 1]) for k in range(0, len(parts), 2)]
 
 
@@ -122,7 +142,7 @@ def few_names(
     """
     if len(names) > (MOST_ON_FINE_LATTICE if fine else MOST_NAMES):
         return None
-    lattice: Lattice | Sums | FineLattice | None = None if fine else own_lattice(names)
+    lattice: LossLattice | None = None if fine else own_lattice(names)
     if lattice is None and not fine:
         return None
     book = condition(names)
@@ -155,9 +175,11 @@ def at_points_of(found: FewNames, names: Names, map_tasks: MapTasks = map) -> Fe
     """The distribution of another book at the very points, on a lattice of the same kind; None where it has none, or other degrees of freedom."""
     if names.nus != found.names.nus:
         return None
-    lattice: Lattice | Sums | FineLattice | None
-    if isinstance(found.lattice, FineLattice):
-        # Of the very step: a larger loss is then the larger one on the lattice too.
+    lattice: LossLattice | None
+    # Of the very step: a larger loss is then the larger one on the lattice too.
+    if isinstance(found.lattice, NameTransforms):
+        lattice = NameTransforms.of(names, found.lattice.step * found.names.unit / names.unit, found.lattice.size)
+    elif isinstance(found.lattice, FineLattice):
         step = found.lattice.step * found.names.unit / names.unit
         size = 2 ** int(np.ceil(np.log2(names.greatest / step + 2 * len(names) + 2)))
         lattice = FineLattice.at(names, step, size) if size <= 2 * _FINEST and len(names) <= MOST_ON_FINE_LATTICE else None
@@ -170,7 +192,7 @@ def at_points_of(found: FewNames, names: Names, map_tasks: MapTasks = map) -> Fe
     return _bounded(replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None), map_tasks)
 
 
-def own_lattice(names: Names) -> Lattice | Sums | None:
+def own_lattice(names: Names) -> LossLattice | None:
     """Places for every sum of the losses, which have to be certain; and whole numbers of one amount, where the names are more than a dozen."""
     if len(names) > MOST_NAMES or names.loss[1:].any():
         return None
@@ -184,7 +206,7 @@ def _fine_enough(
     book: ConditionalBook, points: Points, *, confidences: tuple[float, ...], rel_tol: float, most_work: float, map_tasks: MapTasks
 ) -> FineLattice | None:
     """A lattice whose rounding takes half of the wanted error at most, by the first scramble; None where that is too fine to be payable."""
-    size, some = _COARSE, _first_scramble(points)
+    size, some = _COARSE, first_scramble(points)
     while size <= _FINEST:
         if float(len(points)) * len(book.names) * size > most_work:
             return None
@@ -205,7 +227,8 @@ def _fine_enough(
     return None
 
 
-def _first_scramble(points: Points) -> Points:
+def first_scramble(points: Points) -> Points:
+    """The points of the first scramble alone."""
     each = len(points) // points.scrambles
     return replace(points, epsilon=points.epsilon[:each], mixing=points.mixing[:, :each], weight=points.weight[:each], scrambles=1)
 
@@ -235,51 +258,29 @@ def _settled(var: float, es: float, var_each: FloatArray, es_each: FloatArray, r
 
 
 def _distribution(
-    book: ConditionalBook, lattice: Lattice | Sums | FineLattice, points: Points, map_tasks: MapTasks, which: Rounding = "mean"
+    book: ConditionalBook, lattice: LossLattice, points: Points, map_tasks: MapTasks, which: Rounding = "mean"
 ) -> FloatArray:
     """Probabilities by scramble (scrambles x lattice); ``which`` way losses are rounded matters on a fine lattice alone."""
+    p = conditional_pds(book, points)
     if isinstance(lattice, FineLattice):
-        found = lattice.distribution(_pd(book, points, slice(len(points))), points.weight, points.scrambles, which, map_tasks)
+        found = lattice.summed(p, points.weight, points.scrambles, map_tasks, which=which)
     else:
-        found = _on_own_lattice(book, lattice, points, map_tasks)
-    # The weights sum to one but for the sampling of the strata, which samples the tail well and good states not: to divide by their sum would
-    # bring that noise, and a bias, into the tail. What is missing, or too much, is no loss.
-    found[:, 0] += 1.0 - found.sum(axis=1)
-    return found
+        found = lattice.summed(p, points.weight, points.scrambles, map_tasks)
+    return settled_at_zero(found)
 
 
-def _on_own_lattice(book: ConditionalBook, lattice: Lattice | Sums, points: Points, map_tasks: MapTasks) -> FloatArray:
-    """Probabilities, weighed over the points of each scramble (scrambles x lattice)."""
+def settled_at_zero(probability: FloatArray) -> FloatArray:
+    """The same (scrambles x lattice), summing to one in each scramble.
 
-    def of_scramble(pieces: list[slice]) -> FloatArray:
-        result = np.zeros(lattice.size)
-        for some in pieces:
-            result += np.einsum("pg,p->g", lattice.distribution(_pd(book, points, some)), points.weight[some])
-        return result
-
-    return np.stack(list(map_tasks(of_scramble, _pieces(points, _CELLS_AT_ONCE // lattice.size))))
+    The weights sum to one but for the sampling of the strata, which samples the tail well and good states not: to divide by their sum would
+    bring that noise, and a bias, into the tail. What is missing, or too much, is no loss.
+    """
+    probability[:, 0] += 1.0 - probability.sum(axis=1)
+    return probability
 
 
-def _parts(book: ConditionalBook, lattice: Lattice | Sums, points: Points, payoffs: FloatArray, map_tasks: MapTasks) -> FloatArray:
-    """What each name loses times what the summed loss is paid, weighed over the points of each scramble (payoffs x names x scrambles)."""
-
-    def of_scramble(pieces: list[slice]) -> FloatArray:
-        lost = np.zeros((len(book.names), lattice.size))
-        for some in pieces:
-            lost += lattice.lost(_pd(book, points, some), points.weight[some])
-        return payoffs @ lost.T
-
-    return np.stack(list(map_tasks(of_scramble, _pieces(points, _CELLS_AT_ONCE // lattice.size))), axis=-1)
-
-
-def _pieces(points: Points, at_once: int) -> list[list[slice]]:
-    """The points of each scramble, so many of them at a time (one at least)."""
-    each, step = len(points) // points.scrambles, max(1, at_once)
-    starts = range(0, len(points), each)
-    return [[slice(at, min(at + step, start + each)) for at in range(start, start + each, step)] for start in starts]
-
-
-def _pd(book: ConditionalBook, points: Points, some: slice) -> FloatArray:
-    p = book.conditional_pd(np.arange(len(book.names)), points.epsilon[some], points.mixing[:, some])
+def conditional_pds(book: ConditionalBook, points: Points) -> FloatArray:
+    """Default probabilities of all names at all points."""
+    p = book.conditional_pd(np.arange(len(book.names)), points.epsilon, points.mixing)
     p[p < LEAST] = 0.0
     return p

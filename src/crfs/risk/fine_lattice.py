@@ -11,6 +11,7 @@ transforms: one transform goes back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -56,7 +57,8 @@ class FineLattice:
         """Of points that are ``step`` apart, which ``size`` of them have to hold."""
         spread, down = np.zeros((2, len(names), size))
         for i in range(len(names)):
-            spread[i], down[i] = _masses(names, i, step, size)
+            first, *masses = loss_masses(names, i, step)
+            spread[i, first : first + len(masses[0])], down[i, first : first + len(masses[1])] = masses
         below = np.fft.rfft(down, axis=1)
         # The point above is the next one: a turn of each frequency.
         turn = np.exp(-2j * np.pi * np.arange(below.shape[1]) / size)
@@ -77,12 +79,20 @@ class FineLattice:
         """Products that the distribution takes at a point."""
         return self.size * len(self.worth)
 
-    def distribution(
-        self, p: FloatArray, weight: FloatArray, groups: int, which: Rounding = "mean", map_tasks: MapTasks = map
-    ) -> FloatArray:
+    @property
+    def rounded_to(self) -> float:
+        """The distance of its points."""
+        return self.step
+
+    @property
+    def end(self) -> float:
+        """Every loss has its place."""
+        return math.inf
+
+    def summed(self, p: FloatArray, weight: FloatArray, groups: int, map_tasks: MapTasks = map, *, which: Rounding = "mean") -> FloatArray:
         """Probabilities of the summed loss (groups x lattice), for default probabilities ``p`` (names x points) and the points' ``weight``.
 
-        The points are in so many equal ``groups``, each of which is summed up.
+        The points are in so many equal ``groups``, each of which is summed up; losses are moved to the lattice ``which`` way.
         """
         losses, blocks = self.losses[which], _blocks(p)
         pieces = _pieces(groups, len(weight))
@@ -212,29 +222,24 @@ def _complex(values: FloatArray) -> ComplexArray:
     return values.view(np.complex128)
 
 
-def _masses(names: Names, i: int, step: float, size: int) -> tuple[FloatArray, FloatArray]:
-    """The probabilities of name ``i``'s loss given default at the lattice's points: with its mean kept, and rounded down.
+def loss_masses(names: Names, i: int, step: float) -> tuple[int, FloatArray, FloatArray]:
+    """The probabilities of name ``i``'s loss given default at a lattice's points, from which of them on: with its mean kept, and rounded down.
 
     What falls between two points goes to both so that the mean of that part is kept.
     """
     certain, exposure = float(names.certain[i]), float(names.random[i])
     mean, variance = float(names.loss[0, i]), float(names.loss[1, i])
-    spread, down = np.zeros((2, size))
     if variance <= 0.0:
         first = int(mean / step)
         share = mean / step - first
-        spread[first], spread[first + 1], down[first] = 1.0 - share, share, 1.0
-        return spread, down
+        return first, np.array([1.0 - share, share]), np.array([1.0, 0.0])
     first, last = int(certain / step), int((certain + exposure) / step) + 1
     x = np.asarray(step * np.arange(first, last + 1), dtype=np.float64)
     below, lost = (np.diff(each) for each in _beta(x, certain, exposure, mean, variance))
     # Where next to nothing falls, so does the rounding of a share that means nothing: it stays between none and all.
     mean_here = np.divide(lost, below, out=x[:-1].copy(), where=below > 0.0)
     upper = below * np.clip((mean_here - x[:-1]) / step, 0.0, 1.0)
-    down[first:last] = below
-    spread[first:last] = below - upper
-    spread[first + 1 : last + 1] += upper
-    return spread, down
+    return first, np.append(below - upper, 0.0) + np.append(0.0, upper), np.append(below, 0.0)
 
 
 def _beta(x: FloatArray, certain: float, exposure: float, mean: float, variance: float) -> tuple[FloatArray, FloatArray]:

@@ -2,21 +2,117 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 _NAMES_AT_ONCE = 6
 """Names whose 64 sets are looked at one by one."""
+_CELLS_AT_ONCE = 65_536
+
+
+class LossLattice(Protocol):
+    """Where the summed loss of some names may lie: what the methods that take names exactly ask of it."""
+
+    @property
+    def values(self) -> FloatArray:
+        """The losses that there are, in rising order."""
+
+    @property
+    def price(self) -> float:
+        """Products that the distribution takes at a point."""
+
+    @property
+    def rounded_to(self) -> float:
+        """How far the points are apart that losses are moved to; zero where all losses lie on the lattice by themselves."""
+
+    @property
+    def end(self) -> float:
+        """From here on losses have no places of their own; infinite where all have."""
+
+    def summed(self, p: FloatArray, weight: FloatArray, groups: int, map_tasks: MapTasks = map) -> FloatArray:
+        """Probabilities of the summed loss (groups x values), for default probabilities ``p`` (names x points) and the points' ``weight``.
+
+        The points are in so many equal ``groups``, each of which is summed up.
+        """
+
+    def parts(self, p: FloatArray, weight: FloatArray, groups: int, payoffs: FloatArray, map_tasks: MapTasks = map) -> FloatArray:
+        """For each name E[its loss x payoff(summed loss)] of each group of points: payoffs x names x groups; ``payoffs`` is kinds x values."""
+
+
+class OwnLattice(ABC):
+    """Lattices on which losses lie by themselves: their distribution is found point by point."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many sums there can be."""
+
+    @property
+    @abstractmethod
+    def price(self) -> float:
+        """Products that the distribution takes at a point."""
+
+    @abstractmethod
+    def distribution(self, p: FloatArray) -> FloatArray:
+        """Probabilities (points x sums), for default probabilities ``p`` (names x points)."""
+
+    @abstractmethod
+    def lost(self, p: FloatArray, weight: FloatArray) -> FloatArray:
+        """For each name E[its loss; the summed loss is the k-th], weighed over points: names x sums."""
+
+    @property
+    def rounded_to(self) -> float:
+        """No loss is moved."""
+        return 0.0
+
+    @property
+    def end(self) -> float:
+        """Every loss has its place."""
+        return math.inf
+
+    def summed(self, p: FloatArray, weight: FloatArray, groups: int, map_tasks: MapTasks = map) -> FloatArray:
+        """As :meth:`LossLattice.summed`."""
+
+        def of_group(pieces: list[slice]) -> FloatArray:
+            result = np.zeros(self.size)
+            for some in pieces:
+                result += np.einsum("pg,p->g", self.distribution(p[:, some]), weight[some])
+            return result
+
+        return np.stack(list(map_tasks(of_group, self._pieces(len(weight), groups))))
+
+    def parts(self, p: FloatArray, weight: FloatArray, groups: int, payoffs: FloatArray, map_tasks: MapTasks = map) -> FloatArray:
+        """As :meth:`LossLattice.parts`."""
+
+        def of_group(pieces: list[slice]) -> FloatArray:
+            lost = np.zeros((len(p), self.size))
+            for some in pieces:
+                lost += self.lost(p[:, some], weight[some])
+            return payoffs @ lost.T
+
+        return np.stack(list(map_tasks(of_group, self._pieces(len(weight), groups))), axis=-1)
+
+    def _pieces(self, count: int, groups: int) -> list[list[slice]]:
+        """The points of each group, so many of them at a time (one at least)."""
+        each, step = count // groups, max(1, _CELLS_AT_ONCE // self.size)
+        starts = range(0, count, each)
+        return [[slice(at, min(at + step, start + each)) for at in range(start, start + each, step)] for start in starts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lattice:
+class Lattice(OwnLattice):
     """Losses as multiples of ``step``: name ``i`` loses ``cells[i]`` steps if it defaults. ``size`` points, from no loss to all of them."""
 
     step: float
@@ -86,7 +182,7 @@ class Lattice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sums:
+class Sums(OwnLattice):
     """The losses of all subsets of some names, whatever amounts they lose: ``values`` in rising order, ``order`` the subsets in that order.
 
     Subset number ``n`` has name ``i`` where bit ``i`` of ``n`` is set.

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from crfs.risk.analytic import few_names_measure
 from crfs.risk.choosing import Question
 from crfs.risk.few_names import FewNames, at_points_of, few_names
-from crfs.risk.fine_lattice import FineLattice
 from crfs.risk.lattice import beyond, lower_quantile
 from crfs.risk.names import Names
 from crfs.risk.on_top import compared
@@ -114,6 +113,5 @@ def _beyond(found: FewNames, loss: float) -> FloatArray:
 
 def _step_of(before: FewNames, after: FewNames) -> float:
     """The step of a fine lattice, currency units; none where the losses have one of their own, or nothing has moved."""
-    lattice = before.lattice
     same = before.probability.shape == after.probability.shape and bool((before.probability == after.probability).all())
-    return before.names.unit * lattice.step if isinstance(lattice, FineLattice) and not same else 0.0
+    return 0.0 if same else before.names.unit * before.lattice.rounded_to

@@ -102,20 +102,21 @@ def draw(
     size: int,
     skip: int = 0,
     along: FloatArray | None = None,
+    unmoved: float = 0.25,
     memo: Memo | None = None,
 ) -> Points:
-    """Points ``skip`` to ``skip + size`` of every moved stratum, and a quarter as many unmoved ones (all of them where there is no aim).
+    """Points ``skip`` to ``skip + size`` of every moved stratum, and ``unmoved`` times as many unmoved ones (all of them where there is no aim).
 
     ``along`` (directions x factors, orthonormal) adds half as many that are stretched along these directions. ``size`` and ``skip`` are multiples of
     32. The same arguments give the same points, and further ones continue the same sequences; ``memo`` holds those that were drawn before.
     """
     along = np.zeros((0, factors)) if along is None or not aims else along
-    numbers = repr((factors, nus, seed, scrambles, size, skip, [aim.scale for aim in aims])).encode()
+    numbers = repr((factors, nus, seed, scrambles, size, skip, unmoved, [aim.scale for aim in aims])).encode()
     key = digest(b"points", numbers, along, *(aim.epsilon for aim in aims))
     known = memo.find(key) if memo is not None else None
     if known is not None:
         return cast(Points, known)
-    points = _drawn(_strata(aims, along, size, skip), nus=nus, seed=seed, scrambles=scrambles, key=key)
+    points = _drawn(_strata(aims, along, size, skip, unmoved), nus=nus, seed=seed, scrambles=scrambles, key=key)
     if memo is not None:
         memo.keep(key, points)
     return points
@@ -147,11 +148,11 @@ def _drawn(strata: list[Stratum], *, nus: tuple[float, ...], seed: int, scramble
     )
 
 
-def _strata(aims: tuple[Aim, ...], along: FloatArray, size: int, skip: int) -> list[Stratum]:
+def _strata(aims: tuple[Aim, ...], along: FloatArray, size: int, skip: int, unmoved: float) -> list[Stratum]:
     none = along[:0]
     if not aims:
         return [Stratum(aim=Aim(epsilon=np.zeros(along.shape[1])), along=none, count=size, skip=skip)]
-    strata = [Stratum(aim=Aim(epsilon=np.zeros(along.shape[1])), along=none, count=size // 4, skip=skip // 4)]
+    strata = [Stratum(aim=Aim(epsilon=np.zeros(along.shape[1])), along=none, count=int(unmoved * size), skip=int(unmoved * skip))]
     strata += [Stratum(aim=aim, along=none, count=size, skip=skip) for aim in aims]
     if len(along):
         # Halfway, in its logarithm, to the mildest of the aims' mixing variables.

@@ -39,13 +39,13 @@ class Product:
     def of(cls, phases: ComplexArray) -> Product:
         """``phases`` are the names' characteristic functions given default, names x frequencies."""
         groups = tuple(tuple(range(start, min(start + _TOGETHER, len(phases)))) for start in range(0, len(phases), _TOGETHER))
-        return cls(groups=groups, terms=tuple(_subsets(phases[list(group)] - 1.0) for group in groups))
+        return cls(groups=groups, terms=tuple(subsets(phases[list(group)] - 1.0) for group in groups))
 
     def spectra(self, p: FloatArray, kept: int) -> ComplexArray:
         """Characteristic functions (points x ``kept`` frequencies) of all names' summed loss; ``p`` is names x points."""
         result = np.ones((p.shape[1], kept), dtype=np.complex128)
         for group, terms in zip(self.groups, self.terms, strict=True):
-            result *= _combined(_subsets(p[list(group)]), terms[:, :kept])
+            result *= combined(subsets(p[list(group)]), terms[:, :kept])
         return result
 
     def left_out_columns(self, paid: ComplexArray, functionals: ComplexArray) -> list[FloatArray]:
@@ -62,8 +62,8 @@ class Product:
 
     def parts(self, rest: ComplexArray, p: FloatArray, columns: list[FloatArray], kept: int) -> FloatArray:
         """``p`` times the functionals of ``rest`` (points x frequencies) times all names but one times its ``paid``: kinds x names x points."""
-        subsets = [_subsets(p[list(group)]) for group in self.groups]
-        factors = [_combined(some, terms[:, :kept]) for some, terms in zip(subsets, self.terms, strict=True)]
+        subsets = [subsets(p[list(group)]) for group in self.groups]
+        factors = [combined(some, terms[:, :kept]) for some, terms in zip(subsets, self.terms, strict=True)]
         after = [np.ones_like(rest)]
         for factor in reversed(factors[1:]):
             after.append(after[-1] * factor)
@@ -115,12 +115,12 @@ def as_real_columns(functionals: ComplexArray) -> FloatArray:
     return columns
 
 
-def _combined(subsets: FloatArray, terms: ComplexArray) -> ComplexArray:
+def combined(subsets: FloatArray, terms: ComplexArray) -> ComplexArray:
     """Product over a group's names of ``1 + p A``: points x frequencies; ``subsets`` has the products of ``p`` of all sets of them."""
     return np.asarray((subsets.T @ np.ascontiguousarray(terms).view(np.float64)).view(np.complex128))
 
 
-def _subsets(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def subsets(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Products over all subsets of some rows: the empty one first, subset ``n`` in place ``n``."""
     result = np.ones((1, rows.shape[1]), dtype=rows.dtype)
     for row in rows:

@@ -20,9 +20,15 @@ class Method(StrEnum):
     CLOSED_FORM = "closed_form"
     EXACT = "exact"
     FEW_NAMES = "few_names"
+    CONVOLUTION = "convolution"
     COLLAPSED = "collapsed"
+    IMPORTANCE_SAMPLING = "importance_sampling"
     THINNING = "thinning"
     PLAIN = "plain"
+
+
+SIMULATED = (Method.IMPORTANCE_SAMPLING, Method.THINNING, Method.PLAIN)
+"""Methods that draw every name's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +150,7 @@ class RiskResult:
         the normal one of many scenarios."""
         from crfs.risk.collapsed import SCRAMBLES
 
-        return student(SCRAMBLES) if self.method in {Method.COLLAPSED, Method.FEW_NAMES} else Z95
+        return student(SCRAMBLES) if self.method in {Method.COLLAPSED, Method.FEW_NAMES, Method.CONVOLUTION, Method.IMPORTANCE_SAMPLING} else Z95
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an interval's end that the sample cannot give is None."""

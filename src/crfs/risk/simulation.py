@@ -332,7 +332,7 @@ def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray], cells: _Cel
         **{name: np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32) for name, parts in entries.items()},
         "total": total,
         "dense": dense,
-        "dense_any": dense_names > 0.0,
+        "compared": dense_names,
         "bucket_start": bucket_start,
         "bucket_first": starts,
         "bucket_size": sizes,
@@ -341,20 +341,53 @@ def _tables(plan: dict[str, npt.NDArray[Any]], keys: list[IntArray], cells: _Cel
     }
 
 
+class Defaults(NamedTuple):
+    """Who defaults (a place among the plan's names), in which scenario, and what is lost."""
+
+    scenario: IntArray
+    name: IntArray
+    loss: FloatArray
+
+
 def simulate_block(task: BlockTask, *, plain: PlainDefaults = plain_defaults) -> BlockResult:
     """Losses of one block of scenarios: a function of the task alone. ``plain`` is how a plain simulation finds who defaults, all of them the same."""
     plan, rng, factor, mixing = _states(task)
-    count = len(plan["obligor"])
-    if "bucket_first" in plan:
-        (defaults,) = _thinned_defaults(plan, ("",), rng, factor, mixing)
-    else:
-        defaults = plain(plan, States(block_key(task.seed, task.block, Stream.DEFAULTS), factor, mixing))
-    scenario = defaults // count
-    name = defaults - scenario * count
-    loss = _losses(plan, block_key(task.seed, task.block, Stream.LOSSES) if "lgd_key" in plan else rng, name, factor, scenario)
+    states = States(block_key(task.seed, task.block, Stream.DEFAULTS), factor, mixing)
+    scenario, name, loss = _defaults(plan, rng, states, block_key(task.seed, task.block, Stream.LOSSES) if "lgd_key" in plan else rng, plain)
     losses = np.bincount(scenario, weights=loss, minlength=task.scenarios).astype(np.float64)
     kept = np.flatnonzero(losses[scenario] >= task.tail_floor) if np.isfinite(task.tail_floor) else np.zeros(0, dtype=np.int64)
     return BlockResult(task.block, losses, scenario[kept], plan["obligor"][name[kept]], loss[kept])
+
+
+def simulate_states(plan: Plan, seed: int, block: int, epsilon: FloatArray, mixing: FloatArray) -> Defaults:
+    """Defaults in scenarios whose factors are given: ``epsilon`` are the independent normals behind these (scenarios x factors), ``mixing`` has a row
+    for each of the plan's degrees of freedom, and one of ones. A function of the arguments alone."""
+    rng = np.random.Generator(philox(seed, block, Stream.AIMED))
+    states = States(block_key(seed, block, Stream.AIMED_DEFAULTS), _composite(plan, np.ascontiguousarray(epsilon.T)), mixing)
+    if "bucket_first" in plan:
+        # There are more defaults than in the states that the plan's own number is for.
+        plan = {**plan, "at_once": np.array(_states_at_once(plan, states))}
+    return _defaults(plan, rng, states, rng, plain_defaults)
+
+
+def _defaults(
+    plan: Plan, rng: np.random.Generator, states: States, source: np.random.Generator | npt.NDArray[np.uint64], plain: PlainDefaults
+) -> Defaults:
+    """``source``: of the losses given default."""
+    count = len(plan["obligor"])
+    if "bucket_first" in plan:
+        (pairs,) = _thinned_defaults(plan, ("",), rng, states.factor, states.mixing)
+    else:
+        pairs = plain(plan, states)
+    scenario = pairs // count
+    name = pairs - scenario * count
+    return Defaults(scenario, name, _losses(plan, source, name, states.factor, scenario))
+
+
+def _states_at_once(plan: Plan, states: States) -> int:
+    row = _rows(plan, states.factor, states.mixing[plan["kind_nu"]])
+    work = float((plan["total"].ravel()[row] + plan["compared"].ravel()[row]).sum()) / states.scenarios
+    return max(1, int(_WORK_AT_ONCE / max(work, 1.0)))
 
 
 def simulate_paired_block(task: BlockTask) -> tuple[int, FloatArray, FloatArray]:
@@ -379,10 +412,13 @@ def _states(task: BlockTask) -> tuple[Plan, np.random.Generator, FloatArray, Flo
 
 
 def _composite_factors(plan: Plan, rng: np.random.Generator, scenarios: int) -> FloatArray:
-    """One row a direction, one column a scenario. Sums are written out, since a threaded BLAS may round differently from run to run."""
-    root, directions = plan["factor_root"], plan["directions"]
-    shocks = rng.standard_normal((root.shape[1], scenarios))
-    return combine(directions, combine(root, shocks))
+    """One row a direction, one column a scenario."""
+    return _composite(plan, rng.standard_normal((plan["factor_root"].shape[1], scenarios)))
+
+
+def _composite(plan: Plan, shocks: FloatArray) -> FloatArray:
+    """Sums are written out, since a threaded BLAS may round differently from run to run."""
+    return combine(plan["directions"], combine(plan["factor_root"], shocks))
 
 
 def _mixing(plan: Plan, rng: np.random.Generator, scenarios: int) -> FloatArray:
@@ -407,12 +443,11 @@ def _thinned(plan: Plan, sides: tuple[str, ...], rng: np.random.Generator, facto
     from scipy.special import ndtr
 
     count, scenarios = len(plan["obligor"]), factor.shape[1]
-    cells = _Cells.of(plan["nus"])
     mixed = mixing[plan["kind_nu"]]
-    row = (cells.place(factor, mixed) + cells.count * np.arange(len(factor))[:, None]).ravel()
+    row, cells = _rows(plan, factor, mixed), _Cells.of(plan["nus"]).count
     y, s = factor.ravel(), mixed.ravel()
 
-    pair, entry = _points_by_bucket(plan, rng, row, cells.count) if "entry_rate" in plan else _points_by_search(plan, rng, row)
+    pair, entry = _points_by_bucket(plan, rng, row, cells) if "entry_rate" in plan else _points_by_search(plan, rng, row)
     bucket = plan["entry_bucket"][entry]
     # One number says both: its whole part the name within the bucket, what is left of it whether the point stays.
     number = rng.random(len(pair)) * plan["bucket_size"][bucket]
@@ -420,7 +455,7 @@ def _thinned(plan: Plan, sides: tuple[str, ...], rng: np.random.Generator, facto
     number -= place
     name = plan["bucket_first"][bucket] + place
     number *= plan["entry_bound"][entry]
-    crowded, crowd = _crowded(plan, row, cells.count, scenarios)
+    crowded, crowd = _crowded(plan, row, cells, scenarios)
     uniform = rng.random(len(crowded))
     # By division, which takes a fifth of the time that a remainder takes.
     where = (pair - pair // scenarios * scenarios) * count + name
@@ -437,9 +472,15 @@ def _thinned(plan: Plan, sides: tuple[str, ...], rng: np.random.Generator, facto
     return found
 
 
+def _rows(plan: Plan, factor: FloatArray, mixed: FloatArray) -> IntArray:
+    """The row of the tables of each state (directions x scenarios, one after the other)."""
+    cells = _Cells.of(plan["nus"])
+    return np.asarray((cells.place(factor, mixed) + cells.count * np.arange(len(factor))[:, None]).ravel())
+
+
 def _crowded(plan: Plan, row: IntArray, cells: int, scenarios: int) -> tuple[IntArray, IntArray]:
     """States and names where defaults are likely, to be compared one by one."""
-    crowded = np.flatnonzero(plan["dense_any"].ravel()[row])
+    crowded = np.flatnonzero(plan["compared"].ravel()[row])
     direction = crowded // scenarios
     buckets_there = plan["bucket_start"][direction + 1] - plan["bucket_start"][direction]
     pair, bucket = _expand(crowded, plan["bucket_start"][direction], buckets_there)

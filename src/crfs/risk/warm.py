@@ -16,7 +16,6 @@ from crfs.risk.book_changes import BookChange, Changed, changed_book
 from crfs.risk.choosing import Found, find_outcome, make_question
 from crfs.risk.collapsed import Collapsed
 from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, own_lattice
-from crfs.risk.fine_lattice import FineLattice
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names, live, make_names
 from crfs.risk.obligors import ORDER, Obligors, roll_up
@@ -24,7 +23,7 @@ from crfs.risk.on_device import check_device
 from crfs.risk.paired import pair_method, paired_what_if, simulate_pair
 from crfs.risk.paired_few import few_names_base, few_names_what_if
 from crfs.risk.portfolio import answer, currency_of, require_exposure
-from crfs.risk.result import Method, RiskResult
+from crfs.risk.result import SIMULATED, Method, RiskResult
 from crfs.risk.simulated import MOST_PLAIN
 from crfs.risk.splicing import Change, spliced_names, spliced_obligors
 from crfs.risk.what_if import Base, WhatIf, collapsed_what_if, make_base, rerun_what_if, unchanged
@@ -32,7 +31,6 @@ from crfs.risk.workers import MapTasks, workers
 
 Listener: TypeAlias = Callable[[RiskResult], Any]
 
-_SIMULATED = (Method.THINNING, Method.PLAIN)
 _EXACT = (Method.EXACT, Method.CLOSED_FORM)
 # Obligor-scenarios that are simulated of two books whose own methods differ: some seconds.
 _MOST_SIMULATED_PAIR = 1e9
@@ -223,7 +221,7 @@ class WarmPortfolio:
         """
         state, question = self._state, self._question
         scenarios, method, after = state.result.scenarios, state.result.method, None
-        if method not in _SIMULATED:
+        if method not in SIMULATED:
             answered = None if method in _EXACT else self._by_names(roll_up(changed.book, state.factor_model))
             if answered is not None:
                 return answered
@@ -234,10 +232,10 @@ class WarmPortfolio:
                     return answered
             small = len(after.obligors.names) <= MOST_PLAIN and after.result.method != method
             small |= lumpy and len(after.obligors.names) * question.max_scenarios <= min(_MOST_SIMULATED_PAIR, question.budget)
-            if after.result.method not in _SIMULATED and not small:
+            if after.result.method not in SIMULATED and not small:
                 return rerun_what_if(state.result, after.result)
             method = after.result.method
-            scenarios = after.result.scenarios if method in _SIMULATED else question.max_scenarios
+            scenarios = after.result.scenarios if method in SIMULATED else question.max_scenarios
         obligors = roll_up(changed.book, state.factor_model) if after is None else after.obligors
         with workers(self._map_blocks, self._threads) as mapped:
             pair = simulate_pair(
@@ -265,7 +263,7 @@ class WarmPortfolio:
         with workers(self._map_blocks, self._threads) as mapped:
             if fine not in self._name_by_name:
                 own = state.found.few_names
-                kept = own is not None and isinstance(own.lattice, FineLattice) == fine
+                kept = own is not None and (own.lattice.rounded_to > 0.0) == fine
                 self._name_by_name[fine] = own if kept else few_names_base(before, self._question, fine=fine, map_tasks=mapped)
             found = self._name_by_name[fine]
             if found is None:

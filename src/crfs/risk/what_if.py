@@ -18,7 +18,7 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.risk.as_json import finite_or_none
 from crfs.risk.class_sums import LEAST_PARTED
-from crfs.risk.collapsed import LARGE, Collapsed, Quantile, is_trusted, measure, spread_of_rest
+from crfs.risk.collapsed import LARGE, Collapsed, Quantile, doubt, measure, spread_of_rest
 from crfs.risk.conditional import ConditionalBook, condition, one_by_one
 from crfs.risk.edgeworth import Tail
 from crfs.risk.measures import TailRisk
@@ -186,7 +186,7 @@ def collapsed_what_if(
     added = _added(base, swap) if first_order else None
     (ul, ul_each), (ul_before, ul_before_each) = (_spread(one) for one in (mixture, base.found.mixture))
     notes = ["the changed book is measured at the points of the book itself: the differences have their own noise alone"]
-    if not is_trusted(mixture, quantiles, rel_tol):
+    if doubt(mixture, quantiles, rel_tol) is not None:
         notes.append(
             "the change makes the book too lumpy for its tables at rel_tol: the intervals include what they leave out; measure the changed book by a run "
             "of its own"
@@ -281,7 +281,7 @@ def _measured(base: Base, swap: _Swap, rel_tol: float) -> tuple[Mixture, tuple[Q
         mixture = make_mixture(book, points, spread, sums=sums)
         quantiles = tuple(measure(mixture, q.confidence, guess=q.var) for q in base.found.quantiles)
         large = np.setdiff1d(swap.free[losses[swap.free] > LARGE * spread], explicit)
-        if not len(large) or (is_trusted(mixture, quantiles, rel_tol) and losses[large].max() <= spread):
+        if not len(large) or (losses[large].max() <= spread and doubt(mixture, quantiles, rel_tol) is None):
             return mixture, quantiles
         explicit = np.union1d(explicit, large)
 

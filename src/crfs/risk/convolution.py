@@ -1,0 +1,165 @@
+"""Books of any number of names whose losses are lumpy: every name's default is taken as it is, on a lattice, and only the factors are sampled.
+
+As :mod:`crfs.risk.few_names`, for more names than that can take: what is multiplied out there is a sum of logarithms here
+(:mod:`crfs.risk.name_transforms`). The lattice reaches to where nobody asks any more, which a rough value at risk says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.aiming import bad_directions
+from crfs.risk.collapsed import SCRAMBLES, find_aims, quantile
+from crfs.risk.conditional import ConditionalBook, condition
+from crfs.risk.few_names import FewNames, conditional_pds, first_scramble, settled_at_zero
+from crfs.risk.lattice import common_step
+from crfs.risk.mixture import make_mixture
+from crfs.risk.name_transforms import NameTransforms
+from crfs.risk.names import Names
+from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
+from crfs.risk.scrambles import scramble_error
+from crfs.risk.workers import MapTasks
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_FIRST = 64
+_SHORTEST, _COARSE, _FINEST = 2**6, 2**10, 2**13
+# The lattice reaches to so many times the greatest value at risk that is asked for, as far as that is known.
+_REACH = 2.0
+# Products of a point's, a name's and a frequency's numbers: some twenty seconds of one core.
+_MOST_WORK = 1.2e10
+_MOST_RANDOM = 3_000
+"""Names of random losses, each of which has a transform of its own."""
+# The part of the wanted error that the lattice may take.
+_ROUNDING = 0.25
+
+
+def convolved(
+    names: Names,
+    *,
+    confidences: tuple[float, ...],
+    rel_tol: float,
+    seed: int,
+    most_points: int,
+    budget: float = math.inf,
+    map_tasks: MapTasks = map,
+) -> FewNames | None:
+    """The distribution, drawn until the errors are small enough.
+
+    None where the losses need too fine a lattice, or the first points too much work.
+    """
+    if np.count_nonzero(names.loss[1]) > _MOST_RANDOM:
+        return None
+    book = condition(names)
+    aims = find_aims(book, confidences, seed=seed)
+    factors, along = names.directions.shape[1], bad_directions(book)
+    most_work, size = min(_MOST_WORK, budget), _FIRST
+
+    def drawn(size: int, skip: int) -> Points:
+        return draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=skip, along=along)
+
+    points = drawn(size, 0)
+    if len(points) > most_points:
+        return None
+    bad = _at_aims(book, aims)
+    lattice = _fine_enough(book, points, bad, confidences=confidences, rel_tol=rel_tol, most_work=most_work, map_tasks=map_tasks)
+    if lattice is None:
+        return None
+    work = lattice.work(conditional_pds(book, points), points.scrambles)
+    if work > most_work:
+        return None
+    found = _found(book, lattice, points, bad, map_tasks)
+    while True:
+        settled = all(_settled(found, confidence, rel_tol) for confidence in confidences)
+        if settled or 2 * len(points) > most_points or 2.0 * work > most_work:
+            return replace(found, converged=settled)
+        further = drawn(size, size)
+        more = _found(book, lattice, further, bad, map_tasks)
+        # The weights of merged points are each set's own, weighed by its size: so are the probabilities.
+        share = len(points) / (len(points) + len(further))
+        points = merged(points, further)
+        found = replace(found, points=points, probability=share * found.probability + (1.0 - share) * more.probability)
+        size, work = 2 * size, 2.0 * work
+
+
+def _fine_enough(
+    book: ConditionalBook,
+    points: Points,
+    bad: FloatArray,
+    *,
+    confidences: tuple[float, ...],
+    rel_tol: float,
+    most_work: float,
+    map_tasks: MapTasks,
+) -> NameTransforms | None:
+    """A lattice, by the first scramble, that reaches beyond the values at risk and takes a small part of the wanted error; None where it is not payable."""
+    names, some = book.names, first_scramble(points)
+    rough = quantile(make_mixture(book, points, 0.0), max(confidences))
+    reach, cells = _REACH * (rough if rough > 0.0 else float(names.loss[0].max())), _COARSE
+    while True:
+        lattice = _lattice(names, reach, cells)
+        if len(points) * lattice.price > most_work:
+            return None
+        found = _found(book, lattice, some, bad, map_tasks)
+        far = max(found.measure(confidence)[0] for confidence in confidences)
+        finer = _rounding(found, confidences, rel_tol)
+        if lattice.end < names.greatest and far > 0.8 * lattice.end:
+            reach *= 2.0
+        elif finer <= 1.0:
+            return lattice
+        elif cells == _FINEST:
+            return None
+        else:
+            cells = min(_FINEST, cells * 2 ** math.ceil(math.log2(finer)))
+
+
+def _lattice(names: Names, reach: float, cells: int) -> NameTransforms:
+    """``cells`` points as far as ``reach``, or fewer, where all losses are multiples of an amount that is larger than they are apart."""
+    reach = min(reach, names.greatest * (1.0 + 4.0 / cells))
+    step = reach / cells
+    own = None if names.loss[1].any() else common_step(names.loss[0], max(int(names.greatest / step), 1))
+    if own is not None:
+        return NameTransforms.of(names, own, max(_SHORTEST, 2 ** math.ceil(math.log2(reach / own + 2.0))))
+    return NameTransforms.of(names, step, cells)
+
+
+def _found(book: ConditionalBook, lattice: NameTransforms, points: Points, bad: FloatArray, map_tasks: MapTasks) -> FewNames:
+    probability = lattice.summed(conditional_pds(book, points), points.weight, points.scrambles, map_tasks)
+    return FewNames(
+        names=book.names,
+        lattice=lattice,
+        book=book,
+        points=points,
+        probability=settled_at_zero(probability),
+        converged=False,
+        added_variance=float(lattice.rounding_variance(bad).max()),
+    )
+
+
+def _at_aims(book: ConditionalBook, aims: tuple[Aim, ...]) -> FloatArray:
+    """Default probabilities (names x aims) in the states where the losses that are asked for are made."""
+    reference = min(book.names.nus, default=0.0)
+    chi_squared = np.array([aim.scale * reference for aim in aims]) if book.names.nus else None
+    epsilon = np.stack([aim.epsilon for aim in aims])
+    return book.conditional_pd(np.arange(len(book.names)), epsilon, mixing_variables(chi_squared, book.names.nus, len(aims)))
+
+
+def _settled(found: FewNames, confidence: float, rel_tol: float) -> bool:
+    var, es, var_each, es_each = found.measure(confidence)
+    return scramble_error(var_each) <= rel_tol * var and scramble_error(es_each) <= rel_tol * es
+
+
+def _rounding(found: FewNames, confidences: tuple[float, ...], rel_tol: float) -> float:
+    """How many times too coarse the lattice is: a value at risk is wanted to one step, and what is added to the variance to move little."""
+    parts = [0.0]
+    for confidence in confidences:
+        var, es, _, _ = found.measure(confidence)
+        moved = found.moved(confidence)
+        for told, by in ((var, max(found.lattice.rounded_to, moved / _ROUNDING)), (es, moved / _ROUNDING)):
+            parts.append(by / (rel_tol * told) if told > 0.0 else 0.0)
+    return max(parts)
