@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +19,7 @@ from crfs.store.verification import verify_store
 from crfs.workflows.session import open_session
 from tests.faults.rig import Life, contents, left_behind, shares
 from tests.ops.datatier.conftest import wait_for
+from tests.places import servers_folder
 from tests.sources.alfred import Archive, random_archive
 from tests.sources.fred_server import KEY, FredServer, fred_server
 from tests.store.conftest import administering, wait_for_no_disk
@@ -99,10 +98,9 @@ def struck(url: str, fred: FredServer, place: tuple[int, float]) -> bool:
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
-    with tempfile.TemporaryDirectory(prefix="http faults ", dir="/tmp") as folder, fred_server() as fred:
-        os.chmod(folder, 0o755)
+    with servers_folder("http faults") as folder, fred_server() as fred:
         fred.series, fred.now, fred.most_rows = archives(), datetime(2029, 1, 1, tzinfo=UTC), 120
-        with datatier.start(Path(folder) / "data") as tier:
+        with datatier.start(folder / "data") as tier:
             url = sa.make_url(tier.store_url)
             wait_for_no_disk(url)  # PostgreSQL itself is not killed here
             with administering(url) as connection:

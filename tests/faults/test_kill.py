@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +26,7 @@ from crfs.workflows.session import Session, open_session
 from tests.faults.rig import Child, Life, contents, kill_server, last_words, left_behind, shares, strike, undisturbed
 from tests.journeys.captures import write_graph, write_refusal, write_window
 from tests.ops.datatier.conftest import living, wait_for
+from tests.places import servers_folder
 from tests.sources.alfred import Archive, random_archive
 
 pytestmark = pytest.mark.servers
@@ -70,11 +69,10 @@ def story(template: Path, work: Mapping[str, Any], home: Path) -> Story:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A folder that the servers' user can pass through."""
-    with tempfile.TemporaryDirectory(prefix="faults é ", dir="/tmp") as made:
-        os.chmod(made, 0o755)
-        yield Path(made)
-        assert wait_for(lambda: not living(Path(made)), seconds=20), living(Path(made))
+    """A folder for copies of data folders, of which nothing runs when all is done."""
+    with servers_folder("faults é") as made:
+        yield made
+        assert wait_for(lambda: not living(made), seconds=20), living(made)
 
 
 @pytest.fixture(scope="module")

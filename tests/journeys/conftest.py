@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from crfs.ops import datatier
 from crfs.workflows.session import Session, open_session
 from tests.journeys.world import World, build
+from tests.places import PLACE
 from tests.store.conftest import administering, wait_for_no_disk
 
 _NUMBERS = itertools.count(1)
@@ -35,13 +36,15 @@ def _held(file: Path, kind: int) -> Iterator[IO[str]]:
 
 
 @pytest.fixture(scope="session")
-def tier_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A folder that all workers of a parallel run share; the last one removes it."""
+def tier_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that all workers of a parallel run share; the last one removes it. Stores for a while lie beside it."""
     run = getattr(request.config, "workerinput", {}).get("testrunuid", str(os.getpid()))
-    folder = Path(tempfile.gettempdir()) / f"journeys {run}"
+    folder = PLACE / f"journeys {run}"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
-    with _held(folder / "users", fcntl.LOCK_SH) as users:
+    tmp_path_factory.getbasetemp()  # pytest's own folders stay where they are
+    with _held(folder / "users", fcntl.LOCK_SH) as users, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(PLACE))
         yield folder
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from crfs.apps.cli.program import run
+from tests.places import servers_folder
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
@@ -62,9 +62,8 @@ def squeezed(text: str) -> str:
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A copy of the examples, in which the commands write."""
-    with tempfile.TemporaryDirectory(prefix="examples ", dir="/tmp") as name:
-        Path(name).chmod(0o755)
-        yield Path(shutil.copytree(EXAMPLES, Path(name) / "examples"))
+    with servers_folder("examples") as place:
+        yield Path(shutil.copytree(EXAMPLES, place / "examples"))
 
 
 @pytest.fixture(scope="module")

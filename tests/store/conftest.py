@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from crfs.ops import datatier
 from crfs.store.database import Database, ensure_schema
+from tests.places import servers_folder
 
 _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[sa.URL]:
-    """The address of a running PostgreSQL; its folder is one that the servers' user can pass through, as pytest's own are root's alone."""
-    with tempfile.TemporaryDirectory(prefix="store test ", dir="/tmp") as folder:
-        os.chmod(folder, 0o755)
-        with datatier.start(Path(folder) / "data") as tier:
-            url = sa.make_url(tier.store_url)
-            wait_for_no_disk(url)
-            yield url
+    """The address of a running PostgreSQL."""
+    with servers_folder("store test") as folder, datatier.start(folder / "data") as tier:
+        url = sa.make_url(tier.store_url)
+        wait_for_no_disk(url)
+        yield url
 
 
 @contextmanager
@@ -40,7 +37,8 @@ def administering(url: sa.URL) -> Iterator[sa.Connection]:
 def wait_for_no_disk(url: sa.URL) -> None:
     """The server of tests that pull no plug: nothing is waited for until it lies on the disk, which is shared too."""
     with administering(url) as connection:
-        for setting in ("fsync = off", "full_page_writes = off"):
+        # What is kept of the log takes room: each server's own would grow to gigabytes.
+        for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '128MB'"):
             connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
         connection.exec_driver_sql("SELECT pg_reload_conf()")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -12,16 +11,15 @@ import pytest
 
 import crfs
 from crfs.errors import InvalidInput, NotFound
+from tests.places import servers_folder
 
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[crfs.Store]:
     """An embedded store with a few years of history."""
-    with tempfile.TemporaryDirectory(prefix="library test ", dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        with crfs.open(data_dir=Path(folder) / "data") as opened:
-            opened.ingest("packaged", "moodys_yields")
-            yield opened
+    with servers_folder("library test") as folder, crfs.open(data_dir=folder / "data") as opened:
+        opened.ingest("packaged", "moodys_yields")
+        yield opened
 
 
 def test_a_factor_is_asked_as_it_was_known(store: crfs.Store) -> None:

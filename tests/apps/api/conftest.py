@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
@@ -17,6 +15,7 @@ from fastapi import FastAPI
 
 from crfs.apps.api import create_app
 from crfs.workflows.session import Session, open_session
+from tests.places import servers_folder
 from tests.store.conftest import wait_for_no_disk
 
 FIRST = "entity,valid_time,knowledge_time,value\nA,2020-01-01,2020-02-01T09:00:00Z,1.5\nA,2020-02-01,2020-03-01T09:00:00Z,2.5\n"
@@ -117,14 +116,6 @@ def serving(app: FastAPI) -> Iterator[Client]:
         yield Client(call)
 
 
-@contextmanager
-def a_folder() -> Iterator[Path]:
-    """A folder that the servers' user can pass through, with a space in its name."""
-    with tempfile.TemporaryDirectory(prefix="api test ", dir="/tmp") as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
-
-
 def publish(session: Session, folder: Path, text: str) -> None:
     """Append rows of the user's own dataset, as the file of a user would."""
     from crfs.workflows.collection import collect
@@ -136,7 +127,7 @@ def publish(session: Session, folder: Path, text: str) -> None:
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    with a_folder() as made:
+    with servers_folder("api test") as made:
         yield made
 
 

@@ -17,7 +17,8 @@ import pytest
 from crfs.apps.api import create_app
 from crfs.ops import datatier
 from crfs.workflows.session import Session, open_session
-from tests.apps.api.conftest import Client, a_folder, serving
+from tests.apps.api.conftest import Client, serving
+from tests.places import servers_folder
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_jobs_that_an_earlier_process_left_are_taken_up(session: Session) -> Non
 
 
 def test_a_store_whose_server_was_killed_is_unavailable_and_then_is_back() -> None:
-    with a_folder() as folder, open_session(data_dir=folder / "data") as session, serving(create_app(session)) as client:
+    with servers_folder("api test") as folder, open_session(data_dir=folder / "data") as session, serving(create_app(session)) as client:
         assert client.json("/readyz")["status"] == "ok"
         os.kill(datatier.status(folder / "data").pids["postgres"], signal.SIGKILL)
         time.sleep(0.3)

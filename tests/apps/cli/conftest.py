@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import sqlalchemy as sa
 
 from crfs.apps.cli.program import run
 from crfs.ops import datatier
+from tests.places import servers_folder
 from tests.store.conftest import wait_for_no_disk
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,11 +50,9 @@ def environment(**more: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def tier() -> Iterator[datatier.DataTier]:
     """A data tier that stays up for the whole session, so that each command joins it instead of starting one."""
-    with tempfile.TemporaryDirectory(prefix="cli test ", dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        with datatier.start(Path(folder) / "data") as running:
-            wait_for_no_disk(sa.make_url(running.store_url))
-            yield running
+    with servers_folder("cli test") as folder, datatier.start(folder / "data") as running:
+        wait_for_no_disk(sa.make_url(running.store_url))
+        yield running
 
 
 @pytest.fixture(scope="session")

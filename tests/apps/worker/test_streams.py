@@ -26,6 +26,7 @@ from crfs.store.jobs import jobs
 from crfs.store.source_states import schedule_stream
 from crfs.workflows.holders import retire_jobs_of_the_dead
 from crfs.workflows.session import Session, open_session
+from tests.places import servers_folder
 from tests.sources.fred_server import KEY, FredServer, fred_server, told_at_once
 
 pytestmark = pytest.mark.servers
@@ -79,8 +80,8 @@ def ended(*processes: subprocess.Popen[str]) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    with pytest.MonkeyPatch.context() as patch, fred_server() as fred:
+def office() -> Iterator[Office]:
+    with pytest.MonkeyPatch.context() as patch, fred_server() as fred, servers_folder("office") as folder:
         patch.setenv("CRFS_SOURCES__FRED__API_KEY", KEY)
         patch.setenv("CRFS_SOURCES__FRED__MIRROR", fred.address)
         patch.setenv("CRFS_SOURCES__FRED__REQUESTS_PER_SECOND", "1000")
@@ -89,7 +90,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
             values = {date(2026, 1, 3) + timedelta(days=7 * number): 200_000.0 + number for number in range(8)}
             fred.series[series] = told_at_once(series, values, on=date(2026, 3, 4))
         fred.now = datetime.now(UTC)
-        with open_session(data_dir=tmp_path_factory.mktemp("office") / "data") as session:
+        with open_session(data_dir=folder / "data") as session:
             made = Office(session=session, fred=fred, workers=[])
             yield made
             for worker in made.workers:

@@ -20,6 +20,7 @@ from crfs.workflows.ledger import show_job
 from crfs.workflows.packaged import packaged_factor_model
 from crfs.workflows.portfolio_risk import RISK
 from crfs.workflows.session import Session, open_session
+from tests.places import servers_folder
 
 BOOK = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\n" + "".join(
     f"F{number},O{number},{1000 + number},0.4,0.02,0.2,retail_pacific\n" for number in range(60)
@@ -27,8 +28,8 @@ BOOK = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\n" + "".join(
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with open_session(data_dir=tmp_path_factory.mktemp("worker") / "data") as opened:
+def session() -> Iterator[Session]:
+    with servers_folder("worker") as folder, open_session(data_dir=folder / "data") as opened:
         yield opened
 
 

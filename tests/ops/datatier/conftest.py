@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from crfs.ops import datatier
+from tests.places import PLACE, servers_folder
 
 SOURCE = Path(datatier.__file__).resolve().parents[3]
 
@@ -170,7 +171,7 @@ def wait_for(what: Callable[[], Any], *, seconds: float) -> bool:
 @pytest.fixture
 def base() -> Iterator[Path]:
     """A folder that every user can pass through, as pytest's own are root's alone; at the end nothing may run that belongs to it."""
-    made = Path(tempfile.mkdtemp(prefix="datatier test é ", dir="/tmp"))
+    made = Path(tempfile.mkdtemp(prefix="datatier test é ", dir=PLACE))
     made.chmod(0o755)
     yield made
     left = _end(made)
@@ -190,10 +191,9 @@ def _end(folder: Path) -> list[psutil.Process]:
 @pytest.fixture(scope="session")
 def made_once() -> Iterator[Path]:
     """A data folder with a store, used by many tests in turn: making one takes most of a second."""
-    with tempfile.TemporaryDirectory(prefix="datatier test ü ", dir="/tmp") as made:
-        os.chmod(made, 0o755)
-        datatier.start(Path(made) / "data folder").close()
-        yield Path(made) / "data folder"
+    with servers_folder("datatier test ü") as made:
+        datatier.start(made / "data folder").close()
+        yield made / "data folder"
 
 
 @pytest.fixture
