@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -44,13 +45,16 @@ class Database:
         self.tenant_id = tenant_id
         self.actor = actor
         self._options = f"-c role=crfs_app -c crfs.tenant_id={tenant_id} -c timezone=UTC"
+        here = _is_on_this_machine(self.url)
         self.engine = sa.create_engine(
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,  # a server that was started again has closed every connection of the pool
+            pool_pre_ping=not here,  # a server that was started again has closed every connection of the pool
             connect_args={"options": self._options, "connect_timeout": 10},
         )
+        if here:
+            sa.event.listen(self.engine, "checkout", _check_that_it_is_open)
         sa.event.listen(self.engine, "before_cursor_execute", _keepable, retval=True)
         # An append holds one connection while it asks for a second one, so no more of them at once than there are pairs.
         self.appending = threading.BoundedSemaphore(pool_size)
@@ -168,6 +172,24 @@ class Database:
         )
 
 
+def _is_on_this_machine(url: URL) -> bool:
+    """Whether the server is reached by a Unix socket."""
+    host = url.host or url.query.get("host")
+    return isinstance(host, str) and host.startswith("/")
+
+
+def _check_that_it_is_open(raw: Any, _record: object, _proxy: object) -> None:
+    """Refuse a connection of the pool that its server has closed, in the place of a question for each use.
+
+    On this machine a server that ends has closed its side: then there is something to be read, though nothing was asked.
+    """
+    asked = select.poll()
+    if not raw.closed:
+        asked.register(raw.fileno(), select.POLLIN)
+    if raw.closed or asked.poll(0):
+        raise sa.exc.DisconnectionError
+
+
 _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -234,17 +256,6 @@ def unavailable(error: Exception, when_down: str = WHEN_DOWN) -> ServiceUnavaila
     if sqlstate.startswith("40"):
         return ServiceUnavailable(f"PostgreSQL gave up a transaction because of another one ({detail}); run the same command again")
     return ServiceUnavailable(f"PostgreSQL does not answer ({detail}); {when_down}")
-
-
-def wait_for_no_disk(database: Database) -> None:
-    """Of a store that is there for a while only: nothing waits until it lies on the disk. The login has to be a superuser's."""
-    with answering(database.when_down), database.engine.connect() as plain:
-        connection = plain.execution_options(isolation_level="AUTOCOMMIT")
-        connection.exec_driver_sql("SET ROLE NONE")
-        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
-            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
-        connection.exec_driver_sql("SELECT pg_reload_conf()")
-        connection.exec_driver_sql("SET ROLE crfs_app")
 
 
 def _version(connection: sa.Connection) -> str | None:

@@ -67,14 +67,13 @@ def reread(session: Session, source: Source, *, report: IngestReport, job: JobCo
 def _model(job: JobContext) -> Iterator[Database]:
     """An empty store of this machine's, which is gone afterwards."""
     from crfs.ops.datatier import scratch_tier
-    from crfs.store.database import Database, ensure_schema, wait_for_no_disk
+    from crfs.store.database import Database, ensure_schema
 
     job.progress("a store to read into", 0, None)
     with scratch_tier() as tier:
         database = Database(tier.store_url, actor="reread", when_down="the store to read into has died: run the same command again")
         try:
             ensure_schema(database)
-            wait_for_no_disk(database)
             yield database
         finally:
             database.close()

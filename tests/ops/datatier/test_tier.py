@@ -43,7 +43,7 @@ def test_a_first_start_makes_a_store_that_serves_and_the_last_close_leaves_nothi
     sentences: list[str] = []
     folder = base / "new folder" / "tier"
     with datatier.start(folder, progress=sentences.append) as tier:
-        assert ask(tier.store_url, "SELECT current_user, current_database()") == [("crfs", "crfs")]
+        assert ask(tier.store_url, "SELECT current_user, current_database(), current_setting('fsync')") == [("crfs", "crfs", "on")]
         assert ping(tier.redis_url)
         ask(tier.store_url, "CREATE TABLE kept AS SELECT 7 AS n")
         status = datatier.status(folder)

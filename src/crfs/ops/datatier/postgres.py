@@ -113,8 +113,11 @@ def check_version(server: Postgres) -> None:
         )
 
 
-def initialise(server: Postgres, binaries: Binaries, *, keep: FileLock) -> None:
-    """Make the cluster beside its place and rename it there: a crash leaves nothing half-made. ``keep`` is the server's lock, held."""
+def initialise(server: Postgres, binaries: Binaries, *, lasting: bool, keep: FileLock) -> None:
+    """Make the cluster beside its place and rename it there: a crash leaves nothing half-made. ``keep`` is the server's lock, held.
+
+    Nothing of one that is not ``lasting`` waits for the disk.
+    """
     for left in server.home.glob("postgres.new-*"):
         shutil.rmtree(left, ignore_errors=True)
     new = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=server.home))
@@ -123,8 +126,9 @@ def initialise(server: Postgres, binaries: Binaries, *, keep: FileLock) -> None:
             os.chown(new, server.account.uid, server.account.gid)
         command: list[str | Path] = [binaries.initdb, "-D", new, "-U", ROLE, "-E", "UTF8", "--data-checksums", "--no-instructions"]
         command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--auth-local=peer", "--auth-host=reject"]
+        command += [] if lasting else ["--no-sync"]
         _must(server, run_as(server.account, command, cwd=server.home, keep=keep), "initdb")
-        single: list[str | Path] = [binaries.postgres, "--single", "-D", new, "-c", "listen_addresses=", "postgres"]
+        single: list[str | Path] = [binaries.postgres, "--single", "-D", new, "-c", "listen_addresses=", *_set(lasting), "postgres"]
         _must(server, run_as(server.account, single, cwd=server.home, keep=keep, stdin=f"CREATE DATABASE {ROLE}\n"), "postgres --single")
         new.rename(server.cluster)
     except OSError as error:
@@ -132,6 +136,13 @@ def initialise(server: Postgres, binaries: Binaries, *, keep: FileLock) -> None:
     finally:
         shutil.rmtree(new, ignore_errors=True)
     sync_folder(server.home)
+
+
+def _set(lasting: bool) -> list[str]:
+    """Settings that win over all files."""
+    if lasting:
+        return []
+    return [word for setting in ("fsync=off", "full_page_writes=off", "synchronous_commit=off") for word in ("-c", setting)]
 
 
 def _must(server: Postgres, result: tuple[int, str], program: str) -> None:
@@ -179,7 +190,7 @@ def _roomy(folder: Path) -> bool:
         return False
 
 
-def begin(server: Postgres, binaries: Binaries, *, socket_dir: Path, keep: FileLock) -> int:
+def begin(server: Postgres, binaries: Binaries, *, socket_dir: Path, lasting: bool, keep: FileLock) -> int:
     """Start the server and give its process id; ``keep`` is its lock, held, so that nothing of an earlier one lives."""
     # The lock proves it stale. PostgreSQL itself refuses where another process happens to have the old number.
     (server.cluster / "postmaster.pid").unlink(missing_ok=True)
@@ -197,6 +208,7 @@ def begin(server: Postgres, binaries: Binaries, *, socket_dir: Path, keep: FileL
         "unix_socket_permissions": "0700",
     }.items():
         command += ["-c", f"{name}={value}"]
+    command += _set(lasting)
     return launch(server.account, command, cwd=server.home, log=server.log, keep=keep)
 
 

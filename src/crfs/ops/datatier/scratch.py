@@ -21,12 +21,12 @@ _FORGOTTEN = 24 * 3600.0
 
 @contextmanager
 def scratch_tier() -> Iterator[DataTier]:
-    """An empty data tier in the temporary folder (``TMPDIR``), for this process alone."""
+    """An empty data tier in the temporary folder (``TMPDIR``), for this process alone; it waits for no disk."""
     _sweep()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     os.chmod(folder, 0o711)  # root's server user goes through it; what lies within has its own permissions
     try:
-        tier = start(folder / "store")
+        tier = start(folder / "store", lasting=False)
         try:
             yield tier
         finally:

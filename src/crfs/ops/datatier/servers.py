@@ -45,10 +45,12 @@ def check(folder: DataFolder, *, seconds: float = 5.0) -> Healthy | None:
     return Healthy(running=running, postgres_version=database.version, valkey_version=cache.version)
 
 
-def look_after(folder: DataFolder, *, start_watcher: Callable[[Running, FileLock], int], progress: Callable[[str], None]) -> None:
+def look_after(
+    folder: DataFolder, *, start_watcher: Callable[[Running, FileLock], int], progress: Callable[[str], None], lasting: bool = True
+) -> None:
     """Start whatever is not there, and return when all of it serves; the caller is a client and holds the start lock.
 
-    ``start_watcher`` is given what is to run and the watcher's lock, and gives a process id.
+    ``start_watcher`` is given what is to run and the watcher's lock, and gives a process id. A store that is not ``lasting`` waits for no disk.
     """
     layout = folder.read_layout()
     account = servers_account(None if layout is None else folder.cluster(layout))
@@ -85,10 +87,10 @@ def look_after(folder: DataFolder, *, start_watcher: Callable[[Running, FileLock
         if free is not None:
             with free:
                 if not database.cluster.exists():
-                    _initialise(database, layout, binaries, free, progress)
+                    _initialise(database, layout, binaries, free, progress, lasting=lasting)
                 progress("Starting PostgreSQL and Valkey")
                 postgres.write_settings(database, binaries)
-                running = replace(running, postgres_pid=postgres.begin(database, binaries, socket_dir=socket_dir, keep=free))
+                running = replace(running, postgres_pid=postgres.begin(database, binaries, socket_dir=socket_dir, lasting=lasting, keep=free))
     if not layout.initialised:
         folder.write_layout(replace(layout, initialised=True))
     postgres.await_ready(database, socket_dir=socket_dir, progress=progress)
@@ -110,11 +112,13 @@ def _make_home(home: Path, layout: Layout, account: Account, layout_file: Path) 
         )
 
 
-def _initialise(database: Postgres, layout: Layout, binaries: Binaries, lock: FileLock, progress: Callable[[str], None]) -> None:
+def _initialise(
+    database: Postgres, layout: Layout, binaries: Binaries, lock: FileLock, progress: Callable[[str], None], *, lasting: bool
+) -> None:
     if layout.initialised:
         raise _lost(database.cluster, database.folder.layout_file)
     progress("Making an empty store (once, about a second)")
-    postgres.initialise(database, binaries, keep=lock)
+    postgres.initialise(database, binaries, lasting=lasting, keep=lock)
 
 
 def _lost(path: Path, layout_file: Path) -> ServiceUnavailable:

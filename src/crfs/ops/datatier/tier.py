@@ -75,11 +75,12 @@ class DataTierStatus:
     clients: tuple[int, ...] | None
 
 
-def start(data_dir: Path, *, progress: Callable[[str], None] | None = None) -> DataTier:
+def start(data_dir: Path, *, progress: Callable[[str], None] | None = None, lasting: bool = True) -> DataTier:
     """Be a client of the data tier in ``data_dir``: join the servers that run there, or start them, making the folder where it is absent.
 
     ``progress`` gets a sentence for each step that takes time. Raises ``InvalidInput`` for a path that cannot be a data folder and
-    ``ServiceUnavailable``, with what to do, where the servers cannot run.
+    ``ServiceUnavailable``, with what to do, where the servers cannot run. What is not ``lasting`` waits for no disk: a crash of the machine
+    may leave none of it.
     """
     tell = progress if progress is not None else _say_nothing
     folder = DataFolder(Path(data_dir).expanduser().resolve())
@@ -110,7 +111,9 @@ def start(data_dir: Path, *, progress: Callable[[str], None] | None = None) -> D
                 )
             healthy = check(folder)
         if healthy is None:
-            look_after(folder, start_watcher=lambda running, keep: start_watcher(folder, running, keep=keep), progress=tell)
+            look_after(
+                folder, start_watcher=lambda running, keep: start_watcher(folder, running, keep=keep), progress=tell, lasting=lasting
+            )
         running = folder.read_running()
         if running is None:
             raise ServiceUnavailable(f"{folder.running_file} was removed while the servers started: start again.")
