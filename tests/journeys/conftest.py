@@ -9,14 +9,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO
 
 import pytest
 import sqlalchemy as sa
 
 from crfs.ops import datatier
+from crfs.store.database import Database, ensure_schema
 from crfs.workflows.session import Session, open_session
 from tests.journeys.world import World, build
 from tests.places import PLACE
@@ -55,13 +57,16 @@ def tier_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="session")
 def server(tier_folder: Path) -> Iterator[sa.URL]:
-    """A running data tier with an empty store in the database ``blank``."""
+    """A running data tier with an empty store in the database ``blank``, and in ``bare`` one without a catalogue."""
     with datatier.start(tier_folder / "data") as tier:
         url = sa.make_url(tier.store_url)
         with _held(tier_folder / "making", fcntl.LOCK_EX), administering(url) as connection:
             if connection.exec_driver_sql("SELECT 1 FROM pg_database WHERE datname = 'blank'").scalar() is None:
                 wait_for_no_disk(url)
-                connection.exec_driver_sql("CREATE DATABASE blank")
+                connection.exec_driver_sql("CREATE DATABASE bare")
+                with closing(Database(url.set(database="bare").render_as_string(hide_password=False))) as bare:
+                    ensure_schema(bare)
+                connection.exec_driver_sql("CREATE DATABASE blank TEMPLATE bare STRATEGY FILE_COPY")
                 open_session(url.set(database="blank").render_as_string(hide_password=False)).close()
         yield url
 
@@ -116,6 +121,23 @@ def new_store(server: sa.URL, tier_folder: Path) -> Callable[[], str]:
         return server.set(database=name).render_as_string(hide_password=False)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def readings_again(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all answers are read again, it is into a database of the servers that journeys share: servers of its own take seconds."""
+
+    @contextmanager
+    def beside() -> Iterator[SimpleNamespace]:
+        server, tier_folder = request.getfixturevalue("server"), request.getfixturevalue("tier_folder")
+        name = f"beside_{os.getpid()}_{next(_NUMBERS)}"
+        with _held(tier_folder / "making", fcntl.LOCK_EX):
+            _clone(server, "bare", name)
+        yield SimpleNamespace(store_url=server.set(database=name).render_as_string(hide_password=False))
+        with administering(server) as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+    monkeypatch.setattr(datatier, "scratch_tier", beside)
 
 
 @pytest.fixture

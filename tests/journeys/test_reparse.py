@@ -46,6 +46,11 @@ class OtherParser:
         return replace(parsed, tables=tables)
 
 
+@pytest.fixture
+def readings_again() -> None:
+    """Of this module they have servers of their own, as those of users have."""
+
+
 @pytest.fixture(scope="module")
 def session(new_store: Callable[[], str]) -> Iterator[Session]:
     with open_session(new_store()) as opened:

@@ -90,7 +90,9 @@ def look_after(
                     _initialise(database, layout, binaries, free, progress, lasting=lasting)
                 progress("Starting PostgreSQL and Valkey")
                 postgres.write_settings(database, binaries)
-                running = replace(running, postgres_pid=postgres.begin(database, binaries, socket_dir=socket_dir, lasting=lasting, keep=free))
+                running = replace(
+                    running, postgres_pid=postgres.begin(database, binaries, socket_dir=socket_dir, lasting=lasting, keep=free)
+                )
     if not layout.initialised:
         folder.write_layout(replace(layout, initialised=True))
     postgres.await_ready(database, socket_dir=socket_dir, progress=progress)
