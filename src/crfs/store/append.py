@@ -40,9 +40,16 @@ from crfs.store.sightings import Sighting, keep_sightings, sightings_of
 from crfs.store.staging import StagingRoom, staging_room
 
 _FEW = 100
-"""Entities whose own rows are looked at to see whether others wrote of them."""
+"""Entities whose own rows are looked at to see whether others wrote of them; and rows whose keys are told in a statement: a table for them
+takes longer to make than to ask.
+"""
 _KEY = ["entity", "valid_time", "knowledge_time"]
 _ID_KEY = ["entity_id", "valid_time", "knowledge_time"]
+_KEYS = (
+    "unnest(CAST(:entity_id AS bigint[]), CAST(:valid_time AS timestamptz[]), CAST(:knowledge_time AS timestamptz[]), "
+    "CAST(:by_period AS boolean[]), CAST(:position AS bigint[])) AS k (entity_id, valid_time, knowledge_time, by_period, position)"
+)
+"""SQL: the keys of rows as they are told in a statement."""
 _KINDS = (BatchKind.INGEST, BatchKind.CORRECTION, BatchKind.REDERIVE, BatchKind.ANNUL)
 
 
@@ -387,14 +394,15 @@ def _to_compare(
     overlaps = left_out or _overlaps(connection, definition, rows.filter(by_period), known=False)
     if not overlaps and not _overlaps(connection, definition, rows.filter(~by_period), known=True):
         return ~everything
-    keys = room.stage(connection, rows.select(*_ID_KEY, by_period=by_period, position=pl.int_range(pl.len())))
+    sought = rows.select(*_ID_KEY, by_period=by_period, position=pl.int_range(pl.len()))
+    keys, values = (_KEYS, sought.to_dict(as_series=False)) if rows.height <= _FEW else (f"{room.stage(connection, sought)} AS k", {})
     found = connection.execute(
         sa.text(
-            f"SELECT coalesce(array_agg(k.position), '{{}}') FROM {keys} AS k WHERE EXISTS (SELECT 1 FROM {relation(definition.name)} AS x "
+            f"SELECT coalesce(array_agg(k.position), '{{}}') FROM {keys} WHERE EXISTS (SELECT 1 FROM {relation(definition.name)} AS x "
             "WHERE x.entity_id = k.entity_id AND x.valid_time = k.valid_time AND (k.by_period OR x.knowledge_time = k.knowledge_time))"
             + (f" OR {lies_within_one('k')}" if left_out else "")
         ),
-        {"dataset": definition.name} if left_out else {},
+        {**values, "dataset": definition.name} if left_out else values,
     ).scalar_one()
     return rows.select(pl.int_range(pl.len()).is_in(pl.Series(found, dtype=pl.Int64).implode())).to_series()
 

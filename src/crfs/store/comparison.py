@@ -13,6 +13,7 @@ from crfs.store.conditions import by_source, counts, is_word, last_batch, same_k
 from crfs.store.day_ends import say_again_what_days_ended_with, say_what_days_ended_with
 from crfs.store.extents import Told, withdraw_what_was_left_out_later
 from crfs.store.latest_only import (
+    comes_late,
     date_from_the_fetch_what_a_rule_dated,
     fetch_of,
     forget_known_history,
@@ -37,6 +38,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
     speaks = how.kind is BatchKind.INGEST
     vintaged = speaks and definition.revision_policy is RevisionPolicy.VINTAGED
     shows = speaks and shows_the_latest(definition, how.fetched_at)
+    late = shows and comes_late(connection, definition, table, how)
     running = vintaged and how.fetched_at is not None
     steps = (
         (forget_known_history, shows),
@@ -47,8 +49,8 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         (_check_that_they_are_there, how.kind is BatchKind.ANNUL),
         (_settle_by_key, True),
         (_settle_clipped, True),
-        (keep_what_was_seen_later, shows),
-        (date_from_the_fetch_what_a_rule_dated, shows),
+        (keep_what_was_seen_later, late),
+        (date_from_the_fetch_what_a_rule_dated, late),
         (say_again_what_was_sighted_later, vintaged),
         (_withdraw_later, shows or vintaged),
         (say_again_what_was_seen_later, running),

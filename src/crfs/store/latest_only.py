@@ -116,6 +116,20 @@ def forget_what_was_said(connection: sa.Connection, definition: DatasetDefinitio
     )
 
 
+def comes_late(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> bool:
+    """Whether the store may know what a later fetch than that of a staged answer showed. In the order of their fetches none does."""
+    return bool(
+        connection.execute(
+            sa.text(
+                "SELECT EXISTS (SELECT 1 FROM crfs.batch_dataset WHERE dataset = :dataset AND fetched_at > :fetched_at) "
+                f"OR EXISTS (SELECT 1 FROM crfs.sighting AS g JOIN {table} AS s ON s.entity_id = g.entity_id "
+                "WHERE g.dataset = :dataset AND g.seen_at > :fetched_at)"
+            ),
+            {"fetched_at": how.fetched_at, "dataset": definition.name},
+        ).scalar_one()
+    )
+
+
 def keep_what_was_seen_later(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:
     """Of a fetch that is ingested late: what a later one had shown of its periods is known again from that later one.
 

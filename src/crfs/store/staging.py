@@ -101,8 +101,8 @@ def staging_room(database: Database) -> Iterator[StagingRoom]:
 def _leave(guard: sa.Connection, room: StagingRoom, token: int) -> None:
     """Drop the staging tables and give up the lock that guards them."""
     guard.rollback()
-    for name in room.names:
-        guard.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+    if room.names:
+        guard.exec_driver_sql(f"DROP TABLE IF EXISTS {', '.join(room.names)}")
     guard.execute(sa.text("SELECT pg_advisory_unlock(:token)"), {"token": token})
     guard.exec_driver_sql("RESET synchronous_commit")
     guard.commit()
