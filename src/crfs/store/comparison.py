@@ -33,14 +33,13 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
     """Take out of the staged rows those that say nothing new, and stage what the store has to say again for them.
 
     The order is that of their times: first the rows are given the times from which they are known, then what is known by then already goes,
-    then what other answers said later is said again, and last what days ended with.
+    then, of what is left, what other answers said later is said again, and last what days ended with.
     """
     speaks = how.kind is BatchKind.INGEST
     vintaged = speaks and definition.revision_policy is RevisionPolicy.VINTAGED
     shows = speaks and shows_the_latest(definition, how.fetched_at)
-    late = shows and comes_late(connection, definition, table, how)
     running = vintaged and how.fetched_at is not None
-    steps = (
+    for step, due in (
         (forget_known_history, shows),
         (know_from_the_fetch, shows),
         (know_changes_from_the_fetch, running),
@@ -49,32 +48,46 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         (_check_that_they_are_there, how.kind is BatchKind.ANNUL),
         (_settle_by_key, True),
         (_settle_clipped, True),
+    ):
+        if due:
+            step(connection, definition, table, how)
+    left = _has_rows(connection, table)
+    late = left and shows and comes_late(connection, definition, table, how)
+    for step, due in (
         (keep_what_was_seen_later, late),
         (date_from_the_fetch_what_a_rule_dated, late),
-        (say_again_what_was_sighted_later, vintaged),
-        (_withdraw_later, shows or vintaged),
-        (say_again_what_was_seen_later, running),
-    )
-    for step, due in steps:
+        (say_again_what_was_sighted_later, left and vintaged),
+        (_withdraw_later, left and (shows or vintaged)),
+        (say_again_what_was_seen_later, left and running),
+    ):
         if due:
             step(connection, definition, table, how)
     if vintaged:
-        _end_days(connection, definition, table, how, told)
+        _end_days(connection, definition, table, how, told, left=left)
 
 
-def _end_days(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told | None) -> None:
-    """What other answers left out later, and what the days ended with on which they were asked.
+def _end_days(
+    connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison, told: Told | None, *, left: bool
+) -> None:
+    """What other answers left out later, and what the days ended with on which they were asked; ``left`` says whether any row is staged still.
 
     What is said again from the end of a day may be left out by the next answer, or not be what a later one saw again: so until nothing is added.
     """
     added = 1
     while added:
-        added = withdraw_what_was_left_out_later(connection, definition, table)
+        added = withdraw_what_was_left_out_later(connection, definition, table) if left else 0
         if told is not None:
             added += say_what_days_ended_with(connection, definition, table, how, told)
-        added += say_again_what_was_sighted_later(connection, definition, table, how)
-    if how.fetched_at is not None:
+        left = left or added > 0
+        if left:
+            added += say_again_what_was_sighted_later(connection, definition, table, how)
+    if left and how.fetched_at is not None:
         say_again_what_days_ended_with(connection, definition, table, how)
+
+
+def _has_rows(connection: sa.Connection, table: str) -> bool:
+    """Whether a staged row is left; most answers say nothing new."""
+    return bool(connection.exec_driver_sql(f"SELECT EXISTS (SELECT 1 FROM {table})").scalar_one())
 
 
 def _settle_by_key(connection: sa.Connection, definition: DatasetDefinition, table: str, how: Comparison) -> None:

@@ -51,6 +51,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=not here,  # a server that was started again has closed every connection of the pool
+            use_native_hstore=False,  # there is none to be looked for
             connect_args={"options": self._options, "connect_timeout": 10},
         )
         if here:
@@ -209,7 +210,7 @@ def _keepable(_connection: object, _cursor: object, statement: str, parameters: 
 
 def ensure_schema(database: Database) -> None:
     """Bring the database to this version's schema; a fresh one gets it whole, a newer one is refused."""
-    plain = sa.create_engine(database.url, poolclass=sa.pool.NullPool, connect_args={"connect_timeout": 10})
+    plain = sa.create_engine(database.url, poolclass=sa.pool.NullPool, use_native_hstore=False, connect_args={"connect_timeout": 10})
     try:
         with plain.connect() as connection:
             if _version(connection) == SCHEMA_VERSION:

@@ -141,7 +141,7 @@ def test_a_lost_message_is_sent_again(office: Office) -> None:
 
 def test_a_beat_lives_on_when_the_broker_is_away(office: Office, tmp_path: Path) -> None:
     app = application(f"redis+socket://{tmp_path}/nobody", lambda: office.session)
-    app.conf.update(broker_connection_retry=False, task_publish_retry=False)
+    app.conf.update(broker_connection_retry=False, broker_connection_timeout=0.2, task_publish_retry=False)
     scheduler = scheduler_of(office.session)(app, lazy=True)
     office.due()
     assert scheduler.tick() > 0
