@@ -37,7 +37,7 @@ def model(groups: int = 1, nu: float = math.inf) -> FactorModel:
     return FactorModel(factors=names, correlation=correlation, groups={name: {name: 1.0} for name in names}, copula=Copula(nu=nu))
 
 
-@cases(12)
+@cases(8)
 @given(
     seed=st.integers(0, 10_000),
     names=st.integers(1, 500),

@@ -107,7 +107,7 @@ def test_names_in_one_book_alone_default_in_that_one_alone() -> None:
     steps=st.lists(st.tuples(st.floats(0.0, 0.3), st.floats(0.0, 0.1), st.floats(0.0, 0.3)), min_size=2, max_size=3),
     certain=st.booleans(),
 )
-@cases(8)
+@cases(6)
 def test_growing_shocks_never_shrink_a_measure(seed: int, names: int, steps: list[tuple[float, float, float]], certain: bool) -> None:
     table = book(seed, names, **({"lgd_sd": 0.0} if certain else {}))
     warm = WarmPortfolio(table, model(), confidences=(0.9, 0.99, 0.999), max_scenarios=4_000, rel_tol=1e-9)

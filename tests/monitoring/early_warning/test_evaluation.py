@@ -218,7 +218,7 @@ def test_a_value_that_is_too_old_alarms_nobody() -> None:
     assert found.spells(at=START + timedelta(days=11))["closed_at"].to_list() == [START + timedelta(days=3), None]
 
 
-@cases(25)
+@cases(15)
 @given(tables(), st.integers(0, 400))
 def test_conditions_fit_the_life_of_alerts(table: pl.DataFrame, days: int) -> None:
     rules = [rule(kind) for kind in RuleKind]

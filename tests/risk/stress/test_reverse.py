@@ -72,7 +72,7 @@ def total(book: pl.DataFrame) -> float:
 
 
 @given(st.floats(1e-4, 0.2), st.floats(0.02, 0.8), st.floats(0.001, 0.99), st.sampled_from([1, 3, 50]))
-@cases(30)
+@cases(20)
 def test_with_one_factor_it_is_vasicek_turned_round(pd: float, r2: float, share: float, names: int) -> None:
     expected = (ndtri(pd) - math.sqrt(1.0 - r2) * ndtri(share)) / math.sqrt(r2)
     if abs(expected) > 9.5:

@@ -118,7 +118,7 @@ SPECS = st.builds(
 )
 
 
-@settings(cases(12), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(cases(8), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(spec=SPECS, order=st.integers(0, 2**32))
 def test_any_bureau_is_known_at_any_time_as_its_deliveries_said_until_then(
     spec: BureauSpec, order: int, macro: pl.DataFrame, catalogue: Catalogue

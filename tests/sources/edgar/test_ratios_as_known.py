@@ -97,16 +97,19 @@ def as_known(body: Mapping[str, Any], moment: datetime) -> dict[tuple[str, date]
     found: dict[tuple[str, date], dict[str, float]] = {}
     for end, first in opened.items():
         of_day = [each for each in facts if each[1] == end]
-        items = {name: item(ways, by_filing(of_day, 0, 0)) for name, ways in INSTANTS.items()}
+        said = by_filing(of_day, 0, 0)
+        items = {name: item(ways, said) for name, ways in INSTANTS.items()}
         months, flows = None, dict.fromkeys(DURATIONS, nan)
         for filing in sorted({each[2] for each in of_day if each[2] >= first}):
             then = [each for each in of_day if each[2] <= filing]
             if months is not None:
-                flows = {name: item(ways, by_filing(then, *CLASSES[months])) for name, ways in DURATIONS.items()}
+                said = by_filing(then, *CLASSES[months])
+                flows = {name: item(ways, said) for name, ways in DURATIONS.items()}
             for longer in sorted(CLASSES, reverse=True):
                 if months is not None and longer <= months:
                     break
-                other = {name: item(ways, by_filing(then, *CLASSES[longer])) for name, ways in DURATIONS.items()}
+                said = by_filing(then, *CLASSES[longer])
+                other = {name: item(ways, said) for name, ways in DURATIONS.items()}
                 has, had = {name for name in other if other[name] == other[name]}, {name for name in flows if flows[name] == flows[name]}
                 if has and had <= has:
                     months, flows = longer, other
