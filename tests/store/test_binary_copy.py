@@ -67,6 +67,18 @@ def test_a_table_comes_back_as_it_was(module_database: Database, rows: list[dict
     assert _back(module_database, table).equals(table)
 
 
+@given(rows=_TABLES.filter(len))
+def test_few_rows_written_cell_by_cell_are_the_block_that_their_columns_make(rows: list[dict[str, Any]]) -> None:
+    table = _table(rows)
+    assert binary_copy._cell_by_cell(table) == binary_copy._block(table)
+
+
+def test_what_has_no_binary_form_is_refused_however_many_rows_there_are() -> None:
+    for count in (1, 1_000):
+        with pytest.raises(InvalidInput, match="column odd: no binary form of UInt8 is known"):
+            list(binary_copy.encoded(pl.DataFrame({"odd": pl.Series([1] * count, dtype=pl.UInt8)})))
+
+
 @pytest.mark.parametrize("many", [1, 1_000], ids=["ahead", "in turn"])
 def test_rows_of_many_blocks_come_back_in_their_order(module_database: Database, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     """Long texts make blocks short, whole columns of nulls have no bytes at all; blocks are encoded ahead of their being sent, or in turn."""

@@ -1,14 +1,17 @@
 """Tables as PostgreSQL's binary COPY wants them: encoded a block of rows at a time, column by column, never cell by cell.
 
 Every block begins as a grid of bytes in which each row has the same layout: a count of fields, and for each field its length and its
-bytes, padded to the longest of the block. Then the padding, and the bytes of null cells, are struck out in one go.
+bytes, padded to the longest of the block. Then the padding, and the bytes of null cells, are struck out in one go. A table of few rows is
+written cell by cell after all: it is done before the columns of a grid are made ready.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +29,8 @@ _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
 _BLOCK_BYTES = 4 * 1024 * 1024
 _MANY = 2_000
 """Rows of which the encoding is worth a thread of its own."""
+_FEW = 200
+"""Rows up to which cells are written one by one."""
 _Bytes = npt.NDArray[np.uint8]
 
 
@@ -33,27 +38,74 @@ def copy_rows(cursor: Cursor, relation: str, table: pl.DataFrame) -> None:
     """Write the rows of ``table`` into ``relation``, whose columns have the table's names and types."""
     names = ", ".join(f'"{name}"' for name in table.columns)
     blocks = encoded(table)
-    with cursor.copy(f"COPY {relation} ({names}) FROM STDIN (FORMAT binary)") as copy, ThreadPoolExecutor(1) as pool:
+    with cursor.copy(f"COPY {relation} ({names}) FROM STDIN (FORMAT binary)") as copy:
         if table.height < _MANY:
             for block in blocks:
                 copy.write(block)
             return
-        # Each is encoded while the one before is on its way: the server is busy longer with a block than it takes to make.
-        coming = pool.submit(next, blocks, b"")
-        while block := coming.result():
+        with ThreadPoolExecutor(1) as pool:
+            # Each is encoded while the one before is on its way: the server is busy longer with a block than it takes to make.
             coming = pool.submit(next, blocks, b"")
-            copy.write(block)
+            while block := coming.result():
+                coming = pool.submit(next, blocks, b"")
+                copy.write(block)
 
 
 def encoded(table: pl.DataFrame) -> Iterator[bytes]:
     """The blocks of a binary COPY of ``table``: int16, int64, float64, bool, date, UTC instants and text, each with nulls."""
     yield _HEADER
+    if table.height <= _FEW and table.estimated_size() <= _BLOCK_BYTES:
+        yield _cell_by_cell(table)
+        yield _TRAILER
+        return
     start = 0
     while start < table.height:
         rows = _rows_of_a_block(table, start)
         yield _block(table.slice(start, rows))
         start += rows
     yield _TRAILER
+
+
+def _cell_by_cell(table: pl.DataFrame) -> bytes:
+    """What a block of ``table`` is, for one of few rows."""
+    writers = [_writer(name, dtype) for name, dtype in table.schema.items()]
+    numbers = table.with_columns(
+        pl.selectors.date().cast(pl.Int32) - _EPOCH_DAYS, pl.selectors.datetime().cast(pl.Int64) - _EPOCH_MICROSECONDS
+    )
+    count, null = table.width.to_bytes(2, "big"), (-1).to_bytes(4, "big", signed=True)
+    written = bytearray()
+    for row in numbers.iter_rows():
+        written += count
+        for write, cell in zip(writers, row, strict=True):
+            written += null if cell is None else write(cell)
+    return bytes(written)
+
+
+def _writer(name: str, dtype: pl.DataType) -> Callable[[Any], bytes]:
+    """Writes a cell of a type, its length before it."""
+    if dtype == pl.String:
+        return _text_cell
+    forms: dict[pl.DataType, str] = {
+        pl.Boolean(): "?",
+        pl.Date(): "i",
+        pl.Datetime("us", "UTC"): "q",
+        pl.Int16(): "h",
+        pl.Int64(): "q",
+        pl.Float64(): "d",
+    }
+    if dtype not in forms:
+        raise _unknown(name, dtype)
+    form = struct.Struct(f">i{forms[dtype]}")
+    return partial(form.pack, form.size - 4)
+
+
+def _text_cell(text: str) -> bytes:
+    body = text.encode()
+    return len(body).to_bytes(4, "big") + body
+
+
+def _unknown(name: str, dtype: pl.DataType) -> InvalidInput:
+    return InvalidInput(f"column {name}: no binary form of {dtype} is known")
 
 
 def _rows_of_a_block(table: pl.DataFrame, start: int) -> int:
@@ -133,7 +185,7 @@ def _fixed(column: pl.Series) -> _Bytes:
     for kind, spelt in kinds.items():
         if dtype == kind:
             return _big_endian(column.fill_null(0).to_numpy(), spelt)
-    raise InvalidInput(f"column {column.name}: no binary form of {dtype} is known")
+    raise _unknown(column.name, dtype)
 
 
 def _big_endian(values: npt.NDArray[np.generic], spelt: str) -> _Bytes:

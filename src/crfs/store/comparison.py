@@ -39,7 +39,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
     vintaged = speaks and definition.revision_policy is RevisionPolicy.VINTAGED
     shows = speaks and shows_the_latest(definition, how.fetched_at)
     running = vintaged and how.fetched_at is not None
-    for step, due in (
+    for settle, due in (
         (forget_known_history, shows),
         (know_from_the_fetch, shows),
         (know_changes_from_the_fetch, running),
@@ -50,10 +50,10 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         (_settle_clipped, True),
     ):
         if due:
-            step(connection, definition, table, how)
+            settle(connection, definition, table, how)
     left = _has_rows(connection, table)
     late = left and shows and comes_late(connection, definition, table, how)
-    for step, due in (
+    for say_again, due in (
         (keep_what_was_seen_later, late),
         (date_from_the_fetch_what_a_rule_dated, late),
         (say_again_what_was_sighted_later, left and vintaged),
@@ -61,7 +61,7 @@ def compare(connection: sa.Connection, definition: DatasetDefinition, table: str
         (say_again_what_was_seen_later, left and running),
     ):
         if due:
-            step(connection, definition, table, how)
+            say_again(connection, definition, table, how)
     if vintaged:
         _end_days(connection, definition, table, how, told, left=left)
 
