@@ -247,7 +247,7 @@ def test_a_book_whose_losses_follow_the_factor_has_the_tail_of_the_large_pool(me
     assert found.measures[0].var == pytest.approx(closed, rel=granular + 4.0 * found.measures[0].var_se / closed)
     assert abs(found.el_simulated - found.el) < 4.0 * found.el_simulated_se
     assert found.el == pytest.approx(names * 0.02 * 0.4, rel=1e-12)
-    assert found.method == ("plain" if method == "plain" else "thinning")
+    assert found.method == ("plain" if method == "plain" else "importance_sampling")
 
 
 def test_a_tail_is_heavier_the_larger_the_loading_and_the_expected_loss_stays() -> None:
@@ -306,5 +306,5 @@ def test_a_loan_that_follows_the_factor_is_measured_by_a_run_beside_a_warm_book_
     new = pool(1, facility_id="new", obligor_id="new", ead=30.0, lgd_factor_loading=0.3)
     asked = warm.what_if(put=new)
     assert asked.incremental_el == pytest.approx(30.0 * 0.02 * 0.4, rel=1e-9)
-    assert warm.update(put=new).method == "thinning"
+    assert warm.update(put=new).method == "importance_sampling"
     assert warm.update(drop=["new"]).method == "collapsed"

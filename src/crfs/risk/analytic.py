@@ -78,10 +78,8 @@ def few_names_outcome(
     mean, deviation = (unit * each for each in found.moments())
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
     measures = [few_names_measure(found, confidence) for confidence in confidences]
-    for c, parts in enumerate(found.contributions(confidences, map_tasks) if wanted else ()):
-        for target, part, total in zip((es, var), parts, (measures[c].es, measures[c].var), strict=True):
-            whole = part.sum(axis=0)
-            target[c, found.names.obligor] = part * np.divide(total, whole, out=np.zeros_like(whole), where=whole > 0.0)
+    for c, (tail, line) in enumerate(found.contributions(confidences, map_tasks) if wanted else ()):
+        es[c, found.names.obligor], var[c, found.names.obligor] = unit * tail, unit * line
 
     notes = ["names are taken exactly given the factors; the factors by 8 scrambles of Sobol points"]
     step, by_bounds = unit * found.lattice.rounded_to, found.rounded is not None
@@ -175,9 +173,7 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
     if not found.converged:
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(mixture.points):,} points; raise max_scenarios")
     if not found.trusted:
-        notes.append(
-            f"{found.doubt} is not small beside rel_tol: the book is too lumpy for this method, and 'auto' would take another"
-        )
+        notes.append(f"{found.doubt} is not small beside rel_tol: the book is too lumpy for this method, and 'auto' would take another")
     step = atom(mixture.book.names, 0.1 * rel_tol * max(q.var for q in found.quantiles))
     if step > 0.0:
         notes.append(

@@ -18,7 +18,7 @@ from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import SCRAMBLES, find_aims
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.fine_lattice import LEAST, FineLattice, Rounding
-from crfs.risk.lattice import LossLattice, Sums, beyond, common_step, lower_quantile, make_lattice, tail_payoffs
+from crfs.risk.lattice import LossLattice, Sums, beyond, common_step, lower_quantile, make_lattice
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Points, draw, merged
@@ -116,12 +116,41 @@ class FewNames:
         return at_low, at_high
 
     def contributions(self, confidences: Sequence[float], map_tasks: MapTasks = map) -> list[tuple[FloatArray, FloatArray]]:
-        """For each confidence the contributions to expected shortfall and to value at risk, names x scrambles; the atom at the quantile counts in part."""
-        together = self.probability.mean(axis=0)
-        payoffs = np.concatenate([tail_payoffs(together, confidence) for confidence in confidences])
-        points = self.points
+        """For each confidence the contributions to expected shortfall and to value at risk, names x scrambles.
+
+        The atom at the quantile counts in part, which each scramble finds for itself: so the parts of a scramble sum to its own measures. Where
+        losses were moved to the lattice, what a loss of that very amount is made of is known no better than of one a step beside it: the difference
+        is spread over the scrambles as an error of them all.
+        """
+        together, points = self.probability.mean(axis=0), self.points
+        places = [lower_quantile(together, confidence) for confidence in confidences]
+        cells = np.arange(len(together))
+        payoffs = np.concatenate([[cells > k, cells == k, np.abs(cells - k) <= 1] for k in places]).astype(np.float64)
         parts = self.lattice.parts(conditional_pds(self.book, points), points.weight, points.scrambles, payoffs, map_tasks)
-        return [(parts[k], parts[k + 1]) for k in range(0, len(parts), 2)]
+        found = []
+        for number, (k, confidence) in enumerate(zip(places, confidences, strict=True)):
+            tail, at, near = parts[3 * number : 3 * number + 3]
+            # Zero is no amount that any name has lost.
+            line = at / _positive(self.probability[:, k], together[k])
+            level = 1.0 - confidence
+            es = (tail + (level - self.probability[:, k + 1 :].sum(axis=1)) * line) / level
+            if self.lattice.rounded_to > 0.0 and k > 0:
+                beside = near.mean(axis=1) / float(together[k - 1 : k + 2].sum()) - line.mean(axis=1)
+                line = line + beside[:, None] * _unit_error(points.scrambles)
+            found.append((es, line))
+        return found
+
+
+def _positive(probability: FloatArray, otherwise: float) -> FloatArray:
+    """Probabilities by scramble to divide by: where one has found none at all, that of all scrambles."""
+    return np.where(probability > 0.0, probability, otherwise if otherwise > 0.0 else 1.0)
+
+
+def _unit_error(scrambles: int) -> FloatArray:
+    """Numbers by scramble with no mean and a standard error of one."""
+    signs = np.where(np.arange(scrambles) % 2 == 0, 1.0, -1.0)
+    signs -= signs.mean()
+    return np.asarray(signs / scramble_error(signs))
 
 
 def few_names(
@@ -257,9 +286,7 @@ def _settled(var: float, es: float, var_each: FloatArray, es_each: FloatArray, r
     return scramble_error(var_each) <= rel_tol * var and scramble_error(es_each) <= rel_tol * es
 
 
-def _distribution(
-    book: ConditionalBook, lattice: LossLattice, points: Points, map_tasks: MapTasks, which: Rounding = "mean"
-) -> FloatArray:
+def _distribution(book: ConditionalBook, lattice: LossLattice, points: Points, map_tasks: MapTasks, which: Rounding = "mean") -> FloatArray:
     """Probabilities by scramble (scrambles x lattice); ``which`` way losses are rounded matters on a fine lattice alone."""
     p = conditional_pds(book, points)
     if isinstance(lattice, FineLattice):

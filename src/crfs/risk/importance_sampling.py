@@ -98,11 +98,12 @@ def importance_sampled(
         points = drawn(size, 0)
     if len(points) > max_scenarios:
         return None
+    states = _States(plan, names.nus, seed)
     greatest = float(obligors.facility_ead.sum())
     rounds: list[_Round] = []
     while True:
         first = 0 if not rounds else rounds[-1].first_block + _blocks(rounds[-1].points)
-        found = map_tasks(_losses, _tasks(plan, names.nus, seed, points, first))
+        found = map_tasks(_losses, states.tasks(points, first))
         rounds.append(_Round(points, first, np.concatenate(list(found)).reshape(SCRAMBLES, -1)))
         tail = _together(rounds)
         measures = tuple(_measure(tail, obligors, confidence, greatest) for confidence in confidences)
@@ -122,7 +123,7 @@ def importance_sampled(
     mean, deviation = tail.moments()
     parts: tuple[Contribution, ...] = ()
     if wanted:
-        es, var, factors_of = _contributions(plan, names.nus, seed, rounds, tail, measures, len(obligors.names), map_tasks)
+        es, var, factors_of = _contributions(states, rounds, tail, measures, obligors=len(obligors.names), map_tasks=map_tasks)
         parts = cut(obligors, es, var)
         notes += scaling_note(factors_of)
     return Outcome(
@@ -167,12 +168,11 @@ def _together(rounds: list[_Round]) -> WeightedTail:
 
 
 def _contributions(
-    plan: Plan,
-    nus: tuple[float, ...],
-    seed: int,
+    states: _States,
     rounds: list[_Round],
     tail: WeightedTail,
     measures: tuple[TailMeasure, ...],
+    *,
     obligors: int,
     map_tasks: MapTasks,
 ) -> tuple[FloatArray, FloatArray, list[float]]:
@@ -181,36 +181,44 @@ def _contributions(
     limits = [_limits(tail, measure) for measure in measures]
     for share, each in zip(_shares(rounds), rounds, strict=True):
         losses, weight = each.losses.ravel(), share * each.points.weight
-        columns = np.concatenate([_columns(losses, weight, *limit) for limit in limits])
+        columns = np.concatenate([limit.columns(losses, weight) for limit in limits])
         width = _states_a_task(each.points)
-        tasks = _tasks(plan, nus, seed, each.points, each.first_block, columns)
+        tasks = states.tasks(each.points, each.first_block, columns)
         # One after the other, and added up in their order: whatever the threads, the sums have the same bits.
         for k, parts in enumerate(map_tasks(_lost_by_obligor, tasks)):
-            counted[:, plan["obligor"], k * width // (len(losses) // SCRAMBLES)] += parts
+            counted[:, states.plan["obligor"], k * width // (len(losses) // SCRAMBLES)] += parts
     factors = []
     for c, measure in enumerate(measures):
-        for parts, total in ((counted[2 * c], measure.es), (counted[2 * c + 1], measure.var)):
-            whole = parts.sum(axis=0)
+        for row, total in ((2 * c, measure.es), (2 * c + 1, measure.var)):
+            whole = counted[row].sum(axis=0)
             factors.append(total / float(whole.mean()) if whole.mean() > 0.0 else 1.0)
             # Each scramble's parts are scaled to the measure: what is left of their spread is that of the shares.
-            parts *= np.divide(total, whole, out=np.zeros_like(whole), where=whole > 0.0)
+            counted[row] *= np.divide(total, whole, out=np.zeros_like(whole), where=whole > 0.0)
     return counted[0::2], counted[1::2], factors[0::2]
 
 
-def _limits(tail: WeightedTail, measure: TailMeasure) -> tuple[float, float, float, float]:
-    """The value at risk, the level, the part of the scenarios at the value at risk that is in the tail, and how near to it a loss stands for it."""
+class _Limit(NamedTuple):
+    """Where a tail begins: the value at risk, the tail's probability, the part of the scenarios at the value at risk that is in the tail, and how near to it
+    a loss stands for it."""
+
+    var: float
+    level: float
+    atom: float
+    near: float
+
+    def columns(self, losses: FloatArray, weight: FloatArray) -> FloatArray:
+        """What each scenario counts for in the expected shortfall, and at the value at risk: 2 x scenarios."""
+        in_tail = np.where(losses > self.var, 1.0, np.where(losses == self.var, self.atom, 0.0))
+        return np.stack([weight * in_tail / self.level, weight * (np.abs(losses - self.var) <= self.near)])
+
+
+def _limits(tail: WeightedTail, measure: TailMeasure) -> _Limit:
     level = 1.0 - measure.confidence
     beyond, at = (float((tail.weights * mine).sum()) / tail.scrambles for mine in (tail.losses > measure.var, tail.losses == measure.var))
     atom = min(max((level - beyond) / at, 0.0), 1.0) if at > 0.0 else 0.0
     distance = np.abs(tail.losses - measure.var).ravel()
     wanted = min(max(_LEAST_NEAR, round(_NEAR_SHARE * np.count_nonzero(tail.losses > measure.var))), len(distance))
-    return measure.var, level, atom, float(np.partition(distance, wanted - 1)[wanted - 1])
-
-
-def _columns(losses: FloatArray, weight: FloatArray, var: float, level: float, atom: float, near: float) -> FloatArray:
-    """What each scenario counts for in the expected shortfall, and at the value at risk: 2 x scenarios."""
-    in_tail = np.where(losses > var, 1.0, np.where(losses == var, atom, 0.0))
-    return np.stack([weight * in_tail / level, weight * (np.abs(losses - var) <= near)])
+    return _Limit(measure.var, level, atom, float(np.partition(distance, wanted - 1)[wanted - 1]))
 
 
 def _states_a_task(points: Points) -> int:
@@ -223,16 +231,22 @@ def _blocks(points: Points) -> int:
     return len(points) // _states_a_task(points)
 
 
-def _tasks(
-    plan: Plan, nus: tuple[float, ...], seed: int, points: Points, first_block: int, columns: FloatArray | None = None
-) -> Iterator[_Task]:
-    # The plan may know degrees of freedom of obligors that cannot default, which no state is asked about.
-    rows = [nus.index(nu) if nu in nus else -1 for nu in plan["nus"].tolist()] + [-1]
-    mixing, width = points.mixing[rows], _states_a_task(points)
-    for block in range(_blocks(points)):
-        some = slice(block * width, (block + 1) * width)
-        own = columns[:, some] if columns is not None else None
-        yield _Task(plan, seed, first_block + block, points.epsilon[some], mixing[:, some], own)
+class _States(NamedTuple):
+    """What every task of a run shares; ``nus`` are the degrees of freedom that its points know."""
+
+    plan: Plan
+    nus: tuple[float, ...]
+    seed: int
+
+    def tasks(self, points: Points, first_block: int, columns: FloatArray | None = None) -> Iterator[_Task]:
+        """The points in pieces, numbered from ``first_block`` on."""
+        # The plan may know degrees of freedom of obligors that cannot default, which no state is asked about.
+        rows = [self.nus.index(nu) if nu in self.nus else -1 for nu in self.plan["nus"].tolist()] + [-1]
+        mixing, width = points.mixing[rows], _states_a_task(points)
+        for block in range(_blocks(points)):
+            some = slice(block * width, (block + 1) * width)
+            own = columns[:, some] if columns is not None else None
+            yield _Task(self.plan, self.seed, first_block + block, points.epsilon[some], mixing[:, some], own)
 
 
 def _losses(task: _Task) -> FloatArray:
@@ -246,6 +260,4 @@ def _lost_by_obligor(task: _Task) -> FloatArray:
     assert task.columns is not None
     found = simulate_states(task.plan, task.seed, task.block, task.epsilon, task.mixing)
     count = len(task.plan["obligor"])
-    return np.stack(
-        [np.bincount(found.name, weights=found.loss * column[found.scenario], minlength=count) for column in task.columns]
-    )
+    return np.stack([np.bincount(found.name, weights=found.loss * column[found.scenario], minlength=count) for column in task.columns])

@@ -307,7 +307,10 @@ class _Lost:
             for k, each in enumerate(weights):
                 held[piece.scramble, k, names] += _complex(each @ _real(whole))
         likely = piece.likely(every)
-        transforms, worth = self.transforms.transforms(likely, self.some), self.transforms.shares[likely] @ self.transforms.worth[:, self.some]
+        transforms, worth = (
+            self.transforms.transforms(likely, self.some),
+            self.transforms.shares[likely] @ self.transforms.worth[:, self.some],
+        )
         for i, p, transform, lost in zip(likely.tolist(), piece.p[likely], transforms, worth, strict=True):
             factor = 1.0 + p[:, None] * transform
             # A factor that all but vanishes makes the whole vanish too: that one frequency tells nothing.

@@ -42,6 +42,7 @@ def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el:
     moved = at_points_of(found, after, map_tasks)
     if moved is None:
         return None
+    method = told.method if told.method is Method.CONVOLUTION else Method.FEW_NAMES
     spreads = [_spread(side) for side in (found, moved)]
     ul = difference(float(spreads[1].mean() - spreads[0].mean()), spreads[1] - spreads[0])
     measures = []
@@ -54,20 +55,19 @@ def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el:
         el=after_el,
         incremental_el=after_el - told.el,
         ul=told.ul + ul.value,
-        ul_se=scramble_error(spreads[1]) if told.method is Method.FEW_NAMES else float(np.hypot(told.ul_se, ul.se)),
+        ul_se=scramble_error(spreads[1]) if told.method is method else float(np.hypot(told.ul_se, ul.se)),
         incremental_ul=ul,
         measures=tuple(measures),
-        method=Method.FEW_NAMES,
+        method=method,
         notes=(
-            "both books are taken name by name at the same states of the factors (few_names): the differences have their own noise alone",
+            f"both books are taken name by name at the same states of the factors ({method.value}): the differences have their own noise alone",
         ),
     )
 
 
 def _spread(found: FewNames) -> FloatArray:
     """The standard deviation of loss by scramble, currency units."""
-    losses = found.names.unit * found.lattice.values
-    return np.asarray(np.sqrt(np.maximum(found.probability @ np.square(losses) - (found.probability @ losses) ** 2, 0.0)))
+    return np.asarray(found.names.unit * found.moments()[1])
 
 
 def _shortfall_moved(before: FewNames, after: FewNames, confidence: float) -> Difference:

@@ -45,8 +45,9 @@ def portfolio_risk(
 
     ``method``: ``auto`` chooses, and the notes say how good the choice is. ``closed_form`` is for a book with at most one uncertain name;
     ``exact`` for one that follows a single line of the factor model and is homogeneous or loses multiples of one amount;
-    ``few_names`` for one of a few names with such losses, or up to 128 with any, and any factors; ``collapsed`` is the fast one
-    (:mod:`crfs.risk.collapsed`); ``thinning`` and ``plain`` simulate every name, ``plain`` drawing each one's noise.
+    ``few_names`` for one of a few names with such losses, or up to 128 with any, and any factors; ``convolution`` for any number of names
+    whose losses are lumpy; ``collapsed`` is the fast one (:mod:`crfs.risk.collapsed`); ``importance_sampling``, ``thinning`` and ``plain`` simulate every
+    name, the first in states that are moved to where the losses are, ``plain`` drawing each one's noise.
 
     Points (or scenarios) are drawn in rounds until the standard errors of value at risk and expected shortfall are within ``rel_tol`` of them at
     every confidence, or ``max_scenarios`` are reached: ``converged`` says which. ``budget`` is the most evaluations (obligors x scenarios, or

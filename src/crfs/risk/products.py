@@ -62,8 +62,8 @@ class Product:
 
     def parts(self, rest: ComplexArray, p: FloatArray, columns: list[FloatArray], kept: int) -> FloatArray:
         """``p`` times the functionals of ``rest`` (points x frequencies) times all names but one times its ``paid``: kinds x names x points."""
-        subsets = [subsets(p[list(group)]) for group in self.groups]
-        factors = [combined(some, terms[:, :kept]) for some, terms in zip(subsets, self.terms, strict=True)]
+        sets = [subsets(p[list(group)]) for group in self.groups]
+        factors = [combined(some, terms[:, :kept]) for some, terms in zip(sets, self.terms, strict=True)]
         after = [np.ones_like(rest)]
         for factor in reversed(factors[1:]):
             after.append(after[-1] * factor)
@@ -72,7 +72,7 @@ class Product:
         for g, group in enumerate(self.groups):
             held = np.multiply(before, after.pop()).view(np.float64) @ columns[g][: 2 * kept]
             # The others of the group that default, and the name.
-            with_it = subsets[g][[[n for n in range(len(subsets[g])) if n >> k & 1] for k in range(len(group))]]
+            with_it = sets[g][[[n for n in range(len(sets[g])) if n >> k & 1] for k in range(len(group))]]
             by_name = held.reshape(len(rest), *with_it.shape[:2], -1)
             result[:, group[0] : group[-1] + 1] = np.einsum("pink,inp->kip", by_name, with_it)
             before = before * factors[g]

@@ -150,7 +150,11 @@ class RiskResult:
         the normal one of many scenarios."""
         from crfs.risk.collapsed import SCRAMBLES
 
-        return student(SCRAMBLES) if self.method in {Method.COLLAPSED, Method.FEW_NAMES, Method.CONVOLUTION, Method.IMPORTANCE_SAMPLING} else Z95
+        return (
+            student(SCRAMBLES)
+            if self.method in {Method.COLLAPSED, Method.FEW_NAMES, Method.CONVOLUTION, Method.IMPORTANCE_SAMPLING}
+            else Z95
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an interval's end that the sample cannot give is None."""

@@ -353,7 +353,9 @@ def simulate_block(task: BlockTask, *, plain: PlainDefaults = plain_defaults) ->
     """Losses of one block of scenarios: a function of the task alone. ``plain`` is how a plain simulation finds who defaults, all of them the same."""
     plan, rng, factor, mixing = _states(task)
     states = States(block_key(task.seed, task.block, Stream.DEFAULTS), factor, mixing)
-    scenario, name, loss = _defaults(plan, rng, states, block_key(task.seed, task.block, Stream.LOSSES) if "lgd_key" in plan else rng, plain)
+    scenario, name, loss = _defaults(
+        plan, rng, states, block_key(task.seed, task.block, Stream.LOSSES) if "lgd_key" in plan else rng, plain
+    )
     losses = np.bincount(scenario, weights=loss, minlength=task.scenarios).astype(np.float64)
     kept = np.flatnonzero(losses[scenario] >= task.tail_floor) if np.isfinite(task.tail_floor) else np.zeros(0, dtype=np.int64)
     return BlockResult(task.block, losses, scenario[kept], plan["obligor"][name[kept]], loss[kept])

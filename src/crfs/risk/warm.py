@@ -220,7 +220,7 @@ class WarmPortfolio:
         methods differ (between two methods a small difference is lost), and where a lumpy one can be: else the changed book has a run of its own.
         """
         state, question = self._state, self._question
-        scenarios, method, after = state.result.scenarios, state.result.method, None
+        scenarios, method, after = self._scenarios(state.result), state.result.method, None
         if method not in SIMULATED:
             answered = None if method in _EXACT else self._by_names(roll_up(changed.book, state.factor_model))
             if answered is not None:
@@ -235,7 +235,7 @@ class WarmPortfolio:
             if after.result.method not in SIMULATED and not small:
                 return rerun_what_if(state.result, after.result)
             method = after.result.method
-            scenarios = after.result.scenarios if method in SIMULATED else question.max_scenarios
+            scenarios = self._scenarios(after.result)
         obligors = roll_up(changed.book, state.factor_model) if after is None else after.obligors
         with workers(self._map_blocks, self._threads) as mapped:
             pair = simulate_pair(
@@ -250,12 +250,21 @@ class WarmPortfolio:
             )
         return paired_what_if(state.result, float(obligors.expected_loss.sum()), pair)
 
+    def _scenarios(self, result: RiskResult) -> int:
+        """In how many scenarios two books are simulated beside each other: as many as the book's own run took, where these were alike."""
+        return result.scenarios if result.method in {Method.THINNING, Method.PLAIN} else self._question.max_scenarios
+
     def _by_names(self, after: Obligors) -> WhatIf | None:
         """Both books name by name at the same states of the factors; None where one of them is not for that, or another method was asked for."""
         state = self._state
         sides = (state.obligors, after)
-        if self._question.method not in {Method.AUTO, Method.FEW_NAMES} or any(side.lgd_follows_factors() for side in sides):
+        asked = self._question.method in {Method.AUTO, Method.FEW_NAMES, Method.CONVOLUTION}
+        if not asked or any(side.lgd_follows_factors() for side in sides):
             return None
+        if state.result.method is Method.CONVOLUTION and state.found.few_names is not None:
+            with workers(self._map_blocks, self._threads) as mapped:
+                changed = make_names(after, state.factor_model)
+                return few_names_what_if(state.result, state.found.few_names, changed, float(after.expected_loss.sum()), mapped)
         if max(int(live(side).sum()) for side in sides) > MOST_ON_FINE_LATTICE:
             return None
         before, changed = (make_names(side, state.factor_model) for side in sides)

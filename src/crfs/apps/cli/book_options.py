@@ -34,7 +34,10 @@ def about_losses(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers, bit for bit."),
         click.option("--rel-tol", type=float, default=0.005, show_default=True, help="Relative standard error at which drawing stops."),
         click.option(
-            "--method", default="auto", show_default=True, help="auto, closed_form, exact, few_names, collapsed, thinning or plain."
+            "--method",
+            default="auto",
+            show_default=True,
+            help="auto, closed_form, exact, few_names, convolution, collapsed, importance_sampling, thinning or plain.",
         ),
         click.option("--confidence", "confidences", type=Decimals(), default="0.99,0.999", show_default=True, help="Of VaR and ES."),
         click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own."),
