@@ -78,8 +78,12 @@ def few_names_outcome(
     mean, deviation = (unit * each for each in found.moments())
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
     measures = [few_names_measure(found, confidence) for confidence in confidences]
+    factors: list[float] = []
     for c, (tail, line) in enumerate(found.contributions(confidences, map_tasks) if wanted else ()):
-        es[c, found.names.obligor], var[c, found.names.obligor] = unit * tail, unit * line
+        for target, part, total in ((es, tail, measures[c].es), (var, line, measures[c].var)):
+            whole = unit * float(part.mean(axis=1).sum())
+            factors.append(total / whole if whole > 0.0 else 1.0)
+            target[c, found.names.obligor] = unit * factors[-1] * part
 
     notes = ["names are taken exactly given the factors; the factors by 8 scrambles of Sobol points"]
     step, by_bounds = unit * found.lattice.rounded_to, found.rounded is not None
@@ -89,6 +93,7 @@ def few_names_outcome(
         random = obligors.facility_obligor[(obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0)]
         if len(random) > len(np.unique(random)):
             notes.append("the facilities of an obligor that have a random lgd are taken as one of the same mean and variance")
+    notes += scaling_note(factors)
     if not found.converged:
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
     return Outcome(
