@@ -125,6 +125,15 @@ def test_the_changed_book_is_what_a_run_of_its_own_says_within_the_errors(
     assert answer["ul"]["after"] == pytest.approx(after["ul"], abs=error + 1e-9 * after["ul"])
 
 
+def test_a_facility_that_is_repaid_is_one_that_leaves(shared_world: Session, few: Path) -> None:
+    repaid = [{**row, "ead": 0.0} for row in rows(few) if row["facility_id"] == "F003"]
+    told, left = what_if(shared_world, few, repaid, **ASKED), what_if(shared_world, few, remove=["F003"], **ASKED)
+    assert told["changes"] == {"came": 0, "replaced": 1, "left": 0}
+    assert told["el"] == left["el"]
+    assert told["total_ead"]["after"] == left["total_ead"]["after"]
+    assert [measure["es"]["after"] for measure in told["measures"]] == [measure["es"]["after"] for measure in left["measures"]]
+
+
 @pytest.mark.parametrize("which", ["book", "few"])
 def test_a_larger_loan_is_never_less_risk(shared_world: Session, request: pytest.FixtureRequest, which: str) -> None:
     file: Path = request.getfixturevalue(which)

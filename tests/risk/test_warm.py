@@ -128,6 +128,34 @@ def test_a_what_if_is_the_changed_book_at_the_book_s_own_points(nu: float, chang
     assert answer.el == pytest.approx((table["ead"] * table["lgd"] * table["pd_12m"]).sum(), rel=1e-12)
 
 
+@pytest.mark.parametrize("names", [12, 1_500])
+def test_a_facility_that_is_repaid_and_a_loan_that_is_not_drawn_yet_are_changes_like_others(names: int) -> None:
+    table, factor_model = book(names), model()
+    warm = WarmPortfolio(table, factor_model, confidences=(0.99,))
+    repaid = table[:1].with_columns(ead=pl.lit(0.0))
+    undrawn = loan(ead=0.0)
+    (without,) = warm.what_if(drop=table["facility_id"][:1].to_list()).measures
+    (told,) = warm.what_if(put=repaid).measures
+    assert (told.var, told.es, told.incremental_es) == (without.var, without.es, without.incremental_es)
+    nothing = warm.what_if(put=undrawn)
+    assert nothing.incremental_el == 0.0
+    assert nothing.measures[0].incremental_es.value == pytest.approx(0.0, abs=1e-9 * warm.result.measures[0].es)
+    changed = pl.concat([repaid, table[1:]])
+    options: dict[str, Any] = {"confidences": (0.99,), "contributions": False}
+    assert warm.update(put=repaid).to_dict() == portfolio_risk(changed, factor_model, **options).to_dict()
+    changed = pl.concat([changed, undrawn])
+    assert warm.update(put=undrawn).to_dict() == portfolio_risk(changed, factor_model, **options).to_dict()
+
+
+def test_a_book_of_which_everything_is_repaid_has_nothing_to_lose() -> None:
+    warm = WarmPortfolio(loan(), model(), confidences=(0.99,))
+    before = warm.result
+    for ask in (warm.update, warm.what_if):
+        with pytest.raises(InvalidInput, match=r"nothing (to lose|would be left)"):
+            ask(put=loan(ead=0.0))
+    assert warm.result is before
+
+
 def test_what_a_loan_adds_agrees_with_two_runs_and_is_known_much_better() -> None:
     table = book(3_000)
     warm = WarmPortfolio(table, model(), confidences=(0.99, 0.999))

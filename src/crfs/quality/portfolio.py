@@ -27,13 +27,15 @@ def validate_portfolio(
     allow_blank: Collection[str] = (),
     default_ccf: float | None = None,
     fill: Fill | None = None,
+    part: bool = False,
 ) -> Checked:
     """Accept or reject each row of a book, with row, column and reason.
 
     ``table`` has the columns of :data:`crfs.credit.schemas.PORTFOLIO`; cells may be text (a CSV as read) or typed.
     ``allow_blank`` names those of ``pd_12m`` and ``lgd`` that a model will fill later. ``default_ccf`` (decimal, 0 to 1) is the
     credit conversion factor where ``ead`` has to be made of ``drawn`` and ``limit`` and the row has no ``ccf``; with none such a row is rejected.
-    ``fill`` completes the rows before they are compared with each other, in place of that rule.
+    ``fill`` completes the rows before they are compared with each other, in place of that rule. ``part`` says that other rows of the book are not
+    in the table: of these alone the exposures may sum to zero, as those of facilities that are repaid.
 
     Accepted rows have every column of the schema that the book has, and always ``ead = drawn + ccf * max(limit - drawn, 0)`` where it was blank.
     Where the book names connected clients, all of them name theirs: an obligor that is connected with nobody, itself.
@@ -61,7 +63,8 @@ def validate_portfolio(
     _check_obligors_agree(typed, faults)
     typed = check_connected_clients(typed, faults)
     _check_one_currency(typed, faults)
-    require_exposure(typed)
+    if not part:
+        require_exposure(typed)
     return Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
 
 

@@ -99,7 +99,7 @@ def changed_book(book: pl.DataFrame, change: BookChange, factor_model: FactorMod
     rows = pl.concat([put, staying], how="diagonal_relaxed") if put is not None and staying.height else staying if put is None else put
     # Rows that stay were checked when they came: of them, a PD is all that may be wrong now.
     if rows.height and not (put is None and all(0.0 <= float(value) <= 1.0 for value in change.pd.values())):
-        rows = validate_portfolio(rows, factor_model, default_ccf=default_ccf).require_all("the change")
+        rows = validate_portfolio(rows, factor_model, default_ccf=default_ccf, part=True).require_all("the change")
     if not rows.height and not any(each.height for each in untouched):
         raise InvalidInput("the change leaves the book without a row: nothing would be left to measure")
     _require_one_currency(pl.concat(untouched, rechunk=False), rows)
