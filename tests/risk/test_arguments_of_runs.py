@@ -19,6 +19,7 @@ from tests.risk.test_fine_lattice import book, model
         ("seed", True, "seed is a whole number"),
         ("max_scenarios", 20_000.7, "max_scenarios is a whole number"),
         ("max_scenarios", 999, "1,000 or more"),
+        ("max_scenarios", 100_000_001, "100,000,000 at most"),
     ],
 )
 @pytest.mark.parametrize("method", ["auto", "plain"])

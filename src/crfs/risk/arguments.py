@@ -12,6 +12,8 @@ from crfs.errors import InvalidInput
 Choice = TypeVar("Choice", bound=StrEnum)
 
 LEAST_SCENARIOS = 1_000
+MOST_SCENARIOS = 100_000_000
+"""The loss of every scenario is kept until all are drawn, for quantiles of them; more would take several gigabytes, whatever the budget."""
 
 
 def check_confidences(confidences: Sequence[float]) -> tuple[float, ...]:
@@ -39,6 +41,11 @@ def check_run(*, rel_tol: float, seed: int, max_scenarios: int) -> None:
         raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {seed}", argument="seed")
     if not _is_whole(max_scenarios) or max_scenarios < LEAST_SCENARIOS:
         raise InvalidInput(f"max_scenarios is a whole number, {LEAST_SCENARIOS:,} or more, not {max_scenarios}", argument="max_scenarios")
+    if max_scenarios > MOST_SCENARIOS:
+        raise InvalidInput(
+            f"max_scenarios is {MOST_SCENARIOS:,} at most, since the loss of each is kept until all are drawn, not {max_scenarios:,}",
+            argument="max_scenarios",
+        )
 
 
 def _is_whole(number: object) -> bool:

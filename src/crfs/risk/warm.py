@@ -230,8 +230,9 @@ class WarmPortfolio:
                 answered = self._by_names(after.obligors)
                 if answered is not None:
                     return answered
-            small = len(after.obligors.names) <= MOST_PLAIN and after.result.method != method
-            small |= lumpy and len(after.obligors.names) * question.max_scenarios <= min(_MOST_SIMULATED_PAIR, question.budget)
+            work = float(len(after.obligors.names)) * question.max_scenarios
+            small = len(after.obligors.names) <= MOST_PLAIN and after.result.method != method and work <= question.budget
+            small |= lumpy and work <= min(_MOST_SIMULATED_PAIR, question.budget)
             if after.result.method not in SIMULATED and not small:
                 return rerun_what_if(state.result, after.result)
             method = after.result.method

@@ -41,7 +41,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     import polars as pl
 
     from crfs.credit.factor_model import FactorModel
-    from crfs.risk.arguments import LEAST_SCENARIOS
+    from crfs.risk.arguments import LEAST_SCENARIOS, MOST_SCENARIOS
     from crfs.risk.migration import TransitionMatrix, ZeroCurves, mark_to_market_risk
     from crfs.workflows.market_curves import Quotes
 
@@ -71,7 +71,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         TransitionMatrix.from_rows(("A", "D"), [[0.5, 0.5]]),
         ZeroCurves.from_spreads(("A",), [1.0], [0.0], [0.0]),
         contributions=False,
-        **{**told, "max_scenarios": min(most, LEAST_SCENARIOS) if isinstance(most, int) else most},
+        **{**told, "max_scenarios": LEAST_SCENARIOS if isinstance(most, int) and LEAST_SCENARIOS <= most <= MOST_SCENARIOS else most},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,16 +26,11 @@ DEFAULTS: dict[str, Any] = {"confidences": [0.99, 0.999], "method": "auto", "rel
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse wrong options: they are checked by the measurement itself, on a book of one name that costs nothing."""
-    import polars as pl
+    """Refuse wrong options as the measurement does; nothing is measured, so that what is asked for costs nothing yet."""
+    from crfs.risk.choosing import make_question
 
-    from crfs.credit.factor_model import FactorModel
-    from crfs.risk.portfolio import portfolio_risk
-
-    one_name = pl.DataFrame(
-        {"facility_id": ["F"], "obligor_id": ["O"], "ead": [1.0], "lgd": [1.0], "pd_12m": [0.5], "r2": [0.1], "group": ["all"]}
-    )
-    portfolio_risk(one_name, FactorModel.one_factor("all"), **{name: options[name] for name in DEFAULTS if name in options})
+    asked = {**DEFAULTS, **{name: options[name] for name in DEFAULTS if name in options}}
+    make_question(**asked, budget=math.inf, contributions=False)
 
 
 def ready(asked: Asked) -> Ready:
