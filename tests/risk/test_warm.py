@@ -223,6 +223,24 @@ def test_subscribers_are_handed_every_new_result_and_none_after_they_leave() -> 
     assert warm.result != first
 
 
+def test_a_subscriber_that_fails_is_logged_and_the_others_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    warm = WarmPortfolio(book(15, whole=True), model(), confidences=(0.99,))
+    told: list[RiskResult] = []
+
+    def fails(result: RiskResult) -> None:
+        raise RuntimeError(f"no room for {result.n_obligors} obligors")
+
+    warm.subscribe(fails)
+    warm.subscribe(told.append)
+    result = warm.update(pd={"O000010": 0.2})
+    assert told == [result]
+    assert warm.result is result
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.exc_info is not None
+    assert "no room for 15 obligors" in str(record.exc_info[1])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

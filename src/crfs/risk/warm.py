@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from threading import RLock
@@ -30,6 +31,8 @@ from crfs.risk.what_if import Base, WhatIf, collapsed_what_if, make_base, rerun_
 from crfs.risk.workers import MapTasks, workers
 
 Listener: TypeAlias = Callable[[RiskResult], Any]
+
+_log = logging.getLogger("crfs.risk")
 
 _EXACT = (Method.EXACT, Method.CLOSED_FORM)
 # Obligor-scenarios that are simulated of two books whose own methods differ: some seconds.
@@ -124,8 +127,8 @@ class WarmPortfolio:
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hand every new result to ``listener``, in the thread that makes the change and before :meth:`update` returns; the answer unsubscribes.
 
-        Listeners are told in the order of their subscriptions. One that raises stops the telling, and :meth:`update` raises what it raised: the new
-        numbers stand.
+        Listeners are told in the order of their subscriptions. What one raises is logged with its traceback, by the logger ``crfs.risk``, and is not
+        raised from :meth:`update`: the numbers have moved, and the other listeners are told of them.
         """
         with self._lock:
             self._listeners.append(listener)
@@ -165,7 +168,10 @@ class WarmPortfolio:
             self._base = None
             self._name_by_name = {}
             for listener in tuple(self._listeners):
-                listener(self._state.result)
+                try:
+                    listener(self._state.result)
+                except Exception:
+                    _log.exception("subscriber_failed subscriber=%r", listener)
             return self._state.result
 
     def what_if(
