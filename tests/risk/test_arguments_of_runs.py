@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crfs.errors import InvalidInput
-from crfs.risk import portfolio_risk
+from crfs.risk import WarmPortfolio, portfolio_risk, reverse_stress
 from tests.risk.test_fine_lattice import book, model
 
 
@@ -28,9 +28,55 @@ def test_a_number_that_is_not_whole_is_refused(method: str, argument: str, value
         portfolio_risk(book(8, 1), model(), method=method, **{argument: value})
 
 
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("confidences", ("x",)),
+        ("confidences", ("0.99",)),
+        ("confidences", "0.99"),
+        ("confidences", 0.99),
+        ("confidences", None),
+        ("confidences", (None,)),
+        ("confidences", (True,)),
+        ("rel_tol", "x"),
+        ("rel_tol", None),
+        ("seed", "x"),
+        ("max_scenarios", None),
+        ("budget", None),
+        ("budget", "x"),
+        ("budget", True),
+        ("threads", "x"),
+        ("threads", 1.5),
+        ("threads", 0),
+        ("method", None),
+        ("default_ccf", "x"),
+        ("portfolio", {"facility_id": ["F1"]}),
+        ("portfolio", book(8, 1).to_pandas()),
+        ("portfolio", book(8, 1).lazy()),
+        ("portfolio", None),
+        ("factor_model", None),
+        ("factor_model", {"factors": ["a"]}),
+    ],
+    ids=lambda value: f"{value!r:.24}",
+)
+@pytest.mark.parametrize("run", [portfolio_risk, WarmPortfolio])
+def test_what_is_of_another_kind_is_refused_by_its_name(run: Any, argument: str, value: Any) -> None:
+    asked: dict[str, Any] = {"portfolio": book(8, 1), "factor_model": model(), "budget": 10.0, argument: value}
+    with pytest.raises(InvalidInput) as refused:
+        run(asked.pop("portfolio"), asked.pop("factor_model"), **asked)
+    assert refused.value.argument == argument
+    assert argument.removesuffix("s") in str(refused.value)
+
+
+def test_a_frame_of_another_library_is_told_how_it_becomes_a_book() -> None:
+    with pytest.raises(InvalidInput, match=r"portfolio is a polars\.DataFrame, not a pandas\.DataFrame: .*polars\.from_pandas"):
+        reverse_stress(book(8, 1).to_pandas(), model(), loss=1.0)  # type: ignore[arg-type]
+
+
 def test_whole_numbers_of_numpy_are_taken() -> None:
     options: dict[str, Any] = {"method": "plain", "contributions": False}
-    numbers: dict[str, Any] = {"seed": np.int64(3), "max_scenarios": np.int32(20_000)}
+    numbers: dict[str, Any] = {"seed": np.int64(3), "max_scenarios": np.int32(20_000), "threads": np.int64(2)}
+    numbers |= {"confidences": np.array([0.99, 0.999]), "rel_tol": np.float64(0.005), "budget": np.int64(10**11)}
     told = portfolio_risk(book(8, 1), model(), **numbers, **options)
     assert told.to_dict() == portfolio_risk(book(8, 1), model(), seed=3, max_scenarios=20_000, **options).to_dict()
 

@@ -249,6 +249,12 @@ def test_a_subscriber_that_fails_is_logged_and_the_others_are_told(caplog: pytes
         ({"pd": {"O000010": 1.5}}, "not within"),
         ({"pd": {"O000010": float("nan")}}, "finite"),
         ({"put": loan(ead=-1.0)}, "row 1, column ead"),
+        ({"put": loan().to_pandas()}, "put is a polars.DataFrame, not a pandas.DataFrame"),
+        ({"put": [{"facility_id": "F"}]}, "put is a polars.DataFrame, not a list"),
+        ({"pd": {"O000010": "x"}}, "pd gives obligors"),
+        ({"pd": {"O000010": None}}, "pd gives obligors"),
+        ({"pd": 0.1}, "pd is a mapping"),
+        ({"pd": {10: 0.1}}, "pd gives obligors"),
         ({"put": loan(group="nowhere")}, "no group"),
         ({"put": pl.concat([loan(), loan()])}, "already on row 1"),
         ({"put": loan("O000010", facility_id="new", pd_12m=0.9, r2=0.1)}, "another row of obligor"),
@@ -271,6 +277,8 @@ def test_a_model_without_the_book_s_groups_is_refused() -> None:
     before = warm.result
     with pytest.raises(InvalidInput, match="is no group of the factor model"):
         warm.update(factor_model=FactorModel.one_factor("all"))
+    with pytest.raises(InvalidInput, match="factor_model is a FactorModel, not a dict"):
+        warm.update(factor_model={"factors": ["us"]})  # type: ignore[arg-type]
     assert warm.result is before
     assert warm.factor_model == model()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
+from numbers import Real
 
 import numpy as np
 import polars as pl
@@ -49,8 +50,10 @@ def validate_portfolio(
     wrong = sorted(set(allow_blank) - {"pd_12m", "lgd"})
     if wrong:
         raise InvalidInput(f"allow_blank may name pd_12m and lgd, not {', '.join(wrong)}")
-    if default_ccf is not None and not 0.0 <= default_ccf <= 1.0:
-        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf}", argument="default_ccf")
+    if default_ccf is not None and not (isinstance(default_ccf, Real) and 0.0 <= default_ccf <= 1.0):
+        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf!r:.80}", argument="default_ccf")
+    require_table(table, argument="portfolio")
+    require_factor_model(factor_model)
     if table.is_empty():
         detail = "the book has no rows; there is nothing to measure"
         raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))
@@ -66,6 +69,34 @@ def validate_portfolio(
     if not part:
         require_exposure(typed)
     return Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
+
+
+def require_table(table: object, *, argument: str) -> None:
+    """Refuse rows that are no polars DataFrame: those of another library, or a mapping, in place of ``argument``.
+
+    >>> require_table({"facility_id": ["F1"]}, argument="portfolio")
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: portfolio is a polars.DataFrame, not a dict: polars.DataFrame(...) makes one of columns or rows, polars.from_pandas of pandas'
+    """
+    if not isinstance(table, pl.DataFrame):
+        raise InvalidInput(
+            f"{argument} is a polars.DataFrame, not {_article(type(table))}: polars.DataFrame(...) makes one of columns or rows, polars.from_pandas of pandas'",
+            argument=argument,
+        )
+
+
+def require_factor_model(given: object) -> None:
+    """Refuse what is no factor model: nothing, or the content of one."""
+    if not isinstance(given, FactorModel):
+        raise InvalidInput(
+            f"factor_model is a FactorModel, not {_article(type(given))}: FactorModel.from_content(...) makes one of a model.json's content",
+            argument="factor_model",
+        )
+
+
+def _article(kind: type) -> str:
+    package = kind.__module__.partition(".")[0]
+    return "None" if kind is type(None) else f"a {kind.__name__}" if package == "builtins" else f"a {package}.{kind.__name__}"
 
 
 def require_exposure(typed: pl.DataFrame) -> None:

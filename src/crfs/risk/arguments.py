@@ -1,11 +1,11 @@
-"""What every risk run is asked with: confidences, tolerance, seed, the most scenarios and a method, checked in one place."""
+"""What every risk run is asked with: confidences, tolerance, seed, the most scenarios, threads and a method, checked in one place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from numbers import Integral
-from typing import TypeVar
+from numbers import Integral, Real
+from typing import TypeGuard, TypeVar
 
 from crfs.errors import InvalidInput
 
@@ -22,12 +22,17 @@ def check_confidences(confidences: Sequence[float]) -> tuple[float, ...]:
     >>> check_confidences([0.99, 0.999])
     (0.99, 0.999)
     """
-    levels = tuple(float(confidence) for confidence in confidences)
-    if not levels:
+    # A text is a sequence too, of its characters.
+    given: object = confidences
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidInput(f"confidences are several decimals, such as (0.99, 0.999), not {given!r:.80}", argument="confidences")
+    asked = tuple(confidences)
+    if not asked:
         raise InvalidInput("confidences is empty; ask for at least one, such as 0.999", argument="confidences")
-    for confidence in levels:
-        if not 0.0 < confidence < 1.0:
-            raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}", argument="confidences")
+    for confidence in asked:
+        if not is_number(confidence) or not 0.0 < confidence < 1.0:
+            raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {shown(confidence)}", argument="confidences")
+    levels = tuple(float(confidence) for confidence in asked)
     if len(set(levels)) != len(levels):
         raise InvalidInput("confidences has the same one twice", argument="confidences")
     return levels
@@ -35,17 +40,42 @@ def check_confidences(confidences: Sequence[float]) -> tuple[float, ...]:
 
 def check_run(*, rel_tol: float, seed: int, max_scenarios: int) -> None:
     """Refuse a tolerance, a seed or a number of scenarios that cannot be meant."""
-    if not 0.0 < rel_tol < 1.0:
-        raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.005, not {rel_tol}", argument="rel_tol")
+    if not is_number(rel_tol) or not 0.0 < rel_tol < 1.0:
+        raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.005, not {shown(rel_tol)}", argument="rel_tol")
     if not _is_whole(seed) or not 0 <= seed < 2**64:
-        raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {seed}", argument="seed")
+        raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {shown(seed)}", argument="seed")
     if not _is_whole(max_scenarios) or max_scenarios < LEAST_SCENARIOS:
-        raise InvalidInput(f"max_scenarios is a whole number, {LEAST_SCENARIOS:,} or more, not {max_scenarios}", argument="max_scenarios")
+        raise InvalidInput(
+            f"max_scenarios is a whole number, {LEAST_SCENARIOS:,} or more, not {shown(max_scenarios)}", argument="max_scenarios"
+        )
     if max_scenarios > MOST_SCENARIOS:
         raise InvalidInput(
             f"max_scenarios is {MOST_SCENARIOS:,} at most, since the loss of each is kept until all are drawn, not {max_scenarios:,}",
             argument="max_scenarios",
         )
+
+
+def check_threads(threads: int | None) -> None:
+    """Refuse a number of threads that is none; None is as many as there are cores.
+
+    >>> check_threads(None)
+    """
+    if threads is not None and (not _is_whole(threads) or threads < 1):
+        raise InvalidInput(f"threads is a whole number, one or more, not {shown(threads)}", argument="threads")
+
+
+def shown(given: object) -> str:
+    """What was given in place of a number, short enough to be quoted; a text is told from a number by its quotation marks.
+
+    >>> shown(1.5), shown("x"), shown(None)
+    ('1.5', "'x'", 'None')
+    """
+    return str(given) if is_number(given) else f"{given!r:.80}"
+
+
+def is_number(number: object) -> TypeGuard[Real | float]:
+    """Whether it is a real number, of Python or NumPy, and not a text that looks like one; True is none."""
+    return isinstance(number, Real) and not isinstance(number, bool)
 
 
 def _is_whole(number: object) -> bool:
@@ -58,8 +88,10 @@ def check_budget(budget: float) -> None:
 
     >>> check_budget(float("inf"))
     """
-    if not budget > 0.0:
-        raise InvalidInput(f"budget is how many evaluations a run may take on, above 0, such as 1e11, not {budget}", argument="budget")
+    if not is_number(budget) or not budget > 0.0:
+        raise InvalidInput(
+            f"budget is how many evaluations a run may take on, above 0, such as 1e11, not {shown(budget)}", argument="budget"
+        )
 
 
 def check_method(method: str, methods: type[Choice]) -> Choice:

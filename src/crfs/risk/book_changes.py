@@ -9,7 +9,8 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.quality.portfolio import validate_portfolio
+from crfs.quality.portfolio import require_table, validate_portfolio
+from crfs.risk.arguments import is_number, shown
 from crfs.risk.obligors import ORDER
 
 
@@ -24,6 +25,13 @@ class BookChange:
     put: pl.DataFrame | None = None
     drop: Collection[str] = ()
     pd: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.put is not None:
+            require_table(self.put, argument="put")
+        _require_ids(self.drop)
+        _require_pds(self.pd)
+        object.__setattr__(self, "drop", tuple(self.drop))
 
     @property
     def empty(self) -> bool:
@@ -104,6 +112,22 @@ def changed_book(book: pl.DataFrame, change: BookChange, factor_model: FactorMod
         raise InvalidInput("the change leaves the book without a row: nothing would be left to measure")
     _require_one_currency(pl.concat(untouched, rechunk=False), rows)
     return Changed(untouched=untouched, touched=rows, obligors=obligors)
+
+
+def _require_ids(drop: object) -> None:
+    # A text is a collection too: of its characters, which nobody means.
+    if isinstance(drop, str | bytes) or not isinstance(drop, Collection) or not all(isinstance(name, str) for name in drop):
+        raise InvalidInput(f"drop is a collection of facilities' ids, such as ['F1'], not {drop!r:.80}", argument="drop")
+
+
+def _require_pds(pd: object) -> None:
+    if not isinstance(pd, Mapping):
+        raise InvalidInput(f"pd is a mapping of obligors to their new PDs, such as {{'A': 0.02}}, not {pd!r:.80}", argument="pd")
+    for name, value in pd.items():
+        if not isinstance(name, str) or not is_number(value):
+            raise InvalidInput(
+                f"pd gives obligors, by their ids, decimals within [0, 1], not {shown(value)} to {name!r:.80}", argument="pd"
+            )
 
 
 def _require(asked: Collection[str], known: pl.Series, what: str) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
+from crfs.risk.arguments import check_threads
 from crfs.risk.choosing import Question, find_outcome, make_question
 from crfs.risk.concentration import connected_concentration, sector_indices
 from crfs.risk.granularity import granularity_adjustment
@@ -50,9 +51,9 @@ def portfolio_risk(
     name, the first in states that are moved to where the losses are, ``plain`` drawing each one's noise.
 
     Points (or scenarios) are drawn in rounds until the standard errors of value at risk and expected shortfall are within ``rel_tol`` of them at
-    every confidence, or ``max_scenarios`` (1,000 to 100 million) are reached: ``converged`` says which. ``budget`` is the most evaluations (obligors x scenarios, or
-    names x points of a lattice) that a run may take on. ``threads`` None uses all cores; ``map_blocks`` runs the pieces of work instead, as
-    ``map`` does (a pool's ``map`` too). ``device`` ("cuda", "cuda:1") lets PyTorch find there who defaults by ``plain``, the one method that has
+    every confidence, or ``max_scenarios`` (1,000 to 100 million) are reached: ``converged`` says which. ``budget`` is the most evaluations
+    (obligors x scenarios, or names x points of a lattice) that a run may take on. ``threads`` None uses all cores; ``map_blocks`` runs the pieces of
+    work instead, as ``map`` does (a pool's ``map`` too). ``device`` ("cuda", "cuda:1") lets PyTorch find there who defaults by ``plain``, the one method that has
     work for it; another is refused with it. The answer has the same bits whatever they are, for the same book (in any order of rows), model,
     ``seed`` and ``max_scenarios``.
 
@@ -71,6 +72,7 @@ def portfolio_risk(
         contributions=contributions,
     )
     check_device(device, question.method)
+    check_threads(threads)
     checked = validate_portfolio(portfolio, factor_model, default_ccf=default_ccf)
     book = checked.accepted if accept_partial else checked.require_all("portfolio")
     if book.is_empty():

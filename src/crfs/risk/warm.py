@@ -12,7 +12,8 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.quality.portfolio import LOADING, validate_portfolio
+from crfs.quality.portfolio import LOADING, require_factor_model, validate_portfolio
+from crfs.risk.arguments import check_threads
 from crfs.risk.book_changes import BookChange, Changed, changed_book
 from crfs.risk.choosing import Found, find_outcome, make_question
 from crfs.risk.collapsed import Collapsed
@@ -97,6 +98,7 @@ class WarmPortfolio:
             contributions=contributions,
         )
         check_device(device, self._question.method)
+        check_threads(threads)
         self._default_ccf = default_ccf
         self._map_blocks = map_blocks
         self._threads = threads
@@ -152,7 +154,9 @@ class WarmPortfolio:
         ``put`` has rows of facilities that come or are restated, ``drop`` names facilities that go, ``pd`` gives obligors new PDs. What cannot be is
         :class:`crfs.errors.InvalidInput` and changes nothing. A call that changes nothing answers the result at hand, and tells nobody.
         """
-        change = BookChange(put=put, drop=drop, pd=pd or {})
+        change = BookChange(put=put, drop=drop, pd={} if pd is None else pd)
+        if factor_model is not None:
+            require_factor_model(factor_model)
         with self._lock:
             state = self._state
             model = factor_model or state.factor_model
@@ -170,7 +174,7 @@ class WarmPortfolio:
             for listener in tuple(self._listeners):
                 try:
                     listener(self._state.result)
-                except Exception:
+                except Exception:  # noqa: BLE001 (whatever it is, the numbers have moved, and others wait to be told)
                     _log.exception("subscriber_failed subscriber=%r", listener)
             return self._state.result
 
@@ -188,7 +192,7 @@ class WarmPortfolio:
         (``marginal``), all with errors; differences are measured at the same points, so their errors are theirs alone. Where a large part of a large
         book changes, leave the ``first_order`` out: it looks at every touched name in every state.
         """
-        change = BookChange(put=put, drop=drop, pd=pd or {})
+        change = BookChange(put=put, drop=drop, pd={} if pd is None else pd)
         with self._lock:
             state = self._state
             changed = changed_book(state.book, change, state.factor_model, default_ccf=self._default_ccf)

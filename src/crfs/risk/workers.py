@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_threads
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -24,8 +24,7 @@ def workers(map_tasks: MapTasks | None, threads: int | None) -> Iterator[MapTask
 
     Products of matrices stay on the thread that asks for them: a threaded BLAS sums in an order that depends on its threads.
     """
-    if threads is not None and threads < 1:
-        raise InvalidInput(f"threads is one or more, not {threads}", argument="threads")
+    check_threads(threads)
     with _libraries().limit(limits=1, user_api="blas"):
         if map_tasks is not None:
             yield map_tasks
