@@ -241,6 +241,13 @@ WRONG: dict[str, tuple[Any, dict[str, Any], str, list[tuple[int | None, str | No
     "a blank": ([loan(lgd=None)], {}, "the changes: 1 row cannot", [(1, "lgd")]),
     "twice": ([loan(), loan()], {}, "the changes: 1 row cannot", [(2, "facility_id")]),
     "another PD of the same obligor": ([loan(obligor="O005", pd_12m=0.9)], {}, "the changes: 1 row cannot", [(1, "pd_12m")]),
+    "a currency where the book says none": (
+        [loan(), loan(facility="X", currency="USD")],
+        {},
+        "the changes: 1 row cannot be measured; nothing was kept$",
+        [(2, "currency")],
+    ),
+    "no name": ([loan(facility=" "), loan(obligor="")], {}, "nothing was kept$", [(1, "facility_id"), (2, "obligor_id")]),
     "an unknown group": ([loan(group="nowhere")], {}, "the changes: 1 row cannot", [(1, "group")]),
     "an unknown column": ([loan(pd=0.1)], {}, "no column 'pd'", [(None, "pd")]),
     "no facility_id": ([{"obligor_id": "A", "ead": 1.0}], {}, "needs a column facility_id", [(None, "facility_id")]),
@@ -261,6 +268,12 @@ def test_what_is_wrong_is_told_with_its_places_and_nothing_is_kept(shared_world:
     )
     assert refused.value.argument in {"changes", "remove"}
     assert kept(shared_world) == before
+
+
+def test_a_facility_that_a_change_has_twice_is_told_its_rows_of_the_change(shared_world: Session, few: Path) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        what_if(shared_world, few, [loan(facility="A"), loan(), loan(facility=" NEW ")], **ASKED)
+    assert [str(problem) for problem in refused.value.problems] == ["row 3, column facility_id: duplicate: 'NEW' is already on row 2"]
 
 
 def test_a_row_of_the_book_that_the_change_leaves_wrong_has_its_place_in_the_book(shared_world: Session, tmp_path: Path) -> None:

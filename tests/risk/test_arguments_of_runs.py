@@ -82,6 +82,20 @@ def test_whole_numbers_of_numpy_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("count", "options", "message"),
+    [
+        (300, {"method": "thinning", "budget": 2e5}, "raise the budget: the fewest scenarios, 1,000, take 3e[+]05$"),
+        (300, {"method": "thinning", "budget": 6e5}, "lower max_scenarios to 2,000 or raise the budget$"),
+        (5, {"budget": 10.0}, "no method takes this book of 5 names for no more evaluations than the budget of 10; raise the budget$"),
+        (5, {"method": "collapsed", "budget": 10.0}, "the tables take 5 names"),
+    ],
+)
+def test_what_is_advised_can_be_done(count: int, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        portfolio_risk(book(count, 1), model(), **options)
+
+
+@pytest.mark.parametrize(
     ("count", "method"), [(12, "few_names"), (20, "few_names"), (40, "exact"), (20, "auto"), (20, "plain"), (300, "thinning")]
 )
 def test_no_run_is_begun_that_takes_more_than_its_budget(count: int, method: str) -> None:

@@ -251,6 +251,10 @@ def test_a_subscriber_that_fails_is_logged_and_the_others_are_told(caplog: pytes
         ({"put": loan(ead=-1.0)}, "row 1, column ead"),
         ({"put": loan().to_pandas()}, "put is a polars.DataFrame, not a pandas.DataFrame"),
         ({"put": [{"facility_id": "F"}]}, "put is a polars.DataFrame, not a list"),
+        ({"drop": "O000010"}, "drop is a collection of facilities' ids, such as .* not 'O000010'"),
+        ({"drop": [10]}, "drop is a collection"),
+        ({"put": loan(currency="USD")}, "book says no currency, and the change says USD"),
+        ({"put": loan("O000010", facility_id="new", currency="USD")}, "book says no currency, and the change says USD"),
         ({"pd": {"O000010": "x"}}, "pd gives obligors"),
         ({"pd": {"O000010": None}}, "pd gives obligors"),
         ({"pd": 0.1}, "pd is a mapping"),
@@ -287,8 +291,12 @@ def test_the_last_facility_stays_and_a_book_keeps_its_currency() -> None:
     warm = WarmPortfolio(loan().with_columns(currency=pl.lit("EUR")), model(), confidences=(0.99,))
     with pytest.raises(InvalidInput, match="nothing would be left"):
         warm.what_if(drop=["O000801-1"])
-    with pytest.raises(InvalidInput, match="one currency"):
+    with pytest.raises(InvalidInput, match="one currency, and with this change it would have EUR and USD"):
         warm.update(put=loan("B").with_columns(currency=pl.lit("USD")))
+    with pytest.raises(InvalidInput, match="the book is in EUR, and a row of the change does not say"):
+        warm.update(put=loan("B"))
+    assert warm.update(put=loan("B", currency=" EUR ")).currency == "EUR"
+    assert warm.update(put=loan("C", currency="USD"), drop=["O000801-1", "B-1"]).currency == "USD", "all that was there has left"
 
 
 def test_an_obligor_of_a_direction_that_the_book_has_not_is_measured_by_a_run_of_its_own() -> None:

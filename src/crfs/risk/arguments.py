@@ -94,6 +94,18 @@ def check_budget(budget: float) -> None:
         )
 
 
+def within_budget(budget: float, work: float) -> str:
+    """What to do about a run whose every scenario takes so much ``work`` that the most of them are above the ``budget``.
+
+    >>> within_budget(1e6, 100.0), within_budget(1e6, 3000.0)
+    ('lower max_scenarios to 10,000 or raise the budget', 'raise the budget: the fewest scenarios, 1,000, take 3e+06')
+    """
+    most = int(budget / work)
+    if most < LEAST_SCENARIOS:
+        return f"raise the budget: the fewest scenarios, {LEAST_SCENARIOS:,}, take {LEAST_SCENARIOS * work:.3g}"
+    return f"lower max_scenarios to {most:,} or raise the budget"
+
+
 def check_method(method: str, methods: type[Choice]) -> Choice:
     """The method of that name."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -104,13 +104,14 @@ def changed_book(book: pl.DataFrame, change: BookChange, factor_model: FactorMod
                 pl.col("obligor_id").replace_strict(list(change.pd), values, default=None, return_dtype=pl.Float64), "pd_12m"
             ).alias("pd_12m")
         )
+    if put is not None:
+        _require_one_currency((*untouched, staying), put)
     rows = pl.concat([put, staying], how="diagonal_relaxed") if put is not None and staying.height else staying if put is None else put
     # Rows that stay were checked when they came: of them, a PD is all that may be wrong now.
     if rows.height and not (put is None and all(0.0 <= float(value) <= 1.0 for value in change.pd.values())):
         rows = validate_portfolio(rows, factor_model, default_ccf=default_ccf, part=True).require_all("the change")
     if not rows.height and not any(each.height for each in untouched):
         raise InvalidInput("the change leaves the book without a row: nothing would be left to measure")
-    _require_one_currency(pl.concat(untouched, rechunk=False), rows)
     return Changed(untouched=untouched, touched=rows, obligors=obligors)
 
 
@@ -145,10 +146,25 @@ def _refuse(missing: list[str], what: str) -> None:
         raise InvalidInput(f"the book has no {what} {missing[0]!r}{more}")
 
 
-def _require_one_currency(untouched: pl.DataFrame, touched: pl.DataFrame) -> None:
-    before, after = (
-        set(each["currency"].unique().to_list()) if each.height and "currency" in each.columns else set() for each in (untouched, touched)
-    )
-    if before and after and before | after != before & after:
-        names = " and ".join(sorted(str(name) for name in before | after))
-        raise InvalidInput(f"a book has one currency, and with this change it would have {names}: convert it first", argument="put")
+def _require_one_currency(staying: Iterable[pl.DataFrame], put: pl.DataFrame) -> None:
+    """Refuse rows of another currency than those of the book that stay, or that say one where these do not, or the other way round."""
+    # Checked rows agree, so that one of them tells.
+    before = next((_currencies(rows[:1]) for rows in staying if rows.height), None)
+    after = _currencies(put)
+    if before is None or before == after:
+        return
+    known = sorted((before | after) - {None}, key=str)
+    if None in before:
+        detail = f"the book says no currency, and the change says {known[0]}: leave it out, or say that of the book"
+    elif None in after:
+        detail = f"the book is in {known[0]}, and a row of the change does not say its currency"
+    else:
+        detail = f"a book has one currency, and with this change it would have {' and '.join(map(str, known))}: convert it first"
+    raise InvalidInput(detail, argument="put")
+
+
+def _currencies(rows: pl.DataFrame) -> set[str | None]:
+    """What rows are in; None of those that do not say it."""
+    if "currency" not in rows.columns:
+        return {None}
+    return {name or None for name in rows["currency"].cast(pl.String).str.strip_chars().unique().to_list()}

@@ -10,7 +10,7 @@ import numpy as np
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
-from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run
+from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run, within_budget
 from crfs.risk.closed_form import closed_form
 from crfs.risk.collapsed import SCRAMBLES, Collapsed, collapse
 from crfs.risk.convolution import convolved
@@ -209,6 +209,13 @@ def _alarmed(outcome: Outcome, apart: str | None) -> Outcome:
 
 def _collapsed(names: Names, question: Question, map_tasks: MapTasks, memo: Memo | None) -> Collapsed:
     price = float(len(names)) * NODES_A_NAME
+    if price > question.budget and question.method is Method.AUTO and len(names) <= MOST_ON_FINE_LATTICE:
+        # What was in the way is not these tables, which a book of few names seldom needs.
+        raise InvalidInput(
+            f"no method takes this book of {len(names):,} name{'s' if len(names) != 1 else ''} for no more evaluations than the budget of "
+            f"{question.budget:.3g}; raise the budget",
+            argument="budget",
+        )
     if price > question.budget:
         raise InvalidInput(
             f"the tables take {len(names):,} names x {NODES_A_NAME:,} states = {price:.3g} evaluations, above the budget of {question.budget:.3g}; "
@@ -230,7 +237,7 @@ def _simulated(obligors: Obligors, factor_model: FactorModel, question: Question
     if price > question.budget:
         raise InvalidInput(
             f"the run may take {len(obligors.names):,} obligors x {question.max_scenarios:,} scenarios = {price:.3g} obligor-scenarios, above the "
-            f"budget of {question.budget:.3g}; lower max_scenarios to {int(question.budget / max(len(obligors.names), 1)):,} or raise the budget"
+            f"budget of {question.budget:.3g}; {within_budget(question.budget, float(len(obligors.names)))}"
         )
     if question.method is Method.IMPORTANCE_SAMPLING or (question.method is Method.AUTO and len(obligors.names) > MOST_PLAIN):
         found = importance_sampled(

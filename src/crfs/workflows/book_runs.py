@@ -390,8 +390,14 @@ def refuse_rows(asked: Asked, problems: Sequence[Problem]) -> None:
     if not problems:
         return
     rows = len({problem.row for problem in problems})
-    lacking = any(problem.reason == Reason.MISSING.value for problem in problems)
-    hint = "; blank pd_12m and lgd are filled where models were trained and promoted" if lacking and not asked.models else ""
     raise InvalidInput(
-        f"{asked.what}: {rows} row{'s' if rows != 1 else ''} cannot be measured; nothing was kept{hint}", problems=tuple(problems)
+        f"{asked.what}: {rows} row{'s' if rows != 1 else ''} cannot be measured; nothing was kept{hint_of_models(asked, problems)}",
+        problems=tuple(problems),
     )
+
+
+def hint_of_models(asked: Asked, problems: Sequence[Problem]) -> str:
+    """What to add to an error with these wrong places where one is a blank that a model would fill, and none does."""
+    filled = {FILLED["pd"], FILLED["lgd"]}
+    lacking = any(problem.reason == Reason.MISSING.value and problem.column in filled for problem in problems)
+    return "; blank pd_12m and lgd are filled where models were trained and promoted" if lacking and not asked.models else ""

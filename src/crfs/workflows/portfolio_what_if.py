@@ -15,7 +15,7 @@ from crfs.credit.schemas import Reason
 from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, Problem, naming
 from crfs.workflows import portfolio_risk
-from crfs.workflows.book_runs import Asked, Attachment, BookKind, Ready, hindsight
+from crfs.workflows.book_runs import Asked, Attachment, BookKind, Ready, hindsight, hint_of_models
 from crfs.workflows.books import book_of_bytes, read_book_file
 from crfs.workflows.runs import RunKind
 
@@ -151,7 +151,7 @@ def _changed(asked: Asked, before: pl.DataFrame) -> Changed:
         )
     except InvalidInput as error:
         raise InvalidInput(f"the book with the change: {error}", problems=error.problems, argument="changes") from None
-    _refuse(asked, checked, stays)
+    _refuse(asked, checked, stays, came)
     after = checked.accepted
     rows = after[table.height :]
     leaving = before.filter(gone)
@@ -215,21 +215,55 @@ def _beneath(table: pl.DataFrame, came: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([table.with_columns(as_text), came.with_columns(as_text)], how="diagonal")
 
 
-def _refuse(asked: Asked, checked: Checked, stays: pl.Series) -> None:
+def _refuse(asked: Asked, checked: Checked, stays: pl.Series, came: pl.DataFrame | None) -> None:
     """Refuse a wrong row of the change with its place there, or one of the book that the change leaves wrong with its place there."""
-    kept = len(stays)
-    lacking = any(problem.reason == Reason.MISSING.value for problem in checked.problems)
-    hint = "; blank pd_12m and lgd are filled where models were trained and promoted" if lacking and not asked.models else ""
-    mine = [_at(problem, (problem.row or 0) - kept) for problem in checked.problems if (problem.row or 0) > kept]
+    kept, problems = len(stays), checked.problems
+    hint = hint_of_models(asked, problems)
+    mine = [_at(problem, (problem.row or 0) - kept) for problem in problems if (problem.row or 0) > kept]
+    if came is not None:
+        mine = _numbered_as_they_came(mine, came)
+        if any(problem.column == "currency" and (problem.row or 0) <= kept for problem in problems):
+            mine = [problem for problem in mine if problem.column != "currency"] + _currencies_of_no_book(came)
+            mine.sort(key=lambda problem: problem.row or 0)
     if mine:
         raise InvalidInput(
             f"the changes: {_count(mine)} cannot be measured; nothing was kept{hint}", problems=tuple(mine), argument="changes"
         )
-    theirs = [_at(problem, stays[problem.row - 1] + 1) for problem in checked.problems if problem.row is not None]
+    theirs = [_at(problem, stays[problem.row - 1] + 1) for problem in problems if problem.row is not None]
     if theirs:
         raise InvalidInput(
             f"{asked.what}: with the change {_count(theirs)} cannot be measured; nothing was kept{hint}", problems=tuple(theirs)
         )
+
+
+def _numbered_as_they_came(problems: Sequence[Problem], came: pl.DataFrame) -> list[Problem]:
+    """The same, where one that is there twice is told the other's row in the change: the check has counted the book's rows before it."""
+    import polars as pl
+
+    if not any(problem.reason == Reason.DUPLICATE.value for problem in problems):
+        return list(problems)
+    names = came["facility_id"].cast(pl.String).str.strip_chars().to_list()
+
+    def told(problem: Problem) -> Problem:
+        if problem.reason != Reason.DUPLICATE.value or problem.row is None:
+            return problem
+        name = names[problem.row - 1]
+        detail = f"'{name}' is already on row {names.index(name) + 1}"
+        return Problem(row=problem.row, column=problem.column, reason=problem.reason, detail=detail)
+
+    return [told(problem) for problem in problems]
+
+
+def _currencies_of_no_book(came: pl.DataFrame) -> list[Problem]:
+    """What is wrong with a change that says its currency where the book, which was right before, says none."""
+    import polars as pl
+
+    detail = "the change says '{}' and the book says no currency: leave it out, or say that of the book"
+    return [
+        Problem(row=row, column="currency", reason=Reason.INCONSISTENT.value, detail=detail.format(name))
+        for row, name in enumerate(came["currency"].cast(pl.String).str.strip_chars().to_list(), 1)
+        if name
+    ]
 
 
 def _at(problem: Problem, row: int) -> Problem:

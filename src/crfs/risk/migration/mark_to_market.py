@@ -18,7 +18,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run
+from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run, within_budget
 from crfs.risk.measures import TailMeasure, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.migration.collapsed import idiosyncratic_shift, make_collapsed_plan, name_losses, name_means, simulate_collapsed
 from crfs.risk.migration.curves import ZeroCurves
@@ -455,7 +455,7 @@ def _check_budget(positions: RatedPositions, run: _Run, periods: int, budget: fl
     price = float(work) * run.most_blocks * run.block_scenarios
     if price > budget:
         raise InvalidInput(
-            f"the run may take {price:.3g} steps ({work:,} a scenario), above the budget of {budget:.3g}; lower max_scenarios to "
-            f"{int(budget / work):,} or raise the budget",
+            f"the run may take {price:.3g} steps ({work:,} a scenario), above the budget of {budget:.3g}; "
+            f"{within_budget(budget, float(work))}",
             argument="max_scenarios",
         )
