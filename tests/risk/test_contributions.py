@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import contributions as subject
-from crfs.risk import portfolio_risk
+from crfs.risk import portfolio_risk, reverse_stress
 from crfs.risk.cells import cells_of, interpolation, probabilities
 from crfs.risk.normal_cdf import normal_cdf
 
@@ -39,6 +39,20 @@ def book(count: int, *, lgd_sd: float | None = None) -> pl.DataFrame:
 def model(nu: float) -> FactorModel:
     groups = {"one": {"x": 1.0}, "two": {"x": 0.3, "y": 1.0}}
     return FactorModel(factors=("x", "y"), correlation=((1.0, 0.4), (0.4, 1.0)), groups=groups, copula=Copula(nu=nu))
+
+
+@pytest.mark.parametrize("contributions", [True, False])
+def test_a_column_of_too_many_values_is_no_cut_and_that_is_said(contributions: bool) -> None:
+    table = book(1_200).with_columns(
+        sector=pl.Series([f"S{number % 501}" for number in range(1_200)]), region=pl.Series([f"R{number % 500}" for number in range(1_200)])
+    )
+    told = portfolio_risk(table, model(math.inf), confidences=(0.99,), contributions=contributions)
+    assert "the book is not cut by sector: the column has 501 values, and one of more than 500 is a name of its own" in told.notes
+    assert not any("cut by region" in note or "cut by group" in note for note in told.notes)
+    assert {index.by for index in told.sector_indices} == {"region", "group"}
+    reverse = reverse_stress(table, model(math.inf), loss=2.0 * told.el)
+    assert [note for note in reverse.notes if "not cut by" in note] == [note for note in told.notes if "not cut by" in note]
+    assert {part.by for part in reverse.scenarios[0].cuts} == {"region", "group"}
 
 
 @pytest.mark.parametrize(("nu", "lgd_sd"), [(math.inf, None), (4.0, 0.15)])

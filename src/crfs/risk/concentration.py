@@ -49,6 +49,19 @@ def sector_indices(obligors: Obligors, contributions: tuple[Contribution, ...]) 
     return tuple(result)
 
 
+def notes_on_columns_not_cut(obligors: Obligors) -> tuple[str, ...]:
+    """Which columns neither contributions nor indices are cut by, since they have too many values; connected clients are told in part, not left out."""
+    from crfs.quality.connected_clients import CONNECTED
+    from crfs.risk.cuts import MOST_VALUES
+
+    counts = {tag: column.n_unique() for tag, column in obligors.facility_tags.items() if tag != CONNECTED}
+    return tuple(
+        f"the book is not cut by {tag}: the column has {count:,} values, and one of more than {MOST_VALUES:,} is a name of its own"
+        for tag, count in counts.items()
+        if count > MOST_VALUES
+    )
+
+
 def connected_concentration(obligors: Obligors) -> NameConcentration | None:
     """The exposure of a book by groups of connected clients, each one name; None where the book does not say who is connected."""
     from crfs.quality.connected_clients import CONNECTED

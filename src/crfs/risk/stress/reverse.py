@@ -16,6 +16,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.macro_link import MacroLink, MacroMove
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
+from crfs.risk.concentration import notes_on_columns_not_cut
 from crfs.risk.cuts import MOST_VALUES, coded, facility_shares
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors, roll_up
@@ -184,7 +185,7 @@ def reverse_stress(
         scenarios=scenarios,
         copula=factor_model.copula.text,
         currency=currencies[0] if len(currencies) else None,
-        notes=_notes(loss, middle, len(scenarios), modes, checked.rejected_rows),
+        notes=(*_notes(loss, middle, len(scenarios), modes, checked.rejected_rows), *notes_on_columns_not_cut(obligors)),
     )
 
 
