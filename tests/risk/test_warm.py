@@ -21,6 +21,7 @@ from crfs.risk.conditional import condition
 from crfs.risk.mixture import make_mixture
 from crfs.risk.names import make_names
 from crfs.risk.obligors import roll_up
+from crfs.risk.what_if import Difference
 
 GROUPS = {"banks": {"us": 1.0, "eu": 0.5}, "energy": {"us": 0.3, "oil": 1.0}, "retail": {"eu": 1.0}}
 CORRELATION = ((1.0, 0.6, -0.2), (0.6, 1.0, 0.1), (-0.2, 0.1, 1.0))
@@ -145,6 +146,45 @@ def test_a_facility_that_is_repaid_and_a_loan_that_is_not_drawn_yet_are_changes_
     assert warm.update(put=repaid).to_dict() == portfolio_risk(changed, factor_model, **options).to_dict()
     changed = pl.concat([changed, undrawn])
     assert warm.update(put=undrawn).to_dict() == portfolio_risk(changed, factor_model, **options).to_dict()
+
+
+@pytest.mark.parametrize(("names", "method"), [(12, "few_names"), (400, "collapsed"), (400, "thinning"), (8, "plain")])
+def test_what_is_lost_for_certain_shifts_every_loss_and_has_no_noise(names: int, method: str) -> None:
+    """By hand: to lose 400 for certain adds 400 to the mean, to every quantile and to every shortfall, and nothing to the spread."""
+    table = book(names)
+    options: dict[str, Any] = {"method": method, "confidences": (0.99,), "max_scenarios": 20_000}
+    warm = WarmPortfolio(table, model(), **options)
+    lost = loan("NEW", ead=1000.0, lgd=0.4, pd_12m=1.0)
+    answer = warm.what_if(put=lost)
+    (told,) = answer.measures
+    exact, none = Difference(value=400.0, se=0.0, low=400.0, high=400.0), Difference(value=0.0, se=0.0, low=0.0, high=0.0)
+    assert (told.incremental_var, told.incremental_es, answer.incremental_ul) == (exact, exact, none)
+    assert told.marginal_es == (exact if method == "collapsed" else None)
+    assert answer.incremental_el == 400.0
+    (before,) = warm.result.measures
+    assert (told.var, told.es_low, told.es_high) == (before.var + 400.0, before.es_low + 400.0, before.es_high + 400.0)
+    assert answer.to_dict()["measures"][0]["incremental_ec"]["value"] == 0.0
+    assert [note for note in answer.notes if "certain" in note] == ["400.00 of the change is certain: every loss moves by it, exactly"]
+
+    other = loan("OTHER", ead=9000.0)
+    (alone,), (both,) = (warm.what_if(put=put).measures for put in (other, pl.concat([lost, other])))
+    assert both.incremental_es == alone.incremental_es.less(-400.0)
+    assert both.var == alone.var + 400.0
+
+    holding = WarmPortfolio(pl.concat([table, lost]), model(), **options)
+    restated = holding.what_if(put=lost.with_columns(ead=pl.lit(1500.0)))
+    assert restated.measures[0].incremental_var == Difference(value=200.0, se=0.0, low=200.0, high=200.0)
+    repaid = holding.what_if(drop=["NEW-1"])
+    assert repaid.measures[0].incremental_es == Difference(value=-400.0, se=0.0, low=-400.0, high=-400.0)
+    assert repaid.measures[0].var == holding.result.measures[0].var - 400.0
+    random = holding.what_if(put=lost.with_columns(lgd_sd=pl.lit(0.2)))
+    assert random.incremental_ul.value > 0.0
+
+
+def test_where_only_certain_losses_are_left_they_are_measured() -> None:
+    warm = WarmPortfolio(loan(), model(), confidences=(0.99,))
+    answer = warm.what_if(put=loan("NEW", ead=1000.0, lgd=0.4, pd_12m=1.0), drop=["O000801-1"])
+    assert (answer.el, answer.measures[0].var, answer.measures[0].es, answer.ul) == (400.0, 400.0, 400.0, 0.0)
 
 
 def test_a_book_of_which_everything_is_repaid_has_nothing_to_lose() -> None:

@@ -58,6 +58,8 @@ class Changed:
     def same_as(self, book: pl.DataFrame) -> bool:
         """Whether the rows that the change touches are those that ``book``, which it changes, has of the same obligors: a change of nothing."""
         before = book.filter(pl.col(ORDER[0]).is_in(list(self.obligors)))
+        if not before.height and not self.touched.height:
+            return True
         if before.height != self.touched.height or not set(before.columns) <= set(self.touched.columns):
             return False
         after = self.touched.sort(*ORDER)

@@ -15,6 +15,7 @@ from crfs.errors import InvalidInput
 from crfs.quality.portfolio import LOADING, require_factor_model, validate_portfolio
 from crfs.risk.arguments import check_threads
 from crfs.risk.book_changes import BookChange, Changed, changed_book
+from crfs.risk.certain_losses import certain_losses_apart, with_certain_loss
 from crfs.risk.choosing import Found, find_outcome, make_question
 from crfs.risk.collapsed import Collapsed
 from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, own_lattice
@@ -198,18 +199,25 @@ class WarmPortfolio:
             changed = changed_book(state.book, change, state.factor_model, default_ccf=self._default_ccf)
             if not changed.exposure > 0.0:
                 raise InvalidInput("the change leaves the book with no exposure at all: nothing would be left to measure")
-            if changed.same_as(state.book):
-                return unchanged(state.result, first_order=first_order and state.found.collapsed is not None)
-            answered = self._at_its_points(state.found.collapsed, changed, first_order) if state.found.collapsed is not None else None
-            if answered is None:
-                return self._beside(changed, lumpy=False)
-            if state.found.collapsed is not None and state.found.collapsed.mixture.parts_large_names:
-                exactly = self._by_names(roll_up(changed.book, state.factor_model))
-                if exactly is not None:
-                    return exactly.with_first_order_of(answered)
-            if answered.trusted or self._question.method is Method.COLLAPSED:
-                return answered
-            return self._beside(changed, lumpy=True)
+            measured, certain = certain_losses_apart(state.book, changed)
+            answer = self._what_if(measured, first_order)
+            return with_certain_loss(answer, certain) if certain else answer
+
+    def _what_if(self, changed: Changed, first_order: bool) -> WhatIf:
+        """The answer by the book's own tables, name by name, or by two books beside each other: the first that serves."""
+        state = self._state
+        if changed.same_as(state.book):
+            return unchanged(state.result, first_order=first_order and state.found.collapsed is not None)
+        answered = self._at_its_points(state.found.collapsed, changed, first_order) if state.found.collapsed is not None else None
+        if answered is None:
+            return self._beside(changed, lumpy=False)
+        if state.found.collapsed is not None and state.found.collapsed.mixture.parts_large_names:
+            exactly = self._by_names(roll_up(changed.book, state.factor_model))
+            if exactly is not None:
+                return exactly.with_first_order_of(answered)
+        if answered.trusted or self._question.method is Method.COLLAPSED:
+            return answered
+        return self._beside(changed, lumpy=True)
 
     def _at_its_points(self, found: Collapsed, changed: Changed, first_order: bool) -> WhatIf | None:
         """The answer from the book's own tables; None where they do not serve the change."""

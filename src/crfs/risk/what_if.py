@@ -41,6 +41,9 @@ _MOST_BIAS = 2.0
 _PART_OF_MOVE = 0.5
 _NO_MOVE = 0.02
 
+NOTHING_CHANGES = "nothing changes"
+"""What is noted of a change that changes nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
@@ -441,7 +444,7 @@ def unchanged(told: RiskResult, *, first_order: bool) -> WhatIf:
         same,
         incremental_ul=none,
         measures=tuple(replace(m, incremental_var=none, incremental_es=none, marginal_var=first, marginal_es=first) for m in same.measures),
-        notes=("nothing changes",),
+        notes=(NOTHING_CHANGES,),
     )
 
 
