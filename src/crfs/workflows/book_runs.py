@@ -222,8 +222,9 @@ class Question:
     """What somebody asks of a book.
 
     ``book`` is a name or a file, its bytes, or a book's specification; ``settings`` are the keys that the kind needs, such as the factor
-    model, and ``options`` its options (None: the default). ``models`` None takes the champions that there are. ``recorded_as_of`` is the
-    state of the store that is asked: an instant, a batch, or None for the head.
+    model, and ``options`` its options (None: the default). ``models`` None takes the champions that there are. ``as_of``, an instant, is the time
+    that is asked about, None: now: a name means its book in force then, and blanks are filled with what was known then. ``recorded_as_of`` is
+    the state of the store that is asked: an instant, a batch, or None for the head.
     """
 
     kind: BookKind
@@ -281,12 +282,15 @@ def accept(session: Session, question: Question, *, files: bool = True, rows: bo
     require(question.given, "options", (), tuple(kind.options))
     check_label(question.label)
     kind.check_options(question.given)
-    batch_id = session.pin(question.recorded_as_of).batch_id
+    pin = session.pin(question.recorded_as_of)
+    batch_id, now = pin.batch_id, session.clock.now()
     models = fillers(session, question.models, batch_id=batch_id)
-    as_of = question.as_of or (session.clock.now().isoformat() if models or kind.timed else None)
+    as_of = question.as_of or (now.isoformat() if models or kind.timed else None)
     book = question.book
     if isinstance(book, str):
-        book = (find_book if files else named_book)(session, book, batch_id=batch_id)
+        # A store that another machine writes may be ahead of this clock; what it holds has come.
+        at = parse_instant(as_of, what="as_of") if as_of else max(now, pin.recorded_at)
+        book = (find_book if files else named_book)(session, book, at=at, batch_id=batch_id)
     accepted = Accepted(question=question, book=book, models=models, as_of=as_of, batch_id=batch_id)
     if not rows:
         return accepted

@@ -89,16 +89,21 @@ def load_book(
 
 
 def list_portfolios(session: Session, *, batch_id: int | None = None) -> pl.DataFrame:
-    """The newest book under each name: ``portfolio``, ``valid_time``, ``facilities``, ``file_name``, ``sha256``."""
+    """The newest book under each name: ``portfolio``, ``valid_time``, ``facilities``, ``file_name``, ``sha256``; it may come into force later."""
+    return _books(session, session.pin().batch_id if batch_id is None else batch_id).unique("portfolio", keep="last", maintain_order=True)
+
+
+def _books(session: Session, batch_id: int) -> pl.DataFrame:
+    """Every book under every name as the store had them at a batch, each name's in the order in which they come into force."""
     import polars as pl
 
     from crfs.bitemporal.resolve import as_of
 
-    reader = session.reader(session.pin().batch_id if batch_id is None else batch_id)
+    reader = session.reader(batch_id)
     if DATASET not in reader.catalogue.datasets:  # before the first definitions there was no book either
         texts = dict.fromkeys(("file_name", "file_format", "sha256"), pl.String)
         return pl.DataFrame(schema={"portfolio": pl.String, "valid_time": pl.Datetime("us", "UTC"), "facilities": pl.Int64, **texts})
-    known = as_of(reader.rows(DATASET)).sort("entity", "valid_time").unique("entity", keep="last", maintain_order=True)
+    known = as_of(reader.rows(DATASET)).sort("entity", "valid_time")
     return known.select(pl.col("entity").alias("portfolio"), "valid_time", "facilities", "file_name", "file_format", "sha256")
 
 
@@ -106,27 +111,33 @@ def show_portfolio(session: Session, name: str, *, batch_id: int | None = None) 
     """The newest book under a name: what :func:`list_portfolios` has of it."""
     found = list_portfolios(session, batch_id=batch_id).filter(portfolio=name)
     if found.is_empty():
-        raise NotFound(f"no portfolio is called {name!r}; crfs portfolio list shows the names")
+        raise _unknown(name)
     return found.row(0, named=True)
 
 
-def book_valid_at(session: Session, name: str, at: datetime, *, batch_id: int) -> dict[str, Any] | None:
-    """The specification of the newest book under a name that was in force at ``at``, as the store had it at a batch; None where it had none.
+def book_in_force(session: Session, name: str, at: datetime, *, batch_id: int) -> dict[str, Any]:
+    """The book under a name that was in force at ``at``, as the store had it at a batch: what :func:`list_portfolios` has of it.
 
-    What a book was is told by ``valid_at`` of when it was loaded, else by when that was.
+    It is the newest whose valid time, ``valid_at`` of when it was loaded or else that moment, is not after ``at``. When it was loaded plays no
+    part: positions of a day come in after it, and which loads count is what the batch says. A name that nobody loaded, and a time before its
+    first book, are :class:`~crfs.errors.NotFound`.
     """
     import polars as pl
 
-    from crfs.bitemporal.resolve import as_of
+    books = _books(session, batch_id).filter(portfolio=name)
+    if books.is_empty():
+        raise _unknown(name)
+    begun = books.filter(pl.col("valid_time") <= at)
+    if begun.is_empty():
+        first = books["valid_time"][0].isoformat()
+        raise NotFound(
+            f"no book was in force under {name!r} at {at.isoformat()}: the first is of {first}; crfs portfolio load has --valid-at"
+        )
+    return begun.row(-1, named=True)
 
-    reader = session.reader(batch_id)
-    if DATASET not in reader.catalogue.datasets:
-        return None
-    known = as_of(reader.rows(DATASET)).filter((pl.col("entity") == name) & (pl.col("valid_time") <= at)).sort("valid_time")
-    if known.is_empty():
-        return None
-    row = known.row(-1, named=True)
-    return {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name}
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"no portfolio is called {name!r}; crfs portfolio list shows the names")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,16 +167,16 @@ def book_of_bytes(body: bytes, *, file_name: str) -> Book:
     return Book(body=body, file_format="parquet" if body[:4] == b"PAR1" else "csv", file_name=file_name)
 
 
-def named_book(session: Session, name: str, *, batch_id: int) -> Book:
-    """The newest book under a name, as the store had it at a batch; no file is ever looked for."""
-    row = show_portfolio(session, name, batch_id=batch_id)
+def named_book(session: Session, name: str, *, at: datetime, batch_id: int) -> Book:
+    """The book under a name that was in force at ``at`` (:func:`book_in_force`); no file is ever looked for."""
+    row = book_in_force(session, name, at, batch_id=batch_id)
     return Book(body=session.landed(row["sha256"]), file_format=row["file_format"], file_name=row["file_name"], name=name)
 
 
-def find_book(session: Session, name_or_file: str, *, batch_id: int) -> Book:
-    """A book that was loaded under a name by a batch, else the file."""
+def find_book(session: Session, name_or_file: str, *, at: datetime, batch_id: int) -> Book:
+    """The book in force at ``at`` under a name that had been loaded by a batch, else the file."""
     if not list_portfolios(session, batch_id=batch_id).filter(portfolio=name_or_file).is_empty():
-        return named_book(session, name_or_file, batch_id=batch_id)
+        return named_book(session, name_or_file, at=at, batch_id=batch_id)
     file = Path(name_or_file)
     if not file.exists():
         raise NotFound(f"no portfolio is called {name_or_file!r}, and there is no such file; crfs portfolio list shows the names")

@@ -21,8 +21,9 @@ PACKAGED_FACTOR_MODEL = "us_credit"
 class Shared(TypedDict, total=False):
     """What may be said whatever is measured.
 
-    ``models`` names the champions that fill blank cells (None: those that there are; empty: none). ``as_of`` is what is known when they
-    are filled, ``recorded_as_of`` the state of the store; ``label`` a name for the run.
+    ``models`` names the champions that fill blank cells (None: those that there are; empty: none). ``as_of`` is the time asked about (None:
+    now): a name means its book in force then, and blanks are filled with what was known then. ``recorded_as_of`` is the state of the store;
+    ``label`` a name for the run.
     """
 
     models: Sequence[str] | None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows import portfolio_risk
 from crfs.workflows.book_runs import Asked, BookKind, Question, Ready, fillers, hindsight
-from crfs.workflows.books import book_valid_at, build_book
+from crfs.workflows.books import book_in_force, build_book
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 from crfs.workflows.spines import require
@@ -154,7 +154,7 @@ def between(
     states = [_state(session, name, at, batch_id=batch_id) for at in (earlier, later)]
     (first, first_batch), (last, last_batch) = states
     if first_batch > last_batch:  # the earlier book was loaded after the later date: one state knows both
-        last, last_batch = book_valid_at(session, name, later, batch_id=first_batch) or last, first_batch
+        last, last_batch = _book(session, name, later, batch_id=first_batch), first_batch
     then: dict[str, Any] = {"book": first, "batch_id": first_batch}
     if references := fillers(session, models, batch_id=first_batch):
         then |= {"models": references, "as_of": earlier.isoformat()}
@@ -174,8 +174,16 @@ def between(
 
 def _state(session: Session, name: str, at: datetime, *, batch_id: int) -> tuple[dict[str, Any], int]:
     """The book in force at ``at``, and the state of the store that it is seen in."""
-    for batch in dict.fromkeys((min(session.pin(at).batch_id, batch_id), batch_id)):
-        book = book_valid_at(session, name, at, batch_id=batch)
-        if book is not None:
-            return book, batch
-    raise NotFound(f"no book was in force under {name!r} at {at.isoformat()}; crfs portfolio list shows the names")
+    then = min(session.pin(at).batch_id, batch_id)
+    try:
+        return _book(session, name, at, batch_id=then), then
+    except NotFound:
+        if then == batch_id:
+            raise
+    return _book(session, name, at, batch_id=batch_id), batch_id
+
+
+def _book(session: Session, name: str, at: datetime, *, batch_id: int) -> dict[str, Any]:
+    """The specification of the book in force at ``at``."""
+    row = book_in_force(session, name, at, batch_id=batch_id)
+    return {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name}

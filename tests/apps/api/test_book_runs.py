@@ -196,3 +196,20 @@ def test_the_report_shows_what_was_measured_under_its_label_beside_it(client: Cl
     for title in ("Stress test", "Expected credit losses", "Regulatory capital", "Where the tail comes from"):
         assert title in page
     assert repr(answers["ecl"]["allowance"]) in page
+
+
+@pytest.mark.parametrize("kind", ["concentration", "capital", "what-if"])
+def test_a_name_means_its_book_in_force_at_the_time_that_is_asked_about(client: Client, kind: str) -> None:
+    for day, body in (("2026-06-30", BOOK), ("2026-03-31", "".join(BOOK.splitlines(keepends=True)[:-1]))):
+        loaded = client.put(f"/v1/portfolios/by-{kind}?valid_at={day}", content=body.encode(), headers={"Content-Type": "text/csv"})
+        assert loaded.status_code == 201, loaded.text
+    place = f"/v1/portfolios/by-{kind}/{kind}-runs"
+    counts = {}
+    for at in ("2026-03-31", "2026-06-29T12:00:00Z", "2026-07-01T00:00:00Z", None):
+        answer = client.post(place, json={"models": [], "as_of": at, **QUESTIONS[kind]}, headers={"Prefer": "wait=30"})
+        assert answer.status_code == 200, answer.text
+        document = answer.json()
+        counts[at] = document["totals"]["facilities"] if kind == "capital" else document["n_facilities"]
+    assert list(counts.values()) == [29, 29, 30, 30]
+    early = client.problem("POST", place, 404, json={"models": [], "as_of": "2026-03-30", **QUESTIONS[kind]})
+    assert "no book was in force" in early["detail"]

@@ -39,7 +39,10 @@ def answer(client: Client, session: Session) -> dict[str, Any]:
 
 
 def test_it_is_asked_of_a_loaded_book_too_and_replayed_by_a_process_of_its_own(client: Client, answer: dict[str, Any]) -> None:
-    assert client.put("/v1/portfolios/bonds", content=BOOK.encode(), headers={"Content-Type": "text/csv"}).status_code == 201
+    assert (
+        client.put("/v1/portfolios/bonds?valid_at=2018-10-31", content=BOOK.encode(), headers={"Content-Type": "text/csv"}).status_code
+        == 201
+    )
     job = finished(client, client.post("/v1/portfolios/bonds/mark-to-market-runs", json=QUESTION).headers["location"])
     assert job["state"] == "succeeded", job
     assert client.json(job["result"])["result_sha256"] == answer["result_sha256"]

@@ -65,7 +65,7 @@ def test_nothing_changed_between_two_times_of_one_book(within: Crfs, books: list
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("nosuch", *DATES), "no book was in force under 'nosuch'"),
+        (("nosuch", *DATES), "no portfolio is called 'nosuch'"),
         (("moving", "--from", "2026-01-31", "--to", "2026-06-30"), "no book was in force under 'moving' at 2026-02-01"),
         (("moving", "--from", "2026-06-30", "--to", "2026-03-31"), "is not before"),
         (("moving", "--from", "someday", "--to", "2026-03-31"), "someday"),

@@ -84,3 +84,18 @@ def test_what_is_wrong_is_named(within: Crfs, tmp_path: Path) -> None:
     refused = within(*WORDS[:2], book, *WORDS[3:], *AT, "--json")
     assert refused.code == 1
     assert {problem["column"] for problem in refused.json["error"]["problems"]} == {"rating", "maturity_years"}
+
+
+@pytest.mark.usefixtures("curves")
+def test_a_name_is_valued_by_its_book_in_force_then(within: Crfs, tmp_path: Path) -> None:
+    rows = (EXAMPLES / "bonds.csv").read_text().splitlines(keepends=True)
+    for day, kept in (("2018-09-30", rows[:-1]), ("2018-12-31", rows)):
+        file = tmp_path / f"{day}.csv"
+        file.write_text("".join(kept))
+        assert within("portfolio", "load", "bonds", file, "--valid-at", day).code == 0
+    words = tuple("bonds" if word == EXAMPLES / "bonds.csv" else word for word in WORDS)
+    done = within(*words, *AT, "--json")
+    assert done.code == 0, done.err
+    assert done.json["total_ead"] == pl.read_csv(EXAMPLES / "bonds.csv")["ead"][:-1].sum()
+    refused = within(*words, "--as-of", "2018-09-15", "--json")
+    assert (refused.code, "no book was in force under 'bonds'" in refused.json["error"]["message"]) == (1, True)

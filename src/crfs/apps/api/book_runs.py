@@ -50,7 +50,10 @@ class BookQuestion(BaseModel):
     models: list[str] | None = Field(
         default=None, description="Champions that fill blank cells: of pd, lgd, ead; none: those that there are"
     )
-    as_of: str | None = None
+    as_of: str | None = Field(
+        default=None,
+        description="An instant, or a day (its end in UTC): a name means its book in force then, blanks are filled with what was known then; none: now",
+    )
     recorded_as_of: str | None = None
     label: str | None = Field(default=None, max_length=200)
 
@@ -115,7 +118,8 @@ def routes(door: RunDoor) -> APIRouter:
         openapi_extra=described_body(door.question, door.example, file=False),
     )
     async def ask_of_portfolio(request: Request, session: Held, service: Serving, name: str) -> Response:
-        """Queue a run about the newest book under a name (as recorded then, where that is asked); an empty body takes every default."""
+        """Queue a run about the book in force under a name at ``as_of`` (as recorded then, where that is asked); an empty body takes every
+        default."""
         body = await request.body()
         question = read_question(door.question, read_json(body) if body.strip() else {})
         return await queue(request, session, service, door, lambda: _submit(session, door, name, question))
@@ -243,6 +247,7 @@ def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQue
     from crfs.workflows.book_jobs import book_kind, submit_question
     from crfs.workflows.book_runs import Question
     from crfs.workflows.observations import recorded_state
+    from crfs.workflows.times import parse_question
 
     wanted = door.wanted(question, session)
     return submit_question(
@@ -253,7 +258,7 @@ def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQue
             settings=wanted.settings,
             options=wanted.options,
             models=question.models,
-            as_of=question.as_of,
+            as_of=None if question.as_of is None else parse_question(question.as_of, what="as_of").isoformat(),
             recorded_as_of=recorded_state(question.recorded_as_of) if wanted.batch_id is None else wanted.batch_id,
             label=question.label,
             attachments=wanted.attachments,

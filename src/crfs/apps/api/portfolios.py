@@ -65,11 +65,13 @@ async def load(
     request: Request,
     session: Held,
     name: str,
-    valid_at: Annotated[str | None, Query(description="When the positions were these; now where it is not given")] = None,
+    valid_at: Annotated[
+        str | None, Query(description="When the positions were these, an instant or a day (its end in UTC); now, if not given")
+    ] = None,
 ) -> Response:
     """A book with a wrong cell is refused whole: every row, column and reason is named and nothing is kept.
 
-    Nothing is overwritten: earlier books stay, and a question of an earlier ``recorded_as_of`` still finds them.
+    Nothing is overwritten: earlier books stay, and a question of an earlier ``as_of`` or ``recorded_as_of`` still finds them.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _BOOK_TYPES:
@@ -82,13 +84,13 @@ async def load(
 def _load(session: Session, name: str, kind: str, body: bytes, valid_at: str | None) -> dict[str, Any]:
     from crfs.workflows.book_jobs import rows_as_csv
     from crfs.workflows.books import load_book
-    from crfs.workflows.times import parse_instant
+    from crfs.workflows.times import parse_question
 
     if kind == "application/json":
         body = rows_as_csv(rows_of(read_json(body)))
     elif (kind == "application/vnd.apache.parquet") != (body[:4] == b"PAR1"):
         raise InvalidInput(f"the body is not what its Content-Type {kind} says")
-    return load_book(session, name, body, valid_at=parse_instant(valid_at, what="valid_at") if valid_at else None)
+    return load_book(session, name, body, valid_at=parse_question(valid_at, what="valid_at") if valid_at else None)
 
 
 def read_json(body: bytes) -> Any:

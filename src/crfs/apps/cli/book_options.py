@@ -15,7 +15,11 @@ def about_the_run(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--label", help="A name for the run."),
         click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then."),
-        click.option("--as-of", metavar="TIME", help="What is known when blanks are filled. Now, if not given."),
+        click.option(
+            "--as-of",
+            metavar="TIME",
+            help="The time asked about: the book in force under NAME, and what is known for its blanks. Now, if not given.",
+        ),
         click.option(
             "--models", type=Names(), metavar="pd,lgd,ead|none", help="Champions that fill blank cells; all there are, if not given."
         ),
