@@ -79,9 +79,26 @@ def test_a_blank_maturity_is_two_and_a_half_years_and_others_are_cut_to_one_and_
 
 def test_the_foundation_approach_takes_supervisory_lgd_and_maturity() -> None:
     rows = [facility(lgd=None, maturity_years=5.0), facility(lgd=None, financial=True), facility(lgd=None, subordinated=True)]
-    result = regulatory_capital(table_of(*rows, facility(lgd=0.1)), approach=Approach.FOUNDATION)
-    assert result.table["lgd_used"].to_list() == [0.40, 0.45, 0.75, 0.1]  # LGD that collateral made is not floored
-    assert result.table["maturity_used"].to_list() == [2.5] * 4
+    result = regulatory_capital(table_of(*rows), approach=Approach.FOUNDATION)
+    assert result.table["lgd_used"].to_list() == [0.40, 0.45, 0.75]
+    assert result.table["maturity_used"].to_list() == [2.5] * 3
+
+
+def test_an_own_estimate_of_lgd_says_nothing_under_the_foundation_approach() -> None:
+    kinds = [{}, {"financial": True}, {"large_financial": True}, {"subordinated": True}, {"exposure_class": "bank"}, {"defaulted": True}]
+    rows = [facility(approach="foundation", lgd=lgd, **kind) for kind in kinds for lgd in (None, 0.01, 0.9)]
+    result = regulatory_capital(table_of(*rows, facility(lgd=0.3)))
+    assert result.table["lgd_used"].to_list() == [lgd for lgd in (0.40, 0.45, 0.45, 0.75, 0.45, 0.40) for _ in range(3)] + [0.3]
+    [told] = [note for note in result.notes if "CRE32.6" in note]
+    assert told.startswith("18 facilities under the foundation approach have the supervisory LGD")
+    assert "the lgd given for 12 of them is not used" in told
+    assert "collateral (CRE32.9) is not recognised" in told
+    one = facility(pd=0.01, lgd=0.01, ead=1e6)
+    assert regulatory_capital(table_of(one), approach="foundation").totals.rwa == pytest.approx(
+        820_594, abs=1
+    )  # Basel III, 40 %, 2.5 years
+    assert regulatory_capital(table_of(one), approach="foundation", regime="basel_ii").table["lgd_used"].to_list() == [0.45]
+    assert not [note for note in regulatory_capital(table_of(one)).notes if "foundation" in note]
 
 
 def test_own_estimates_of_exposure_have_a_floor_of_half_the_standardised_factor() -> None:
@@ -216,7 +233,7 @@ def test_expected_loss_is_compared_with_provisions_of_rows_under_models() -> Non
 def test_banks_and_large_firms_under_the_advanced_approach_are_told_of() -> None:
     rows = [facility(turnover=501.0), facility(turnover=500.0), facility(exposure_class="bank")]
     assert regulatory_capital(table_of(*rows)).notes[0].startswith("2 facilities of banks or of groups")
-    assert regulatory_capital(table_of(*rows), approach="foundation").notes == ()
+    assert not [note for note in regulatory_capital(table_of(*rows), approach="foundation").notes if "advanced" in note]
 
 
 def test_every_fault_is_named_by_row_and_column_and_the_others_can_be_measured() -> None:

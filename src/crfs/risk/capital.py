@@ -202,9 +202,10 @@ def regulatory_capital(
     million euros.
 
     Under models: PD, LGD and maturity after the floors of ``regime`` (or its name), EAD not below what CRE32.36 says where ``drawn`` and ``limit`` are
-    given. A blank ``lgd`` under the foundation approach is the supervisory one, and maturity is 2.5 years there (CRE32.44), as where it
-    is blank (CRE32.55). In default K = max(0, LGD - ``best_estimate_el``) and EL is that estimate; blank means as large as LGD. Under
-    tables: exposures are net of specific provisions, ``drawn + conversion factor · undrawn`` where these are given, else ``ead``.
+    given. Under the foundation approach LGD is the supervisory one of CRE32.6-7, whatever ``lgd`` says and without regard to collateral (CRE32.9), and
+    maturity is 2.5 years (CRE32.44), as where it is blank (CRE32.55). In default K = max(0, LGD - ``best_estimate_el``) and EL is that estimate; blank
+    means as large as LGD. Under tables: exposures are net of specific provisions, ``drawn + conversion factor · undrawn`` where these are given, else
+    ``ead``.
 
     ``floor`` asks for the output floor: every row then needs what the standardised approach needs. ``general_provisions`` are those of
     rows under models; they and the specific ones are set against expected loss. A rejected row means :class:`crfs.errors.InvalidInput`
@@ -418,7 +419,11 @@ def _modelled(rows: pl.DataFrame, modelled: BoolArray, regime: Regime) -> dict[s
 
 
 def _lgd(rows: pl.DataFrame, function: IntArray, foundation: BoolArray, modelled: BoolArray, regime: Regime) -> FloatArray:
-    """LGD as the functions take it: own estimates floored, supervisory ones where the foundation approach has none given."""
+    """LGD as the functions take it: own estimates floored under the advanced approach, the supervisory ones under the foundation approach.
+
+    What the column ``lgd`` has is the bank's own estimate, which the foundation approach does not know (CRE32.5); nor is it the supervisory one
+    reduced for collateral (CRE32.9), which no column says.
+    """
     wholesale = np.where(_is_retail(rows), list(IrbClass).index(IrbClass.CORPORATE), function)
     supervisory = irb.foundation_lgd(
         wholesale,
@@ -426,16 +431,15 @@ def _lgd(rows: pl.DataFrame, function: IntArray, foundation: BoolArray, modelled
         subordinated=flags(rows, "subordinated"),
         regime=regime,
     )
-    given = numbers(rows, "lgd")
-    given = np.where(np.isnan(given) | ~modelled, supervisory, given)
+    own = modelled & ~foundation
     floored = irb.floored_lgd(
-        given,
+        np.where(own, numbers(rows, "lgd"), supervisory),
         exposure_class=function,
         collateral=np.array([*irb.Collateral, ""], dtype=np.str_)[codes(rows, "collateral", list(irb.Collateral))],
         secured_share=numbers(rows, "secured_share", default=0.0),
         regime=regime,
     )
-    return np.where(foundation, given, floored)
+    return np.where(own, floored, supervisory)
 
 
 def _standardised(rows: pl.DataFrame, needed: BoolArray, *, ratings_allowed: bool) -> dict[str, FloatArray]:
@@ -529,6 +533,13 @@ def _notes(rows: pl.DataFrame, rejected: pl.DataFrame, regime: Regime) -> tuple[
             "which CRE30.34 does not permit for them"
         )
     foundation = _is_approach(rows, Approach.FOUNDATION)
+    if foundation.any():
+        given = int((foundation & ~np.isnan(numbers(rows, "lgd"))).sum())
+        unused = f"; the lgd given for {given} of them is not used" if given else ""
+        notes.append(
+            f"{int(foundation.sum())} facilities under the foundation approach have the supervisory LGD (CRE32.6-7): eligible collateral (CRE32.9) is "
+            f"not recognised{unused}"
+        )
     unknown = _in_default(rows) & (foundation | (_is_approach(rows, Approach.ADVANCED) & np.isnan(numbers(rows, "best_estimate_el"))))
     if unknown.any():
         notes.append(
