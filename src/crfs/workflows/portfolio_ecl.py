@@ -121,7 +121,7 @@ def ready(asked: Asked) -> Ready:
             wanted={
                 "ead": blank_cells(table, "ccf") & ~blank_cells(table, "drawn"),
                 "lgd": blank_cells(table, "lgd"),
-                "pd_12m": blank_cells(table, "pd_curve") & ~_in_stage_3(table),
+                "pd_12m": blank_cells(table, "pd_curve") & ~_in_default(table, asked.option("standard", DEFAULTS["standard"])),
             },
         )
         options: Mapping[str, Any] = asked.specification
@@ -290,13 +290,16 @@ def _notes(asked: Asked, provisions: Provisions) -> list[str]:
     return notes
 
 
-def _in_stage_3(table: pl.DataFrame) -> pl.Series:
-    """Where the book says so: what is credit-impaired needs no probability of default."""
+def _in_default(table: pl.DataFrame, standard: str) -> pl.Series:
+    """Where the book says so: what is credit-impaired needs no probability of default. Under IFRS 9 stage 3 says it, under CECL ``defaulted`` too."""
     import polars as pl
 
-    if "stage" not in table.columns:
-        return pl.repeat(False, table.height, eager=True)
-    return (table["stage"].cast(pl.String).str.strip_chars() == "3").fill_null(False)
+    def said(column: str, *words: str) -> pl.Series:
+        if column not in table.columns:
+            return pl.repeat(False, table.height, eager=True)
+        return table[column].cast(pl.String).str.strip_chars().str.to_lowercase().is_in(words).fill_null(False)
+
+    return said("stage", "3") | said("defaulted", "true", "1") if standard == "cecl" else said("stage", "3")
 
 
 def _finds_stages(book: pl.DataFrame, options: Mapping[str, Any]) -> bool:

@@ -105,6 +105,17 @@ def test_cecl_takes_the_whole_life_of_every_facility(within: Crfs, book: Path) -
     assert within("replay", done.json["run_id"]).code == 0
 
 
+def test_cecl_takes_exposure_times_lgd_of_what_is_in_default_and_needs_no_pd_of_it(within: Crfs, tmp_path: Path) -> None:
+    file = tmp_path / "defaulted.csv"
+    rows = ("F1,O1,1000000,0.4,0.05,5,3,true,120", "F2,O2,1000,0.5,,,,TRUE,", "F3,O3,1000,0.5,0.1,1,,false,")
+    file.write_text("\n".join(["facility_id,obligor_id,ead,lgd,pd_12m,maturity_years,stage,defaulted,days_past_due", *rows]) + "\n")
+    done = within("portfolio", "ecl", file, "--models", "none", "--standard", "cecl", "--json")
+    assert done.code == 0, done.err
+    assert {row["facility_id"]: row["allowance"] for row in done.json["largest"]} == {"F1": 400_000.0, "F2": 500.0, "F3": 50.0}
+    assert any(note.startswith("2 facilities are in default") for note in done.json["notes"])
+    assert within("replay", done.json["run_id"]).code == 0
+
+
 @pytest.mark.parametrize(
     ("row", "places"),
     [

@@ -85,6 +85,37 @@ def test_scenarios_are_weighted_and_totals_are_in_whole_cents() -> None:
     json.dumps(result.to_dict())
 
 
+@pytest.mark.parametrize("said", [{"defaulted": True}, {"stage": 3}, {"stage": 1, "defaulted": True}, {"stage": 3, "defaulted": False}])
+def test_what_is_in_default_has_its_exposure_times_its_lgd(said: dict[str, Any]) -> None:
+    assert allowance(facility(**said)) == 400.0
+    # As in stage 3 of IFRS 9, neither a PD nor a life is needed, nothing is discounted, and no long run is gone back to.
+    bare = facility(**said, pd_12m=None, maturity_years=None, lgd_long_run=0.1, pd_12m_long_run=None)
+    calls: list[dict[str, Any]] = [{}, {"forecast_years": 0.0, "reversion_years": 0.0}, {"discounted": True, "interest_rate": 0.1}]
+    for call in calls:
+        result = cecl_allowance(bare, **call)
+        assert result.table.select("allowance", "pd_lifetime", "exposure").row(0) == (400.0, 1.0, 1000.0)
+    stress = [EclScenario(name="a", weight=0.5), EclScenario(name="b", weight=0.5, hazard_multiplier=[0.5], lgd_multiplier=[2.0])]
+    assert allowance(bare, scenarios=stress) == pytest.approx(0.5 * 400.0 + 0.5 * 800.0)
+    third = bare.with_columns(stage=pl.lit(3))
+    assert expected_credit_loss(third, scenarios=stress).table["ecl"][0] == allowance(bare, scenarios=stress)
+
+
+def test_what_is_not_in_default_is_as_if_nobody_had_asked_and_the_notes_count_what_is() -> None:
+    table = pl.concat(
+        [facility(facility_id=str(n), stage=n, defaulted=n == 4) for n in (1, 2, 3)] + [facility(facility_id="4", defaulted=True)],
+        how="diagonal",
+    )
+    result = cecl_allowance(table)
+    alone = allowance(facility())
+    assert result.table["allowance"].to_list() == [alone, alone, 400.0, 400.0]
+    assert result.notes == ("2 facilities are in default (defaulted, or stage 3): their allowance is LGD times exposure",)
+    assert result.to_dict()["notes"] == list(result.notes)
+    assert cecl_allowance(facility(stage=2)).notes == ()
+    line = facility(defaulted=True, ead=None, drawn=600.0, limit=1000.0, ccf=0.5)
+    assert allowance(line) == pytest.approx(0.4 * 800.0)
+    assert allowance(line.with_columns(unconditionally_cancellable=pl.lit(True))) == pytest.approx(0.4 * 600.0)
+
+
 def test_discounting_and_annuities_need_a_rate_and_nothing_else_does() -> None:
     assert allowance(facility()) > 0.0
     with pytest.raises(InvalidInput, match="effective interest rate"):

@@ -12,6 +12,7 @@ from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput
 from crfs.quality.checks import Faults, quoted
 from crfs.risk.facilities import (
+    BoolArray,
     FloatArray,
     accepted_rows,
     amount_column,
@@ -51,6 +52,9 @@ def provisions_schema() -> TableSchema:
             ColumnSchema(name="pd_curve", dtype=pl.String, meaning="name of a curve, in place of pd_12m"),
             ColumnSchema(name="amortisation", dtype=pl.String, allowed=tuple(Amortisation), meaning="blank: bullet"),
             ColumnSchema(name="prepayment_rate", dtype=pl.Float64, unit="decimal a year", minimum=0.0, maximum=1.0, maximum_open=True),
+            ColumnSchema(
+                name="defaulted", dtype=pl.Boolean, meaning="CECL: in default, as stage 3 says too; under IFRS 9 the stage counts"
+            ),
             ColumnSchema(name="poci", dtype=pl.Boolean, meaning="purchased or originated credit-impaired"),
             amount_column("initial_ecl", "of poci: the lifetime loss expected when it came"),
             decimal_column("pd_12m_long_run", "what CECL goes back to; blank: pd_12m"),
@@ -72,14 +76,15 @@ def read_book(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Checked rows with ``effective_interest_rate`` filled in, and the list of faults.
 
-    ``staged``: a stage is needed, and in stage 3 no life. ``needs_r2``: a scenario moves the factor. ``interest_rate`` is for rows
-    without one; where it is None such a row is a fault. ``curves``: each set must have the curves that rows name.
+    ``staged``: a stage is needed, and in stage 3 no life; else none is needed of what is :func:`in_default`. ``needs_r2``: a scenario
+    moves the factor. ``interest_rate`` is for rows without one; where it is None such a row is a fault. ``curves``: each set must have
+    the curves that rows name.
     """
     if interest_rate is not None and not (np.isfinite(interest_rate) and interest_rate > -1.0):
         raise InvalidInput("the interest rate for rows without one is a finite decimal above -1", argument="interest_rate")
     typed, faults = read_facilities(facilities, provisions_schema(), carry=carry)
     stage = numbers(typed, "stage")
-    lives = ~(staged & (stage == 3.0)) | flags(typed, "poci")
+    lives = (stage != 3.0) | flags(typed, "poci") if staged else ~in_default(typed)
     if staged:
         note(
             faults,
@@ -111,6 +116,11 @@ def read_book(
     rows, rejected = accepted_rows(typed, faults, what="provisions table", accept_partial=accept_partial)
     filled = numbers(rows, "effective_interest_rate", default=0.0 if interest_rate is None else interest_rate)
     return rows.with_columns(pl.Series("effective_interest_rate", filled)), rejected
+
+
+def in_default(rows: pl.DataFrame) -> BoolArray:
+    """What is in default as CECL takes it, which has no stages: the row says ``defaulted``, or stage 3."""
+    return np.asarray(flags(rows, "defaulted") | (numbers(rows, "stage") == 3.0))
 
 
 def _check_exposure(typed: pl.DataFrame, faults: Faults) -> None:

@@ -14,8 +14,8 @@ import polars as pl
 from crfs.errors import InvalidInput
 from crfs.risk.cents import in_cents
 from crfs.risk.facilities import FloatArray, flags, numbers
-from crfs.risk.provisions.book import loans_of, paths_of, read_book, segments_of
-from crfs.risk.provisions.loss_paths import Timing, expected_losses
+from crfs.risk.provisions.book import in_default, loans_of, paths_of, read_book, segments_of
+from crfs.risk.provisions.loss_paths import Timing, expected_losses, losses_in_default
 from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, time_grid
 from crfs.risk.provisions.term_structure import PdCurves
 
@@ -33,6 +33,7 @@ class CeclResult:
     discounted: bool
     forecast_years: float
     reversion_years: float
+    notes: tuple[str, ...]
 
     @property
     def total(self) -> float:
@@ -56,6 +57,7 @@ class CeclResult:
             "forecast_years": self.forecast_years,
             "reversion_years": self.reversion_years,
             "n_rejected": self.rejected["row"].n_unique(),
+            "notes": list(self.notes),
         }
 
 
@@ -75,11 +77,13 @@ def cecl_allowance(
 ) -> CeclResult:
     """Allowance of each facility for the losses of its whole life.
 
-    ``facilities`` as for :func:`crfs.risk.provisions.expected_credit_loss`; no stage is needed. For ``forecast_years``, the reasonable
-    and supportable period (326-20-30-9), hazard, LGD and exposure are those of the scenarios; over ``reversion_years`` they go back on a
-    straight line (0: at once) to the facility's long run, ``pd_12m_long_run`` and ``lgd_long_run``, without multipliers. With a curve and
-    no long-run PD the long run is the curve itself. The undrawn part of what is ``unconditionally_cancellable`` has no allowance
-    (326-20-30-11).
+    ``facilities`` as for :func:`crfs.risk.provisions.expected_credit_loss`; no stage is needed. What is in default (``defaulted``, or a
+    ``stage`` of 3) has LGD × exposure, as in stage 3 of IFRS 9, and needs no PD and no life.
+
+    Of the others: for ``forecast_years``, the reasonable and supportable period (326-20-30-9), hazard, LGD and exposure are those of the
+    scenarios; over ``reversion_years`` they go back on a straight line (0: at once) to the facility's long run, ``pd_12m_long_run`` and
+    ``lgd_long_run``, without multipliers. With a curve and no long-run PD the long run is the curve itself. The undrawn part of what is
+    ``unconditionally_cancellable`` has no allowance (326-20-30-11).
 
     Losses are not discounted (PD × LGD on amortised cost), unless ``discounted``: then at the effective interest rate (326-20-30-4),
     which is needed for annuities in any case and is 0 where blank otherwise.
@@ -105,7 +109,9 @@ def cecl_allowance(
         accept_partial=accept_partial,
     )
     segments = segments_of(rows, scenarios, segment_column)
-    longest = float(numbers(rows, "maturity_years").max())
+    defaulted = in_default(rows)
+    living, lost = np.flatnonzero(~defaulted), np.flatnonzero(defaulted)
+    longest = float(numbers(rows, "maturity_years", default=0.0)[living].max(initial=0.0))
     turns = [forecast_years, forecast_years + reversion_years]
     times = time_grid(scenarios, until_years=longest, period_years=period_years, further=[time for time in turns if time > 0.0])
     blend = partial(_blend, forecast_years=forecast_years, reversion_years=reversion_years)
@@ -117,10 +123,13 @@ def cecl_allowance(
         off = np.where(flags(rows, "unconditionally_cancellable"), 0.0, loans.off)
         loans = replace(loans, off=off, force=loans.force if discounted else np.zeros(rows.height))
         paths = paths_of(scenario, times, period_years=period_years, curves=curves, segments=segments, blend=blend)
-        losses = expected_losses(loans, paths, timing=Timing.EXACT)
-        by_scenario[scenario.name] = losses.lifetime
-        allowance += scenario.weight * losses.lifetime
-        pd_lifetime += scenario.weight * losses.pd_lifetime
+        losses = expected_losses(loans.take(living), paths, timing=Timing.EXACT)
+        found, pd = np.zeros(rows.height), np.ones(rows.height)
+        found[living], pd[living] = losses.lifetime, losses.pd_lifetime
+        found[lost] = losses_in_default(loans.take(lost), paths)
+        by_scenario[scenario.name] = found
+        allowance += scenario.weight * found
+        pd_lifetime += scenario.weight * pd
     table = rows.with_columns(
         pl.Series("exposure", loans.on + loans.off),
         pl.Series("allowance", allowance),
@@ -135,6 +144,9 @@ def cecl_allowance(
         discounted=discounted,
         forecast_years=forecast_years,
         reversion_years=reversion_years,
+        notes=(f"{len(lost)} facilities are in default (defaulted, or stage 3): their allowance is LGD times exposure",)
+        if len(lost)
+        else (),
     )
 
 
@@ -144,3 +156,9 @@ def _blend(begin: float, end: float, *, forecast_years: float, reversion_years: 
     if reversion_years == 0.0:
         return 1.0 if middle > forecast_years else 0.0
     return min(max((middle - forecast_years) / reversion_years, 0.0), 1.0)
+
+
+def _notes(defaulted: int) -> tuple[str, ...]:
+    if not defaulted:
+        return ()
+    return (f"{defaulted} facilities are in default (defaulted, or stage 3): their allowance is LGD times exposure",)

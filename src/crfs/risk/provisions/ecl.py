@@ -15,7 +15,7 @@ from crfs.errors import InvalidInput
 from crfs.risk.cents import in_cents
 from crfs.risk.facilities import FloatArray, flags, numbers
 from crfs.risk.provisions.book import exposures, loans_of, paths_of, read_book, segments_of
-from crfs.risk.provisions.loss_paths import Loans, PathTable, Timing, expected_losses
+from crfs.risk.provisions.loss_paths import Loans, PathTable, Timing, expected_losses, losses_in_default
 from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, time_grid
 from crfs.risk.provisions.term_structure import PdCurves
 
@@ -193,7 +193,7 @@ def _timing(timing: Timing | str) -> Timing:
 
 def _on_one_scenario(loans: Loans, paths: PathTable, living: npt.NDArray[np.intp], timing: Timing) -> dict[str, FloatArray]:
     """Losses and PDs of all rows: those of the paths for the ``living``; what is in default loses LGD × exposure now."""
-    now = np.minimum(loans.lgd * paths.lgd[0, loans.segment], 1.0) * (loans.on + loans.off) * paths.ead[0, loans.segment]
+    now = losses_in_default(loans, paths)
     losses = expected_losses(loans.take(living), paths, timing=timing)
     found = dict(zip(_COLUMNS, (now, now.copy(), np.ones(len(now)), np.ones(len(now))), strict=True))
     for name, values in zip(_COLUMNS, (losses.within_12m, losses.lifetime, losses.pd_12m, losses.pd_lifetime), strict=True):

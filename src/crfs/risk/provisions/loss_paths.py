@@ -118,6 +118,18 @@ def expected_losses(loans: Loans, paths: PathTable, *, timing: Timing = Timing.E
     return found
 
 
+def losses_in_default(loans: Loans, paths: PathTable) -> FloatArray:
+    """What facilities lose that are in default today: LGD × exposure, as a scenario moves both in its first period; nothing is discounted.
+
+    A blended path goes back to the facility's own LGD: the long run is of those who may default yet.
+    """
+    blend = float(paths.blend[0])
+    lgd = np.minimum(loans.lgd * _by_segment(paths.lgd[0], loans.segment), 1.0)
+    if blend:
+        lgd = lgd + blend * (loans.lgd - lgd)
+    return np.asarray(lgd * (loans.on + loans.off) * (_by_segment(paths.ead[0], loans.segment) * (1.0 - blend) + blend))
+
+
 def _block(loans: Loans, paths: PathTable, amortisation: int, timing: Timing) -> Losses:
     """``loans`` are sorted by maturity, the longest first."""
     count = len(loans.maturity)
