@@ -86,7 +86,7 @@ def ecl_scenarios(data: Any) -> tuple[EclScenario, ...]:
 
 
 def read_overlays(data: Any) -> tuple[Overlay, ...]:
-    """The overlays of a policy; each has an approver, a reason and a last day."""
+    """The overlays of a policy; each has an author, somebody else as approver, a reason and a last day."""
     from crfs.credit.reading import called, known, made
     from crfs.risk.provisions import Overlay
 

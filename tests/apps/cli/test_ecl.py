@@ -142,7 +142,9 @@ def test_a_row_that_cannot_be_measured_is_named_and_nothing_is_kept(
     [
         "[[scenario]]\nname = 'a'\nweight = 0.5\n",
         "[[scenario]]\nname = 'a'\nweight = 1.0\nhazard_multiplier = [-1.0]\n",
-        "[[overlay]]\nname = 'a'\nfactor = 1.1\napprover = ''\nreason = 'r'\neffective = 2026-01-01\nexpires = 2026-12-31\n",
+        "[[overlay]]\nname = 'a'\nfactor = 1.1\nauthor = 'b'\napprover = ''\nreason = 'r'\neffective = 2026-01-01\nexpires = 2026-12-31\n",
+        "[[overlay]]\nname = 'a'\nfactor = 1.1\napprover = 'c'\nreason = 'r'\neffective = 2026-01-01\nexpires = 2026-12-31\n",
+        "[[overlay]]\nname = 'a'\nfactor = 1.1\nauthor = 'c d'\napprover = 'C  D'\nreason = 'r'\neffective = 2026-01-01\nexpires = 2026-12-31\n",
         "[staging]\nrelative_rise = 2.0\n",
         "[other]\n",
         "no TOML",

@@ -29,6 +29,7 @@ TABLE = pl.DataFrame(
 def overlay(**change: Any) -> Overlay:
     usual: dict[str, Any] = {
         "name": "o",
+        "author": "credit risk",
         "approver": "CRO",
         "reason": "floods",
         "effective": date(2026, 1, 1),
@@ -98,7 +99,11 @@ def test_an_allowance_below_zero_is_refused_with_the_overlay_that_makes_it() -> 
     [
         ({"approver": " "}, "approver is blank"),
         ({"reason": ""}, "reason is blank"),
+        ({"approver": "\u200b\ufeff"}, "approver is blank"),
+        ({"author": ""}, "author is blank"),
+        ({"author": "\u2060 \t"}, "author is blank"),
         ({"author": "CRO"}, "cannot approve"),
+        ({"author": "cro"}, "cannot approve"),
         ({"expires": date(2025, 1, 1)}, "before it begins"),
         ({"amount": 1.0}, "amount or a factor"),
         ({"factor": None}, "amount or a factor"),
@@ -109,6 +114,31 @@ def test_an_allowance_below_zero_is_refused_with_the_overlay_that_makes_it() -> 
 def test_an_overlay_without_governance_or_sense_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         overlay(**({"factor": 1.1} | wrong))
+
+
+@pytest.mark.parametrize(
+    "approver",
+    [
+        "JANE DO\u00c9",
+        "Jane  Do\u00e9",
+        " Jane\u00a0Do\u00e9\n",
+        "Jane Do\u00e9\u200b",
+        "J\u00adane\u200d Do\u00e9",
+        "Jane Doe\u0301",
+        "\uff2aane Do\u00e9",
+        "Jane\u2003Do\u00e9\ufe0f",
+        "\u3164Jane Do\u00e9",
+    ],
+)
+def test_whoever_proposed_an_overlay_does_not_approve_it_however_the_name_is_written(approver: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot approve"):
+        overlay(factor=1.1, author="Jane Do\u00e9", approver=approver)
+    assert overlay(factor=1.1, author="Jane Do\u00e9", approver=f"{approver} Smith").approver == f"{approver} Smith", "kept as it was given"
+
+
+def test_other_names_are_other_people() -> None:
+    for approver in ("Jane Doe", "Jan Edo\u00e9", "JaneDo\u00e9", "Jane D. Do\u00e9"):
+        assert overlay(factor=1.1, author="Jane Do\u00e9", approver=approver).author == "Jane Do\u00e9"
 
 
 def test_a_cut_by_a_column_that_is_not_there_or_of_another_kind_is_refused() -> None:

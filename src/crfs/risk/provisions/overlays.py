@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -32,11 +33,13 @@ class Overlay:
 
     ``amount`` (currency units, negative to release) is spread over its facilities in proportion to their model ECL, or to exposure where
     they have none; ``factor`` multiplies their model ECL instead (1.1 adds a tenth). ``where`` names columns and the values that belong:
-    ``{"sector": ["retail"], "stage": [1, 2]}``; empty: all facilities. ``approver`` and ``reason`` are never blank, and whoever proposed
-    it (``author``) does not approve it.
+    ``{"sector": ["retail"], "stage": [1, 2]}``; empty: all facilities. ``author``, ``approver`` and ``reason`` are never blank, and whoever
+    proposed it (``author``) does not approve it: names that differ only in case, in spaces, in how Unicode writes a letter or in what nobody sees are
+    one person's.
     """
 
     name: str
+    author: str
     approver: str
     reason: str
     effective: date
@@ -44,13 +47,12 @@ class Overlay:
     amount: float | None = None
     factor: float | None = None
     where: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
-    author: str = ""
 
     def __post_init__(self) -> None:
-        for what in ("name", "approver", "reason"):
-            if not getattr(self, what).strip():
+        for what in ("name", "author", "approver", "reason"):
+            if not _as_read(getattr(self, what)):
                 raise InvalidInput(f"overlay {self.name or '(without a name)'}: {what} is blank", argument=what)
-        if self.author.strip() and self.author.strip() == self.approver.strip():
+        if _as_read(self.author) == _as_read(self.approver):
             raise InvalidInput(f"overlay {self.name}: {self.approver} proposed it and cannot approve it", argument="approver")
         if self.expires < self.effective:
             raise InvalidInput(
@@ -62,6 +64,22 @@ class Overlay:
             raise InvalidInput(f"overlay {self.name}: amount is a finite number", argument="amount")
         if self.factor is not None and not (math.isfinite(self.factor) and self.factor >= 0.0):
             raise InvalidInput(f"overlay {self.name}: factor is a finite number of zero or more", argument="factor")
+
+
+_UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+"""Characters without a shape that are not of the category Cf; variation selectors are the other ones."""
+
+
+def _as_read(text: str) -> str:
+    """A name as a reader takes it, to compare: without case, without what nobody sees, with one space where there are any; blank: empty."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join("".join(character for character in folded if not _is_unseen(character)).split())
+
+
+def _is_unseen(character: str) -> bool:
+    if character in _UNSEEN or "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":
+        return True
+    return unicodedata.category(character) in {"Cf", "Cc"} and not character.isspace()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +125,7 @@ def apply_overlays(table: pl.DataFrame, overlays: Sequence[Overlay], *, on: date
     below zero, where the model has none below: that is refused, with the overlays that it is due to.
 
     >>> table = pl.DataFrame({"sector": ["a", "a", "b"], "ecl_cents": [10000, 20000, 40000]})
-    >>> common = {"approver": "CRO", "reason": "energy prices", "effective": date(2026, 1, 1), "expires": date(2026, 12, 31)}
+    >>> common = {"author": "credit risk", "approver": "CRO", "reason": "energy prices", "effective": date(2026, 1, 1), "expires": date(2026, 12, 31)}
     >>> result = apply_overlays(table, [Overlay(name="energy", factor=1.1, where={"sector": ["a"]}, **common)], on=date(2026, 6, 30))
     >>> result.table["overlay_cents"].to_list(), result.lines[0].status.value
     ([1000, 2000, 0], 'applied')
