@@ -39,6 +39,8 @@ SETTINGS = ("macro", "satellite", "packaged")
 STANDARDS = ("ifrs9", "cecl")
 STAGES = ("given", "found")
 LARGEST = 20
+FIRST = 5
+"""How many rows a note names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +56,15 @@ class MacroScenarios:
 class Provisions:
     """What a standard makes of a book: ``rows`` have ``ecl_cents``, ``overlay_cents`` and ``ecl_after_cents``, whole cents a facility.
 
-    ``staging`` is None where stages came with the book, or the standard has none.
+    ``staging`` is None where stages came with the book, or the standard has none. ``overlooked`` are the numbers of rows (the first is 1) which
+    are in default by what the book says of it, and which the standard, by their given stage or for want of a word, does not take for that.
     """
 
     rows: pl.DataFrame
     result: EclResult | CeclResult
     staging: StagingResult | None
     overlays: OverlayResult
+    overlooked: tuple[int, ...] = ()
     macro: MacroScenarios | None = None
 
     @property
@@ -195,7 +199,28 @@ def provisions_of(book: pl.DataFrame, options: Mapping[str, Any], *, on: date | 
     applied = apply_overlays(rows, overlays, on=on or date.min)
     shown = book.select("facility_id", *cuts_of(book)).with_columns(pl.col("facility_id").cast(pl.String))
     lost = [name for name in shown.columns if name not in applied.table.columns]
-    return Provisions(rows=applied.table.with_columns(shown[name] for name in lost), result=result, staging=staging, overlays=applied)
+    return Provisions(
+        rows=applied.table.with_columns(shown[name] for name in lost),
+        result=result,
+        staging=staging,
+        overlays=applied,
+        overlooked=() if staging is not None else _overlooked(book, rows, options),
+    )
+
+
+def _overlooked(book: pl.DataFrame, rows: pl.DataFrame, options: Mapping[str, Any]) -> tuple[int, ...]:
+    """The numbers of rows in default that the standard did not take for that; ``rows`` are those of the book, measured."""
+    import numpy as np
+
+    from crfs.risk.provisions import in_default_by, staging_schema
+    from crfs.risk.provisions.book import in_default
+    from crfs.workflows.book_columns import columns_for
+
+    said = in_default_by(columns_for(book, staging_schema()), rule=staging_rule(options.get("staging")))
+    ifrs9 = options.get("standard", DEFAULTS["standard"]) == "ifrs9"
+    # What came credit-impaired has no stage: nothing is overlooked there.
+    taken = ~rows["stage"].is_in([1, 2]).fill_null(False).to_numpy() if ifrs9 else in_default(rows)
+    return tuple((np.flatnonzero(said & ~taken) + 1).tolist())
 
 
 def measured(table: pl.DataFrame, options: Mapping[str, Any]) -> EclResult | CeclResult:
@@ -281,6 +306,8 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
 def _notes(asked: Asked, provisions: Provisions) -> list[str]:
     notes = [] if provisions.macro is None else list(provisions.macro.notes)
     staging = provisions.staging
+    if provisions.overlooked:
+        notes.append(_told_overlooked(asked, provisions.overlooked))
     if staging is not None and "pd_lifetime_at_origination" not in staging.table.columns:
         notes.append(
             "the book has no PD of recognition, so no stage comes from an increase of PD: arrears and flags alone tell stages apart"
@@ -288,6 +315,21 @@ def _notes(asked: Asked, provisions: Provisions) -> list[str]:
     if asked.option("expected_life_years") is not None:
         notes.append(f"facilities without a maturity are taken to live {asked.option('expected_life_years'):g} years")
     return notes
+
+
+def _told_overlooked(asked: Asked, rows: tuple[int, ...]) -> str:
+    count, days = len(rows), staging_rule(asked.option("staging")).dpd_stage_3
+    facilities, are = ("facility", "is") if count == 1 else ("facilities", "are")
+    more = f" and {count - FIRST} more" if count > FIRST else ""
+    where = f"in row{'' if count == 1 else 's'} {', '.join(map(str, rows[:FIRST]))}{more}"
+    if asked.option("standard", DEFAULTS["standard"]) == "cecl":
+        late = f"{count} {facilities} {are} {days} days past due or more and {are} not in default (defaulted, or stage 3), {where}"
+        return f"{late}: they have the losses of a life, not LGD times exposure"
+    late = "" if days is None else f", or {days} days past due or more"
+    return (
+        f"{count} {facilities} {are} given stage 1 or 2 and {are} in default (defaulted{late}), {where}: the given stage counts; "
+        "stages = found takes them to stage 3"
+    )
 
 
 def _in_default(table: pl.DataFrame, standard: str) -> pl.Series:

@@ -94,6 +94,31 @@ def test_stages_are_found_by_the_rule_where_the_book_has_none(within: Crfs, tmp_
     assert answer["allowance"] == pytest.approx(0.8 + 0.8 + 3.2 + 40.0, abs=1e-9)
 
 
+def test_a_given_stage_that_default_contradicts_counts_and_is_told_of(within: Crfs, tmp_path: Path) -> None:
+    file = tmp_path / "contradicted.csv"
+    header = "facility_id,obligor_id,ead,lgd,pd_12m,maturity_years,stage,defaulted,days_past_due,poci,initial_ecl"
+    said = ["1,true,120,,", "2,false,95,,", "3,true,120,,", "2,false,89,,", "3,false,0,,", "1,true,0,true,1"]
+    rows = [f"F{n},O{n},100,0.4,0.02,1,{words}" for n, words in enumerate(said, 1)]
+    file.write_text("\n".join([header, *rows]) + "\n")
+    words = ("portfolio", "ecl", file, "--models", "none", "--interest-rate", "0", "--json")
+    answer = within(*words).json
+    [told] = [note for note in answer["notes"] if "default" in note]
+    assert told.startswith("2 facilities are given stage 1 or 2 and are in default (defaulted, or 90 days past due or more), in rows 1, 2:")
+    assert "the given stage counts" in told
+    assert {part["name"]: part["facilities"] for part in answer["by"]["stage"]} == {1: 1, 2: 2, 3: 2, None: 1}
+    found = within(*words, "--stages", "found").json
+    assert not [note for note in found["notes"] if "are given stage" in note]
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[staging]\ndpd_stage_3 = 80\n")
+    [later] = [note for note in within(*words, "--policy", policy).json["notes"] if "default" in note]
+    assert later.startswith(
+        "3 facilities are given stage 1 or 2 and are in default (defaulted, or 80 days past due or more), in rows 1, 2, 4:"
+    )
+    cecl = within(*words, "--standard", "cecl").json
+    [late] = [note for note in cecl["notes"] if "days past due" in note]
+    assert late.startswith("1 facility is 90 days past due or more and is not in default (defaulted, or stage 3), in row 2:")
+
+
 def test_cecl_takes_the_whole_life_of_every_facility(within: Crfs, book: Path) -> None:
     ifrs = within("portfolio", "ecl", book, "--models", "none", "--json").json
     file = book.parent / "cecl.csv"

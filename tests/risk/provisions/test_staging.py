@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
-from crfs.risk.provisions import StagingRule, stage_facilities
+from crfs.risk.provisions import StagingRule, in_default_by, stage_facilities
 
 
 def stages(*rows: dict[str, Any], rule: StagingRule | None = None) -> list[tuple[int, list[str]]]:
@@ -162,3 +162,18 @@ def test_bad_rows_are_named(row: dict[str, Any], column: str, reason: str | None
 def test_an_impossible_rule_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         StagingRule(**wrong)
+
+
+def test_what_speaks_of_default_is_seen_whatever_stage_a_row_is_given() -> None:
+    table = pl.DataFrame(
+        {
+            "facility_id": list("ABCDEF"),
+            "stage": [1, 2, 3, 1, 1, 2],
+            "defaulted": [True, None, True, False, None, False],
+            "days_past_due": [0, 90, 120, 89, None, 120],
+        }
+    )
+    assert in_default_by(table).tolist() == [True, True, True, False, False, True]
+    assert in_default_by(table, rule=StagingRule(dpd_stage_3=60)).tolist() == [True, True, True, True, False, True]
+    assert in_default_by(table, rule=StagingRule(dpd_stage_3=None)).tolist() == [True, False, True, False, False, False]
+    assert in_default_by(table.select("facility_id", "stage")).tolist() == [False] * 6

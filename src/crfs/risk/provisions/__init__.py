@@ -10,7 +10,7 @@ from crfs.risk.provisions.loss_paths import Timing
 from crfs.risk.provisions.overlays import Overlay, OverlayResult, apply_overlays
 from crfs.risk.provisions.reconciliation import Reconciliation, reconcile
 from crfs.risk.provisions.scenarios import BASE, EclScenario
-from crfs.risk.provisions.staging import StagingResult, StagingRule, Trigger, stage_facilities, staging_schema
+from crfs.risk.provisions.staging import StagingResult, StagingRule, Trigger, in_default_by, stage_facilities, staging_schema
 from crfs.risk.provisions.term_structure import (
     PdCurves,
     curves_from_conditional,
@@ -44,6 +44,7 @@ __all__ = [
     "curves_from_pd_12m",
     "curves_from_transitions",
     "expected_credit_loss",
+    "in_default_by",
     "point_in_time_pd",
     "provision_matrix",
     "provisions_schema",

@@ -159,6 +159,19 @@ def stage_facilities(
     return StagingResult(table=table, rejected=rejected)
 
 
+def in_default_by(facilities: pl.DataFrame, *, rule: StagingRule | None = None) -> BoolArray:
+    """Of each row whether it is in default by ``defaulted``, or by ``days_past_due`` of ``rule.dpd_stage_3`` or more, whatever stage it is given.
+
+    ``facilities`` has the columns of :func:`staging_schema`; a blank cell, or one that cannot be read, says nothing.
+
+    >>> in_default_by(pl.DataFrame({"facility_id": ["A", "B", "C"], "stage": [1, 1, 3], "days_past_due": [90, 89, 0]})).tolist()
+    [True, False, False]
+    """
+    typed, _ = read_facilities(facilities, staging_schema())
+    hit = _triggers(typed, rule or StagingRule())
+    return np.asarray(hit[Trigger.DEFAULT] | hit[Trigger.DPD_STAGE_3])
+
+
 def _triggers(rows: pl.DataFrame, rule: StagingRule) -> dict[Trigger, BoolArray]:
     now, then = numbers(rows, "pd_lifetime"), numbers(rows, "pd_lifetime_at_origination")
     with np.errstate(invalid="ignore"):
