@@ -93,6 +93,17 @@ def test_one_book_has_one_currency() -> None:
     assert faults(GOOD[0] + ",", GOOD[1] + ",", header=header) == []
 
 
+@pytest.mark.parametrize("code", ["XXX1", "usd", "US", "Euro", "US D", "\u20ac", "E\u0421B", "840"])
+def test_a_currency_is_three_capital_letters(code: str) -> None:
+    header = HEADER + ",currency"
+    assert faults(f"{GOOD[0]},{code}", f"{GOOD[1]},{code}", header=header) == [
+        (1, "currency", "unknown_value"),
+        (2, "currency", "unknown_value"),
+    ]
+    assert faults(f"{GOOD[0]},USD", f"{GOOD[1]},{code}", header=header) == [(2, "currency", "unknown_value")], "told once"
+    assert faults(f"{GOOD[0]}, USD ", f"{GOOD[1]},USD", header=header) == []
+
+
 def test_a_spread_of_lgd_that_no_variable_can_have() -> None:
     header = HEADER + ",lgd_sd"
     assert faults(GOOD[0] + ",0.49", header=header) == [(1, "lgd_sd", "inconsistent")]

@@ -294,6 +294,11 @@ def test_an_empty_table_two_currencies_and_an_unknown_column_are_refused() -> No
         regulatory_capital(table_of(facility()).clear())
     with pytest.raises(InvalidInput, match="one currency"):
         regulatory_capital(table_of(facility(currency="EUR"), facility(currency="USD")))
+    with pytest.raises(InvalidInput) as caught:
+        regulatory_capital(table_of(facility(currency="EUR"), facility(currency="XXX1")))
+    assert [(p.row, p.reason, p.detail) for p in caught.value.problems] == [
+        (2, "unknown_value", "'XXX1' is not three capital letters (ISO 4217)")
+    ]
     with pytest.raises(InvalidInput, match="did you mean ltv"):
         regulatory_capital(table_of(facility(ltvv=0.5)))
 

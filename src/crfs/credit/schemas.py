@@ -41,7 +41,8 @@ class ColumnSchema:
     ``name`` is the column's name; with ``prefix=True`` it is what the names of a family of columns start with
     (``loading:`` stands for ``loading:<factor>``). ``unit`` is text for people. ``required`` means that the column is
     there and no cell is blank. ``minimum`` and ``maximum`` belong to the range unless ``minimum_open`` / ``maximum_open``.
-    ``allowed`` lists the only texts or whole numbers that may stand there; empty means any.
+    ``allowed`` lists the only texts or whole numbers that may stand there; empty means any. ``form`` is a regular expression that a whole text
+    has to match, and ``unit`` says the same in words.
 
     >>> ColumnSchema(name="pd_12m", dtype=pl.Float64, unit="decimal", minimum=0.0, maximum=1.0).range_text
     '[0, 1]'
@@ -57,6 +58,7 @@ class ColumnSchema:
     minimum_open: bool = False
     maximum_open: bool = False
     allowed: tuple[str | int, ...] = ()
+    form: str = ""
     prefix: bool = False
 
     def __post_init__(self) -> None:
@@ -197,7 +199,7 @@ PORTFOLIO = TableSchema(
             prefix=True,
             meaning="loading on a factor, in place of r2 and group",
         ),
-        ColumnSchema(name="currency", dtype=pl.String, meaning="one a book"),
+        ColumnSchema(name="currency", dtype=pl.String, unit="three capital letters (ISO 4217)", form="[A-Z]{3}", meaning="one a book"),
         ColumnSchema(name="stage", dtype=pl.Int64, allowed=(1, 2, 3), meaning="IFRS 9 stage"),
         ColumnSchema(name="effective_interest_rate", dtype=pl.Float64, unit="decimal a year", minimum=-1.0, minimum_open=True),
         ColumnSchema(name="facility_type", dtype=pl.String, meaning="what models of ead and lgd tell apart, such as card or mortgage"),

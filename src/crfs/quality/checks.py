@@ -83,6 +83,14 @@ class Faults:
         )
         self.bad = self.bad | mask
 
+    def in_column(self, column: str) -> pl.Series:
+        """Whether each row has a fault in ``column``: what could not be read there is not missing."""
+        found = pl.repeat(False, self.height, eager=True)
+        for frame in self.frames:
+            if frame["column"][0] == column:
+                found = found.scatter(frame["row"] - 1, True)
+        return found
+
     def table(self) -> pl.DataFrame:
         """All faults, by row, and within a row in the order in which they were found."""
         if not self.frames:
@@ -190,6 +198,12 @@ def _typed(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Series:
             unknown, column=name, reason=Reason.UNKNOWN_VALUE, detail=lambda: quoted(typed, before="'", after=f"' is none of {listed}")
         )
         typed = typed.set(unknown.fill_null(False), None) if unknown.any() else typed
+    if column.form:
+        other = typed.is_not_null() & ~typed.str.contains(f"^(?:{column.form})$")
+        faults.add(
+            other, column=name, reason=Reason.UNKNOWN_VALUE, detail=lambda: quoted(typed, before="'", after=f"' is not {column.unit}")
+        )
+        typed = typed.set(other.fill_null(False), None) if other.any() else typed
     return typed.alias(name)
 
 

@@ -247,9 +247,8 @@ def _check_one_currency(typed: pl.DataFrame, faults: Faults) -> None:
     if "currency" not in typed.columns or typed["currency"].null_count() == typed.height:
         return
     first = typed["currency"].drop_nulls()[0]
-    faults.add(
-        typed["currency"].is_null(), column="currency", reason=Reason.MISSING, detail=f"other rows are in {first}; say this one's currency"
-    )
+    blank = typed["currency"].is_null() & ~faults.in_column("currency")
+    faults.add(blank, column="currency", reason=Reason.MISSING, detail=f"other rows are in {first}; say this one's currency")
     detail = partial(
         quoted, typed["currency"], before="'", after=f"' where the book began with {first}; a book has one currency: convert it first"
     )

@@ -94,11 +94,7 @@ def codes(typed: pl.DataFrame, name: str, vocabulary: Sequence[str]) -> IntArray
 
 def note(faults: Faults, mask: BoolArray, *, column: str, detail: str, reason: Reason = Reason.MISSING) -> None:
     """Note a fault in ``column`` at each row of ``mask``, but where that cell has one already: what could not be read is not missing."""
-    new = mask.copy()
-    for frame in faults.frames:
-        if frame["column"][0] == column:
-            new[frame["row"].to_numpy() - 1] = False
-    faults.add(pl.Series(new), column=column, reason=reason, detail=detail)
+    faults.add(pl.Series(mask) & ~faults.in_column(column), column=column, reason=reason, detail=detail)
 
 
 def _check_one_currency(typed: pl.DataFrame, faults: Faults) -> None:
@@ -106,5 +102,6 @@ def _check_one_currency(typed: pl.DataFrame, faults: Faults) -> None:
         return
     first = typed["currency"].drop_nulls()[0]
     detail = quoted(typed["currency"], before="'", after=f"' where the table began with {first}; it has one currency: convert it first")
-    faults.add(typed["currency"].is_null(), column="currency", reason=Reason.MISSING, detail=f"other rows are in {first}; say this one's")
+    blank = typed["currency"].is_null() & ~faults.in_column("currency")
+    faults.add(blank, column="currency", reason=Reason.MISSING, detail=f"other rows are in {first}; say this one's")
     faults.add(typed["currency"] != first, column="currency", reason=Reason.INCONSISTENT, detail=detail)
