@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from crfs.errors import InvalidInput
-from crfs.workflows.times import parse_day, parse_instant, parse_question
+from crfs.workflows.times import as_told, parse_day, parse_instant, parse_question
 
 BERLIN = timezone(timedelta(hours=2))
 
@@ -56,3 +56,15 @@ def test_the_last_instant_that_there_is_can_be_asked() -> None:
     assert parse_instant("9999-12-31T23:59:59Z", what="as_of").year == 9999
     with pytest.raises(InvalidInput, match="no day"):
         parse_day("2020-6", what="start")
+
+
+@pytest.mark.parametrize("day", ["2026-06-30", "2024-02-29", "2025-12-31", "0001-01-02"])
+def test_a_day_that_was_said_is_told_as_that_day(day: str) -> None:
+    assert as_told(parse_question(day, what="valid_at")) == f"the end of {day}"
+
+
+def test_an_instant_is_told_to_the_second() -> None:
+    assert as_told(parse_question("2026-06-30T12:00:00+02:00", what="valid_at")) == "2026-06-30T10:00:00Z"
+    assert as_told(datetime(2026, 6, 30, 0, 0, 0, 1, tzinfo=UTC)) == "2026-06-30T00:00:00Z"
+    assert as_told(datetime(2026, 6, 30, 2, tzinfo=BERLIN)) == "the end of 2026-06-29"
+    assert as_told(datetime(1, 1, 1, tzinfo=UTC)) == "0001-01-01T00:00:00Z", "no day ends there"

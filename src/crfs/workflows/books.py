@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows.session import Session
 from crfs.workflows.spines import require
-from crfs.workflows.times import parse_instant
+from crfs.workflows.times import as_told, parse_instant
 
 if TYPE_CHECKING:
     import polars as pl
@@ -129,10 +129,8 @@ def book_in_force(session: Session, name: str, at: datetime, *, batch_id: int) -
         raise _unknown(name)
     begun = books.filter(pl.col("valid_time") <= at)
     if begun.is_empty():
-        first = books["valid_time"][0].isoformat()
-        raise NotFound(
-            f"no book was in force under {name!r} at {at.isoformat()}: the first is of {first}; crfs portfolio load has --valid-at"
-        )
+        first = as_told(books["valid_time"][0])
+        raise NotFound(f"no book was in force under {name!r} at {as_told(at)}: the first is of {first}; crfs portfolio load has --valid-at")
     return begun.row(-1, named=True)
 
 

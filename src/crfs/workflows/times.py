@@ -56,6 +56,18 @@ def parse_question(asked: str | date, *, what: str, zone: str = "UTC") -> dateti
     return _in_utc(end, day.isoformat(), what)
 
 
+def as_told(instant: datetime) -> str:
+    """An instant as :func:`parse_question` would have been told of it: where a day ends in UTC that day, else to the second.
+
+    >>> as_told(parse_question("2026-06-30", what="valid_at")), as_told(datetime(2026, 6, 30, 12, tzinfo=UTC))
+    ('the end of 2026-06-30', '2026-06-30T12:00:00Z')
+    """
+    at = instant.astimezone(UTC)
+    if at.time() == time(0) and at.date() > date.min:
+        return f"the end of {(at.date() - timedelta(days=1)).isoformat()}"
+    return f"{at.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
 def parse_day(text: str, *, what: str) -> date:
     """A calendar day, written 2026-06-30."""
     try:

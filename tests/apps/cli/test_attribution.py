@@ -66,7 +66,7 @@ def test_nothing_changed_between_two_times_of_one_book(within: Crfs, books: list
     ("words", "told"),
     [
         (("nosuch", *DATES), "no portfolio is called 'nosuch'"),
-        (("moving", "--from", "2026-01-31", "--to", "2026-06-30"), "no book was in force under 'moving' at 2026-02-01"),
+        (("moving", "--from", "2026-01-31", "--to", "2026-06-30"), "no book was in force under 'moving' at the end of 2026-01-31"),
         (("moving", "--from", "2026-06-30", "--to", "2026-03-31"), "is not before"),
         (("moving", "--from", "someday", "--to", "2026-03-31"), "someday"),
         (("moving", *DATES, "--by", "colour"), "cannot be cut by 'colour'"),

@@ -68,7 +68,7 @@ def test_before_the_first_book_a_question_is_refused_with_the_first(within: Crfs
     refused = within("portfolio", kind, "dated", *ASKED[kind], "--models", "none", "--as-of", "2026-01-01", "--json")
     assert refused.code == 1, refused.out
     told = refused.json["error"]["message"]
-    assert "no book was in force under 'dated' at 2026-01-02T00:00:00+00:00: the first is of 2026-04-01" in told
+    assert "no book was in force under 'dated' at the end of 2026-01-01: the first is of the end of 2026-03-31" in told
 
 
 @pytest.mark.usefixtures("history")
@@ -77,7 +77,7 @@ def test_a_book_of_a_time_to_come_is_that_of_its_time(within: Crfs, hashes: dict
     file = Path("2199-12-31.csv")
     assert within("portfolio", "load", "ahead", file, "--valid-at", "2199-12-31").code == 0
     refused = within("portfolio", "risk", "ahead", "--models", "none", "--json")
-    assert (refused.code, "the first is of 2200-01-01" in refused.json["error"]["message"]) == (1, True)
+    assert (refused.code, "the first is of the end of 2199-12-31" in refused.json["error"]["message"]) == (1, True)
 
 
 @pytest.mark.usefixtures("history")
@@ -95,3 +95,11 @@ def test_a_run_is_replayed_on_its_own_book_after_another_came_into_force_before_
     assert within(*words).json["total_ead"] == 2 * before["total_ead"]
     then = within(*words[:-1], "--recorded-as-of", str(before["batch_id"]), "--json").json
     assert json.dumps([then["total_ead"], then["el"]]) == json.dumps([before["total_ead"], before["el"]])
+
+
+@pytest.mark.usefixtures("history", "hashes")
+def test_the_list_shows_the_day_that_was_said(within: Crfs) -> None:
+    [row] = [line for line in within("portfolio", "list").out.splitlines() if line.startswith("dated")]
+    assert "the end of 2199-12-31" in row
+    [book] = [book for book in within("portfolio", "list", "--json").json if book["portfolio"] == "dated"]
+    assert book["valid_time"].startswith("2200-01-01T00:00:00"), "the instant itself"

@@ -45,6 +45,7 @@ def environment() -> Environment:
         "confidence": confidence,
         "value": value_text,
         "instant": instant,
+        "told": told,
         "day": day,
         "short": short,
         "path": path_part,
@@ -127,6 +128,17 @@ def instant(moment: datetime | str | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(
         at.isoformat().replace("+00:00", "Z"), text.removesuffix(":00") if " " in text else text
     )
+
+
+def told(moment: datetime) -> Markup:
+    """An instant that somebody said, in the words of :func:`crfs.workflows.times.as_told`, with the whole of it in the element.
+
+    >>> told(datetime(2026, 7, 1, tzinfo=UTC))
+    Markup('<time datetime="2026-07-01T00:00:00Z">the end of 2026-06-30</time>')
+    """
+    from crfs.workflows.times import as_told
+
+    return Markup('<time datetime="{}">{}</time>').format(moment.astimezone(UTC).isoformat().replace("+00:00", "Z"), as_told(moment))
 
 
 def day(moment: datetime | date | str | None) -> Markup:

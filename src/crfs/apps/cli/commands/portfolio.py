@@ -40,9 +40,12 @@ def load(door: Door, name: str, file: Path, *, valid_at: str | None) -> None:
 def list_(door: Door) -> None:
     """The newest book under each name."""
     from crfs.workflows.measuring import portfolios
+    from crfs.workflows.times import as_told
 
     with door.session() as session:
         found = portfolios(session)
+    if not door.json:
+        found = [{**book, "valid_time": as_told(book["valid_time"])} for book in found]
     door.table(
         found, ["portfolio", "valid_time", "facilities", "file_name", "sha256"], empty="No book was loaded: crfs portfolio load NAME FILE"
     )
