@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -170,14 +170,20 @@ def test_a_book_that_is_refused_leaves_nothing_behind(shared_world: Session, tmp
 def test_a_name_and_a_champion_are_those_of_the_state_that_is_asked_about(own_world: Any, tmp_path: Path) -> None:
     from crfs.workflows.session import open_session
 
+    at = datetime.fromisoformat(BOOK_AT)
     with open_session(own_world.address) as session:
         header = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group"
         row = "F1,O1,100,0.4,{},0.2,retail_pacific"
-        load_book(session, "mine", f"{header}\n{row.format(0.02)}\n".encode())
-        load_book(session, "blank", f"{header.replace('ead', 'facility_type,ead')}\nF1,O1,card,100,,0.02,0.2,retail_pacific\n".encode())
+        load_book(session, "mine", f"{header}\n{row.format(0.02)}\n".encode(), valid_at=at)
+        load_book(
+            session,
+            "blank",
+            f"{header.replace('ead', 'facility_type,ead')}\nF1,O1,card,100,,0.02,0.2,retail_pacific\n".encode(),
+            valid_at=at,
+        )
         then = session.pin()
-        load_book(session, "mine", f"{header}\n{row.format(0.5)}\n".encode())
-        load_book(session, "later", f"{header}\n{row.format(0.5)}\n".encode())
+        load_book(session, "mine", f"{header}\n{row.format(0.5)}\n".encode(), valid_at=at)
+        load_book(session, "later", f"{header}\n{row.format(0.5)}\n".encode(), valid_at=at)
         asked = {"recorded_as_of": then.recorded_at}
         assert measured(session, "mine")["el"] == pytest.approx(20.0)
         assert measured(session, "mine", **asked)["el"] == pytest.approx(0.8)
