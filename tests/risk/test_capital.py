@@ -85,7 +85,14 @@ def test_the_foundation_approach_takes_supervisory_lgd_and_maturity() -> None:
 
 
 def test_an_own_estimate_of_lgd_says_nothing_under_the_foundation_approach() -> None:
-    kinds = [{}, {"financial": True}, {"large_financial": True}, {"subordinated": True}, {"exposure_class": "bank"}, {"defaulted": True}]
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"financial": True},
+        {"large_financial": True},
+        {"subordinated": True},
+        {"exposure_class": "bank"},
+        {"defaulted": True},
+    ]
     rows = [facility(approach="foundation", lgd=lgd, **kind) for kind in kinds for lgd in (None, 0.01, 0.9)]
     result = regulatory_capital(table_of(*rows, facility(lgd=0.3)))
     assert result.table["lgd_used"].to_list() == [lgd for lgd in (0.40, 0.45, 0.45, 0.75, 0.45, 0.40) for _ in range(3)] + [0.3]
