@@ -173,3 +173,57 @@ def test_a_scenario_that_says_nothing_which_the_models_look_at_is_refused(shared
     )
     with pytest.raises(InvalidInput, match="looks at"):
         stress(shared_world, book, file, **QUICK)
+
+
+LATER = """
+[[scenario]]
+name = "mine/base"
+severity = "baseline"
+start = {start}
+[[scenario.path]]
+variable = "us.unemployment_rate_quarterly"
+unit = "percent"
+values = [9.5, 9.5, 9.5]
+[[scenario.path]]
+variable = "us.credit_spread_baa_aaa"
+unit = "percent"
+values = [1.2, 1.2, 1.2]
+[[scenario]]
+name = "mine/later"
+base = "mine/base"
+[[scenario.step]]
+do = "shift"
+by = {{ "us.unemployment_rate_quarterly" = 0.02, "us.credit_spread_baa_aaa" = 0.01 }}
+"""
+
+
+@pytest.mark.parametrize("start", ["2010-01-01", "2010-10-01"])
+def test_a_scenario_that_starts_quarters_after_the_last_known_has_them_filled_and_says_so(
+    shared_world: Session, book: Path, tmp_path: Path, start: str
+) -> None:
+    file = tmp_path / "later.toml"
+    file.write_text(LATER.format(start=start))
+    answer = stress(shared_world, book, f"{file}#mine/later", **QUICK)
+    assert answer["el_stressed"] > answer["el_base"]
+    told = [note for note in answer["notes"] if "us.unemployment_rate_quarterly is known up to the quarter from 2009-04-01" in note]
+    assert len(told) == 1
+    assert start in told[0]
+    weighed = ecl(
+        shared_world,
+        book,
+        scenarios={f"{file}#mine/base": 0.5, f"{file}#mine/later": 0.5},
+        stages="found",
+        interest_rate=0.04,
+        expected_life_years=3.0,
+        as_of=BOOK_AT,
+        models=[],
+    )
+    assert any("mine/later: us.unemployment_rate_quarterly is known up to" in note for note in weighed["notes"])
+
+
+def test_a_scenario_that_starts_years_after_the_last_known_is_refused_in_words(shared_world: Session, book: Path, tmp_path: Path) -> None:
+    file = tmp_path / "years.toml"
+    file.write_text(LATER.format(start="2026-01-01"))
+    with pytest.raises(InvalidInput, match=r"starts on 2026-01-01, and us\.\w+ is known up to the quarter from 2009-\d\d-01") as refused:
+        stress(shared_world, book, f"{file}#mine/later", **QUICK)
+    assert refused.value.argument == "scenario"

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from crfs.store.scan import StoreReader
 
+LONGEST_GAP = 8
+"""For how many quarters a last known value may go on until a scenario starts; in two years a macro variable is elsewhere."""
+_CARRIED = ("variable", "value", "unit")
 _DOMESTIC, _INTERNATIONAL = "fed_scenario_domestic", "fed_scenario_international"
 
 
@@ -55,7 +58,10 @@ def values_at(history: pl.DataFrame, start: date) -> dict[str, float]:
 
 
 def carried_to(history: pl.DataFrame, start: date) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """The history with the last value of each variable going on until the quarter before ``start``, and what a reader must know of that."""
+    """The history with the last value of each variable going on until the quarter before ``start``, and what a reader must know of that.
+
+    A variable that would have to go on for more than :data:`LONGEST_GAP` quarters is refused: its last value says nothing of that time.
+    """
     import polars as pl
 
     from crfs.credit.scenarios.scenario import QUARTER, period_starts
@@ -65,10 +71,19 @@ def carried_to(history: pl.DataFrame, start: date) -> tuple[pl.DataFrame, tuple[
         last = part.sort("valid_time").row(-1, named=True)
         months = (start.year - last["valid_time"].year) * 12 + start.month - last["valid_time"].month
         missing = period_starts(last["valid_time"], QUARTER, max(months // 3, 1))[1:]
-        if missing:
-            parts.append(part.head(1).select(valid_time=pl.Series(list(missing)), variable="variable", value=last["value"], unit="unit"))
-        if len(missing) > 1:
-            notes.append(f"{key[0]} is known up to the quarter from {last['valid_time']}; its last value is taken to go on until {start}")
+        if not missing:
+            continue
+        said = f"{key[0]} is known up to the quarter from {last['valid_time']}"
+        if len(missing) > LONGEST_GAP:
+            latest = period_starts(last["valid_time"], QUARTER, LONGEST_GAP + 2)[-1]
+            raise InvalidInput(
+                f"the scenario starts on {start}, and {said}: {len(missing)} quarters lie between, and a last value is taken to go on for "
+                f"{LONGEST_GAP} at most. Bring newer values by crfs ingest, or let the scenario start by {latest}",
+                argument="scenario",
+            )
+        parts.append(pl.DataFrame({"valid_time": list(missing)}).select("valid_time", **{name: pl.lit(last[name]) for name in _CARRIED}))
+        lasts = f"for {len(missing)} quarters, until" if len(missing) > 1 else "for a quarter, until"
+        notes.append(f"{said}; its last value is taken to go on {lasts} the scenario starts on {start}")
     return pl.concat(parts).sort("variable", "valid_time"), tuple(notes)
 
 
