@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Question, measure_book
 from crfs.workflows.collection import collect
-from crfs.workflows.measuring import ecl, stress
+from crfs.workflows.measuring import ecl, reverse_stress, sensitivities, stress
 from crfs.workflows.packaged import packaged_factor_model
 from crfs.workflows.portfolio_stress import STRESS
 from crfs.workflows.replaying import replay_run
-from crfs.workflows.scenarios import define_scenarios, find_scenario
+from crfs.workflows.scenarios import define_scenarios, find_scenario, show_scenario
 from crfs.workflows.session import Session
 from crfs.workflows.stress_questions import stress_settings
 from crfs.workflows.times import parse_instant
@@ -227,3 +228,34 @@ def test_a_scenario_that_starts_years_after_the_last_known_is_refused_in_words(s
     with pytest.raises(InvalidInput, match=r"starts on 2026-01-01, and us\.\w+ is known up to the quarter from 2009-\d\d-01") as refused:
         stress(shared_world, book, f"{file}#mine/later", **QUICK)
     assert refused.value.argument == "scenario"
+
+
+LATE = "2011-12-31T00:00:00Z"
+
+
+def test_last_known_values_that_are_old_are_told_with_their_age_wherever_something_starts_from_them(
+    shared_world: Session, book: Path, tmp_path: Path
+) -> None:
+    late: dict[str, Any] = {"as_of": LATE, "models": []}
+    exposed = tmp_path / "exposed.csv"
+    header, *rows = book.read_text().splitlines()
+    exposed.write_text("\n".join([f"{header},stage,maturity_years", *(f"{row},1,3" for row in rows)]) + "\n")
+    answers = {
+        "stress": stress(shared_world, book, "us/recession", **{**QUICK, **late})["notes"],
+        "ecl": ecl(shared_world, exposed, scenarios={"us/hold": 0.5, "us/recession": 0.5}, interest_rate=0.04, **late)["notes"],
+        "reverse": reverse_stress(shared_world, book, 300_000.0, modes=1, **late)["notes"],
+        "sensitivities": sensitivities(shared_world, book, confidences=[0.99], max_scenarios=8192, **late)["notes"],
+        "show": show_scenario(shared_world, "us/recession", as_of=LATE)["warnings"],
+    }
+    for what, notes in answers.items():
+        aged = [note for note in notes if note.startswith("the last known macro values are old: as of 2011-12-31")]
+        assert len(aged) == 1, (what, notes)
+        assert "us.unemployment_rate_quarterly is of the quarter from 2009-" in aged[0], what
+        assert re.search(r"ended 2\.[1-6] years before", aged[0]), what
+        assert "crfs ingest" in aged[0]
+
+
+def test_last_known_values_of_the_time_of_the_question_need_no_word(shared_world: Session, book: Path) -> None:
+    assert show_scenario(shared_world, "us/recession", as_of=BOOK_AT)["warnings"] == []
+    notes = stress(shared_world, book, "us/recession", **QUICK)["notes"]
+    assert not [note for note in notes if "last known macro values" in note]

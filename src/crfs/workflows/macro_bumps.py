@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Asked
 from crfs.workflows.factor_satellites import material_known
-from crfs.workflows.macro_history import last_known, values_at
+from crfs.workflows.macro_history import age_notes, last_known, last_quarters, values_at
 from crfs.workflows.satellites import Material, Satellites, fit_satellites
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class MacroBumps:
     deviations: Mapping[str, float]
     relative: frozenset[str]
     units: Mapping[str, str]
+    notes: tuple[str, ...]
 
     def moved(self, book: pl.DataFrame, variable: str, size: float, *, response: LgdResponse | None) -> VariableMoved:
         """The book where a variable is ``size`` higher in every period than it was last known, in the period of the greatest expected loss."""
@@ -92,6 +93,7 @@ def macro_bumps(asked: Asked, content: Mapping[str, Any], rows: pl.DataFrame) ->
         deviations={term.variable: (term.sign or 1) * _deviation(material, term) for term in material.spec.terms},
         relative=frozenset(term.variable for term in material.spec.terms if term.transform is Transform.LOG_CHANGE),
         units={path.variable: path.unit for path in still.paths},
+        notes=(*age_notes(asked.reader, last_quarters(history, start), known_by=known_by), *satellites.notes),
     )
 
 

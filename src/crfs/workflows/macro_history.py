@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
+from crfs.bitemporal.tenor import Tenor
 from crfs.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 LONGEST_GAP = 8
 """For how many quarters a last known value may go on until a scenario starts; in two years a macro variable is elsewhere."""
+_ANSWERS_FOR = Tenor(months=12)
+"""How long after its quarter a macro value answers whose factor does not say."""
 _CARRIED = ("variable", "value", "unit")
 _DOMESTIC, _INTERNATIONAL = "fed_scenario_domestic", "fed_scenario_international"
 
@@ -87,6 +90,33 @@ def carried_to(history: pl.DataFrame, start: date) -> tuple[pl.DataFrame, tuple[
     return pl.concat(parts).sort("variable", "valid_time"), tuple(notes)
 
 
+def last_quarters(history: pl.DataFrame, start: date) -> dict[str, date]:
+    """The quarter, by its first day, of the last value of each variable up to the quarter that begins at ``start``."""
+    import polars as pl
+
+    told = history.filter(pl.col("valid_time") <= start).group_by("variable").agg(pl.col("valid_time").max()).sort("variable")
+    return dict(told.iter_rows())
+
+
+def age_notes(reader: StoreReader, last: Mapping[str, date], *, known_by: datetime) -> tuple[str, ...]:
+    """That the last known values of some variables are old, with the age of each; none where all still answer.
+
+    ``last`` has the first day of the quarter that each is of. A value answers for its factor's ``max_age`` after its quarter, as in training sets.
+    """
+    from crfs.credit.scenarios.scenario import QUARTER
+
+    old = []
+    for variable, day in sorted(last.items()):
+        factor = reader.catalogue.factors.get(variable)
+        end = QUARTER.after(datetime.combine(day, time(), UTC))
+        if known_by > ((factor.max_age if factor is not None else None) or _ANSWERS_FOR).after(end):
+            old.append(f"{variable} is of the quarter from {day}, which ended {(known_by - end).days / 365.25:.1f} years before")
+    if not old:
+        return ()
+    ways = "crfs ingest brings newer ones, or as_of asks of an earlier time"
+    return (f"the last known macro values are old: as of {known_by.date()}, {', '.join(old)}; {ways}",)
+
+
 def supervisory_tables(reader: StoreReader, *, known_by: datetime) -> list[pl.DataFrame]:
     """The rows of the Federal Reserve's scenarios as they were known, a table a dataset that has any."""
     from crfs.bitemporal.resolve import as_of
@@ -144,3 +174,9 @@ def variables_of(tables: Iterable[Mapping[str, object]]) -> set[str]:
             if isinstance(told, Mapping):
                 found |= {name for name in [*(told.get("variables") or ()), *(told.get("today") or ())] if isinstance(name, str)}
     return found
+
+
+def leans_on_last_known(table: Mapping[str, object]) -> bool:
+    """Whether a scenario table goes on from the last known values of a store, or starts where they end."""
+    told = next((table[kind] for kind in ("replay", "hold") if kind in table), None)
+    return isinstance(told, Mapping) and ("variables" in told or "start" not in table)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Asked
 from crfs.workflows.factor_satellites import fit_factors, material_known
+from crfs.workflows.macro_history import age_notes
 from crfs.workflows.satellites import read_satellite
 
 if TYPE_CHECKING:
@@ -88,7 +90,9 @@ def macro_terms(asked: Asked, factor_model: FactorModel) -> tuple[MacroTerms | N
         return None, [f"no macro terms: {error}"]
     terms = {term.label(lag): (term, lag) for model in models.values() for term, lag in model.fit.chosen}
     known = {term.variable: _last_value(models, term.variable) for term, _ in terms.values()}
-    notes = [f"{name}: {note}" for name, model in models.items() for note in model.fit.notes]
+    quarters = {name: date.fromisoformat(day) for name, (_, _, day) in known.items()}
+    notes = list(age_notes(asked.reader, quarters, known_by=known_by))
+    notes += [f"{name}: {note}" for name, model in models.items() for note in model.fit.notes]
     if factor_model.copula.text != "gaussian":
         notes.append("macro terms speak of the factors; the common shock of the t copula comes on top of them")
     return MacroTerms(models=models, link=link, terms=terms, known=known), notes

@@ -170,7 +170,7 @@ def macro_scenarios(asked: Asked, book: pl.DataFrame) -> MacroScenarios:
             }
         )
         satellites |= {fit["segment"]: fit for fit in fitted.fits}
-        notes += [f"{scenario.name}: {note}" for note in fitted.notes]
+        notes += [*(note for note in found.notes if note not in notes), *(f"{scenario.name}: {note}" for note in fitted.notes)]
     ecl_scenarios(scenarios)
     return MacroScenarios(scenarios=scenarios, satellites=list(satellites.values()), notes=notes)
 

@@ -167,7 +167,7 @@ def _macro(asked: Asked, base: pl.DataFrame, sizes: Mapping[str, float]) -> tupl
     whole = {name: sizes[name] for name in variables}
     if DEVIATIONS in sizes:
         whole = {**{name: sizes[DEVIATIONS] * sd for name, sd in macro.deviations.items()}, **whole}
-    notes = list(macro.satellites.notes)
+    notes = list(macro.notes)
     response: LgdResponse | None = None
     if "r2" in base.columns and not base["r2"].null_count():
         response = frye_jacobs_response

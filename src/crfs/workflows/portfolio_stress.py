@@ -140,10 +140,10 @@ def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
     if "shocks" in told:
         shocks = shock_table(told["shocks"])
     else:
-        scenario, base, satellites = _of_scenario(asked, rows)
+        scenario, base, satellites, aged = _of_scenario(asked, rows)
         shocks = satellites.transmission(scenario)
         base = satellites.transmission.base
-        notes += satellites.notes
+        notes += [*aged, *satellites.notes]
     at = asked.option("at", DEFAULTS["at"])
     several = "valid_time" in shocks.columns and shocks["valid_time"].n_unique() > 1
     result = stress(rows, shocks, by=_SEGMENT, at=at if several or at != "worst" else None, lgd_response=response)
@@ -152,7 +152,8 @@ def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
     )
 
 
-def _of_scenario(asked: Asked, rows: pl.DataFrame) -> tuple[Scenario, Scenario | None, Satellites]:
+def _of_scenario(asked: Asked, rows: pl.DataFrame) -> tuple[Scenario, Scenario | None, Satellites, list[str]]:
+    """The scenario, its base, what is fitted for them, and notes on what they start from."""
     from crfs.workflows.satellites import fit_satellites
     from crfs.workflows.scenarios import resolver_of
 
@@ -170,7 +171,7 @@ def _of_scenario(asked: Asked, rows: pl.DataFrame) -> tuple[Scenario, Scenario |
         scenario_set=sets[-1] if sets else None,
         known_by=found.known_by,
     )
-    return scenario, base, satellites
+    return scenario, base, satellites, found.notes
 
 
 def shock_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows.book_runs import Asked, Attachment
 from crfs.workflows.macro_history import (
+    age_notes,
     is_history,
     last_known,
+    last_quarters,
+    leans_on_last_known,
     macro_history,
     supervisory_quarters,
     supervisory_tables,
@@ -52,7 +55,8 @@ class Resolver:
     """Finds scenarios as a store had them at the reader's batch, with what was known of macro history by ``known_by``.
 
     ``landed`` gives the bytes of a file by its hash; ``packaged`` is the text of the scenarios that ship with crfs. ``touched`` says
-    afterwards whether one of them was needed, ``sets`` which sets of supervisory scenarios were.
+    afterwards whether one of them was needed, ``sets`` which sets of supervisory scenarios were, ``notes`` what a reader must know of what
+    scenarios start from.
     """
 
     reader: StoreReader
@@ -61,6 +65,7 @@ class Resolver:
     packaged: str
     touched: bool = False
     sets: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def resolve(self, reference: Mapping[str, Any]) -> Scenario:
         """The scenario of a reference: ``{"name": …}``, with the ``sha256`` of the file that has it where it came in one."""
@@ -156,6 +161,10 @@ class Resolver:
 
 
 def resolver(session: Session, *, batch_id: int, known_by: datetime | None = None) -> Resolver:
+        if start is not None:
+            leaning = variables_of(tables[one] for one in needed if leans_on_last_known(tables[one]))
+            last = {name: day for name, day in last_quarters(history, start).items() if name in leaning}
+            self.notes += [note for note in age_notes(self.reader, last, known_by=self.known_by) if note not in self.notes]
     """A resolver on the store as it was at a batch; what was recorded by then is known, if nobody says another time."""
     at = known_by or session.pin(batch_id).recorded_at
     return Resolver(reader=session.reader(batch_id), landed=session.landed, known_by=at, packaged=packaged_scenarios())
@@ -273,6 +282,7 @@ def define_scenario_bytes(session: Session, body: bytes, *, file_name: str) -> d
 
     names = table_names(_decoded(body, file_name), file_name)
     attachment = Attachment(body=body, file_name=file_name, source=SOURCE)
+        "warnings": found.notes,
     found = resolver(session, batch_id=session.pin().batch_id)
     found.landed = with_attached(session.landed, [attachment])
     made = [found.resolve({"name": name, "sha256": attachment.sha256}) for name in names]

@@ -48,6 +48,8 @@ def show(door: Door, scenario: str, as_of: str | None, recorded_as_of: str | Non
         for name in ("source", "notes"):
             if document[name]:
                 screen.print(f"{name:8} {document[name]}")
+        for warning in document["warnings"]:
+            screen.print(f"Note: {warning}")
         screen.print(f"as of {document['as_of']}, batch {document['batch_id']}, digest {document['digest']}")
         screen.print()
         rows = [
