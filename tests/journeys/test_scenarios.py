@@ -15,7 +15,7 @@ from crfs.workflows.measuring import ecl, reverse_stress, sensitivities, stress
 from crfs.workflows.packaged import packaged_factor_model
 from crfs.workflows.portfolio_stress import STRESS
 from crfs.workflows.replaying import replay_run
-from crfs.workflows.scenarios import define_scenarios, find_scenario, show_scenario
+from crfs.workflows.scenarios import define_scenarios, find_scenario, list_scenarios, show_scenario
 from crfs.workflows.session import Session
 from crfs.workflows.stress_questions import stress_settings
 from crfs.workflows.times import parse_instant
@@ -259,3 +259,38 @@ def test_last_known_values_of_the_time_of_the_question_need_no_word(shared_world
     assert show_scenario(shared_world, "us/recession", as_of=BOOK_AT)["warnings"] == []
     notes = stress(shared_world, book, "us/recession", **QUICK)["notes"]
     assert not [note for note in notes if "last known macro values" in note]
+
+
+DERIVED = """
+[[scenario]]
+name = "derived/base"
+severity = "baseline"
+base = "us/recession"
+[[scenario]]
+name = "derived/slump"
+severity = "severely_adverse"
+base = "derived/base"
+[[scenario]]
+name = "derived/double"
+base = "derived/slump"
+[[scenario]]
+name = "derived/mean"
+combine = { "derived/base" = 0.5, "derived/double" = 0.5 }
+[[scenario]]
+name = "derived/still"
+hold = { periods = 4, variables = ["us.unemployment_rate_quarterly"] }
+[[scenario]]
+name = "derived/packaged"
+base = "us/severe_recession"
+"""
+
+
+def test_the_list_says_how_bad_a_derived_scenario_is_as_its_own_page_does(shared_world: Session, tmp_path: Path) -> None:
+    file = tmp_path / "derived.toml"
+    file.write_text(DERIVED)
+    made = {one["scenario"]: one["severity"] for one in define_scenarios(shared_world, file)["scenarios"]}
+    listed = {one["scenario"]: one["severity"] for one in list_scenarios(shared_world)}
+    assert {name: listed[name] for name in made} == made
+    assert (made["derived/double"], made["derived/mean"], made["derived/still"]) == ("severely_adverse", "baseline", "baseline")
+    shown = {name: show_scenario(shared_world, name, as_of=BOOK_AT)["severity"] for name in listed if not name.startswith("20")}
+    assert {name: listed[name] for name in shown} == shown

@@ -32,7 +32,7 @@ from crfs.workflows.session import Session
 if TYPE_CHECKING:
     import polars as pl
 
-    from crfs.credit.scenarios import Scenario
+    from crfs.credit.scenarios import Scenario, ScenarioSeverity
     from crfs.store.scan import StoreReader
 
 DATASET = "scenario_file"
@@ -131,6 +131,26 @@ class Resolver:
         from crfs.credit.scenarios import parse_scenarios
 
         tables = _tables(text, where)
+    def severity_of(self, name: str, *, below: frozenset[str] = frozenset()) -> ScenarioSeverity:
+        """How bad the scenario of a name is, as its file and those that it is made of say it; no history is read.
+
+        ``below`` are the names that are being looked at already: two files whose scenarios came to be made of each other have no end.
+        """
+        from crfs.credit.scenarios import ScenarioSeverity, severity_of_table
+
+        sha256 = self.defined.get(name)
+        if sha256 is None and name in self.supervisory:
+            return self.supervisory[name].severity
+        tables = _tables(self.packaged if sha256 is None else _decoded(self.landed(sha256), name), name)
+        looked_at = below | {name}
+
+        def of(other: str) -> ScenarioSeverity:
+            if other in tables:
+                return severity_of_table(tables[other], of)
+            return ScenarioSeverity.ADVERSE if other in looked_at else self.severity_of(other, below=looked_at)
+
+        return of(name)
+
         if name not in tables:
             raise NotFound(f"{where} has no scenario {name!r}; it has {', '.join(tables)}")
         needed, outside = _closure(tables, name)
@@ -217,12 +237,13 @@ def list_scenarios(session: Session) -> list[dict[str, Any]]:
     found = resolver(session, batch_id=session.pin().batch_id)
     listed: dict[str, dict[str, Any]] = {}
     for name, sha256 in sorted(found.defined.items()):
-        listed[name] = _about(_tables(_decoded(session.landed(sha256), name), name)[name], "defined")
+        listed[name] = _about(_tables(_decoded(session.landed(sha256), name), name)[name], "defined", found.severity_of(name))
     for name, scenario in found.supervisory.items():
         about = {"severity": scenario.severity.value, "source": scenario.source, "notes": scenario.notes}
         listed.setdefault(name, {"scenario": name, "origin": "supervisory", **about})
     for name, table in _tables(found.packaged, "the packaged scenarios").items():
-        listed.setdefault(name, _about(table, "packaged"))
+        if name not in listed:
+            listed[name] = _about(table, "packaged", found.severity_of(name))
     return list(listed.values())
 
 
@@ -361,11 +382,11 @@ def _mentioned(table: Mapping[str, Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)]
 
 
-def _about(table: Mapping[str, Any], origin: str) -> dict[str, Any]:
+def _about(table: Mapping[str, Any], origin: str, severity: ScenarioSeverity) -> dict[str, Any]:
     return {
         "scenario": table["name"],
         "origin": origin,
-        "severity": table.get("severity", "adverse"),
+        "severity": severity.value,
         "source": table.get("source", ""),
         "notes": table.get("notes", ""),
     }

@@ -1,7 +1,7 @@
 """Scenarios: named sets of paths of macro variables, what may be done to them, and how they are read."""
 
 from crfs.credit.scenarios.deviations import Between, from_deviations
-from crfs.credit.scenarios.files import parse_scenarios, scenario_tables
+from crfs.credit.scenarios.files import parse_scenarios, scenario_tables, severity_of_table
 from crfs.credit.scenarios.operators import Shift, combine, extend, rename, scale, shift
 from crfs.credit.scenarios.replay import hold, replay
 from crfs.credit.scenarios.scenario import MONTH, QUARTER, Path, Scenario, ScenarioSeverity, require_weights
@@ -30,6 +30,7 @@ __all__ = [
     "require_weights",
     "scale",
     "scenario_tables",
+    "severity_of_table",
     "shift",
     "supervisory_history",
     "supervisory_scenarios",

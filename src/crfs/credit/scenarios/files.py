@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -67,6 +67,23 @@ def scenario_tables(text: str, *, where: str) -> Sequence[Any]:
             f"{where}: a file of scenarios has [[scenario]] tables and nothing else; found {', '.join(sorted(data)) or 'nothing'}"
         )
     return items
+
+
+def severity_of_table(item: Mapping[str, Any], severity_of: Callable[[str], ScenarioSeverity]) -> ScenarioSeverity:
+    """How bad the scenario of a ``[[scenario]]`` table is, without making it: what it says of itself, else as those that it is made of.
+
+    >>> severity_of_table({"name": "calm", "hold": {"periods": 4}}, lambda name: ScenarioSeverity.ADVERSE).value
+    'baseline'
+    >>> severity_of_table({"name": "twice", "base": "slump"}, lambda name: ScenarioSeverity.SEVERELY_ADVERSE).value
+    'severely_adverse'
+    """
+    if "severity" in item:
+        return ScenarioSeverity(item["severity"])
+    if "base" in item:
+        return severity_of(item["base"])
+    if "combine" in item:
+        return severity_of(next(iter(item["combine"])))
+    return ScenarioSeverity.BASELINE if "hold" in item else ScenarioSeverity.ADVERSE
 
 
 class _Reader:
