@@ -294,3 +294,13 @@ def test_the_list_says_how_bad_a_derived_scenario_is_as_its_own_page_does(shared
     assert (made["derived/double"], made["derived/mean"], made["derived/still"]) == ("severely_adverse", "baseline", "baseline")
     shown = {name: show_scenario(shared_world, name, as_of=BOOK_AT)["severity"] for name in listed if not name.startswith("20")}
     assert {name: listed[name] for name in shown} == shown
+
+
+def test_a_run_rests_on_no_scenario_file_but_its_own(shared_world: Session, book: Path, tmp_path: Path) -> None:
+    file = tmp_path / "others.toml"
+    file.write_text(MINE.format(rise=0.01).replace("mine/slump", "others/slump"))
+    define_scenarios(shared_world, file)
+    packaged = shared_world_chain(shared_world, stress(shared_world, book, "us/recession", **QUICK)["run_id"])
+    assert "scenario_file" not in {batch["dataset"] for batch in packaged["batches"]}
+    own = shared_world_chain(shared_world, stress(shared_world, book, "others/slump", **QUICK)["run_id"])
+    assert "scenario_file" in {batch["dataset"] for batch in own["batches"]}

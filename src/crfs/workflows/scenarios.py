@@ -76,7 +76,7 @@ class Resolver:
 
     def named(self, name: str) -> Scenario:
         """The scenario of a name: one that was defined, else a supervisory one, else one that ships with crfs."""
-        sha256 = self.defined.get(name)
+        sha256 = self._defined([name]).get(name)
         if sha256 is not None:
             return self._of_text(_decoded(self.landed(sha256), name), name, where=f"the file that defined {name}")
         if name in self.supervisory:
@@ -93,7 +93,7 @@ class Resolver:
         None where there is none: then the last known values go on.
         """
         name = str(reference["name"])
-        sha256 = reference.get("sha256") or self.defined.get(name)
+        sha256 = reference.get("sha256") or self._defined([name]).get(name)
         if sha256 is None and name in self.supervisory:
             own = f"{name.split('/', maxsplit=1)[0]}/baseline"
             return {"name": own} if own in self.supervisory and own != name else None
@@ -109,13 +109,17 @@ class Resolver:
     @cached_property
     def defined(self) -> Mapping[str, str]:
         """The hash of the file that each defined scenario is in."""
+        return self._defined(None)
+
+    def _defined(self, names: Sequence[str] | None) -> dict[str, str]:
+        """The same of some names. What is read is what the answer rests on, so a run asks of none but its own."""
         import polars as pl
 
         from crfs.bitemporal.resolve import as_of
 
         if DATASET not in self.reader.catalogue.datasets:
             return {}
-        rows = as_of(self.reader.rows(DATASET, columns=["sha256"])).filter(pl.col("row_state").cast(pl.String) == "value")
+        rows = as_of(self.reader.rows(DATASET, columns=["sha256"], entities=names)).filter(pl.col("row_state").cast(pl.String) == "value")
         newest = rows.sort("entity", "valid_time").unique("entity", keep="last", maintain_order=True)
         return dict(newest.select("entity", "sha256").iter_rows())
 
@@ -127,10 +131,6 @@ class Resolver:
         tables = supervisory_tables(self.reader, known_by=self.known_by)
         return {one.name: one for one in supervisory_scenarios(tables, self.reader.catalogue)} if tables else {}
 
-    def _of_text(self, text: str, name: str, *, where: str) -> Scenario:
-        from crfs.credit.scenarios import parse_scenarios
-
-        tables = _tables(text, where)
     def severity_of(self, name: str, *, below: frozenset[str] = frozenset()) -> ScenarioSeverity:
         """How bad the scenario of a name is, as its file and those that it is made of say it; no history is read.
 
@@ -151,12 +151,20 @@ class Resolver:
 
         return of(name)
 
+    def _of_text(self, text: str, name: str, *, where: str) -> Scenario:
+        from crfs.credit.scenarios import parse_scenarios
+
+        tables = _tables(text, where)
         if name not in tables:
             raise NotFound(f"{where} has no scenario {name!r}; it has {', '.join(tables)}")
         needed, outside = _closure(tables, name)
         wanted = variables_of(tables[one] for one in needed)
         history = self._history(wanted)
         today, start = last_known(history)
+        if start is not None:
+            leaning = variables_of(tables[one] for one in needed if leans_on_last_known(tables[one]))
+            last = {name: day for name, day in last_quarters(history, start).items() if name in leaning}
+            self.notes += [note for note in age_notes(self.reader, last, known_by=self.known_by) if note not in self.notes]
         found = parse_scenarios(
             text,
             where=where,
@@ -181,10 +189,6 @@ class Resolver:
 
 
 def resolver(session: Session, *, batch_id: int, known_by: datetime | None = None) -> Resolver:
-        if start is not None:
-            leaning = variables_of(tables[one] for one in needed if leans_on_last_known(tables[one]))
-            last = {name: day for name, day in last_quarters(history, start).items() if name in leaning}
-            self.notes += [note for note in age_notes(self.reader, last, known_by=self.known_by) if note not in self.notes]
     """A resolver on the store as it was at a batch; what was recorded by then is known, if nobody says another time."""
     at = known_by or session.pin(batch_id).recorded_at
     return Resolver(reader=session.reader(batch_id), landed=session.landed, known_by=at, packaged=packaged_scenarios())
@@ -278,6 +282,7 @@ def show_named(
         "digest": scenario.digest,
         "periods": scenario.periods,
         "times": [day.isoformat() for day in scenario.times],
+        "warnings": found.notes,
         "as_of": found.known_by.isoformat(),
         "recorded_as_of": pin.recorded_at.isoformat(),
         "batch_id": pin.batch_id,
@@ -303,7 +308,6 @@ def define_scenario_bytes(session: Session, body: bytes, *, file_name: str) -> d
 
     names = table_names(_decoded(body, file_name), file_name)
     attachment = Attachment(body=body, file_name=file_name, source=SOURCE)
-        "warnings": found.notes,
     found = resolver(session, batch_id=session.pin().batch_id)
     found.landed = with_attached(session.landed, [attachment])
     made = [found.resolve({"name": name, "sha256": attachment.sha256}) for name in names]
