@@ -183,6 +183,63 @@ def test_pages_show_each_kind_with_its_figures_and_plots(client: Client, answers
     assert "From base to stressed expected loss" in stress
 
 
+OVERLAYS = [
+    {
+        "name": "energy <prices>",
+        "amount": 12.34,
+        "where": {"sector": ["energy"]},
+        "author": "credit risk",
+        "approver": "the CRO",
+        "reason": "prices are falling",
+        "effective": "2009-01-01",
+        "expires": "2009-12-31",
+    },
+    {
+        "name": "floods",
+        "factor": 1.1,
+        "author": "credit risk",
+        "approver": "the CFO",
+        "reason": "the river",
+        "effective": "2008-01-01",
+        "expires": "2008-06-30",
+    },
+]
+
+
+def cells(page: str, row: str) -> str:
+    """What stands in the row of a page's table that begins with a name."""
+    return page.split(f'<th scope="row">{row}</th>', maxsplit=1)[1].split("</tr>", maxsplit=1)[0]
+
+
+def test_the_page_of_provisions_has_scenarios_overlays_and_cents(client: Client) -> None:
+    asked = {"book": {"csv": BOOK}, "models": [], "policy": {**QUESTIONS["ecl"]["policy"], "overlay": OVERLAYS}}
+    answer = client.post("/v1/ecl-runs", json={**asked, "reporting_date": "2009-11-30"}, headers={"Prefer": "wait=30"}).json()
+    page = client.html(f"/runs/{answer['run_id']}")
+    assert f"{answer['allowance']:,.2f}" in page
+    for scenario in answer["scenarios"]:
+        told = cells(page, scenario["name"])
+        assert f"{100 * scenario['weight']:.2f}" in told
+        assert f"{scenario['ecl']:,.2f}" in told
+    applied, expired = cells(page, "energy &lt;prices&gt;"), cells(page, "floods")
+    for words in (">12.34<", "the CRO", "prices are falling", "2009-12-31", "applied until 2009-12-31"):
+        assert words in applied
+    for words in (">0.00<", "the CFO", "the river", "2008-06-30", "expired on 2008-06-30: not applied"):
+        assert words in expired
+
+
+def test_the_page_of_provisions_under_macro_scenarios_says_which_and_what_default_rates_went_by(client: Client) -> None:
+    asked = {"book": {"csv": BOOK}, "models": [], "as_of": "2009-11-30T00:00:00Z"}
+    weighed = {"us/hold": 0.75, "us/recession": 0.25}
+    asked_of = client.post("/v1/ecl-runs", json={**asked, "scenarios": weighed}, headers={"Prefer": "wait=30"})
+    assert asked_of.status_code == 200, asked_of.text
+    answer = asked_of.json()
+    page = client.html(f"/runs/{answer['run_id']}")
+    for scenario in answer["scenarios"]:
+        assert f"{scenario['ecl']:,.2f}" in cells(page, scenario["name"])
+    assert "What default rates were explained by" in page
+    assert "us.unemployment_rate_quarterly" in page
+
+
 def test_the_report_shows_what_was_measured_under_its_label_beside_it(client: Client, answers: dict[str, dict[str, Any]]) -> None:
     question = {"book": {"csv": BOOK}, "models": [], "label": "whole", "max_scenarios": 2000, "confidences": [0.9]}
     for kind, asked in QUESTIONS.items():  # at one state of the store, which other tests have moved

@@ -64,6 +64,15 @@ def amount(value: float | None) -> Markup:
     return _data(value, _amount_text)
 
 
+def cents(value: float | None) -> Markup:
+    """An amount to the cent, as accounts have it.
+
+    >>> cents(1234567.8)
+    Markup('<data value="1234567.8">1,234,567.80</data>')
+    """
+    return _data(value, lambda v: f"{v:,.2f}")
+
+
 def signed(value: float | None) -> Markup:
     """An amount that is added or taken away, with its sign.
 

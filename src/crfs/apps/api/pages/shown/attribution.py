@@ -107,4 +107,4 @@ def _parts_of(by: str, effects: Sequence[Mapping[str, Any]]) -> Grid:
         why = _REASONS[largest["step"]] if largest["amount"] else ""
         rows.append((effect["label"] or "none", (amount(effect["before"]), amount(effect["after"]), signed(effect["change"]), why)))
     name = by.replace("_", " ")
-    return Grid(title=f"Expected loss by {name}", head=(name, "Before", "After", "Change", "Mostly by"), rows=rows, words=3)
+    return Grid(title=f"Expected loss by {name}", head=(name, "Before", "After", "Change", "Mostly by"), rows=rows, words=(3,))

@@ -76,7 +76,7 @@ def _spreads(answer: Mapping[str, Any]) -> Grid:
             (each["rating"], (Markup("withheld") if each["spread_bp"] is None else number(each["spread_bp"]), each["origin"]))
             for each in answer["curves"]["spreads"]
         ],
-        words=1,
+        words=(1,),
     )
 
 

@@ -74,7 +74,7 @@ def _states(answer: Mapping[str, Any]) -> Grid:
             )
             for number_, state in enumerate(answer["scenarios"], 1)
         ],
-        words=0,
+        words=(0,),
     )
 
 

@@ -11,14 +11,14 @@ from markupsafe import Markup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A table of a page: the first column names the rows, the others are numbers (one may be words)."""
+    """A table of a page: the first column names the rows, the others are numbers or words."""
 
     title: str
     head: tuple[str, ...]
     rows: Sequence[tuple[str, Sequence[Markup | str]]]
     caption: str = ""
-    words: int | None = None
-    """The place, counted from 0, of a cell that is words in place of a number; None: there is none."""
+    words: tuple[int, ...] = ()
+    """The places, counted from 0, of the cells of a row that are words in place of a number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from crfs.apps.api.pages.rendering import amount, deviations, number, percent, ratio, signed
+from crfs.apps.api.pages.shown.fits import fits_grid
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.waterfall import waterfall_plot
@@ -60,20 +61,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
     if answer.get("migration"):
         grids += _migrated(answer["migration"])
     if answer["satellites"]:
-        grids.append(
-            Grid(
-                title="What default rates were explained by",
-                caption="Regressions of quarterly default rates on macro history, as known at the run's time.",
-                head=("Segment", "Terms", "R²", "Quarters"),
-                rows=[
-                    (
-                        fit["segment"] or "all others",
-                        (", ".join(t["name"] for t in fit["terms"]), number(fit["r2"], 3), number(fit["observations"])),
-                    )
-                    for fit in answer["satellites"]
-                ],
-            )
-        )
+        grids.append(fits_grid(answer["satellites"]))
     return Shown(
         title=TITLE,
         lede=f"{told}{at}. {about(answer)}",
