@@ -9,6 +9,17 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 500
 """A column with more values than this is no cut, but a name of its own."""
+BLANK = "(blank)"
+"""What the facilities without a value in a column are called where a cut is shown; a book may well have a sector that is named ``none``."""
+
+
+def shown_name(value: object) -> str:
+    """A value of a cut as people read it.
+
+    >>> shown_name("energy"), shown_name(None)
+    ('energy', '(blank)')
+    """
+    return BLANK if value is None or value == "" else str(value)
 
 
 def cuts_of(rows: pl.DataFrame, *further: str) -> list[str]:

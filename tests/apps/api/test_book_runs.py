@@ -183,6 +183,26 @@ def test_pages_show_each_kind_with_its_figures_and_plots(client: Client, answers
     assert "From base to stressed expected loss" in stress
 
 
+def test_facilities_without_a_label_are_shown_as_blank_and_the_parts_sum_to_the_whole(client: Client) -> None:
+    # A third of the book is in a sector that is named "none", half of it in no sector at all.
+    book = "".join(line.replace(",energy,", ",none,") if k % 3 == 0 else line for k, line in enumerate(BOOK.splitlines(keepends=True)))
+    asked = {"book": {"csv": book}, "models": [], **FEW}
+    risk = client.post("/v1/risk-runs", json=asked, headers={"Prefer": "wait=30"}).json()
+    page = client.html(f"/runs/{risk['run_id']}")
+    parts = {part["name"]: part for part in risk["contributions"] if part["by"] == "sector"}
+    assert set(parts) == {"energy", "none", None}
+    assert sum(part["es"][-1]["es"] for part in parts.values()) == pytest.approx(risk["measures"][-1]["es"])
+    for name, row in (("energy", "energy"), ("none", "none"), (None, "(blank)")):
+        assert repr(parts[name]["es"][-1]["es"]) in cells(page, row)
+    tail = page.split("Where the tail comes from", maxsplit=1)[1].split("</figure>", maxsplit=1)[0]
+    assert "(blank)" in tail
+    for kind, question in QUESTIONS.items():
+        if kind in {"concentration", "capital", "ecl", "stress"}:
+            answer = client.post(f"/v1/{kind}-runs", json={"book": {"csv": book}, "models": [], **question}, headers={"Prefer": "wait=30"})
+            shown = client.html(f"/runs/{answer.json()['run_id']}")
+            assert cells(shown, "(blank)") != cells(shown, "none"), kind
+
+
 OVERLAYS = [
     {
         "name": "energy <prices>",

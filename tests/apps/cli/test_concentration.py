@@ -50,3 +50,22 @@ def test_a_group_that_rows_contradict_is_refused_by_row_and_nothing_is_loaded(wi
         refused = within(*words, "--json")
         assert refused.code == 1, refused.out
         assert [(p["row"], p["column"]) for p in refused.json["error"]["problems"]] == [(5, "connected_clients")]
+
+
+def test_a_blank_label_and_one_that_is_called_none_are_told_apart(within: Crfs, tmp_path: Path) -> None:
+    file = tmp_path / "blank.csv"
+    header = "facility_id,obligor_id,ead,sector,lgd,pd_12m,r2,group\n"
+    rows = [f"F{k},O{k},{100 + k},{('none', 'energy', '')[k % 3]},0.4,0.02,0.2,retail_pacific" for k in range(12)]
+    file.write_text(header + "\n".join(rows) + "\n")
+    shown = within("portfolio", "concentration", file, "--models", "none")
+    assert shown.code == 0, shown.err
+    sectors = shown.out.split("sector:", maxsplit=1)[1]
+    assert {"none", "(blank)", "energy"} <= {line.split()[0] for line in sectors.splitlines() if line.strip()}
+    risk = within("portfolio", "risk", file, "--models", "none", "--confidence", "0.9", "--max-scenarios", "2000")
+    assert risk.code == 0, risk.err
+    told = risk.out.split("Sectors", maxsplit=1)[1]
+    shares = {
+        line.split()[0]: float(line.split()[-2]) for line in told.splitlines() if line.rstrip().endswith("%") and "interval" not in line
+    }
+    assert set(shares) == {"none", "(blank)", "energy"}
+    assert sum(shares.values()) == pytest.approx(100.0, abs=0.2)

@@ -14,6 +14,7 @@ from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.loss_curve import loss_curve_plot
 from crfs.apps.api.service import Held
 from crfs.errors import NotFound
+from crfs.workflows.cutting import shown_name
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
@@ -127,14 +128,14 @@ def _beside(session: Session, run: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _cuts(contributions: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Parts by each column that the book can be cut by, in the order of the answer; what has no value there is left out.
+    """Parts by each column that the book can be cut by, in the order of the answer, with the facilities that are blank there as one of them.
 
-    Of connected clients, which are names, those that make the most of the tail.
+    Of connected clients, which are names, those that make the most of the tail: there, what has no name are all that are not told apart.
     """
     cuts: dict[str, list[dict[str, Any]]] = {}
     for item in contributions:
-        if item["by"] != "obligor" and item["name"] is not None:
-            cuts.setdefault(item["by"], []).append(item)
+        if item["by"] != "obligor" and (item["name"] is not None or item["by"] != "connected_clients"):
+            cuts.setdefault(item["by"], []).append({**item, "name": shown_name(item["name"])})
     if "connected_clients" in cuts:
         groups = sorted(cuts["connected_clients"], key=lambda item: -item["es"][-1]["es"] if item["es"] else 0.0)
         cuts["connected_clients"] = groups[:MOST_GROUPS]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
+from crfs.workflows.cutting import shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +75,7 @@ def _parts(by: str, effects: list[Mapping[str, Any]]) -> list[dict[str, str]]:
         largest = max(effect["steps"], key=lambda step: abs(step["amount"]))
         found.append(
             {
-                by: effect["label"] or "(blank)",
+                by: shown_name(effect["label"]),
                 "EL before": money(effect["before"]),
                 "EL after": money(effect["after"]),
                 "change": f"{effect['change']:+,.0f}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
+from crfs.workflows.cutting import shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +61,7 @@ def percent(value: float | None) -> str:
 
 def _part(by: str, part: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        by: "none" if part["name"] is None else part["name"],
+        by: shown_name(part["name"]),
         "facilities": part["facilities"],
         "exposure": money(part["ead"]),
         "risk weight": percent(part["rw"]),

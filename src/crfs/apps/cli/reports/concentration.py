@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, number, table
+from crfs.workflows.cutting import shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +20,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     for name, part in answer["by"].items():
         screen.print()
         title = f"{name}: {part['names']:,} names, HHI {number(part['hhi'])}, as many as {part['effective_names']:.1f} equal ones"
-        rows = [{"name": "none" if each["name"] is None else each["name"], **_figures(each)} for each in part["largest"]]
+        rows = [{"name": shown_name(each["name"]), **_figures(each)} for each in part["largest"]]
         screen.print(table(rows, ["name", "exposure", "share"], title=title))
     again(screen, answer)
 

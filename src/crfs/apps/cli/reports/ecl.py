@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.reports.stress import fitted
 from crfs.apps.cli.screen import table
+from crfs.workflows.cutting import shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,7 +60,7 @@ def cents(value: float) -> str:
 
 def _part(by: str, part: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        by: "none" if part["name"] is None else str(part["name"]),
+        by: shown_name(part["name"]),
         "facilities": part["facilities"],
         "exposure": cents(part["ead"]),
         "allowance": cents(part["allowance"]),

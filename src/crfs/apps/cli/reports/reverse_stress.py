@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.reports.stress import fitted_terms
 from crfs.apps.cli.screen import money, table
+from crfs.workflows.cutting import shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +82,7 @@ def _state(number: int, found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _part(by: str, part: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        by: part["name"] or "(blank)",
+        by: shown_name(part["name"]),
         "exposure": money(part["ead"]),
         "EL": money(part["el"]),
         "loss": money(part["loss"]),

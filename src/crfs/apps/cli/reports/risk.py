@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, number, table
+from crfs.workflows.cutting import shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,14 +80,19 @@ def _interval(low: float | None, high: float | None) -> str:
     return f"{money(low)} to {money(high)}" if low is not None and high is not None else ""
 
 
+def _is_one_part(part: Mapping[str, Any]) -> bool:
+    """Facilities without a label are a part as any; connected clients without a name are all those that are not told apart."""
+    return part["name"] is not None or part["by"] != "connected_clients"
+
+
 def _contributions(answer: Mapping[str, Any], by: str) -> list[dict[str, Any]]:
-    chosen = [part for part in answer["contributions"] if part["by"] == by and part["name"] is not None]
+    chosen = [part for part in answer["contributions"] if part["by"] == by and _is_one_part(part)]
     last = max(range(len(answer["measures"])), key=lambda i: answer["measures"][i]["confidence"], default=0)
     ordered = sorted(chosen, key=lambda part: -part["es"][last]["es"] if part["es"] else 0.0)[:TOP]
     total = answer["measures"][last]["es"] if answer["measures"] else 0.0
     return [
         {
-            by: part["name"],
+            by: shown_name(part["name"]),
             "exposure": money(part["ead"]),
             "EL": money(part["el"]),
             **{f"ES {item['confidence'] * 100:g} %": money(item["es"]) for item in part["es"]},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
+from crfs.workflows.cutting import shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -168,7 +169,7 @@ def _row(name: str, part: Mapping[str, float], errors: Mapping[str, float | None
 
 def _cut(by: str, row: Mapping[str, Any]) -> dict[str, str]:
     return {
-        by: "none" if row["name"] is None else str(row["name"]),
+        by: shown_name(row["name"]),
         "base EL": money(row["base"]),
         "stressed EL": money(row["stressed"]),
         "difference": money(row["change"]),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown
 from crfs.apps.api.plots.waterfall import waterfall_plot
+from crfs.workflows.cutting import shown_name
 
 TITLE = "Why the risk changed"
 _STEPS = {
@@ -105,6 +106,6 @@ def _parts_of(by: str, effects: Sequence[Mapping[str, Any]]) -> Grid:
     for effect in sorted((one for one in effects if one["by"] == by), key=lambda one: -abs(one["change"])):
         largest = max(effect["steps"], key=lambda step: abs(step["amount"]))
         why = _REASONS[largest["step"]] if largest["amount"] else ""
-        rows.append((effect["label"] or "none", (amount(effect["before"]), amount(effect["after"]), signed(effect["change"]), why)))
+        rows.append((shown_name(effect["label"]), (amount(effect["before"]), amount(effect["after"]), signed(effect["change"]), why)))
     name = by.replace("_", " ")
     return Grid(title=f"Expected loss by {name}", head=(name, "Before", "After", "Change", "Mostly by"), rows=rows, words=(3,))

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, number, percent
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.workflows.cutting import shown_name
 
 TITLE = "Regulatory capital"
 _REGIMES = {"basel_iii": "Basel III", "basel_ii": "Basel II"}
@@ -33,7 +34,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
             head=(by.replace("_", " "), "Facilities", "Exposure", "Risk weight", "RWA", "Capital", "EL"),
             rows=[
                 (
-                    str(part["name"] or "none"),
+                    shown_name(part["name"]),
                     (
                         number(part["facilities"]),
                         amount(part["ead"]),
@@ -47,7 +48,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
         for by, parts in answer["by"].items()
     ]
     plot = bars_plot(
-        [(part["name"] or "none", part["rwa"]) for part in answer["by"].get("exposure_class", [])],
+        [(shown_name(part["name"]), part["rwa"]) for part in answer["by"].get("exposure_class", [])],
         name="rwa",
         title="Risk-weighted assets by exposure class",
         unit=f"risk-weighted assets, {answer['currency'] or 'currency units'}",

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, number, percent
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.workflows.cutting import shown_name
 
 TITLE = "Concentration of exposure"
 _OF = {"obligor_id": "obligors", "connected_clients": "groups of connected clients"}
@@ -32,7 +33,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
             ),
         ]
     unit = f"exposure, {answer['currency'] or 'currency units'}"
-    listed = [(str(each["name"]), each["ead"]) for each in whole["largest"]]
+    listed = [(shown_name(each["name"]), each["ead"]) for each in whole["largest"]]
     rest = answer["total_ead"] - sum(value for _, value in listed)
     largest = bars_plot(listed, name="largest", title=f"The largest {_OF[names[-1]]}", unit=unit)
     held = bars_plot(
@@ -62,9 +63,6 @@ def _grid(name: str, part: Mapping[str, Any]) -> Grid:
     return Grid(
         title=f"By {title}",
         head=(title, "Exposure", "Share"),
-        rows=[
-            ("none" if each["name"] is None else str(each["name"]), (amount(each["ead"]), percent(each["share"], 1)))
-            for each in part["largest"]
-        ],
+        rows=[(shown_name(each["name"]), (amount(each["ead"]), percent(each["share"], 1))) for each in part["largest"]],
         caption=f"The largest of {part['names']:,}; Herfindahl index {part['hhi']:.4g}, as many as {part['effective_names']:.4g} equal ones.",
     )

@@ -11,6 +11,7 @@ from crfs.apps.api.pages.rendering import cents, number, percent
 from crfs.apps.api.pages.shown.fits import fits_grid
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.workflows.cutting import shown_name
 
 TITLE = "Expected credit losses"
 
@@ -34,7 +35,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
         grids.append(_overlays(overlays["overlays"], on=overlays["on"]))
     if answer["satellites"]:
         grids.append(fits_grid(answer["satellites"]))
-    stages = [(f"stage {part['name']}" if part["name"] else "none", part["allowance"]) for part in answer["by"].get("stage", [])]
+    stages = [(f"stage {part['name']}" if part["name"] else shown_name(None), part["allowance"]) for part in answer["by"].get("stage", [])]
     plot = bars_plot(stages, name="stages", title="Allowance by stage", unit=f"allowance, {answer['currency'] or 'currency units'}")
     plots = [(plot, "Allowance by stage.")] if plot else []
     return Shown(title=TITLE, lede=about(answer), cards=cards, plots=plots, grids=grids, notes=answer["notes"])
@@ -47,7 +48,7 @@ def _by(by: str, parts: Sequence[Mapping[str, Any]]) -> Grid:
         head=(by.replace("_", " "), "Facilities", "Exposure", "Losses of the model", "Overlays", "Allowance", "Coverage"),
         rows=[
             (
-                "none" if part["name"] is None else str(part["name"]),
+                shown_name(part["name"]),
                 (
                     number(part["facilities"]),
                     *(cents(part[n]) for n in ("ead", "ecl", "overlay", "allowance")),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, deviations, number, percent, ratio, value_text
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.workflows.cutting import shown_name
 
 TITLE = "Reverse stress"
 
@@ -28,7 +29,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
     plots = []
     if by is not None:
         title = f"Loss by {by} in the likeliest state"
-        rows = [(part["name"] or f"no {by}", part["loss"]) for part in _parts(first, by)]
+        rows = [(shown_name(part["name"]), part["loss"]) for part in _parts(first, by)]
         plots.append((bars_plot(rows, name="losses", title=title, unit=f"mean loss in 12 months, {currency}", css="two"), f"{title}."))
     what, moves = ("groups", first["groups"]) if first["groups"] else ("factors", first["factors"])
     largest = sorted(moves.items(), key=lambda item: (-abs(item[1]), item[0]))[:24]
@@ -120,7 +121,7 @@ def _lost(state: Mapping[str, Any]) -> list[Grid]:
             head=(by.replace("_", " "), "Exposure", "EL", "Loss", "Times EL"),
             rows=[
                 (
-                    str(part["name"] or "none"),
+                    shown_name(part["name"]),
                     (
                         *(amount(part[n]) for n in ("ead", "el", "loss")),
                         ratio(part["loss"] / part["el"] if part["el"] else None),

@@ -12,6 +12,7 @@ from crfs.apps.api.pages.shown.fits import fits_grid
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.waterfall import waterfall_plot
+from crfs.workflows.cutting import shown_name
 
 TITLE = "Stress test"
 _STEPS = {"pd": "PD", "lgd": "LGD", "ead": "EAD", "correlation": "correlation"}
@@ -32,7 +33,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
         ("EL, difference", signed(answer["el_change"]), times),
     ]
     plots = [(_waterfall_of(answer), "Why the expected loss changes, step by step.")]
-    sector = [(row["name"] or "none", row["change"]) for row in answer["cuts"].get("sector", []) if row["change"] > 0.0]
+    sector = [(shown_name(row["name"]), row["change"]) for row in answer["cuts"].get("sector", []) if row["change"] > 0.0]
     plots.append(
         (
             bars_plot(
@@ -52,7 +53,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
         Grid(
             title=f"Expected loss by {by.replace('_', ' ')}",
             head=(by.replace("_", " "), "Base", "Stressed", "Difference"),
-            rows=[(str(row["name"] or "none"), [amount(row[n]) for n in ("base", "stressed", "change")]) for row in rows],
+            rows=[(shown_name(row["name"]), [amount(row[n]) for n in ("base", "stressed", "change")]) for row in rows],
         )
         for by, rows in answer["cuts"].items()
     ]
