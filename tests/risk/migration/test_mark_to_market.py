@@ -139,8 +139,43 @@ def test_migrations_over_several_periods_are_the_matrix_s_power(method: str, fre
     last = result.migrations.filter(pl.col("years") == 3.0)
     shares = last["share"].to_numpy().reshape(3, 4)
     assert shares.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-9)
-    assert shares == pytest.approx(MATRIX.power(3).probability[:-1], abs=0.02)
+    assert shares == pytest.approx(MATRIX.power(3).probability[:-1], rel=1e-12)
+    assert last["share_se"].to_list() == [0.0] * 12, "the matrix's power is exact where periods do not remember"
     agrees(result)
+
+
+@pytest.mark.parametrize("method", ["names", "collapsed"])
+def test_shares_of_end_ratings_have_errors_where_periods_remember(method: str) -> None:
+    book = positions(400, r2=0.25, seed=4)
+    asked: dict[str, Any] = {
+        "periods": 2,
+        "persistence": 0.6,
+        "method": method,
+        "max_scenarios": 12_000,
+        "rel_tol": 1e-3,
+        "contributions": False,
+    }
+    found = [positions_risk(book, ONE, MATRIX, seed=seed, **asked).migrations for seed in range(8)]
+    shares = np.stack([each["share"].to_numpy() for each in found])
+    errors = np.stack([each["share_se"].to_numpy() for each in found]).mean(axis=0)
+    assert (errors > 0.0).all()
+    # One period does not remember, whatever the factors do: its mean is the matrix's own.
+    first = found[0]["years"].to_numpy() == 1.0
+    exact = MATRIX.probability[:-1].ravel()
+    assert (np.abs(shares.mean(axis=0)[first] - exact) < 4.5 * errors[first] / math.sqrt(8)).all()
+    ratio = shares.std(axis=0, ddof=1) / errors
+    assert 0.5 < float(np.median(ratio)) < 1.6, "the errors are as large as the spread of independent runs"
+    total = found[0].group_by("rating", "years").agg(pl.col("share").sum())
+    assert total["share"].to_numpy() == pytest.approx(np.ones(total.height), abs=1e-9)
+
+
+@pytest.mark.parametrize("most", [1_000, 12_000, 20_000, 33_000])
+def test_no_more_scenarios_are_drawn_than_were_asked_for_but_for_one_block(most: int) -> None:
+    book = positions(40, r2=0.25, seed=4)
+    result = positions_risk(book, ONE, MATRIX, method="names", max_scenarios=most, rel_tol=1e-6, contributions=False)
+    block = positions_risk(book, ONE, MATRIX, method="names", max_scenarios=1_000, rel_tol=1e-6, contributions=False).scenarios
+    assert result.scenarios <= max(most, block)
+    assert result.scenarios > most - block
 
 
 def test_with_default_alone_the_loss_is_that_of_the_default_mode() -> None:

@@ -232,7 +232,7 @@ def _path_chunk(plan: Plan, seed: int, chunk: int, weights: FloatArray | None) -
     members = plan["members"]
     grades = plan["first"].shape[-1]
     rated = np.r_[members.sum(axis=(0, 1)), float(plan["defaulted"])]
-    counts, defaults = np.zeros((periods, grades, grades)), np.zeros((periods, size, grades))
+    counts, held = np.zeros((periods, grades, grades)), np.zeros((periods, size, grades, grades))
     counts[:, -1, -1] = size * rated[-1]
     mean, variance = np.full(size, float(plan["fixed"])), np.zeros(size)
     ends = []
@@ -246,21 +246,22 @@ def _path_chunk(plan: Plan, seed: int, chunk: int, weights: FloatArray | None) -
                 default = reached[..., -1].copy()
                 reached = np.einsum("srgk,srkj->srgj", reached[..., :-1], step)
                 reached[..., -1] += default
-            counts[t, :-1] += np.einsum("srgj,rg->gj", reached, members[d])
-            defaults[t, :, :-1] += np.einsum("srg,rg->sg", reached[..., -1], members[d])
+            mine = np.einsum("srgj,rg->sgj", reached, members[d])
+            counts[t, :-1] += mine.sum(axis=0)
+            held[t, :, :-1] += mine
         own_mean, own_variance = _moments(plan, d, reached)
         mean += own_mean
         variance += own_variance
         if weights is not None:
             ends.append(reached)
-    squared = np.square(defaults / np.maximum(rated, 1.0)).sum(axis=1)
+    squared = np.square(held / np.maximum(rated, 1.0)[:, None]).sum(axis=1)
     deviation = np.sqrt(variance)
     weighted: tuple[FloatArray, ...] = ()
     if weights is not None:
-        held = np.flatnonzero(weights.any(axis=0))
-        weight = weights[:, held]
-        pull = weight * np.divide(drawn, deviation, out=np.zeros(size), where=deviation > 0.0)[held]
-        ends = [reached[held] for reached in ends]
+        some = np.flatnonzero(weights.any(axis=0))
+        weight = weights[:, some]
+        pull = weight * np.divide(drawn, deviation, out=np.zeros(size), where=deviation > 0.0)[some]
+        ends = [reached[some] for reached in ends]
         weighted = (
             np.stack([np.einsum("ls,srgj->lrgj", weight, reached) for reached in ends], axis=1),
             np.stack([np.einsum("ls,srgj->lrgj", pull, reached) for reached in ends], axis=1),
@@ -353,5 +354,6 @@ def _one_period_counts(plan: Plan, size: int) -> tuple[FloatArray, FloatArray]:
     counts = np.zeros((1, len(rows) + 1, len(rows) + 1))
     counts[0, :-1] = size * members[:, None] * rows
     counts[0, -1, -1] = size * float(plan["defaulted"])
-    share = np.r_[rows[:, -1], 0.0] * np.r_[members > 0.0, False]
-    return counts, size * np.square(share)[None, :]
+    squared = np.zeros_like(counts)
+    squared[0, :-1] = size * np.square(rows * (members > 0.0)[:, None])
+    return counts, squared

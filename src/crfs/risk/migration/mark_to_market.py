@@ -102,7 +102,7 @@ def mark_to_market_risk(
     ...                      "r2": [0.2], "group": ["all"]})
     >>> result = mark_to_market_risk(book, FactorModel.one_factor("all"), matrix, curves, confidences=(0.9,), max_scenarios=10_000)
     >>> round(result.el, 6), result.default_term_structure["pd"].to_list()
-    (-2.353095, [0.009875])
+    (-2.353095, [0.010375])
     """
     horizon = check_horizon(matrix, periods)
     positions = rated_positions(
@@ -145,7 +145,7 @@ def positions_risk(
     ``degrees_of_freedom``: a t copula in place of the factor model's own (infinite: the Gaussian one).
 
     Scenarios are drawn in rounds until the errors of value at risk and expected shortfall are within ``rel_tol`` of the larger of the two, or
-    ``max_scenarios`` (in whole blocks) are there. ``budget`` is the most names x periods x scenarios of a run. ``map_blocks`` runs the blocks as
+    ``max_scenarios`` (in whole blocks, one at least) are there. ``budget`` is the most names x periods x scenarios of a run. ``map_blocks`` runs the blocks as
     ``map`` does, a pool's ``map`` too: the answer has the same bits whatever it is. ``method`` ``names`` draws every name, ``collapsed`` the
     book's conditional law, ``auto`` takes the latter where what it leaves out is small against ``rel_tol`` and it is faster.
     """
@@ -176,7 +176,7 @@ def positions_risk(
         seed=seed,
         confidences=levels,
         rel_tol=rel_tol,
-        most_blocks=-(-max_scenarios // block),
+        most_blocks=max(1, max_scenarios // block),
         map_blocks=map_blocks,
     )
     _check_budget(positions, run, int(periods), budget)
@@ -260,7 +260,7 @@ def _answer(
         measures=measures,
         loss_curve=_curve(ordered),
         default_term_structure=_default_table(positions, matrix, results, n),
-        migrations=_migration_table(positions, matrix, results, n),
+        migrations=_migration_table(positions, matrix, results, n, memoryless=memoryless),
         obligors=_obligor_table(positions, run, losses, name_el if memoryless else None) if contributions else pl.DataFrame(),
         method=run.method,
         shape_bias=shift,
@@ -320,10 +320,10 @@ def _curve(ordered: FloatArray) -> tuple[CurvePoint, ...]:
 
 
 def _counts(results: list[PathResult]) -> tuple[FloatArray, FloatArray]:
-    counts, squared = results[0].counts.copy(), results[0].default_share_squared.copy()
+    counts, squared = results[0].counts.copy(), results[0].share_squared.copy()
     for result in results[1:]:
         counts += result.counts
-        squared += result.default_share_squared
+        squared += result.share_squared
     return counts, squared
 
 
@@ -337,26 +337,34 @@ def _default_table(positions: RatedPositions, matrix: TransitionMatrix, results:
         exact = matrix.power(t + 1).probability[:, -1]
         for g in present:
             share = float(counts[t, g, -1]) / (members[g] * n)
-            variance = max(0.0, float(squared[t, g]) / n - share**2)
+            variance = max(0.0, float(squared[t, g, -1]) / n - share**2)
             rows.append((matrix.ratings[g], (t + 1) * matrix.years, share, math.sqrt(variance / n), float(exact[g])))
     schema = {"rating": pl.String, "years": pl.Float64, "pd": pl.Float64, "pd_se": pl.Float64, "pd_memoryless": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _migration_table(positions: RatedPositions, matrix: TransitionMatrix, results: list[PathResult], n: int) -> pl.DataFrame:
-    counts, _ = _counts(results)
+def _migration_table(
+    positions: RatedPositions, matrix: TransitionMatrix, results: list[PathResult], n: int, *, memoryless: bool
+) -> pl.DataFrame:
+    """Shares by end rating: those of the matrix's power, which are exact, where periods do not remember, else as drawn, with their errors."""
+    counts, squared = _counts(results)
     grades = len(matrix.ratings)
     members = np.bincount(positions.rating, minlength=grades).astype(np.float64)
     present = np.flatnonzero(members)
     share = counts[:, present] / (members[present][None, :, None] * n)
-    names = np.array(matrix.ratings)
+    error = np.sqrt(np.clip(squared[:, present] / n - np.square(share), 0.0, None) / n)
     periods = len(counts)
+    if memoryless:
+        share = np.stack([matrix.power(t + 1).probability[present] for t in range(periods)])
+        error = np.zeros_like(share)
+    names = np.array(matrix.ratings)
     return pl.DataFrame(
         {
             "rating": np.tile(np.repeat(names[present], grades), periods),
             "years": np.repeat(matrix.years * np.arange(1, periods + 1), len(present) * grades),
             "to_rating": np.tile(names, periods * len(present)),
             "share": share.ravel(),
+            "share_se": error.ravel(),
         }
     )
 

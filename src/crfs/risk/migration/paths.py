@@ -55,8 +55,8 @@ class PathResult(NamedTuple):
     losses: FloatArray
     counts: FloatArray
     """Names by period, start rating and rating at the period's end."""
-    default_share_squared: FloatArray
-    """Squares of the share in default: one row a period, one column a start rating."""
+    share_squared: FloatArray
+    """Squares of each scenario's shares, summed: by period, start rating and rating at the period's end."""
     weighted: tuple[FloatArray, ...]
     """With weights: what the method keeps of them, one row a confidence."""
 
@@ -126,7 +126,7 @@ def run_chunks(task: PathTask, chunk: Callable[[Plan, int, int, FloatArray | Non
         first_chunk=task.first_chunk,
         losses=np.concatenate([part.losses for part in found]),
         counts=add_up([part.counts for part in found]),
-        default_share_squared=add_up([part.default_share_squared for part in found]),
+        share_squared=add_up([part.share_squared for part in found]),
         weighted=tuple(add_up(list(parts)) for parts in zip(*(part.weighted for part in found), strict=True)),
     )
 
@@ -169,10 +169,10 @@ def _chunk(plan: Plan, seed: int, chunk: int, weights: FloatArray | None) -> Pat
     start_rating, grades = plan["rating"], plan["loss"].shape[1]
     names = len(start_rating)
     members = np.bincount(start_rating, minlength=grades)
-    squared = np.zeros((periods, grades))
+    squared = np.zeros((periods, grades, grades))
     counts = np.zeros((periods, grades, grades))
-    defaults = np.zeros((size, grades), dtype=np.int64)
-    table = np.diag(members * size).astype(np.int64)
+    # Names by scenario, start rating and rating now.
+    table = np.tile(np.diag(members).astype(np.int64), (size, 1, 1))
     # The rating of each name in each scenario, once a second period needs it.
     current = np.tile(start_rating.astype(np.int8), size) if periods > 1 else None
     cell = new = np.zeros(0, dtype=np.int64)
@@ -183,11 +183,11 @@ def _chunk(plan: Plan, seed: int, chunk: int, weights: FloatArray | None) -> Pat
         if current is not None:
             current[cell] = new
         began = start_rating[cell % names]
-        table = table + _tally(began, new, grades) - _tally(began, old, grades)
-        fallen = new == grades - 1
-        defaults += np.bincount((cell[fallen] // names) * grades + began[fallen], minlength=size * grades).reshape(size, grades)
-        counts[t] = table
-        squared[t] = np.square(defaults / np.maximum(members, 1)).sum(axis=0)
+        at = (cell // names) * grades + began
+        table += _tally(at, new, size, grades)
+        table -= _tally(at, old, size, grades)
+        counts[t] = table.sum(axis=0)
+        squared[t] = np.square(table / np.maximum(members, 1)[:, None]).sum(axis=0)
     if current is not None:
         cell = np.flatnonzero(current.reshape(size, names) != start_rating.astype(np.int8))
         new = current[cell].astype(np.int64)
@@ -224,8 +224,9 @@ def _movers(
     return cell, old, new
 
 
-def _tally(began: IntArray, rating: IntArray, grades: int) -> IntArray:
-    return np.bincount(began * grades + rating, minlength=grades * grades).reshape(grades, grades)
+def _tally(began: IntArray, rating: IntArray, size: int, grades: int) -> IntArray:
+    """Names by scenario, start rating and another rating; ``began`` is the scenario's and the start rating's place in one number."""
+    return np.bincount(began * grades + rating, minlength=size * grades * grades).reshape(size, grades, grades)
 
 
 def _recovery_noise(plan: Plan, rng: np.random.Generator, name: IntArray, new: IntArray, grades: int) -> FloatArray:

@@ -32,7 +32,8 @@ class MarkToMarketResult:
     every name was drawn), and ``converged`` says whether the errors are within ``rel_tol``.
 
     ``default_term_structure``: ``rating`` (at the start), ``years``, ``pd`` and ``pd_se`` as they came out along the paths, ``pd_memoryless`` of the
-    matrix's power; they differ where the factors persist from period to period. ``migrations``: ``rating``, ``years``, ``to_rating``, ``share``.
+    matrix's power; they differ where the factors persist from period to period. ``migrations``: ``rating``, ``years``, ``to_rating``, ``share`` and
+    ``share_se``: exact as ``el`` is (errors zero), else as they came out along the paths.
     ``obligors``: one row a name with ``ead``, ``reference_value``, ``el`` and, a confidence, ``es:0.99`` and ``es_se:0.99``, its mean loss given that
     the book is in its tail: each ``es:`` column sums to the book's. Empty where contributions were not asked for.
     """

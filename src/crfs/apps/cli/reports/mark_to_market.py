@@ -75,7 +75,9 @@ def _ratings(answer: Mapping[str, Any]) -> list[dict[str, str]]:
     last = [each for each in answer["migrations"] if each["years"] == answer["horizon_years"]]
     rows: dict[str, dict[str, str]] = {}
     for each in last:
-        rows.setdefault(each["rating"], {"rating": each["rating"]})[f"to {each['to_rating']}"] = f"{100.0 * each['share']:.2f}"
+        # A run that was kept before shares had errors has none to show.
+        error = f" ± {100.0 * each['share_se']:.2f}" if each.get("share_se") else ""
+        rows.setdefault(each["rating"], {"rating": each["rating"]})[f"to {each['to_rating']}"] = f"{100.0 * each['share']:.2f}{error}"
     return list(rows.values())
 
 

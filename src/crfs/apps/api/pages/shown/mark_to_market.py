@@ -48,8 +48,12 @@ def _migrations(answer: Mapping[str, Any]) -> Grid:
     ends = list(dict.fromkeys(each["to_rating"] for each in last))
     shares: dict[str, list[Markup | str]] = {}
     for each in last:
-        shares.setdefault(each["rating"], []).append(percent(each["share"]))
-    return Grid(title="Ratings at the horizon", head=("from", *ends), rows=list(shares.items()))
+        # A run that was kept before shares had errors has none to show.
+        error = Markup(" ± ") + percent(each["share_se"]) if each.get("share_se") else Markup("")
+        shares.setdefault(each["rating"], []).append(percent(each["share"]) + error)
+    exact = all(each.get("share_se") == 0.0 for each in last)
+    caption = "Those of the matrix, exactly." if exact else "As they came out along the paths, with their standard errors."
+    return Grid(title="Ratings at the horizon", head=("from", *ends), rows=list(shares.items()), caption=caption)
 
 
 def _contributions(answer: Mapping[str, Any]) -> Grid:
