@@ -362,7 +362,9 @@ def what_if(door: Door, book: str, changes: str | None, *, factor_model: str | N
 @click.option("--method", default="auto", show_default=True, help="auto, names or collapsed.")
 @click.option("--rel-tol", type=float, default=0.01, show_default=True, help="Relative standard error at which drawing stops.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers, bit for bit.")
-@click.option("--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios to draw, in whole blocks, one at least.")
+@click.option(
+    "--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios to draw, in whole blocks, one at least."
+)
 @click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
 @about_the_run
 @pass_door
