@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -213,8 +213,9 @@ def _choose(
     while len(pilot) < 1000:
         pilot = np.concatenate([pilot, simulate_collapsed(PathTask(plan, seed, len(pilot) // int(plan["chunk_size"]), 1)).losses])
     shift = idiosyncratic_shift(positions, matrix, periods=int(shared["periods"]), ul=float(pilot.std()))
+    said = f"no name is drawn: what the normal leaves out of the idiosyncratic part may move a quantile by {shift:.3g}"
     if method is MigrationMethod.COLLAPSED:
-        return method, plan, shift, ()
+        return method, plan, shift, (said,)
     tail = sorted_tail_measure(np.sort(pilot), confidence=min(confidence, 0.99))
     scale = max(abs(tail.var), abs(tail.es))
     cost = 0.0 if "table_first" in plan else _CLASS_COST * plan["first"].size * plan["first"].shape[-1]
@@ -223,8 +224,7 @@ def _choose(
         return MigrationMethod.NAMES, make_plan(positions, shared), 0.0, (note,)
     if cost > _NAME_COST * len(positions.names):
         return MigrationMethod.NAMES, make_plan(positions, shared), 0.0, ("every name is drawn: that is faster for this book",)
-    note = f"no name is drawn: what the normal leaves out of the idiosyncratic part may move a quantile by {shift:.3g}"
-    return MigrationMethod.COLLAPSED, plan, shift, (note,)
+    return MigrationMethod.COLLAPSED, plan, shift, (said,)
 
 
 def _answer(
@@ -245,7 +245,10 @@ def _answer(
     reached = matrix.power(periods).probability[positions.rating]
     name_el = (reached * positions.loss).sum(axis=1)
     freedom = float(run.plan["degrees_of_freedom"])
-    if not converged:
+    if any(shift > run.rel_tol * max(abs(m.var), abs(m.es)) for m in measures):
+        # Only where the method was asked for: by itself nothing of that size is chosen.
+        notes, converged = (*notes, "that is not small beside rel_tol: the book is too lumpy for this method, and 'auto' would draw every name"), False
+    elif not converged:
         notes = (
             *notes,
             f"the errors are not yet within rel_tol {run.rel_tol:g} after {n:,} scenarios; raise max_scenarios for narrower intervals",
@@ -257,7 +260,7 @@ def _answer(
         ul_se=ul_se,
         el_simulated=mean,
         el_simulated_se=math.sqrt(variance / n),
-        measures=measures,
+        measures=tuple(_widened(measure, shift) for measure in measures),
         loss_curve=_curve(ordered),
         default_term_structure=_default_table(positions, matrix, results, n),
         migrations=_migration_table(positions, matrix, results, n, memoryless=memoryless),
@@ -291,6 +294,17 @@ def _draw(run: _Run) -> tuple[list[PathResult], FloatArray, tuple[TailMeasure, .
         if converged or target == run.most_blocks:
             return results, ordered, measures, converged
         target = min(run.most_blocks, 2 * target)
+
+
+def _widened(measure: TailMeasure, shift: float) -> TailMeasure:
+    """With what the method leaves out of a quantile in the intervals."""
+    return replace(
+        measure,
+        var_low=measure.var_low - shift,
+        var_high=measure.var_high + shift,
+        es_low=measure.es_low - shift,
+        es_high=measure.es_high + shift,
+    )
 
 
 def _within(measure: TailMeasure, rel_tol: float) -> bool:

@@ -28,8 +28,8 @@ class MarkToMarketResult:
     """Loss of value of a book by the horizon; losses positive, gains negative, in currency units.
 
     ``el`` is exact (``el_se`` zero) where periods are independent, else simulated; ``el_simulated`` is what the scenarios gave. ``ul`` is the
-    standard deviation. ``measures`` have sampling errors only; ``shape_bias`` is a bound on what the method leaves out of a quantile (zero where
-    every name was drawn), and ``converged`` says whether the errors are within ``rel_tol``.
+    standard deviation. ``shape_bias`` is a bound on what the method leaves out of a quantile (zero where every name was drawn): the intervals of the
+    ``measures`` include it, their standard errors are those of the sample. ``converged`` says whether both are within ``rel_tol``.
 
     ``default_term_structure``: ``rating`` (at the start), ``years``, ``pd`` and ``pd_se`` as they came out along the paths, ``pd_memoryless`` of the
     matrix's power; they differ where the factors persist from period to period. ``migrations``: ``rating``, ``years``, ``to_rating``, ``share`` and
