@@ -64,6 +64,32 @@ def facility_shares(obligors: Obligors) -> FloatArray:
     return np.divide(mean, whole, out=np.zeros_like(whole), where=whole > 0.0)
 
 
+def facility_losses(obligors: Obligors, facility: IntArray, loss: FloatArray) -> FloatArray:
+    """What facilities lost of their obligors' ``loss`` (one entry each): the certain ones their own, the random ones the rest, as their means are."""
+    random = ((obligors.facility_lgd_sd > 0.0) | (obligors.facility_lgd_loading > 0.0)) & (obligors.facility_ead > 0.0)
+    mean = obligors.facility_ead * obligors.facility_lgd
+    owner = obligors.facility_obligor
+    uncertain = np.bincount(owner, weights=np.where(random, mean, 0.0), minlength=len(obligors.names))
+    share = np.divide(np.where(random, mean, 0.0), uncertain[owner], out=np.zeros_like(mean), where=uncertain[owner] > 0.0)
+    rest = loss - obligors.certain_loss[owner[facility]]
+    return np.asarray(np.where(random[facility], rest * share[facility], mean[facility]))
+
+
+def note_on_split_obligors(obligors: Obligors) -> tuple[str, ...]:
+    """How many obligors owe both what is lost for certain and what is lost by chance: by their mean losses their parts are split but roughly."""
+    random = (obligors.facility_lgd_sd > 0.0) & (obligors.facility_ead > 0.0)
+    kinds = np.zeros((2, len(obligors.names)), dtype=np.bool_)
+    for k, mine in enumerate((random, ~random & (obligors.facility_ead * obligors.facility_lgd > 0.0))):
+        kinds[k, obligors.facility_obligor[mine]] = True
+    mixed = int((kinds.all(axis=0) & (obligors.pd > 0.0)).sum())
+    if not mixed or not obligors.facility_tags:
+        return ()
+    return (
+        f"{mixed:,} obligor(s) owe facilities with an lgd_sd beside others without: by this method an obligor's part is split among its facilities as their "
+        "mean losses are, which is rough there; the methods thinning and plain split what each lost",
+    )
+
+
 def coded(obligors: Obligors, tag: str) -> tuple[list[str | None], IntArray]:
     """The values of a tag in order (None, where facilities have none, comes last) and each facility's place among them.
 

@@ -13,6 +13,7 @@ from crfs.quality.portfolio import validate_portfolio
 from crfs.risk.arguments import check_threads
 from crfs.risk.choosing import Question, find_outcome, make_question
 from crfs.risk.concentration import connected_concentration, notes_on_columns_not_cut, sector_indices
+from crfs.risk.cuts import note_on_split_obligors
 from crfs.risk.granularity import granularity_adjustment
 from crfs.risk.largest_names import herfindahl_index
 from crfs.risk.obligors import Obligors, roll_up
@@ -102,7 +103,8 @@ def answer(
     ead = obligors.ead
     adjustment, adjustment_note = _granularity(obligors, max(question.confidences))
     hhi = herfindahl_index(ead)
-    notes = (*tail.notes, *notes_on_columns_not_cut(obligors))
+    rough = () if tail.method in {Method.THINNING, Method.PLAIN} or not tail.contributions else note_on_split_obligors(obligors)
+    notes = (*tail.notes, *notes_on_columns_not_cut(obligors), *rough)
     if n_rejected:
         notes = (*notes, f"{n_rejected} row(s) of the book were rejected and are not in these numbers")
     return RiskResult(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.risk.cuts import MOST_VALUES, TOP_OBLIGORS, coded, facility_shares, scaling_note
+from crfs.risk.cuts import MOST_VALUES, TOP_OBLIGORS, coded, facility_losses, scaling_note
 from crfs.risk.measures import TailMeasure, certain, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
 from crfs.risk.on_device import block_simulator
@@ -243,12 +243,11 @@ def _contributions(
     scenario = np.concatenate([result.tail_scenario + result.block * size for result in results])
     obligor = np.concatenate([result.tail_obligor for result in results])
     loss = np.concatenate([result.tail_loss for result in results])
-    share = facility_shares(obligors)
     starts = np.searchsorted(obligors.facility_obligor, np.arange(len(obligors.names) + 1))
     count = starts[obligor + 1] - starts[obligor]
     entry = np.repeat(np.arange(len(obligor)), count)
     facility = starts[obligor][entry] + np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
-    pieces = loss[entry] * share[facility]
+    pieces = facility_losses(obligors, facility, loss[entry])
     tail_scenarios, tail_row = np.unique(scenario, return_inverse=True)
     weights = [_tail_weights(losses, tail_scenarios, _quantile(ordered, confidence), confidence) for confidence in confidences]
     near = [_line_weights(losses, tail_scenarios, _quantile(ordered, confidence)) for confidence in confidences]

@@ -247,7 +247,10 @@ def _answer(
     freedom = float(run.plan["degrees_of_freedom"])
     if any(shift > run.rel_tol * max(abs(m.var), abs(m.es)) for m in measures):
         # Only where the method was asked for: by itself nothing of that size is chosen.
-        notes, converged = (*notes, "that is not small beside rel_tol: the book is too lumpy for this method, and 'auto' would draw every name"), False
+        notes, converged = (
+            (*notes, "that is not small beside rel_tol: the book is too lumpy for this method, and 'auto' would draw every name"),
+            False,
+        )
     elif not converged:
         notes = (
             *notes,
