@@ -94,7 +94,7 @@ def test_what_facilities_of_an_obligor_lost_is_told_apart_where_some_is_certain(
             "facility_id": f"F{i:02d}{s}",
             "obligor_id": f"O{i:02d}",
             "sector": s,
-            "ead": 100.0,
+            "ead": 100.0 * (1.0 + 0.1 * (i % 7)),
             "lgd": 0.5,
             "lgd_sd": sd,
             "pd_12m": 0.03,
