@@ -57,7 +57,7 @@ def test_a_number_that_is_not_whole_is_refused(method: str, argument: str, value
         ("factor_model", None),
         ("factor_model", {"factors": ["a"]}),
     ],
-    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+    ids=lambda value: type(value).__name__ if isinstance(value, pl.LazyFrame) else f"{value!r:.24}",
 )
 @pytest.mark.parametrize("run", [portfolio_risk, WarmPortfolio])
 def test_what_is_of_another_kind_is_refused_by_its_name(run: Any, argument: str, value: Any) -> None:
