@@ -220,7 +220,7 @@ def test_a_last_client_that_leaves_while_postgres_recovers_from_a_killed_process
     with psycopg.connect(store.replace("postgresql+psycopg", "postgresql")) as connection:
         os.kill(connection.info.backend_pid, signal.SIGKILL)
         assert wait_for(lambda: log.read_text().count(word) > seen, seconds=10)
-        client.close()  # gives up after a minute, as PostgreSQL would have been waited for
+        client.close()  # gives up after a minute
     with datatier.start(data_dir) as tier:
         assert ask(tier.store_url, "SELECT 1") == [(1,)]
 

@@ -321,14 +321,17 @@ def ask_to_end(server: Postgres, *, socket_dir: Path) -> None:
 
 
 def end(server: Postgres) -> None:
-    """Stop the server and wait until its last process is gone: fast shutdown, and the hard way where that takes over a minute."""
+    """Stop the server and wait until its last process is gone: fast shutdown, and the hard way where that takes over half a minute.
+
+    One that was asked in the moment in which a process of it died may never come to an end by itself; what it did not write it recovers.
+    """
     began = time.monotonic()
     asked: dict[tuple[int, signal.Signals], float] = {}
     while (lock := wait_free(server.lock, seconds=0.02 if time.monotonic() - began < 1 else 0.3)) is None:
         waited = time.monotonic() - began
         pid = server.pid()
         if pid is not None:
-            _ask(asked, [pid], signal.SIGINT if waited < 60 else signal.SIGQUIT if waited < 65 else signal.SIGKILL)
+            _ask(asked, [pid], signal.SIGINT if waited < 30 else signal.SIGQUIT if waited < 35 else signal.SIGKILL)
         else:
             _ask(asked, _orphans(server), signal.SIGQUIT if waited < 2 else signal.SIGKILL)
         if waited > 90:
