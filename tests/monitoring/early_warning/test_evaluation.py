@@ -300,6 +300,19 @@ def test_a_wrong_table_is_refused_with_its_place(change: dict[str, list[Any]], m
         evaluate(pl.DataFrame({**base, **change}, strict=False), [rule(RuleKind.PD_INCREASE)])
 
 
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_a_blank_time_of_knowledge_is_that_of_the_value(blank: str | None) -> None:
+    one = rule(RuleKind.PD_INCREASE)
+    text = pl.DataFrame({"entity": "O1", "valid_time": ["2020-01-31", "2020-02-29", "2020-03-31"], "pd": ["0.1", "0.2", "0.5"]})
+    some = text.with_columns(knowledge_time=pl.Series(["2020-02-10", blank, "2020-05-01T08:00:00Z"]))
+    told = text.with_columns(knowledge_time=pl.Series(["2020-02-10", "2020-02-29", "2020-05-01T08:00:00Z"]))
+    assert evaluate(some, [one]).sightings[one.name].equals(evaluate(told, [one]).sightings[one.name])
+    none = text.with_columns(knowledge_time=pl.Series([blank] * 3))
+    assert evaluate(none, [one]).sightings[one.name].equals(evaluate(text, [one]).sightings[one.name])
+    instants = some.with_columns(pl.col("valid_time").str.to_datetime(time_zone="UTC"), pl.lit(None).alias("knowledge_time"))
+    assert evaluate(instants, [one]).sightings[one.name].equals(evaluate(text, [one]).sightings[one.name])
+
+
 def test_tables_may_come_as_text_and_days() -> None:
     one = rule(RuleKind.PD_INCREASE)
     text = pl.DataFrame({"entity": "O1", "valid_time": ["2020-01-31", "2020-02-29"], "pd": ["0.1", "0.2"], "comment": "x"})

@@ -37,7 +37,8 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
 def checked_table(table: pl.DataFrame, rules: Sequence[Rule], what: str) -> pl.DataFrame:
     """The columns that the rules need, typed, with ``entity`` and both clocks, sorted by them; wrong cells are named by row and column.
 
-    Without a column ``knowledge_time`` a value was known from its valid time on. Days are the instants at which they begin in UTC.
+    Without a column ``knowledge_time``, and where its cell is blank, a value was known from its valid time on. Days are the instants at which
+    they begin in UTC.
     Columns that no rule needs are left alone. ``code`` numbers the entities in the order of their names.
     """
     texts = sorted({rule.watched for rule in rules if rule.kind is RuleKind.RATING_DOWNGRADE})
@@ -53,7 +54,8 @@ def checked_table(table: pl.DataFrame, rules: Sequence[Rule], what: str) -> pl.D
         *(ColumnSchema(name=name, dtype=pl.String) for name in texts),
     )
     told = table if "knowledge_time" in table.columns else table.with_columns(knowledge_time=pl.col("valid_time"))
-    given = told.select(column.name for column in columns).with_columns(_instants(told[name]) for name in ("valid_time", "knowledge_time"))
+    valid, known = (_instants(told[name]) for name in ("valid_time", "knowledge_time"))
+    given = told.select(column.name for column in columns).with_columns(valid, _filled(known, valid))
     schema = TableSchema(name=f"table of {what}", columns=columns, unique=_KEY)
     ordered = _ordered(given) if all(_is_clean(given[column.name], column) for column in columns) else None
     if ordered is None or _has_repeated_key(ordered):
@@ -78,6 +80,15 @@ def _instants(times: pl.Series) -> pl.Series:
             raise InvalidInput(f"{times.name} has no time zone; give UTC instants, or days", argument=times.name)
         return times.dt.convert_time_zone("UTC").cast(INSTANT)
     return times
+
+
+def _filled(known: pl.Series, valid: pl.Series) -> pl.Series:
+    """Times of knowledge, those of the values where a cell is blank."""
+    if known.dtype == pl.String:
+        known = known.set((known.str.strip_chars() == "").fill_null(False), None)
+    if known.dtype == pl.Null:
+        return valid.alias(known.name)
+    return valid.alias(known.name).zip_with(known.is_null(), known) if known.null_count() and known.dtype == valid.dtype else known
 
 
 def _is_clean(cells: pl.Series, column: ColumnSchema) -> bool:
