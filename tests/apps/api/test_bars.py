@@ -29,6 +29,17 @@ def test_amounts_begin_at_the_names() -> None:
     assert [left for left, _ in bars] == [200.0, 200.0]
 
 
+def test_a_long_name_is_whole_and_within_the_plot_and_the_bars_keep_their_room() -> None:
+    name = "us.unemployment_rate_quarterly +1.37 pp"
+    names, bars = drawn([(name, 2.0), ("b", 1.0)])
+    assert names == [name, "b"]
+    left = bars[0][0]
+    assert left >= 6.9 * len(name), "letters of 12 pixels are some 6.9 wide"
+    _, short = drawn([("a", 2.0), ("b", 1.0)])
+    assert abs((bars[0][1] - left) - (short[0][1] - short[0][0])) < 0.02
+    assert drawn([("x" * 300, 1.0)])[0][0].endswith("…")
+
+
 def test_nothing_to_draw_is_no_plot() -> None:
     assert bars_plot([], name="b", title="t", unit="u") == ""
     assert bars_plot([("a", 0.0)], name="b", title="t", unit="u") == ""

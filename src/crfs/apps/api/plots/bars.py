@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 from crfs.apps.api.plots.scales import amount_text, linear_scale
 from crfs.apps.api.plots.svg import Drawing
 
+_LEAST_ROOM = 200.0
+_LETTER = 6.9
+"""The width of a letter of a label, as wide as fonts of 12 pixels have them on average."""
+
 
 def bars_plot(
     rows: Sequence[tuple[str, float]],
@@ -32,6 +36,8 @@ def bars_plot(
         return ""
     widths = [(half_widths or {}).get(label, 0.0) for label, _ in ordered]
     ends = [(value - width, value + width) for (_, value), width in zip(ordered, widths, strict=True)]
+    # Names have the room that the longest needs, so that none is cut at the left; the bars keep theirs.
+    room = max(_LEAST_ROOM, 8.0 + _LETTER * max(len(_short(label)) for label, _ in ordered))
     across = linear_scale(min(low for low, _ in ends), max(high for _, high in ends), zero=True)
     drawing = Drawing(
         name=name,
@@ -40,9 +46,9 @@ def bars_plot(
             f"{label}: {_full(value)}" + (f" ± {_full(width)}" if width else "")
             for (label, value), width in zip(ordered, widths, strict=True)
         ),
-        width=600.0,
+        width=400.0 + room,
         height=24.0 * len(ordered) + 60.0,
-        left=200.0,
+        left=room,
         right=64.0,
         top=16.0,
     )
@@ -82,5 +88,5 @@ def rounded(value: float) -> str:
     return amount_text(round(value / step) * step, step)
 
 
-def _short(label: str, most: int = 30) -> str:
+def _short(label: str, most: int = 48) -> str:
     return label if len(label) <= most else label[: most - 1] + "…"
