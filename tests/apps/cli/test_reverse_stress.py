@@ -63,3 +63,14 @@ def test_a_person_reads_the_states_and_who_loses(within: Crfs, book: Path) -> No
     assert "what costs 2,000" in shown.out
     assert "corporate_energy" in shown.out
     assert "again: crfs replay reverse-stress-" in shown.out
+
+
+def test_a_far_state_is_shown_with_how_unlikely_it_is(within: Crfs, book: Path) -> None:
+    words = ("portfolio", "reverse-stress", book, "--loss", "8000", "--models", "none", "--modes", "1")
+    [found] = within(*words, "--json").json["scenarios"]
+    assert 0.0 < found["half_space_probability"] < 1e-5
+    shown = within(*words)
+    assert shown.code == 0, shown.err
+    assert "0.00 %" not in shown.out.split("what happens", maxsplit=1)[1].splitlines()[2]
+    digits = f"{100.0 * found['half_space_probability']:.1e}".partition("e")[0]
+    assert f"{digits}e-" in shown.out

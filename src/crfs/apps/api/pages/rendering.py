@@ -96,6 +96,15 @@ def percent(value: float | None, decimals: int = 2) -> Markup:
     return _data(value, lambda v: f"{100 * v:.{decimals}f}{THIN}%")
 
 
+def probability(value: float | None) -> Markup:
+    """A probability as a percentage, with two digits however small it is.
+
+    >>> probability(0.00138), probability(3.1e-9)
+    (Markup('<data value="0.00138">0.138\u202f%</data>'), Markup('<data value="3.1e-09">3.1e\u22127\u202f%</data>'))
+    """
+    return _data(value, lambda v: f"{100 * v:.3f}{THIN}%" if v >= 1e-4 or v == 0.0 else f"{_small(100 * v)}{THIN}%")
+
+
 def confidence(value: float) -> Markup:
     """A confidence as a percentage with the digits that it needs.
 
@@ -192,6 +201,12 @@ def link(path: str, **parameters: Any) -> str:
 
 def _amount_text(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 or value == 0 else f"{value:,.4g}"
+
+
+def _small(value: float) -> str:
+    """Two digits of a small number, without the zeros of its power of ten."""
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{value:.2g}" if int(power) > -5 else f"{digits}e{int(power)}"
 
 
 def _data(value: float | None, text: Any) -> Markup:

@@ -70,12 +70,24 @@ def _level(move: Mapping[str, Any], name: str) -> str:
     return f"{100.0 * move[name]:.1f} %" if move["unit"] == "decimal" else f"{move[name]:.4g}"
 
 
+def likelihood(probability: float) -> str:
+    """A probability as a percentage, with two digits however small it is.
+
+    >>> likelihood(0.0138), likelihood(0.00002), likelihood(3.1e-9)
+    ('1.38 %', '0.0020 %', '3.1e-7 %')
+    """
+    if probability >= 1e-3 or probability == 0.0:
+        return f"{100.0 * probability:.2f} %"
+    digits, _, power = f"{100.0 * probability:.1e}".partition("e")
+    return f"{100.0 * probability:.{1 - int(power)}f} %" if int(power) > -5 else f"{digits}e{int(power)} %"
+
+
 def _state(number: int, found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "state": number,
         "loss": money(found["loss"]),
         "distance": f"{found['distance']:.2f} sd",
-        "as likely as or worse": f"{found['half_space_probability']:.2%}",
+        "as likely as or worse": likelihood(found["half_space_probability"]),
         "what happens": found["words"],
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crfs.apps.api.pages.rendering import amount, deviations, number, percent, ratio, value_text
+from crfs.apps.api.pages.rendering import amount, deviations, number, percent, probability, ratio, value_text
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.workflows.cutting import shown_name
@@ -69,7 +69,7 @@ def _states(answer: Mapping[str, Any]) -> Grid:
                     state["words"].replace("-", "\N{MINUS SIGN}"),
                     amount(state["loss"]),
                     deviations(state["distance"]),
-                    *(percent(state[f"{name}_probability"], 3) for name in ("half_space", "second_order", "less_likely")),
+                    *(probability(state[f"{name}_probability"]) for name in ("half_space", "second_order", "less_likely")),
                     *([number(1.0 / state["mixing"], 3)] if mixed else []),
                 ),
             )
