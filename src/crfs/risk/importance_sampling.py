@@ -27,6 +27,7 @@ from crfs.risk.outcome import Outcome
 from crfs.risk.points import Points, draw
 from crfs.risk.result import Contribution, Method
 from crfs.risk.scrambles import scramble_error
+from crfs.risk.simulated import within
 from crfs.risk.simulation import Plan, make_plan, simulate_states
 from crfs.risk.weighted_tail import WeightedTail
 from crfs.risk.workers import MapTasks
@@ -38,8 +39,6 @@ _FIRST, _LEAST = 256, 32
 # Points that are not moved, beside those of a moved stratum: a loss that one name makes by itself comes in any state, and its weight must not be large.
 _UNMOVED = 1.0
 _STATES_A_TASK = 256
-# Fewer equally likely scenarios beyond the value at risk than this say too little to call a run converged.
-_LEAST_TAIL_SCENARIOS = 100
 # Scenarios that stand for "the loss equals the value at risk": a share of those beyond it, and no fewer than these.
 _NEAR_SHARE, _LEAST_NEAR = 0.05, 160
 
@@ -107,7 +106,7 @@ def importance_sampled(
         rounds.append(_Round(points, first, np.concatenate(list(found)).reshape(SCRAMBLES, -1)))
         tail = _together(rounds)
         measures = tuple(_measure(tail, obligors, confidence, greatest) for confidence in confidences)
-        converged = all(_within(measure, rel_tol) for measure in measures)
+        converged = all(within(measure, rel_tol) for measure in measures)
         if converged or 2 * tail.losses.size > max_scenarios:
             break
         points = drawn(size, size)
@@ -146,14 +145,6 @@ def _measure(tail: WeightedTail, obligors: Obligors, confidence: float, greatest
     if float(obligors.pd[obligors.loss > 0.0].sum()) <= 1.0 - confidence:
         return certain(confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - confidence))
     return tail.measure(confidence, greatest)
-
-
-def _within(measure: TailMeasure, rel_tol: float) -> bool:
-    if measure.exact:
-        return True
-    if measure.tail_scenarios < _LEAST_TAIL_SCENARIOS:
-        return False
-    return measure.var_se <= rel_tol * measure.var and measure.es_se <= rel_tol * measure.es
 
 
 def _shares(rounds: list[_Round]) -> list[float]:

@@ -113,7 +113,7 @@ def _drawn(
         floors += [floor] * len(fresh)
         ordered = np.sort(np.concatenate([result.losses for result in results]))
         measures = tuple(_measure(ordered, obligors, confidence) for confidence in confidences)
-        converged = all(_within(measure, rel_tol) for measure in measures)
+        converged = all(within(measure, rel_tol) for measure in measures)
         if converged or target == most:
             return _Drawn(results, floors, ordered, measures, converged, keeps_defaults)
         if keeps_defaults and not math.isfinite(floor):
@@ -199,7 +199,8 @@ def _measure(ordered: FloatArray, obligors: Obligors, confidence: float) -> Tail
     return measure if measure.var_low > -math.inf else replace(measure, var_low=0.0, es_low=max(0.0, measure.es_low))
 
 
-def _within(measure: TailMeasure, rel_tol: float) -> bool:
+def within(measure: TailMeasure, rel_tol: float) -> bool:
+    """Whether the errors of a measure are within ``rel_tol`` of it, and the tail seen often enough to say so."""
     if measure.exact:
         return True
     if measure.tail_scenarios < _LEAST_TAIL_SCENARIOS:
