@@ -7,6 +7,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import Conflict
+from crfs.store import comparison
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote
@@ -363,6 +365,24 @@ def test_writers_of_the_same_answers_in_other_orders_at_the_same_time_agree(modu
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(write_all, orders))
         assert [known_at(module_database, definition, moment) for moment in (40, 55, 65, 75, 85)] == [1.0, 1.0, 2.0, 1.0, 3.0]
+
+
+def test_what_is_noted_while_an_answer_is_compared_is_seen_by_all_of_the_comparison_or_by_none(
+    module_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition = dataset()
+    seen(module_database, definition, [(40, 2.0)], 60, basis="calendar")
+    settle = comparison.forget_what_was_said
+
+    def overtaken(*arguments: Any) -> None:
+        """An earlier fetch that says nothing new is noted in the midst of it: now it is the first that showed the period."""
+        monkeypatch.setattr(comparison, "forget_what_was_said", settle)
+        assert seen(module_database, definition, [(40, 2.0)], 45, basis="calendar").batch_id is None
+        settle(*arguments)
+
+    monkeypatch.setattr(comparison, "forget_what_was_said", overtaken)
+    seen(module_database, definition, [(40, 1.0)], 50, basis="calendar")
+    assert [known_at(module_database, definition, moment) for moment in (40, 49, 50, 59, 60)] == [2.0, 2.0, 1.0, 1.0, 2.0]
 
 
 Shown = dict[int, float | None]

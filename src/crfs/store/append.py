@@ -155,16 +155,11 @@ def append(database: Database, deliveries: list[Delivery], note: BatchNote) -> R
 def _tried(database: Database, prepared: list[_Prepared], note: BatchNote) -> Receipt | None:
     """One comparison and its publication; None where what an answer without news showed cannot be noted as it was compared."""
     with database.appending, staging_room(database) as room:
-        with database.writing(durable=False) as connection:
+        # Of one snapshot: what is published or noted between two statements of a comparison would be known to the one and not to the other.
+        with database.writing(durable=False, snapshot=True) as connection:
             compared_at = _head(connection)
             noted = _notes(connection, prepared)
-            try:
-                parts = [_compared(connection, room, one, note) for one in prepared]
-            except Conflict:
-                # Each statement sees what is committed by then: of a batch that came between two of them the one may know and the other not.
-                if _head(connection) > compared_at:
-                    return None
-                raise
+            parts = [_compared(connection, room, one, note) for one in prepared]
         given = {part.definition.name: part.given for part in parts}
         nothing = Receipt(batch_id=None, appended=dict.fromkeys(given, 0), unchanged=given)
         if not any(part.left for part in parts):

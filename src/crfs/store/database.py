@@ -79,16 +79,19 @@ class Database:
             yield plain.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def writing(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+    def writing(self, *, durable: bool = True, snapshot: bool = False) -> Iterator[sa.Connection]:
         """One transaction of the application.
 
         One that is not ``durable`` does not wait for the disk: a crash of the server may lose it, but never one that rests on it, since a
-        later durable commit takes all earlier ones to the disk with it.
+        later durable commit takes all earlier ones to the disk with it. All statements of one with a ``snapshot`` see what was committed
+        when the first was asked; else each sees what was committed by then.
         """
-        with answering(self.when_down), self.engine.begin() as connection:
-            if not durable:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            yield connection
+        with answering(self.when_down), self.engine.connect() as plain:
+            connection = plain.execution_options(isolation_level="REPEATABLE READ") if snapshot else plain
+            with connection.begin():
+                if not durable:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                yield connection
 
     @contextmanager
     def owning(self) -> Iterator[sa.Connection]:
