@@ -23,7 +23,7 @@ from crfs.risk import RiskResult, portfolio_risk
 from crfs.risk.aiming import bad_directions
 from crfs.risk.choosing import Question, find_outcome, make_question
 from crfs.risk.collapsed import measure, spread_of_rest
-from crfs.risk.mixture import make_mixture
+from crfs.risk.mixtures import make_mixture
 from crfs.risk.obligors import roll_up
 from crfs.risk.points import draw
 

@@ -18,7 +18,7 @@ from crfs.errors import InvalidInput
 from crfs.risk import RiskResult, WarmPortfolio, portfolio_risk
 from crfs.risk.collapsed import measure, spread_of_rest
 from crfs.risk.conditional import condition
-from crfs.risk.mixture import make_mixture
+from crfs.risk.mixtures import make_mixture
 from crfs.risk.names import make_names
 from crfs.risk.obligors import roll_up
 from crfs.risk.what_if import Difference

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import Conflict
-from crfs.store import comparison
+from crfs.store import comparison, latest_only
 from crfs.store.append import Delivery, Receipt, append
 from crfs.store.database import Database
 from crfs.store.publication import BatchKind, BatchNote
@@ -372,7 +372,7 @@ def test_what_is_noted_while_an_answer_is_compared_is_seen_by_all_of_the_compari
 ) -> None:
     definition = dataset()
     seen(module_database, definition, [(40, 2.0)], 60, basis="calendar")
-    settle = comparison.forget_what_was_said
+    settle = latest_only.forget_what_was_said
 
     def overtaken(*arguments: Any) -> None:
         """An earlier fetch that says nothing new is noted in the midst of it: now it is the first that showed the period."""

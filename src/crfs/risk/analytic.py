@@ -17,7 +17,7 @@ from crfs.risk.exact import ExactTail
 from crfs.risk.few_names import FewNames
 from crfs.risk.lattice import beyond
 from crfs.risk.measures import TailMeasure, certain
-from crfs.risk.mixture import Lumpy, Mixture
+from crfs.risk.mixture import Mixture
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Contribution, CurvePoint, Method
@@ -231,8 +231,7 @@ def _measure(found: Collapsed, q: Quantile, step: float) -> TailMeasure:
         # Euler and Maclaurin: a sum over the lattice is the smooth integral but for a part of the density at its end.
         above, below = found.mixture.tails(np.array([q.var - 0.5 * step, q.var + 0.5 * step]))[0].mean(axis=1)
         bias_var, bias_es = bias_var + 0.5 * step, bias_es + max(float(above - below), 0.0) * step / (6.0 * (1.0 - q.confidence))
-    if isinstance(found.mixture, Lumpy):
-        bias_var += found.mixture.smeared(q.var)
+    bias_var += found.mixture.smeared(q.var)
     var_se, es_se = q.error("var"), q.error("es")
     var_half, es_half = reach * var_se + bias_var, reach * es_se + bias_es
     return TailMeasure(

@@ -41,12 +41,13 @@ class BookChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Changed:
-    """A changed book: the rows of obligors that the change does not touch, and the rows, as they are now, of those that it does.
+    """A changed book: the rows of obligors that the change does not touch, and the rows, ``before`` and as they are now, of those that it does.
 
     ``untouched`` are the stretches of the book between the rows of touched ``obligors`` (sorted): one more than there are obligors.
     """
 
     untouched: tuple[pl.DataFrame, ...]
+    before: pl.DataFrame
     touched: pl.DataFrame
     obligors: tuple[str, ...]
 
@@ -55,9 +56,10 @@ class Changed:
         """What is owed in all, currency units."""
         return sum(float(rows["ead"].sum()) for rows in (*self.untouched, self.touched))
 
-    def same_as(self, book: pl.DataFrame) -> bool:
-        """Whether the rows that the change touches are those that ``book``, which it changes, has of the same obligors: a change of nothing."""
-        before = book.filter(pl.col(ORDER[0]).is_in(list(self.obligors)))
+    @property
+    def of_nothing(self) -> bool:
+        """Whether the rows that the change touches are those that the same obligors had before."""
+        before = self.before
         if not before.height and not self.touched.height:
             return True
         if before.height != self.touched.height or not set(before.columns) <= set(self.touched.columns):
@@ -95,7 +97,7 @@ def changed_book(book: pl.DataFrame, change: BookChange, factor_model: FactorMod
     ids, names = book["obligor_id"], pl.Series(obligors, dtype=pl.String)
     starts, ends = (ids.search_sorted(names, side=side).to_list() for side in ("left", "right"))
     _require_obligors(change.pd, {name for name, start, end in zip(obligors, starts, ends, strict=True) if start < end})
-    staying = pl.concat([book[:0], *(book[start:end] for start, end in zip(starts, ends, strict=True))])
+    before = staying = pl.concat([book[:0], *(book[start:end] for start, end in zip(starts, ends, strict=True))])
     untouched = tuple(book[start:end] for start, end in zip([0, *ends], [*starts, book.height], strict=True))
     if gone:
         staying = staying.filter(~staying["facility_id"].is_in(gone))
@@ -114,7 +116,7 @@ def changed_book(book: pl.DataFrame, change: BookChange, factor_model: FactorMod
         rows = validate_portfolio(rows, factor_model, default_ccf=default_ccf, part=True).require_all("the change")
     if not rows.height and not any(each.height for each in untouched):
         raise InvalidInput("the change leaves the book without a row: nothing would be left to measure")
-    return Changed(untouched=untouched, touched=rows, obligors=obligors)
+    return Changed(untouched=untouched, before=before, touched=rows, obligors=obligors)
 
 
 def _require_ids(drop: object) -> None:

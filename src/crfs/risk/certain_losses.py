@@ -12,14 +12,14 @@ from crfs.risk.what_if import NOTHING_CHANGES, Difference, WhatIf
 _LOSSES = ("var", "var_low", "var_high", "es", "es_low", "es_high")
 
 
-def certain_losses_apart(book: pl.DataFrame, changed: Changed) -> tuple[Changed, float]:
-    """A change of ``book`` without what it does to losses that are certain, and the amount by which those move, currency units.
+def certain_losses_apart(changed: Changed) -> tuple[Changed, float]:
+    """A change without what it does to losses that are certain, and the amount by which those move, currency units.
 
     An obligor's loss is certain where it defaults for certain and no loss given default of it is random. Those that come are left out of what is
     measured; those that were certain before, and are or leave, stay what they were. One that was uncertain is left to the measurement: of shocks that
     grow, the last one is then measured as those before it.
     """
-    before = book.filter(pl.col("obligor_id").is_in(list(changed.obligors)))
+    before = changed.before
     uncertain = pl.concat([_uncertain_obligors(before), _uncertain_obligors(changed.touched)]).implode()
     measured = changed.touched["obligor_id"].is_in(uncertain)
     staying = before.filter(~before["obligor_id"].is_in(uncertain))

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from crfs.risk.aiming import aim_at, bad_directions
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.memo import Memo
-from crfs.risk.mixture import Lumpy, Mixture, make_mixture, price
+from crfs.risk.mixture import Mixture
+from crfs.risk.mixtures import make_mixture, price
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
 from crfs.risk.scrambles import scramble_error
@@ -42,6 +43,8 @@ _MOST_EXPLICIT = 192
 _MOST_STEPS = 60
 _MOST_TANGENTS = 24
 _CLOSE = 1e-10
+# A tangent's step of this size leaves its square, times what the slope changes by over a spread: less than the above.
+_CLOSE_STEP = 1e-7
 # Products that the characteristic functions of large names may take in a round: some seconds of one core.
 _MOST_PRODUCTS = 2.5e9
 # The expansion is trusted where what it leaves out moves a measure by less than this part of the wanted error; where large names are
@@ -148,7 +151,7 @@ def doubt(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float, *, 
                 return "what the expansion leaves out"
             if not off <= _TRUSTED * rel_tol * value:
                 return "the error of its tables"
-        if isinstance(mixture, Lumpy) and not mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var:
+        if not mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var:
             return "the blur of the names that are not taken apart"
     return None
 
@@ -190,7 +193,7 @@ def quantile(mixture: Mixture, confidence: float, *, guess: float | None = None)
         following = x + math.log(max(beyond, 1e-300) / level) * beyond / density if density > 0.0 and beyond > 0.0 else math.inf
         # On a plateau between atoms the tangent leads anywhere: no further than some times the loss itself.
         following = min(following, 4.0 * x)
-        if low < following < high and abs(following - x) <= _CLOSE * guess:
+        if low < following < high and abs(following - x) <= _CLOSE_STEP * guess:
             return following
         # A tangent that is still not there leads nowhere: half of the bracket each time does.
         if not low < following < high or step >= _MOST_TANGENTS:

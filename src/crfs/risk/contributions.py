@@ -20,7 +20,7 @@ import numpy.typing as npt
 from crfs.risk.cells import cells_of, interpolation, probabilities
 from crfs.risk.cumulants import of_default
 from crfs.risk.edgeworth import Tail
-from crfs.risk.mixture import Lumpy, Mixture
+from crfs.risk.mixture import Mixture
 from crfs.risk.names import Names
 from crfs.risk.normal_cdf import normal_cdf
 from crfs.risk.tables import Table
@@ -58,8 +58,8 @@ def contributions(mixture: Mixture, quantiles: Sequence[tuple[float, float]], *,
     if len(mixture.book.direct):
         _direct(mixture, columns, result)
     found = [Shares(es=result[:, k], var=result[:, k + 1]) for k in range(0, len(columns), 2)]
-    if isinstance(mixture, Lumpy):
-        apart = mixture.book.explicit
+    apart = mixture.book.explicit
+    if len(apart):
         explicit = mixture.explicit_parts([x for x, _ in quantiles], map_tasks)
         for shares, (tails, lines), density, level in zip(found, explicit, densities, levels, strict=True):
             shares.es[apart] = tails / level

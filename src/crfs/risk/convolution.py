@@ -18,7 +18,7 @@ from crfs.risk.collapsed import SCRAMBLES, find_aims, quantile
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.few_names import FewNames, conditional_pds, first_scramble, settled_at_zero
 from crfs.risk.lattice import common_step
-from crfs.risk.mixture import make_mixture
+from crfs.risk.mixtures import make_mixture
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged, mixing_variables

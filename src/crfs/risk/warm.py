@@ -199,19 +199,20 @@ class WarmPortfolio:
             changed = changed_book(state.book, change, state.factor_model, default_ccf=self._default_ccf)
             if not changed.exposure > 0.0:
                 raise InvalidInput("the change leaves the book with no exposure at all: nothing would be left to measure")
-            measured, certain = certain_losses_apart(state.book, changed)
+            measured, certain = certain_losses_apart(changed)
             answer = self._what_if(measured, first_order)
             return with_certain_loss(answer, certain) if certain else answer
 
     def _what_if(self, changed: Changed, first_order: bool) -> WhatIf:
         """The answer by the book's own tables, name by name, or by two books beside each other: the first that serves."""
         state = self._state
-        if changed.same_as(state.book):
+        if changed.of_nothing:
             return unchanged(state.result, first_order=first_order and state.found.collapsed is not None)
         answered = self._at_its_points(state.found.collapsed, changed, first_order) if state.found.collapsed is not None else None
         if answered is None:
             return self._beside(changed, lumpy=False)
-        if state.found.collapsed is not None and state.found.collapsed.mixture.parts_large_names:
+        few = int(live(state.obligors).sum()) <= MOST_ON_FINE_LATTICE
+        if few and state.found.collapsed is not None and state.found.collapsed.mixture.parts_large_names:
             exactly = self._by_names(roll_up(changed.book, state.factor_model))
             if exactly is not None:
                 return exactly.with_first_order_of(answered)

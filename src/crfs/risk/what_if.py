@@ -22,7 +22,8 @@ from crfs.risk.collapsed import LARGE, Collapsed, Quantile, doubt, measure, spre
 from crfs.risk.conditional import ConditionalBook, condition, one_by_one
 from crfs.risk.edgeworth import Tail
 from crfs.risk.measures import TailRisk
-from crfs.risk.mixture import Lumpy, Mixture, make_mixture
+from crfs.risk.mixture import Mixture
+from crfs.risk.mixtures import make_mixture
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method, RiskResult
@@ -361,7 +362,7 @@ class _Side:
             es_each=unit * q.es_by_scramble,
             bias_var=unit * q.bias_var,
             bias_es=unit * q.bias_es,
-            smeared=unit * mixture.smeared(q.var) if isinstance(mixture, Lumpy) and q.var > 0.0 else 0.0,
+            smeared=unit * mixture.smeared(q.var) if q.var > 0.0 else 0.0,
         )
 
 

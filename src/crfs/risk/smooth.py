@@ -1,0 +1,96 @@
+"""The loss distribution by the expansion alone: given the factors, and given which of a few large names default.
+
+With ``k`` large names a point has ``2^k`` states. In each the loss is what they lose there, a number or a random one of known cumulants, and the
+loss of all others: cumulants add, and the expansion takes their sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.conditional import ConditionalBook
+from crfs.risk.edgeworth import Tail, fourth_order, local, tail
+from crfs.risk.mixture import Mixture
+from crfs.risk.points import Points
+from crfs.risk.workers import MapTasks
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+# Standard deviations beyond which a normal tail (below 1e-22) is none.
+_NEAR = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Smooth(Mixture):
+    """States of the large names at every point: bit ``k`` of a state's number says whether the ``k``-th of them defaults; without any, one state."""
+
+    given: FloatArray
+    """Cumulants of the whole loss, 4 x states x points."""
+    chance: FloatArray
+    """Of the state at the point, states x points."""
+
+    @classmethod
+    def of(cls, book: ConditionalBook, points: Points, sums: FloatArray, explicit_pd: FloatArray) -> Smooth:
+        """``sums`` are cumulants (4 x points) of what all but the explicit names lose, ``explicit_pd`` the default probabilities of those."""
+        lost = np.zeros((4, 1))
+        chance = np.ones((1, len(points)))
+        for name, p in zip(book.explicit, explicit_pd, strict=True):
+            lost = np.concatenate([lost, lost + book.names.loss[:, name, None]], axis=1)
+            chance = np.concatenate([chance * (1.0 - p), chance * p])
+        return cls(book=book, points=points, sums=sums, explicit_pd=explicit_pd, given=sums[:, None, :] + lost[:, :, None], chance=chance)
+
+    def tails(self, losses: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        weight = self.points.weight * self.chance
+        answer = np.zeros((3, len(losses), self.scrambles))
+        for k, x in enumerate(losses.tolist()):
+            values = self._at(x, tail) * weight
+            answer[:, k] = values.reshape(3, len(weight), self.scrambles, -1).sum(axis=(1, 3))
+        return answer[0], answer[1], answer[2]
+
+    def _local(self, x: float) -> Tail:
+        return Tail(*(self._at(x, local) * self.chance).sum(axis=1))
+
+    def left_out(self, x: float) -> tuple[float, float]:
+        flat = self.given.reshape(4, -1)
+        near = self._near(x)
+        values = np.zeros((2, flat.shape[1]))
+        values[:, near] = fourth_order(x, *flat[:, near])
+        beyond, excess = (values.reshape(2, *self.chance.shape) * self.chance).sum(axis=1)
+        return float(self.by_scramble(beyond).mean()), float(self.by_scramble(excess).mean())
+
+    def _near(self, x: float) -> npt.NDArray[np.intp]:
+        """Places (states x points, flat) where a loss of ``x`` is neither all but impossible nor all but sure to be exceeded."""
+        m1, m2 = self.given[:2]
+        return np.flatnonzero(np.abs(x - m1) < _NEAR * np.sqrt(m2))
+
+    def _at(self, x: float, what: Callable[..., Sequence[FloatArray]]) -> FloatArray:
+        """What ``what`` says of ``x``, rows x states x points: farther off nothing is left but that the loss is beyond, or is not, and by how much."""
+        flat, near = self.given.reshape(4, -1), self._near(x)
+        found = what(x, *flat[:3, near])
+        values = np.zeros((len(found), flat.shape[1]))
+        values[0] = flat[0] > x
+        np.multiply(values[0], flat[0] - x, out=values[1])
+        values[:, near] = found
+        return values.reshape(-1, *self.chance.shape)
+
+    def explicit_parts(self, losses: Sequence[float], map_tasks: MapTasks = map) -> FloatArray:
+        names = self.book.explicit
+        answer = np.zeros((len(losses), 2, len(names), self.scrambles))
+        weight = self.points.weight * self.chance
+        for x, parts in zip(losses, answer, strict=True):
+            at = Tail(*self._at(x, local))
+            for place, name in enumerate(names):
+                # In the states of its default the name's loss is a part of the sum that is independent of all others.
+                defaults = np.flatnonzero(np.arange(len(self.chance)) >> place & 1)
+                k1, k2, k3 = self.book.names.loss[:3, name]
+                for part, (first, second, third) in zip(
+                    parts, ((at.beyond, at.density, at.minus_slope), (at.density, at.minus_slope, at.curvature)), strict=True
+                ):
+                    values = k1 * first[defaults] + k2 * second[defaults] + 0.5 * k3 * third[defaults]
+                    part[place] = (values * weight[defaults]).reshape(len(defaults), self.scrambles, -1).sum(axis=(0, 2))
+        return answer
