@@ -22,7 +22,6 @@ from crfs.risk.mixtures import make_mixture
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
-from crfs.risk.scrambles import scramble_error
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -75,7 +74,7 @@ def convolved(
         return None
     found = _found(book, lattice, points, bad, map_tasks)
     while True:
-        settled = all(_settled(found, confidence, rel_tol) for confidence in confidences)
+        settled = all(found.settled(confidence, rel_tol) for confidence in confidences)
         if settled or 2 * len(points) > most_points or 2.0 * work > most_work:
             return replace(found, converged=settled)
         further = drawn(size, size)
@@ -147,11 +146,6 @@ def _at_aims(book: ConditionalBook, aims: tuple[Aim, ...]) -> FloatArray:
     chi_squared = np.array([aim.scale * reference for aim in aims]) if book.names.nus else None
     epsilon = np.stack([aim.epsilon for aim in aims])
     return book.conditional_pd(np.arange(len(book.names)), epsilon, mixing_variables(chi_squared, book.names.nus, len(aims)))
-
-
-def _settled(found: FewNames, confidence: float, rel_tol: float) -> bool:
-    var, es, var_each, es_each = found.measure(confidence)
-    return scramble_error(var_each) <= rel_tol * var and scramble_error(es_each) <= rel_tol * es
 
 
 def _rounding(found: FewNames, confidences: tuple[float, ...], rel_tol: float) -> float:

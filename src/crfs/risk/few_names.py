@@ -21,7 +21,7 @@ from crfs.risk.fine_lattice import LEAST, FineLattice, Rounding
 from crfs.risk.lattice import LossLattice, Sums, beyond, common_step, lower_quantile, make_lattice
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
-from crfs.risk.points import Points, draw, merged
+from crfs.risk.points import Aim, Points, draw, merged
 from crfs.risk.scrambles import scramble_error
 from crfs.risk.workers import MapTasks
 
@@ -39,6 +39,10 @@ _MOST_WORK_ON_FINE_LATTICE = 2e9
 _COARSE, _FINEST = 2**11, 2**15
 # The part of the wanted error that the lattice may take.
 _ROUNDING = 0.5
+# Standard deviations of a scramble within which a probability is on the edge of deciding which sum a quantile is.
+_ON_AN_EDGE = 3.0
+_OTHER_POINTS = 2**40
+"""What is added to a seed for points that have not been looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,6 +103,17 @@ class FewNames:
         excess = (self.probability[:, k + 1 :] @ (values[k + 1 :] - at)) / (1.0 - confidence)
         each = values[[lower_quantile(row, confidence) for row in self.probability]]
         return at, at + float(excess.mean()), each, at + excess
+
+    def settled(self, confidence: float, rel_tol: float) -> bool:
+        """Whether the errors of both measures are within ``rel_tol`` of them."""
+        var, es, var_each, es_each = self.measure(confidence)
+        return scramble_error(var_each) <= rel_tol * var and scramble_error(es_each) <= rel_tol * es
+
+    def on_an_edge(self, confidence: float) -> bool:
+        """Whether the probability that decides which sum of losses is the value at risk is so close to it that scrambles may differ."""
+        k = lower_quantile(self.probability.mean(axis=0), confidence)
+        edges = np.stack([self.probability[:, k:].sum(axis=1), self.probability[:, k + 1 :].sum(axis=1)])
+        return bool((np.abs(edges.mean(axis=1) - (1.0 - confidence)) < _ON_AN_EDGE * edges.std(axis=1, ddof=1)).any())
 
     def quantile_intervals(self, beyond_them: FloatArray, reach: float) -> tuple[FloatArray, FloatArray]:
         """For each probability of more the quantiles where P(loss > x) is ``reach`` of its standard errors above and below what it was found to be.
@@ -188,16 +203,47 @@ def few_names(
     probability = _distribution(book, lattice, points, map_tasks)
     while True:
         found = FewNames(names=names, lattice=lattice, book=book, points=points, probability=probability, converged=False)
-        settled = all(_settled(*found.measure(confidence), rel_tol) for confidence in confidences)
+        settled = all(found.settled(confidence, rel_tol) for confidence in confidences)
         if settled or 2 * len(points) > most_points or 2.0 * len(points) * lattice.price > most_work:
-            found = _bounded(found, map_tasks)
-            return replace(found, converged=settled and all(part <= 1.0 for part in _rounding(found, confidences, rel_tol)))
+            break
         further = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=size, along=along)
         # The weights of merged points are each set's own, weighed by its size: so are the probabilities.
         share = len(points) / (len(points) + len(further))
         probability = share * probability + (1.0 - share) * _distribution(book, lattice, further, map_tasks)
         points = merged(points, further)
         size *= 2
+    if settled and lattice.rounded_to == 0.0:
+        times = 2 if any(found.on_an_edge(confidence) for confidence in confidences) else 1
+        found = _drawn_anew(found, aims, along, times * size, seed=seed, most_points=most_points, most_work=most_work, map_tasks=map_tasks)
+        settled = all(found.settled(confidence, rel_tol) for confidence in confidences)
+    found = _bounded(found, map_tasks)
+    return replace(found, converged=settled and all(part <= 1.0 for part in _rounding(found, confidences, rel_tol)))
+
+
+def _drawn_anew(
+    found: FewNames,
+    aims: tuple[Aim, ...],
+    along: FloatArray,
+    size: int,
+    *,
+    seed: int,
+    most_points: int,
+    most_work: float,
+    map_tasks: MapTasks,
+) -> FewNames:
+    """The distribution at other points; the same where that is not payable.
+
+    A sum of losses that decides a value at risk is found by all scrambles or is not: the drawing ends when they happen to err to one side, and what they
+    differ by then tells too little of their error. So the points that tell how many are needed are not those that answer.
+    """
+    names = found.names
+    points = draw(
+        aims, factors=names.directions.shape[1], nus=names.nus, seed=seed + _OTHER_POINTS, scrambles=SCRAMBLES, size=size, along=along
+    )
+    drawn = len(found.points) + len(points)
+    if drawn > most_points or drawn * found.lattice.price > most_work:
+        return found
+    return replace(found, points=points, probability=_distribution(found.book, found.lattice, points, map_tasks))
 
 
 def at_points_of(found: FewNames, names: Names, map_tasks: MapTasks = map) -> FewNames | None:
@@ -280,10 +326,6 @@ def _rounding(found: FewNames, confidences: tuple[float, ...], rel_tol: float) -
         for low, high, told in zip(*(each.measure(confidence)[:2] for each in (down, up, found)), strict=True):
             parts.append(0.5 * (high - low) / (rel_tol * told) if told > 0.0 else float(high > 0.0) * 2.0)
     return parts
-
-
-def _settled(var: float, es: float, var_each: FloatArray, es_each: FloatArray, rel_tol: float) -> bool:
-    return scramble_error(var_each) <= rel_tol * var and scramble_error(es_each) <= rel_tol * es
 
 
 def _distribution(book: ConditionalBook, lattice: LossLattice, points: Points, map_tasks: MapTasks, which: Rounding = "mean") -> FloatArray:
