@@ -14,8 +14,15 @@ What is estimated is told by a TOML file (or its content)::
     aggregate = "last"             # of a period's values: last, mean, sum, or compound (of returns)
     low_is_bad = true              # false turns the sign: of spreads, of unemployment
 
+    [[factor]]                     # the default rate of a pool, counted from the monthly records of a bureau
+    name = "energy_defaults"
+    default_rate_of = { segment = "corporate", sector = "energy" }
+
     [groups.corporate_energy]      # weights of factors; without any group each factor is one
     energy = 1.0
+
+A default rate counts as ``-Phi^-1(rate)``, which of a large pool is its factor but for level and scale (O. Vasicek, "Loan portfolio value",
+Risk 15, 2002); :mod:`crfs.workflows.default_pools` says what a pool is, and ``[rates]`` other datasets than the bureau's.
 """
 
 from __future__ import annotations
@@ -29,6 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.default_pools import Pool, pool_counts, rate, rates_told
 from crfs.workflows.observations import bound_entity, recorded_state
 from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.session import Progress, Session, no_progress
@@ -40,16 +48,18 @@ if TYPE_CHECKING:
 
     from crfs.store.scan import StoreReader
 
-FREQUENCIES = {"month": "1mo", "quarter": "3mo", "year": "12mo"}
+FREQUENCIES = {"month": 1, "quarter": 3, "year": 12}
+"""How many months a period has."""
 TRANSFORMS = ("level", "difference", "log_difference", "default_rate")
 AGGREGATES = ("last", "mean", "sum", "compound")
-_OPTIONS = ("start", "end", "shrinkage", "missing", "hac_lags", "copula", "groups")
+_OPTIONS = ("start", "end", "shrinkage", "missing", "hac_lags", "copula", "groups", "rates")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Factor:
     name: str
-    mnemonic: str
+    mnemonic: str | None
+    pool: Any
     entity: str | None
     transform: str
     aggregate: str
@@ -58,10 +68,20 @@ class _Factor:
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> _Factor:
         """A ``[[factor]]`` table, checked."""
-        require(told, "a factor of the factor model", ("name", "mnemonic"), ("entity", "transform", "aggregate", "low_is_bad"))
+        what = f"factor {told['name']}" if isinstance(told.get("name"), str) else "a factor of the factor model"
+        if "default_rate_of" in told:
+            require(told, what, ("name", "default_rate_of"), ())
+            pool = told["default_rate_of"]
+            return cls(
+                name=str(told["name"]), mnemonic=None, pool=pool, entity=None, transform="default_rate", aggregate="last", low_is_bad=True
+            )
+        if "mnemonic" not in told:
+            raise InvalidInput(f"{what} needs mnemonic, or default_rate_of where it is the default rate of a pool", argument="factor")
+        require(told, what, ("name", "mnemonic"), ("entity", "transform", "aggregate", "low_is_bad"))
         found = cls(
             name=str(told["name"]),
             mnemonic=str(told["mnemonic"]),
+            pool=None,
             entity=told.get("entity"),
             transform=str(told.get("transform", "level")),
             aggregate=str(told.get("aggregate", "last")),
@@ -89,7 +109,8 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
     if len({factor.name for factor in factors}) < len(factors) or not factors:
         raise InvalidInput("a factor model has factors, each of a name of its own", argument="factor")
     progress("reading histories", 0, 2)
-    history = _history(reader, factors, specification, known_by)
+    pools = _pools(reader, factors, specification, known_by)
+    history = _history(reader, factors, pools, specification, known_by)
     progress("estimating correlations", 1, 2)
     found = estimate_correlation(
         history,
@@ -97,6 +118,8 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         **{name: specification[name] for name in ("shrinkage", "missing", "hac_lags") if name in specification},
     )
     model = found.factor_model(specification.get("groups"), copula=read_copula(specification.get("copula", "gaussian")))
+    kept = history.select("valid_time")
+    rates, scatter = rates_told({name: (pool, counts.join(kept, on="valid_time", how="semi")) for name, (pool, counts) in pools.items()})
     document = {
         "model": json.loads(model.to_json()),
         "estimate": found.to_dict(),
@@ -105,7 +128,8 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         "last_period": history["valid_time"].max().isoformat(),  # type: ignore[union-attr]
         "periods": history.height,
         "as_of": specification["as_of"],
-        "notes": list(found.notes),
+        "notes": [*found.notes, *scatter],
+        **({"default_rates": rates} if rates else {}),
     }
     progress("estimating correlations", 2, 2)
     return Computation(
@@ -115,15 +139,40 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
     )
 
 
-def _history(reader: StoreReader, factors: list[_Factor], specification: Mapping[str, Any], known_by: datetime) -> pl.DataFrame:
-    """One row a period that is over, a column a factor: what its values became, null where there is none."""
-    import polars as pl
-
+def _months(specification: Mapping[str, Any]) -> int:
     frequency = specification["frequency"]
     if frequency not in FREQUENCIES:
         raise InvalidInput(f"frequency = {frequency!r}; known: {', '.join(FREQUENCIES)}", argument="frequency")
-    every = FREQUENCIES[frequency]
-    columns = [_periods(reader, factor, every, known_by) for factor in factors]
+    return FREQUENCIES[frequency]
+
+
+def _pools(
+    reader: StoreReader, factors: list[_Factor], specification: Mapping[str, Any], known_by: datetime
+) -> dict[str, tuple[Pool, pl.DataFrame]]:
+    """The factors that are default rates of pools: how many could and did default, by period."""
+    pools = {factor.name: factor.pool for factor in factors if factor.pool is not None}
+    if not pools:
+        return {}
+    return pool_counts(reader, pools, specification.get("rates", {}), months=_months(specification), known_by=known_by)
+
+
+def _history(
+    reader: StoreReader,
+    factors: list[_Factor],
+    pools: Mapping[str, tuple[Pool, pl.DataFrame]],
+    specification: Mapping[str, Any],
+    known_by: datetime,
+) -> pl.DataFrame:
+    """One row a period that is over, a column a factor: what its values became, null where there is none."""
+    import polars as pl
+
+    every = f"{_months(specification)}mo"
+    columns = [
+        pools[factor.name][1].select("valid_time", rate().alias(factor.name))
+        if factor.name in pools
+        else _periods(reader, factor, every, known_by)
+        for factor in factors
+    ]
     known = pl.concat([column.select("valid_time") for column in columns])
     periods = known.select(pl.date_range(pl.col("valid_time").min(), pl.col("valid_time").max(), every))
     for factor, column in zip(factors, columns, strict=True):
@@ -144,10 +193,15 @@ def _periods(reader: StoreReader, factor: _Factor, every: str, known_by: datetim
 
     from crfs.bitemporal.resolve import as_of
 
+    assert factor.mnemonic is not None  # a pool has none, and is counted in place of this
     definition = reader.catalogue.factor(factor.mnemonic)
     entity = bound_entity(definition, factor.entity)
     if entity is None:
-        raise InvalidInput(f"factor {factor.name}: {factor.mnemonic} is one of many entities; name one with entity", argument="entity")
+        raise InvalidInput(
+            f"factor {factor.name}: {factor.mnemonic} is one of many entities; name one with entity, "
+            "or a pool of them with default_rate_of",
+            argument="entity",
+        )
     rows = as_of(reader.rows(definition.dataset, columns=[definition.column], entities=[entity], known_by=known_by), as_of=known_by)
     values = rows.select("valid_time", value=definition.value_of(rows[definition.column])).drop_nulls().sort("valid_time")
     if factor.transform == "log_difference" and not values.is_empty() and not bool((values["value"] > 0.0).all()):
