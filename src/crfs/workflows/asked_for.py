@@ -19,5 +19,7 @@ BOOK_RUNS = (
     "attribution-run",
 )
 """Jobs that make a run about a book, each called by the kind of run."""
+FACTOR_MODEL_RUN = "factor-model-run"
+"""The job that estimates a factor model, which is about no book."""
 REPLAY = "replay"
-ASKED_FOR = (*BOOK_RUNS, REPLAY)
+ASKED_FOR = (*BOOK_RUNS, FACTOR_MODEL_RUN, REPLAY)

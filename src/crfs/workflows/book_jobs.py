@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from crfs.credit.schemas import Reason
 from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, Problem, naming
-from crfs.workflows.asked_for import BOOK_RUNS, REPLAY
+from crfs.workflows.asked_for import BOOK_RUNS, FACTOR_MODEL_RUN, REPLAY
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
@@ -39,6 +39,8 @@ _KINDS: Mapping[RunKind, str] = MappingProxyType(
 )
 JOBS: Mapping[str, RunKind] = MappingProxyType({job: RunKind(job.removesuffix("-run")) for job in BOOK_RUNS})
 """The kinds of jobs that make runs about a book, and the runs that they make."""
+RUNS: Mapping[str, RunKind] = MappingProxyType({**JOBS, FACTOR_MODEL_RUN: RunKind.FACTOR_MODEL})
+"""The same of all jobs that make a run."""
 
 
 def book_kind(kind: RunKind) -> BookKind:
@@ -50,7 +52,7 @@ def book_kind(kind: RunKind) -> BookKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """How a job about a book ended: the run that has the answer."""
+    """How a job that makes a run ended: the run that has the answer."""
 
     run_id: str
     result_sha256: str
@@ -83,6 +85,28 @@ def submit_question(session: Session, question: Question) -> UUID:
     accepted = accept(session, question, files=False, what="the book")
     specification = {"run": accepted.keep(session), "batch_id": accepted.batch_id, "label": question.label}
     return submit(session.database, job_id=uuid4(), kind=question.kind.job, specification=specification, at=session.clock.now()).job_id
+
+
+def submit_factor_model(
+    session: Session,
+    specification: Mapping[str, Any],
+    *,
+    as_of: str | None = None,
+    recorded_as_of: str | None = None,
+    label: str | None = None,
+) -> UUID:
+    """Check what a factor model is to be estimated from, and queue it; what has no history is told by the run."""
+    from crfs.store.jobs import submit
+    from crfs.workflows.book_runs import check_label
+    from crfs.workflows.factor_models import asked_content
+    from crfs.workflows.observations import recorded_state
+
+    check_label(label)
+    content = asked_content(session, specification, as_of=as_of)
+    with naming("recorded_as_of"):
+        batch_id = session.pin(recorded_state(recorded_as_of)).batch_id
+    task = {"run": content, "batch_id": batch_id, "label": label}
+    return submit(session.database, job_id=uuid4(), kind=FACTOR_MODEL_RUN, specification=task, at=session.clock.now()).job_id
 
 
 def submit_replay(session: Session, run_id: str, *, recorded_as_of: str | None = None) -> UUID:
@@ -128,8 +152,8 @@ def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def work_of(job: str) -> Callable[[Session, Mapping[str, Any], JobContext], Measured]:
-    """The work of a kind of job about a book."""
-    kind = JOBS[job]
+    """The work of a kind of job that makes a run."""
+    kind = RUNS[job]
 
     def work(session: Session, specification: Mapping[str, Any], context: JobContext) -> Measured:
         from crfs.workflows.runs import execute

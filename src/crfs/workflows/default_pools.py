@@ -44,7 +44,7 @@ class Pool:
 
 
 def pool_counts(
-    reader: StoreReader, pools: Mapping[str, Any], rates: Mapping[str, Any], *, months: int, known_by: datetime
+    reader: StoreReader, pools: Mapping[str, Mapping[str, str]], rates: Mapping[str, Any], *, months: int, known_by: datetime
 ) -> dict[str, tuple[Pool, pl.DataFrame]]:
     """Of each factor its pool and, by period of so many ``months`` (1, 3 or 12), how many could and did default, as known at ``known_by``.
 
@@ -136,6 +136,16 @@ def rates_told(counts: Mapping[str, tuple[Pool, pl.DataFrame]]) -> tuple[dict[st
     return told, notes
 
 
+def pool_told(name: str, told: Any) -> dict[str, str]:
+    """What a factor of a name says of its pool, checked: a text a column."""
+    if not isinstance(told, Mapping) or not all(isinstance(value, str) for value in told.values()):
+        raise InvalidInput(
+            f'factor {name}: default_rate_of is a table of columns and a text each, {{ sector = "energy" }}; {{}} for all obligors',
+            argument="factor",
+        )
+    return dict(told)
+
+
 def _datasets(reader: StoreReader, rates: Mapping[str, Any]) -> dict[str, str]:
     require(rates, "rates", (), tuple(DATASETS))
     found = {name: str(rates.get(name, given)) for name, given in DATASETS.items()}
@@ -145,14 +155,9 @@ def _datasets(reader: StoreReader, rates: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _pool(reader: StoreReader, name: str, told: Any, datasets: Mapping[str, str]) -> Pool:
+def _pool(reader: StoreReader, name: str, told: Mapping[str, str], datasets: Mapping[str, str]) -> Pool:
     from crfs.credit.definitions import ColumnType
 
-    if not isinstance(told, Mapping) or not all(isinstance(value, str) for value in told.values()):
-        raise InvalidInput(
-            f'factor {name}: default_rate_of is a table of columns and a text each, {{ sector = "energy" }}; {{}} for all obligors',
-            argument="default_rate_of",
-        )
     texts = {
         which: [column.name for column in reader.catalogue.dataset(datasets[which]).columns if column.type is ColumnType.TEXT]
         for which in ("obligors", "facilities")
@@ -163,5 +168,5 @@ def _pool(reader: StoreReader, name: str, told: Any, datasets: Mapping[str, str]
     known = "; ".join(f"{datasets[which]} has {', '.join(names)}" for which, names in texts.items())
     raise InvalidInput(
         f"factor {name}: default_rate_of names text columns of one dataset, not {', '.join(sorted(told))}: {known}",
-        argument="default_rate_of",
+        argument="factor",
     )

@@ -36,7 +36,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
-from crfs.workflows.default_pools import Pool, pool_counts, rate, rates_told
+from crfs.workflows.book_runs import run_answer
+from crfs.workflows.default_pools import Pool, pool_counts, pool_told, rate, rates_told
 from crfs.workflows.observations import bound_entity, recorded_state
 from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.session import Progress, Session, no_progress
@@ -59,7 +60,7 @@ _OPTIONS = ("start", "end", "shrinkage", "missing", "hac_lags", "copula", "group
 class _Factor:
     name: str
     mnemonic: str | None
-    pool: Any
+    pool: Mapping[str, str] | None
     entity: str | None
     transform: str
     aggregate: str
@@ -71,7 +72,7 @@ class _Factor:
         what = f"factor {told['name']}" if isinstance(told.get("name"), str) else "a factor of the factor model"
         if "default_rate_of" in told:
             require(told, what, ("name", "default_rate_of"), ())
-            pool = told["default_rate_of"]
+            pool = pool_told(str(told["name"]), told["default_rate_of"])
             return cls(
                 name=str(told["name"]), mnemonic=None, pool=pool, entity=None, transform="default_rate", aggregate="last", low_is_bad=True
             )
@@ -105,9 +106,7 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
     require(specification, "factor model", ("frequency", "factor", "as_of"), _OPTIONS)
     reader = session.reader(batch_id)
     known_by = parse_instant(specification["as_of"], what="as_of")
-    factors = [_Factor.of(told) for told in specification["factor"]]
-    if len({factor.name for factor in factors}) < len(factors) or not factors:
-        raise InvalidInput("a factor model has factors, each of a name of its own", argument="factor")
+    factors = _factors(specification)
     progress("reading histories", 0, 2)
     pools = _pools(reader, factors, specification, known_by)
     history = _history(reader, factors, pools, specification, known_by)
@@ -137,6 +136,13 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         inputs=RunInputs(batches={name: sorted(batches) for name, batches in reader.batches_read.items()}),
         facts={"document": document, "summary": {"factors": list(model.factors), "distance": found.distance}},
     )
+
+
+def _factors(specification: Mapping[str, Any]) -> list[_Factor]:
+    factors = [_Factor.of(told) for told in specification["factor"]]
+    if len({factor.name for factor in factors}) < len(factors) or not factors:
+        raise InvalidInput("a factor model has factors, each of a name of its own", argument="factor")
+    return factors
 
 
 def _months(specification: Mapping[str, Any]) -> int:
@@ -250,6 +256,24 @@ def read_specification(given: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     return content
 
 
+def asked_content(session: Session, given: str | Path | Mapping[str, Any], *, as_of: str | date | None) -> dict[str, Any]:
+    """The specification of a run, with the time that is asked about; a wrong key, factor, frequency, day or copula is refused here.
+
+    ``given`` is a TOML file or its content, ``as_of`` None is now. Whether histories are there is found as they are read.
+    """
+    from crfs.credit.copula import read_copula
+
+    content = read_specification(given)
+    require(content, "factor model", ("frequency", "factor"), _OPTIONS)
+    content["as_of"] = (session.clock.now() if as_of is None else parse_question(as_of, what="as_of")).isoformat()
+    _factors(content)
+    _months(content)
+    for name in ("start", "end"):
+        _day(content.get(name), name)
+    read_copula(content.get("copula", "gaussian"))
+    return content
+
+
 def estimate_factor_model(
     session: Session,
     specification: str | Path | Mapping[str, Any],
@@ -265,8 +289,7 @@ def estimate_factor_model(
     The answer is the run's: ``model`` is what ``crfs portfolio risk --factor-model`` takes, ``estimate`` the sample's correlations with their
     standard errors, the shrinkage, and how far the matrix had to be moved to be positive semi-definite.
     """
-    content = read_specification(specification)
-    content["as_of"] = (session.clock.now() if as_of is None else parse_question(as_of, what="as_of")).isoformat()
+    content = asked_content(session, specification, as_of=as_of)
     run, computation = execute(
         session, RunKind.FACTOR_MODEL, content, label=label, recorded_as_of=recorded_state(recorded_as_of), progress=progress
     )
@@ -276,10 +299,4 @@ def estimate_factor_model(
             out.write_text(json.dumps(document["model"], indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise InvalidInput(f"cannot write {out}: {error.strerror}") from None
-    return {
-        "run_id": run.run_id,
-        **document,
-        "recorded_as_of": run.recorded_as_of.isoformat(),
-        "batch_id": run.batch_id,
-        "result_sha256": run.result_sha256,
-    }
+    return run_answer(run, document)

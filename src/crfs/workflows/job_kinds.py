@@ -17,7 +17,7 @@ Work = Callable[[Session, Mapping[str, Any], JobContext], Outcome]
 
 WORK: Mapping[str, Work] = MappingProxyType(
     {
-        **{job: book_jobs.work_of(job) for job in book_jobs.JOBS},
+        **{job: book_jobs.work_of(job) for job in book_jobs.RUNS},
         REPLAY: book_jobs.replay,
         streams.KIND: lambda session, specification, job: streams.run_stream(session, specification["stream"], job),
         backfills.KIND: lambda session, specification, job: backfills.run_backfill(session, specification["stream"], job),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from crfs.workflows.books import Book
 
 LONGEST_WAIT = 30.0
-Asked = TypeVar("Asked", bound="BookQuestion")
+Asked = TypeVar("Asked", bound=BaseModel)
 ROWS = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF1,O1,100000,0.4,0.02,0.2,retail_pacific\n"
 """A book of one facility, for the examples of the description."""
 ASKING: dict[int | str, dict[str, Any]] = {

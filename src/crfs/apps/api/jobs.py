@@ -12,7 +12,7 @@ from starlette.responses import Response
 from crfs.apps.api.answers import NEVER, respond
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held
-from crfs.workflows.book_jobs import JOBS
+from crfs.workflows.book_jobs import RUNS
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=responses(404))
 _OPEN = {"queued", "running"}
@@ -46,7 +46,7 @@ def job_document(job: Mapping[str, Any]) -> dict[str, Any]:
         "cancel_requested": job["cancel_requested"],
         "created_at": job["created_at"],
         "finished_at": job["finished_at"],
-        "result": f"/v1/{job['kind']}s/{outcome['run_id']}" if job["kind"] in JOBS and "run_id" in outcome else None,
+        "result": f"/v1/{job['kind']}s/{outcome['run_id']}" if job["kind"] in RUNS and "run_id" in outcome else None,
         "outcome": outcome or None,
         "error": job["error"],
     }

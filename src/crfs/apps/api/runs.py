@@ -21,7 +21,8 @@ def list_all(
     kind: Annotated[
         str | None,
         Query(
-            description="training-set, model, risk, concentration, capital, ecl, stress, reverse-stress, sensitivity, what-if, mark-to-market or attribution"
+            description="training-set, model, risk, concentration, capital, ecl, stress, reverse-stress, sensitivity, what-if, mark-to-market, attribution "
+            "or factor-model"
         ),
     ] = None,
     label: Annotated[str | None, Query(max_length=200)] = None,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from crfs.apps.api.pages.rendering import link, page, path_part
-from crfs.apps.api.pages.shown import PAGES, shown
+from crfs.apps.api.pages.shown import BESIDE, PAGES, shown
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.loss_curve import loss_curve_plot
 from crfs.apps.api.service import Held
@@ -45,7 +45,7 @@ def every(request: Request, session: Held, kind: str = "") -> Response:
 
 @router.get("/runs/{run_id}")
 def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "") -> Response:
-    """The report of a run about a book; of another run, its lineage."""
+    """The report of a run about a book, or of a factor model; of another run, its lineage."""
     from crfs.workflows.run_documents import book_run, risk_run, run_document
 
     run = run_document(session, run_id)
@@ -121,7 +121,7 @@ def _beside(session: Session, run: Mapping[str, Any]) -> list[dict[str, Any]]:
     from crfs.workflows.run_documents import book_run, runs_beside
 
     found = []
-    for other in runs_beside(session, run, PAGES):
+    for other in runs_beside(session, run, BESIDE):
         answer = book_run(session, other["run_id"], kind=RunKind(other["kind"]))
         found.append({"run_id": other["run_id"], "replay": answer["replay"], "shown": shown(other["kind"], answer)})
     return found

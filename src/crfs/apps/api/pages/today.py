@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from crfs.apps.api.pages.rendering import page
-from crfs.apps.api.pages.shown import PAGES
+from crfs.apps.api.pages.shown import BESIDE, PAGES
 from crfs.apps.api.service import Held
 
 router = APIRouter()
@@ -19,7 +19,7 @@ def today(request: Request, session: Held) -> Response:
     from crfs.workflows.run_documents import newest_risk_run, risk_run, run_document, runs_beside
 
     newest = newest_risk_run(session, label="demo") or newest_risk_run(session)
-    beside = [] if newest is None else runs_beside(session, run_document(session, newest), PAGES)
+    beside = [] if newest is None else runs_beside(session, run_document(session, newest), BESIDE)
     context = {
         "store": overview(session),
         "risk": None if newest is None else risk_run(session, newest),
