@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from crfs.credit.scenarios import Scenario
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Question, measure_book
 from crfs.workflows.collection import collect
@@ -304,3 +305,48 @@ def test_a_run_rests_on_no_scenario_file_but_its_own(shared_world: Session, book
     assert "scenario_file" not in {batch["dataset"] for batch in packaged["batches"]}
     own = shared_world_chain(shared_world, stress(shared_world, book, "others/slump", **QUICK)["run_id"])
     assert "scenario_file" in {batch["dataset"] for batch in own["batches"]}
+
+
+def test_scenarios_of_two_files_that_are_made_of_each_other_are_refused_with_the_chain(shared_world: Session, tmp_path: Path) -> None:
+    file = tmp_path / "loops.toml"
+
+    def define(name: str, base: str) -> None:
+        file.write_text(
+            f'[[scenario]]\nname = "{name}"\nbase = "{base}"\n[[scenario.step]]\ndo = "shift"\nby = {{ "us.unemployment_rate_quarterly" = 0.01 }}\n'
+        )
+        define_scenarios(shared_world, file)
+
+    define("loop/first", "us/recession")
+    define("loop/second", "loop/first")
+    define("loop/third", "loop/second")
+    with pytest.raises(InvalidInput, match="loop/first is made of itself: loop/first -> loop/third -> loop/second -> loop/first"):
+        define("loop/first", "loop/third")
+    assert show_scenario(shared_world, "loop/third")["periods"] > 0, "the names mean what they meant before"
+    file.write_text(file.read_text().replace("loop/first", "loop/other", 1))
+    assert show_scenario(shared_world, f"{file}#loop/other")["periods"] > 0, "a file that the store does not have makes no circle"
+
+
+def test_a_circle_that_a_store_holds_already_is_refused_whoever_asks(
+    shared_world: Session, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crfs.workflows import scenarios
+
+    real = scenarios.Resolver.named
+
+    def taken_unseen(own: scenarios.Resolver, _: str) -> Scenario:
+        return real(own, "us/recession")
+
+    file = tmp_path / "loops.toml"
+    for name, base in (("old/one", "us/recession"), ("old/two", "old/one"), ("old/one", "old/two")):
+        file.write_text(
+            f'[[scenario]]\nname = "{name}"\nbase = "{base}"\n[[scenario.step]]\ndo = "shift"\nby = {{ "us.unemployment_rate_quarterly" = 0.01 }}\n'
+        )
+        with monkeypatch.context() as patch:  # as stores took them before
+            patch.setattr(scenarios.Resolver, "named", taken_unseen)
+            define_scenarios(shared_world, file)
+    for ask in (lambda: show_scenario(shared_world, "old/two"), lambda: stress(shared_world, book, "old/one", **QUICK)):
+        with pytest.raises(InvalidInput, match=r"made of itself: old/\w+ -> old/\w+ -> old/\w+"):
+            ask()
+    file.write_text('[[scenario]]\nname = "old/one"\nbase = "us/recession"\n')
+    define_scenarios(shared_world, file)
+    assert show_scenario(shared_world, "old/two")["periods"] > 0

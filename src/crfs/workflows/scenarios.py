@@ -56,7 +56,8 @@ class Resolver:
 
     ``landed`` gives the bytes of a file by its hash; ``packaged`` is the text of the scenarios that ship with crfs. ``touched`` says
     afterwards whether one of them was needed, ``sets`` which sets of supervisory scenarios were, ``notes`` what a reader must know of what
-    scenarios start from.
+    scenarios start from. ``defining`` are the hashes of a file by the names that are about to mean it, in place of what they mean in the store;
+    ``making`` are the names that are being made, each for the one before.
     """
 
     reader: StoreReader
@@ -66,6 +67,8 @@ class Resolver:
     touched: bool = False
     sets: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    defining: Mapping[str, str] = field(default_factory=dict)
+    making: list[str] = field(default_factory=list)
 
     def resolve(self, reference: Mapping[str, Any]) -> Scenario:
         """The scenario of a reference: ``{"name": …}``, with the ``sha256`` of the file that has it where it came in one."""
@@ -75,10 +78,24 @@ class Resolver:
         return self._of_text(_decoded(self.landed(sha256), "the scenario file"), name, where="the scenario file")
 
     def named(self, name: str) -> Scenario:
-        """The scenario of a name: one that was defined, else a supervisory one, else one that ships with crfs."""
-        sha256 = self._defined([name]).get(name)
+        """The scenario of a name: one that was defined, else a supervisory one, else one that ships with crfs.
+
+        One that is made of itself, by way of other files, is :class:`~crfs.errors.InvalidInput` with the names on the way round.
+        """
+        if name in self.making:
+            chain = " -> ".join([*self.making[self.making.index(name) :], name])
+            raise InvalidInput(f"scenario {name} is made of itself: {chain}; define one of them of something else", argument="scenario")
+        self.making.append(name)
+        try:
+            return self._named(name)
+        finally:
+            self.making.pop()
+
+    def _named(self, name: str) -> Scenario:
+        sha256 = self.defining.get(name) or self._defined([name]).get(name)
         if sha256 is not None:
-            return self._of_text(_decoded(self.landed(sha256), name), name, where=f"the file that defined {name}")
+            where = "the scenario file" if name in self.defining else f"the file that defined {name}"
+            return self._of_text(_decoded(self.landed(sha256), name), name, where=where)
         if name in self.supervisory:
             self.sets.append(name.split("/", maxsplit=1)[0])
             return self.supervisory[name]
@@ -299,7 +316,8 @@ def define_scenarios(session: Session, file: Path) -> dict[str, Any]:
 
 
 def define_scenario_bytes(session: Session, body: bytes, *, file_name: str) -> dict[str, Any]:
-    """The same of the bytes of a file. Every scenario is made once, so that one which cannot be is refused before anything is kept."""
+    """The same of the bytes of a file. Every scenario is made once, so that one which cannot be is refused before anything is kept: one that
+    would be made of itself too, by way of scenarios that were defined before."""
     import polars as pl
 
     from crfs.store.append import Delivery, append
@@ -310,7 +328,8 @@ def define_scenario_bytes(session: Session, body: bytes, *, file_name: str) -> d
     attachment = Attachment(body=body, file_name=file_name, source=SOURCE)
     found = resolver(session, batch_id=session.pin().batch_id)
     found.landed = with_attached(session.landed, [attachment])
-    made = [found.resolve({"name": name, "sha256": attachment.sha256}) for name in names]
+    found.defining = dict.fromkeys(names, attachment.sha256)
+    made = [found.named(name) for name in names]
     land_file(session, body, Path(file_name), source=SOURCE)
     now = session.clock.now()
     rows = pl.DataFrame(
