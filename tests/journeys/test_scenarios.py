@@ -249,7 +249,7 @@ def test_last_known_values_that_are_old_are_told_with_their_age_wherever_somethi
         "show": show_scenario(shared_world, "us/recession", as_of=LATE)["warnings"],
     }
     for what, notes in answers.items():
-        aged = [note for note in notes if note.startswith("the last known macro values are old: as of 2011-12-31")]
+        aged = [note for note in notes if note.startswith("the last known macro values are old: as of the end of 2011-12-30")]
         assert len(aged) == 1, (what, notes)
         assert "us.unemployment_rate_quarterly is of the quarter from 2009-" in aged[0], what
         assert re.search(r"ended 2\.[1-6] years before", aged[0]), what
@@ -344,9 +344,10 @@ def test_a_circle_that_a_store_holds_already_is_refused_whoever_asks(
         with monkeypatch.context() as patch:  # as stores took them before
             patch.setattr(scenarios.Resolver, "named", taken_unseen)
             define_scenarios(shared_world, file)
-    for ask in (lambda: show_scenario(shared_world, "old/two"), lambda: stress(shared_world, book, "old/one", **QUICK)):
-        with pytest.raises(InvalidInput, match=r"made of itself: old/\w+ -> old/\w+ -> old/\w+"):
-            ask()
+    with pytest.raises(InvalidInput, match="made of itself: old/two -> old/one -> old/two"):
+        show_scenario(shared_world, "old/two")
+    with pytest.raises(InvalidInput, match="made of itself: old/one -> old/two -> old/one"):
+        stress(shared_world, book, "old/one", **QUICK)
     file.write_text('[[scenario]]\nname = "old/one"\nbase = "us/recession"\n')
     define_scenarios(shared_world, file)
     assert show_scenario(shared_world, "old/two")["periods"] > 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from crfs.bitemporal.tenor import Tenor
 from crfs.errors import InvalidInput
+from crfs.workflows.times import as_told
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,7 +115,7 @@ def age_notes(reader: StoreReader, last: Mapping[str, date], *, known_by: dateti
     if not old:
         return ()
     ways = "crfs ingest brings newer ones, or as_of asks of an earlier time"
-    return (f"the last known macro values are old: as of {known_by.date()}, {', '.join(old)}; {ways}",)
+    return (f"the last known macro values are old: as of {as_told(known_by)}, {', '.join(old)}; {ways}",)
 
 
 def supervisory_tables(reader: StoreReader, *, known_by: datetime) -> list[pl.DataFrame]:

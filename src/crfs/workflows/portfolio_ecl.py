@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
@@ -13,6 +13,7 @@ from crfs.workflows.cutting import cuts_of
 from crfs.workflows.filling import fill_wanted
 from crfs.workflows.provision_policy import ecl_scenarios, read_overlays, staging_rule
 from crfs.workflows.runs import RunKind
+from crfs.workflows.times import day_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -261,10 +262,10 @@ def found_stages(book: pl.DataFrame, options: Mapping[str, Any]) -> StagingResul
     return stage_facilities(table, rule=staging_rule(options.get("staging")))
 
 
-def reporting_day(text: Any, at: Any) -> date | None:
-    """The day on which overlays hold or not: the one that was asked for, else that of what is known."""
+def reporting_day(text: Any, at: datetime | None) -> date | None:
+    """The day on which overlays hold or not: the one that was asked for, else the day that the question is about."""
     if text is None:
-        return None if at is None else at.date()
+        return None if at is None else day_of(at)
     try:
         return date.fromisoformat(text)
     except (TypeError, ValueError):

@@ -64,8 +64,18 @@ def as_told(instant: datetime) -> str:
     """
     at = instant.astimezone(UTC)
     if at.time() == time(0) and at.date() > date.min:
-        return f"the end of {(at.date() - timedelta(days=1)).isoformat()}"
+        return f"the end of {day_of(at).isoformat()}"
     return f"{at.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def day_of(asked: datetime) -> date:
+    """The day in UTC that a question is about: where its instant is the end of a day, as :func:`parse_question` makes it of one, that day.
+
+    >>> day_of(parse_question("2026-06-30", what="as_of")), day_of(datetime(2026, 6, 30, 12, tzinfo=UTC))
+    (datetime.date(2026, 6, 30), datetime.date(2026, 6, 30))
+    """
+    at = asked.astimezone(UTC)
+    return at.date() - timedelta(days=1) if at.time() == time(0) and at.date() > date.min else at.date()
 
 
 def parse_day(text: str, *, what: str) -> date:

@@ -47,6 +47,7 @@ def environment() -> Environment:
         "instant": instant,
         "told": told,
         "day": day,
+        "question_day": question_day,
         "short": short,
         "path": path_part,
         "bytes": byte_count,
@@ -165,6 +166,17 @@ def day(moment: datetime | date | str | None) -> Markup:
         return NONE
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return Markup("<time>{}</time>").format(f"{at:%Y-%m-%d}")
+
+
+def question_day(moment: str) -> Markup:
+    """The day that a question is about, in the sense of :func:`crfs.workflows.times.day_of`.
+
+    >>> question_day("2026-07-01T00:00:00+00:00"), question_day("2026-07-01T09:00:00+00:00")
+    (Markup('<time>2026-06-30</time>'), Markup('<time>2026-07-01</time>'))
+    """
+    from crfs.workflows.times import day_of, parse_instant
+
+    return day(day_of(parse_instant(moment, what="as_of")))
 
 
 def short(digest: str | None, length: int = 12) -> Markup:

@@ -11,6 +11,7 @@ from crfs.apps.api.pages.rendering import amount, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown
 from crfs.apps.api.plots.waterfall import waterfall_plot
 from crfs.workflows.cutting import shown_name
+from crfs.workflows.times import day_of, parse_instant
 
 TITLE = "Why the risk changed"
 _STEPS = {
@@ -50,17 +51,21 @@ def page(answer: Mapping[str, Any]) -> Shown:
     ]
     cut = [effect for effect in answer["effects"] if effect["by"] is not None and effect["measure"] == "el"]
     currency = f", amounts in {answer['currency']}" if answer["currency"] else ""
-    first, last = f" {earlier['as_of'][:10]}" if earlier["as_of"] else "", str(answer["as_of"])[:10]
+    first = f" {_day(earlier['as_of'])}" if earlier["as_of"] else ""
     return Shown(
         title=TITLE,
         lede=f"From {earlier['n_facilities']:,} facilities, as known{first} in the store of batch {earlier['batch_id']}, "
-        f"to {answer['n_facilities']:,}, as known {last}{currency}.",
+        f"to {answer['n_facilities']:,}, as known {_day(answer['as_of'])}{currency}.",
         cards=cards,
         plots=[plot for plot in plots if plot[0]],
         grids=[*_steps_of(answer, whole), *(_parts_of(by, cut) for by in dict.fromkeys(effect["by"] for effect in cut))],
         notes=answer["notes"],
         beside=2,
     )
+
+
+def _day(moment: str) -> str:
+    return day_of(parse_instant(moment, what="as_of")).isoformat()
 
 
 def _changes_of(answer: Mapping[str, Any], effect: Mapping[str, Any]) -> str:
