@@ -90,7 +90,8 @@ def load_book(
 
 def list_portfolios(session: Session, *, batch_id: int | None = None) -> pl.DataFrame:
     """The newest book under each name: ``portfolio``, ``valid_time``, ``facilities``, ``file_name``, ``sha256``; it may come into force later."""
-    return _books(session, session.pin().batch_id if batch_id is None else batch_id).unique("portfolio", keep="last", maintain_order=True)
+    books = _books(session, session.pin().batch_id if batch_id is None else batch_id).drop("batch_id")
+    return books.unique("portfolio", keep="last", maintain_order=True)
 
 
 def _books(session: Session, batch_id: int) -> pl.DataFrame:
@@ -102,9 +103,10 @@ def _books(session: Session, batch_id: int) -> pl.DataFrame:
     reader = session.reader(batch_id)
     if DATASET not in reader.catalogue.datasets:  # before the first definitions there was no book either
         texts = dict.fromkeys(("file_name", "file_format", "sha256"), pl.String)
-        return pl.DataFrame(schema={"portfolio": pl.String, "valid_time": pl.Datetime("us", "UTC"), "facilities": pl.Int64, **texts})
+        numbers = dict.fromkeys(("facilities", "batch_id"), pl.Int64)
+        return pl.DataFrame(schema={"portfolio": pl.String, "valid_time": pl.Datetime("us", "UTC"), **numbers, **texts})
     known = as_of(reader.rows(DATASET)).sort("entity", "valid_time")
-    return known.select(pl.col("entity").alias("portfolio"), "valid_time", "facilities", "file_name", "file_format", "sha256")
+    return known.select(pl.col("entity").alias("portfolio"), "valid_time", "facilities", "file_name", "file_format", "sha256", "batch_id")
 
 
 def show_portfolio(session: Session, name: str, *, batch_id: int | None = None) -> dict[str, Any]:
@@ -116,7 +118,8 @@ def show_portfolio(session: Session, name: str, *, batch_id: int | None = None) 
 
 
 def book_in_force(session: Session, name: str, at: datetime, *, batch_id: int) -> dict[str, Any]:
-    """The book under a name that was in force at ``at``, as the store had it at a batch: what :func:`list_portfolios` has of it.
+    """The book under a name that was in force at ``at``, as the store had it at a batch: what :func:`list_portfolios` has of it, and the
+    ``batch_id`` that it was loaded by.
 
     It is the newest whose valid time, ``valid_at`` of when it was loaded or else that moment, is not after ``at``. When it was loaded plays no
     part: positions of a day come in after it, and which loads count is what the batch says. A name that nobody loaded, and a time before its

@@ -334,8 +334,9 @@ def attribute(
 ) -> dict[str, Any]:
     """Why the risk of the book under a name changed between two times, in steps that sum exactly; the answer is the run's.
 
-    Each time is seen as it was: the book in force under the name, values and champions as the store had them then. A time at which the store
-    had no such book is seen in the newest state.
+    Each time has the book in force then, whenever it was loaded, and values and champions as the store had them then, or when that book had
+    come in. So both ends are what :func:`risk` says ``as_of`` the two times, as far as later champions and values recorded later do not say
+    otherwise; with ``recorded_as_of`` the batches of the answer it says the same whatever came later.
     """
     from crfs.workflows.book_runs import measure_book
     from crfs.workflows.portfolio_attribution import between

@@ -1,7 +1,8 @@
 """Attribution as a run: why a book's risk changed between two dates, in parts that sum exactly.
 
-Each date is seen as it was then: its positions, the values and champions of the state of the store that it had. That the earlier positions
-are known otherwise by the later date, and that its models see the later positions otherwise, are reasons of their own.
+Each date has the book in force then, as a risk run has it, and the values and champions of the state of the store that it had, or of the one in
+which that book had come in. That the earlier positions are known otherwise by the later date, and that its models see the later positions
+otherwise, are reasons of their own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput, NotFound
+from crfs.errors import InvalidInput
 from crfs.workflows import portfolio_risk
 from crfs.workflows.book_runs import Asked, BookKind, Question, Ready, fillers, hindsight
 from crfs.workflows.books import book_in_force, build_book
@@ -87,11 +88,25 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     then = parse_instant(earlier["as_of"], what="as_of") if earlier.get("as_of") else None
     return {
         **told,
-        "notes": [*told["notes"], *hindsight(asked.session, before.filler, then, what="the numbers of the earlier date")],
+        "notes": [
+            *told["notes"],
+            *_other_champions(asked),
+            *hindsight(asked.session, before.filler, then, what="the numbers of the earlier date"),
+        ],
         "earlier": {"as_of": earlier.get("as_of"), "n_facilities": before.rows.height},
         "n_facilities": ready.rows.height,
         "change": {name: {"before": one.before, "after": one.after} for name in ("el", "ul") for one in (found.effect(name),)},
     }
+
+
+def _other_champions(asked: Asked) -> list[str]:
+    """Why a risk run of the earlier date that is asked today may answer otherwise: said where models judge the two dates differently."""
+    if asked.specification["earlier"].get("models", {}) == asked.models:
+        return []
+    return [
+        "the earlier date has the champions that the store had when its book had come in, which is the step of models; crfs portfolio risk "
+        "--as-of that date takes those of now, and those of then with --recorded-as-of"
+    ]
 
 
 def _attribution(asked: Asked, ready: Ready) -> Attribution:
@@ -146,15 +161,15 @@ def between(
 ) -> Question:
     """The question why the risk of the book under a name changed between two dates.
 
-    Each date has the state that the store had then, if that knew a book in force; else the state ``batch_id``, in which the book was loaded
-    afterwards.
+    The book of each date is the one in force then as the store has it at ``batch_id``, as a risk run's: positions of a day come in after it. Each date
+    has the state that the store had then, or the later one in which its book had come in, up to ``batch_id``: its champions and values are those
+    of that state, and a risk run ``as_of`` the date and ``recorded_as_of`` that state has the same losses.
     """
     if not earlier < later:
         raise InvalidInput(f"the earlier date, {earlier.isoformat()}, is not before the later one, {later.isoformat()}", argument="from")
-    states = [_state(session, name, at, batch_id=batch_id) for at in (earlier, later)]
-    (first, first_batch), (last, last_batch) = states
-    if first_batch > last_batch:  # the earlier book was loaded after the later date: one state knows both
-        last, last_batch = _book(session, name, later, batch_id=first_batch), first_batch
+    (first, first_batch), (last, last_batch) = (_state(session, name, at, batch_id=batch_id) for at in (earlier, later))
+    # The earlier book may be loaded, or put right, after the later one: one state knows both then.
+    last_batch = max(first_batch, last_batch)
     then: dict[str, Any] = {"book": first, "batch_id": first_batch}
     if references := fillers(session, models, batch_id=first_batch):
         then |= {"models": references, "as_of": earlier.isoformat()}
@@ -173,17 +188,7 @@ def between(
 
 
 def _state(session: Session, name: str, at: datetime, *, batch_id: int) -> tuple[dict[str, Any], int]:
-    """The book in force at ``at``, and the state of the store that it is seen in."""
-    then = min(session.pin(at).batch_id, batch_id)
-    try:
-        return _book(session, name, at, batch_id=then), then
-    except NotFound:
-        if then == batch_id:
-            raise
-    return _book(session, name, at, batch_id=batch_id), batch_id
-
-
-def _book(session: Session, name: str, at: datetime, *, batch_id: int) -> dict[str, Any]:
-    """The specification of the book in force at ``at``."""
+    """The specification of the book in force at ``at``, and the state of the store that the date is seen in."""
     row = book_in_force(session, name, at, batch_id=batch_id)
-    return {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name}
+    book = {"kind": "payload", "sha256": row["sha256"], "format": row["file_format"], "name": name}
+    return book, max(min(session.pin(at).batch_id, batch_id), row["batch_id"])

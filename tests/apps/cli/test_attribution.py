@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,34 @@ def test_a_person_reads_the_steps(within: Crfs, books: list[str]) -> None:
     assert shown.code == 0, shown.err
     for words in ("new facilities", "default probabilities", "VaR 90 %", "mostly by"):
         assert words in shown.out
+
+
+def test_both_ends_are_what_risk_says_of_the_two_times_though_the_positions_came_in_after_them(
+    within: Crfs, history: dict[str, Any], tmp_path: Path
+) -> None:
+    assert history
+    rows = {"january": MARCH[:1], "march": MARCH, "june": JUNE}
+
+    def load(which: str, valid_at: str) -> None:
+        file = tmp_path / f"{which}.csv"
+        file.write_text("\n".join([HEADER, *rows[which]]) + "\n")
+        assert within("portfolio", "load", "late", file, "--valid-at", valid_at).code == 0
+
+    load("january", "2026-01-31")
+    earlier = datetime.now(UTC).isoformat()  # the store knows a book of January by then, and gets that of March afterwards
+    load("march", "2026-03-31")
+    later = datetime.now(UTC).isoformat()
+    load("june", later)
+    drawn = ("--models", "none", "--confidence", "0.9", "--max-scenarios", "2000", "--rel-tol", "0.05", "--json")
+    answer = within("portfolio", "attribute", "late", "--from", earlier, "--to", later, *drawn).json
+    el = whole(answer, "el")
+    for end, at, book in (("before", earlier, MARCH), ("after", later, JUNE)):
+        assert within("portfolio", "risk", "late", "--as-of", at, *drawn).json["el"] == pytest.approx(el[end], rel=1e-12), end
+        assert el[end] == pytest.approx(expected_loss(book)), end
+    assert {step["step"] for step in el["steps"] if step["amount"]} == {"gone", "new", "ead", "pd"}
+    assert within("replay", answer["run_id"]).out.startswith(f"MATCH sha256={answer['result_sha256']}")
+
+
+def expected_loss(rows: tuple[str, ...]) -> float:
+    cells = [row.split(",") for row in rows]
+    return sum(float(ead) * float(lgd) * float(pd) for _, _, ead, lgd, pd, *_ in cells)

@@ -414,7 +414,8 @@ def attribute(door: Door, name: str, *, earlier: str, later: str, factor_model: 
     """Why the risk of the book NAME changed between two times: new and gone names, exposures, losses given default, default
     probabilities, models, correlations, and values that were revised.
 
-    Each time is seen as it was: the book in force then, values and champions as the store had them. The steps sum exactly.
+    Each time has the book in force then, whenever it was loaded, and values and champions as the store had them then, or when that book had
+    come in. The steps sum exactly.
     """
     from crfs.apps.cli.reports.attribution import show
     from crfs.workflows.measuring import attribute as explain
