@@ -14,6 +14,7 @@ from crfs.credit.schemas import PORTFOLIO, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Checked, Faults, check_columns, column_problems, quoted, require_columns
 from crfs.quality.connected_clients import check_connected_clients
+from crfs.quality.one_currency import check_one_currency
 
 LOADING = "loading:"
 Fill = Callable[[pl.DataFrame, pl.DataFrame, Faults], pl.DataFrame]
@@ -65,7 +66,7 @@ def validate_portfolio(
     _check_directions(table, typed, factor_model, faults)
     _check_obligors_agree(typed, faults)
     typed = check_connected_clients(typed, faults)
-    _check_one_currency(typed, faults)
+    check_one_currency(typed, faults)
     if not part:
         require_exposure(typed)
     return Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
@@ -241,15 +242,3 @@ def _check_obligors_agree(typed: pl.DataFrame, faults: Faults) -> None:
         pairs = pl.DataFrame({"v": typed[name], "f": first, "o": typed["obligor_id"]})
         detail = pairs.select(pl.format("{} differs from {} on another row of obligor '{}'", "v", "f", "o")).to_series()
         faults.add(differs, column=name, reason=Reason.INCONSISTENT, detail=detail)
-
-
-def _check_one_currency(typed: pl.DataFrame, faults: Faults) -> None:
-    if "currency" not in typed.columns or typed["currency"].null_count() == typed.height:
-        return
-    first = typed["currency"].drop_nulls()[0]
-    blank = typed["currency"].is_null() & ~faults.in_column("currency")
-    faults.add(blank, column="currency", reason=Reason.MISSING, detail=f"other rows are in {first}; say this one's currency")
-    detail = partial(
-        quoted, typed["currency"], before="'", after=f"' where the book began with {first}; a book has one currency: convert it first"
-    )
-    faults.add(typed["currency"] != first, column="currency", reason=Reason.INCONSISTENT, detail=detail)

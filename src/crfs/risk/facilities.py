@@ -12,7 +12,8 @@ import polars as pl
 
 from crfs.credit.schemas import PORTFOLIO, ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput, Problem
-from crfs.quality.checks import Checked, Faults, check_columns, quoted
+from crfs.quality.checks import Checked, Faults, check_columns
+from crfs.quality.one_currency import check_one_currency
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -56,7 +57,7 @@ def read_facilities(table: pl.DataFrame, schema: TableSchema, *, carry: Sequence
             problem = Problem(row=None, column=name, reason=Reason.UNKNOWN_COLUMN.value, detail=detail)
             raise InvalidInput(f"carry names a column in vain: {detail}", problems=(problem,), argument="carry")
     typed, faults = check_columns(table.drop(carry), schema)
-    _check_one_currency(typed, faults)
+    check_one_currency(typed, faults)
     return typed.with_columns(table[name] for name in carry), faults
 
 
@@ -95,13 +96,3 @@ def codes(typed: pl.DataFrame, name: str, vocabulary: Sequence[str]) -> IntArray
 def note(faults: Faults, mask: BoolArray, *, column: str, detail: str, reason: Reason = Reason.MISSING) -> None:
     """Note a fault in ``column`` at each row of ``mask``, but where that cell has one already: what could not be read is not missing."""
     faults.add(pl.Series(mask) & ~faults.in_column(column), column=column, reason=reason, detail=detail)
-
-
-def _check_one_currency(typed: pl.DataFrame, faults: Faults) -> None:
-    if "currency" not in typed.columns or typed["currency"].null_count() == typed.height:
-        return
-    first = typed["currency"].drop_nulls()[0]
-    detail = quoted(typed["currency"], before="'", after=f"' where the table began with {first}; it has one currency: convert it first")
-    blank = typed["currency"].is_null() & ~faults.in_column("currency")
-    faults.add(blank, column="currency", reason=Reason.MISSING, detail=f"other rows are in {first}; say this one's")
-    faults.add(typed["currency"] != first, column="currency", reason=Reason.INCONSISTENT, detail=detail)

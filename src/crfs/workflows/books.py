@@ -204,14 +204,16 @@ def check_name(name: str) -> None:
 
 def check_cells(book: pl.DataFrame) -> None:
     """Refuse a book with a wrong cell: types, ranges, facilities that are there twice, columns that nobody knows, connected
-    clients that contradict each other; and one without exposure."""
+    clients that contradict each other, a second currency; and one without exposure."""
     from crfs.quality.checks import Checked, check_columns
     from crfs.quality.connected_clients import check_connected_clients
+    from crfs.quality.one_currency import check_one_currency
     from crfs.quality.portfolio import require_exposure
     from crfs.workflows.book_columns import book_schema
 
     typed, faults = check_columns(book, book_schema(), allow_blank=("pd_12m", "lgd", "ead", "r2", "group"))
     check_connected_clients(typed, faults)
+    check_one_currency(typed, faults)
     Checked(accepted=typed.filter(~faults.bad), rejected=faults.table()).require_all("the book")
     require_exposure(typed)
 

@@ -26,6 +26,8 @@ BAD = {
     "broken row": ([HEADER, GOOD, "F2,B,100"], (2, None, "broken_row")),
     "broken encoding": ([HEADER, GOOD, "F2,\udcff,100,0.4,0.02,0.2,all,x"], (2, "obligor_id", "broken_encoding")),
     "no exposure": ([HEADER, "F1,A,0,0.4,0.02,0.2,all,x"], (None, "ead", "out_of_range")),
+    "two currencies": ([f"{HEADER},currency", f"{GOOD},USD", "F2,B,100,0.4,0.02,0.2,all,x,EUR"], (2, "currency", "inconsistent")),
+    "a currency and none": ([f"{HEADER},currency", f"{GOOD},USD", "F2,B,100,0.4,0.02,0.2,all,x,"], (2, "currency", "missing")),
     "empty": ([""], (None, None, "empty")),
 }
 WHEN_MEASURED = {"unknown group", "blank PD and no model"}
