@@ -51,7 +51,7 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
         mean_se=0.0,
         ul=math.sqrt(variance),
         ul_se=0.0,
-        curve=_lattice_curve(found.probability, losses),
+        curve=lattice_curve(found.probability, losses),
         contributions=cut(obligors, es, var) if wanted else (),
         method=Method.EXACT,
         scenarios=0,
@@ -141,7 +141,7 @@ def few_names_measure(found: FewNames, confidence: float) -> TailMeasure:
 def _few_names_curve(found: FewNames) -> tuple[CurvePoint, ...]:
     """The exceedance curve with a 95 % band, of the scrambles and of what was rounded."""
     unit, greatest, reach = found.names.unit, _greatest(found), student(found.points.scrambles)
-    points = _lattice_curve(found.probability.mean(axis=0), unit * np.minimum(found.lattice.values, greatest))
+    points = lattice_curve(found.probability.mean(axis=0), unit * np.minimum(found.lattice.values, greatest))
     beyond_them = np.array([point.exceedance_probability for point in points])
     (low, _), (_, high) = (each.quantile_intervals(beyond_them, reach) for each in found.bounds)
     # What lies beyond a lattice that ends before the losses do has no place of its own.
@@ -158,7 +158,7 @@ def _greatest(found: FewNames) -> float:
     return found.names.greatest if found.lattice.rounded_to > 0.0 else math.inf
 
 
-def _lattice_curve(probability: FloatArray, losses: npt.NDArray[np.floating[Any]]) -> tuple[CurvePoint, ...]:
+def lattice_curve(probability: FloatArray, losses: npt.NDArray[np.floating[Any]]) -> tuple[CurvePoint, ...]:
     """Exceedance curve of a loss on a lattice, its points even in the logarithm of the probability."""
     above = beyond(probability)
     places = sorted({int(np.argmax(above <= p)) for p in np.geomspace(0.999, 1e-6, _CURVE_POINTS)})

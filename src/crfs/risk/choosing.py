@@ -14,6 +14,7 @@ from crfs.risk.arguments import check_budget, check_confidences, check_method, c
 from crfs.risk.closed_form import closed_form
 from crfs.risk.collapsed import SCRAMBLES, Collapsed, collapse
 from crfs.risk.convolution import convolved
+from crfs.risk.creditriskplus.method import gamma_sectors_outcome
 from crfs.risk.departure import departure
 from crfs.risk.exact import exact_tail
 from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, few_names
@@ -107,6 +108,8 @@ def find_outcome(
     with workers(map_tasks, threads) as mapped:
         if question.method not in SIMULATED and not follows:
             names = make_names(obligors, factor_model) if names is None else names
+            if question.method is Method.CREDITRISKPLUS:
+                return Found(outcome=_gamma_sectors(obligors, names, question, mapped))
             small = _small(obligors, names, question, mapped)
             if small is not None:
                 return small
@@ -205,6 +208,21 @@ def _required(found: Found | None, question: Question) -> Found:
 
 def _alarmed(outcome: Outcome, apart: str | None) -> Outcome:
     return outcome if apart is None else replace(outcome, converged=False, notes=(apart, *outcome.notes))
+
+
+def _gamma_sectors(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Outcome:
+    """CreditRisk+, another model than the copula: ``auto``, which answers for the copula, has no use for it."""
+    return gamma_sectors_outcome(
+        obligors,
+        names,
+        question.confidences,
+        rel_tol=question.rel_tol,
+        seed=question.seed,
+        most_points=question.max_scenarios,
+        budget=question.budget,
+        wanted=question.contributions,
+        map_tasks=map_tasks,
+    )
 
 
 def _collapsed(names: Names, question: Question, map_tasks: MapTasks, memo: Memo | None) -> Collapsed:

@@ -49,7 +49,9 @@ def portfolio_risk(
     ``exact`` for one that follows a single line of the factor model and is homogeneous or loses multiples of one amount;
     ``few_names`` for one of a few names with such losses, or up to 128 with any, and any factors; ``convolution`` for any number of names
     whose losses are lumpy; ``collapsed`` is the fast one (:mod:`crfs.risk.collapsed`); ``importance_sampling``, ``thinning`` and ``plain`` simulate every
-    name, the first in states that are moved to where the losses are, ``plain`` drawing each one's noise.
+    name, the first in states that are moved to where the losses are, ``plain`` drawing each one's noise. ``creditriskplus``, which ``auto`` never takes, is
+    another model of dependence: Poisson defaults in gamma sectors, matched to the copula in expected loss and in the variance of the mean loss given the
+    factors (:mod:`crfs.risk.creditriskplus.method`).
 
     Points (or scenarios) are drawn in rounds until the standard errors of value at risk and expected shortfall are within ``rel_tol`` of them at
     every confidence, or ``max_scenarios`` (1,000 to 100 million) are reached: ``converged`` says which. ``budget`` is the most evaluations

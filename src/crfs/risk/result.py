@@ -25,6 +25,7 @@ class Method(StrEnum):
     IMPORTANCE_SAMPLING = "importance_sampling"
     THINNING = "thinning"
     PLAIN = "plain"
+    CREDITRISKPLUS = "creditriskplus"
 
 
 SIMULATED = (Method.IMPORTANCE_SAMPLING, Method.THINNING, Method.PLAIN)
@@ -152,7 +153,7 @@ class RiskResult:
 
         return (
             student(SCRAMBLES)
-            if self.method in {Method.COLLAPSED, Method.FEW_NAMES, Method.CONVOLUTION, Method.IMPORTANCE_SAMPLING}
+            if self.method in {Method.COLLAPSED, Method.FEW_NAMES, Method.CONVOLUTION, Method.IMPORTANCE_SAMPLING, Method.CREDITRISKPLUS}
             else Z95
         )
 

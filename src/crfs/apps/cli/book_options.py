@@ -41,7 +41,8 @@ def about_losses(function: Callable[..., Any]) -> Callable[..., Any]:
             "--method",
             default="auto",
             show_default=True,
-            help="auto, closed_form, exact, few_names, convolution, collapsed, importance_sampling, thinning or plain.",
+            help="auto, closed_form, exact, few_names, convolution, collapsed, importance_sampling, thinning, plain; or creditriskplus, "
+            "another model of dependence.",
         ),
         click.option("--confidence", "confidences", type=Decimals(), default="0.99,0.999", show_default=True, help="Of VaR and ES."),
         click.option("--copula", metavar="gaussian|t:NU", help="Instead of the factor model's own."),
