@@ -129,7 +129,8 @@ def test_sampled_covariances_agree_with_the_series_within_their_error(copula: st
     monkeypatch.setattr(intensity_module, "_MOST_WORK", 0.0)
     sampled = intensities(names, pd, sector, len(sector), seed=1, most_points=16_384)
     assert sampled.points == 16_384
-    assert 0.0 < sampled.se < 0.1 * exact.total
+    # Under a Gaussian copula the first three orders of the expansion are known, and what is left is sampled.
+    assert 0.0 < sampled.se < (1e-3 if copula == "gaussian" else 0.1) * exact.total
     assert abs(sampled.total - exact.total) < 4.0 * sampled.se
     assert sampled.covariance == pytest.approx(exact.covariance, rel=0.3)
     told = portfolio_risk(table, factor_model, seed=1, max_scenarios=16_384, **CRP)
@@ -140,7 +141,8 @@ def test_sampled_covariances_agree_with_the_series_within_their_error(copula: st
         assert not a.exact
         assert abs(a.var - b.var) <= 4.0 * a.var_se + 2e-4 * b.var
         assert abs(a.es - b.es) <= 4.0 * a.es_se + 2e-4 * b.es
-        assert a.var_high - a.var > 2.0 * a.var_se > 0.0
+        assert a.var_high - a.var > 2.0 * a.var_se
+        assert a.es_se > 0.0
     for (var, es), measure in zip(sums(told, "group"), told.measures, strict=True):
         assert (var, es) == pytest.approx((measure.var, measure.es), rel=1e-9)
     assert any(part.es_se[-1] > 0.0 for part in told.contributions)

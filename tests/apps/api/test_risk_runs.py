@@ -96,6 +96,20 @@ def test_a_replay_in_a_fresh_process_matches(client: Client, measured: dict[str,
     assert job["outcome"]["sha256"] == measured["result_sha256"]
 
 
+def test_creditriskplus_answers_the_same_question_by_another_model(client: Client, measured: dict[str, Any]) -> None:
+    asked = {"book": {"csv": GOOD}, **ASKED, "method": "creditriskplus"}
+    answer = client.post("/v1/risk-runs", json=asked, headers={"Prefer": "wait=30"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["method"], found["scenarios"]) == ("creditriskplus", 0)
+    assert found["el"] == measured["el"]
+    assert found["measures"][1]["var_se"] == 0.0
+    assert "another model of dependence than the copula" in found["notes"][0]
+    job = finished(client, client.post(f"/v1/risk-runs/{found['run_id']}/replays").headers["location"])
+    assert job["outcome"]["verdict"] == "MATCH", job
+    assert "creditriskplus" in client.html(f"/runs/{found['run_id']}")
+
+
 @pytest.mark.parametrize("state", ["abc", "999999", "-1"])
 def test_a_replay_at_a_state_that_there_is_not_is_refused_with_its_place(client: Client, measured: dict[str, Any], state: str) -> None:
     found = client.problem("POST", f"/v1/risk-runs/{measured['run_id']}/replays?recorded_as_of={state}", 422)

@@ -7,7 +7,8 @@ credit risk as the tetrachoric series), with thresholds ``c`` and loadings ``r =
     Cov(m_g, m_h | s) = sum_{n >= 1} (d_g . d_h)^n A_gn A_hn,    A_gn = sum_{i in g} l_i r_i^n phi(s c_i) He_{n-1}(s c_i) / sqrt(n!),
 
 so that pairs of names cost nothing. The mixing variable is integrated over by quadrature. What the series leaves out has a proved bound, by H. Cramér's
-|He_n(x)| exp(-x^2 / 4) < 1.0865 sqrt(n!). A book of too many classes for it is looked at at scrambled Sobol points instead, with an error.
+|He_n(x)| exp(-x^2 / 4) < 1.0865 sqrt(n!). A book of too many classes for it is looked at at scrambled Sobol points instead, with an error
+(:mod:`crfs.risk.creditriskplus.sampled_covariance`).
 """
 
 from __future__ import annotations
@@ -19,15 +20,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crfs.risk.creditriskplus.sampled_covariance import FEWEST, MOST_SAMPLED, SCRAMBLES, loading_of, sampled_covariance, threshold_of
 from crfs.risk.names import Names
-from crfs.risk.points import draw, mixing_variables
-from crfs.risk.scrambles import scramble_error
+from crfs.risk.points import mixing_variables
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
-SCRAMBLES = 8
 _CRAMER = 1.0865 / math.sqrt(2.0 * math.pi)
 # What the series may leave out beside its first term, and the longest series.
 _LEFT_OUT, _TOO_MUCH = 1e-10, 1e-4
@@ -39,9 +39,6 @@ _NAMES_AT_ONCE = 8_192
 # Of the mixing variable's chi-squared one: how unlikely values may be left out; panels of its logarithm, and the nodes of each.
 _OUTSIDE = 1e-15
 _PANEL, _FEWEST_PANELS, _NODES = 2.5, 4, 12
-# Names x points of a book that is sampled, and its points in a scramble.
-_MOST_SAMPLED = 4e8
-_FEWEST, _MOST = 64, 8_192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,7 +81,8 @@ def intensities(
     classes = np.unique(some.kind)
     dear = float(terms) * max(states * len(live), len(classes) ** 2) > _MOST_WORK
     if dear or len(classes) > _MOST_CLASSES or part > _TOO_MUCH:
-        return _sampled(some, sector, expected, seed=seed, most_points=most_points, map_tasks=map_tasks)
+        covariance, se, points = sampled_covariance(some, sector, expected, seed=seed, most_points=most_points, map_tasks=map_tasks)
+        return Intensities(expected=expected, covariance=covariance, se=se, left_out=0.0, points=points)
     covariance = _by_series(some, classes, sector, terms, len(expected), map_tasks=map_tasks)
     return Intensities(expected=expected, covariance=covariance, se=0.0, left_out=left_out, points=0)
 
@@ -92,12 +90,12 @@ def intensities(
 def work(names: Names) -> float:
     """How many evaluations :func:`intensities` takes at most: terms of the series, or points, times names."""
     terms = float(_terms(names)[0]) * len(_states(names.nus)[1]) * len(names)
-    return min(terms, max(_MOST_SAMPLED, float(SCRAMBLES * _FEWEST * len(names))))
+    return min(terms, max(MOST_SAMPLED, float(SCRAMBLES * FEWEST * len(names))))
 
 
 def _terms(names: Names) -> tuple[int, float, float]:
     """How many terms the series takes, and what it leaves out at most: of the variance, and as a part of its first term."""
-    r, c = _loading(names), _threshold(names)
+    r, c = loading_of(names), threshold_of(names)
     size = names.loss[0] * _CRAMER * (1.0 if names.nus else np.exp(-0.25 * c * c))
     # Of its own class alone: a lower bound of the variance would ask for the whole matrix.
     first = np.bincount(names.kind, weights=names.loss[0] * r * np.exp(-0.5 * c * c)) / math.sqrt(2.0 * math.pi)
@@ -110,18 +108,6 @@ def _terms(names: Names) -> tuple[int, float, float]:
         if bound <= _LEFT_OUT * scale or terms >= _MOST_TERMS:
             return terms, bound, bound / scale if scale > 0.0 else 0.0
         terms = min(_MOST_TERMS, terms + max(4, terms // 4))
-
-
-def _loading(names: Names) -> FloatArray:
-    """Square root of each name's r2."""
-    loading: FloatArray = names.b / np.sqrt(1.0 + names.b * names.b)
-    return loading
-
-
-def _threshold(names: Names) -> FloatArray:
-    """Below what each name's latent variable lies when it defaults."""
-    threshold: FloatArray = names.a / np.sqrt(1.0 + names.b * names.b)
-    return threshold
 
 
 def _by_series(names: Names, classes: IntArray, sector: IntArray, terms: int, count: int, *, map_tasks: MapTasks) -> FloatArray:
@@ -153,7 +139,7 @@ def _coefficients(names: Names, kinds: IntArray, classes: int, terms: int, mixin
     """In one state of the mixing variables the A of each class (terms x classes), and each class's mean loss."""
     from scipy.special import ndtr
 
-    r, c = _loading(names), _threshold(names) * mixing[names.nu_index[names.kind]]
+    r, c = loading_of(names), threshold_of(names) * mixing[names.nu_index[names.kind]]
     result, mean = np.zeros((terms, classes)), np.zeros(classes)
     for start in range(0, len(names), _NAMES_AT_ONCE):
         some = slice(start, start + _NAMES_AT_ONCE)
@@ -186,30 +172,3 @@ def _states(nus: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
     density = 0.5 * nu * log_chi - 0.5 * np.exp(log_chi) - 0.5 * nu * math.log(2.0) - gammaln(0.5 * nu)
     weight = (half * weights).ravel() * np.exp(density)
     return mixing_variables(np.exp(log_chi), nus, len(log_chi)), weight / weight.sum()
-
-
-def _sampled(names: Names, sector: IntArray, expected: FloatArray, *, seed: int, most_points: int, map_tasks: MapTasks) -> Intensities:
-    """The mean loss of each sector at scrambled Sobol points; about the expected one, which is known."""
-    size, most = _MOST, min(_MOST_SAMPLED / len(names), float(most_points)) / SCRAMBLES
-    while size > max(_FEWEST, most):
-        size //= 2
-    factors = names.directions.shape[1]
-    points = draw((), factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, along=np.zeros((0, factors)))
-    mine, count = sector[names.kind], len(expected)
-    step = max(1, 4_000_000 // len(points))
-
-    def of_some(start: int) -> FloatArray:
-        some = np.arange(start, min(start + step, len(names)))
-        factor = names.directions[names.kind[some]] @ points.epsilon.T
-        lost = names.loss[0, some, None] * names.conditional_pd(some, factor, points.mixing[names.nu_index[names.kind[some]]])
-        one = np.zeros((count, len(some)))
-        one[mine[some], np.arange(len(some))] = 1.0
-        return np.asarray(one @ lost)
-
-    mean = np.zeros((count, len(points)))
-    for part in map_tasks(of_some, range(0, len(names), step)):
-        mean += part
-    apart = (mean - expected[:, None]).reshape(count, SCRAMBLES, -1)
-    each = np.einsum("ksp,lsp->skl", apart, apart, optimize=True) / apart.shape[2]
-    se = scramble_error(each.sum(axis=(1, 2)))
-    return Intensities(expected=expected, covariance=each.mean(axis=0), se=se, left_out=0.0, points=len(points))

@@ -21,8 +21,9 @@ from crfs.risk.analytic import lattice_curve
 from crfs.risk.creditriskplus.classes import sectors_of
 from crfs.risk.creditriskplus.contributions import LatticeTail, lattice_tail
 from crfs.risk.creditriskplus.fitted import MISSING_MASS, Exposed, Fitted, fit
-from crfs.risk.creditriskplus.intensities import SCRAMBLES, Intensities, intensities, work
+from crfs.risk.creditriskplus.intensities import Intensities, intensities, work
 from crfs.risk.creditriskplus.matching import Matched, match
+from crfs.risk.creditriskplus.sampled_covariance import SCRAMBLES
 from crfs.risk.cuts import cut, scaling_note
 from crfs.risk.measures import TailMeasure
 from crfs.risk.names import Names

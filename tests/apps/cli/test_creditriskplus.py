@@ -1,0 +1,52 @@
+"""`crfs portfolio risk --method creditriskplus`: another model's answer to the same question, told as such, and replayed to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.apps.cli.conftest import Crfs
+
+ASKED = ("--models", "none", "--method", "creditriskplus", "--confidence", "0.9,0.99")
+
+
+def test_a_run_by_gamma_sectors_is_answered_explained_and_replayed(within: Crfs, book: Path, factor_model: Path) -> None:
+    asked = within("portfolio", "risk", book, "--factor-model", factor_model, *ASKED, "--json")
+    assert asked.code == 0, asked.err
+    answer = asked.json
+    assert (answer["method"], answer["scenarios"], answer["converged"]) == ("creditriskplus", 0, True)
+    assert answer["el_simulated"] == pytest.approx(answer["el"], rel=1e-9)
+    for measure in answer["measures"]:
+        assert measure["var_se"] == measure["es_se"] == 0.0
+        assert measure["var_low"] <= measure["var"] <= measure["var_high"]
+        assert measure["var"] < measure["es"]
+    for k, measure in enumerate(answer["measures"]):
+        parts = [part for part in answer["contributions"] if part["by"] == "sector"]
+        assert sum(part["es"][k]["es"] for part in parts) == pytest.approx(measure["es"], rel=1e-9)
+        assert sum(part["es"][k]["var"] for part in parts) == pytest.approx(measure["var"], rel=1e-9)
+    assert "another model of dependence than the copula" in answer["notes"][0]
+    assert within("replay", answer["run_id"]).out.startswith(f"MATCH sha256={answer['result_sha256']}")
+
+    shown = within("portfolio", "risk", book, "--factor-model", factor_model, *ASKED)
+    assert shown.code == 0, shown.err
+    assert "creditriskplus, 0 scenarios" in shown.out
+    assert "creditriskplus" in within("portfolio", "risk", "--help").out
+
+
+def test_what_it_cannot_take_is_the_callers_mistake(within: Crfs, book: Path, factor_model: Path, tmp_path: Path) -> None:
+    header, *rows = book.read_text().splitlines()
+    follows = tmp_path / "follows.csv"
+    follows.write_text("\n".join([f"{header},lgd_sd,lgd_factor_loading", *(f"{row},0.2,0.3" for row in rows)]) + "\n")
+    done = within("portfolio", "risk", follows, "--factor-model", factor_model, *ASKED, "--json")
+    assert done.code == 1
+    assert "the method creditriskplus takes losses given default as independent" in done.json["error"]["message"]
+
+
+def test_a_what_if_is_measured_by_it_too(within: Crfs, book: Path, factor_model: Path, tmp_path: Path) -> None:
+    header = book.read_text().splitlines()[0]
+    loan = tmp_path / "loan.csv"
+    loan.write_text(f"{header}\nN1,N1,5000,0.45,0.03,0.2,all,retail\n")
+    told = within("portfolio", "what-if", book, loan, "--factor-model", factor_model, *ASKED, "--json")
+    assert told.code == 0, told.err
+    assert (told.json["method"], told.json["method_after"]) == ("creditriskplus", "creditriskplus")
