@@ -50,3 +50,19 @@ def test_a_what_if_is_measured_by_it_too(within: Crfs, book: Path, factor_model:
     told = within("portfolio", "what-if", book, loan, "--factor-model", factor_model, *ASKED, "--json")
     assert told.code == 0, told.err
     assert (told.json["method"], told.json["method_after"]) == ("creditriskplus", "creditriskplus")
+
+
+def test_a_stress_is_measured_by_it_and_a_harder_one_costs_more(within: Crfs, tmp_path: Path) -> None:
+    rows = [f"F{i},O{i % 30},{1000 + 10 * i},0.45,0.0{1 + i % 30 % 5},0.2,corporate_energy,corporate,corporate,1,3,0.05" for i in range(40)]
+    header = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group,segment,exposure_class,stage,maturity_years,effective_interest_rate"
+    table = tmp_path / "book.csv"
+    table.write_text("\n".join([header, *rows]) + "\n")
+    found = []
+    for probit in (0.0, 0.3, 0.6):
+        shock = tmp_path / f"{probit}.csv"
+        shock.write_text(f"pd_probit\n{probit}\n")
+        told = within("portfolio", "stress", table, "--shocks", shock, *ASKED, "--json")
+        assert told.code == 0, told.err
+        assert told.json["losses"]["method"] == {"base": "creditriskplus", "stressed": "creditriskplus"}
+        found.append(told.json["losses"]["measures"][1]["var"]["change"])
+    assert found[0] == 0.0 < found[1] < found[2]
