@@ -244,6 +244,16 @@ def test_an_uncertain_recovery_is_a_beta_variable_and_of_several_the_sum_is_exac
         assert (var, es) == pytest.approx((measure.var, measure.es), rel=1e-6)
 
 
+def test_a_recovery_that_is_all_or_nothing_keeps_its_mean() -> None:
+    table = alike(1, 1.0, 0.0, loss=3.3e9).with_columns(lgd=pl.lit(1e-6), lgd_sd=pl.lit(9e-4))
+    result = portfolio_risk(table, one_factor(), confidences=(0.99,), **CRP)
+    assert result.el_simulated == pytest.approx(result.el, rel=1e-6)
+    # Nearly always nothing is lost, and once in a million times nearly all.
+    assert result.measures[0].var_low == 0.0
+    assert result.measures[0].var < 1e-6 * 3.3e9
+    assert result.measures[0].es == pytest.approx(100.0 * result.el, rel=1e-3)
+
+
 def test_random_losses_given_default_are_those_of_a_compound_poisson_sum() -> None:
     table = alike(200, 0.02, 0.0, loss=100.0).with_columns(lgd=pl.lit(0.45), lgd_sd=pl.lit(0.3))
     result = portfolio_risk(table, one_factor(), confidences=(0.95, 0.99), **CRP)

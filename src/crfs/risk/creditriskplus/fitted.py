@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from crfs.risk.creditriskplus.blur import blurred
 from crfs.risk.creditriskplus.contributions import Allocation, LatticeTail
-from crfs.risk.creditriskplus.lattice import MOST_POINTS, Lattice, Rounding, choose_unit, coarser, to_lattice
+from crfs.risk.creditriskplus.lattice import Lattice, Rounding, choose_unit, coarser, to_lattice
 from crfs.risk.creditriskplus.sectors import GammaSectors
 from crfs.risk.creditriskplus.severities import Severities, beta_on_lattice, severities
 from crfs.risk.creditriskplus.transform import Transform, lattice_points, make_bands, transform_length
@@ -21,8 +21,8 @@ ComplexArray: TypeAlias = npt.NDArray[np.complex128]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 MISSING_MASS = 1e-13
-# Points times drivers that contributions hold at once: 270 MB.
-_MOST_HELD = 2**25
+# Points times drivers that contributions hold at once: 134 MB. Points of a lattice, and of the recoveries on it.
+_MOST_HELD, _MOST_POINTS, _MOST_RECOVERIES = 2**24, 2**22, 2**20
 # What a blur did over what it does a second time: 1 / (sqrt(2) - 1) for an atom, 1 where the loss is smooth.
 _ONCE_MORE = 2.5
 
@@ -73,6 +73,8 @@ class Recoveries:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fitted:
     """A loss of ``base + n * unit`` has ``probability[n]``; beyond the lattice lies :data:`MISSING_MASS` at most.
+
+    Where there is nothing the probabilities are the transform's rounding, some 1e-17 of either sign, whose sums are small for having both.
 
     ``added`` is how much the lattice adds to the variance of a loss at most, a unit of the loss (currency units).
     """
@@ -167,7 +169,7 @@ def fit(names: Exposed, drivers: GammaSectors, *, ul: float) -> Fitted:
         recoveries = _recoveries(names, step)
         bands = make_bands(lattice, weight, drivers)
         points = lattice_points(bands, drivers, missing_mass=MISSING_MASS) + len(recoveries.probability)
-        if points <= min(MOST_POINTS, _MOST_HELD / (1.0 + len(drivers.variance))):
+        if points <= min(_MOST_POINTS, _MOST_HELD / (1.0 + len(drivers.variance))):
             break
         step = coarser(step)
     transform = Transform.of(bands, drivers, points=transform_length(points))
@@ -183,7 +185,7 @@ def fit(names: Exposed, drivers: GammaSectors, *, ul: float) -> Fitted:
         transform=transform,
         poisson=poisson,
         recoveries=recoveries,
-        probability=np.maximum(transform.probability(), 0.0),
+        probability=transform.probability(),
         unit=step,
         added=_added(each, names.loss[alive], step),
     )
@@ -196,7 +198,11 @@ def _first_step(names: Exposed, ul: float) -> float:
     if names.variance[alive].any() or names.variance[gone].any():
         # Of no common measure: an amount that is none of any other's.
         certain = np.append(certain, math.pi * (certain.max(initial=0.0) or ul) / 4.0)
-    return choose_unit(certain, ul=ul) if len(certain) else 1.0
+    step = choose_unit(certain, ul=ul) if len(certain) else 1.0
+    uncertain = float(names.random[gone][names.variance[gone] > 0.0].sum())
+    while uncertain > _MOST_RECOVERIES * step:
+        step = coarser(step)
+    return step
 
 
 def _recoveries(names: Exposed, unit: float) -> Recoveries:

@@ -179,7 +179,7 @@ def _half(measure: TailMeasure) -> float:
 def _curve(model: _Model) -> tuple[CurvePoint, ...]:
     """Exceedance probabilities with a band of a step of the lattice, and of the sampled covariance."""
     fitted = model.fitted
-    points = lattice_curve(fitted.probability, fitted.losses)
+    points = lattice_curve(np.maximum(fitted.probability, 0.0), fitted.losses)
     step = fitted.unit if fitted.rounds else 0.0
     reach = student(SCRAMBLES)
     result = []

@@ -94,8 +94,9 @@ def beta_on_lattice(mean: float, variance: float, step: float) -> tuple[float, F
 
     total = mean * (1.0 - mean) / variance - 1.0
     a, b = mean * total, (1.0 - mean) * total
-    low = float(betaincinv(a, b, _UNLIKELY))
-    high = float(betaincinv(a, b, 1.0 - _UNLIKELY))
+    # A density that is infinite at an end has its mass there; so far out quantiles of it are not to be had either.
+    low = float(betaincinv(a, b, _UNLIKELY)) if a > 1.0 else 0.0
+    high = float(betaincinv(a, b, 1.0 - _UNLIKELY)) if b > 1.0 else 1.0
     place = low + step * np.arange(int(np.ceil((high - low) / step)) + 1)
     inside_one = np.minimum(place, 1.0)
     below, mean_below = betainc(a, b, inside_one), mean * betainc(a + 1.0, b, inside_one)
