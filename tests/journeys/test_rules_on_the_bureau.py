@@ -113,5 +113,5 @@ def test_rules_are_measured_against_what_followed(document: dict[str, Any], watc
     said = " ".join(document["notes"])
     for rule, what in (("obligor.sentiment", "news"), ("obligor.spread_move", "credit spreads"), ("sector.limit_use", "limits of a book")):
         assert f"{rule}: it needs {what}" in said
-    assert said.count("which the simulation does not have") == 6
+    assert said.count("which the simulation does not have") == 7
     assert "pd version 1, the champion" in said

@@ -14,8 +14,8 @@ from crfs.bitemporal.rows import INSTANT, instant, not_after
 from crfs.errors import InvalidInput
 from crfs.monitoring.alert_states import Condition
 from crfs.monitoring.early_warning.hysteresis import entity_numbers, first_rows, states
-from crfs.monitoring.early_warning.known import checked_table
-from crfs.monitoring.early_warning.rules import Rule, RuleKind, Scope, require_distinct
+from crfs.monitoring.early_warning.known import RESTS_ON, checked_table
+from crfs.monitoring.early_warning.rules import Level, Rule, RuleKind, Scope, require_distinct
 from crfs.monitoring.early_warning.signals import signals
 
 _SPELLS = {
@@ -88,7 +88,7 @@ class Evaluation:
         found = []
         for rule in self.rules:
             live = _live(self.sightings[rule.name], rule, moment)
-            found += [_condition(row, rule) for row in live.iter_rows(named=True)]
+            found += [condition_of(row, rule) for row in live.iter_rows(named=True)]
         return sorted(found, key=lambda condition: (condition.rule, condition.subject))
 
     def summary(self, at: datetime) -> pl.DataFrame:
@@ -122,7 +122,8 @@ def evaluate(
 
     Args:
         tables: by scope, one row an entity, valid time and version: ``entity``, ``valid_time``, ``knowledge_time`` (from when the row was
-            known; without the column: from its valid time) and the columns that the rules look at. A blank cell says nothing: the last
+            known; without the column: from its valid time), ``rests_on`` if it says what a row rests on, and the columns that the rules
+            look at. A blank cell says nothing: the last
             value stands. A table alone is that of the obligors.
         rules: with names that differ; each looks at the table of its scope.
         as_of: leaves out what became known later.
@@ -217,8 +218,20 @@ def _live(sightings: pl.DataFrame, rule: Rule, moment: datetime) -> pl.DataFrame
     return opened.filter(pl.col("until").is_null() | (pl.col("until") > moment))
 
 
-def _condition(row: Mapping[str, Any], rule: Rule) -> Condition:
+def condition_of(row: Mapping[str, Any], rule: Rule) -> Condition:
+    """What is alarming in a sighting of a rule with its ``level`` (1 or more) and ``opened_at``."""
     level = rule.levels[row["level"] - 1]
+    return Condition(
+        rule=rule.name,
+        subject=f"{rule.scope.value}/{row['entity']}",
+        severity=level.severity,
+        title=_title(row, rule),
+        evidence=evidence_of(row, rule, level),
+    )
+
+
+def evidence_of(row: Mapping[str, Any], rule: Rule, level: Level) -> dict[str, Any]:
+    """The values of a sighting, the thresholds of a level, the clocks, and what it all rests on: plain JSON."""
     evidence = {
         "signal": row["signal"],
         "value": row["value"],
@@ -232,15 +245,9 @@ def _condition(row: Mapping[str, Any], rule: Rule) -> Condition:
         "known_at": row["known_at"],
         "seen_at": row["at"],
         "opened_at": row["opened_at"],
+        **{name: row[name] for name in (RESTS_ON, f"before_{RESTS_ON}") if name in row},
     }
-    plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in evidence.items() if value is not None}
-    return Condition(
-        rule=rule.name,
-        subject=f"{rule.scope.value}/{row['entity']}",
-        severity=level.severity,
-        title=_title(row, rule),
-        evidence=plain,
-    )
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in evidence.items() if value is not None}
 
 
 def _title(row: Mapping[str, Any], rule: Rule) -> str:

@@ -22,6 +22,9 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 NOWHERE = -1
 """The position of an answer that there is not."""
 
+RESTS_ON = "rests_on"
+"""A column that a table may have: what a row rests on, in words (``batch 7``, ``run …``), for the evidence of alerts."""
+
 _KEY = ("entity", "valid_time", "knowledge_time")
 _RANGES: dict[str, tuple[float | None, float | None]] = {
     "pd": (0.0, 1.0),
@@ -39,7 +42,7 @@ def checked_table(table: pl.DataFrame, rules: Sequence[Rule], what: str) -> pl.D
 
     Without a column ``knowledge_time``, and where its cell is blank, a value was known from its valid time on. Days are the instants at which
     they begin in UTC.
-    Columns that no rule needs are left alone. ``code`` numbers the entities in the order of their names.
+    Columns that no rule needs are left alone, but for :data:`RESTS_ON`. ``code`` numbers the entities in the order of their names.
     """
     texts = sorted({rule.watched for rule in rules if rule.kind is RuleKind.RATING_DOWNGRADE})
     numbers = sorted({name for rule in rules for name in rule.needs} - set(texts))
@@ -52,6 +55,7 @@ def checked_table(table: pl.DataFrame, rules: Sequence[Rule], what: str) -> pl.D
         ColumnSchema(name="knowledge_time", dtype=INSTANT, required=True),
         *(_number(name) for name in numbers),
         *(ColumnSchema(name=name, dtype=pl.String) for name in texts),
+        *(ColumnSchema(name=name, dtype=pl.String) for name in (RESTS_ON,) if name in table.columns),
     )
     told = table if "knowledge_time" in table.columns else table.with_columns(knowledge_time=pl.col("valid_time"))
     valid, known = (_instants(told[name]) for name in ("valid_time", "knowledge_time"))

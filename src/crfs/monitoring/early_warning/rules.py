@@ -111,7 +111,8 @@ class Rule:
         kind, scope: what is looked at, and in the table of what.
         levels: from the mildest severity to the worst; thresholds do not get milder.
         column: in place of the kind's own; needed by ``level`` and ``low_level``.
-        lookback: from the valid time of the last value back to that of the value before.
+        lookback: from the valid time of the last value back to that of the value before; a rule of kind ``ec_drift`` without it compares with
+            the observation before.
         max_age: a value whose valid time is longer ago says nothing any more; None: it stands until the next.
         count, of: an alert opens when ``count`` of the last ``of`` observations are beyond the threshold, the last among them.
         clear: it closes when so many observations in a row are back.
@@ -147,7 +148,8 @@ class Rule:
             raise InvalidInput(f"{what}: count of the last `of` observations: 1 <= count <= of, not {self.count} of {self.of}")
         if self.clear < 1 or self.floor < 0.0:
             raise InvalidInput(f"{what}: clear is at least 1 and floor not negative; given {self.clear}, {self.floor}")
-        if self.kind.looks_back and (self.lookback is None or self.lookback.is_zero):
+        never = self.lookback is None and self.kind is not RuleKind.EC_DRIFT
+        if self.kind.looks_back and (never or (self.lookback is not None and self.lookback.is_zero)):
             raise InvalidInput(f"{what}: a rule of kind {self.kind} compares with a value before: give lookback, such as P3M")
         if self.kind is RuleKind.RATING_DOWNGRADE and len(set(self.scale)) < 2:
             raise InvalidInput(f"{what}: scale lists the grades from the best to the worst")

@@ -11,7 +11,7 @@ import polars as pl
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
-from crfs.monitoring.early_warning.known import NOWHERE, BoolArray, IntArray, KnownValues, instants, microseconds
+from crfs.monitoring.early_warning.known import NOWHERE, RESTS_ON, BoolArray, IntArray, KnownValues, instants, microseconds
 from crfs.monitoring.early_warning.rules import Rule, RuleKind
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ def signals(rows: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     """The sightings of a rule: the moments at which what it looks at became known, or became known anew, sorted by entity and moment.
 
     ``entity``, ``at``, ``signal`` (null: not known), ``value`` and ``before`` (numbers, or grades), ``valid_time`` and
-    ``known_at`` of the value, and ``before_time`` of the one before. Each is made of rows known at ``at`` alone.
+    ``known_at`` of the value, ``before_time`` of the one before, and what both rest on where the table says it. Each is made of rows known at ``at`` alone.
     """
     known = KnownValues(rows, rule.needs)
     code, at = known.moments()
@@ -55,8 +55,17 @@ def signals(rows: pl.DataFrame, rule: Rule) -> pl.DataFrame:
             "valid_time": valid,
             "known_at": _gathered(known.versions["knowledge_time"], now),
             "before_time": _gathered(known.versions["valid_time"], before),
+            **_basis(known, now, before),
         }
     )
+
+
+def _basis(known: KnownValues, now: IntArray, before: IntArray) -> dict[str, pl.Series]:
+    """What both values rest on, where the table says it."""
+    if RESTS_ON not in known.versions.columns:
+        return {}
+    told = known.versions[RESTS_ON]
+    return {RESTS_ON: _gathered(told, now), f"before_{RESTS_ON}": _gathered(told, before)}
 
 
 def _first_of(codes: IntArray, wanted: IntArray) -> IntArray:
@@ -68,8 +77,12 @@ def _gathered(values: pl.Series, positions: IntArray) -> pl.Series:
 
 
 def _back(times: IntArray, rule: Rule) -> IntArray:
-    """``lookback`` before a time; the last day of a month goes back to the last day of another, so that month ends of any length meet."""
-    assert rule.lookback is not None  # a rule that looks back has one
+    """``lookback`` before a time; the last day of a month goes back to the last day of another, so that month ends of any length meet.
+
+    Without a ``lookback`` it is the instant before, which the observation before answers.
+    """
+    if rule.lookback is None:
+        return times - 1
     distinct, where = np.unique(times, return_inverse=True)
     time = pl.Series(distinct).cast(INSTANT)
     earlier = time.dt.offset_by(f"-{rule.lookback.polars_offset()}")
