@@ -1,5 +1,6 @@
 """Early warning: rules on obligors, sectors and the portfolio, with hysteresis and evidence, and what they were worth against defaults."""
 
+from crfs.monitoring.early_warning.carried_over import CarriedOver, Earlier, Ended, carry_over
 from crfs.monitoring.early_warning.evaluation import Evaluation, applicable, evaluate
 from crfs.monitoring.early_warning.groups import default_rates, group_performance, grouped, stretches
 from crfs.monitoring.early_warning.performance import ANY, RulePerformance, Share, rule_performance, wilson
@@ -8,6 +9,9 @@ from crfs.monitoring.early_warning.rules import Level, Rule, RuleKind, Scope, pa
 
 __all__ = [
     "ANY",
+    "CarriedOver",
+    "Earlier",
+    "Ended",
     "Evaluation",
     "Level",
     "RatingScale",
@@ -17,6 +21,7 @@ __all__ = [
     "Scope",
     "Share",
     "applicable",
+    "carry_over",
     "default_rates",
     "evaluate",
     "group_performance",

@@ -28,12 +28,23 @@ def states(sightings: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     return sightings.with_columns(level=pl.Series(level, dtype=pl.Int64))
 
 
-def _on(signal: FloatArray, code: IntArray, level: Level, rule: Rule) -> BoolArray:
+def closings(sightings: pl.DataFrame, rule: Rule) -> list[BoolArray]:
+    """For each level of the rule, the sightings at which it closes where it is open."""
+    signal, code = sightings["signal"].fill_null(np.nan).to_numpy(), entity_numbers(sightings)
+    return [_turns(signal, code, one, rule)[1] for one in rule.levels]
+
+
+def _turns(signal: FloatArray, code: IntArray, level: Level, rule: Rule) -> tuple[BoolArray, BoolArray]:
+    """Where a level opens, and where it closes."""
     # A comparison with what is not known is false.
     over = (signal <= level.open) if rule.kind.low_is_bad else (signal >= level.open)
     under = (signal > level.close) if rule.kind.low_is_bad else (signal < level.close)
     opens = over & (_of_last(over, code, rule.of) >= rule.count)
-    closes = ~opens & (_of_last(under, code, rule.clear) >= rule.clear)
+    return opens, ~opens & (_of_last(under, code, rule.clear) >= rule.clear)
+
+
+def _on(signal: FloatArray, code: IntArray, level: Level, rule: Rule) -> BoolArray:
+    opens, closes = _turns(signal, code, level, rule)
     # The last event stands until the next: that is the whole state machine. An entity begins with one, that it is not in alert.
     starts = first_rows(code)
     event = np.maximum.accumulate(np.where(opens | closes | starts, np.arange(len(code)), 0))
