@@ -3,6 +3,7 @@
 from crfs.monitoring.early_warning.carried_over import CarriedOver, Earlier, Ended, carry_over
 from crfs.monitoring.early_warning.evaluation import Evaluation, applicable, evaluate
 from crfs.monitoring.early_warning.groups import default_rates, group_performance, grouped, stretches
+from crfs.monitoring.early_warning.limits import Limit, Position, limit_use, parse_limits
 from crfs.monitoring.early_warning.performance import ANY, RulePerformance, Share, rule_performance, wilson
 from crfs.monitoring.early_warning.rating_scale import RatingScale, packaged_scale, parse_scale
 from crfs.monitoring.early_warning.rules import Level, Rule, RuleKind, Scope, packaged_rules, parse_rules, rule_from_dict
@@ -14,6 +15,8 @@ __all__ = [
     "Ended",
     "Evaluation",
     "Level",
+    "Limit",
+    "Position",
     "RatingScale",
     "Rule",
     "RuleKind",
@@ -26,8 +29,10 @@ __all__ = [
     "evaluate",
     "group_performance",
     "grouped",
+    "limit_use",
     "packaged_rules",
     "packaged_scale",
+    "parse_limits",
     "parse_rules",
     "parse_scale",
     "rule_from_dict",
