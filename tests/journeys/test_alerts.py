@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from crfs.errors import InvalidInput
-from crfs.store import alerts as kept
-from crfs.store.alerts import see_again
+from crfs.monitoring import alert_states
+from crfs.monitoring.alert_states import AlertState, Condition, Standing, after_sighting
 from crfs.store.database import Database
 from crfs.store.source_states import source_failed, source_succeeded
 from crfs.workflows.alerts import act_on_alert, list_alerts, show_alert, watch_sources
@@ -122,20 +124,63 @@ def test_a_life_of_an_alert_with_who_when_and_why(session: Session, clock: Clock
 def test_what_a_person_does_while_the_rules_look_stands(
     session: Session, clock: Clock, monkeypatch: pytest.MonkeyPatch, act: str, stands: str
 ) -> None:
-    """The act falls between the reading of the alerts and the writing of what was seen."""
+    """The act falls between the reading of the alerts and the writing of what was seen: it waits for that, and comes after it."""
     broken(session.database, "bls", at=NOW)
     [number] = watch_sources(session)
+    person = threading.Thread(target=act_on_alert, args=(session, number, act), kwargs={"note": "meanwhile"})
 
-    def acted(database: Database, alert_id: int, **facts: Any) -> None:
-        act_on_alert(session, alert_id, act, note="meanwhile")
-        see_again(database, alert_id, **facts)
+    def acted(standing: Standing | None, condition: Condition | None, now: datetime) -> AlertState | None:
+        person.start()
+        while person.is_alive() and not waiting(session.database):
+            time.sleep(0.01)
+        return after_sighting(standing, condition, now)
 
-    monkeypatch.setattr(kept, "see_again", acted)
+    monkeypatch.setattr(alert_states, "after_sighting", acted)
     watch_sources(session)
+    person.join()
     alert = show_alert(session, number)
-    assert (alert["state"], alert["events"][-1]["note"]) == (stands, "meanwhile")
+    assert (alert["state"], alert["occurrences"], alert["events"][-1]["note"]) == (stands, 2, "meanwhile")
     monkeypatch.undo()
     source_succeeded(session.database, "bls", at=clock.time)
+    watch_sources(session)
+
+
+def waiting(database: Database) -> bool:
+    """Whether somebody waits for a row that another holds."""
+    with database.asking() as connection:
+        return bool(connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar())
+
+
+KILLED = """
+import os, signal, sys
+from crfs.store import alerts
+from crfs.workflows.alerts import watch_sources
+from crfs.workflows.session import open_session
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(alerts, sys.argv[2], die)
+with open_session(sys.argv[1]) as session:
+    watch_sources(session)
+"""
+
+
+@pytest.mark.parametrize("place", ["_open", "_update", "_note"])
+def test_rules_that_are_killed_while_they_write_leave_nothing_half_written(session: Session, clock: Clock, url: str, place: str) -> None:
+    broken(session.database, "oecd", at=NOW)
+    [stays] = watch_sources(session)
+    broken(session.database, "census", at=NOW)
+    before = (list_alerts(session), show_alert(session, stays))
+    done = subprocess.run([sys.executable, "-c", KILLED, url, place], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert (list_alerts(session), show_alert(session, stays)) == before
+    # What comes next does it all.
+    [opened] = watch_sources(session)
+    assert [event["to_state"] for event in show_alert(session, opened)["events"]] == ["open"]
+    assert show_alert(session, stays)["occurrences"] == 2
+    for source in ("oecd", "census"):
+        source_succeeded(session.database, source, at=clock.time)
     watch_sources(session)
 
 

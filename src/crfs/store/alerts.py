@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,21 +44,55 @@ class AlertEvent:
     evidence: Mapping[str, Any] | None
 
 
+_SETTLING = 0x63726661
+"""The key of the advisory lock under which rules settle alerts: crfa."""
+
 _COLUMNS = ", ".join(Alert.__dataclass_fields__)
 _EVENT_COLUMNS = ", ".join(AlertEvent.__dataclass_fields__)
+_WANTED = (
+    "(NOT :live OR state <> 'closed') AND (CAST(:rules AS text[]) IS NULL OR rule = ANY(:rules)) "
+    "AND (CAST(:severities AS text[]) IS NULL OR severity = ANY(:severities))"
+)
 
 
-def alerts(database: Database, *, live_only: bool = True, rules: Sequence[str] | None = None, limit: int = 500) -> list[Alert]:
-    """Alerts, the newest first; those that are not closed, if ``live_only``."""
+def alerts(
+    database: Database,
+    *,
+    live_only: bool = True,
+    rules: Sequence[str] | None = None,
+    severities: Sequence[str] | None = None,
+    before: int | None = None,
+    limit: int = 500,
+) -> list[Alert]:
+    """Alerts, the newest first; those that are not closed, if ``live_only``; those with a number below ``before``."""
     with database.reading() as connection:
         rows = connection.execute(
             sa.text(
-                f"SELECT {_COLUMNS} FROM crfs.alert WHERE (NOT :live OR state <> 'closed') "
-                "AND (CAST(:rules AS text[]) IS NULL OR rule = ANY(:rules)) ORDER BY alert_id DESC LIMIT :limit"
+                f"SELECT {_COLUMNS} FROM crfs.alert WHERE {_WANTED} AND (CAST(:before AS bigint) IS NULL OR alert_id < :before) "
+                "ORDER BY alert_id DESC LIMIT :limit"
             ),
-            {"live": live_only, "rules": None if rules is None else list(rules), "limit": limit},
+            {"live": live_only, "rules": _texts(rules), "severities": _texts(severities), "before": before, "limit": limit},
         ).all()
     return [Alert(**row._mapping) for row in rows]
+
+
+def count_alerts(
+    database: Database, *, live_only: bool = True, rules: Sequence[str] | None = None, severities: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """How many alerts there are by ``rule``, ``severity`` and ``state``, as ``alerts``."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            sa.text(
+                f"SELECT rule, severity, state, count(*) AS alerts FROM crfs.alert WHERE {_WANTED} "
+                "GROUP BY rule, severity, state ORDER BY rule, severity, state"
+            ),
+            {"live": live_only, "rules": _texts(rules), "severities": _texts(severities)},
+        ).all()
+    return [dict(row._mapping) for row in rows]
+
+
+def _texts(values: Sequence[str] | None) -> list[str] | None:
+    return None if values is None else list(values)
 
 
 def alert(database: Database, alert_id: int) -> tuple[Alert, list[AlertEvent]]:
@@ -73,52 +107,125 @@ def alert(database: Database, alert_id: int) -> tuple[Alert, list[AlertEvent]]:
     return Alert(**row._mapping), [AlertEvent(**event._mapping) for event in events]
 
 
-def open_alert(
-    database: Database, *, rule: str, subject: str, severity: str, title: str, evidence: Mapping[str, Any], at: datetime
-) -> int | None:
-    """Open an alert; None where another process has just opened the same one."""
-    values = {
-        "rule": rule, "subject": subject, "severity": severity, "title": title, "evidence": json.dumps(evidence), "at": at,
-        "tenant_id": database.tenant_id,
-    }  # fmt: skip
-    with database.writing() as connection:
-        alert_id: int | None = connection.execute(
-            sa.text(
-                "INSERT INTO crfs.alert (rule, subject, severity, state, title, evidence, opened_at, last_seen_at, tenant_id) "
-                "VALUES (:rule, :subject, :severity, 'open', :title, CAST(:evidence AS jsonb), :at, :at, :tenant_id) "
-                "ON CONFLICT DO NOTHING RETURNING alert_id"
-            ),
-            values,
-        ).scalar()
-        if alert_id is not None:
-            _note(connection, database, alert_id, at=at, from_state=None, to_state="open", note=None, evidence=evidence)
-    return alert_id
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What becomes of one alert: it opens where ``alert`` is None, else it is at ``state`` from now on.
+
+    ``sighting`` says whether its condition was seen anew: then title, severity and evidence are those of the sighting. Where the state
+    changes, note and evidence go into its history.
+    """
+
+    alert: Alert | None
+    rule: str
+    subject: str
+    state: str
+    severity: str
+    title: str
+    evidence: Mapping[str, Any] | None
+    note: str | None = None
+    sighting: bool = True
 
 
-def see_again(
-    database: Database, alert_id: int, *, severity: str, title: str, evidence: Mapping[str, Any], at: datetime, expected: str, state: str
-) -> None:
-    """A live alert's condition was seen again; a change of state is written into its history.
+def settle(
+    database: Database, rules: Sequence[str], decide: Callable[[list[Alert], datetime | None], Sequence[Step]], *, at: datetime
+) -> list[int | None]:
+    """Bring the alerts of some rules up to date in one transaction: all steps that ``decide`` makes of the live ones, or none.
 
-    Where it no longer stands at ``expected``, somebody has just acted on it, and what he did stands: a state that he chose is kept, and an
-    alert that he closed is left alone.
+    ``decide`` is told when the newest sighting was that an alert of the rules rests on, live or closed; None where there is none with a
+    ``seen_at``. Whoever settles or acts meanwhile waits. The number of each step's alert is the answer.
     """
     with database.writing() as connection:
-        before = _locked(connection, alert_id)
-        if before == "closed":
-            return
-        if before != expected:
-            state = before
-        connection.execute(
-            sa.text(
-                "UPDATE crfs.alert SET last_seen_at = :at, occurrences = occurrences + 1, severity = :severity, title = :title, "
-                "evidence = CAST(:evidence AS jsonb), state = :state, silenced_until = CASE WHEN :state = 'silenced' THEN silenced_until END "
-                "WHERE alert_id = :id"
-            ),
-            {"at": at, "severity": severity, "title": title, "evidence": json.dumps(evidence), "state": state, "id": alert_id},
-        )
-        if before != state:
-            _note(connection, database, alert_id, at=at, from_state=before, to_state=state, note=None, evidence=evidence)
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key, :tenant)"), {"key": _SETTLING, "tenant": database.tenant_id})
+        steps = decide(_live(connection, rules, locked=True), _newest_sighting(connection, rules))
+        opened = _open(connection, database, [step for step in steps if step.alert is None], at=at)
+        _update(connection, [step for step in steps if step.alert is not None], at=at)
+        numbers = [opened.get((step.rule, step.subject)) if step.alert is None else step.alert.alert_id for step in steps]
+        told = [
+            {
+                "alert_id": number,
+                "from_state": None if step.alert is None else step.alert.state,
+                "to_state": step.state,
+                "note": step.note,
+                "evidence": step.evidence,
+            }
+            for number, step in zip(numbers, steps, strict=True)
+            if number is not None and (step.alert is None or step.alert.state != step.state)
+        ]
+        _note(connection, database, told, at=at)
+    return numbers
+
+
+def would_settle(database: Database, rules: Sequence[str], decide: Callable[[list[Alert], datetime | None], Sequence[Step]]) -> None:
+    """Have ``decide`` look at what :func:`settle` would show it; nothing is written."""
+    with database.reading() as connection:
+        decide(_live(connection, rules, locked=False), _newest_sighting(connection, rules))
+
+
+def _live(connection: sa.Connection, rules: Sequence[str], *, locked: bool) -> list[Alert]:
+    rows = connection.execute(
+        sa.text(
+            f"SELECT {_COLUMNS} FROM crfs.alert WHERE state <> 'closed' AND rule = ANY(:rules) ORDER BY alert_id"
+            + (" FOR UPDATE" if locked else "")
+        ),
+        {"rules": list(rules)},
+    ).all()
+    return [Alert(**row._mapping) for row in rows]
+
+
+def _newest_sighting(connection: sa.Connection, rules: Sequence[str]) -> datetime | None:
+    found: datetime | None = connection.execute(
+        sa.text(
+            "SELECT max(CAST(told.evidence ->> 'seen_at' AS timestamptz)) FROM crfs.alert AS alert, LATERAL (SELECT alert.evidence "
+            "UNION ALL SELECT event.evidence FROM crfs.alert_event AS event WHERE event.alert_id = alert.alert_id) AS told "
+            "WHERE alert.rule = ANY(:rules)"
+        ),
+        {"rules": list(rules)},
+    ).scalar()
+    return found
+
+
+def _open(connection: sa.Connection, database: Database, steps: Sequence[Step], *, at: datetime) -> dict[tuple[str, str], int]:
+    """Numbers of alerts by rule and subject."""
+    if not steps:
+        return {}
+    rows = [{name: getattr(step, name) for name in ("rule", "subject", "severity", "state", "title", "evidence")} for step in steps]
+    opened = connection.execute(
+        sa.text(
+            "INSERT INTO crfs.alert (rule, subject, severity, state, title, evidence, opened_at, last_seen_at, tenant_id) "
+            "SELECT rule, subject, severity, state, title, coalesce(evidence, '{}'), :at, :at, :tenant_id "
+            "FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+            "AS step (rule text, subject text, severity text, state text, title text, evidence jsonb) "
+            "ON CONFLICT DO NOTHING RETURNING rule, subject, alert_id"
+        ),
+        {"rows": json.dumps(rows), "at": at, "tenant_id": database.tenant_id},
+    )
+    return {(rule, subject): number for rule, subject, number in opened}
+
+
+def _update(connection: sa.Connection, steps: Sequence[Step], *, at: datetime) -> None:
+    if not steps:
+        return
+    rows = [
+        {"alert_id": step.alert.alert_id, **{name: getattr(step, name) for name in ("severity", "state", "title", "evidence", "sighting")}}
+        for step in steps
+        if step.alert is not None
+    ]
+    connection.execute(
+        sa.text(
+            "UPDATE crfs.alert AS alert SET state = step.state, "
+            "silenced_until = CASE WHEN step.state = 'silenced' THEN alert.silenced_until END, "
+            "closed_at = CASE WHEN step.state = 'closed' THEN CAST(:at AS timestamptz) END, "
+            "last_seen_at = CASE WHEN step.sighting THEN CAST(:at AS timestamptz) ELSE alert.last_seen_at END, "
+            "occurrences = alert.occurrences + CAST(step.sighting AS integer), "
+            "severity = CASE WHEN step.sighting THEN step.severity ELSE alert.severity END, "
+            "title = CASE WHEN step.sighting THEN step.title ELSE alert.title END, "
+            "evidence = CASE WHEN step.sighting THEN step.evidence ELSE alert.evidence END "
+            "FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+            "AS step (alert_id bigint, severity text, state text, title text, evidence jsonb, sighting boolean) "
+            "WHERE alert.alert_id = step.alert_id"
+        ),
+        {"rows": json.dumps(rows), "at": at},
+    )
 
 
 def change(
@@ -142,7 +249,8 @@ def change(
             ),
             {"state": state, "silenced_until": silenced_until, "at": at, "id": alert_id},
         )
-        _note(connection, database, alert_id, at=at, from_state=expected, to_state=state, note=note, evidence=None)
+        told = {"alert_id": alert_id, "from_state": expected, "to_state": state, "note": note, "evidence": None}
+        _note(connection, database, [told], at=at)
     return True
 
 
@@ -155,30 +263,15 @@ def _locked(connection: sa.Connection, alert_id: int) -> str:
     return state
 
 
-def _note(
-    connection: sa.Connection,
-    database: Database,
-    alert_id: int,
-    *,
-    at: datetime,
-    from_state: str | None,
-    to_state: str,
-    note: str | None,
-    evidence: Mapping[str, Any] | None,
-) -> None:
+def _note(connection: sa.Connection, database: Database, changes: Sequence[Mapping[str, Any]], *, at: datetime) -> None:
+    """Write changes of state into the history."""
+    if not changes:
+        return
     connection.execute(
         sa.text(
             "INSERT INTO crfs.alert_event (alert_id, at, from_state, to_state, actor, note, evidence, tenant_id) "
-            "VALUES (:alert_id, :at, :from_state, :to_state, :actor, :note, CAST(:evidence AS jsonb), :tenant_id)"
+            "SELECT alert_id, :at, from_state, to_state, :actor, note, evidence, :tenant_id FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+            "AS change (alert_id bigint, from_state text, to_state text, note text, evidence jsonb) ORDER BY alert_id"
         ),
-        {
-            "alert_id": alert_id,
-            "at": at,
-            "from_state": from_state,
-            "to_state": to_state,
-            "actor": database.actor,
-            "note": note,
-            "evidence": None if evidence is None else json.dumps(evidence),
-            "tenant_id": database.tenant_id,
-        },
+        {"rows": json.dumps(list(changes)), "at": at, "actor": database.actor, "tenant_id": database.tenant_id},
     )

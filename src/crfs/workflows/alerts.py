@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import Conflict, InvalidInput
 from crfs.workflows.session import Session
+from crfs.workflows.settling import Sight, Way, settle
 from crfs.workflows.staleness import lateness
 from crfs.workflows.times import parse_start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crfs.monitoring.alert_states import Act, Condition
+    from crfs.monitoring.alert_states import Act
     from crfs.store.answers import AnswerKey
 
 
@@ -65,45 +66,43 @@ def watch_sources(session: Session) -> list[int]:
                 stale_reason=late[1] if late else None,
             )
         )
-    return settle(session, RULES, conditions(sources, streams, now=now))
+    seen = conditions(sources, streams, now=now)
+    settled = settle(session, RULES, lambda _live, _newest: Sight(conditions=seen), every_look=True)
+    return [turn.alert_id for turn in settled if turn.way is Way.OPENED and turn.alert_id is not None]
 
 
-def settle(session: Session, rules: Sequence[str], seen: Sequence[Condition]) -> list[int]:
-    """Bring the alerts of some rules up to date with what the rules see now; the numbers of alerts that opened."""
-    from crfs.monitoring.alert_states import AlertState, Severity, Standing, after_sighting
-    from crfs.store.alerts import alerts, change, open_alert, see_again
-
-    now = session.clock.now()
-    live = {(alert.rule, alert.subject): alert for alert in alerts(session.database, rules=rules, limit=100_000)}
-    opened = []
-    for condition in seen:
-        alert = live.pop((condition.rule, condition.subject), None)
-        standing = (
-            None
-            if alert is None
-            else Standing(state=AlertState(alert.state), severity=Severity(alert.severity), silenced_until=alert.silenced_until)
-        )
-        state = after_sighting(standing, condition, now)
-        assert state is not None
-        facts: dict[str, Any] = {
-            "severity": condition.severity.value, "title": condition.title, "evidence": condition.evidence, "at": now,
-        }  # fmt: skip
-        if alert is None:
-            number = open_alert(session.database, rule=condition.rule, subject=condition.subject, **facts)
-            if number is not None:
-                opened.append(number)
-        else:
-            see_again(session.database, alert.alert_id, expected=alert.state, state=state.value, **facts)
-    for alert in live.values():
-        change(session.database, alert.alert_id, expected=alert.state, state=AlertState.CLOSED.value, at=now, note="its condition has gone")
-    return opened
-
-
-def list_alerts(session: Session, *, live_only: bool = True) -> list[dict[str, Any]]:
-    """Alerts, the newest first; those that are not closed, if ``live_only``."""
+def list_alerts(
+    session: Session,
+    *,
+    live_only: bool = True,
+    rules: Sequence[str] | None = None,
+    severities: Sequence[str] | None = None,
+    before: int | None = None,
+    limit: int = 500,
+) -> list[dict[str, Any]]:
+    """Alerts, the newest first: those that are not closed, if ``live_only``, of some ``rules`` and ``severities``, below a number."""
     from crfs.store.alerts import alerts
 
-    return [asdict(alert) for alert in alerts(session.database, live_only=live_only)]
+    found = alerts(session.database, live_only=live_only, rules=rules, severities=_severities(severities), before=before, limit=limit)
+    return [asdict(alert) for alert in found]
+
+
+def count_alerts(
+    session: Session, *, live_only: bool = True, rules: Sequence[str] | None = None, severities: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """How many of those that :func:`list_alerts` lists there are by rule, severity and state."""
+    from crfs.store.alerts import count_alerts as counted
+
+    return counted(session.database, live_only=live_only, rules=rules, severities=_severities(severities))
+
+
+def _severities(names: Sequence[str] | None) -> list[str] | None:
+    from crfs.monitoring.alert_states import Severity
+
+    wrong = [name for name in names or () if name not in list(Severity)]
+    if wrong:
+        raise InvalidInput(f"severity = {wrong[0]!r}: it is one of {', '.join(Severity)}", argument="severity")
+    return None if names is None else list(names)
 
 
 def show_alert(session: Session, alert_id: int) -> dict[str, Any]:
