@@ -15,7 +15,7 @@ from crfs.workflows.times import parse_question
 if TYPE_CHECKING:
     import polars as pl
 
-    from crfs.monitoring.early_warning import Evaluation, RatingScale, Rule, RulePerformance
+    from crfs.monitoring.early_warning import Evaluation, Limit, RatingScale, Rule, RulePerformance
     from crfs.workflows.bureau_watch import Watch
 
 
@@ -38,6 +38,13 @@ def read_scale(file: Path | None = None) -> RatingScale:
     from crfs.monitoring.early_warning import packaged_scale, parse_scale
 
     return packaged_scale() if file is None else parse_scale(_text(file), where=str(file))
+
+
+def read_limits(file: Path | None = None) -> tuple[Limit, ...]:
+    """The limits of a TOML or CSV file; none where there is no file."""
+    from crfs.monitoring.early_warning import parse_limits
+
+    return () if file is None else parse_limits(_text(file), where=str(file))
 
 
 def check_rules_on_tables(
@@ -130,7 +137,7 @@ def check_rules_on_bureau(
     from crfs.monitoring.early_warning import applicable
     from crfs.workflows.bureau_watch import watch_bureau
 
-    other_scale = {rule.name: note for rule in rules if (note := _lacks_grades(rule, scale))}
+    other_scale = {rule.name: note for rule in rules if (note := lacks_grades(rule, scale))}
     fitting = [rule for rule in rules if rule.name not in other_scale]
     watch = watch_bureau(session, batch_id, fitting, scale, known_by=known_by, progress=progress)
     usable, absent = applicable(watch.tables, fitting)
@@ -155,7 +162,7 @@ def check_rules_on_bureau(
     return _document(found, moment, performance, [*notes, *watch.notes])
 
 
-def _lacks_grades(rule: Rule, scale: RatingScale) -> str | None:
+def lacks_grades(rule: Rule, scale: RatingScale) -> str | None:
     """A rule that counts other grades than those of the scale cannot be tested on it."""
     lost = [name for name in scale.names if name not in rule.scale]
     if not rule.scale or not lost:

@@ -95,7 +95,13 @@ def list_portfolios(session: Session, *, batch_id: int | None = None) -> pl.Data
 
 
 def _books(session: Session, batch_id: int) -> pl.DataFrame:
-    """Every book under every name as the store had them at a batch, each name's in the order in which they come into force."""
+    """What :func:`book_versions` tells, without the batches."""
+    return book_versions(session, batch_id).drop("batch_id")
+
+
+def book_versions(session: Session, batch_id: int) -> pl.DataFrame:
+    """Every book under every name as the store had them at a batch, each name's in the order in which they come into force, and the
+    batch that brought it."""
     import polars as pl
 
     from crfs.bitemporal.resolve import as_of
@@ -103,8 +109,8 @@ def _books(session: Session, batch_id: int) -> pl.DataFrame:
     reader = session.reader(batch_id)
     if DATASET not in reader.catalogue.datasets:  # before the first definitions there was no book either
         texts = dict.fromkeys(("file_name", "file_format", "sha256"), pl.String)
-        numbers = dict.fromkeys(("facilities", "batch_id"), pl.Int64)
-        return pl.DataFrame(schema={"portfolio": pl.String, "valid_time": pl.Datetime("us", "UTC"), **numbers, **texts})
+        numbers = {"facilities": pl.Int64, **texts, "batch_id": pl.Int64}
+        return pl.DataFrame(schema={"portfolio": pl.String, "valid_time": pl.Datetime("us", "UTC"), **numbers})
     known = as_of(reader.rows(DATASET)).sort("entity", "valid_time")
     return known.select(pl.col("entity").alias("portfolio"), "valid_time", "facilities", "file_name", "file_format", "sha256", "batch_id")
 

@@ -31,13 +31,18 @@ _MAX_AGE = "P3M"
 _AT_ONCE = 200_000
 """Rows scored together: some 100 MB."""
 
-_NOT_SIMULATED: Mapping[str, str] = {
+NOT_SIMULATED: Mapping[str, str] = {
     "spread_bp": "it needs credit spreads of the obligors, which the simulation does not have",
     "sentiment": "it needs news about the obligors, which the simulation does not have",
     "covenant_headroom": "it needs covenants of the obligors, which the simulation does not have",
     "limit_use": "it needs limits of a book and their use, which the simulation does not have",
     "ec": "it needs the economic capital of a book and its standard error month by month, which the simulation does not have",
 }
+"""Why there is no such column of the bureau."""
+
+
+class NoBureau(InvalidInput):
+    """Nothing of the bureau was known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,7 @@ class _Scores:
 
     table: pl.DataFrame | None
     since: datetime | None = None
+    run_id: str = ""
     why_not: str = ""
     note: str = ""
 
@@ -79,27 +85,30 @@ def watch_bureau(
     told = _told_columns(reader, rules)
     rows = reader.rows(OBLIGORS, columns=list(dict.fromkeys(["sector", "in_default", *told])), known_by=known_by)
     if rows.is_empty():
-        raise InvalidInput("the store knows no obligor of the bureau: crfs ingest bureau, or give a table (--table)")
+        raise NoBureau("the store knows no obligor of the bureau: crfs ingest bureau, or give a table (--table)")
     events = defaults_known(reader, {"defaults": DEFAULTS}, known_by=known_by)
     defaults = events.select(entity="obligor_id", defaulted_at="default_time")
     # The end of the last month that has been told: nobody knows of later defaults.
     until = min(rows.select(pl.col("valid_time").max().dt.offset_by("1mo")).item(), known_by)
     progress("reading the bureau", 1, 1)
     asked = {scope.value: {name for rule in rules if rule.scope is scope for name in rule.needs} for scope in Scope}
-    of_groups = {scope: names for scope, names in asked.items() if scope != Scope.OBLIGOR.value and names - set(_NOT_SIMULATED)}
+    of_groups = {scope: names for scope, names in asked.items() if scope != Scope.OBLIGOR.value and names - set(NOT_SIMULATED)}
     scored = any(names.intersection(_SCORED) for names in asked.values())
     months = _Months(reader=reader, rows=rows, known_by=known_by)
     scores = _scores(session, reader, months, rules, known_by=known_by, progress=progress) if scored else _Scores(table=None)
-    own = rows.filter(pl.col("row_state").cast(pl.String) == "value").select("entity", "valid_time", "knowledge_time", *told)
+    told_rows = rows.filter(pl.col("row_state").cast(pl.String) == "value")
+    own = told_rows.select("entity", "valid_time", "knowledge_time", *told, _batch())
     tables = {Scope.OBLIGOR.value: own if scores.table is None else _joined(own, _rated(scores, months, scale))}
     rates = {}
     if of_groups:
         seen = months.seen(None).with_columns(pl.lit(PORTFOLIO).alias("portfolio"))
         seen = seen.join(_pd_of(scores), on=["obligor_id", "observed_at"], how="left", maintain_order="left")
         for scope in of_groups:
-            tables[scope] = _group_table(grouped(seen, scope), scores)
+            newest = seen.group_by(pl.col(scope).alias("entity"), pl.col("observed_at").alias("valid_time")).agg(pl.col("batch_id").max())
+            means = grouped(seen, scope).join(newest, on=["entity", "valid_time"], how="left", maintain_order="left")
+            tables[scope] = _group_table(means.with_columns(_batch()).drop("batch_id"), scores)
             rates[scope] = default_rates(seen, defaults, scope, until=until)
-    why_not = {**_NOT_SIMULATED, **(dict.fromkeys(_SCORED, scores.why_not) if scores.why_not else {})}
+    why_not = {**NOT_SIMULATED, **(dict.fromkeys(_SCORED, scores.why_not) if scores.why_not else {})}
     return Watch(tables=tables, defaults=defaults, rates=rates, until=until, why_not=why_not, notes=(scores.note,) if scores.note else ())
 
 
@@ -119,7 +128,7 @@ class _Months:
         self._times = month_ends(rows["knowledge_time"].min(), known_by)  # type: ignore[arg-type]  # of rows that there are
 
     def seen(self, since: datetime | None, *, max_age: str = _MAX_AGE) -> pl.DataFrame:
-        """``obligor_id``, ``observed_at``, ``sector``, ``in_default`` and what is watched, of whoever was on the books at each end of a month."""
+        """``obligor_id``, ``observed_at``, ``sector``, ``in_default``, what is watched and its batch, of whoever was on the books at each end of a month."""
         import polars as pl
 
         from crfs.bitemporal.join import answers
@@ -130,7 +139,7 @@ class _Months:
         asked = times.join(self._rows.select(pl.col("entity").unique().sort()), how="cross")
         place = answers(asked, self._rows, period=self._period, max_age=max_age)
         there = place.is_not_null()
-        found = self._rows.select("sector", pl.col("in_default") == 1, *WATCHED)[place.filter(there)]
+        found = self._rows.select("sector", pl.col("in_default") == 1, *WATCHED, "batch_id")[place.filter(there)]
         return asked.filter(there).select(obligor_id="entity", observed_at="at").hstack(found)
 
 
@@ -182,7 +191,7 @@ def _scores(
     table = score_spine(
         session, reader, version, seen.select("obligor_id", "observed_at"), known_by=known_by, at_once=_AT_ONCE, progress=progress
     )
-    return _Scores(table=table.rename({"pd_12m": "pd"}), since=since, note=_told(version, since))
+    return _Scores(table=table.rename({"pd_12m": "pd"}), since=since, run_id=version.run_id, note=_told(version, since))
 
 
 def _told(version: ModelVersion, since: datetime) -> str:
@@ -222,7 +231,12 @@ def _rated(scores: _Scores, months: _Months, scale: RatingScale) -> pl.DataFrame
     seen = months.seen(first).select("obligor_id", "observed_at", "in_default")
     all_of_them = seen.join(scores.table, on=["obligor_id", "observed_at"], how="left", maintain_order="left")
     return all_of_them.with_columns(scale.rated(all_of_them["pd"], all_of_them["in_default"])).select(
-        pl.col("obligor_id").alias("entity"), pl.col("observed_at").alias("valid_time"), _known("observed_at", scores.since), "pd", "rating"
+        pl.col("obligor_id").alias("entity"),
+        pl.col("observed_at").alias("valid_time"),
+        _known("observed_at", scores.since),
+        "pd",
+        "rating",
+        _model(scores),
     )
 
 
@@ -233,7 +247,9 @@ def _group_table(table: pl.DataFrame, scores: _Scores) -> pl.DataFrame:
     if scores.table is None:
         return table.drop("pd")
     assert scores.since is not None
-    means = table.filter(pl.col("pd").is_not_null()).select("entity", "valid_time", _known("valid_time", scores.since), "pd")
+    means = table.filter(pl.col("pd").is_not_null()).select(
+        "entity", "valid_time", _known("valid_time", scores.since), "pd", _model(scores)
+    )
     return _joined(table.drop("pd"), means)
 
 
@@ -246,4 +262,22 @@ def _known(time: str, since: datetime) -> pl.Expr:
 
 def _joined(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     """The rows of two tables of one scope; where both have a row of one time that became known at one moment, it is one row."""
-    return one.join(other, on=["entity", "valid_time", "knowledge_time"], how="full", coalesce=True)
+    import polars as pl
+
+    both = one.join(other, on=["entity", "valid_time", "knowledge_time"], how="full", coalesce=True)
+    basis = pl.concat_str("rests_on", "rests_on_right", separator=", ", ignore_nulls=True)
+    return both.with_columns(basis.alias("rests_on")).drop("rests_on_right")
+
+
+def _batch() -> pl.Expr:
+    """What a row of the bureau rests on."""
+    import polars as pl
+
+    return pl.format("batch {}", "batch_id").alias("rests_on")
+
+
+def _model(scores: _Scores) -> pl.Expr:
+    """What a score rests on."""
+    import polars as pl
+
+    return pl.lit(f"run {scores.run_id}").alias("rests_on")

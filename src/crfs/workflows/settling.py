@@ -1,4 +1,4 @@
-"""Alerts brought up to date with what rules see, in one transaction: opened, opened again, kept, closed."""
+"""Alerts brought up to date with what rules see, in one transaction: opened, opened again, worse, kept, closed."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Way(StrEnum):
 
     OPENED = "opened"
     REOPENED = "opened again"
+    WORSE = "worse"
     KEPT = "kept"
     CLOSED = "closed"
 
@@ -131,11 +132,15 @@ def _steps(live: Sequence[Alert], sight: Sight, now: datetime, *, every_look: bo
 
 
 def _way(alert: Alert | None, step: Step) -> Way:
+    from crfs.monitoring.alert_states import Severity
+
     if alert is None:
         return Way.OPENED
     if step.state == "closed":
         return Way.CLOSED
-    return Way.REOPENED if step.state == "open" != alert.state else Way.KEPT
+    if step.state == "open" != alert.state:
+        return Way.REOPENED
+    return Way.WORSE if Severity(step.severity).rank > Severity(alert.severity).rank else Way.KEPT
 
 
 def _turn(way: Way, step: Step, number: int | None) -> Turn:

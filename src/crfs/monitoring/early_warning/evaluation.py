@@ -260,7 +260,9 @@ def _title(row: Mapping[str, Any], rule: Rule) -> str:
     match rule.kind:
         case RuleKind.RATING_DOWNGRADE:
             return f"{who}: rating {now} after {before}, {signal:+.0f} grades"
-        case RuleKind.SPREAD_MOVE | RuleKind.EC_DRIFT:
+        case RuleKind.EC_DRIFT:
+            return f"{who}: {rule.watched} {now} after {before}, {signal:.1f} times the error of both"
+        case RuleKind.SPREAD_MOVE:
             return f"{who}: {rule.watched} {now} after {before}, {signal:.1f} times its usual error"
         case RuleKind.SENTIMENT:
             return f"{who}: {rule.watched} {signal:.2f} on the mean, {now} last"

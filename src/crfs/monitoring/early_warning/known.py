@@ -32,7 +32,6 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "days_past_due": (0.0, None),
     "sentiment": (-1.0, 1.0),
     "limit_use": (0.0, None),
-    "ec": (0.0, None),
     "ec_se": (0.0, None),
 }
 
