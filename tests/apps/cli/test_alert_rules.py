@@ -9,7 +9,7 @@ import pytest
 
 import crfs
 from crfs.monitoring.early_warning import packaged_rules
-from tests.apps.cli.conftest import Crfs
+from tests.apps.cli.conftest import HEADER, Crfs
 
 SHIPPED = Path(crfs.__file__).parent / "catalog" / "early_warning" / "rules.toml"
 RULE = """
@@ -147,3 +147,59 @@ def test_what_is_wrong_with_rules_and_tables_is_said(within: Crfs, files: dict[s
     assert wrong.code == 1
     assert [(problem["row"], problem["column"]) for problem in wrong.json["error"]["problems"]] == [(7, "days_past_due")]
     assert within("alerts", "rules", "test", tmp_path / "none.toml").code == 1
+
+
+LIMITS = "portfolio,scope,entity,limit\nwatched,obligor,*,1500\nwatched,sector,energy,40000\n"
+
+
+def test_rules_are_evaluated_on_a_loaded_book_and_its_alerts_are_listed(within: Crfs, book: Path, tmp_path: Path) -> None:
+    limits = tmp_path / "limits.csv"
+    limits.write_text(LIMITS)
+    assert within("portfolio", "load", "watched", book).code == 0
+    words = ("alerts", "rules", "evaluate", SHIPPED, "--limits", limits)
+    dry = within(*words, "--dry-run", "--json")
+    assert dry.code == 0, dry.err
+    assert within("alerts", "list", "--rule", "obligor.limit_use", "--json").json == []
+    done = within(*words, "--json").json
+    assert {name: done[name] for name in ("opened", "reopened", "worse", "kept", "closed")} == {
+        name: dry.json[name] for name in ("opened", "reopened", "worse", "kept", "closed")
+    }
+    opened = [change for change in done["changes"] if change["subject"].startswith("obligor/watched/")]
+    listed = within("alerts", "list", "--rule", "obligor.limit_use", "--limit", "1000", "--json").json
+    assert sorted(change["alert_id"] for change in opened) == sorted(alert["alert_id"] for alert in listed)
+    critical = within("alerts", "list", "--rule", "obligor.limit_use", "--severity", "critical", "--json").json
+    assert 0 < len(critical) < len(listed)
+    again = within(*words)
+    assert again.code == 0, again.err
+    assert "0 opened, 0 opened again, 0 worse" in again.out
+    assert "obligor.sentiment: it needs news" in again.out
+    # A limit that nobody uses up: all of them close.
+    limits.write_text(LIMITS.replace("1500", "150000"))
+    closed = within(*words)
+    assert f"{len(listed)} closed" in closed.out
+    assert f"10 of {len(listed)} alerts that changed" in closed.out
+    assert "--severity SEVERITY" in closed.out
+
+
+def test_what_is_wrong_with_an_evaluation_is_said(within: Crfs, tmp_path: Path) -> None:
+    limits = tmp_path / "limits.csv"
+    limits.write_text(LIMITS.replace("1500", "-1"))
+    refused = within("alerts", "rules", "evaluate", "--limits", limits, "--json")
+    assert refused.code == 1
+    assert "limits.csv: limit 1: limit of watched, obligor *: a limit is above 0" in refused.json["error"]["message"]
+    assert within("alerts", "rules", "evaluate", "--limits", tmp_path / "none.csv").code == 1
+    assert "lies ahead" in within("alerts", "rules", "evaluate", SHIPPED, "--as-of", "2999-01-01").err
+    assert within("alerts", "list", "--severity", "bad").code == 1
+
+
+def test_many_alerts_are_told_by_their_numbers(within: Crfs, tmp_path: Path) -> None:
+    rows = "".join(f"F{i},N{i},100,0.4,0.02,0.2,all,retail\n" for i in range(60))
+    file, limits = tmp_path / "many.csv", tmp_path / "limits.csv"
+    file.write_text(f"{HEADER}\n{rows}")
+    limits.write_text("portfolio,scope,entity,limit\nmany,obligor,*,90\n")
+    assert within("portfolio", "load", "many", file).code == 0
+    assert within("alerts", "rules", "evaluate", "--limits", limits).code == 0
+    shown = within("alerts", "list", "--rule", "obligor.limit_use").out
+    assert "60 alerts" in shown
+    assert "The newest 40 of 60" in shown
+    assert shown.count("obligor many/") == 40

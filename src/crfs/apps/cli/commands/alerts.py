@@ -21,15 +21,26 @@ def alerts() -> None:
 
 @alerts.command("list")
 @click.option("--all", "every", is_flag=True, help="Closed ones too.")
+@click.option("--rule", "rules", multiple=True, metavar="NAME", help="Of this rule only; may be given more than once.")
+@click.option("--severity", "severities", multiple=True, metavar="SEVERITY", help="info, warning or critical; may be given more than once.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=500, show_default=True, help="At most so many.")
 @pass_door
-def list_(door: Door, every: bool) -> None:
-    """Alerts as they stand now, the newest first; the rules are evaluated first."""
-    from crfs.workflows.alerts import list_alerts, watch_sources
+def list_(door: Door, every: bool, rules: tuple[str, ...], severities: tuple[str, ...], limit: int) -> None:
+    """Alerts as they stand now, the newest first; the rules on sources and streams are evaluated first.
 
+    Where there are many, the terminal has their numbers by rule and the newest of them.
+    """
+    from crfs.apps.cli.reports.rules import show_alerts
+    from crfs.workflows.alerts import count_alerts, list_alerts, watch_sources
+
+    wanted: dict[str, Any] = {"live_only": not every, "rules": rules or None, "severities": severities or None}
     with door.session() as session:
         watch_sources(session)
-        found = list_alerts(session, live_only=not every)
-    door.table(found, ["alert_id", "severity", "state", "title", "opened_at", "last_seen_at", "occurrences"], empty="There is no alert.")
+        found, counts = list_alerts(session, **wanted, limit=limit), count_alerts(session, **wanted)
+    if not found and not door.json:
+        door.note("There is no alert.")
+        return
+    door.answer(found, lambda screen: show_alerts(screen, found, counts))
 
 
 @alerts.command("show")
@@ -79,7 +90,7 @@ def close(door: Door, alert: int, note: str | None) -> None:
 
 @alerts.group("rules")
 def rules() -> None:
-    """Early-warning rules: list them, test them."""
+    """Early-warning rules: list them, test them, evaluate them."""
 
 
 @rules.command("list")
@@ -122,6 +133,29 @@ def test_rules(door: Door, file: Path, **options: Any) -> None:
     with door.session() as session, door.progress() as progress:
         document = try_rules(session, file, progress=progress, **options)
     door.answer(document, lambda screen: show(screen, document))
+
+
+@rules.command("evaluate")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--limits", type=click.Path(path_type=Path), help="TOML or CSV: limits of loaded books, their sectors and obligors.")
+@click.option("--rating-scale", type=click.Path(path_type=Path), help="TOML: grades and their default probabilities; one ships with crfs.")
+@click.option("--as-of", metavar="TIME", help="With what was known then; now, if not given.")
+@click.option("--dry-run", is_flag=True, help="Only say what would open, stay and close.")
+@pass_door
+def evaluate_rules(door: Door, file: Path | None, **options: Any) -> None:
+    """Let the rules that ship with crfs, or those of a TOML FILE, look at the store, and open, keep and close their alerts.
+
+    They look at the bureau's obligors and sectors, at the books that were loaded, and at the risk runs of those. The same evaluation
+    again changes nothing.
+    """
+    from crfs.apps.cli.reports.rules import show_evaluation
+    from crfs.workflows.rule_evaluation import evaluate_rules as evaluated
+    from crfs.workflows.rule_evaluation import question_of_files
+
+    question = question_of_files(file, **options)
+    with door.session() as session, door.progress() as progress:
+        document = evaluated(session, question, progress=progress).to_dict()
+    door.answer(document, lambda screen: show_evaluation(screen, document))
 
 
 def _act(door: Door, alert: int, act: str, **options: Any) -> None:

@@ -1,8 +1,8 @@
-"""A test of early-warning rules on the terminal: what they see, and what they were worth."""
+"""Early-warning rules on the terminal: what they see, what they were worth, and what became of their alerts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.screen import cell, table
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TOP = 10
+LISTED = 40
+"""So many alerts fit on a screen."""
 
 
 def show(screen: Console, document: Mapping[str, Any]) -> None:
@@ -32,6 +34,38 @@ def show(screen: Console, document: Mapping[str, Any]) -> None:
             screen.print(table(rows, list(rows[0]), title=title))
     for note in document["notes"]:
         screen.print(f"Note: {note}")
+
+
+def show_evaluation(screen: Console, document: Mapping[str, Any]) -> None:
+    """What became of the alerts, by rule, and the worst of those that changed."""
+    would = document["dry_run"]
+    ways = ("opened", "reopened", "worse", "kept", "closed")
+    numbers = ", ".join(f"{document[way]:,} {way.replace('reopened', 'opened again')}" for way in ways)
+    screen.print(f"Alerts as of {document['as_of']}{', if this were no dry run' if would else ''}: {numbers}")
+    columns = ["rule", "entities", *ways, "unseen", "info", "warning", "critical"]
+    screen.print(table(document["rules"], columns))
+    changes = document["changes"]
+    if changes:
+        screen.print()
+        shown = [{**change, "what": change["way"], "alert": change["alert_id"]} for change in changes[:TOP]]
+        title = f"{len(shown)} of {len(changes):,} alerts that {'would change' if would else 'changed'}, the worst first"
+        screen.print(table(shown, ["what", "alert", "severity", "rule", "title"], title=title))
+        if len(changes) > TOP:
+            screen.print("The others: crfs alerts list --rule RULE --severity SEVERITY, or --json here")
+    for note in document["notes"]:
+        screen.print(f"Note: {note}")
+
+
+def show_alerts(screen: Console, alerts: Sequence[Mapping[str, Any]], counts: Sequence[Mapping[str, Any]]) -> None:
+    """The alerts, or where they are too many for a screen their numbers and the newest."""
+    number = sum(count["alerts"] for count in counts)
+    if number > LISTED:
+        screen.print(table(counts, ["rule", "severity", "state", "alerts"], title=f"{number:,} alerts"))
+        screen.print()
+    shown = alerts[:LISTED]
+    screen.print(table(shown, ["alert_id", "severity", "state", "title", "opened_at", "last_seen_at", "occurrences"]))
+    if number > len(shown):
+        screen.print(f"The newest {len(shown)} of {number:,}: --rule and --severity narrow it; --limit {number} --json has all")
 
 
 def _worth(one: Mapping[str, Any]) -> dict[str, str]:
