@@ -22,4 +22,5 @@ BOOK_RUNS = (
 FACTOR_MODEL_RUN = "factor-model-run"
 """The job that estimates a factor model, which is about no book."""
 REPLAY = "replay"
-ASKED_FOR = (*BOOK_RUNS, FACTOR_MODEL_RUN, REPLAY)
+EVALUATION = "alert-evaluation"
+ASKED_FOR = (*BOOK_RUNS, FACTOR_MODEL_RUN, REPLAY, EVALUATION)

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from crfs.errors import CrfsError, InvalidInput
-from crfs.workflows import backfills, book_jobs, streams
-from crfs.workflows.asked_for import REPLAY
+from crfs.workflows import backfills, book_jobs, rule_jobs, streams
+from crfs.workflows.asked_for import EVALUATION, REPLAY
 from crfs.workflows.jobs import JobContext, Outcome, may_go_on, run_job
 from crfs.workflows.session import Progress, Session, no_progress
 
@@ -19,6 +19,7 @@ WORK: Mapping[str, Work] = MappingProxyType(
     {
         **{job: book_jobs.work_of(job) for job in book_jobs.RUNS},
         REPLAY: book_jobs.replay,
+        EVALUATION: rule_jobs.evaluate,
         streams.KIND: lambda session, specification, job: streams.run_stream(session, specification["stream"], job),
         backfills.KIND: lambda session, specification, job: backfills.run_backfill(session, specification["stream"], job),
     }

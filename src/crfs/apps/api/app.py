@@ -16,6 +16,7 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from crfs.apps.api import (
+    alerts,
     attribution_runs,
     capital_runs,
     concentration_runs,
@@ -107,6 +108,7 @@ def create_app(
         models,
         payloads,
         jobs,
+        alerts,
     ):
         app.include_router(part.router)
     pages.install(app)

@@ -266,8 +266,8 @@ def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQue
     )
 
 
-async def queue(request: Request, session: Session, service: Service, place: RunPlace, submit: Callable[[], UUID]) -> Response:
-    """Write the job, hand it to the pool, and wait as long as the caller prefers."""
+async def queue(request: Request, session: Session, service: Service, place: RunPlace | None, submit: Callable[[], UUID]) -> Response:
+    """Write the job, hand it to the pool, and wait as long as the caller prefers; without a ``place`` the job's outcome is the answer."""
     from crfs.workflows.ledger import show_job
 
     wait = _preferred_wait(request.headers.get("prefer", ""))
@@ -284,10 +284,12 @@ async def queue(request: Request, session: Session, service: Service, place: Run
     return respond(request, job, status=202, cache=NEVER, headers={"Location": f"/v1/jobs/{job_id}", "Retry-After": "1", **applied})
 
 
-def _result(request: Request, session: Session, run_place: RunPlace, outcome: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+def _result(
+    request: Request, session: Session, run_place: RunPlace | None, outcome: Mapping[str, Any], headers: Mapping[str, str]
+) -> Response:
     from crfs.workflows.run_documents import book_run
 
-    if "verdict" in outcome:
+    if run_place is None or "verdict" in outcome:
         return respond(request, dict(outcome), cache=NEVER, headers=headers)
     place = {"Content-Location": f"/v1/{run_place.path}/{outcome['run_id']}"}
     return respond(request, book_run(session, outcome["run_id"], kind=run_place.kind), cache=NEVER, headers={**headers, **place})
