@@ -190,6 +190,25 @@ def test_the_order_of_obligors_does_not_matter(new_store: Callable[[], str], clo
     assert len(found[0]) == 30 + 2
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_it_does_not_matter_how_often_the_rules_look(new_store: Callable[[], str], seed: int) -> None:
+    """Looking after every book leaves the same alerts as looking once at the end, and as looking at some of the times."""
+    chance = random.Random(seed)
+    books = [{name: chance.choice([60.0, 82.0, 88.0, 93.0, 97.0, 120.0]) for name in "ABCDEF"} for _ in range(7)]
+    found = []
+    for looks in (set(range(7)), {2, 5, 6}, {6}):
+        clock = Clock()
+        with open_session(new_store(), clock=clock) as session:
+            for number, owed in enumerate(books):
+                clock.time += DAY
+                book(session, owed)
+                if number in looks:
+                    evaluate(session)
+            found.append([(a["rule"], a["subject"], a["severity"], a["evidence"]) for a in list_alerts(session)])
+    assert found[0]
+    assert sorted(map(str, found[0])) == sorted(map(str, found[1])) == sorted(map(str, found[2]))
+
+
 def measure(session: Session, **options: Any) -> str:
     run, _ = measure_portfolio(session, "corp", MODEL, options={"confidences": [0.99], "max_scenarios": 20_000, **options}, models=())
     return run.run_id

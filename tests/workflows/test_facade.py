@@ -111,3 +111,16 @@ def test_rows_are_corrected_and_annulled_from_a_file(store: crfs.Store, tmp_path
     assert store.datasets.annul("own_level", rows, reason="never published").amended == 1
     with pytest.raises(InvalidInput, match="say why"):
         store.datasets.annul("own_level", rows, reason=" ")
+
+
+def test_rules_watch_a_loaded_book_under_the_same_names_as_the_command_line(store: crfs.Store, tmp_path: Path) -> None:
+    book, limits = tmp_path / "two.csv", tmp_path / "limits.csv"
+    book.write_text("facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF1,A,95,0.4,0.02,0.2,all\nF2,B,10,0.4,0.02,0.2,all\n")
+    limits.write_text("portfolio,scope,entity,limit\ntwo,obligor,*,100\n")
+    store.portfolio.load("two", book)
+    assert store.alerts.evaluate_rules(limits=limits, dry_run=True)["opened"] == 1
+    assert store.alerts.list() == []
+    (change,) = store.alerts.evaluate_rules(limits=limits)["changes"]
+    assert store.alerts.ack(change["alert_id"], note="mine")["state"] == "acknowledged"
+    assert store.alerts.show(change["alert_id"])["subject"] == "obligor/two/A"
+    assert store.alerts.evaluate_rules(limits=limits)["kept"] == 1

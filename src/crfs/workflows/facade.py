@@ -48,8 +48,8 @@ def open_store(url: str | None = None, data_dir: Path | str | None = None) -> St
 class Store:
     """An open store.
 
-    Verbs of one word are its functions; ``factors``, ``datasets``, ``features``, ``models``, ``portfolio``, ``scenarios``, ``payloads`` and ``jobs`` have
-    theirs. Times are instants with a zone, or texts: an RFC 3339 instant, or a day, which means its end.
+    Verbs of one word are its functions; ``factors``, ``datasets``, ``features``, ``models``, ``portfolio``, ``scenarios``, ``alerts``, ``payloads`` and
+    ``jobs`` have theirs. Times are instants with a zone, or texts: an RFC 3339 instant, or a day, which means its end.
     """
 
     def __init__(self, session: Session) -> None:
@@ -60,6 +60,7 @@ class Store:
         self.models = Models(session)
         self.portfolio = Portfolio(session)
         self.scenarios = Scenarios(session)
+        self.alerts = Alerts(session)
         self.payloads = Payloads(session)
         self.jobs = Jobs(session)
 
@@ -504,6 +505,47 @@ class Scenarios:
         from crfs.workflows.scenarios import define_scenarios
 
         return define_scenarios(self._session, Path(file))
+
+
+class Alerts:
+    """What needs somebody's attention, and the rules that say so."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(self, *, closed: bool = False, limit: int = 500) -> list[dict[str, Any]]:
+        """Alerts, the newest first; closed ones too, if that is asked."""
+        from crfs.workflows.alerts import list_alerts
+
+        return list_alerts(self._session, live_only=not closed, limit=limit)
+
+    def show(self, alert_id: int) -> dict[str, Any]:
+        """One alert with its evidence and its history."""
+        from crfs.workflows.alerts import show_alert
+
+        return show_alert(self._session, alert_id)
+
+    def ack(self, alert_id: int, *, note: str | None = None) -> dict[str, Any]:
+        """Say that somebody is on it."""
+        from crfs.workflows.alerts import act_on_alert
+
+        return act_on_alert(self._session, alert_id, "acknowledge", note=note)
+
+    def evaluate_rules(
+        self,
+        rules: Path | str | None = None,
+        *,
+        limits: Path | str | None = None,
+        as_of: str | date | None = None,
+        dry_run: bool = False,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Let the rules of a TOML file, or those that ship with crfs, look at the store, and open, keep and close their alerts."""
+        from crfs.workflows.rule_evaluation import evaluate_rules, question_of_files
+
+        files = [None if file is None else Path(file) for file in (rules, limits)]
+        question = question_of_files(files[0], limits=files[1], as_of=as_of, dry_run=dry_run)
+        return evaluate_rules(self._session, question, progress=progress).to_dict()
 
 
 class Payloads:
