@@ -173,6 +173,7 @@ def test_alerts_only_go_forward(session: Session, clock: Clock) -> None:
     before = kept(session)
     with pytest.raises(Conflict, match="only go forward"):
         evaluate(session, as_of=(NOW + DAY).isoformat())
+    assert evaluate(session, as_of=clock.time.date().isoformat()).as_of == clock.time  # today is not over
     with pytest.raises(InvalidInput, match="lies ahead"):
         evaluate(session, as_of=(clock.time + DAY).isoformat())
     assert kept(session) == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,10 +137,8 @@ def evaluate_rules(session: Session, question: RuleQuestion, *, progress: Progre
     """
     from crfs.monitoring.early_warning import Evaluation
 
-    pin, now = session.pin(), session.clock.now()
-    moment = question.as_of or max(now, pin.recorded_at)
-    if question.as_of is not None and question.as_of > max(now, pin.recorded_at):
-        raise InvalidInput(f"as_of {as_told(question.as_of)} lies ahead; nothing is known of it yet", argument="as_of")
+    pin = session.pin()
+    moment = _moment(question.as_of, now=max(session.clock.now(), pin.recorded_at))
     seen = _look_at_the_store(session, question, pin.batch_id, moment, progress)
     notes = _reasons(question.rules, seen.reasons)
     if not seen.rules:
@@ -158,6 +156,15 @@ def evaluate_rules(session: Session, question: RuleQuestion, *, progress: Progre
         turns=tuple(turns),
         notes=(*notes, *seen.notes, *_stale(found, moment)),
     )
+
+
+def _moment(as_of: datetime | None, *, now: datetime) -> datetime:
+    """The time that is asked about; the end of a day that is not over yet is now."""
+    if as_of is None or now < as_of < now + timedelta(days=1):
+        return now
+    if as_of > now:
+        raise InvalidInput(f"as_of {as_told(as_of)} lies ahead; nothing is known of it yet", argument="as_of")
+    return as_of
 
 
 def _look_at_the_store(session: Session, question: RuleQuestion, batch_id: int, at: datetime, progress: Progress) -> _Seen:
