@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -208,6 +209,15 @@ def test_it_does_not_matter_how_often_the_rules_look(new_store: Callable[[], str
             found.append([(a["rule"], a["subject"], a["severity"], a["evidence"]) for a in list_alerts(session)])
     assert found[0]
     assert sorted(map(str, found[0])) == sorted(map(str, found[1])) == sorted(map(str, found[2]))
+
+
+def test_evaluations_at_once_are_one(session: Session, url: str, clock: Clock) -> None:
+    book(session, {f"O{number}": 70.0 + number for number in range(40)})
+    with open_session(url, clock=clock) as other, ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(evaluate, (session, other)))
+    ways = sorted(sorted({turn.way.value for turn in one.turns}) for one in found)
+    assert ways == [["kept"], ["opened"]]
+    assert [(alert["occurrences"], len(alert["events"])) for alert in kept(session)] == [(1, 1)] * len(found[0].turns)
 
 
 def measure(session: Session, **options: Any) -> str:
