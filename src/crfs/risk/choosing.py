@@ -23,6 +23,7 @@ from crfs.risk.memo import Memo
 from crfs.risk.names import Names, live, make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
+from crfs.risk.passed_over import NOT_PAYABLE, not_exact, not_few_names, note
 from crfs.risk.result import SIMULATED, Method
 from crfs.risk.simulated import MOST_PLAIN, simulate
 from crfs.risk.tables import NODES_A_NAME
@@ -105,27 +106,57 @@ def find_outcome(
         raise InvalidInput("the closed form is for a book with at most one uncertain name and a certain lgd; use method 'auto'")
     if not alive.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
         return Found(outcome=closed_form(obligors, uncertain, question.confidences))
+    passed: dict[Method, str] = {}
     with workers(map_tasks, threads) as mapped:
-        if question.method not in SIMULATED and not follows:
-            names = make_names(obligors, factor_model) if names is None else names
-            if question.method is Method.CREDITRISKPLUS:
-                return Found(outcome=_gamma_sectors(obligors, names, question, mapped))
-            small = _small(obligors, names, question, mapped)
-            if small is not None:
-                return small
-            if question.method is Method.CONVOLUTION:
-                return _required(_convolved(obligors, names, question, mapped), question)
-            found = _collapsed(names, question, mapped, memo)
-            apart = departure(found.mixture.moments()[0], float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
-            if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
-                outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=mapped)
-                return Found(outcome=_alarmed(outcome, apart), collapsed=found)
-            # Fewer were looked at before: what did not serve then does not now.
-            few = _few_names(obligors, names, question, mapped, fine=True) if len(names) > _ALWAYS_BY_NAME else None
-            few = few or _convolved(obligors, names, question, mapped)
-            if few is not None:
-                return few
-        return Found(outcome=_simulated(obligors, factor_model, question, mapped, device))
+        found = _first_in_range(obligors, factor_model, question, passed, map_tasks=mapped, device=device, memo=memo, names=names)
+    if question.method is not Method.AUTO:
+        return found
+    return replace(found, outcome=replace(found.outcome, notes=(*found.outcome.notes, *note(passed))))
+
+
+def _first_in_range(
+    obligors: Obligors,
+    factor_model: FactorModel,
+    question: Question,
+    passed: dict[Method, str],
+    *,
+    map_tasks: MapTasks,
+    device: str | None,
+    memo: Memo | None,
+    names: Names | None,
+) -> Found:
+    """The first method that serves; those before it are told in ``passed`` with why they do not."""
+    if obligors.lgd_follows_factors():
+        passed[Method.COLLAPSED] = "losses given default follow factors, which simulation alone takes"
+    elif question.method not in SIMULATED:
+        names = make_names(obligors, factor_model) if names is None else names
+        if question.method is Method.CREDITRISKPLUS:
+            return Found(outcome=_gamma_sectors(obligors, names, question, map_tasks))
+        small = _small(obligors, names, question, map_tasks)
+        if small is None or small.outcome.method is not Method.EXACT:
+            passed[Method.EXACT] = not_exact(names)
+        if small is not None:
+            return small
+        passed[Method.FEW_NAMES] = not_few_names(names, tried=len(names) <= _ALWAYS_BY_NAME)
+        if question.method is Method.CONVOLUTION:
+            return _required(_convolved(obligors, names, question, map_tasks), question)
+        found = _collapsed(names, question, map_tasks, memo)
+        apart = departure(found.mixture.moments()[0], float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
+        if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
+            outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=map_tasks)
+            return Found(outcome=_alarmed(outcome, apart), collapsed=found)
+        passed[Method.COLLAPSED] = (found.doubt or "how far its expected loss is from the book's") + " is not small beside rel_tol"
+        # Fewer were looked at before: what did not serve then does not now.
+        few = _few_names(obligors, names, question, map_tasks, fine=True) if len(names) > _ALWAYS_BY_NAME else None
+        if few is not None:
+            del passed[Method.FEW_NAMES]
+            return few
+        passed[Method.FEW_NAMES] = not_few_names(names, tried=True)
+        few = _convolved(obligors, names, question, map_tasks)
+        if few is not None:
+            return few
+        passed[Method.CONVOLUTION] = NOT_PAYABLE
+    return Found(outcome=_simulated(obligors, factor_model, question, map_tasks, device))
 
 
 def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Found | None:

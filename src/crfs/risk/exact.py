@@ -69,7 +69,7 @@ class ExactTail:
 
 def exact_tail(names: Names, *, budget: float = math.inf) -> ExactTail | None:
     """The exact distribution, where the book allows it and it takes no more evaluations than ``budget``, or than some seconds have; else None."""
-    if not _one_line(names) or names.loss[1:].any():
+    if not follow_one_line(names) or names.loss[1:].any():
         return None
     alike = all(len(np.unique(values)) == 1 for values in (names.loss[0], names.a, names.b, names.kind)) and len(names) > 1
     y, mixing, weight = _quadrature(names)
@@ -126,7 +126,7 @@ def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatA
     return ExactTail(step=float(names.loss[0, 0]), probability=probability, names=names, lattice=None, y=y, mixing=mixing, weight=weight)
 
 
-def _one_line(names: Names) -> bool:
+def follow_one_line(names: Names) -> bool:
     """Whether all names that follow a factor follow the same line, in the same sense."""
     used = np.flatnonzero(np.bincount(names.kind[names.b > 0.0], minlength=len(names.directions)))
     directions = names.directions[used]

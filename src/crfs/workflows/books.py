@@ -90,13 +90,8 @@ def load_book(
 
 def list_portfolios(session: Session, *, batch_id: int | None = None) -> pl.DataFrame:
     """The newest book under each name: ``portfolio``, ``valid_time``, ``facilities``, ``file_name``, ``sha256``; it may come into force later."""
-    books = _books(session, session.pin().batch_id if batch_id is None else batch_id).drop("batch_id")
+    books = book_versions(session, session.pin().batch_id if batch_id is None else batch_id).drop("batch_id")
     return books.unique("portfolio", keep="last", maintain_order=True)
-
-
-def _books(session: Session, batch_id: int) -> pl.DataFrame:
-    """What :func:`book_versions` tells, without the batches."""
-    return book_versions(session, batch_id).drop("batch_id")
 
 
 def book_versions(session: Session, batch_id: int) -> pl.DataFrame:
@@ -133,7 +128,7 @@ def book_in_force(session: Session, name: str, at: datetime, *, batch_id: int) -
     """
     import polars as pl
 
-    books = _books(session, batch_id).filter(portfolio=name)
+    books = book_versions(session, batch_id).filter(portfolio=name)
     if books.is_empty():
         raise _unknown(name)
     begun = books.filter(pl.col("valid_time") <= at)
