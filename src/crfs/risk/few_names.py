@@ -22,7 +22,7 @@ from crfs.risk.lattice import LossLattice, Sums, beyond, common_step, lower_quan
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged
-from crfs.risk.scrambles import scramble_error
+from crfs.risk.scrambles import scramble_error, student
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -111,9 +111,20 @@ class FewNames:
 
     def on_an_edge(self, confidence: float) -> bool:
         """Whether the probability that decides which sum of losses is the value at risk is so close to it that scrambles may differ."""
-        k = lower_quantile(self.probability.mean(axis=0), confidence)
+        return self.beside(confidence) != lower_quantile(self.probability.mean(axis=0), confidence)
+
+    def beside(self, confidence: float) -> int:
+        """Place of the sum of losses that may be the value at risk as well, the nearer one of two; that of the value at risk itself where none may."""
+        mean = self.probability.mean(axis=0)
+        k = lower_quantile(mean, confidence)
         edges = np.stack([self.probability[:, k:].sum(axis=1), self.probability[:, k + 1 :].sum(axis=1)])
-        return bool((np.abs(edges.mean(axis=1) - (1.0 - confidence)) < _ON_AN_EDGE * edges.std(axis=1, ddof=1)).any())
+        margins = np.abs(edges.mean(axis=1) - (1.0 - confidence))
+        near = margins < _ON_AN_EDGE * edges.std(axis=1, ddof=1)
+        there = np.flatnonzero(mean > 0.0)
+        below, above = there[there < k], there[there > k]
+        if near[1] and len(above) and (margins[1] <= margins[0] or not near[0] or not len(below)):
+            return int(above[0])
+        return int(below[-1]) if near[0] and len(below) else k
 
     def quantile_intervals(self, beyond_them: FloatArray, reach: float) -> tuple[FloatArray, FloatArray]:
         """For each probability of more the quantiles where P(loss > x) is ``reach`` of its standard errors above and below what it was found to be.
@@ -134,13 +145,17 @@ class FewNames:
         """For each confidence the contributions to expected shortfall and to value at risk, names x scrambles.
 
         The atom at the quantile counts in part, which each scramble finds for itself: so the parts of a scramble sum to its own measures. Where
-        losses were moved to the lattice, what a loss of that very amount is made of is known no better than of one a step beside it: the difference
-        is spread over the scrambles as an error of them all.
+        losses were moved to the lattice, what a loss of that very amount is made of is known no better than of one a step beside it; and where another sum
+        may be the value at risk as well, the parts may be that one's: the difference is spread over the scrambles as an error of them all.
         """
         together, points = self.probability.mean(axis=0), self.points
         places = [lower_quantile(together, confidence) for confidence in confidences]
         cells = np.arange(len(together))
-        payoffs = np.concatenate([[cells > k, cells == k, np.abs(cells - k) <= 1] for k in places]).astype(np.float64)
+        own = self.lattice.rounded_to == 0.0
+        others = [self.beside(confidence) if own else k for k, confidence in zip(places, confidences, strict=True)]
+        payoffs = np.concatenate(
+            [[cells > k, cells == k, cells == other if own else np.abs(cells - k) <= 1] for k, other in zip(places, others, strict=True)]
+        ).astype(np.float64)
         parts = self.lattice.parts(conditional_pds(self.book, points), points.weight, points.scrambles, payoffs, map_tasks)
         found = []
         for number, (k, confidence) in enumerate(zip(places, confidences, strict=True)):
@@ -149,7 +164,10 @@ class FewNames:
             line = at / _positive(self.probability[:, k], together[k])
             level = 1.0 - confidence
             es = (tail + (level - self.probability[:, k + 1 :].sum(axis=1)) * line) / level
-            if self.lattice.rounded_to > 0.0 and k > 0:
+            if own and others[number] != k:
+                apart = near.mean(axis=1) / float(together[others[number]]) - line.mean(axis=1)
+                line = line + apart[:, None] / student(points.scrambles) * _unit_error(points.scrambles)
+            elif not own and k > 0:
                 beside = near.mean(axis=1) / float(together[k - 1 : k + 2].sum()) - line.mean(axis=1)
                 line = line + beside[:, None] * _unit_error(points.scrambles)
             found.append((es, line))

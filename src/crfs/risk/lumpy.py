@@ -96,10 +96,18 @@ class Lumpy(Mixture):
         return float(beyond), float(excess)
 
     def smeared(self, x: float) -> float:
-        """By how much a loss of ``x`` may be misplaced: the blur, in the part of its density where it is not the names' own."""
-        density = self.points.weight * np.maximum(self.local(x).density, 0.0)
+        """By how much a loss of ``x`` may be misplaced by the variance that the blur adds at some points.
+
+        Half of that variance times the fall of the density moves the probability beyond ``x``; how much the fall itself changes over the blur is
+        counted too, for beside an atom it does, and at most the blur in the part of the density where it is not the names' own.
+        """
+        at, added = self.local(x), self.blurred_sums[1] - self.sums[1]
+        density = self.points.weight * np.maximum(at.density, 0.0)
         total = float(density.sum())
-        return self.blur * float(density[self.blurred].sum()) / total if total > 0.0 else self.blur
+        if not total > 0.0:
+            return self.blur
+        moved = 0.5 * added * (np.abs(at.minus_slope) + np.sqrt(added) * np.abs(at.curvature))
+        return min(float((self.points.weight * moved).sum()), self.blur * float(density[self.blurred].sum())) / total
 
     def explicit_parts(self, losses: Sequence[float], map_tasks: MapTasks = map) -> FloatArray:
         functionals = np.concatenate([self.spectrum.functionals(x)[:, [0, 2]] for x in losses], axis=1)
