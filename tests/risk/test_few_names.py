@@ -126,3 +126,24 @@ def test_the_points_that_tell_how_many_are_needed_are_not_those_that_answer() ->
     edge = replace(found, probability=np.tile(p, (8, 1)) * np.linspace(0.9, 1.1, 8)[:, None])
     assert edge.on_an_edge(1.0 - beyond)
     assert not found.on_an_edge(1.0 - beyond - 0.5 * float(p[found.lattice.values == at].sum()))
+
+
+def test_parts_of_a_value_at_risk_on_an_edge_have_the_error_of_the_sum_beside_it() -> None:
+    model = three()
+    names = make_names(roll_up(book(10, 10, whole=True), model), model)
+    found = few_names(names, confidences=(0.99,), rel_tol=0.02, seed=1, most_points=10**6)
+    assert found is not None
+    p, values = found.probability.mean(axis=0), found.lattice.values
+    at = found.measure(0.99)[0]
+    beyond = float(p[values > at].sum())
+    on_edge, off_edge = 1.0 - beyond * (1.0 + 1e-9), 1.0 - beyond - 0.5 * float(p[values == at].sum())
+    assert found.beside(off_edge) == np.flatnonzero(values == at)[0]
+    other = found.beside(on_edge)
+    assert values[other] != found.measure(on_edge)[0]
+    (_, line), (_, sure) = found.contributions([on_edge, off_edge])
+    assert line.mean(axis=1).sum() == pytest.approx(found.measure(on_edge)[0])
+    inside = replace(found, probability=np.tile(p, (8, 1)))
+    beside = inside.contributions([1.0 - float(p[other + 1 :].sum()) - 0.5 * float(p[other])])[0][1].mean(axis=1)
+    half = 2.365 * line.std(axis=1, ddof=1) / math.sqrt(8.0)
+    assert (np.abs(beside - line.mean(axis=1)) <= half + 1e-9).all()
+    assert (half > 2.365 * sure.std(axis=1, ddof=1) / math.sqrt(8.0)).any()

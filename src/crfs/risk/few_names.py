@@ -166,7 +166,10 @@ class FewNames:
             es = (tail + (level - self.probability[:, k + 1 :].sum(axis=1)) * line) / level
             if own and others[number] != k:
                 apart = near.mean(axis=1) / float(together[others[number]]) - line.mean(axis=1)
-                line = line + apart[:, None] / student(points.scrambles) * _unit_error(points.scrambles)
+                # So wide that an interval about the wrong one holds the other, and its sampling error.
+                own_error = line.std(axis=1, ddof=1) / math.sqrt(points.scrambles)
+                reach = np.abs(apart) / student(points.scrambles) + own_error
+                line = line + reach[:, None] * _unit_error(points.scrambles)
             elif not own and k > 0:
                 beside = near.mean(axis=1) / float(together[k - 1 : k + 2].sum()) - line.mean(axis=1)
                 line = line + beside[:, None] * _unit_error(points.scrambles)
