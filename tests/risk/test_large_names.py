@@ -131,3 +131,32 @@ def test_a_what_if_of_a_book_with_large_names_adds_what_a_run_of_its_own_adds() 
     assert answer.es == pytest.approx(after.es, rel=0.01)
     assert answer.incremental_es.low <= after.es - warm.result.measures[0].es + 4.0 * after.es_se
     assert answer.incremental_es.value > 0.0
+
+
+def test_random_losses_of_giants_leave_little_to_be_blurred_so_that_no_name_has_to_be_drawn() -> None:
+    """Beside giants whose losses are spread wide, what the blur of the others adds to the variance moves nothing that matters."""
+    giants = pl.DataFrame(
+        {
+            "facility_id": ["L0", "L1", "L2"],
+            "obligor_id": ["L0", "L1", "L2"],
+            "ead": [606.0, 880.0, 1320.0],
+            "pd_12m": [0.01, 0.02, 0.005],
+            "r2": [0.3, 0.25, 0.4],
+            "group": ["banks"] * 3,
+        }
+    )
+    ids = [f"S{i:05d}" for i in range(20_000)]
+    size = 2.0 * np.random.default_rng(7).integers(1, 3, len(ids))
+    small = pl.DataFrame({"facility_id": ids, "obligor_id": ids, "ead": size}).with_columns(
+        pd_12m=pl.lit(0.003), r2=pl.lit(0.12), group=pl.lit("retail")
+    )
+    table = pl.concat([small, giants]).with_columns(lgd=pl.lit(0.5), lgd_sd=pl.lit(0.2))
+    told = portfolio_risk(table, model(), confidences=(0.99, 0.999), seed=3, contributions=False)
+    assert (told.method.value, told.converged) == ("collapsed", True)
+    drawn = portfolio_risk(
+        table, model(), confidences=(0.99, 0.999), method="thinning", rel_tol=1e-6, seed=4, max_scenarios=200_000, contributions=False
+    )
+    for mine, theirs in zip(told.measures, drawn.measures, strict=True):
+        assert abs(mine.es - theirs.es) <= 4.0 * math.hypot(mine.es_se, theirs.es_se)
+        assert mine.var_low <= theirs.var_high
+        assert theirs.var_low <= mine.var_high
