@@ -33,6 +33,7 @@ def ready(asked: Asked) -> Ready:
     from crfs.credit.schemas import PORTFOLIO
     from crfs.quality.checks import Checked, check_columns
     from crfs.quality.connected_clients import check_connected_clients
+    from crfs.quality.one_currency import check_one_currency
     from crfs.quality.portfolio import require_exposure
     from crfs.workflows.book_columns import columns_for
 
@@ -43,6 +44,7 @@ def ready(asked: Asked) -> Ready:
     with refusing(asked):
         typed, faults = check_columns(table, PORTFOLIO, allow_blank=FILLED)
         typed = check_connected_clients(filler.ead(table, typed, faults), faults)
+        check_one_currency(typed, faults)
         checked = Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
         refuse_rows(asked, checked.problems)
         require_exposure(checked.accepted)

@@ -52,6 +52,15 @@ def test_a_group_that_rows_contradict_is_refused_by_row_and_nothing_is_loaded(wi
         assert [(p["row"], p["column"]) for p in refused.json["error"]["problems"]] == [(5, "connected_clients")]
 
 
+def test_a_second_currency_is_refused_by_row_and_so_is_a_blank_one(within: Crfs, tmp_path: Path) -> None:
+    file = tmp_path / "two.csv"
+    file.write_text("facility_id,obligor_id,ead,currency\nF1,A,100,USD\nF2,B,200,EUR\nF3,C,300,\n")
+    refused = within("portfolio", "concentration", file, "--models", "none", "--json")
+    assert refused.code == 1, refused.out
+    told = [(p["row"], p["column"], p["reason"]) for p in refused.json["error"]["problems"]]
+    assert told == [(2, "currency", "inconsistent"), (3, "currency", "missing")]
+
+
 def test_a_blank_label_and_one_that_is_called_none_are_told_apart(within: Crfs, tmp_path: Path) -> None:
     file = tmp_path / "blank.csv"
     header = "facility_id,obligor_id,ead,sector,lgd,pd_12m,r2,group\n"
