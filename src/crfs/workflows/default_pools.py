@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DATASETS = {"defaults": "bureau_default", "obligors": "bureau_obligor", "facilities": "bureau_facility"}
 _MUCH = 0.1
+_NO_TAGS = ("obligor_id", "facility_id", "status")
+"""Texts that say which one or how it stands, not what kind it is of: nobody's pool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +148,15 @@ def pool_told(name: str, told: Any) -> dict[str, str]:
     return dict(told)
 
 
-def _datasets(reader: StoreReader, rates: Mapping[str, Any]) -> dict[str, str]:
+def check_rates(rates: Any) -> None:
+    """Refuse what is no table of datasets that default rates are counted from."""
+    if not isinstance(rates, Mapping) or not all(isinstance(name, str) for name in rates.values()):
+        raise InvalidInput(f"rates is a table of {', '.join(DATASETS)} and a dataset's name each, not {rates!r:.80}", argument="rates")
     require(rates, "rates", (), tuple(DATASETS))
+
+
+def _datasets(reader: StoreReader, rates: Mapping[str, Any]) -> dict[str, str]:
+    check_rates(rates)
     found = {name: str(rates.get(name, given)) for name, given in DATASETS.items()}
     for name, dataset in found.items():
         if dataset not in reader.catalogue.datasets:
@@ -159,7 +168,11 @@ def _pool(reader: StoreReader, name: str, told: Mapping[str, str], datasets: Map
     from crfs.credit.definitions import ColumnType
 
     texts = {
-        which: [column.name for column in reader.catalogue.dataset(datasets[which]).columns if column.type is ColumnType.TEXT]
+        which: [
+            column.name
+            for column in reader.catalogue.dataset(datasets[which]).columns
+            if column.type is ColumnType.TEXT and column.name not in _NO_TAGS
+        ]
         for which in ("obligors", "facilities")
     }
     for which in ("obligors", "facilities"):

@@ -28,6 +28,8 @@ Risk 15, 2002); :mod:`crfs.workflows.default_pools` says what a pool is, and ``[
 from __future__ import annotations
 
 import json
+import math
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows.book_runs import run_answer
-from crfs.workflows.default_pools import Pool, pool_counts, pool_told, rate, rates_told
+from crfs.workflows.default_pools import Pool, check_rates, pool_counts, pool_told, rate, rates_told
 from crfs.workflows.observations import bound_entity, recorded_state
 from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.session import Progress, Session, no_progress
@@ -54,6 +56,15 @@ FREQUENCIES = {"month": 1, "quarter": 3, "year": 12}
 TRANSFORMS = ("level", "difference", "log_difference", "default_rate")
 AGGREGATES = ("last", "mean", "sum", "compound")
 _OPTIONS = ("start", "end", "shrinkage", "missing", "hac_lags", "copula", "groups", "rates")
+_KINDS = (
+    ("name", str, "a text"),
+    ("mnemonic", str, "a text"),
+    ("entity", str, "a text"),
+    ("transform", str, "a text"),
+    ("aggregate", str, "a text"),
+    ("low_is_bad", bool, "true or false"),
+)
+"""What a [[factor]] may say, by what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,23 +81,26 @@ class _Factor:
     def of(cls, told: Mapping[str, Any]) -> _Factor:
         """A ``[[factor]]`` table, checked."""
         what = f"factor {told['name']}" if isinstance(told.get("name"), str) else "a factor of the factor model"
+        for key, kind, spoken in _KINDS:
+            if key in told and not isinstance(told[key], kind):
+                raise InvalidInput(f"{what}: {key} is {spoken}, not {told[key]!r:.80}", argument="factor")
         if "default_rate_of" in told:
             require(told, what, ("name", "default_rate_of"), ())
-            pool = pool_told(str(told["name"]), told["default_rate_of"])
+            pool = pool_told(told["name"], told["default_rate_of"])
             return cls(
-                name=str(told["name"]), mnemonic=None, pool=pool, entity=None, transform="default_rate", aggregate="last", low_is_bad=True
+                name=told["name"], mnemonic=None, pool=pool, entity=None, transform="default_rate", aggregate="last", low_is_bad=True
             )
         if "mnemonic" not in told:
             raise InvalidInput(f"{what} needs mnemonic, or default_rate_of where it is the default rate of a pool", argument="factor")
         require(told, what, ("name", "mnemonic"), ("entity", "transform", "aggregate", "low_is_bad"))
         found = cls(
-            name=str(told["name"]),
-            mnemonic=str(told["mnemonic"]),
+            name=told["name"],
+            mnemonic=told["mnemonic"],
             pool=None,
             entity=told.get("entity"),
-            transform=str(told.get("transform", "level")),
-            aggregate=str(told.get("aggregate", "last")),
-            low_is_bad=bool(told.get("low_is_bad", True)),
+            transform=told.get("transform", "level"),
+            aggregate=told.get("aggregate", "last"),
+            low_is_bad=told.get("low_is_bad", True),
         )
         for what, value, known in (("transform", found.transform, TRANSFORMS), ("aggregate", found.aggregate, AGGREGATES)):
             if value not in known:
@@ -187,10 +201,20 @@ def _history(
         told = {"difference": value - value.shift(1), "log_difference": (value / value.shift(1)).log()}.get(factor.transform, value)
         periods = periods.with_columns(told if factor.low_is_bad else -told)
     start, end = (_day(specification.get(name), name) for name in ("start", "end"))
+    whole = periods
     if start is not None:
         periods = periods.filter(pl.col("valid_time") >= start)
     if end is not None:
         periods = periods.filter(pl.col("valid_time") <= end)
+    for factor in factors:
+        if periods[factor.name].null_count() == periods.height:
+            span = " ".join(f"{word} {day.isoformat()}" for word, day in (("from", start), ("to", end)) if day is not None)
+            there = whole.filter(pl.col(factor.name).is_not_null())["valid_time"].to_list()
+            known = f"its values are of {there[0].isoformat()} to {there[-1].isoformat()}" if there else "it has none at all"
+            raise InvalidInput(
+                f"factor {factor.name} has no value in the span{' ' if span else ''}{span}; {known}",
+                argument="start" if start is not None else "end" if end is not None else "factor",
+            )
     return periods
 
 
@@ -271,7 +295,38 @@ def asked_content(session: Session, given: str | Path | Mapping[str, Any], *, as
     for name in ("start", "end"):
         _day(content.get(name), name)
     read_copula(content.get("copula", "gaussian"))
+    check_rates(content.get("rates", {}))
+    _check_estimation(content)
+    _check_groups(content.get("groups"))
     return content
+
+
+def _check_estimation(content: Mapping[str, Any]) -> None:
+    """Refuse a wrong way to estimate."""
+    from crfs.risk.correlation import LEDOIT_WOLF, Missing
+
+    missing, lags, shrinkage = (content.get(name) for name in ("missing", "hac_lags", "shrinkage"))
+    if missing is not None and missing not in tuple(Missing):
+        raise InvalidInput(f"missing = {missing!r:.80}; known: {', '.join(Missing)}", argument="missing")
+    if lags is not None and (isinstance(lags, bool) or not isinstance(lags, int) or lags < 0):
+        raise InvalidInput(f"hac_lags is a number of periods, not negative, not {lags!r:.80}", argument="hac_lags")
+    weight = isinstance(shrinkage, int | float) and not isinstance(shrinkage, bool) and 0.0 <= shrinkage <= 1.0
+    if shrinkage is not None and shrinkage != LEDOIT_WOLF and not weight:
+        raise InvalidInput(f"shrinkage is a decimal within [0, 1] or '{LEDOIT_WOLF}', not {shrinkage!r:.80}", argument="shrinkage")
+
+
+def _check_groups(groups: Any) -> None:
+    """Refuse groups whose weights are no numbers."""
+    if groups is None:
+        return
+    if not isinstance(groups, Mapping) or not all(isinstance(weights, Mapping) for weights in groups.values()):
+        raise InvalidInput("groups is a table of tables: {group: {factor: weight}}", argument="groups")
+    for name, weights in groups.items():
+        for factor, weight in weights.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+                raise InvalidInput(
+                    f"group {name!r:.80}: the weight of {factor!r:.80} is {weight!r:.80}, not a finite number", argument="groups"
+                )
 
 
 def estimate_factor_model(
@@ -290,6 +345,8 @@ def estimate_factor_model(
     standard errors, the shrinkage, and how far the matrix had to be moved to be positive semi-definite.
     """
     content = asked_content(session, specification, as_of=as_of)
+    if out is not None:
+        _check_writable(out)
     run, computation = execute(
         session, RunKind.FACTOR_MODEL, content, label=label, recorded_as_of=recorded_state(recorded_as_of), progress=progress
     )
@@ -300,3 +357,13 @@ def estimate_factor_model(
         except OSError as error:
             raise InvalidInput(f"cannot write {out}: {error.strerror}") from None
     return run_answer(run, document)
+
+
+def _check_writable(out: Path) -> None:
+    """Refuse a place that no file can be written to, before anything is kept."""
+    if out.is_dir():
+        raise InvalidInput(f"cannot write {out}: it is a folder", argument="out")
+    if not out.parent.is_dir():
+        raise InvalidInput(f"cannot write {out}: there is no folder {out.parent}", argument="out")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise InvalidInput(f"cannot write {out}: it may not be written", argument="out")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -70,11 +72,26 @@ def test_its_page_has_the_correlations_with_their_errors_and_the_pools(client: C
         ({"factor": [{"name": "odd", "default_rate_of": "sector:energy"}]}, "/body/factor"),
         ({"colour": 1}, "/body/colour"),
         ({"as_of": "yesterday"}, "/body/as_of"),
+        ({"missing": "drop"}, "/body/missing"),
+        ({"shrinkage": 2.0}, "/body/shrinkage"),
+        ({"factor": [{"name": 3, "default_rate_of": {}}]}, "/body/factor"),
     ],
 )
 def test_a_wrong_question_is_refused_with_its_place_before_a_job_is_made(client: Client, wrong: dict[str, Any], pointer: str) -> None:
     refused = client.problem("POST", "/v1/factor-model-runs", 422, json={**ASKED, **wrong})
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
+
+
+def test_a_weight_that_is_no_number_is_named_with_its_group_and_factor(client: Client) -> None:
+    refused = client.problem(
+        "POST",
+        "/v1/factor-model-runs",
+        422,
+        content=json.dumps({**ASKED, "groups": {"g": {"households": math.nan}}}),
+        headers={"Content-Type": "application/json"},
+    )
+    assert "'g'" in refused["detail"]
+    assert "'households'" in refused["detail"]
 
 
 def test_a_history_that_is_not_there_is_told_to_who_waits(client: Client) -> None:

@@ -152,7 +152,8 @@ def test_small_pools_are_told_to_scatter_by_chance(within: Crfs, own: np.ndarray
 @pytest.mark.parametrize(
     ("pool", "words"),
     [
-        ('{ colour = "red" }', "own_month has sector; bureau_facility has obligor_id, facility_type"),
+        ('{ colour = "red" }', "own_month has sector; bureau_facility has facility_type"),
+        ('{ obligor_id = "O1" }', "not obligor_id: own_month has sector"),
         ('{ sector = "ships" }', "of sector there are farms, mills"),
         ('"sector:mills"', "a table of columns and a text each"),
         ("{}\nlow_is_bad = false", "unknown key 'low_is_bad'"),

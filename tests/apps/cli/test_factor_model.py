@@ -135,6 +135,15 @@ def test_quarters_shrinkage_and_a_span_are_what_was_asked_for(within: Crfs, hist
         ('start = "2009-06-01"', ("", ""), "12 are the least"),
         ("shrinkage = 2.0", ("", ""), "shrinkage"),
         ("colour = 1", ("", ""), "colour"),
+        ('missing = "drop"', ("", ""), "missing = 'drop'; known: pairwise, complete"),
+        ("rates = 3", ("", ""), "rates is a table of"),
+        (
+            "start = 2050-01-01",
+            ("", ""),
+            "factor banks has no value in the span from 2050-01-01; its values are of 2000-01-01 to 2009-12-01",
+        ),
+        ("", ('name = "banks"', "name = 3"), "name is a text, not 3"),
+        ("", ("banks = 1.0", "banks = nan"), "group 'both': the weight of 'banks' is nan"),
         ("= 3", ("", ""), "is not TOML"),
     ],
 )
@@ -146,6 +155,22 @@ def test_what_cannot_be_estimated_is_refused_with_words(
     refused = within("portfolio", "factor-model", file, "--as-of", "2012-01-01", "--json")
     assert refused.code == 1, refused.out
     assert words in refused.json["error"]["message"]
+
+
+def test_a_lone_factor_without_history_in_the_span_is_named(within: Crfs, history: np.ndarray, tmp_path: Path) -> None:
+    file = tmp_path / "one.toml"
+    file.write_text('frequency = "month"\nstart = 2050-01-01\n[[factor]]\nname = "banks"\nmnemonic = "own.return"\nentity = "B"\n')
+    refused = within("portfolio", "factor-model", file, "--as-of", "2012-01-01", "--json")
+    assert refused.code == 1, refused.out
+    assert "factor banks has no value in the span from 2050-01-01" in refused.json["error"]["message"]
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_a_run_is_kept(within: Crfs, history: np.ndarray, tmp_path: Path) -> None:
+    for out in (tmp_path / "nowhere" / "model.json", tmp_path):
+        asked = ("--as-of", "2012-01-01", "--out", out, "--json")
+        refused = within("portfolio", "factor-model", specification(tmp_path), *asked)
+        assert refused.code == 1, refused.out
+        assert f"cannot write {out}" in refused.json["error"]["message"]
 
 
 def test_a_person_reads_each_pair_with_its_error(within: Crfs, history: np.ndarray, tmp_path: Path) -> None:

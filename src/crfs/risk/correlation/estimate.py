@@ -108,6 +108,8 @@ def estimate_correlation(
     (0.666667, 12)
     """
     factors, values = _read(history, tuple(default_rates))
+    if missing not in tuple(Missing):
+        raise InvalidInput(f"missing = {missing!r:.80}; known: {', '.join(Missing)}", argument="missing")
     if Missing(missing) is Missing.COMPLETE:
         values = values[~np.isnan(values).any(axis=1)]
     if hac_lags < 0:
