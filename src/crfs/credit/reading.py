@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from enum import Enum
 from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -73,7 +74,8 @@ def made(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -
             except InvalidInput:
                 raise
             except (ValueError, TypeError) as error:
-                raise InvalidInput(f"{what}: {name} = {values[name]!r}: {error}") from None
+                why = f"known: {', '.join(_members(read))}" if _members(read) else str(error)
+                raise InvalidInput(f"{what}: {name} = {values[name]!r}: {why}") from None
     shape = _shape(kind)
     for name, value in values.items():
         if not _fits(value, shape.parts[name]):
@@ -82,6 +84,11 @@ def made(kind: type[_Kind], values: dict[str, Any], what: str, **readers: Any) -
     if missing:
         raise InvalidInput(f"{what}: it needs {', '.join(missing)}")
     return kind(**values)
+
+
+def _members(read: Any) -> list[str]:
+    """What an enumeration knows; nothing of any other reader."""
+    return [str(member.value) for member in read] if isinstance(read, type) and issubclass(read, Enum) else []
 
 
 def _fits(value: Any, parts: tuple[Any, ...]) -> bool:

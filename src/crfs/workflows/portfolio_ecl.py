@@ -196,7 +196,10 @@ def provisions_of(book: pl.DataFrame, options: Mapping[str, Any], *, on: date | 
     rows = result.table if "ecl_cents" in result.table.columns else result.table.rename({"allowance_cents": "ecl_cents"})
     overlays = read_overlays(options.get("overlays"))
     if overlays and on is None:
-        raise InvalidInput("overlays hold for some days: say which day it is (reporting_date)", argument="reporting_date")
+        raise InvalidInput(
+            "overlays hold for some days: say which day it is with reporting_date (on the command line --reporting-date 2026-06-30)",
+            argument="reporting_date",
+        )
     applied = apply_overlays(rows, overlays, on=on or date.min)
     shown = book.select("facility_id", *cuts_of(book)).with_columns(pl.col("facility_id").cast(pl.String))
     lost = [name for name in shown.columns if name not in applied.table.columns]

@@ -53,7 +53,7 @@ def test_a_rule_has_every_key() -> None:
         ('name = "obligor.spread"', "", "it needs name"),
         ('kind = "spread_move"', 'kind = "spreads"', "it is one of pd_increase"),
         ('kind = "spread_move"', "", "it needs kind"),
-        ('scope = "obligor"', 'scope = "country"', "scope = 'country'"),
+        ('scope = "obligor"', 'scope = "country"', "scope = 'country': known: obligor, sector, portfolio"),
         ('scope = "obligor"', 'colour = "red"', "unknown key 'colour'"),
         ('lookback = "P1M"', "", "give lookback"),
         ('lookback = "P1M"', 'lookback = "a month"', "no ISO 8601 duration"),
