@@ -46,6 +46,7 @@ def every(request: Request, session: Held, kind: str = "") -> Response:
 @router.get("/runs/{run_id}")
 def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "") -> Response:
     """The report of a run about a book, or of a factor model; of another run, its lineage."""
+    from crfs.workflows.dependence import SECTORS, dependence
     from crfs.workflows.run_documents import book_run, risk_run, run_document
 
     run = run_document(session, run_id)
@@ -62,6 +63,8 @@ def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "
     context = {
         "run": run,
         "risk": risk,
+        "drawn": risk["method"] != SECTORS,
+        "dependence": dependence(risk["method"], risk["copula"]),
         "currency": currency,
         "models": _models(session, risk["models"]),
         "obligors": [item for item in risk["contributions"] if item["by"] == "obligor"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, number, table
 from crfs.workflows.cutting import shown_name
+from crfs.workflows.dependence import SECTORS, dependence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,9 +28,8 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     screen.print(
         f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors, exposure {money(answer['total_ead'], currency)}"
     )
-    screen.print(
-        f"{state(answer)}; {answer['method']}, {answer['scenarios']:,} scenarios, seed {answer['seed']}, {answer['copula']} copula"
-    )
+    drawn = "" if answer["method"] == SECTORS else f"{answer['scenarios']:,} scenarios, seed {answer['seed']}, "
+    screen.print(f"{state(answer)}; {answer['method']}, {drawn}{dependence(answer['method'], answer['copula'])}")
     screen.print()
     screen.print(table(_losses(answer), ["loss in 12 months", "amount", "standard error", "95 % interval"]))
     screen.print()

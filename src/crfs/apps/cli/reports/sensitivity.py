@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.reports.stress import fitted
 from crfs.apps.cli.screen import money, table
+from crfs.workflows.dependence import dependence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     screen.print(f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors; one input moved at a time")
-    screen.print(f"{state(answer)}; {answer['method']}, {answer['copula']} copula")
+    screen.print(f"{state(answer)}; {answer['method']}, {dependence(answer['method'], answer['copula'])}")
     level = f"{answer['measures'][-1]['confidence'] * 100:g} %" if answer["measures"] else ""
     capital = "capital" if answer["capital"] is not None else f"EC {level}"
     columns = ["EL", f"VaR {level}", f"ES {level}", capital]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
+from crfs.workflows.dependence import dependence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +23,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
         f"take another's place, {changes['left']:,} leave"
     )
     screen.print(f"exposure {money(ead['before'], answer['currency'])}, afterwards {money(ead['after'], answer['currency'])}")
-    screen.print(f"{state(answer)}; {answer['method']}, {answer['copula']} copula")
+    screen.print(f"{state(answer)}; {answer['method']}, {dependence(answer['method'], answer['copula'])}")
     screen.print()
     rows = numbers(answer)
     screen.print(table(rows, list(rows[0])))
