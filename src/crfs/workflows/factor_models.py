@@ -44,7 +44,7 @@ from crfs.workflows.observations import bound_entity, recorded_state
 from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.spines import require
-from crfs.workflows.times import parse_instant, parse_question
+from crfs.workflows.times import parse_instant, parse_question, refuse_ahead
 
 if TYPE_CHECKING:
     import polars as pl
@@ -210,9 +210,9 @@ def _history(
         if periods[factor.name].null_count() == periods.height:
             span = " ".join(f"{word} {day.isoformat()}" for word, day in (("from", start), ("to", end)) if day is not None)
             there = whole.filter(pl.col(factor.name).is_not_null())["valid_time"].to_list()
-            known = f"its values are of {there[0].isoformat()} to {there[-1].isoformat()}" if there else "it has none at all"
+            has = f"its values are of {there[0].isoformat()} to {there[-1].isoformat()}" if there else "it has none at all"
             raise InvalidInput(
-                f"factor {factor.name} has no value in the span{' ' if span else ''}{span}; {known}",
+                f"factor {factor.name} has no value in the span{' ' if span else ''}{span}; {has}",
                 argument="start" if start is not None else "end" if end is not None else "factor",
             )
     return periods
@@ -289,7 +289,10 @@ def asked_content(session: Session, given: str | Path | Mapping[str, Any], *, as
 
     content = read_specification(given)
     require(content, "factor model", ("frequency", "factor"), _OPTIONS)
-    content["as_of"] = (session.clock.now() if as_of is None else parse_question(as_of, what="as_of")).isoformat()
+    now = session.clock.now()
+    known_by = now if as_of is None else parse_question(as_of, what="as_of")
+    refuse_ahead(known_by, now=now, what="as_of")
+    content["as_of"] = known_by.isoformat()
     _factors(content)
     _months(content)
     for name in ("start", "end"):

@@ -56,6 +56,17 @@ def parse_question(asked: str | date, *, what: str, zone: str = "UTC") -> dateti
     return _in_utc(end, day.isoformat(), what)
 
 
+def refuse_ahead(asked: datetime, *, now: datetime, what: str) -> None:
+    """Refuse a moment of knowledge that lies ahead; the end of a day that is not over yet does not.
+
+    >>> refuse_ahead(parse_question("2050-01-01", what="as_of"), now=datetime(2026, 6, 30, 12, tzinfo=UTC), what="as_of")
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: as_of the end of 2050-01-01 lies ahead; nothing is known of it yet
+    """
+    if asked > now + timedelta(days=1):
+        raise InvalidInput(f"{what} {as_told(asked)} lies ahead; nothing is known of it yet", argument=what)
+
+
 def as_told(instant: datetime) -> str:
     """An instant as :func:`parse_question` would have been told of it: where a day ends in UTC that day, else to the second.
 

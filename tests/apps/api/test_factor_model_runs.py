@@ -72,6 +72,7 @@ def test_its_page_has_the_correlations_with_their_errors_and_the_pools(client: C
         ({"factor": [{"name": "odd", "default_rate_of": "sector:energy"}]}, "/body/factor"),
         ({"colour": 1}, "/body/colour"),
         ({"as_of": "yesterday"}, "/body/as_of"),
+        ({"as_of": "2150-01-01"}, "/body/as_of"),
         ({"missing": "drop"}, "/body/missing"),
         ({"shrinkage": 2.0}, "/body/shrinkage"),
         ({"factor": [{"name": 3, "default_rate_of": {}}]}, "/body/factor"),

@@ -157,6 +157,12 @@ def test_what_cannot_be_estimated_is_refused_with_words(
     assert words in refused.json["error"]["message"]
 
 
+def test_a_time_that_lies_ahead_is_refused(within: Crfs, history: np.ndarray, tmp_path: Path) -> None:
+    refused = within("portfolio", "factor-model", specification(tmp_path), "--as-of", "2150-01-01", "--json")
+    assert refused.code == 1, refused.out
+    assert "as_of the end of 2150-01-01 lies ahead" in refused.json["error"]["message"]
+
+
 def test_a_lone_factor_without_history_in_the_span_is_named(within: Crfs, history: np.ndarray, tmp_path: Path) -> None:
     file = tmp_path / "one.toml"
     file.write_text('frequency = "month"\nstart = 2050-01-01\n[[factor]]\nname = "banks"\nmnemonic = "own.return"\nentity = "B"\n')
