@@ -105,8 +105,16 @@ def _is_of(value: Any, part: Any) -> bool:
     if kind is None:
         return value in get_args(part)
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a number is one that a float holds: a whole number may be larger than any."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _spoken(parts: tuple[Any, ...]) -> str:

@@ -41,7 +41,7 @@ def watch_limits(session: Session, batch_id: int, limits: Sequence[Limit], *, at
     A book counts from when it is in force on, whenever it was loaded. The exposure of a facility is its ``ead``, else the greater of what
     is drawn and what may be.
     """
-    from crfs.monitoring.early_warning import Position, limit_use
+    from crfs.monitoring.early_warning import Position, limit_use, limits_of_nobody
     from crfs.workflows.books import book_versions
 
     if not limits:
@@ -58,6 +58,7 @@ def watch_limits(session: Session, batch_id: int, limits: Sequence[Limit], *, at
             basis = f"batch {row['batch_id']}, {row['file_name']} of {row['valid_time']:%Y-%m-%d}"
             positions.append(Position(portfolio=name, valid_time=row["valid_time"], exposures=exposures, rests_on=basis))
     tables = limit_use(positions, limits)
+    notes += limits_of_nobody(positions, limits)
     return BookWatch(tables=tables, why_not="" if tables else "no book that the limits name was in force", notes=tuple(notes))
 
 

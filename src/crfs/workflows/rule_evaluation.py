@@ -142,7 +142,7 @@ def evaluate_rules(session: Session, question: RuleQuestion, *, progress: Progre
     seen = _look_at_the_store(session, question, pin.batch_id, moment, progress)
     notes = _reasons(question.rules, seen.reasons)
     if not seen.rules:
-        raise InvalidInput(f"no rule can look at the store: {'; '.join(notes)}")
+        raise InvalidInput(f"no rule can look at the store: {'; '.join((*notes, *seen.notes))}")
     found = Evaluation(rules=tuple(seen.rules), sightings=seen.sightings)
     progress("settling the alerts", 0, 1)
     turns, unseen = _settled(session, found, moment, dry_run=question.dry_run)

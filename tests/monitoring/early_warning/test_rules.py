@@ -98,3 +98,10 @@ def test_names_are_given_once() -> None:
         )
     with pytest.raises(InvalidInput, match="it needs a level"):
         rule_from_dict({"name": "a.b", "kind": "limit_use", "levels": []})
+
+
+@pytest.mark.parametrize("name", ["count", "of", "clear", "window", "least"])
+def test_a_rule_counts_a_bounded_number_of_observations(name: str) -> None:
+    rule = {"name": "a.b", "kind": "days_past_due", "levels": [{"severity": "info", "open": 1, "close": 1}]}
+    with pytest.raises(InvalidInput, match=f"{name} is at most 1,000 observations"):
+        rule_from_dict({**rule, name: 99_999_999_999})

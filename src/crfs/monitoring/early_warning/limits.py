@@ -124,6 +124,28 @@ def limit_use(positions: Sequence[Position], limits: Sequence[Limit]) -> dict[st
     return {scope: pl.concat(parts) for scope, parts in tables.items()}
 
 
+def limits_of_nobody(positions: Sequence[Position], limits: Sequence[Limit]) -> list[str]:
+    """A sentence for each limit of a sector or obligor that no book in force ever had: a name that was misspelt guards nothing.
+
+    >>> from datetime import UTC
+    >>> at = datetime(2024, 1, 31, tzinfo=UTC)
+    >>> book = Position(portfolio="corp", valid_time=at, exposures=pl.DataFrame({"obligor_id": ["A"], "exposure": [1.0]}), rests_on="")
+    >>> for told in limits_of_nobody([book], [Limit(portfolio="corp", scope=Scope.OBLIGOR, entity="a", limit=1.0)]): print(told)
+    corp: the limit of obligor 'a' guards nothing: no book in force has it
+    """
+    notes = []
+    for limit in limits:
+        own = [position for position in positions if position.portfolio == limit.portfolio]
+        if not own or limit.scope is Scope.PORTFOLIO:
+            continue
+        column = _ENTITY_OF[limit.scope]
+        there = {name for position in own if column in position.exposures.columns for name in position.exposures[column].drop_nulls()}
+        if limit.entity not in there and not (limit.entity == EACH and there):
+            why = "no book in force has it" if there else f"the book has no column {column}"
+            notes.append(f"{limit.portfolio}: the limit of {limit.scope.value} {limit.entity!r} guards nothing: {why}")
+    return notes
+
+
 def _use(portfolio: str, scope: Scope, positions: Sequence[Position], amounts: Mapping[str | None, float]) -> pl.DataFrame:
     exposed = [_exposed(position, scope) for position in positions]
     each = amounts.get(EACH)

@@ -90,6 +90,10 @@ _COLUMNS: Mapping[RuleKind, str] = {
 }
 
 
+MOST_OBSERVATIONS = 1_000
+"""The most observations that a rule may count, or take a mean of."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """An alert of ``severity`` opens at ``open`` or beyond, and closes when the signal is back on the good side of ``close``.
@@ -144,6 +148,9 @@ class Rule:
         if not self.levels:
             raise InvalidInput(f"{what}: it needs a level, such as {{ severity = 'warning', open = 2.0, close = 1.5 }}")
         self._check_levels(what)
+        for name in ("count", "of", "clear", "window", "least"):
+            if getattr(self, name) > MOST_OBSERVATIONS:
+                raise InvalidInput(f"{what}: {name} is at most {MOST_OBSERVATIONS:,} observations")
         if not 1 <= self.count <= self.of:
             raise InvalidInput(f"{what}: count of the last `of` observations: 1 <= count <= of, not {self.count} of {self.of}")
         if self.clear < 1 or self.floor < 0.0:
