@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -118,3 +119,21 @@ def test_the_worth_of_a_rule_on_sectors_by_hand() -> None:
     assert (one.false_alarm_rate.hits, one.false_alarm_rate.of) == (6, 32)
     with pytest.raises(InvalidInput, match="name the rules"):
         group_performance(alerts, watched, told, [], until=at(14))
+
+
+def test_means_of_a_group_have_the_same_bits_in_any_order_of_its_obligors() -> None:
+    random = np.random.default_rng(3)
+    count = 20_000
+    months = pl.DataFrame(
+        {
+            "sector": random.choice(["energy", "services"], count),
+            "observed_at": 1,
+            "in_default": False,
+            "pd": random.lognormal(-4.0, 1.0, count),
+            "utilisation": random.uniform(0.0, 1.0, count),
+            "days_past_due": 0,
+        }
+    )
+    told = grouped(months, "sector")
+    for seed in range(8):
+        assert grouped(months.sample(fraction=1.0, shuffle=True, seed=seed), "sector").equals(told)

@@ -171,8 +171,8 @@ def _use(portfolio: str, scope: Scope, positions: Sequence[Position], amounts: M
 def _exposed(position: Position, scope: Scope) -> pl.DataFrame:
     """Exposure by ``name``; of a whole book the name is blank. Facilities without a sector are in none."""
     if scope is Scope.PORTFOLIO:
-        return position.exposures.select(name=pl.lit(""), exposure=pl.col("exposure").sum())
+        return position.exposures.select(name=pl.lit(""), exposure=pl.col("exposure").sort().sum())
     column = _ENTITY_OF[scope]
     if column not in position.exposures.columns:
         return pl.DataFrame(schema={"name": pl.String, "exposure": pl.Float64})
-    return position.exposures.drop_nulls(column).group_by(name=column).agg(pl.col("exposure").sum()).sort("name")
+    return position.exposures.drop_nulls(column).group_by(name=column).agg(pl.col("exposure").sort().sum()).sort("name")
