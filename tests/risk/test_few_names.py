@@ -16,6 +16,7 @@ from crfs.risk.few_names import few_names
 from crfs.risk.lattice import Sums, make_lattice
 from crfs.risk.names import make_names
 from crfs.risk.obligors import roll_up
+from crfs.risk.scrambles import student
 
 GROUPS = {"banks": {"us": 1.0, "eu": 0.5}, "energy": {"us": 0.3, "oil": 1.0}, "retail": {"eu": 1.0}}
 
@@ -147,3 +148,23 @@ def test_parts_of_a_value_at_risk_on_an_edge_have_the_error_of_the_sum_beside_it
     half = 2.365 * line.std(axis=1, ddof=1) / math.sqrt(8.0)
     assert (np.abs(beside - line.mean(axis=1)) <= half + 1e-9).all()
     assert (half > 2.365 * sure.std(axis=1, ddof=1) / math.sqrt(8.0)).any()
+
+
+def test_parts_of_a_value_at_risk_are_those_of_any_sum_that_may_be_it() -> None:
+    """Of a dozen names of any amounts the sums lie so close that several are within the interval of the value at risk."""
+    model = three()
+    names = make_names(roll_up(book(12, 12), model), model)
+    found = few_names(names, confidences=(0.995,), rel_tol=0.02, seed=1, most_points=10**6)
+    assert found is not None
+    p, values = found.probability.mean(axis=0), found.lattice.values
+    low, high = (float(each[0]) for each in found.quantile_intervals(np.array([0.005]), student(8)))
+    may_be = np.flatnonzero((p > 0.0) & (values >= low) & (values <= high))
+    assert len(may_be) >= 3
+    line = found.contributions([0.995])[0][1]
+    half = student(8) * line.std(axis=1, ddof=1) / math.sqrt(8.0)
+    inside = replace(found, probability=np.tile(p, (8, 1)))
+    for place in may_be:
+        middle = 1.0 - float(p[place + 1 :].sum()) - 0.5 * float(p[place])
+        parts = inside.contributions([middle])[0][1].mean(axis=1)
+        assert parts.sum() == pytest.approx(values[place])
+        assert (np.abs(parts - line.mean(axis=1)) <= half + 1e-9).all()

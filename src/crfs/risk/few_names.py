@@ -26,6 +26,7 @@ from crfs.risk.scrambles import scramble_error, student
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
 
 MOST_NAMES = 48
 MOST_OF_ANY_AMOUNT = 12
@@ -41,6 +42,7 @@ _COARSE, _FINEST = 2**11, 2**15
 _ROUNDING = 0.5
 # Standard deviations of a scramble within which a probability is on the edge of deciding which sum a quantile is.
 _ON_AN_EDGE = 3.0
+_MOST_INSTEAD = 32
 _OTHER_POINTS = 2**40
 """What is added to a seed for points that have not been looked at."""
 
@@ -126,6 +128,21 @@ class FewNames:
             return int(above[0])
         return int(below[-1]) if near[0] and len(below) else k
 
+    def instead(self, confidence: float) -> IntArray:
+        """Places of the sums of losses that may be the value at risk as well: the one :meth:`beside` it, and all within its interval.
+
+        Of a dozen names of any amounts many sums lie close together, each of other names. The nearest 32 are looked at.
+        """
+        mean = self.probability.mean(axis=0)
+        k, level = lower_quantile(mean, confidence), np.array([1.0 - confidence])
+        low, high = (float(each[0]) for each in self.quantile_intervals(level, student(len(self.probability))))
+        values = self.lattice.values
+        may_be = (mean > 0.0) & (values >= low) & (values <= high)
+        may_be[self.beside(confidence)] = True
+        may_be[k] = False
+        places = np.flatnonzero(may_be)
+        return places[np.argsort(np.abs(places - k), kind="stable")[:_MOST_INSTEAD]]
+
     def quantile_intervals(self, beyond_them: FloatArray, reach: float) -> tuple[FloatArray, FloatArray]:
         """For each probability of more the quantiles where P(loss > x) is ``reach`` of its standard errors above and below what it was found to be.
 
@@ -145,34 +162,40 @@ class FewNames:
         """For each confidence the contributions to expected shortfall and to value at risk, names x scrambles.
 
         The atom at the quantile counts in part, which each scramble finds for itself: so the parts of a scramble sum to its own measures. Where
-        losses were moved to the lattice, what a loss of that very amount is made of is known no better than of one a step beside it; and where another sum
-        may be the value at risk as well, the parts may be that one's: the difference is spread over the scrambles as an error of them all.
+        losses were moved to the lattice, what a loss of that very amount is made of is known no better than of one a step beside it; and where other sums
+        may be the value at risk as well, the parts may be those of any: the greatest difference is spread over the scrambles as an error of them all.
         """
         together, points = self.probability.mean(axis=0), self.points
         places = [lower_quantile(together, confidence) for confidence in confidences]
         cells = np.arange(len(together))
         own = self.lattice.rounded_to == 0.0
-        others = [self.beside(confidence) if own else k for k, confidence in zip(places, confidences, strict=True)]
-        payoffs = np.concatenate(
-            [[cells > k, cells == k, cells == other if own else np.abs(cells - k) <= 1] for k, other in zip(places, others, strict=True)]
-        ).astype(np.float64)
-        parts = self.lattice.parts(conditional_pds(self.book, points), points.weight, points.scrambles, payoffs, map_tasks)
+        others = [
+            [cells == place for place in self.instead(confidence)] if own else [np.abs(cells - k) <= 1]
+            for k, confidence in zip(places, confidences, strict=True)
+        ]
+        payoffs = [payoff for k, each in zip(places, others, strict=True) for payoff in (cells > k, cells == k, *each)]
+        parts = iter(
+            self.lattice.parts(
+                conditional_pds(self.book, points), points.weight, points.scrambles, np.array(payoffs, dtype=np.float64), map_tasks
+            )
+        )
         found = []
-        for number, (k, confidence) in enumerate(zip(places, confidences, strict=True)):
-            tail, at, near = parts[3 * number : 3 * number + 3]
+        for k, confidence, each in zip(places, confidences, others, strict=True):
+            tail, at = next(parts), next(parts)
             # Zero is no amount that any name has lost.
             line = at / _positive(self.probability[:, k], together[k])
             level = 1.0 - confidence
             es = (tail + (level - self.probability[:, k + 1 :].sum(axis=1)) * line) / level
-            if own and others[number] != k:
-                apart = near.mean(axis=1) / float(together[others[number]]) - line.mean(axis=1)
+            centre = line.mean(axis=1)
+            apart = np.zeros(len(line))
+            for payoff in each:
+                apart = np.maximum(apart, np.abs(next(parts).mean(axis=1) / float(together[payoff].sum()) - centre))
+            if own and each:
                 # So wide that an interval about the wrong one holds the other, and its sampling error.
                 own_error = line.std(axis=1, ddof=1) / math.sqrt(points.scrambles)
-                reach = np.abs(apart) / student(points.scrambles) + own_error
-                line = line + reach[:, None] * _unit_error(points.scrambles)
+                line = line + (apart / student(points.scrambles) + own_error)[:, None] * _unit_error(points.scrambles)
             elif not own and k > 0:
-                beside = near.mean(axis=1) / float(together[k - 1 : k + 2].sum()) - line.mean(axis=1)
-                line = line + beside[:, None] * _unit_error(points.scrambles)
+                line = line + apart[:, None] * _unit_error(points.scrambles)
             found.append((es, line))
         return found
 
