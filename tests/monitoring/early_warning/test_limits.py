@@ -50,6 +50,22 @@ def test_toml_and_csv_say_the_same() -> None:
     assert parse_limits(TOML, where="limits.toml") == parse_limits(CSV, where="limits.csv")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        TOML.replace("[[limit]]", "[[ limit ]]"),
+        TOML.replace("[[limit]]", '[["limit"]]'),
+        "\ufeff# limits of the board\n" + TOML,
+        'limit = [{ portfolio = "corp", scope = "portfolio", limit = 1000 }]',
+    ],
+    ids=["blanks", "quotes", "comment", "inline"],
+)
+@pytest.mark.parametrize("where", ["limits", "limits.toml", "limits.txt"])
+def test_toml_is_taken_for_toml_however_it_is_written(text: str, where: str) -> None:
+    wanted = parse_limits(TOML, where=where)
+    assert parse_limits(text, where=where) == wanted[: len(parse_limits(text, where=where))]
+
+
 def test_use_is_exposure_over_the_limit_of_one_s_own_or_of_each() -> None:
     tables = limit_use(POSITIONS, parse_limits(TOML, where="limits.toml"))
     used = {(entity, time): value for entity, time, value in tables["obligor"].select("entity", "valid_time", "limit_use").rows()}
@@ -85,10 +101,12 @@ def test_the_rules_that_ship_open_at_a_used_up_limit_and_close_behind_it() -> No
         (TOML.replace('entity = "A"', ""), "limits.toml", "needs an entity"),
         (TOML.replace('"energy"', '"energy"\nwhat = 1'), "limits.toml", "unknown key 'what'"),
         ("[[limit]]\n[other]\n", "limits.toml", "nothing else"),
-        ("[[limit", "limits.toml", "columns portfolio"),
+        ("[[limit", "limits.toml", "not TOML"),
         ("[[limit]]\nx", "limits.toml", "not TOML"),
         (CSV.replace("400", "many"), "limits.csv", "row 3, column limit: 'many'"),
         (CSV.replace("sector,energy", "branch,energy"), "limits.csv", "limit 4: scope = 'branch'"),
+        ("limit = []", "limits.toml", "no limit"),
+        ("", "limits", "columns portfolio"),
         ("portfolio,scope,entity,limit\n", "limits.csv", "no limit"),
         (CSV.replace("400", "400,5"), "limits.csv", "row 3 has more cells"),
         (CSV.replace("400", ""), "limits.csv", "limit 3: it needs limit"),

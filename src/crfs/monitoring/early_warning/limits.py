@@ -63,7 +63,8 @@ def parse_limits(text: str, *, where: str) -> tuple[Limit, ...]:
     >>> parse_limits("portfolio,scope,entity,limit\\ncorp,sector,energy,2.5e6\\ncorp,portfolio,,1e7\\n", where="limits.csv")[1].limit
     10000000.0
     """
-    items = _from_csv(text, where) if where.endswith(".csv") or "[[limit]]" not in text else _from_toml(text, where)
+    text = text.removeprefix("\ufeff")
+    items = _from_toml(text, where) if _is_toml(text) else _from_csv(text, where)
     limits = []
     for number, item in enumerate(items, 1):
         what = f"{where}: limit {number}"
@@ -78,6 +79,19 @@ def parse_limits(text: str, *, where: str) -> tuple[Limit, ...]:
     return tuple(limits)
 
 
+def _is_toml(text: str) -> bool:
+    """Whether a text is meant as TOML, also where it is wrong: its first line that is no comment is a table's head or sets a key.
+
+    The header of a CSV file has neither a bracket before its names nor an equals sign; the name of the file plays no part, as over HTTP it has none.
+
+    >>> _is_toml('# of the board\\n\\n[[ limit ]]\\nportfolio = "corp"\\n'), _is_toml("portfolio,scope,entity,limit\\n")
+    (True, False)
+    """
+    lines = (line.strip() for line in text.splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return first.startswith("[") or "=" in first
+
+
 def _from_toml(text: str, where: str) -> list[Mapping[str, Any]]:
     try:
         data = tomllib.loads(text)
@@ -86,11 +100,13 @@ def _from_toml(text: str, where: str) -> list[Mapping[str, Any]]:
     items = data.get("limit")
     if set(data) != {"limit"} or not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         raise InvalidInput(f"{where}: a file of limits has [[limit]] tables and nothing else; found {', '.join(sorted(data))}")
+    if not items:
+        raise InvalidInput(f"{where}: it has no limit")
     return items
 
 
 def _from_csv(text: str, where: str) -> list[Mapping[str, Any]]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     needed = {"portfolio", "scope", "limit"}
     if not needed <= set(reader.fieldnames or ()):
         raise InvalidInput(f"{where}: limits are [[limit]] tables of TOML, or CSV with the columns portfolio, scope, entity, limit")
