@@ -90,7 +90,8 @@ def signal_of(own: Sequence[Row], now: Row | None, before: Row | None, rule: Rul
         case RuleKind.EC_DRIFT:
             error = math.sqrt(now["ec_se"] ** 2 + before["ec_se"] ** 2)
             moved = abs(value - old)
-            return min(moved / error, LARGEST) if error > 0.0 else (LARGEST if moved > 0.0 else 0.0)
+            rounding = 1e-9 * max(abs(value), abs(old))
+            return min(moved / error, LARGEST) if error > rounding else (LARGEST if moved > rounding else 0.0)
         case RuleKind.SPREAD_MOVE:
             return standardised(own, now, value - old, rule)
         case _:

@@ -267,6 +267,25 @@ def test_a_drift_within_its_own_error_is_none() -> None:
     assert condition.subject == "portfolio/book"
 
 
+def test_a_drift_of_answers_without_an_error_says_so_and_their_rounding_is_none() -> None:
+    days = [START, datetime(2020, 2, 29, tzinfo=UTC)]
+    one = rule(RuleKind.EC_DRIFT, scope=Scope.PORTFOLIO)
+    table = pl.DataFrame({"entity": "book", "valid_time": days, "ec": [100.0, 110.0], "ec_se": [0.0, 0.0]})
+    (condition,) = evaluate({"portfolio": table}, [one]).conditions(days[1])
+    assert condition.title == "portfolio book: ec 110 after 100, and the answers have no error that could explain it"
+    assert condition.evidence["signal"] == 1e6
+    again = table.with_columns(ec=pl.Series([100.0, 100.0 * (1.0 + 1e-12)]))
+    assert evaluate({"portfolio": again}, [one]).conditions(days[1]) == []
+
+
+def test_a_spread_that_leaves_changes_that_were_all_the_same_says_so() -> None:
+    days = [datetime(2020, 1, day, tzinfo=UTC) for day in range(1, 9)]
+    table = pl.DataFrame({"entity": "O1", "valid_time": days, "spread_bp": [*(100.0 + number for number in range(7)), 190.0]})
+    one = rule(RuleKind.SPREAD_MOVE, lookback=Tenor.parse("P1D"), window=5, least=3)
+    (condition,) = evaluate(table, [one]).conditions(days[-1])
+    assert condition.title == "obligor O1: spread_bp 190 after 106, where it had always changed alike"
+
+
 def test_each_rule_looks_at_the_table_of_its_scope() -> None:
     obligors, sectors = level_table([0.6]), level_table([0.95], entity="steel")
     rules = [rule(RuleKind.LEVEL), rule(RuleKind.LEVEL, name="test.sector", scope=Scope.SECTOR)]

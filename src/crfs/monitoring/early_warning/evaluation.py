@@ -16,7 +16,7 @@ from crfs.monitoring.alert_states import Condition
 from crfs.monitoring.early_warning.hysteresis import entity_numbers, first_rows, states
 from crfs.monitoring.early_warning.known import RESTS_ON, checked_table
 from crfs.monitoring.early_warning.rules import Level, Rule, RuleKind, Scope, require_distinct
-from crfs.monitoring.early_warning.signals import signals
+from crfs.monitoring.early_warning.signals import LARGEST, signals
 
 _SPELLS = {
     "rule": pl.String(),
@@ -260,8 +260,12 @@ def _title(row: Mapping[str, Any], rule: Rule) -> str:
     match rule.kind:
         case RuleKind.RATING_DOWNGRADE:
             return f"{who}: rating {now} after {before}, {signal:+.0f} grades"
+        case RuleKind.EC_DRIFT if signal >= LARGEST:
+            return f"{who}: {rule.watched} {now} after {before}, and the answers have no error that could explain it"
         case RuleKind.EC_DRIFT:
             return f"{who}: {rule.watched} {now} after {before}, {signal:.1f} times the error of both"
+        case RuleKind.SPREAD_MOVE if abs(signal) >= LARGEST:
+            return f"{who}: {rule.watched} {now} after {before}, where it had always changed alike"
         case RuleKind.SPREAD_MOVE:
             return f"{who}: {rule.watched} {now} after {before}, {signal:.1f} times its usual error"
         case RuleKind.SENTIMENT:

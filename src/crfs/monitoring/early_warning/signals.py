@@ -16,11 +16,12 @@ from crfs.monitoring.early_warning.rules import Rule, RuleKind
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-_LARGEST = 1e6
+LARGEST = 1e6
 """A relative change from nothing, or a move of a number that has no error, is held here: JSON has no infinity."""
 
 _ROUNDING = 1e-9
-"""A standard deviation that is smaller than this share of the changes is the rounding of changes that are all the same."""
+"""A standard deviation that is smaller than this share of the changes is the rounding of changes that are all the same, and a standard error
+that is smaller than this share of the values is that of numbers without one."""
 
 
 def signals(rows: pl.DataFrame, rule: Rule) -> pl.DataFrame:
@@ -110,22 +111,23 @@ def _signal(known: KnownValues, now: IntArray, before: IntArray, rule: Rule) -> 
     match rule.kind:
         case RuleKind.PD_RELATIVE_INCREASE:
             grown = np.divide(value, old, out=np.full_like(value, np.inf), where=old > 0.0) - 1.0
-            from_nothing = np.where(value > 0.0, _LARGEST, 0.0)
-            relative = np.where(old > 0.0, np.minimum(grown, _LARGEST), from_nothing)
+            from_nothing = np.where(value > 0.0, LARGEST, 0.0)
+            relative = np.where(old > 0.0, np.minimum(grown, LARGEST), from_nothing)
             return np.where(np.isnan(moved), np.nan, np.where(np.abs(moved) < rule.floor, 0.0, relative))
         case RuleKind.SPREAD_MOVE:
             return _standardised(known, now, moved, rule)
         case RuleKind.EC_DRIFT:
             error = np.hypot(*(_numbers(known, rule.needs[1], positions) for positions in (now, before)))
-            return _over(np.abs(moved), error, np.zeros_like(error))
+            # Exact answers have no error, and their last digits differ by the machine that found them: that is no move.
+            return _over(np.abs(moved), error, _ROUNDING * np.maximum(np.abs(value), np.abs(old)))
         case _:
             return moved
 
 
 def _over(moved: FloatArray, error: FloatArray, rounding: FloatArray) -> FloatArray:
     """A move in units of its error, held within bounds; a move that is not rounding is beyond any error of nothing."""
-    score = np.clip(np.divide(moved, error, out=np.zeros_like(moved), where=error > rounding), -_LARGEST, _LARGEST)
-    certain = np.where(np.abs(moved) <= rounding, 0.0, np.sign(moved) * _LARGEST)
+    score = np.clip(np.divide(moved, error, out=np.zeros_like(moved), where=error > rounding), -LARGEST, LARGEST)
+    certain = np.where(np.abs(moved) <= rounding, 0.0, np.sign(moved) * LARGEST)
     return np.where(np.isnan(moved) | np.isnan(error), np.nan, np.where(error > rounding, score, certain))
 
 
