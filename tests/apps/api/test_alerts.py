@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from crfs.apps.api import create_app
@@ -72,8 +74,29 @@ def test_what_is_wrong_is_pointed_at_and_nothing_is_queued(watched: Client) -> N
     watched.problem("POST", "/v1/alert-evaluations", 422, json={"rule": "x"})
     watched.problem("GET", "/v1/alerts?severity=bad", 422)
     watched.problem("GET", "/v1/alerts/123456789", 404)
-    watched.problem("POST", "/v1/alerts/123456789/ack", 404, json={})
+    for act in ("ack", "close"):
+        watched.problem("POST", f"/v1/alerts/123456789/{act}", 404, json={})
+        watched.problem("POST", f"/v1/alerts/123456789/{act}", 404)  # a body may be left out
+        noted = watched.problem("POST", f"/v1/alerts/123456789/{act}", 422, json={"note": "a\0b"})
+        assert [error["pointer"] for error in noted["errors"]] == ["/body/note"]
     assert {rule["name"] for rule in watched.json("/v1/alert-rules")["rules"]} >= {"obligor.limit_use", "portfolio.ec_drift"}
+
+
+def test_what_people_do_needs_no_body_and_a_silence_says_what_it_needs(watched: Client) -> None:
+    again = watched.post("/v1/alert-evaluations", json={"limits": LIMITS}, headers=NOW).json()
+    number = next(change["alert_id"] for change in again["changes"] if change["rule"] == "obligor.limit_use")
+    assert watched.post(f"/v1/alerts/{number}/ack").json()["state"] == "acknowledged"
+    bodies: list[dict[str, Any]] = [{}, {"json": {}}, {"json": {"note": "they know"}}, {"json": None}]
+    for body in bodies:
+        found = watched.problem("POST", f"/v1/alerts/{number}/silence", 422, **body)
+        assert [error["pointer"] for error in found["errors"]] == ["/body/until"]
+        assert "say until when it is silent: until = 2031-01-01" in found["detail"]
+    assert watched.post(f"/v1/alerts/{number}/close").json()["state"] == "closed"
+    assert watched.post("/v1/alert-evaluations").status_code == 202
+    described = watched.json("/openapi.json")
+    wanted = {act: described["paths"][f"/v1/alerts/{{alert_id}}/{act}"]["post"]["requestBody"] for act in ("ack", "silence", "close")}
+    assert {act: body.get("required", False) for act, body in wanted.items()} == {"ack": False, "silence": True, "close": False}
+    assert described["components"]["schemas"]["Silence"]["required"] == ["until"]
 
 
 def test_an_evaluation_that_a_dead_service_left_is_done_by_the_next(watched: Client, session: Session) -> None:

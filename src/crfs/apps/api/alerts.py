@@ -46,9 +46,12 @@ class Note(BaseModel):
 class Silence(Note):
     """Until when nobody wants to hear of it: an instant, or a day (its start in UTC)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": {"until": "2031-01-01", "note": "they know"}})
+    # It is needed, and where it is left out the workflow says in words what to send.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"example": {"until": "2031-01-01", "note": "they know"}, "required": ["until"]}
+    )
 
-    until: str
+    until: str | None = Field(default=None, description="An instant, or a day (its start in UTC)")
 
 
 @router.get("/alerts", summary="Alerts, the newest first", operation_id="listAlerts")
@@ -85,29 +88,34 @@ def one(request: Request, session: Held, alert_id: int) -> Response:
 
 
 @router.post("/alerts/{alert_id}/ack", summary="Say that somebody is on it", operation_id="acknowledgeAlert", responses=responses(409))
-def acknowledge(request: Request, session: Held, alert_id: int, told: Note) -> Response:
-    """It stays acknowledged until it becomes worse, or its condition has gone."""
-    return _act(request, session, alert_id, "acknowledge", note=told.note)
+def acknowledge(request: Request, session: Held, alert_id: int, told: Note | None = None) -> Response:
+    """It stays acknowledged until it becomes worse, or its condition has gone. The body may be left out."""
+    return _act(request, session, alert_id, "acknowledge", told)
 
 
 @router.post(
-    "/alerts/{alert_id}/silence", summary="Say that nobody wants to hear of it", operation_id="silenceAlert", responses=responses(409)
+    "/alerts/{alert_id}/silence",
+    summary="Say that nobody wants to hear of it",
+    operation_id="silenceAlert",
+    responses=responses(409),
+    openapi_extra={"requestBody": {"required": True}},
 )
-def silence(request: Request, session: Held, alert_id: int, told: Silence) -> Response:
+def silence(request: Request, session: Held, alert_id: int, told: Silence | None = None) -> Response:
     """It opens again after that time, if its condition is still there."""
-    return _act(request, session, alert_id, "silence", note=told.note, until=told.until)
+    return _act(request, session, alert_id, "silence", told, until=None if told is None else told.until)
 
 
 @router.post("/alerts/{alert_id}/close", summary="Close an alert", operation_id="closeAlert", responses=responses(409))
-def close(request: Request, session: Held, alert_id: int, told: Note) -> Response:
-    """If its condition is still there, the rules open a new one."""
-    return _act(request, session, alert_id, "close", note=told.note)
+def close(request: Request, session: Held, alert_id: int, told: Note | None = None) -> Response:
+    """If its condition is still there, the rules open a new one. The body may be left out."""
+    return _act(request, session, alert_id, "close", told)
 
 
-def _act(request: Request, session: Session, alert_id: int, act: str, **more: Any) -> Response:
+def _act(request: Request, session: Session, alert_id: int, act: str, told: Note | None, *, until: str | None = None) -> Response:
     from crfs.workflows.alerts import act_on_alert
 
-    return respond(request, act_on_alert(session, alert_id, act, **more), cache=NEVER)
+    note = None if told is None else told.note
+    return respond(request, act_on_alert(session, alert_id, act, note=note, until=until), cache=NEVER)
 
 
 @router.get("/alert-rules", summary="The early-warning rules that ship with crfs", operation_id="listAlertRules")
@@ -125,9 +133,10 @@ def list_rules(request: Request) -> Response:
     status_code=202,
     responses=ASKING,
 )
-async def evaluate(request: Request, session: Held, service: Serving, question: Evaluation) -> Response:
+async def evaluate(request: Request, session: Held, service: Serving, asked: Evaluation | None = None) -> Response:
     """Queue an evaluation: alerts open, stay and close by what the rules see. The job's outcome says of how many, by rule, which changed, and why
-    rules could not look. The same evaluation again changes nothing."""
+    rules could not look. The same evaluation again changes nothing. Without a body the rules that ship with crfs look at the store as it is."""
+    question = asked or Evaluation()
 
     def submit() -> UUID:
         from crfs.workflows.rule_jobs import submit_evaluation
