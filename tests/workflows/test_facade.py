@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -124,3 +126,38 @@ def test_rules_watch_a_loaded_book_under_the_same_names_as_the_command_line(stor
     assert store.alerts.ack(change["alert_id"], note="mine")["state"] == "acknowledged"
     assert store.alerts.show(change["alert_id"])["subject"] == "obligor/two/A"
     assert store.alerts.evaluate_rules(limits=limits)["kept"] == 1
+    assert [alert["alert_id"] for alert in store.alerts.list(rule="obligor.limit_use", severity=["warning", "critical"])] == [
+        change["alert_id"]
+    ]
+    assert store.alerts.list(rule="obligor.covenant") == []
+    until = datetime.now(UTC) + timedelta(days=2)
+    assert store.alerts.silence(change["alert_id"], until=until, note="they know")["silenced_until"] == until
+    closed = store.alerts.close(change["alert_id"], note="handled")
+    assert (closed["state"], closed["events"][-1]["note"]) == ("closed", "handled")
+    assert {rule["name"] for rule in store.alerts.list_rules()} >= {"obligor.limit_use"}
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda alerts: alerts.evaluate_rules(5), "rules = 5 is no file"),
+        (lambda alerts: alerts.evaluate_rules(limits=3), "limits = 3 is no file"),
+        (lambda alerts: alerts.evaluate_rules(rating_scale=b"x"), "rating_scale = b'x' is no file"),
+        (lambda alerts: alerts.evaluate_rules(as_of=5), "as_of = 5 is no time: it is a datetime"),
+        (lambda alerts: alerts.evaluate_rules(dry_run="no"), "dry_run = 'no': True or False"),
+        (lambda alerts: alerts.list(limit="all"), "limit = 'all': a whole number"),
+        (lambda alerts: alerts.list(limit=-1), "limit = -1: a whole number"),
+        (lambda alerts: alerts.list(rule=["a", 7]), "rule = 7: a name"),
+        (lambda alerts: alerts.list(rule=5), "rule = 5: a name"),
+        (lambda alerts: alerts.list(severity=5), "severity = 5: a name"),
+        (lambda alerts: alerts.list(severity="bad"), "severity = 'bad': it is one of info"),
+        (lambda alerts: alerts.show("x"), "alert_id = 'x': the number of an alert"),
+        (lambda alerts: alerts.ack(1, note=7), "note = 7: a text"),
+        (lambda alerts: alerts.close(1, note="a\0b"), "note has a NUL"),
+        (lambda alerts: alerts.silence(1, until=5), "until = 5 is no time"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_with_what_is_wanted(store: crfs.Store, ask: Callable[[Any], Any], words: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(words)) as caught:
+        ask(store.alerts)
+    assert caught.value.argument is not None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
 from crfs.errors import InvalidInput
-from crfs.workflows.times import as_told, parse_day, parse_instant, parse_question
+from crfs.workflows.times import as_told, parse_day, parse_instant, parse_question, parse_start
 
 BERLIN = timezone(timedelta(hours=2))
 
@@ -43,12 +44,25 @@ def test_a_question_is_one_instant_in_utc_however_it_is_written(given: str | dat
         date(9999, 12, 31),
         datetime(2020, 6, 5),  # noqa: DTZ001 (a time without a zone is what is refused)
         datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5))),
+        *(5, 2020.5, True, b"2020-06-05", ["2020-06-05"], object),
     ],
 )
-def test_what_is_no_instant_of_the_calendar_is_refused_with_the_name_of_the_argument(given: str | date) -> None:
+def test_what_is_no_instant_of_the_calendar_is_refused_with_the_name_of_the_argument(given: Any) -> None:
     with pytest.raises(InvalidInput, match="as_of") as caught:
         parse_question(given, what="as_of")
     assert caught.value.argument == "as_of"
+
+
+@pytest.mark.parametrize("given", ["2020-06-05", date(2020, 6, 5), datetime(2020, 6, 5, 2, tzinfo=BERLIN), "2020-06-05T00:00:00Z"])
+def test_a_start_is_that_of_a_day_or_an_instant(given: str | date) -> None:
+    assert parse_start(given, what="until") == datetime(2020, 6, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("given", [5, None, "soon", datetime(2020, 6, 5), b"2020-06-05"])  # noqa: DTZ001 (it is refused)
+def test_a_start_of_another_kind_is_refused_with_the_name_of_the_argument(given: Any) -> None:
+    with pytest.raises(InvalidInput, match="until") as caught:
+        parse_start(given, what="until")
+    assert caught.value.argument == "until"
 
 
 def test_the_last_instant_that_there_is_can_be_asked() -> None:

@@ -12,12 +12,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
+from crfs.errors import InvalidInput
 from crfs.workflows.session import Progress, Session, no_progress, open_session
 
 if TYPE_CHECKING:
@@ -513,11 +515,18 @@ class Alerts:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def list(self, *, closed: bool = False, limit: int = 500) -> list[dict[str, Any]]:
-        """Alerts, the newest first; closed ones too, if that is asked."""
+    def list(
+        self,
+        *,
+        closed: bool = False,
+        rule: str | Sequence[str] | None = None,
+        severity: str | Sequence[str] | None = None,
+        limit: int = 500,
+    ) -> list[dict[str, Any]]:
+        """Alerts, the newest first, at most ``limit``: of one or more rules and severities, if they are named; closed ones too, if that is asked."""
         from crfs.workflows.alerts import list_alerts
 
-        return list_alerts(self._session, live_only=not closed, limit=limit)
+        return list_alerts(self._session, live_only=not closed, rules=rule, severities=severity, limit=limit)
 
     def show(self, alert_id: int) -> dict[str, Any]:
         """One alert with its evidence and its history."""
@@ -531,11 +540,30 @@ class Alerts:
 
         return act_on_alert(self._session, alert_id, "acknowledge", note=note)
 
+    def silence(self, alert_id: int, *, until: str | date, note: str | None = None) -> dict[str, Any]:
+        """Say that nobody wants to hear of it until a time (a day is its start in UTC): it opens again then, if its condition is still there."""
+        from crfs.workflows.alerts import act_on_alert
+
+        return act_on_alert(self._session, alert_id, "silence", note=note, until=until)
+
+    def close(self, alert_id: int, *, note: str | None = None) -> dict[str, Any]:
+        """Close it; if its condition is still there, the rules open a new one."""
+        from crfs.workflows.alerts import act_on_alert
+
+        return act_on_alert(self._session, alert_id, "close", note=note)
+
+    def list_rules(self, rules: Path | str | None = None) -> Sequence[dict[str, Any]]:
+        """The rules of a TOML file, or those that ship with crfs."""
+        from crfs.workflows.alert_rules import list_rules
+
+        return list_rules(_file(rules, "rules"))
+
     def evaluate_rules(
         self,
         rules: Path | str | None = None,
         *,
         limits: Path | str | None = None,
+        rating_scale: Path | str | None = None,
         as_of: str | date | None = None,
         dry_run: bool = False,
         progress: Progress = no_progress,
@@ -543,9 +571,23 @@ class Alerts:
         """Let the rules of a TOML file, or those that ship with crfs, look at the store, and open, keep and close their alerts."""
         from crfs.workflows.rule_evaluation import evaluate_rules, question_of_files
 
-        files = [None if file is None else Path(file) for file in (rules, limits)]
-        question = question_of_files(files[0], limits=files[1], as_of=as_of, dry_run=dry_run)
+        question = question_of_files(
+            _file(rules, "rules"),
+            limits=_file(limits, "limits"),
+            rating_scale=_file(rating_scale, "rating_scale"),
+            as_of=as_of,
+            dry_run=dry_run,
+        )
         return evaluate_rules(self._session, question, progress=progress).to_dict()
+
+
+def _file(given: Path | str | None, what: str) -> Path | None:
+    """The path of a file that may be left out; what is no path is refused in the words of the argument."""
+    if given is None:
+        return None
+    if not isinstance(given, str | os.PathLike):
+        raise InvalidInput(f"{what} = {given!r} is no file: give its path, such as {what}.toml", argument=what)
+    return Path(given)
 
 
 class Payloads:

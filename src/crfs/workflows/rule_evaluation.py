@@ -33,6 +33,10 @@ class RuleQuestion:
     as_of: datetime | None = None
     dry_run: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.dry_run, bool):  # a text "no" would count as yes
+            raise InvalidInput(f"dry_run = {self.dry_run!r}: True or False is wanted", argument="dry_run")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:

@@ -9,6 +9,8 @@ from crfs.errors import InvalidInput
 
 def parse_instant(text: str, *, what: str) -> datetime:
     """An RFC 3339 instant, in UTC; a text without a zone is refused, since it could mean any."""
+    if not isinstance(text, str):  # from Python anything may come
+        raise _no_time(text, what)
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
@@ -18,16 +20,20 @@ def parse_instant(text: str, *, what: str) -> datetime:
     return _in_utc(value, text, what)
 
 
-def parse_start(text: str, *, what: str) -> datetime:
+def parse_start(asked: str | date, *, what: str) -> datetime:
     """An RFC 3339 instant, or the start of a day in UTC.
 
     >>> parse_start("2027-01-01", what="until").isoformat()
     '2027-01-01T00:00:00+00:00'
     """
+    if isinstance(asked, datetime):
+        return _of_zone(asked, what)
+    if isinstance(asked, date):
+        return datetime.combine(asked, time(0), tzinfo=UTC)
     try:
-        return datetime.combine(date.fromisoformat(text), time(0), tzinfo=UTC)
-    except ValueError:
-        return parse_instant(text, what=what)
+        return datetime.combine(date.fromisoformat(asked), time(0), tzinfo=UTC)
+    except (ValueError, TypeError):
+        return parse_instant(asked, what=what)
 
 
 def parse_question(asked: str | date, *, what: str, zone: str = "UTC") -> datetime:
@@ -37,16 +43,14 @@ def parse_question(asked: str | date, *, what: str, zone: str = "UTC") -> dateti
     '2020-06-06T00:00:00+00:00'
     """
     if isinstance(asked, datetime):
-        if asked.tzinfo is None:
-            raise InvalidInput(f"{what} = {asked.isoformat()} has no time zone", argument=what)
-        return _in_utc(asked, asked.isoformat(), what)
-    if isinstance(asked, str):
+        return _of_zone(asked, what)
+    if isinstance(asked, date):
+        day = asked
+    else:
         try:
             day = date.fromisoformat(asked)
-        except ValueError:
+        except (ValueError, TypeError):
             return parse_instant(asked, what=what)
-    else:
-        day = asked
     from zoneinfo import ZoneInfo
 
     try:
@@ -95,6 +99,17 @@ def parse_day(text: str, *, what: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise InvalidInput(f"{what} = {text!r} is no day; write 2026-06-30", argument=what) from None
+
+
+def _of_zone(asked: datetime, what: str) -> datetime:
+    if asked.tzinfo is None:
+        raise InvalidInput(f"{what} = {asked.isoformat()} has no time zone", argument=what)
+    return _in_utc(asked, asked.isoformat(), what)
+
+
+def _no_time(asked: object, what: str) -> InvalidInput:
+    wanted = "a datetime with a zone, a date, or a text of either, such as 2026-06-30T00:00:00Z"
+    return InvalidInput(f"{what} = {asked!r} is no time: it is {wanted}", argument=what)
 
 
 def _in_utc(value: datetime, text: str, what: str) -> datetime:
