@@ -102,20 +102,25 @@ def test_a_life_of_an_alert_with_who_when_and_why(session: Session, clock: Clock
     assert [(event["at"], event["from_state"], event["to_state"], event["actor"], event["note"]) for event in closed["events"]] == [
         (NOW, None, "open", "jane", None),
         (NOW + HOUR, "open", "acknowledged", "jane", "I ask them"),
-        (NOW + 25 * HOUR, "acknowledged", "open", "jane", None),
+        (NOW + 25 * HOUR, "acknowledged", "open", "jane", "worsened from warning to critical"),
         (NOW + 26 * HOUR, "open", "silenced", "jane", "they know"),
-        (until, "silenced", "open", "jane", None),
+        (until, "silenced", "open", "jane", "its silence is over"),
         (until + HOUR, "open", "closed", "jane", "its condition has gone"),
     ]
+    severities = [(event["from_severity"], event["to_severity"]) for event in closed["events"]]
+    assert severities == [(None, "warning"), ("warning", "warning"), ("warning", "critical"), *[("critical", "critical")] * 3]
     assert [bool(event["evidence"]) for event in closed["events"]] == [True, False, True, False, True, False]
     with pytest.raises(InvalidInput, match="cannot be changed"):
         act_on_alert(session, number, "acknowledge")
     assert list_alerts(session) == []
 
-    # The condition comes back: a new alert.
+    # The condition comes back: a new alert, which says what became of the one before.
     broken(session.database, "fred", at=clock.time)
     [another] = watch_sources(session)
     assert another > number
+    [opening] = show_alert(session, another)["events"]
+    assert opening["note"] == f"after alert {number}, closed by jane at 2026-03-06T20:00:00Z: its condition has gone"
+    assert opening["evidence"]["error"] == "HTTP 503"
     source_succeeded(session.database, "fred", at=clock.time)
     watch_sources(session)
 

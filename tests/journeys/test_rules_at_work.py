@@ -20,13 +20,14 @@ from crfs.workflows.books import load_book
 from crfs.workflows.portfolio_risk import measure_portfolio
 from crfs.workflows.rule_evaluation import Evaluated, evaluate_rules, question_of_texts
 from crfs.workflows.session import Session, open_session
-from crfs.workflows.settling import Way
+from crfs.workflows.settling import Way, settle
 from tests.journeys.world import World
 
 pytestmark = [pytest.mark.servers, pytest.mark.journey]
 
 NOW = datetime(2027, 3, 31, 18, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
+ACTOR = "jane"
 LIMITS = "portfolio,scope,entity,limit\ncorp,obligor,*,100\ncorp,sector,energy,200\ncorp,portfolio,,1000\n"
 HEADER = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group,sector\n"
 MODEL: dict[str, Any] = {"factors": ["economy"], "correlation": [[1.0]], "groups": {"all": {"economy": 1.0}}}
@@ -53,7 +54,8 @@ def url(new_store: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def session(url: str, clock: Clock) -> Iterator[Session]:
+def session(url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    monkeypatch.setenv("CRFS_ACTOR", ACTOR)
     with open_session(url, clock=clock) as opened:
         yield opened
 
@@ -123,6 +125,12 @@ def test_what_recovers_closes_and_what_comes_back_is_another_alert(session: Sess
     book(session, {"A": 99.0})
     (another,) = evaluate(session).turns
     assert another.way is Way.OPENED
+    assert (
+        another.note == f"after alert {opened.alert_id}, closed by {ACTOR} at 2027-04-02T18:00:00Z: its condition has gone: limit_use 0.5"
+    )
+    assert another.alert_id is not None
+    (opening,) = show_alert(session, another.alert_id)["events"]
+    assert (opening["note"], opening["evidence"]["value"]) == (another.note, 0.99)
     clock.time += DAY
     book(session, {"B": 1.0})  # A has gone from the book: nothing of its limit is used
     assert told(evaluate(session)) == [("closed", "obligor/corp/A", "warning")]
@@ -163,7 +171,56 @@ def test_what_people_did_stands(session: Session, clock: Clock) -> None:
     assert [(turn.way.value, turn.state) for turn in found.turns] == [("kept", "acknowledged"), ("opened again", "open")]
     book(session, {"A": 120.0, "B": 130.0})
     found = evaluate(session, limits)
-    assert [(turn.way.value, turn.severity) for turn in found.turns] == [("opened again", "critical"), ("worse", "critical")]
+    assert [(turn.way.value, turn.severity, turn.state_before, turn.note) for turn in found.turns] == [
+        ("worsened", "critical", "acknowledged", "worsened from warning to critical"),
+        ("worsened", "critical", "open", "worsened from warning to critical"),
+    ]
+    assert [turn.state for turn in found.turns] == ["open", "open"]
+    act_on_alert(session, first, "close", note="sold")
+    (again,) = (turn for turn in evaluate(session, limits).turns if turn.way is Way.OPENED)
+    assert again.note == f"after alert {first}, closed by {ACTOR} at 2027-04-02T18:00:00Z: sold"
+
+
+def test_a_change_of_severity_is_counted_and_is_in_the_history_with_its_evidence(session: Session, clock: Clock) -> None:
+    limits = "portfolio,scope,entity,limit\ncorp,obligor,*,100\n"
+    book(session, {"A": 92.0})
+    (opened,) = evaluate(session, limits).turns
+    assert opened.alert_id is not None
+    said = []
+    for owed in (104.0, 103.0, 91.0, 91.0):
+        clock.time += DAY
+        book(session, {"A": owed})
+        dry, done = evaluate(session, limits, dry_run=True).to_dict(), evaluate(session, limits).to_dict()
+        counts = {way: done[way] for way in ("opened", "worsened", "reopened", "eased", "kept", "closed")}
+        assert counts == {way: dry[way] for way in counts}
+        assert counts == {way: sum(rule[way] for rule in done["rules"]) for way in counts}
+        said += [way for way, number in counts.items() if number]
+        assert [(change["way"], change["severity_before"], change["severity"]) for change in done["changes"]] == (
+            {"worsened": [("worsened", "warning", "critical")], "eased": [("eased", "critical", "warning")]}.get(said[-1], [])
+        )
+    assert said == ["worsened", "kept", "eased", "kept"]
+    assert evaluate(session, limits).turns[0].way is Way.KEPT
+    events = show_alert(session, opened.alert_id)["events"]
+    assert [(e["from_state"], e["to_state"], e["from_severity"], e["to_severity"], e["note"], e["evidence"]["value"]) for e in events] == [
+        (None, "open", None, "warning", None, 0.92),
+        ("open", "open", "warning", "critical", "worsened from warning to critical", 1.04),
+        ("open", "open", "critical", "warning", "eased from critical to warning", 0.91),
+    ]
+
+
+def test_what_eases_while_it_is_silenced_stays_silent_and_what_eases_as_its_silence_ends_says_both(session: Session, clock: Clock) -> None:
+    limits = "portfolio,scope,entity,limit\ncorp,obligor,*,100\n"
+    book(session, {"A": 120.0, "B": 120.0})
+    numbers = [turn.alert_id for turn in evaluate(session, limits).turns]
+    for number, days in zip(numbers, (5, 1), strict=True):
+        assert number is not None
+        act_on_alert(session, number, "silence", until=(clock.time + days * DAY).isoformat())
+    clock.time += DAY
+    book(session, {"A": 91.0, "B": 91.0})
+    assert [(turn.way.value, turn.state, turn.note) for turn in evaluate(session, limits).turns] == [
+        ("eased", "silenced", "eased from critical to warning"),
+        ("opened again", "open", "eased from critical to warning; its silence is over"),
+    ]
 
 
 def test_alerts_only_go_forward(session: Session, clock: Clock) -> None:
@@ -174,10 +231,75 @@ def test_alerts_only_go_forward(session: Session, clock: Clock) -> None:
     before = kept(session)
     with pytest.raises(Conflict, match="only go forward"):
         evaluate(session, as_of=(NOW + DAY).isoformat())
+    with pytest.raises(
+        Conflict, match=r"as of 2027-04-02T18:00:00Z .* after 2027-04-01T18:00:00Z: .* nothing was opened, changed or closed"
+    ):
+        evaluate(session, as_of=(NOW + DAY).isoformat(), dry_run=True)
     assert evaluate(session, as_of=clock.time.date().isoformat()).as_of == clock.time  # today is not over
     with pytest.raises(InvalidInput, match="lies ahead"):
         evaluate(session, as_of=(clock.time + DAY).isoformat())
     assert kept(session) == before
+
+
+@pytest.mark.parametrize("now", [10.0, 95.0, 99.0], ids=["recovered", "as before", "other"])
+def test_an_earlier_moment_after_a_later_one_is_refused_whatever_the_later_one_made_of_it(
+    session: Session, clock: Clock, now: float
+) -> None:
+    """Also where the later evaluation opened and closed nothing, and so no alert tells of it."""
+    limits = "portfolio,scope,entity,limit\ncorp,obligor,*,100\n"
+    book(session, {"A": 95.0})
+    earlier = clock.time + DAY
+    clock.time += 2 * DAY
+    book(session, {"A": now})
+    first = evaluate(session, limits)
+    before = kept(session)
+    for _ in range(2):
+        with pytest.raises(Conflict, match="only go forward"):
+            evaluate(session, limits, as_of=earlier.isoformat())
+        again = evaluate(session, limits, as_of=clock.time.isoformat())
+        assert {turn.way for turn in again.turns} <= {Way.KEPT}
+        assert (again.as_of, len(again.turns)) == (first.as_of, len(first.turns))
+    assert kept(session) == before
+
+
+def test_other_rules_may_look_at_an_earlier_moment_and_a_dry_run_holds_nobody_back(session: Session, clock: Clock) -> None:
+    book(session, {"A": 95.0})
+    clock.time += 2 * DAY
+    evaluate(session, dry_run=True)
+    assert evaluate(session, as_of=(NOW + DAY).isoformat()).as_of == NOW + DAY
+    evaluate(session)
+    other = '[[rule]]\nname = "obligor.own"\nkind = "limit_use"\nlevels = [{ severity = "info", open = 0.5, close = 0.4 }]\n'
+    assert told(evaluate(session, rules=other, as_of=(NOW + DAY).isoformat())) == [("opened", "obligor/corp/A", "info")]
+
+
+def test_a_clock_that_is_behind_looks_at_what_the_other_one_looked_at(session: Session, url: str, clock: Clock) -> None:
+    ahead = Clock()
+    ahead.time = NOW + timedelta(seconds=30)
+    book(session, {"A": 95.0})
+    with open_session(url, clock=ahead) as other:
+        evaluate(other)
+    again = evaluate(session)
+    assert (again.as_of, {turn.way for turn in again.turns}) == (ahead.time, {Way.KEPT})
+
+
+def test_a_look_that_is_overtaken_by_a_later_one_looks_again(
+    session: Session, url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = Clock()
+    ahead.time = NOW + DAY
+    book(session, {"A": 95.0})
+    asked: list[datetime] = []
+
+    def overtaken(*words: Any, **more: Any) -> Any:
+        asked.append(more["as_of"])
+        if len(asked) == 1:
+            with open_session(url, clock=ahead) as other:
+                evaluate(other)
+        return settle(*words, **more)
+
+    monkeypatch.setattr("crfs.workflows.rule_evaluation.settle", overtaken)
+    assert {turn.way for turn in evaluate(session).turns} == {Way.KEPT}
+    assert asked == [NOW, ahead.time, ahead.time]
 
 
 def test_the_order_of_obligors_does_not_matter(new_store: Callable[[], str], clock: Clock) -> None:

@@ -4,14 +4,43 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from crfs.store.alerts import alert, looks
 from crfs.store.answers import AnswerKey
 from crfs.store.database import ensure_schema
 from crfs.store.quarantine import items, rejected_rows
 from tests.store.older_schemas import of_schema
+
+
+def test_rules_have_looked_up_to_what_their_alerts_rest_on(empty_url: Callable[[], sa.URL], connect: Any) -> None:
+    """Live or closed, by tenant; rules whose alerts do not say when they were seen, as those on sources, have no look."""
+    database = connect(empty_url())
+    with of_schema(database, "0009") as connection:
+        for tenant, rule, state, seen in (
+            (1, "obligor.late", "closed", "2027-03-01T00:00:00+00:00"),
+            (1, "obligor.late", "open", "2027-02-01T00:00:00+00:00"),
+            (2, "obligor.late", "open", "2028-02-01T00:00:00+00:00"),
+            (1, "source_failing", "open", None),
+        ):
+            connection.exec_driver_sql(
+                "INSERT INTO crfs.alert (rule, subject, severity, state, title, evidence, opened_at, last_seen_at, tenant_id) "
+                "VALUES (%s, %s, 'warning', %s, 't', CAST(%s AS jsonb), '2027-03-01Z', '2027-03-02Z', %s)",
+                (rule, f"obligor/{state}", state, "{}" if seen is None else f'{{"seen_at": "{seen}"}}', tenant),
+            )
+        connection.exec_driver_sql(
+            "INSERT INTO crfs.alert_event (alert_id, at, to_state, actor, evidence, tenant_id) "
+            "SELECT alert_id, '2027-03-02Z', 'closed', 'jane', '{\"seen_at\": \"2027-03-02T00:00:00+00:00\"}', 1 FROM crfs.alert WHERE state = 'closed'"
+        )
+        number = connection.exec_driver_sql("SELECT alert_id FROM crfs.alert WHERE state = 'closed'").scalar_one()
+    ensure_schema(database)
+    [look] = looks(database, ["obligor.late", "source_failing"])
+    assert (look.rule, look.as_of) == ("obligor.late", datetime(2027, 3, 2, tzinfo=UTC))
+    [event] = alert(database, number)[1]
+    assert (event.from_severity, event.to_severity) == (None, None)
 
 
 def test_refused_rows_of_the_schema_before_are_those_of_the_answer_that_is_held_for_them(

@@ -1,4 +1,4 @@
-"""Alerts and their history: one live alert a rule and subject, every change of state with who, when, why and on what evidence."""
+"""Alerts and their history: one live alert a rule and subject, every change of state or severity with who, when, why and on what evidence."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertEvent:
-    """A change of an alert's state."""
+    """A change of an alert's state or severity, or an act of a person that leaves both; severities are None where an older crfs wrote it."""
 
     at: datetime
     from_state: str | None
     to_state: str
+    from_severity: str | None
+    to_severity: str | None
     actor: str
     note: str | None
     evidence: Mapping[str, Any] | None
@@ -112,7 +114,7 @@ class Step:
     """What becomes of one alert: it opens where ``alert`` is None, else it is at ``state`` from now on.
 
     ``sighting`` says whether its condition was seen anew: then title, severity and evidence are those of the sighting. Where the state
-    changes, note and evidence go into its history.
+    or the severity changes, note and evidence go into its history.
     """
 
     alert: Alert | None
@@ -126,17 +128,51 @@ class Step:
     sighting: bool = True
 
 
-def settle(
-    database: Database, rules: Sequence[str], decide: Callable[[list[Alert], datetime | None], Sequence[Step]], *, at: datetime
-) -> list[int | None]:
-    """Bring the alerts of some rules up to date in one transaction: all steps that ``decide`` makes of the live ones, or none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The newest moment ``as_of`` which a rule brought its alerts up to date; who had it look, and when."""
 
-    ``decide`` is told when the newest sighting was that an alert of the rules rests on, live or closed; None where there is none with a
-    ``seen_at``. Whoever settles or acts meanwhile waits. The number of each step's alert is the answer.
+    rule: str
+    as_of: datetime
+    at: datetime
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How the newest closed alert of a rule and subject ended."""
+
+    alert_id: int
+    at: datetime
+    actor: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What an evaluation finds: the live alerts of its rules, their looks before; ``endings`` of alerts by rule and subject on demand."""
+
+    live: Sequence[Alert]
+    looks: Sequence[Look]
+    endings: Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Ending]]
+
+
+def settle(
+    database: Database,
+    rules: Sequence[str],
+    decide: Callable[[Before], Sequence[Step]],
+    *,
+    at: datetime,
+    as_of: datetime | None = None,
+) -> list[int | None]:
+    """Bring the alerts of some rules up to date in one transaction: all steps that ``decide`` makes of what there is before, or none.
+
+    With ``as_of`` the rules are kept as having looked up to then. Whoever settles or acts meanwhile waits. The number of each step's alert is
+    the answer.
     """
     with database.writing() as connection:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key, :tenant)"), {"key": _SETTLING, "tenant": database.tenant_id})
-        steps = decide(_live(connection, rules, locked=True), _newest_sighting(connection, rules))
+        steps = decide(_before(connection, rules, locked=True))
         opened = _open(connection, database, [step for step in steps if step.alert is None], at=at)
         _update(connection, [step for step in steps if step.alert is not None], at=at)
         numbers = [opened.get((step.rule, step.subject)) if step.alert is None else step.alert.alert_id for step in steps]
@@ -145,20 +181,38 @@ def settle(
                 "alert_id": number,
                 "from_state": None if step.alert is None else step.alert.state,
                 "to_state": step.state,
+                "from_severity": None if step.alert is None else step.alert.severity,
+                "to_severity": step.severity,
                 "note": step.note,
                 "evidence": step.evidence,
             }
             for number, step in zip(numbers, steps, strict=True)
-            if number is not None and (step.alert is None or step.alert.state != step.state)
+            if number is not None and (step.alert is None or (step.alert.state, step.alert.severity) != (step.state, step.severity))
         ]
         _note(connection, database, told, at=at)
+        if as_of is not None:
+            _keep_looks(connection, database, rules, as_of=as_of, at=at)
     return numbers
 
 
-def would_settle(database: Database, rules: Sequence[str], decide: Callable[[list[Alert], datetime | None], Sequence[Step]]) -> None:
+def would_settle(database: Database, rules: Sequence[str], decide: Callable[[Before], Sequence[Step]]) -> None:
     """Have ``decide`` look at what :func:`settle` would show it; nothing is written."""
     with database.reading() as connection:
-        decide(_live(connection, rules, locked=False), _newest_sighting(connection, rules))
+        decide(_before(connection, rules, locked=False))
+
+
+def looks(database: Database, rules: Sequence[str]) -> list[Look]:
+    """The newest look of each of some rules that has ever looked."""
+    with database.reading() as connection:
+        return _looks(connection, rules)
+
+
+def _before(connection: sa.Connection, rules: Sequence[str], *, locked: bool) -> Before:
+    return Before(
+        live=_live(connection, rules, locked=locked),
+        looks=_looks(connection, rules),
+        endings=lambda keys: _endings(connection, keys),
+    )
 
 
 def _live(connection: sa.Connection, rules: Sequence[str], *, locked: bool) -> list[Alert]:
@@ -172,16 +226,40 @@ def _live(connection: sa.Connection, rules: Sequence[str], *, locked: bool) -> l
     return [Alert(**row._mapping) for row in rows]
 
 
-def _newest_sighting(connection: sa.Connection, rules: Sequence[str]) -> datetime | None:
-    found: datetime | None = connection.execute(
+def _looks(connection: sa.Connection, rules: Sequence[str]) -> list[Look]:
+    rows = connection.execute(
+        sa.text("SELECT rule, as_of, at, actor FROM crfs.rule_look WHERE rule = ANY(:rules) ORDER BY rule"), {"rules": list(rules)}
+    ).all()
+    return [Look(**row._mapping) for row in rows]
+
+
+def _keep_looks(connection: sa.Connection, database: Database, rules: Sequence[str], *, as_of: datetime, at: datetime) -> None:
+    """The same look again leaves what there is."""
+    connection.execute(
         sa.text(
-            "SELECT max(CAST(told.evidence ->> 'seen_at' AS timestamptz)) FROM crfs.alert AS alert, LATERAL (SELECT alert.evidence "
-            "UNION ALL SELECT event.evidence FROM crfs.alert_event AS event WHERE event.alert_id = alert.alert_id) AS told "
-            "WHERE alert.rule = ANY(:rules)"
+            "INSERT INTO crfs.rule_look AS look (rule, as_of, at, actor, tenant_id) "
+            "SELECT rule, CAST(:as_of AS timestamptz), CAST(:at AS timestamptz), :actor, :tenant_id FROM unnest(CAST(:rules AS text[])) AS rule "
+            "ON CONFLICT (tenant_id, rule) DO UPDATE SET as_of = excluded.as_of, at = excluded.at, actor = excluded.actor "
+            "WHERE look.as_of < excluded.as_of"
         ),
-        {"rules": list(rules)},
-    ).scalar()
-    return found
+        {"rules": sorted(set(rules)), "as_of": as_of, "at": at, "actor": database.actor, "tenant_id": database.tenant_id},
+    )
+
+
+def _endings(connection: sa.Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Ending]:
+    """How the newest closed alerts of rules and subjects ended; none of those that never had one."""
+    if not keys:
+        return {}
+    rows = connection.execute(
+        sa.text(
+            "SELECT DISTINCT ON (alert.rule, alert.subject) alert.rule, alert.subject, alert.alert_id, event.at, event.actor, event.note "
+            "FROM crfs.alert AS alert JOIN crfs.alert_event AS event ON event.alert_id = alert.alert_id AND event.to_state = 'closed' "
+            "JOIN jsonb_to_recordset(CAST(:keys AS jsonb)) AS key (rule text, subject text) USING (rule, subject) "
+            "WHERE alert.state = 'closed' ORDER BY alert.rule, alert.subject, alert.alert_id DESC, event.event_id DESC"
+        ),
+        {"keys": json.dumps([{"rule": rule, "subject": subject} for rule, subject in keys])},
+    ).all()
+    return {(row.rule, row.subject): Ending(alert_id=row.alert_id, at=row.at, actor=row.actor, note=row.note) for row in rows}
 
 
 def _open(connection: sa.Connection, database: Database, steps: Sequence[Step], *, at: datetime) -> dict[tuple[str, str], int]:
@@ -240,7 +318,8 @@ def change(
 ) -> bool:
     """Change the state of an alert that stands at ``expected``; whether it still did."""
     with database.writing() as connection:
-        if _locked(connection, alert_id) != expected:
+        standing, severity = _locked(connection, alert_id)
+        if standing != expected:
             return False
         connection.execute(
             sa.text(
@@ -249,29 +328,31 @@ def change(
             ),
             {"state": state, "silenced_until": silenced_until, "at": at, "id": alert_id},
         )
-        told = {"alert_id": alert_id, "from_state": expected, "to_state": state, "note": note, "evidence": None}
-        _note(connection, database, [told], at=at)
+        states = {"from_state": expected, "to_state": state, "from_severity": severity, "to_severity": severity}
+        _note(connection, database, [{"alert_id": alert_id, **states, "note": note, "evidence": None}], at=at)
     return True
 
 
-def _locked(connection: sa.Connection, alert_id: int) -> str:
-    state: str | None = connection.execute(
-        sa.text("SELECT state FROM crfs.alert WHERE alert_id = :id FOR UPDATE"), {"id": alert_id}
-    ).scalar()
-    if state is None:
+def _locked(connection: sa.Connection, alert_id: int) -> tuple[str, str]:
+    """State and severity."""
+    row = connection.execute(
+        sa.text("SELECT state, severity FROM crfs.alert WHERE alert_id = :id FOR UPDATE"), {"id": alert_id}
+    ).one_or_none()
+    if row is None:
         raise NotFound(f"no alert has the number {alert_id}; crfs alerts list shows those that there are")
-    return state
+    return row.state, row.severity
 
 
 def _note(connection: sa.Connection, database: Database, changes: Sequence[Mapping[str, Any]], *, at: datetime) -> None:
-    """Write changes of state into the history."""
+    """Write changes of state or severity into the history."""
     if not changes:
         return
     connection.execute(
         sa.text(
-            "INSERT INTO crfs.alert_event (alert_id, at, from_state, to_state, actor, note, evidence, tenant_id) "
-            "SELECT alert_id, :at, from_state, to_state, :actor, note, evidence, :tenant_id FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
-            "AS change (alert_id bigint, from_state text, to_state text, note text, evidence jsonb) ORDER BY alert_id"
+            "INSERT INTO crfs.alert_event (alert_id, at, from_state, to_state, from_severity, to_severity, actor, note, evidence, tenant_id) "
+            "SELECT alert_id, :at, from_state, to_state, from_severity, to_severity, :actor, note, evidence, :tenant_id "
+            "FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS change (alert_id bigint, from_state text, to_state text, from_severity text, "
+            "to_severity text, note text, evidence jsonb) ORDER BY alert_id"
         ),
         {"rows": json.dumps(list(changes)), "at": at, "actor": database.actor, "tenant_id": database.tenant_id},
     )

@@ -73,7 +73,7 @@ def watch_sources(session: Session) -> list[int]:
             )
         )
     seen = conditions(sources, streams, now=now)
-    settled = settle(session, RULES, lambda _live, _newest: Sight(conditions=seen), every_look=True)
+    settled = settle(session, RULES, lambda _before: Sight(conditions=seen), every_look=True)
     return [turn.alert_id for turn in settled if turn.way is Way.OPENED and turn.alert_id is not None]
 
 

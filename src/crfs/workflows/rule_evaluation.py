@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     import polars as pl
 
     from crfs.monitoring.early_warning import Evaluation, Limit, RatingScale, Rule
-    from crfs.store.alerts import Alert
+    from crfs.store.alerts import Before
     from crfs.workflows.bureau_watch import Watch
+
+
+_TRIES = 5
+"""So often rules look at a now that somebody else's look has overtaken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,21 +140,35 @@ def question_of_texts(
 def evaluate_rules(session: Session, question: RuleQuestion, *, progress: Progress = no_progress) -> Evaluated:
     """Let rules look at the store as of a moment, and bring their alerts up to date with what they see.
 
-    An alert opens, stays while its rule does not close it, and closes, all in one transaction; the same evaluation again changes nothing. What
-    people did to alerts stands. Alerts of rules that cannot be looked at stay as they are. Alerts only go forward: a moment before the newest
-    sighting that one of them rests on is a :class:`~crfs.errors.Conflict`.
+    An alert opens, worsens, eases, stays while its rule does not close it, and closes, all in one transaction; the same evaluation again changes
+    nothing. What people did to alerts stands. Alerts of rules that cannot be looked at stay as they are. Alerts only go forward: a moment before
+    the newest one that one of the rules has looked at is a :class:`~crfs.errors.Conflict`, whether or not it would change anything.
     """
+    for _ in range(_TRIES - 1):
+        with suppress(_Overtaken):
+            return _evaluate(session, question, progress)
+    return _evaluate(session, question, progress)
+
+
+class _Overtaken(Conflict):
+    """Somebody had the rules look at a later now while these looked: they look again."""
+
+
+def _evaluate(session: Session, question: RuleQuestion, progress: Progress) -> Evaluated:
     from crfs.monitoring.early_warning import Evaluation
 
     pin = session.pin()
-    moment = _moment(question.as_of, now=max(session.clock.now(), pin.recorded_at))
+    now = max(session.clock.now(), pin.recorded_at)
+    moment = _moment(question.as_of, now=now)
+    if moment == now:  # another machine's clock may be ahead: now is not before what it looked at
+        moment = max([now, *_looked_up_to(session, question.rules)])
     seen = _look_at_the_store(session, question, pin.batch_id, moment, progress)
     notes = _reasons(question.rules, seen.reasons)
     if not seen.rules:
         raise InvalidInput(f"no rule can look at the store: {'; '.join((*notes, *seen.notes))}")
     found = Evaluation(rules=tuple(seen.rules), sightings=seen.sightings)
     progress("settling the alerts", 0, 1)
-    turns, unseen = _settled(session, found, moment, dry_run=question.dry_run)
+    turns, unseen = _settled(session, found, moment, is_now=moment >= now, dry_run=question.dry_run)
     progress("settling the alerts", 1, 1)
     return Evaluated(
         as_of=moment,
@@ -227,20 +246,36 @@ def _bureau(
         return None
 
 
-def _settled(session: Session, found: Evaluation, moment: datetime, *, dry_run: bool) -> tuple[list[Turn], dict[str, int]]:
+def _looked_up_to(session: Session, rules: Sequence[Rule]) -> list[datetime]:
+    from crfs.store.alerts import looks
+
+    return [look.as_of for look in looks(session.database, [rule.name for rule in rules])]
+
+
+def _refuse_going_back(before: Before, moment: datetime, *, is_now: bool) -> None:
+    """Alerts that were opened, eased or closed as of a moment are not told otherwise as of an earlier one."""
+    later = [look for look in before.looks if look.as_of > moment]
+    if not later:
+        return
+    newest = max(later, key=lambda look: (look.as_of, look.rule))
+    others = f" (and {len(later) - 1:,} more)" if len(later) > 1 else ""
+    raise (_Overtaken if is_now else Conflict)(
+        f"{newest.rule}{others} has looked at the store as of {as_told(newest.as_of)} (by {newest.actor}, {as_told(newest.at)}), after "
+        f"{as_told(moment)}: alerts only go forward, and nothing was opened, changed or closed; crfs alerts rules test FILE --as-of TIME looks at "
+        "a time that is past and keeps nothing"
+    )
+
+
+def _settled(session: Session, found: Evaluation, moment: datetime, *, is_now: bool, dry_run: bool) -> tuple[list[Turn], dict[str, int]]:
     """What became of the alerts, and by rule the number of those of which nothing was seen."""
     from crfs.monitoring.alert_states import Severity
     from crfs.monitoring.early_warning import Earlier, carry_over
 
     unseen: dict[str, int] = {}
 
-    def look(live: Sequence[Alert], newest: datetime | None) -> Sight:
-        if newest is not None and newest > moment:
-            raise Conflict(
-                f"alerts of these rules rest on what was known at {as_told(newest)}, after {as_told(moment)}; they only go forward: "
-                "crfs alerts rules test FILE --as-of TIME looks at a time that is past and keeps nothing"
-            )
-        earlier = [Earlier(rule=a.rule, subject=a.subject, severity=Severity(a.severity), evidence=a.evidence) for a in live]
+    def look(before: Before) -> Sight:
+        _refuse_going_back(before, moment, is_now=is_now)
+        earlier = [Earlier(rule=a.rule, subject=a.subject, severity=Severity(a.severity), evidence=a.evidence) for a in before.live]
         carried = carry_over(found, earlier, moment)
         unseen.clear()
         for rule, _ in carried.unseen:
@@ -248,7 +283,7 @@ def _settled(session: Session, found: Evaluation, moment: datetime, *, dry_run: 
         ended = {(end.rule, end.subject): (end.reason, end.evidence) for end in carried.ended}
         return Sight(conditions=carried.conditions, ended=ended, unseen=frozenset(carried.unseen))
 
-    return settle(session, [rule.name for rule in found.rules], look, dry_run=dry_run), unseen
+    return settle(session, [rule.name for rule in found.rules], look, as_of=moment, dry_run=dry_run), unseen
 
 
 def _of_rule(rule: Rule, found: Evaluation, turns: Sequence[Turn], unseen: Mapping[str, int], at: datetime) -> dict[str, Any]:

@@ -140,13 +140,13 @@ def test_rules(door: Door, file: Path, **options: Any) -> None:
 @click.option("--limits", type=click.Path(path_type=Path), help="TOML or CSV: limits of loaded books, their sectors and obligors.")
 @click.option("--rating-scale", type=click.Path(path_type=Path), help="TOML: grades and their default probabilities; one ships with crfs.")
 @click.option("--as-of", metavar="TIME", help="With what was known then; now, if not given.")
-@click.option("--dry-run", is_flag=True, help="Only say what would open, stay and close.")
+@click.option("--dry-run", is_flag=True, help="Only say what would open, worsen, ease, stay and close.")
 @pass_door
 def evaluate_rules(door: Door, file: Path | None, **options: Any) -> None:
     """Let the rules that ship with crfs, or those of a TOML FILE, look at the store, and open, keep and close their alerts.
 
     They look at the bureau's obligors and sectors, at the books that were loaded, and at the risk runs of those. The same evaluation
-    again changes nothing.
+    again changes nothing, and a time before one that they have looked at is refused.
     """
     from crfs.apps.cli.reports.rules import show_evaluation
     from crfs.workflows.rule_evaluation import evaluate_rules as evaluated
@@ -171,7 +171,7 @@ def _write(door: Door, document: dict[str, Any]) -> None:
 
     lines = [f"{name:20} {cell(value)}" for name, value in document.items() if name != "events"]
     lines += [
-        f"{cell(event['at'])}  {event['from_state'] or '':12} → {event['to_state']:12} {event['actor']}"
+        f"{cell(event['at'])}  {event['from_state'] or '':12} → {event['to_state']:12} {event['to_severity'] or '':8} {event['actor']}"
         + (f": {event['note']}" if event["note"] else "")
         for event in document["events"]
     ]

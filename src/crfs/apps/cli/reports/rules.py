@@ -39,7 +39,7 @@ def show(screen: Console, document: Mapping[str, Any]) -> None:
 def show_evaluation(screen: Console, document: Mapping[str, Any]) -> None:
     """What became of the alerts, by rule, and the worst of those that changed."""
     would = document["dry_run"]
-    ways = ("opened", "reopened", "worse", "kept", "closed")
+    ways = ("opened", "worsened", "reopened", "eased", "kept", "closed")
     numbers = ", ".join(f"{document[way]:,} {way.replace('reopened', 'opened again')}" for way in ways)
     screen.print(f"Alerts as of {document['as_of']}{', if this were no dry run' if would else ''}: {numbers}")
     columns = ["rule", "entities", *ways, "unseen", "info", "warning", "critical"]
@@ -47,9 +47,11 @@ def show_evaluation(screen: Console, document: Mapping[str, Any]) -> None:
     changes = document["changes"]
     if changes:
         screen.print()
-        shown = [{**change, "what": change["way"], "alert": change["alert_id"]} for change in changes[:TOP]]
+        shown = [
+            {**change, "what": change["way"], "alert": change["alert_id"], "before": change["severity_before"]} for change in changes[:TOP]
+        ]
         title = f"{len(shown)} of {len(changes):,} alerts that {'would change' if would else 'changed'}, the worst first"
-        screen.print(table(shown, ["what", "alert", "severity", "rule", "title"], title=title))
+        screen.print(table(shown, ["what", "alert", "severity", "before", "rule", "title"], title=title))
         if len(changes) > TOP:
             screen.print("The others: crfs alerts list --rule RULE --severity SEVERITY, or --json here")
     for note in document["notes"]:
