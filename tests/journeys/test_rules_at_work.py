@@ -33,6 +33,8 @@ HEADER = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group,sector\n"
 MODEL: dict[str, Any] = {"factors": ["economy"], "correlation": [[1.0]], "groups": {"all": {"economy": 1.0}}}
 DRIFT = '[[rule]]\nname = "portfolio.drift"\nkind = "ec_drift"\nscope = "portfolio"\nlevels = [{ severity = "warning", open = 4.0, close = 3.0 }]\n'
 
+DRIFT_OF_NOW = DRIFT.replace("portfolio.drift", "portfolio.drift_of_now")
+
 
 class Clock:
     """A clock that is turned by hand."""
@@ -370,6 +372,41 @@ def test_capital_that_moved_beyond_its_errors_is_told_with_both_runs(session: Se
     clock.time += DAY
     measure(session, method="importance_sampling")
     assert told(evaluate(session, None, rules=DRIFT)) == [("closed", "portfolio/corp", "warning")]
+
+
+def test_books_and_runs_are_looked_at_as_far_back_as_the_rules_look_and_it_is_told_where_that_ends(session: Session, clock: Clock) -> None:
+    limits = "portfolio,scope,entity,limit\ncorp,obligor,*,100\n"
+    for number in range(15):  # beyond the limit in all but the first and the last
+        book(session, {"A": 120.0 if 0 < number < 14 else 10.0})
+        clock.time += DAY
+    of_ten = '[[rule]]\nname = "obligor.{0}"\nkind = "limit_use"\n{1}\nlevels = [{{ severity = "warning", open = 1.0, close = 0.9 }}]\n'
+    assert any(
+        note.startswith("books of corp in force: the newest 12 of 15 were looked at")
+        for note in evaluate(session, limits, rules=of_ten.format("now", "clear = 1")).notes
+    )
+    # Whether 13 of the last 14 were beyond it, the last 12 do not say.
+    book(session, {"A": 120.0})
+    clock.time += DAY
+    long = evaluate(session, limits, rules=of_ten.format("long", "count = 14\nof = 15"))
+    assert told(long) == [("opened", "obligor/corp/A", "warning")]
+    assert any("the newest 15 of 16 were looked at" in note for note in long.notes)
+
+
+def test_capital_is_compared_with_the_run_that_is_a_lookback_before_however_many_there_were_since(session: Session, clock: Clock) -> None:
+    exposures = {f"O{number}": 50.0 + number for number in range(40)}
+    runs = []
+    for number in range(16):
+        book(session, exposures, pd=0.02 if number < 2 else 0.05)
+        runs.append(measure(session, method="importance_sampling", max_scenarios=2_000))
+        clock.time += DAY
+    rules = DRIFT.replace('kind = "ec_drift"', 'kind = "ec_drift"\nlookback = "P14D"')
+    found = evaluate(session, None, rules=rules)
+    (turn,) = found.turns
+    assert (turn.evidence["rests_on"], turn.evidence["before_rests_on"]) == (f"run {runs[15]}", f"run {runs[1]}")
+    assert not any("looked at" in note for note in found.notes)
+    assert any(
+        "risk runs of corp with these settings: the newest 13 of 16" in note for note in evaluate(session, None, rules=DRIFT_OF_NOW).notes
+    )
 
 
 KILLED = """

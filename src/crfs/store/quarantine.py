@@ -95,15 +95,15 @@ def hold(
 
 
 def items(
-    database: Database, *, state: str | None = None, source: str | None = None, whole_only: bool = False, limit: int = 200
+    database: Database, *, state: str | None = None, source: str | None = None, whole_only: bool = False, limit: int | None = 200
 ) -> list[QuarantineItem]:
-    """Items of quarantine, the newest first; only answers that were held back as a whole, if ``whole_only``."""
+    """Items of quarantine, the newest first; only answers that were held back as a whole, if ``whole_only``; all, if ``limit`` is None."""
     with database.reading() as connection:
         rows = connection.execute(
             sa.text(
                 f"SELECT {_COLUMNS} FROM crfs.quarantine WHERE (CAST(:state AS text) IS NULL OR state = :state) "
                 "AND (CAST(:source AS text) IS NULL OR source = :source) AND NOT (:whole AND rule = :rows) "
-                "ORDER BY quarantine_id DESC LIMIT :limit"
+                "ORDER BY quarantine_id DESC LIMIT CAST(:limit AS bigint)"
             ),
             {"state": state, "source": source, "whole": whole_only, "rows": REJECTED_ROWS, "limit": limit},
         ).all()

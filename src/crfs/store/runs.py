@@ -107,6 +107,41 @@ def run(database: Database, run_id: str) -> Run:
     return Run(**exact[0]._mapping)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookRun:
+    """A run about a book that was loaded under a name, without its result and specification.
+
+    ``about`` is the time that it is about: that which was asked about, else when it was done. Two runs with the same ``settings`` differ at
+    most in their book and in what was left out.
+    """
+
+    run_id: str
+    book: str
+    about: datetime
+    created_at: datetime
+    settings: str
+
+
+def book_runs(database: Database, kind: str, *, until: datetime, apart_from: Sequence[str]) -> list[BookRun]:
+    """Every run of a kind about a loaded book up to ``until``, in the order in which they were done.
+
+    ``settings`` is a digest of the specification without the book and the keys ``apart_from``; of the models that filled blanks it has the names.
+    Specifications stay in the database: those of years of runs are too much to fetch.
+    """
+    with database.reading() as connection:
+        found = connection.execute(
+            sa.text(
+                "SELECT run_id, specification #>> '{book,name}' AS book, coalesce(as_of, created_at) AS about, created_at, "
+                "md5(CAST(jsonb_build_array(specification - CAST(:apart AS text[]), (SELECT jsonb_agg(name ORDER BY name) FROM jsonb_object_keys("
+                "CASE jsonb_typeof(specification -> 'models') WHEN 'object' THEN specification -> 'models' ELSE '{}' END) AS name)) AS text)) "
+                "AS settings FROM crfs.run WHERE kind = :kind AND specification #>> '{book,name}' IS NOT NULL "
+                "AND coalesce(as_of, created_at) <= :until ORDER BY created_at, run_id"
+            ),
+            {"kind": kind, "until": until, "apart": ["book", "models", *apart_from]},
+        ).all()
+    return [BookRun(**row._mapping) for row in found]
+
+
 def runs(database: Database, *, kind: str | None = None, label: str | None = None, limit: int = 50) -> list[Run]:
     """The newest runs first."""
     with database.reading() as connection:

@@ -34,7 +34,7 @@ def watch_sources(session: Session) -> list[int]:
 
     now = session.clock.now()
     held: dict[str, dict[AnswerKey, QuarantineItem]] = {}
-    for item in items(session.database, state="held", whole_only=True, limit=10_000):
+    for item in items(session.database, state="held", whole_only=True, limit=None):
         held.setdefault(item.source, {}).setdefault(item.answer, item)
     states = source_states(session.database)
     sources = []

@@ -13,17 +13,19 @@ from crfs.workflows.session import Session
 if TYPE_CHECKING:
     import polars as pl
 
-    from crfs.monitoring.early_warning import Limit, Position
-    from crfs.store.runs import Run
+    from crfs.monitoring.early_warning import Limit, Position, Rule
+    from crfs.store.runs import BookRun
 
 LIMIT_COLUMNS = frozenset({"limit_use"})
 CAPITAL_COLUMNS = frozenset({"ec", "ec_se"})
 """The columns that rules look at here."""
 
-_NEWEST = 12
-"""So many books of a name, and runs of a book, are looked at: what was alarming before them, the alerts remember."""
-_RUNS = 2_000
-"""So many of the newest risk runs of the store are looked through."""
+_LEAST = 12
+"""So many of the newest books of a name, and runs of a book, are looked at, and more where the rules look further back."""
+
+
+_APART = ("as_of", "seed")
+"""What two risk runs may differ in for their capital to be compared, besides the book and the versions of the models that fill it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +37,13 @@ class BookWatch:
     notes: tuple[str, ...] = ()
 
 
-def watch_limits(session: Session, batch_id: int, limits: Sequence[Limit], *, at: datetime) -> BookWatch:
-    """How much of each limit was used by the books in force up to ``at``, as the store had them at a batch.
+def watch_limits(session: Session, batch_id: int, limits: Sequence[Limit], rules: Sequence[Rule], *, at: datetime) -> BookWatch:
+    """How much of each limit was used by the books in force up to ``at``, as the store had them at a batch, as far back as ``rules`` look.
 
     A book counts from when it is in force on, whenever it was loaded. The exposure of a facility is its ``ead``, else the greater of what
     is drawn and what may be.
     """
-    from crfs.monitoring.early_warning import Position, limit_use, limits_of_nobody
+    from crfs.monitoring.early_warning import Position, first_needed, limit_use, limits_of_nobody
     from crfs.workflows.books import book_versions
 
     if not limits:
@@ -53,7 +55,9 @@ def watch_limits(session: Session, batch_id: int, limits: Sequence[Limit], *, at
         begun = books.filter((books["portfolio"] == name) & (books["valid_time"] <= at))
         if begun.is_empty():
             notes.append(f"limits of {name}: no book was in force under that name; crfs portfolio list shows those that there are")
-        for row in begun.tail(_NEWEST).iter_rows(named=True):
+        newest = begun.slice(first_needed(begun["valid_time"].to_list(), rules, least=_LEAST))
+        notes += _cut(f"books of {name} in force", newest.height, begun.height)
+        for row in newest.iter_rows(named=True):
             exposures = _exposures(session, row["sha256"], row["file_format"])
             basis = f"batch {row['batch_id']}, {row['file_name']} of {row['valid_time']:%Y-%m-%d}"
             positions.append(Position(portfolio=name, valid_time=row["valid_time"], exposures=exposures, rests_on=basis))
@@ -80,8 +84,8 @@ def _exposures(session: Session, sha256: str, file_format: str) -> pl.DataFrame:
     )
 
 
-def watch_capital(session: Session, *, at: datetime) -> BookWatch:
-    """The economic capital of the newest risk runs of each loaded book up to ``at``, with its error.
+def watch_capital(session: Session, rules: Sequence[Rule], *, at: datetime) -> BookWatch:
+    """The economic capital of the newest risk runs of each loaded book up to ``at``, with its error, as far back as ``rules`` look.
 
     A run counts from the time that it is about on, whenever it was done. Of a book those runs are compared that have the settings of its newest
     one; the seed may differ, for what it does is what the errors measure, and so may the versions of the models that fill the book.
@@ -89,22 +93,23 @@ def watch_capital(session: Session, *, at: datetime) -> BookWatch:
     """
     import polars as pl
 
-    from crfs.store.runs import runs
+    from crfs.monitoring.early_warning import first_needed
+    from crfs.store.runs import book_runs
 
-    by_book: dict[str, list[Run]] = {}
-    for run in runs(session.database, kind="risk", limit=_RUNS):
-        name = run.specification.get("book", {}).get("name")
-        if name is not None and _about(run) <= at:
-            by_book.setdefault(name, []).append(run)
+    by_book: dict[str, list[BookRun]] = {}
+    for run in book_runs(session.database, "risk", until=at, apart_from=_APART):
+        by_book.setdefault(run.book, []).append(run)
     rows: list[dict[str, Any]] = []
     notes = []
     for name, found in sorted(by_book.items()):
-        newest = max(found, key=lambda run: (_about(run), run.created_at))
-        alike = [run for run in found if _settings(run) == _settings(newest)]
-        last = {_about(run): run for run in sorted(alike, key=lambda run: run.created_at)}  # done again: the last one counts
+        newest = max(found, key=lambda run: (run.about, run.created_at))
+        last = {run.about: run for run in found if run.settings == newest.settings}  # done again: the last one counts
         if len(last) == 1:
             notes.append(f"capital of {name}: {newest.run_id} is the only run with its settings, and there is none to compare it with")
-        rows += [_capital(session, name, run) for _, run in sorted(last.items())[-_NEWEST:]]
+        times = sorted(last)
+        needed = times[first_needed(times, rules, least=_LEAST) :]
+        notes += _cut(f"risk runs of {name} with these settings", len(needed), len(times))
+        rows += [_capital(session, last[time]) for time in needed]
     if not rows:
         way = "crfs portfolio load NAME FILE, then crfs portfolio risk NAME"
         return BookWatch(tables={}, why_not=f"it needs risk runs of a book that was loaded under a name: {way}")
@@ -113,27 +118,25 @@ def watch_capital(session: Session, *, at: datetime) -> BookWatch:
     return BookWatch(tables={"portfolio": table}, notes=tuple(notes))
 
 
-def _about(run: Run) -> datetime:
-    """The time that a run is about: that which was asked about, else when it was done."""
-    return run.as_of or run.created_at
+def _cut(what: str, looked_at: int, there: int) -> list[str]:
+    """A sentence where the oldest of a history were not looked at."""
+    if looked_at == there:
+        return []
+    return [
+        f"{what}: the newest {looked_at:,} of {there:,} were looked at, as far back as the rules look; what was alarming before them, and has not "
+        "recovered, the alerts of earlier evaluations have"
+    ]
 
 
-def _settings(run: Run) -> str:
-    """What two runs must have in common for their capital to be compared."""
-    own = {name: value for name, value in run.specification.items() if name not in {"book", "as_of", "seed", "models"}}
-    return json.dumps({**own, "filled by": sorted(run.specification.get("models", {}))}, sort_keys=True)
-
-
-def _capital(session: Session, name: str, run: Run) -> dict[str, Any]:
+def _capital(session: Session, run: BookRun) -> dict[str, Any]:
     from crfs.workflows.runs import run_result
 
     measures = json.loads(run_result(session, run.run_id)[1])["measures"]
     worst = max(measures, key=lambda measure: measure["confidence"])
-    about = _about(run)
     return {
-        "entity": name,
-        "valid_time": about,
-        "knowledge_time": about,
+        "entity": run.book,
+        "valid_time": run.about,
+        "knowledge_time": run.about,
         "ec": worst["ec"],
         "ec_se": worst["ec_se"],
         "rests_on": f"run {run.run_id}",

@@ -203,11 +203,11 @@ def _look_at_the_store(session: Session, question: RuleQuestion, batch_id: int, 
         (of_limits if needs <= LIMIT_COLUMNS else of_capital if needs <= CAPITAL_COLUMNS else rest).append(rule)
     progress("looking at the books", 0, 1)
     if of_limits:
-        limits = watch_limits(session, batch_id, question.limits, at=at)
+        limits = watch_limits(session, batch_id, question.limits, of_limits, at=at)
         seen.look(of_limits, limits.tables, dict.fromkeys(LIMIT_COLUMNS, limits.why_not) if limits.why_not else {}, at)
         seen.notes += limits.notes
     if of_capital:
-        capital = watch_capital(session, at=at)
+        capital = watch_capital(session, of_capital, at=at)
         seen.look(of_capital, capital.tables, dict.fromkeys(CAPITAL_COLUMNS, capital.why_not) if capital.why_not else {}, at)
         seen.notes += capital.notes
     progress("looking at the books", 1, 1)

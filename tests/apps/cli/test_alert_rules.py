@@ -201,4 +201,6 @@ def test_many_alerts_are_told_by_their_numbers(within: Crfs, tmp_path: Path) -> 
     shown = within("alerts", "list", "--rule", "obligor.limit_use").out
     assert "60 alerts" in shown
     assert "The newest 40 of 60" in shown
+    cut = within("alerts", "list", "--rule", "obligor.limit_use", "--limit", "50", "--json")
+    assert (len(cut.json), "The newest 50 of 60 alerts; --limit has more." in cut.err) == (50, True)
     assert shown.count("obligor many/") == 40

@@ -4,6 +4,7 @@ from crfs.monitoring.early_warning.carried_over import CarriedOver, Earlier, End
 from crfs.monitoring.early_warning.evaluation import Evaluation, applicable, evaluate
 from crfs.monitoring.early_warning.groups import default_rates, group_performance, grouped, stretches
 from crfs.monitoring.early_warning.limits import Limit, Position, limit_use, limits_of_nobody, parse_limits
+from crfs.monitoring.early_warning.newest import first_needed
 from crfs.monitoring.early_warning.performance import ANY, RulePerformance, Share, rule_performance, wilson
 from crfs.monitoring.early_warning.rating_scale import RatingScale, packaged_scale, parse_scale
 from crfs.monitoring.early_warning.rules import Level, Rule, RuleKind, Scope, packaged_rules, parse_rules, rule_from_dict
@@ -27,6 +28,7 @@ __all__ = [
     "carry_over",
     "default_rates",
     "evaluate",
+    "first_needed",
     "group_performance",
     "grouped",
     "limit_use",

@@ -40,6 +40,9 @@ def list_(door: Door, every: bool, rules: tuple[str, ...], severities: tuple[str
     if not found and not door.json:
         door.note("There is no alert.")
         return
+    number = sum(count["alerts"] for count in counts)
+    if door.json and number > len(found):  # the terminal says so below the list
+        door.note(f"The newest {len(found):,} of {number:,} alerts; --limit has more.")
     door.answer(found, lambda screen: show_alerts(screen, found, counts))
 
 
