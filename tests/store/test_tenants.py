@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from crfs.credit.catalogue import Catalogue
 from crfs.credit.definitions import DatasetDefinition, Definitions, Scope
 from crfs.errors import NotFound
+from crfs.store.alerts import Step, alert, looks, settle
 from crfs.store.answers import AnswerKey
 from crfs.store.database import Database
 from crfs.store.entities import entity_names
@@ -125,3 +126,13 @@ def test_every_table_with_a_tenant_is_secured_but_the_book_of_batches(one: Datab
             "WHERE n.nspname IN ('crfs', 'data') AND c.relkind = 'r' AND NOT c.relrowsecurity ORDER BY 1"
         ).scalars()
         assert list(open_tables) == ["crfs.batch", "crfs.tenant"]
+
+
+def test_a_tenants_rules_look_for_themselves(one: Database, other: Database) -> None:
+    step = Step(alert=None, rule="obligor.late", subject="obligor/A", state="open", severity="info", title="t", evidence={})
+    for database, at in ((one, NOW + timedelta(days=1)), (other, NOW)):
+        assert looks(database, [step.rule]) == []
+        [number] = settle(database, [step.rule], lambda _: [step], at=at, as_of=at)
+        assert number is not None
+        assert alert(database, number)[0].rule == step.rule
+    assert [[look.as_of for look in looks(database, [step.rule])] for database in (one, other)] == [[NOW + timedelta(days=1)], [NOW]]
