@@ -239,7 +239,7 @@ def test_alerts_only_go_forward(session: Session, clock: Clock) -> None:
         evaluate(session, as_of=(NOW + DAY).isoformat(), dry_run=True)
     assert evaluate(session, as_of=clock.time.date().isoformat()).as_of == clock.time  # today is not over
     with pytest.raises(InvalidInput, match="lies ahead"):
-        evaluate(session, as_of=(clock.time + DAY).isoformat())
+        evaluate(session, as_of=(clock.time + DAY + timedelta(seconds=1)).isoformat())
     assert kept(session) == before
 
 

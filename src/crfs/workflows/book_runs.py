@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -26,7 +26,7 @@ from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.scoring import model_reference, model_runs
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.spines import require
-from crfs.workflows.times import parse_instant
+from crfs.workflows.times import day_of, parse_instant, refuse_ahead
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,7 +117,8 @@ class BookKind:
     """A kind of run about a book.
 
     ``needed`` are keys of the specification that must be there besides the book, ``options`` those that may be, with their defaults.
-    ``check_options`` refuses a wrong one before anything is kept. ``ready`` fills and checks the book: every wrong place is in its
+    ``check_options`` refuses a wrong one before anything is kept, ``check_days`` one that names a day which cannot be meant, seen from the day that
+    the question is about: what was accepted once is computed again whatever day it is. ``ready`` fills and checks the book: every wrong place is in its
     :class:`InvalidInput`. ``measure`` gives the result, plain values for JSON. ``summary`` are the members of it that fit on a line.
     ``files`` are the hashes of files, besides the book's, that a specification names. A kind is ``timed`` if it reads the store for more than the
     book's blanks: then a question without a time is one of now.
@@ -132,6 +133,7 @@ class BookKind:
     doing: str
     needed: tuple[str, ...] = ()
     files: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _: ()
+    check_days: Callable[[Mapping[str, Any], date], None] = lambda _options, _day: None
     timed: bool = False
 
     @property
@@ -222,9 +224,9 @@ class Question:
     """What somebody asks of a book.
 
     ``book`` is a name or a file, its bytes, or a book's specification; ``settings`` are the keys that the kind needs, such as the factor
-    model, and ``options`` its options (None: the default). ``models`` None takes the champions that there are. ``as_of``, an instant, is the time
-    that is asked about, None: now: a name means its book in force then, and blanks are filled with what was known then. ``recorded_as_of`` is
-    the state of the store that is asked: an instant, a batch, or None for the head.
+    model, and ``options`` its options (None: the default). ``models`` None takes the champions that there are. ``as_of``, an instant that does
+    not lie ahead, is the time that is asked about, None: now: a name means its book in force then, and blanks are filled with what was known
+    then. ``recorded_as_of`` is the state of the store that is asked: an instant, a batch, or None for the head.
     """
 
     kind: BookKind
@@ -283,13 +285,14 @@ def accept(session: Session, question: Question, *, files: bool = True, rows: bo
     check_label(question.label)
     kind.check_options(question.given)
     pin = session.pin(question.recorded_as_of)
-    batch_id, now = pin.batch_id, session.clock.now()
+    batch_id, now = pin.batch_id, session.latest(pin)
+    at = parse_instant(question.as_of, what="as_of") if question.as_of else now
+    refuse_ahead(at, now=now, what="as_of")
+    kind.check_days(question.given, day_of(at))
     models = fillers(session, question.models, batch_id=batch_id)
     as_of = question.as_of or (now.isoformat() if models or kind.timed else None)
     book = question.book
     if isinstance(book, str):
-        # A store that another machine writes may be ahead of this clock; what it holds has come.
-        at = parse_instant(as_of, what="as_of") if as_of else max(now, pin.recorded_at)
         book = (find_book if files else named_book)(session, book, at=at, batch_id=batch_id)
     accepted = Accepted(question=question, book=book, models=models, as_of=as_of, batch_id=batch_id)
     if not rows:

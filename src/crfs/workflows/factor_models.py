@@ -289,7 +289,7 @@ def asked_content(session: Session, given: str | Path | Mapping[str, Any], *, as
 
     content = read_specification(given)
     require(content, "factor model", ("frequency", "factor"), _OPTIONS)
-    now = session.clock.now()
+    now = session.latest(session.pin())
     known_by = now if as_of is None else parse_question(as_of, what="as_of")
     refuse_ahead(known_by, now=now, what="as_of")
     content["as_of"] = known_by.isoformat()

@@ -19,7 +19,7 @@ from crfs.workflows.books import book_in_force, build_book
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 from crfs.workflows.spines import require
-from crfs.workflows.times import parse_instant
+from crfs.workflows.times import parse_instant, refuse_ahead
 
 if TYPE_CHECKING:
     from crfs.risk.attribution import Attribution
@@ -167,6 +167,7 @@ def between(
     """
     if not earlier < later:
         raise InvalidInput(f"the earlier date, {earlier.isoformat()}, is not before the later one, {later.isoformat()}", argument="from")
+    refuse_ahead(later, now=session.latest(session.pin(batch_id)), what="to")
     (first, first_batch), (last, last_batch) = (_state(session, name, at, batch_id=batch_id) for at in (earlier, later))
     # The earlier book may be loaded, or put right, after the later one: one state knows both then.
     last_batch = max(first_batch, last_batch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
@@ -39,6 +39,9 @@ SETTINGS = ("macro", "satellite", "packaged")
 """Keys of a specification whose scenarios are macro ones: each with its weight and base, and what is fitted for them."""
 STANDARDS = ("ifrs9", "cecl")
 STAGES = ("given", "found")
+ISSUED = {"ifrs9": ("IFRS 9", date(2014, 7, 24)), "cecl": ("ASU 2016-13", date(2016, 6, 16))}
+"""When each standard was issued as a whole, with its expected credit losses."""
+YEAR = timedelta(days=366)
 LARGEST = 20
 FIRST = 5
 """How many rows a note names."""
@@ -275,6 +278,40 @@ def reporting_day(text: Any, at: datetime | None) -> date | None:
         raise InvalidInput(f"reporting_date = {text!r} is no day; write 2026-06-30", argument="reporting_date") from None
 
 
+def check_reporting_day(options: Mapping[str, Any], known_on: date) -> None:
+    """Refuse a reporting date that nobody closes books for, seen from the day whose knowledge is asked for.
+
+    Losses are measured at a reporting date with what is known "at the reporting date about past events, current conditions and forecasts of future
+    economic conditions" (IFRS 9, 5.5.17(c)). Knowledge is mostly of some weeks after it, since books are closed and audited then, and of years after
+    where comparative figures are put right. It is of before where a closing is made ahead of its day: at the most a year, when the financial year
+    that is under way ends. No books were closed by a standard before it was issued, but a back-test may ask so: its reporting date is at most a year
+    before what it knows.
+
+    >>> check_reporting_day({"reporting_date": "2090-12-31"}, date(2026, 6, 30))
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: reporting_date = 2090-12-31 lies more than a year after 2026-06-30, the day of what is known
+    >>> check_reporting_day({"reporting_date": "1800-12-31"}, date(2026, 6, 30))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: reporting_date = 1800-12-31 is before 2014-07-24, when IFRS 9 was issued; a back-test asks as_of a day within a year ...
+    >>> check_reporting_day({"reporting_date": "2008-12-31"}, date(2009, 3, 31))
+    """
+    if options.get("reporting_date") is None:
+        return
+    on = reporting_day(options["reporting_date"], None)
+    assert on is not None
+    standard = options.get("standard") or DEFAULTS["standard"]
+    name, issued = ISSUED[standard]
+    if on - known_on > YEAR:
+        raise InvalidInput(
+            f"reporting_date = {on} lies more than a year after {known_on}, the day of what is known", argument="reporting_date"
+        )
+    if on < issued and known_on - on > YEAR:
+        raise InvalidInput(
+            f"reporting_date = {on} is before {issued}, when {name} was issued; a back-test asks as_of a day within a year of it",
+            argument="reporting_date",
+        )
+
+
 def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     """Totals, stages, what put facilities into them, scenarios, overlays, and the allowance by every cut."""
     import polars as pl
@@ -378,5 +415,6 @@ ECL = BookKind(
     summary=("ecl", "allowance", "total_ead"),
     doing="measuring provisions",
     files=_files,
+    check_days=check_reporting_day,
 )
 compute = ECL.compute

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
@@ -62,8 +63,6 @@ class Stressed:
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse wrong options before anything is kept."""
-    from datetime import date
-
     from crfs.risk.stress import BalanceSheet
     from crfs.risk.stress.one_period import WORST
 
@@ -87,6 +86,11 @@ def check_options(options: Mapping[str, Any]) -> None:
             if unknown:
                 raise InvalidInput(f"{name}: unknown option {unknown[0]!r}; known are {', '.join(kind.DEFAULTS)}", argument=name)
             kind.check_options(given)
+
+
+def check_days(options: Mapping[str, Any], known_on: date) -> None:
+    """Refuse a reporting date of the provisions that nobody closes books for."""
+    portfolio_ecl.check_reporting_day(options.get("ecl") or {}, known_on)
 
 
 def ready(asked: Asked) -> Ready:
@@ -364,5 +368,6 @@ STRESS = BookKind(
     doing="stressing the book",
     needed=("factor_model",),
     files=_files,
+    check_days=check_days,
 )
 compute = STRESS.compute

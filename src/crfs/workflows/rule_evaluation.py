@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from crfs.workflows.alert_rules import lacks_grades, read_limits, read_rules, re
 from crfs.workflows.book_watch import CAPITAL_COLUMNS, LIMIT_COLUMNS, watch_capital, watch_limits
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.settling import Sight, Turn, Way, settle
-from crfs.workflows.times import as_told, parse_question
+from crfs.workflows.times import as_told, parse_question, refuse_ahead
 
 if TYPE_CHECKING:
     import polars as pl
@@ -158,7 +158,7 @@ def _evaluate(session: Session, question: RuleQuestion, progress: Progress) -> E
     from crfs.monitoring.early_warning import Evaluation
 
     pin = session.pin()
-    now = max(session.clock.now(), pin.recorded_at)
+    now = session.latest(pin)
     moment = _moment(question.as_of, now=now)
     if moment == now:  # another machine's clock may be ahead: now is not before what it looked at
         moment = max([now, *_looked_up_to(session, question.rules)])
@@ -183,11 +183,10 @@ def _evaluate(session: Session, question: RuleQuestion, progress: Progress) -> E
 
 def _moment(as_of: datetime | None, *, now: datetime) -> datetime:
     """The time that is asked about; the end of a day that is not over yet is now."""
-    if as_of is None or now < as_of < now + timedelta(days=1):
+    if as_of is None:
         return now
-    if as_of > now:
-        raise InvalidInput(f"as_of {as_told(as_of)} lies ahead; nothing is known of it yet", argument="as_of")
-    return as_of
+    refuse_ahead(as_of, now=now, what="as_of")
+    return min(as_of, now)
 
 
 def _look_at_the_store(session: Session, question: RuleQuestion, batch_id: int, at: datetime, progress: Progress) -> _Seen:

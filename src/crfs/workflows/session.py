@@ -106,6 +106,10 @@ class Session:
 
         return pin(self.database, recorded_as_of)
 
+    def latest(self, pin: Pin) -> datetime:
+        """The latest moment of which anything can be known in a state of the store: now, or when it was recorded by a machine whose clock is ahead."""
+        return max(self.clock.now(), pin.recorded_at)
+
     def catalogue(self, batch_id: int | None = None) -> Catalogue:
         """The definitions in force at a batch; those at the head where it is None."""
         from crfs.store.definitions import catalogue_at, defined_at

@@ -89,6 +89,8 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
         ("ecl", {"standard": "gaap"}, "/body/standard"),
         ("ecl", {"policy": {"scenario": [{"name": "a", "weight": 0.5}]}}, "/body/scenarios"),
         ("ecl", {"timing": "never"}, "/body/timing"),
+        ("ecl", {"reporting_date": "1800-12-31"}, "/body/reporting_date"),
+        *((kind, {**QUESTIONS[kind], "as_of": "2199-12-31"}, "/body/as_of") for kind in QUESTIONS),
         ("stress", {"scenario": None}, "/body/scenario"),
         ("stress", {"scenario": "us/hold", "shocks": [{"pd_probit": 0.1}]}, "/body/shocks"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "at": "soon"}, "/body/at"),
@@ -233,7 +235,9 @@ def cells(page: str, row: str) -> str:
 
 def test_the_page_of_provisions_has_scenarios_overlays_and_cents(client: Client) -> None:
     asked = {"book": {"csv": BOOK}, "models": [], "policy": {**QUESTIONS["ecl"]["policy"], "overlay": OVERLAYS}}
-    answer = client.post("/v1/ecl-runs", json={**asked, "reporting_date": "2009-11-30"}, headers={"Prefer": "wait=30"}).json()
+    answer = client.post(
+        "/v1/ecl-runs", json={**asked, "as_of": "2009-12-31", "reporting_date": "2009-11-30"}, headers={"Prefer": "wait=30"}
+    ).json()
     page = client.html(f"/runs/{answer['run_id']}")
     assert f"{answer['allowance']:,.2f}" in page
     for scenario in answer["scenarios"]:

@@ -69,6 +69,7 @@ def test_nothing_changed_between_two_times_of_one_book(within: Crfs, books: list
         (("nosuch", *DATES), "no portfolio is called 'nosuch'"),
         (("moving", "--from", "2026-01-31", "--to", "2026-06-30"), "no book was in force under 'moving' at the end of 2026-01-31"),
         (("moving", "--from", "2026-06-30", "--to", "2026-03-31"), "is not before"),
+        (("moving", "--from", "2026-03-31", "--to", "2199-12-31"), "to the end of 2199-12-31 lies ahead"),
         (("moving", "--from", "someday", "--to", "2026-03-31"), "someday"),
         (("moving", *DATES, "--by", "colour"), "cannot be cut by 'colour'"),
         (("moving", *DATES, "--replicates", "0"), "replicates"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,22 @@ def test_before_the_first_book_a_question_is_refused_with_the_first(within: Crfs
 
 
 @pytest.mark.usefixtures("history")
-def test_a_book_of_a_time_to_come_is_that_of_its_time(within: Crfs, hashes: dict[str, str]) -> None:
-    assert measured_book(within, "capital", "--as-of", "2199-12-31") == hashes["2199-12-31"]
+@pytest.mark.parametrize("kind", list(ASKED))
+def test_a_time_that_lies_ahead_is_refused(within: Crfs, hashes: dict[str, str], kind: str) -> None:
+    assert hashes
+    refused = within("portfolio", kind, "dated", *ASKED[kind], "--models", "none", "--as-of", "2199-12-31", "--json")
+    assert refused.code == 1, refused.out
+    assert refused.json["error"]["message"] == "as_of the end of 2199-12-31 lies ahead; nothing is known of it yet"
+
+
+@pytest.mark.usefixtures("history")
+def test_the_day_that_is_not_over_can_be_asked_of(within: Crfs, hashes: dict[str, str]) -> None:
+    assert measured_book(within, "capital", "--as-of", datetime.now(UTC).date().isoformat()) == hashes["2026-06-30"]
+
+
+@pytest.mark.usefixtures("history")
+def test_a_book_of_a_time_to_come_answers_nothing_before(within: Crfs, hashes: dict[str, str]) -> None:
+    assert hashes
     file = Path("2199-12-31.csv")
     assert within("portfolio", "load", "ahead", file, "--valid-at", "2199-12-31").code == 0
     refused = within("portfolio", "risk", "ahead", "--models", "none", "--json")

@@ -35,8 +35,8 @@ where = { sector = ["energy"] }
 author = "credit risk"
 approver = "CRO"
 reason = "energy prices"
-effective = 2026-01-01
-expires = 2026-12-31
+effective = 2025-01-01
+expires = 2025-12-31
 """
 
 
@@ -67,24 +67,48 @@ def test_a_policy_weighs_scenarios_and_adds_overlays_while_they_hold(within: Crf
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY)
     words = ("portfolio", "ecl", book, "--models", "none", "--policy", policy)
-    held = within(*words, "--reporting-date", "2026-06-30", "--json")
+    held = within(*words, "--reporting-date", "2025-06-30", "--json")
     assert held.code == 0, held.err
     energy = next(part for part in held.json["by"]["sector"] if part["name"] == "energy")
     assert round(energy["overlay"] * 100) == pytest.approx(round(energy["ecl"] * 10), abs=2)
     assert held.json["allowance"] == pytest.approx(held.json["ecl"] + energy["overlay"], abs=1e-9)
     assert [scenario["name"] for scenario in held.json["scenarios"]] == ["base", "adverse"]
     assert held.json["scenarios"][1]["ecl"] > held.json["scenarios"][0]["ecl"]
-    gone = within(*words, "--reporting-date", "2027-01-01", "--json").json
+    gone = within(*words, "--reporting-date", "2026-01-01", "--json").json
     assert (gone["overlays"]["overlays"][0]["status"], gone["allowance"]) == ("expired", gone["ecl"])
     undated = within(*words, "--json")
     assert (undated.code, "--reporting-date" in undated.json["error"]["message"]) == (1, True), "nobody said which day it is"
-    days = {"2026-12-31": "held", "2026-12-31T23:00:00Z": "held", "2027-01-01": "gone"}
+    days = {"2025-12-31": "held", "2025-12-31T23:00:00Z": "held", "2026-01-01": "gone"}
     of_day = {day: within(*words, "--as-of", day, "--json").json["allowance"] for day in days}
     assert of_day == {day: (held.json if told == "held" else gone)["allowance"] for day, told in days.items()}
     assert within("replay", held.json["run_id"]).code == 0
-    shown = within(*words, "--reporting-date", "2026-06-30")
+    shown = within(*words, "--reporting-date", "2025-06-30")
     assert "Overlay energy prices" in shown.out
     assert "adverse" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--reporting-date", "1800-12-31"), "reporting_date = 1800-12-31 is before 2014-07-24, when IFRS 9 was issued"),
+        (("--reporting-date", "2015-12-31", "--standard", "cecl"), "is before 2016-06-16, when ASU 2016-13 was issued"),
+        (("--reporting-date", "2090-12-31"), "reporting_date = 2090-12-31 lies more than a year after"),
+        (("--reporting-date", "2021-12-31", "--as-of", "2020-06-30"), "lies more than a year after 2020-06-30, the day of what is known"),
+        (("--reporting-date", "2007-12-31", "--as-of", "2009-06-30"), "a back-test asks as_of a day within a year of it"),
+    ],
+)
+def test_a_reporting_date_that_nobody_closes_books_for_is_refused(within: Crfs, book: Path, words: tuple[str, ...], told: str) -> None:
+    refused = within("portfolio", "ecl", book, "--models", "none", *words, "--json")
+    assert refused.code == 1, refused.out
+    assert told in refused.json["error"]["message"]
+
+
+@pytest.mark.parametrize(("reported", "known"), [("2020-12-31", "2020-06-30"), ("2018-12-31", "2020-06-30"), ("2008-12-31", "2009-06-30")])
+def test_a_closing_ahead_a_comparative_figure_and_a_back_test_have_their_reporting_dates(
+    within: Crfs, book: Path, reported: str, known: str
+) -> None:
+    words = ("portfolio", "ecl", book, "--models", "none", "--reporting-date", reported, "--as-of", known)
+    assert within(*words, "--json").code == 0
 
 
 def test_stages_are_found_by_the_rule_where_the_book_has_none(within: Crfs, tmp_path: Path) -> None:
@@ -182,6 +206,6 @@ def test_a_row_that_cannot_be_measured_is_named_and_nothing_is_kept(
 def test_a_policy_that_cannot_be_is_refused(within: Crfs, book: Path, tmp_path: Path, text: str) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(text)
-    done = within("portfolio", "ecl", book, "--models", "none", "--policy", policy, "--reporting-date", "2026-06-30", "--json")
+    done = within("portfolio", "ecl", book, "--models", "none", "--policy", policy, "--reporting-date", "2025-06-30", "--json")
     assert done.code == 1
     assert "policy.toml" in done.json["error"]["message"]
