@@ -87,7 +87,8 @@ def test_the_expected_loss_is_exact_and_everything_is_answered_that_a_run_answer
         for (var, es), measure in zip(sums(result, column), result.measures, strict=True):
             assert var == pytest.approx(measure.var, rel=1e-9)
             assert es == pytest.approx(measure.es, rel=1e-9)
-    assert all(part.es_se == part.var_se == (0.0, 0.0) for part in result.contributions)
+    assert all(0.0 < part.es_se[1] < 1e-3 * part.es[1] for part in result.contributions)
+    assert "have no sampling error: their intervals are numerical" in result.notes[-1]
     assert "another model of dependence" in result.notes[0]
     assert json.loads(json.dumps(result.to_dict()))["method"] == "creditriskplus"
 
@@ -172,7 +173,8 @@ def test_without_factors_defaults_are_independent_poisson_counts() -> None:
         excess = float((np.clip(n - at, 0, None) * poisson.pmf(n, 6.0)).sum()) / (1.0 - measure.confidence)
         assert measure.es == pytest.approx(10.0 * (at + excess), rel=1e-9)
     assert result.ul == pytest.approx(10.0 * math.sqrt(6.0), rel=1e-12)
-    # All alike: each has its share.
+    # All alike: each has its share, and nothing is rounded.
+    assert all(part.es_se == part.var_se == (0.0, 0.0, 0.0) for part in result.contributions)
     assert all(part.es == pytest.approx([m.es / 300.0 for m in result.measures]) for part in result.contributions if part.by == "obligor")
 
 
@@ -322,6 +324,12 @@ def test_what_a_finer_lattice_finds_lies_within_the_intervals(lgd_sd: float) -> 
         assert measure.var_low < measure.var_high
         assert measure.var_low <= fine.unit * tail.at <= measure.var_high
         assert measure.es_low <= fine.unit * tail.es_units <= measure.es_high * (1.0 + 1e-12)
+    found_es, _ = fine.parts([lattice_tail(fine.probability, 0.999)])[0]
+    shares = {obligors.names[owner]: float(part) for owner, part in zip(names.obligor.tolist(), found_es, strict=True)}
+    parts = [part for part in result.contributions if part.by == "obligor" and part.name is not None]
+    assert all(result.reach * part.es_se[-1] < 0.01 * part.es[-1] for part in parts)
+    held = [part for part in parts if abs(part.es[-1] - shares[str(part.name)]) <= result.reach * part.es_se[-1]]
+    assert sum(part.es[-1] for part in held) > 0.8 * sum(part.es[-1] for part in parts)
 
 
 def test_a_large_book_of_little_correlation_has_nearly_the_copula_s_quantile() -> None:

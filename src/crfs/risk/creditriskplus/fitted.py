@@ -150,8 +150,9 @@ class Fitted:
         return np.asarray(irfft(self.poisson * rfft(probability * steps, n=points), n=points), dtype=np.float64)
 
 
-def fit(names: Exposed, drivers: GammaSectors, *, ul: float) -> Fitted:
-    """The distribution of the loss; ``ul`` is its standard deviation, by which the lattice's step is chosen.
+def fit(names: Exposed, drivers: GammaSectors, *, ul: float, beyond: float = 0.0) -> Fitted:
+    """The distribution of the loss; ``ul`` is its standard deviation, by which the lattice's step is chosen: the next one above ``beyond``, where
+    that is greater.
 
     >>> alone = Exposed(pd=np.array([0.02]), loss=np.array([40.0]), certain=np.array([40.0]), random=np.zeros(1), variance=np.zeros(1), weight=np.zeros((1, 1)))
     >>> found = fit(alone, GammaSectors(mixing=np.eye(1), variance=np.zeros(1)), ul=5.6)
@@ -161,7 +162,7 @@ def fit(names: Exposed, drivers: GammaSectors, *, ul: float) -> Fitted:
     alive = names.alive
     weight, pd = names.weight[alive], names.pd[alive]
     of_alive = [values[alive] for values in (names.loss, names.certain, names.random, names.variance)]
-    step = _first_step(names, ul)
+    step = max(_first_step(names, ul), coarser(beyond) if beyond > 0.0 else 0.0)
     while True:
         each = severities(*of_alive, unit=step)
         lattice = to_lattice(each.loss, pd[each.owner] * each.probability, unit=step, rounding=Rounding.MEAN)

@@ -44,7 +44,8 @@ _TOLD_TWICE = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Model:
-    """Names in matched sectors, and the distributions of their loss: as it is, and with the variance a standard error up and down where it has one."""
+    """Names in matched sectors, and the distributions of their loss: as it is, on the next coarser lattice where the lattice rounds, and with the
+    variance a standard error up and down where it has one."""
 
     exposed: Exposed
     sampled: Intensities
@@ -52,6 +53,10 @@ class _Model:
     ul: float
     fitted: Fitted
     other: tuple[Fitted, Fitted] | None
+
+    def coarser(self) -> Fitted | None:
+        """The loss on a lattice of at least twice the step, which shows what rounding does to a part of it; None where nothing is rounded."""
+        return fit(self.exposed, self.matched.sectors, ul=self.ul, beyond=self.fitted.unit) if self.fitted.rounds else None
 
 
 def gamma_sectors_outcome(
@@ -198,21 +203,50 @@ def _curve(model: _Model) -> tuple[CurvePoint, ...]:
 def _contributions(
     obligors: Obligors, names: Names, model: _Model, tails: list[LatticeTail], measures: tuple[TailMeasure, ...]
 ) -> tuple[tuple[Contribution, ...], list[float]]:
-    """Parts that sum to the measures, and what they were multiplied by for it."""
-    answers = 1 if model.other is None else 2
+    """Parts that sum to the measures, and what they were multiplied by for it.
+
+    Answers of a part lie to both sides of it, a pair for each kind of error: what a sampled variance makes of it, and what a lattice of twice the step
+    does.
+    """
+    coarse = model.coarser()
+    kinds = (model.other is not None) + (coarse is not None)
+    answers = 2 * kinds or 1
+    # So that the pairs' half distances add up as errors do, root sum square, in the error of the mean of all answers.
+    stretch = math.sqrt(kinds * (answers - 1))
     es, var = np.zeros((2, len(tails), len(obligors.names), answers))
     factors = []
     found = model.fitted.parts(tails)
-    apart = _apart(model, tails) if model.other is not None else None
-    for c, (measure, each) in enumerate(zip(measures, found, strict=True)):
-        for k, (target, part, total) in enumerate(((es, each[0], measure.es), (var, each[1], measure.var))):
-            whole = float(part.sum())
-            factors.append(total / whole if whole > 0.0 else 1.0)
-            target[c, names.obligor] = factors[-1] * part[:, None]
-            if apart is not None:
-                # Two answers as far apart as the two variances make them: their error is half of that, their mean what it was.
-                target[c, names.obligor] += 0.5 * apart[c][k][:, None] * np.array([-1.0, 1.0])
+    apart = [] if model.other is None else [[[0.5 * part for part in each] for each in _apart(model, tails)]]
+    rough = None if coarse is None else coarse.parts([lattice_tail(coarse.probability, tail.confidence) for tail in tails])
+    for c, measure in enumerate(measures):
+        for k, (target, total) in enumerate(((es, measure.es), (var, measure.var))):
+            part, factor = _scaled(found[c][k], total)
+            factors.append(factor)
+            halves = [each[c][k] for each in apart] + ([] if rough is None else [_rounded(part, rough[c][k])])
+            target[c, names.obligor] = part[:, None]
+            for n, half in enumerate(halves):
+                target[c, names.obligor, 2 * n] -= stretch * half
+                target[c, names.obligor, 2 * n + 1] += stretch * half
     return cut(obligors, es, var), factors
+
+
+def _rounded(parts: FloatArray, rough: FloatArray) -> FloatArray:
+    """The error of parts that lie on a lattice, by what a coarser one makes of them: each part's own, and not less than twice what is usual of them.
+
+    What rounding does to a single part depends on where its loss lies between two points, and may be nothing on both lattices by chance.
+    """
+    apart, whole = rough - parts, float(parts.sum())
+    if whole <= 0.0:
+        return apart
+    usual = math.sqrt(float(np.divide(np.square(apart), parts, out=np.zeros_like(parts), where=parts > 0.0).sum()) / whole)
+    return np.copysign(np.maximum(np.abs(apart), min(1.0, 2.0 * usual) * parts), apart)
+
+
+def _scaled(parts: FloatArray, total: float) -> tuple[FloatArray, float]:
+    """Parts that sum to a total, and what they were multiplied by for it."""
+    whole = float(parts.sum())
+    factor = total / whole if whole > 0.0 else 1.0
+    return factor * parts, factor
 
 
 def _apart(model: _Model, tails: list[LatticeTail]) -> list[tuple[FloatArray, FloatArray]]:
@@ -261,8 +295,14 @@ def _notes(obligors: Obligors, names: Names, model: _Model) -> list[str]:
     if len(random) > len(np.unique(random)):
         notes.append("the facilities of an obligor that have a random lgd are taken as one of the same mean and variance")
     if fitted.rounds:
+        drawn = (
+            ""
+            if found.points
+            else "nothing is drawn, so that value at risk and shortfall have no sampling error: their intervals are numerical; "
+        )
         notes.append(
-            f"losses are spread over points {fitted.unit:.6g} apart with their means kept; the intervals include what that adds to the variance, and one step"
+            f"{drawn}losses are spread over points {fitted.unit:.6g} apart with their means kept; the intervals include what that adds to the variance, "
+            "and one step, and the error of a part is what points further apart make of it"
         )
     return notes
 
