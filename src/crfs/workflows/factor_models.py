@@ -137,9 +137,9 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         "model": json.loads(model.to_json()),
         "estimate": found.to_dict(),
         "frequency": specification["frequency"],
-        "first_period": history["valid_time"].min().isoformat(),  # type: ignore[union-attr]  # a history that was estimated from has periods
-        "last_period": history["valid_time"].max().isoformat(),  # type: ignore[union-attr]
-        "periods": history.height,
+        **_span(history),
+        "in_common": _span(history.drop_nulls()),
+        "histories": {factor.name: _span(history.select("valid_time", factor.name).drop_nulls()) for factor in factors},
         "as_of": specification["as_of"],
         "notes": [*found.notes, *scatter],
         **({"default_rates": rates} if rates else {}),
@@ -150,6 +150,16 @@ def compute(session: Session, specification: Mapping[str, Any], batch_id: int, p
         inputs=RunInputs(batches={name: sorted(batches) for name, batches in reader.batches_read.items()}),
         facts={"document": document, "summary": {"factors": list(model.factors), "distance": found.distance}},
     )
+
+
+def _span(history: pl.DataFrame) -> dict[str, Any]:
+    """How many periods there are, and the first and the last of them; None where there is none."""
+    first, last = history["valid_time"].min(), history["valid_time"].max()
+    return {
+        "periods": history.height,
+        "first_period": None if first is None else first.isoformat(),  # type: ignore[union-attr]  # they are days
+        "last_period": None if last is None else last.isoformat(),  # type: ignore[union-attr]
+    }
 
 
 def _factors(specification: Mapping[str, Any]) -> list[_Factor]:

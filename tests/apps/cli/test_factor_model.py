@@ -75,6 +75,7 @@ def history(within: Crfs, tmp_path: Path) -> np.ndarray:
             lines.append(
                 f"{name},{2000 + year}-{month + 1:02d}-01,{2000 + (number + 1) // 12}-{(number + 1) % 12 + 1:02d}-20,{float(value)!r}"
             )
+    lines += [line.replace("B,", "N,", 1) for line in lines[1:] if line.startswith("B,200") and line >= "B,2006"]
     lines += [f"S,2009-{month:02d}-01,2015-06-01,9.5" for month in range(1, 13)]
     (tmp_path / "own.toml").write_text(DEFINITION)
     (tmp_path / "own.csv").write_text("\n".join(lines) + "\n")
@@ -179,9 +180,30 @@ def test_a_place_that_cannot_be_written_is_refused_before_a_run_is_kept(within: 
         assert f"cannot write {out}" in refused.json["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("", "each pair over the periods (month) that both have in common, 48 to 120 of them; all have 48, 2006-01-01 to 2009-12-01"),
+        ('missing = "complete"', "over the 48 periods (month) that all have in common, 2006-01-01 to 2009-12-01"),
+        ("start = 2006-01-01", "over 48 periods (month), 2006-01-01 to 2009-12-01"),
+    ],
+)
+def test_the_periods_that_are_told_are_those_that_were_used(
+    within: Crfs, history: np.ndarray, tmp_path: Path, more: str, told: str
+) -> None:
+    file = specification(tmp_path, more=more)
+    file.write_text(file.read_text().replace("[groups", '[[factor]]\nname = "new"\nmnemonic = "own.return"\nentity = "N"\n[groups', 1))
+    shown = within("portfolio", "factor-model", file, "--as-of", "2012-01-01")
+    assert shown.code == 0, shown.err
+    assert f"4 factors, {told}\n" in shown.out
+    answer = within("portfolio", "factor-model", file, "--as-of", "2012-01-01", "--json").json
+    assert answer["in_common"] == {"periods": 48, "first_period": "2006-01-01", "last_period": "2009-12-01"}
+    assert answer["histories"]["new"] == answer["in_common"]
+
+
 def test_a_person_reads_each_pair_with_its_error(within: Crfs, history: np.ndarray, tmp_path: Path) -> None:
     shown = within("portfolio", "factor-model", specification(tmp_path), "--as-of", "2012-01-01")
     assert shown.code == 0, shown.err
-    assert "3 factors over 120 periods (month)" in shown.out
+    assert "3 factors, over 120 periods (month), 2000-01-01 to 2009-12-01" in shown.out
     assert "shops" in shown.out
     assert "±" in shown.out

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import table
+from crfs.workflows.common_history import estimated_over
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,9 +19,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The correlations, and how to have them again."""
     found = answer["estimate"]
     names = found["factors"]
-    screen.print(
-        f"{len(names)} factors over {answer['periods']} periods ({answer['frequency']}), {answer['first_period']} to {answer['last_period']}"
-    )
+    screen.print(f"{len(names)} factor{'' if len(names) == 1 else 's'}, {estimated_over(answer)}")
     screen.print(state(answer))
     screen.print(f"shrinkage {found['shrinkage']:.3f}; moved by {found['distance']:.3g} (Frobenius) to be positive semi-definite")
     screen.print()

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import number, percent
 from crfs.apps.api.pages.shown.run import Grid, Shown
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.workflows.common_history import estimated_over
 
 TITLE = "A factor model from histories"
 MOST_PAIRS = 24
@@ -31,17 +32,22 @@ def page(answer: Mapping[str, Any]) -> Shown:
         half_widths={f"{names[j]}, {names[i]}": 2.0 * found["standard_errors"][i][j] for i, j in largest},
     )
     cards: list[tuple[str, Markup, Markup | str]] = [
-        ("Factors", number(len(names)), Markup("over ") + number(answer["periods"]) + f" periods ({answer['frequency']})"),
+        ("Factors", number(len(names)), f"by {answer['frequency']}"),
         ("Shrinkage", number(found["shrinkage"]), "weight of the mean correlation"),
         ("Distance", number(found["distance"]), "moved to be positive semi-definite (Frobenius)"),
     ]
     return Shown(
         title=TITLE,
-        lede=f"How {len(names)} systematic factors hang together by their histories from {answer['first_period']} to {answer['last_period']}; low "
-        "is bad.",
+        lede=f"How {len(names)} systematic factors hang together by their histories, {estimated_over(answer)}; low is bad.",
         cards=cards,
         plots=[(plot, f"{title}, before shrinkage and repair.")] if plot else [],
-        grids=[*_matrix(answer["model"]), _pairs(found, pairs), *_pools(answer.get("default_rates", {})), *_groups(answer["model"])],
+        grids=[
+            *_matrix(answer["model"]),
+            _pairs(found, pairs),
+            *_histories(answer.get("histories", {})),
+            *_pools(answer.get("default_rates", {})),
+            *_groups(answer["model"]),
+        ],
         notes=answer["notes"],
     )
 
@@ -68,6 +74,12 @@ def _pairs(found: Mapping[str, Any], pairs: Sequence[tuple[int, int]]) -> Grid:
     ]
     head = ("pair", "Correlation", "Standard error", "Periods in common")
     return Grid(title="Each pair in the sample", head=head, rows=rows, caption=caption)
+
+
+def _histories(spans: Mapping[str, Mapping[str, Any]]) -> list[Grid]:
+    """The history of each factor; a run that was kept before they were told has none."""
+    rows = [(name, [number(one["periods"]), one["first_period"], one["last_period"]]) for name, one in spans.items()]
+    return [Grid(title="The histories", head=("factor", "Periods", "First", "Last"), rows=rows)] if rows else []
 
 
 def _pools(rates: Mapping[str, Mapping[str, Any]]) -> list[Grid]:
