@@ -32,7 +32,7 @@ def default_counts(
     if whole is None:
         raise InvalidInput(
             f"the store knows no obligor in {obligors}, so there are no default rates to explain: crfs ingest bureau brings a simulated "
-            "history; or give the shocks themselves",
+            "history; a stress of shocks of one's own needs none",
             argument="scenario",
         )
     return {None: counted(whole), **{name: counted(whole.filter(pl.col("segment") == name)) for name in segments}}

@@ -114,7 +114,7 @@ def age_notes(reader: StoreReader, last: Mapping[str, date], *, known_by: dateti
             old.append(f"{variable} is of the quarter from {day}, which ended {(known_by - end).days / 365.25:.1f} years before")
     if not old:
         return ()
-    ways = "crfs ingest brings newer ones, or as_of asks of an earlier time"
+    ways = "crfs ingest brings newer ones, or ask as of (--as-of) an earlier time"
     return (f"the last known macro values are old: as of {as_told(known_by)}, {', '.join(old)}; {ways}",)
 
 

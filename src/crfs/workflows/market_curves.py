@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotYetKnown
 from crfs.workflows.session import Session
-from crfs.workflows.times import parse_question
+from crfs.workflows.times import as_told, parse_question
 
 if TYPE_CHECKING:
     from crfs.credit.definitions import FactorDefinition
@@ -273,8 +273,8 @@ def _par_curve(reader: StoreReader, known_by: datetime) -> tuple[date, list[tupl
     if newest is None or not _fresh(reader, mine[0], newest, known_by):
         last = "" if newest is None else f"; its newest are of {newest.date()}"
         raise NotYetKnown(
-            f"the store knew no par yield curve of the Treasury at {known_by.isoformat()}{last}: crfs ingest treasury par_yields "
-            f"--since {known_by.year}-01-01 brings it, or as_of asks of an earlier time"
+            f"the store knew no par yield curve of the Treasury at {as_told(known_by)}{last}: crfs ingest treasury par_yields "
+            f"--since {known_by.year}-01-01 brings it, or ask as of (--as-of) a time that has one"
         )
     return newest.date(), sorted(days[newest])
 

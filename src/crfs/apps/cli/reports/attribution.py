@@ -28,9 +28,13 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     earlier = answer["earlier"]
     screen.print(f"from {earlier['n_facilities']:,} facilities to {answer['n_facilities']:,}")
-    known = f"as of {earlier['as_of']} (batch {earlier['batch_id']})" if earlier["as_of"] else f"the store of batch {earlier['batch_id']}"
-    screen.print(f"from {known}")
-    screen.print(f"to {state(answer)}")
+    known = (
+        f"as of {earlier['as_of']} (batch {earlier['batch_id']})"
+        if earlier["as_of"]
+        else f"as the store of batch {earlier['batch_id']} had it"
+    )
+    screen.print(f"before: {known}")
+    screen.print(f"after: {state(answer)}")
     whole = [effect for effect in answer["effects"] if effect["by"] is None]
     for level in dict.fromkeys(effect["confidence"] for effect in whole):
         screen.print()

@@ -21,10 +21,11 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     currency = answer["currency"] or ""
     screen.print(f"{answer['n_facilities']:,} facilities, exposure {cents(answer['total_ead'])} {currency}".rstrip())
-    screen.print(f"{state(answer)}; {TITLES[answer['standard']]}")
+    overlays = answer["overlays"]
+    day = "" if overlays is None else f", reporting date {overlays['on']}"
+    screen.print(f"{state(answer)}; {TITLES[answer['standard']]}{day}")
     screen.print()
     screen.print(f"Allowance {cents(answer['allowance'])} {currency}".rstrip())
-    overlays = answer["overlays"]
     if overlays is not None:
         screen.print(f"= expected credit losses {cents(answer['ecl'])} + overlays {cents(overlays['total'])}")
     for by in SHOWN:
