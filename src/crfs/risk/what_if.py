@@ -451,6 +451,12 @@ def unchanged(told: RiskResult, *, first_order: bool) -> WhatIf:
 
 def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
     """The answer from two runs: the errors of both are in the differences, and there is no first order."""
+    note = f"the changed book has a run of its own ({after.method.value}): the differences have the errors of both"
+    if before.method is after.method is Method.CREDITRISKPLUS:
+        note = (
+            "both books have gamma sectors in place of the copula, which is another model of dependence, and a run each: the differences "
+            "have the errors of both, which are numerical but for a variance that may be sampled"
+        )
     return WhatIf(
         el=after.el,
         incremental_el=after.el - before.el,
@@ -476,7 +482,7 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
             )
             for b, a in zip(before.measures, after.measures, strict=True)
         ),
-        notes=(f"the changed book has a run of its own ({after.method.value}): the differences have the errors of both",),
+        notes=(note,),
     )
 
 

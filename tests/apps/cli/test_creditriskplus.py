@@ -32,6 +32,8 @@ def test_a_run_by_gamma_sectors_is_answered_explained_and_replayed(within: Crfs,
     assert shown.code == 0, shown.err
     assert "creditriskplus, gamma sectors matched to the gaussian copula" in " ".join(shown.out.split())
     assert "0 scenarios" not in shown.out
+    rows = [line.split() for line in shown.out.splitlines()]
+    assert {row[-1] for row in rows if row[:1] == ["UL"] or row[:2] == ["VaR", "99"]} == {"exact"}, "the losses are multiples of one amount"
     assert "creditriskplus" in within("portfolio", "risk", "--help").out
 
 
@@ -51,6 +53,26 @@ def test_a_what_if_is_measured_by_it_too(within: Crfs, book: Path, factor_model:
     told = within("portfolio", "what-if", book, loan, "--factor-model", factor_model, *ASKED, "--json")
     assert told.code == 0, told.err
     assert (told.json["method"], told.json["method_after"]) == ("creditriskplus", "creditriskplus")
+
+
+def test_what_is_rounded_and_not_drawn_is_told_with_its_interval(within: Crfs, book: Path, factor_model: Path, tmp_path: Path) -> None:
+    header, *rows = book.read_text().splitlines()
+    random, loan = tmp_path / "random.csv", tmp_path / "loan.csv"
+    random.write_text("\n".join([f"{header},lgd_sd", *(f"{row},0.2" for row in rows)]) + "\n")
+    loan.write_text(f"{header},lgd_sd\nN1,N1,5000,0.45,0.03,0.2,all,retail,0.2\n")
+    answer = within("portfolio", "risk", random, "--factor-model", factor_model, *ASKED, "--json").json
+    assert all(part["es"][-1]["es_low"] < part["es"][-1]["es"] < part["es"][-1]["es_high"] for part in answer["contributions"])
+    assert "no sampling error" in answer["notes"][-1]
+    shown = within("portfolio", "risk", random, "--factor-model", factor_model, *ASKED).out
+    [var] = [line for line in shown.splitlines() if line.startswith("VaR 99 %")]
+    assert "none drawn" in var
+    assert " to " in var
+    asked = ("portfolio", "what-if", random, loan, "--factor-model", factor_model, *ASKED)
+    shown = within(*asked).out
+    assert [line.split()[-1] for line in shown.splitlines() if line[:2] in ("EL", "UL")] == ["exact", "exact"]
+    [one] = [line for line in shown.splitlines() if line.startswith("N1 ")]
+    assert " to " in one, "what one obligor adds is known to an interval"
+    assert any("another model of dependence" in note for note in within(*asked, "--json").json["notes"])
 
 
 def test_a_stress_is_measured_by_it_and_a_harder_one_costs_more(within: Crfs, tmp_path: Path) -> None:

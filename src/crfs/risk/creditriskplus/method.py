@@ -278,7 +278,7 @@ def _notes(obligors: Obligors, names: Names, model: _Model) -> list[str]:
         )
     twice = _twice(exposed)
     if twice > 0.0:
-        notes.append(f"{twice:.2%} of the expected loss are second and later defaults of one name, which Poisson counts allow")
+        notes.append(f"{100.0 * twice:.2f} % of the expected loss are second and later defaults of one name, which Poisson counts allow")
     greatest = float((obligors.certain_loss + obligors.random_exposure).sum())
     above = float(fitted.probability[fitted.losses > greatest * (1.0 + 1e-12)].sum())
     if above > 1e-9:

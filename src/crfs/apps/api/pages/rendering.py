@@ -83,6 +83,22 @@ def signed(value: float | None) -> Markup:
     return _data(value, lambda v: ("+" if v > 0 else "") + _amount_text(v))
 
 
+def error_of(part: Mapping[str, Any], name: str) -> Markup | str:
+    """The error of a number that a table shows: its standard error; where nothing was sampled, the interval that it is known to; or that it is exact.
+
+    >>> error_of({"change": 5.0, "change_se": 0.0, "change_low": -1.0, "change_high": 8.0}, "change")
+    Markup('<data value="-1.0">−1</data> to <data value="8.0">+8</data>')
+    >>> error_of({"change": 5.0, "change_se": 0.0, "change_low": 5.0, "change_high": 5.0}, "change"), error_of({"change": 5.0}, "change")
+    ('exact', 'exact')
+    """
+    if f"{name}_se" not in part:
+        return "exact"
+    se, low, high = part[f"{name}_se"], part.get(f"{name}_low"), part.get(f"{name}_high")
+    if se != 0.0 or low is None or high is None:
+        return amount(se)
+    return "exact" if low == high else signed(low) + Markup(" to ") + signed(high)
+
+
 def deviations(value: float | None) -> Markup:
     """A number of standard deviations.
 

@@ -64,8 +64,8 @@ def _losses(answer: Mapping[str, Any]) -> list[dict[str, str]]:
         return {
             "loss in 12 months": name,
             "amount": money(value),
-            "standard error": "exact" if error is None else money(error),
-            "95 % interval": _interval(low, high),
+            "standard error": _error(error, low, high),
+            "95 % interval": "" if error == 0.0 and low == high else _interval(low, high),
         }
 
     rows = [row("EL", answer["el"], None), row("UL", *(answer[name] for name in ("ul", "ul_se", "ul_low", "ul_high")))]
@@ -74,6 +74,13 @@ def _losses(answer: Mapping[str, Any]) -> list[dict[str, str]]:
             label = f"{title} {measure['confidence'] * 100:g} %"
             rows.append(row(label, measure[name], measure[f"{name}_se"], measure[f"{name}_low"], measure[f"{name}_high"]))
     return rows
+
+
+def _error(error: float | None, low: float | None, high: float | None) -> str:
+    """A standard error; what has none for want of samples is exact, or known to its interval."""
+    if error is None or (error == 0.0 and low == high):
+        return "exact"
+    return money(error) if error else "none drawn"
 
 
 def _interval(low: float | None, high: float | None) -> str:

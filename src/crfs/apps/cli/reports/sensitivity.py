@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.reports.stress import fitted
+from crfs.apps.cli.reports.what_if import with_error
 from crfs.apps.cli.screen import money, table
 from crfs.workflows.dependence import dependence
 
@@ -47,8 +48,7 @@ def _levels(bump: Mapping[str, Any], columns: list[str]) -> dict[str, str]:
 def _differences(bump: Mapping[str, Any], columns: list[str]) -> dict[str, str]:
     cells = {}
     for name, part in zip(columns, _parts(bump), strict=True):
-        error = part.get("change_se")
-        cells[name] = money(part["change"]) + (f" ± {money(error)}" if error else "")
+        cells[name] = with_error(part, "change")
     return {"moved": bump["words"], **cells}
 
 

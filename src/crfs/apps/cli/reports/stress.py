@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
@@ -137,7 +137,12 @@ def differences(answer: Mapping[str, Any]) -> list[dict[str, str]]:
         rows.append(_row("UL", losses["ul"], losses["ul_se"]))
         for measure in losses["measures"]:
             rows += [
-                _row(f"{name.upper().replace('VAR', 'VaR')} {measure['confidence'] * 100:g} %", measure[name], measure[f"{name}_se"])
+                _row(
+                    f"{name.upper().replace('VAR', 'VaR')} {measure['confidence'] * 100:g} %",
+                    measure[name],
+                    measure[f"{name}_se"],
+                    ends=[measure.get(f"{name}_{end}", {}).get("change") for end in ("low", "high")],
+                )
                 for name in ("var", "es")
             ]
     if answer["capital"] is not None:
@@ -155,14 +160,19 @@ def steps(answer: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{"why EL changes": name, "amount": money(amount)} for name, amount in rows]
 
 
-def _row(name: str, part: Mapping[str, float], errors: Mapping[str, float | None] | None = None) -> dict[str, str]:
+def _row(
+    name: str, part: Mapping[str, float], errors: Mapping[str, float | None] | None = None, *, ends: Sequence[float | None] = ()
+) -> dict[str, str]:
+    """A number before and after; ``ends`` are of the interval of the difference, which is told where nothing was sampled."""
     errors = errors or {}
+    known = len(ends) == 2 and None not in ends and ends[0] != ends[1] and errors.get("change") == 0.0
+    within = f" ({money(ends[0])} to {money(ends[1])})" if known else ""
     times = f"{part['stressed'] / part['base']:.2f}" if part["base"] else ""
     return {
         "amount": name,
         "base": _with_error(part["base"], errors.get("base")),
         "stressed": _with_error(part["stressed"], errors.get("stressed")),
-        "difference": _with_error(part["change"], errors.get("change")),
+        "difference": _with_error(part["change"], errors.get("change")) + within,
         "times": times,
     }
 

@@ -44,23 +44,29 @@ def numbers(answer: Mapping[str, Any]) -> list[dict[str, str]]:
             "amount": title,
             "before": money(part["before"]),
             "after": money(part["after"]),
-            "difference": _with_error(part, "change"),
+            "difference": money(part["change"]) + (f" ± {money(part['change_se'])}" if part.get("change_se") else ""),
             "95 % interval": _interval(part),
-            **({"marginal": _with_error(part, "marginal") if part.get("marginal") is not None else ""} if first_order else {}),
+            **({"marginal": with_error(part, "marginal") if part.get("marginal") is not None else ""} if first_order else {}),
         }
         for title, part in rows
     ]
 
 
-def _with_error(part: Mapping[str, Any], name: str) -> str:
-    error = part.get(f"{name}_se")
-    return money(part[name]) + (f" ± {money(error)}" if error else "")
+def with_error(part: Mapping[str, Any], name: str) -> str:
+    """A number with its standard error, or, where nothing was sampled, with the most that it may be off."""
+    value, error = part[name], part.get(f"{name}_se")
+    if error:
+        return f"{money(value)} ± {money(error)}"
+    low, high = part.get(f"{name}_low"), part.get(f"{name}_high")
+    if low is None or high is None or low == high:
+        return money(value)
+    return f"{money(value)} ({money(low)} to {money(high)})"
 
 
 def _interval(part: Mapping[str, Any]) -> str:
-    if "change_se" not in part:
+    low, high = part.get("change_low"), part.get("change_high")
+    if "change_se" not in part or (part["change_se"] == 0.0 and low == high):
         return "exact"
-    low, high = part["change_low"], part["change_high"]
     return f"{money(low)} to {money(high)}" if low is not None and high is not None else ""
 
 
@@ -72,7 +78,7 @@ def _obligor(part: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, st
     level = _level(answer["measures"][-1])
     last = part["measures"][-1] if part["measures"] else None
     marginal = any(each["measures"] and each["measures"][-1]["es"]["marginal"] is not None for each in answer["obligors"])
-    cells = {name: "" if last is None else _with_error(last[name], "change") for name in ("var", "es")}
+    cells = {name: "" if last is None else with_error(last[name], "change") for name in ("var", "es")}
     row = {
         "obligor": part["obligor_id"],
         "exposure": money(part["ead"]["change"]),
@@ -80,4 +86,4 @@ def _obligor(part: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, st
         f"VaR {level}": cells["var"],
         f"ES {level}": cells["es"],
     }
-    return row | ({"ES, marginal": "" if last is None else _with_error(last["es"], "marginal")} if marginal else {})
+    return row | ({"ES, marginal": "" if last is None else with_error(last["es"], "marginal")} if marginal else {})

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crfs.apps.api.pages.rendering import amount, signed
+from crfs.apps.api.pages.rendering import amount, error_of, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 
@@ -64,7 +64,7 @@ def _bumped(title: str, answer: Mapping[str, Any], part_of: Callable[[Mapping[st
                     amount(part["base"]),
                     amount(part["bumped"]),
                     signed(part["change"]),
-                    *([amount(part["change_se"])] if errors else []),
+                    *([error_of(part, "change")] if errors else []),
                 ),
             )
             for words, part in parts

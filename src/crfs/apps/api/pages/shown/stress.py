@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crfs.apps.api.pages.rendering import amount, deviations, number, percent, ratio, signed
+from crfs.apps.api.pages.rendering import amount, deviations, error_of, number, percent, ratio, signed
 from crfs.apps.api.pages.shown.fits import fits_grid
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
@@ -89,28 +89,33 @@ def _waterfall_of(answer: Mapping[str, Any]) -> str:
 
 
 def _differences(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[Markup | str]]]:
-    parts: list[tuple[str, Mapping[str, float], float | None]] = [
-        ("Expected loss", {"base": answer["el_base"], "stressed": answer["el_stressed"], "change": answer["el_change"]}, None)
+    parts: list[tuple[str, Mapping[str, float], Markup | str]] = [
+        ("Expected loss", {"base": answer["el_base"], "stressed": answer["el_stressed"], "change": answer["el_change"]}, "")
     ]
     losses = answer["losses"]
     if losses is not None:
         # A run that was kept before differences had errors has none to show, nor an economic capital.
-        parts.append(("Unexpected loss", losses["ul"], losses.get("ul_se", {}).get("change")))
+        parts.append(("Unexpected loss", losses["ul"], _error(losses, "ul")))
         for measure in losses["measures"]:
             level = f"{measure['confidence'] * 100:g} %"
             parts += [
-                (f"{title} {level}", measure[what], measure[f"{what}_se"].get("change"))
+                (f"{title} {level}", measure[what], _error(measure, what))
                 for what, title in (("var", "VaR"), ("es", "ES"), ("ec", "Economic capital"))
                 if what in measure
             ]
     if answer["capital"] is not None:
-        parts += [("Risk-weighted assets", answer["capital"]["rwa"], None), ("Regulatory capital", answer["capital"]["capital"], None)]
+        parts += [("Risk-weighted assets", answer["capital"]["rwa"], ""), ("Regulatory capital", answer["capital"]["capital"], "")]
     if answer["ecl"] is not None:
-        parts.append(("Allowance", answer["ecl"]["allowance"], None))
-    return [
-        (name, [*(amount(part[n]) for n in ("base", "stressed", "change")), "" if error is None else amount(error)])
-        for name, part, error in parts
-    ]
+        parts.append(("Allowance", answer["ecl"]["allowance"], ""))
+    return [(name, [*(amount(part[n]) for n in ("base", "stressed", "change")), error]) for name, part, error in parts]
+
+
+def _error(measured: Mapping[str, Any], name: str) -> Markup | str:
+    """The error of a difference; a run that was kept before differences had errors has none to show."""
+    told = {f"change_{end}": measured.get(f"{name}_{end}", {}).get("change") for end in ("se", "low", "high")}
+    if told["change_se"] is None:
+        return ""
+    return "exact" if name == "ul" and told["change_se"] == 0.0 else error_of(told, "change")
 
 
 def _given_factors(found: Mapping[str, Any]) -> list[Grid]:

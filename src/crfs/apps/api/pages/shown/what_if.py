@@ -7,9 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crfs.apps.api.pages.rendering import NONE, amount, signed
+from crfs.apps.api.pages.rendering import NONE, amount, error_of, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.workflows.dependence import SECTORS
 
 TITLE = "What if"
 _TITLES = (("var", "VaR"), ("es", "ES"), ("ec", "Economic capital"))
@@ -48,8 +49,12 @@ def _interval(part: Mapping[str, Any], name: str) -> Markup:
     return NONE if low is None or high is None else signed(low) + Markup(" to ") + signed(high)
 
 
-def _error(part: Mapping[str, Any], name: str) -> Markup | str:
-    return amount(part[f"{name}_se"]) if f"{name}_se" in part else "exact"
+def _known(part: Mapping[str, Any]) -> tuple[Markup | str, Markup]:
+    """The error of a difference, and its interval."""
+    error = error_of(part, "change")
+    if error == "exact":
+        return error, NONE
+    return ("none drawn" if part["change_se"] == 0.0 else error), _interval(part, "change")
 
 
 def _numbers(answer: Mapping[str, Any]) -> Grid:
@@ -58,14 +63,10 @@ def _numbers(answer: Mapping[str, Any]) -> Grid:
     return Grid(
         title="Before, after, difference",
         head=("Amount", "Before", "After", "Difference", "Error", "95 % interval"),
-        rows=[
-            (
-                title,
-                (amount(part["before"]), amount(part["after"]), signed(part["change"]), _error(part, "change"), _interval(part, "change")),
-            )
-            for title, part in rows
-        ],
-        caption="Both books are measured at the same random numbers: the error is that of the difference.",
+        rows=[(title, (amount(part["before"]), amount(part["after"]), signed(part["change"]), *_known(part))) for title, part in rows],
+        caption="Nothing is drawn: the intervals are those of both books, by their lattices."
+        if answer["method"] == answer["method_after"] == SECTORS
+        else "Both books are measured at the same random numbers: the error is that of the difference.",
     )
 
 
@@ -75,7 +76,7 @@ def _first_order(answer: Mapping[str, Any]) -> Grid:
         title="At first order",
         head=("Amount", "Marginal", "Error", "95 % interval", "Difference"),
         rows=[
-            (title, (signed(part["marginal"]), _error(part, "marginal"), _interval(part, "marginal"), signed(part["change"])))
+            (title, (signed(part["marginal"]), error_of(part, "marginal"), _interval(part, "marginal"), signed(part["change"])))
             for title, part in rows
         ],
         caption="The mean change of loss given that the book's own loss is at, or beyond, its value at risk.",
@@ -84,23 +85,25 @@ def _first_order(answer: Mapping[str, Any]) -> Grid:
 
 def _obligors(answer: Mapping[str, Any]) -> Grid:
     level = _level(answer["measures"][-1])
+    first_order = any(part["measures"] and part["measures"][-1]["es"]["marginal"] is not None for part in answer["obligors"])
+    marginal = (f"ES {level}, marginal", "Error") if first_order else ()
     return Grid(
         title="Obligor by obligor",
-        head=("obligor", "Exposure", "Expected loss", f"VaR {level}", "Error", f"ES {level}", "Error", f"ES {level}, marginal", "Error"),
+        head=("obligor", "Exposure", "Expected loss", f"VaR {level}", "Error", f"ES {level}", "Error", *marginal),
         rows=[
-            (part["obligor_id"], (signed(part["ead"]["change"]), signed(part["el"]["change"]), *_adds(part))) for part in answer["obligors"]
+            (part["obligor_id"], (signed(part["ead"]["change"]), signed(part["el"]["change"]), *_adds(part, first_order)))
+            for part in answer["obligors"]
         ],
-        caption="What each adds if he alone changes, and at first order, where all sum to the whole.",
+        caption=f"What each adds if he alone changes{', and at first order, where all sum to the whole' if first_order else ''}.",
     )
 
 
-def _adds(part: Mapping[str, Any]) -> tuple[Markup | str, ...]:
+def _adds(part: Mapping[str, Any], first_order: bool) -> tuple[Markup | str, ...]:
     if not part["measures"]:
-        return (NONE,) * 6
+        return (NONE,) * (6 if first_order else 4)
     var, es = part["measures"][-1]["var"], part["measures"][-1]["es"]
-    return (
-        signed(var["change"]), _error(var, "change"), signed(es["change"]), _error(es, "change"), signed(es["marginal"]), _error(es, "marginal"),
-    )  # fmt: skip
+    told = (signed(var["change"]), error_of(var, "change"), signed(es["change"]), error_of(es, "change"))
+    return (*told, signed(es["marginal"]), error_of(es, "marginal")) if first_order else told
 
 
 def _obligors_plot(answer: Mapping[str, Any]) -> str:
