@@ -109,6 +109,8 @@ def test_creditriskplus_answers_the_same_question_by_another_model(client: Clien
     assert job["outcome"]["verdict"] == "MATCH", job
     text = client.html(f"/runs/{found['run_id']}")
     assert "creditriskplus, gamma sectors matched to the gaussian copula" in text
+    assert "none drawn" in text or ">exact<" in text
+    assert '± <data value="0.0">' not in text, "no number has an error of nothing"
     for drawn in ("Scenarios in the tail", "; simulated ", "standard error over", ", gaussian copula"):
         assert drawn not in text, drawn
 

@@ -103,7 +103,7 @@ def _contributions(answer: Mapping[str, Any], by: str) -> list[dict[str, Any]]:
             "exposure": money(part["ead"]),
             "EL": money(part["el"]),
             **{f"ES {item['confidence'] * 100:g} %": money(item["es"]) for item in part["es"]},
-            "95 % interval": _interval(part["es"][last]["es_low"], part["es"][last]["es_high"]),
+            "95 % interval": _interval(part["es"][last]["es_low"], part["es"][last]["es_high"]) if part["es"][last]["es_se"] else "exact",
             "share": f"{part['es'][last]['es'] / total * 100:.1f} %" if total else "",
         }
         for part in ordered
