@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.atoms import atom
 from crfs.risk.collapsed import Collapsed, Quantile
 from crfs.risk.contributions import contributions
 from crfs.risk.cuts import cut, scaling_note
@@ -21,7 +20,8 @@ from crfs.risk.mixture import Mixture
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Contribution, CurvePoint, Method
-from crfs.risk.scrambles import scramble_error, student
+from crfs.risk.scrambles import scramble_error, student, unit_error
+from crfs.risk.systematic import lattice_step, systematic_errors
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -179,7 +179,7 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(mixture.points):,} points; raise max_scenarios")
     if not found.trusted:
         notes.append(f"{found.doubt} is not small beside rel_tol: the book is too lumpy for this method, and 'auto' would take another")
-    step = atom(mixture.book.names, 0.1 * rel_tol * max(q.var for q in found.quantiles))
+    step = lattice_step(found, rel_tol)
     if step > 0.0:
         notes.append(
             f"losses are multiples of {unit * step:.12g}, and the expansion is smooth: the value at risk is one of them, within half of that beside "
@@ -187,7 +187,7 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
         )
     parts: tuple[Contribution, ...] = ()
     if wanted:
-        parts, factors = _contributions(obligors, found, map_tasks)
+        parts, factors = _contributions(obligors, found, step, map_tasks)
         notes += scaling_note(factors)
     # P(any loss) <= sum of pd: where that is no more than the tail, the value at risk is zero and the whole expected loss lies in the tail.
     any_loss = float(obligors.pd[obligors.loss > 0.0].sum())
@@ -217,8 +217,8 @@ def _how(found: Collapsed) -> str:
     apart = f"{len(book.explicit)} large names taken exactly, " if len(book.explicit) else ""
     bias = max((b / v for q in found.quantiles for b, v in zip(q.biases, (q.var, q.es), strict=True) if v > 0.0), default=0.0)
     return (
-        f"no name's own noise is drawn: {apart}the others by an expansion to third order, whose next order would move a measure by at most "
-        f"{bias:.2g} of it; the factors by {found.mixture.scrambles} scrambles of Sobol points"
+        f"no name's own noise is drawn: {apart}the others by an expansion to third order, which is off by some {bias:.2g} of a measure "
+        f"at most; the factors by {found.mixture.scrambles} scrambles of Sobol points"
     )
 
 
@@ -226,12 +226,7 @@ def _measure(found: Collapsed, q: Quantile, step: float) -> TailMeasure:
     """``step``: of a lattice on which the losses lie, in the book's units, zero where they lie on none."""
     unit, greatest = found.mixture.book.names.unit, found.mixture.book.names.greatest
     reach = student(found.mixture.scrambles)
-    bias_var, bias_es = q.biases
-    if step > 0.0:
-        # Euler and Maclaurin: a sum over the lattice is the smooth integral but for a part of the density at its end.
-        above, below = found.mixture.tails(np.array([q.var - 0.5 * step, q.var + 0.5 * step]))[0].mean(axis=1)
-        bias_var, bias_es = bias_var + 0.5 * step, bias_es + max(float(above - below), 0.0) * step / (6.0 * (1.0 - q.confidence))
-    bias_var += found.mixture.smeared(q.var)
+    bias_var, bias_es = systematic_errors(found.mixture, q, step)
     var_se, es_se = q.error("var"), q.error("es")
     var_half, es_half = reach * var_se + bias_var, reach * es_se + bias_es
     return TailMeasure(
@@ -278,7 +273,7 @@ def _curve(mixture: Mixture, quantiles: tuple[Quantile, ...]) -> tuple[CurvePoin
     return tuple(points)
 
 
-def _contributions(obligors: Obligors, found: Collapsed, map_tasks: MapTasks) -> tuple[tuple[Contribution, ...], list[float]]:
+def _contributions(obligors: Obligors, found: Collapsed, step: float, map_tasks: MapTasks) -> tuple[tuple[Contribution, ...], list[float]]:
     mixture = found.mixture
     names = mixture.book.names
     es = np.zeros((len(found.quantiles), len(obligors.names), mixture.scrambles))
@@ -286,9 +281,14 @@ def _contributions(obligors: Obligors, found: Collapsed, map_tasks: MapTasks) ->
     factors = []
     every = contributions(mixture, [(q.var, q.confidence) for q in found.quantiles], map_tasks=map_tasks)
     for c, (q, shares) in enumerate(zip(found.quantiles, every, strict=True)):
-        for target, parts, total in ((es, shares.es, q.es), (var, shares.var, q.var)):
+        off_var, off_es = systematic_errors(mixture, q, step)
+        for target, parts, total, off in ((es, shares.es, q.es, off_es), (var, shares.var, q.var, off_var)):
             whole = parts.sum(axis=0)
             factors.append(total / float(whole.mean()) if whole.mean() > 0.0 else 1.0)
-            # Each scramble's parts are scaled to the measure: what is left of their spread is that of the shares.
-            target[c, names.obligor] = parts * np.divide(total * names.unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
+            # Each scramble's parts are scaled to the measure: what is left of their spread is that of the shares. What the measure may be off by
+            # is theirs in proportion, as an error of all scrambles.
+            scale = np.divide(total * names.unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
+            if total > 0.0:
+                scale *= 1.0 + off / total / student(mixture.scrambles) * unit_error(mixture.scrambles)
+            target[c, names.obligor] = parts * scale
     return cut(obligors, es, var), factors

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from crfs.risk.aiming import aim_at, bad_directions
 from crfs.risk.conditional import ConditionalBook, condition
+from crfs.risk.few_defaults import few_defaults
 from crfs.risk.memo import Memo
 from crfs.risk.mixture import Mixture
 from crfs.risk.mixtures import make_mixture, price
@@ -60,7 +61,8 @@ class Quantile:
     """Value at risk and expected shortfall at one confidence, in the book's units, by scramble and together.
 
     ``bias_var`` and ``bias_es`` are what the next order of the expansion would move them by; ``off_var`` and ``off_es``, zero or more, what the
-    interpolation of tables may, and by how much they were beyond the greatest possible loss, to which they are held.
+    interpolation of tables may, and by how much they were beyond the greatest possible loss, to which they are held; ``few_var`` and ``few_es`` what
+    no order of the expansion sees of sums of few losses (:mod:`crfs.risk.few_defaults`).
     """
 
     confidence: float
@@ -72,16 +74,18 @@ class Quantile:
     bias_es: float
     off_var: float = 0.0
     off_es: float = 0.0
+    few_var: float = 0.0
+    few_es: float = 0.0
 
     @property
     def biases(self) -> tuple[float, float]:
         """What bounds the systematic error of both, positive."""
-        return abs(self.bias_var) + self.off_var, abs(self.bias_es) + self.off_es
+        return abs(self.bias_var) + self.off_var + self.few_var, abs(self.bias_es) + self.off_es + self.few_es
 
     @property
-    def judged(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-        """What the expansion leaves out, what else is off, and the measure."""
-        return (abs(self.bias_var), self.off_var, self.var), (abs(self.bias_es), self.off_es, self.es)
+    def judged(self) -> tuple[tuple[float, float, float, float], tuple[float, float, float, float]]:
+        """What the expansion leaves out, what else is off, what few losses make of it, and the measure."""
+        return (abs(self.bias_var), self.off_var, self.few_var, self.var), (abs(self.bias_es), self.off_es, self.few_es, self.es)
 
     def error(self, which: str) -> float:
         """Standard error over the scrambles of ``var`` or ``es``."""
@@ -146,11 +150,13 @@ def doubt(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float, *, 
     ``within`` is the part of it that the first may take.
     """
     for q in quantiles:
-        for bias, off, value in q.judged:
+        for bias, off, few, value in q.judged:
             if not bias <= within * rel_tol * value:
                 return "what the expansion leaves out"
             if not off <= _TRUSTED * rel_tol * value:
                 return "the error of its tables"
+            if not few <= _TRUSTED * rel_tol * value:
+                return "what the expansion may err by where few of its names default"
         if not mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var:
             return "the blur of the names that are not taken apart"
     return None
@@ -251,15 +257,16 @@ def _drawn(
             break
         points = merged(points, _points(book, aims, size, size, seed=seed))
         size *= 2
-    quantiles = tuple(_with_table_errors(mixture, q) for q in quantiles)
+    quantiles = tuple(_with_all_errors(mixture, q) for q in quantiles)
     return Collapsed(mixture=mixture, aims=aims, quantiles=quantiles, converged=converged, doubt="nothing was looked at yet")
 
 
-def _with_table_errors(mixture: Mixture, q: Quantile) -> Quantile:
+def _with_all_errors(mixture: Mixture, q: Quantile) -> Quantile:
     if q.var == 0.0:
         return q
     off_var, off_es = table_errors(mixture, q.var, q.confidence)
-    return replace(q, off_var=q.off_var + off_var, off_es=q.off_es + off_es)
+    few_var, few_es = few_defaults(mixture, q.var, q.confidence)
+    return replace(q, off_var=q.off_var + off_var, off_es=q.off_es + off_es, few_var=few_var, few_es=few_es)
 
 
 def _too_dear(book: ConditionalBook, aims: tuple[Aim, ...], *, seed: int, most_points: int) -> bool:

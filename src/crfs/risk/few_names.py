@@ -22,7 +22,7 @@ from crfs.risk.lattice import LossLattice, Sums, beyond, common_step, lower_quan
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged
-from crfs.risk.scrambles import scramble_error, student
+from crfs.risk.scrambles import scramble_error, student, unit_error
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -193,9 +193,9 @@ class FewNames:
             if own and each:
                 # So wide that an interval about the wrong one holds the other, and its sampling error.
                 own_error = line.std(axis=1, ddof=1) / math.sqrt(points.scrambles)
-                line = line + (apart / student(points.scrambles) + own_error)[:, None] * _unit_error(points.scrambles)
+                line = line + (apart / student(points.scrambles) + own_error)[:, None] * unit_error(points.scrambles)
             elif not own and k > 0:
-                line = line + apart[:, None] * _unit_error(points.scrambles)
+                line = line + apart[:, None] * unit_error(points.scrambles)
             found.append((es, line))
         return found
 
@@ -203,13 +203,6 @@ class FewNames:
 def _positive(probability: FloatArray, otherwise: float) -> FloatArray:
     """Probabilities by scramble to divide by: where one has found none at all, that of all scrambles."""
     return np.where(probability > 0.0, probability, otherwise if otherwise > 0.0 else 1.0)
-
-
-def _unit_error(scrambles: int) -> FloatArray:
-    """Numbers by scramble with no mean and a standard error of one."""
-    signs = np.where(np.arange(scrambles) % 2 == 0, 1.0, -1.0)
-    signs -= signs.mean()
-    return np.asarray(signs / scramble_error(signs))
 
 
 def few_names(

@@ -36,3 +36,14 @@ def student(count: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(count - 1, 0.975)) if count > 1 else math.inf
+
+
+def unit_error(count: int) -> FloatArray:
+    """Numbers for ``count`` scrambles with no mean and a standard error of one: times an error that they all share, it is an error among others.
+
+    >>> float(unit_error(4).mean()), round(scramble_error(unit_error(4)), 9)
+    (0.0, 1.0)
+    """
+    signs = np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
+    signs -= signs.mean()
+    return np.asarray(signs / scramble_error(signs))

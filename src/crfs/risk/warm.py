@@ -229,7 +229,7 @@ class WarmPortfolio:
             return None
         with workers(map, None):
             if self._base is None:
-                self._base = make_base(state.obligors, state.factor_model, found)
+                self._base = make_base(state.obligors, state.factor_model, found, self._question.rel_tol)
             return collapsed_what_if(self._base, touched, changed.obligors, rel_tol=self._question.rel_tol, first_order=first_order)
 
     def _beside(self, changed: Changed, *, lumpy: bool) -> WhatIf:

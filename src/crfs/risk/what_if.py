@@ -29,6 +29,7 @@ from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.scrambles import Z95, scramble_error, student
 from crfs.risk.splicing import kinds_in, places_of
+from crfs.risk.systematic import lattice_errors, lattice_step
 from crfs.risk.tables import Table, class_pieces
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -143,9 +144,11 @@ class Base:
     """The tail at each value at risk, point by point."""
     any_loss: float
     """The sum of PDs of all who may lose something."""
+    step: float
+    """Of which all losses are multiples, in the book's units; zero where there is none that matters."""
 
 
-def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed) -> Base:
+def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed, rel_tol: float) -> Base:
     """``found`` is what the collapsed method found of ``obligors``."""
     points, book = found.mixture.points, found.mixture.book
     return Base(
@@ -156,6 +159,7 @@ def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed) -
         by_class=[book.by_class(table, points) for table in book.tables],
         local=tuple(found.mixture.local(q.var) for q in found.quantiles),
         any_loss=float(obligors.pd[obligors.loss > 0.0].sum()),
+        step=lattice_step(found, rel_tol),
     )
 
 
@@ -180,7 +184,7 @@ def collapsed_what_if(
         - _sum_of(base.obligors, swap.places, "pd")
     )
     sides = [
-        [_Side.of(q, measured, any_loss=any_loss, el=el) for q in found]
+        [_Side.of(q, measured, told, base.step, any_loss=any_loss, el=el) for q, told in zip(found, base.found.quantiles, strict=True)]
         for measured, found, any_loss, el in (
             (base.found.mixture, base.found.quantiles, any_before, before_el),
             (mixture, quantiles, any_after, before_el + change),
@@ -335,8 +339,10 @@ def _added(base: Base, swap: _Swap) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Side:
-    """One of the two books at one confidence, currency units: measures, by scramble, what the expansion leaves out, and by how much a blur may
-    misplace the value at risk.
+    """One of the two books at one confidence, currency units: measures, by scramble, and what the expansion leaves out of them.
+
+    ``off_...`` is what else they may be off by (:mod:`crfs.risk.systematic`), and ``jumps_...`` the part of it that a change does not share: a value
+    at risk that is one of a few sums of losses stays where it is, or jumps, where a smooth one slides.
     """
 
     var: float
@@ -345,16 +351,22 @@ class _Side:
     es_each: FloatArray
     bias_var: float
     bias_es: float
-    smeared: float
+    off_var: float = 0.0
+    off_es: float = 0.0
+    jumps_var: float = 0.0
+    jumps_es: float = 0.0
 
     @classmethod
-    def of(cls, q: Quantile, mixture: Mixture, *, any_loss: float, el: float) -> _Side:
+    def of(cls, q: Quantile, mixture: Mixture, told: Quantile, step: float, *, any_loss: float, el: float) -> _Side:
+        """``told`` is the book's own quantile, whose tables and whose few defaults are the changed book's too."""
         if any_loss <= 1.0 - q.confidence:
             # P(any loss) <= sum of pd: the value at risk is zero and the whole expected loss lies in the tail, both exactly.
             es = el / (1.0 - q.confidence)
             zero = np.zeros(len(q.var_by_scramble))
-            return cls(var=0.0, es=es, var_each=zero, es_each=zero + es, bias_var=0.0, bias_es=0.0, smeared=0.0)
+            return cls(var=0.0, es=es, var_each=zero, es_each=zero + es, bias_var=0.0, bias_es=0.0)
         unit = mixture.book.names.unit
+        jumps_var, jumps_es = lattice_errors(mixture, q, step)
+        jumps_var += mixture.smeared(q.var) if q.var > 0.0 else 0.0
         return cls(
             var=unit * q.var,
             es=unit * q.es,
@@ -362,7 +374,10 @@ class _Side:
             es_each=unit * q.es_by_scramble,
             bias_var=unit * q.bias_var,
             bias_es=unit * q.bias_es,
-            smeared=unit * mixture.smeared(q.var) if q.var > 0.0 else 0.0,
+            off_var=unit * (told.off_var + told.few_var + jumps_var),
+            off_es=unit * (told.off_es + told.few_es + jumps_es),
+            jumps_var=unit * jumps_var,
+            jumps_es=unit * jumps_es,
         )
 
 
@@ -398,10 +413,12 @@ def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray
 
     q = base.found.quantiles[k]
     on_line, in_tail = (None, None) if added is None else _first_order(base, k, before, added)
-    var, es = difference(after.var, after.var_each, after.bias_var), difference(after.es, after.es_each, after.bias_es)
-    moved = after.var_each - before.var_each
-    # A value at risk that is a single sum of losses stays where it is, or jumps to the next sum, where a blurred one slides.
-    misplaced = before.smeared + after.smeared if moved.any() else 0.0
+    var = difference(after.var, after.var_each, abs(after.bias_var) + after.off_var)
+    es = difference(after.es, after.es_each, abs(after.bias_es) + after.off_es)
+    moved_var, moved_es = after.var_each - before.var_each, after.es_each - before.es_each
+    # What does not move at all does not jump.
+    off_var = off(before.bias_var, after.bias_var) + (before.jumps_var + after.jumps_var if moved_var.any() else 0.0)
+    off_es = off(before.bias_es, after.bias_es) + (before.jumps_es + after.jumps_es if moved_es.any() else 0.0)
     return WhatIfMeasure(
         confidence=q.confidence,
         var=after.var,
@@ -412,8 +429,8 @@ def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray
         es_se=es.se,
         es_low=max(0.0, es.low),
         es_high=es.high,
-        incremental_var=difference(after.var - before.var, moved, off(before.bias_var, after.bias_var) + misplaced),
-        incremental_es=difference(after.es - before.es, after.es_each - before.es_each, off(before.bias_es, after.bias_es)),
+        incremental_var=difference(after.var - before.var, moved_var, off_var),
+        incremental_es=difference(after.es - before.es, moved_es, off_es),
         marginal_var=on_line,
         marginal_es=in_tail,
     )
