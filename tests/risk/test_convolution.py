@@ -44,7 +44,7 @@ def test_sums_of_logarithms_and_a_lattice_that_ends_early_give_what_every_name_m
     p[:5, :8], p[7, 3] = 0.7, 1.0
     weight = np.full(32, 1.0 / 8.0)
     fine = FineLattice.of(names, 4096)
-    short = NameTransforms.of(names, fine.step, 1024)
+    short = NameTransforms.of(names, fine.step, 1024, 1e-3)
     whole, found = fine.summed(p, weight, 4), short.summed(p, weight, 4)
     assert np.abs(np.cumsum(whole, axis=1)[:, :1024] - np.cumsum(found, axis=1)[:, :1024]).max() < 1e-4
     assert found.sum(axis=1) == pytest.approx(np.ones(4), abs=1e-9)

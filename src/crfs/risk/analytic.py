@@ -77,7 +77,7 @@ def few_names_outcome(
     unit, scrambles = found.names.unit, found.points.scrambles
     mean, deviation = (unit * each for each in found.moments())
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
-    measures = [few_names_measure(found, confidence) for confidence in confidences]
+    measures = [_without_loss(obligors, confidence) or few_names_measure(found, confidence) for confidence in confidences]
     factors: list[float] = []
     for c, (tail, line) in enumerate(found.contributions(confidences, map_tasks) if wanted else ()):
         for target, part, total in ((es, tail, measures[c].es), (var, line, measures[c].var)):
@@ -109,6 +109,14 @@ def few_names_outcome(
         converged=found.converged,
         notes=tuple(notes),
     )
+
+
+def _without_loss(obligors: Obligors, confidence: float) -> TailMeasure | None:
+    """P(any loss) <= sum of pd: where that is no more than the tail, the value at risk is zero and the whole expected loss lies in the tail, exactly."""
+    any_loss = float(obligors.pd[obligors.loss > 0.0].sum())
+    if any_loss > 1.0 - confidence:
+        return None
+    return certain(confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - confidence))
 
 
 def few_names_measure(found: FewNames, confidence: float) -> TailMeasure:
@@ -189,14 +197,7 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
     if wanted:
         parts, factors = _contributions(obligors, found, step, map_tasks)
         notes += scaling_note(factors)
-    # P(any loss) <= sum of pd: where that is no more than the tail, the value at risk is zero and the whole expected loss lies in the tail.
-    any_loss = float(obligors.pd[obligors.loss > 0.0].sum())
-    measures = tuple(
-        certain(q.confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - q.confidence))
-        if any_loss <= 1.0 - q.confidence
-        else _measure(found, q, step)
-        for q in found.quantiles
-    )
+    measures = tuple(_without_loss(obligors, q.confidence) or _measure(found, q, step) for q in found.quantiles)
     return Outcome(
         measures=measures,
         mean=unit * float(first.mean()),
@@ -279,6 +280,7 @@ def _contributions(obligors: Obligors, found: Collapsed, step: float, map_tasks:
     es = np.zeros((len(found.quantiles), len(obligors.names), mixture.scrambles))
     var = np.zeros_like(es)
     factors = []
+    shared = unit_error(mixture.scrambles) / student(mixture.scrambles)
     every = contributions(mixture, [(q.var, q.confidence) for q in found.quantiles], map_tasks=map_tasks)
     for c, (q, shares) in enumerate(zip(found.quantiles, every, strict=True)):
         off_var, off_es = systematic_errors(mixture, q, step)
@@ -289,6 +291,11 @@ def _contributions(obligors: Obligors, found: Collapsed, step: float, map_tasks:
             # is theirs in proportion, as an error of all scrambles.
             scale = np.divide(total * names.unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
             if total > 0.0:
-                scale *= 1.0 + off / total / student(mixture.scrambles) * unit_error(mixture.scrambles)
+                scale *= 1.0 + off / total * shared
             target[c, names.obligor] = parts * scale
+        if step > 0.0 and 0.0 < off_var < q.var:
+            # Where losses lie on a lattice the value at risk is one beside the smooth one, of which other names may have other parts.
+            above, below = contributions(mixture, [(q.var + off_var, q.confidence), (q.var - off_var, q.confidence)], map_tasks=map_tasks)
+            apart = 0.5 * names.unit * (above.var - below.var).mean(axis=1) - off_var / q.var * var[c, names.obligor].mean(axis=1)
+            var[c, names.obligor] += apart[:, None] * shared
     return cut(obligors, es, var), factors

@@ -61,8 +61,8 @@ class Quantile:
     """Value at risk and expected shortfall at one confidence, in the book's units, by scramble and together.
 
     ``bias_var`` and ``bias_es`` are what the next order of the expansion would move them by; ``off_var`` and ``off_es``, zero or more, what the
-    interpolation of tables may, and by how much they were beyond the greatest possible loss, to which they are held; ``few_var`` and ``few_es`` what
-    no order of the expansion sees of sums of few losses (:mod:`crfs.risk.few_defaults`).
+    interpolation of tables and the end of a series may, and by how much they were beyond the greatest possible loss, to which they are held;
+    ``few_var`` and ``few_es`` what no order of the expansion sees of sums of few losses (:mod:`crfs.risk.few_defaults`).
     """
 
     confidence: float
@@ -133,7 +133,7 @@ def collapse(
         book = book.with_explicit(large, map_tasks)
     while True:
         if _too_dear(book, aims, seed=seed, most_points=most_points):
-            return found or draws(smooth)
+            return found or replace(draws(smooth), doubt="what large names, which are too dear to take apart, make of the expansion")
         found = draws(book)
         wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
         found = replace(found, doubt=doubt(found.mixture, found.quantiles, rel_tol, within=wished))
@@ -154,7 +154,7 @@ def doubt(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float, *, 
             if not bias <= within * rel_tol * value:
                 return "what the expansion leaves out"
             if not off <= _TRUSTED * rel_tol * value:
-                return "the error of its tables"
+                return "the error of its tables and series"
             if not few <= _TRUSTED * rel_tol * value:
                 return "what the expansion may err by where few of its names default"
         if not mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var:
@@ -266,6 +266,10 @@ def _with_all_errors(mixture: Mixture, q: Quantile) -> Quantile:
         return q
     off_var, off_es = table_errors(mixture, q.var, q.confidence)
     few_var, few_es = few_defaults(mixture, q.var, q.confidence)
+    cut_beyond, cut_excess = mixture.cut_off()
+    density = float(mixture.by_scramble(mixture.local(q.var).density).mean())
+    off_var += min(cut_beyond / density, mixture.book.names.greatest) if density > 0.0 else 0.0
+    off_es += cut_excess / (1.0 - q.confidence)
     return replace(q, off_var=q.off_var + off_var, off_es=q.off_es + off_es, few_var=few_var, few_es=few_es)
 
 

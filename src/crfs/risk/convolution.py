@@ -50,7 +50,8 @@ def convolved(
 ) -> FewNames | None:
     """The distribution, drawn until the errors are small enough.
 
-    None where the losses need too fine a lattice, or the first points too much work.
+    None where the losses need too fine a lattice, where the first points take too much work, and where a probability is asked for that is lost in the
+    rounding of transforms (some 1e-8; 1e-10 of a book all of whose losses are on the lattice).
     """
     if np.count_nonzero(names.loss[1]) > _MOST_RANDOM:
         return None
@@ -101,8 +102,8 @@ def _fine_enough(
     rough = quantile(make_mixture(book, points, 0.0), max(confidences))
     reach, cells = _REACH * (rough if rough > 0.0 else float(names.loss[0].max())), _COARSE
     while True:
-        lattice = _lattice(names, reach, cells)
-        if len(points) * lattice.price > most_work:
+        lattice = _lattice(names, reach, cells, 1.0 - max(confidences))
+        if not lattice.faithful or len(points) * lattice.price > most_work:
             return None
         found = _found(book, lattice, some, bad, map_tasks)
         far = max(found.measure(confidence)[0] for confidence in confidences)
@@ -117,14 +118,14 @@ def _fine_enough(
             cells = min(_FINEST, cells * 2 ** math.ceil(math.log2(finer)))
 
 
-def _lattice(names: Names, reach: float, cells: int) -> NameTransforms:
+def _lattice(names: Names, reach: float, cells: int, least: float) -> NameTransforms:
     """``cells`` points as far as ``reach``, or fewer, where all losses are multiples of an amount that is larger than they are apart."""
     reach = min(reach, names.greatest * (1.0 + 4.0 / cells))
     step = reach / cells
     own = None if names.loss[1].any() else common_step(names.loss[0], max(int(names.greatest / step), 1))
     if own is not None:
-        return NameTransforms.of(names, own, max(_SHORTEST, 2 ** math.ceil(math.log2(reach / own + 2.0))))
-    return NameTransforms.of(names, step, cells)
+        return NameTransforms.of(names, own, max(_SHORTEST, 2 ** math.ceil(math.log2(reach / own + 2.0))), least)
+    return NameTransforms.of(names, step, cells, least)
 
 
 def _found(book: ConditionalBook, lattice: NameTransforms, points: Points, bad: FloatArray, map_tasks: MapTasks) -> FewNames:

@@ -290,7 +290,7 @@ def at_points_of(found: FewNames, names: Names, map_tasks: MapTasks = map) -> Fe
     lattice: LossLattice | None
     # Of the very step: a larger loss is then the larger one on the lattice too.
     if isinstance(found.lattice, NameTransforms):
-        lattice = NameTransforms.of(names, found.lattice.step * found.names.unit / names.unit, found.lattice.size)
+        lattice = NameTransforms.of(names, found.lattice.step * found.names.unit / names.unit, found.lattice.size, found.lattice.least)
     elif isinstance(found.lattice, FineLattice):
         step = found.lattice.step * found.names.unit / names.unit
         size = 2 ** int(np.ceil(np.log2(names.greatest / step + 2 * len(names) + 2)))

@@ -109,6 +109,11 @@ class Lumpy(Mixture):
         moved = 0.5 * added * (np.abs(at.minus_slope) + np.sqrt(added) * np.abs(at.curvature))
         return min(float((self.points.weight * moved).sum()), self.blur * float(density[self.blurred].sum())) / total
 
+    def cut_off(self) -> tuple[float, float]:
+        """What is left of the least blurred point's characteristic function at the last frequency; an excess differs from one over a blur."""
+        left = math.exp(-0.5 * (self.blur * float(self.spectrum.frequencies[-1])) ** 2)
+        return left, left * self.blur
+
     def explicit_parts(self, losses: Sequence[float], map_tasks: MapTasks = map) -> FloatArray:
         functionals = np.concatenate([self.spectrum.functionals(x)[:, [0, 2]] for x in losses], axis=1)
         paid = _phases(self.book, self.spectrum, self.blur)[1]

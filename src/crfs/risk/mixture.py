@@ -74,6 +74,10 @@ class Mixture(ABC):
         """By how much a loss of ``x`` may be misplaced because its atoms are blurred; nothing where they are not."""
         return 0.0
 
+    def cut_off(self) -> tuple[float, float]:
+        """What a series that ends may be off by in P(L > x) and in E(L - x)+ anywhere; nothing where there is none."""
+        return 0.0, 0.0
+
     def moments(self) -> tuple[FloatArray, FloatArray]:
         """Mean and mean square of the loss, a number a scramble each."""
         mean, variance = self.sums[:2] + sums_of_default(self.explicit_pd, self.book.names.loss[:, self.book.explicit])[:2]

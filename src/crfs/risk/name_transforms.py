@@ -11,6 +11,7 @@ exponentially keep that from being seen (R. Grübel and R. Hermesmeier, "Computa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -29,8 +30,10 @@ ComplexArray: TypeAlias = npt.NDArray[np.complex128]
 # A sparse matrix of SciPy, whose stubs know no type for it that holds for all that is done here.
 Sparse: TypeAlias = Any
 
-# exp(-18): what is left of a loss that comes back at the beginning. More would bring the rounding of transforms into the far end.
-_TILT = 18.0
+# What is left of a loss that comes back at the beginning is exp(-tilt) of it; the rounding of transforms is exp(tilt) times as large at the far end.
+_MOST_TILT, _LEAST_TILT = 12.0, 4.0
+# What the rounding of a cell is of the whole, and the part of a probability that it may be in all cells together.
+_ROUNDING, _IN_VAIN = 1e-16, 1e-3
 _POOLED = 16
 """A name that is certain to lose less than so many steps if it defaults is summed up with others like it."""
 _TOGETHER = 3
@@ -96,7 +99,8 @@ class NameTransforms:
 
     ``columns`` (columns x frequencies) are transforms of losses given default, less one; ``worth`` those of loss times probability; a name's are the
     combination of columns in its row of ``shares``. ``large`` are the names that have a column of their own, the last ones in their order; ``small`` the
-    others.
+    others. ``tilt`` is by how much the last point is weighed down, as an exponent: nothing where no loss lies beyond the lattice. ``least`` is the
+    smallest probability of more that is asked for.
     """
 
     step: float
@@ -109,9 +113,11 @@ class NameTransforms:
     shares: Sparse
     large: IntArray
     small: IntArray
+    tilt: float
+    least: float
 
     @classmethod
-    def of(cls, names: Names, step: float, size: int) -> NameTransforms:
+    def of(cls, names: Names, step: float, size: int, least: float) -> NameTransforms:
         """Each name's loss given default on the lattice: what lies between two of its points goes to both so that the mean is kept."""
         from scipy.sparse import csr_array
 
@@ -138,7 +144,9 @@ class NameTransforms:
         lagrange = np.stack([(1.0 - u) * (1.0 - 2.0 * u), 4.0 * u * (1.0 - u), u * (2.0 * u - 1.0)], axis=1)
         values = np.concatenate([lagrange.ravel(), np.ones(len(own))])
         used = np.unique(cells)
-        masses = masses[used] * np.exp(-_TILT / size * np.arange(size))
+        covers = _reached(names, step, own=on_it) < size
+        tilt = 0.0 if covers else float(np.clip(math.log(_IN_VAIN * least / (_ROUNDING * size)), _LEAST_TILT, _MOST_TILT))
+        masses = masses[used] * np.exp(-tilt / size * np.arange(size))
         return cls(
             step=step,
             size=size,
@@ -149,6 +157,8 @@ class NameTransforms:
             shares=csr_array((values, (rows, np.searchsorted(used, cells))), shape=(len(names), len(used))),
             large=own,
             small=np.flatnonzero(pooled),
+            tilt=tilt,
+            least=least,
         )
 
     @property
@@ -159,7 +169,16 @@ class NameTransforms:
     @property
     def values(self) -> FloatArray:
         """The points, in rising order, and two for the losses beyond them: the end of the lattice, and all that the names can lose."""
-        return np.append(self.step * np.arange(self.size), [self.end, max(self.names.greatest, 2.0 * self.end)])
+        return np.append(self.step * np.arange(self.size), [self.end, max(self.names.greatest, self.end + self.step)])
+
+    @property
+    def faithful(self) -> bool:
+        """Whether the rounding of transforms is small beside the least probability that is asked for."""
+        return math.exp(self.tilt) * _ROUNDING * self.size <= _IN_VAIN * self.least * 1.001
+
+    @property
+    def _weighed_up(self) -> FloatArray:
+        return np.asarray(np.exp(self.tilt / self.size * np.arange(self.size)))
 
     @property
     def price(self) -> float:
@@ -201,8 +220,12 @@ class NameTransforms:
             return total
 
         found = np.concatenate(list(map_tasks(of_frequencies, self._frequencies())), axis=1)
-        probability = np.fft.irfft(found, n=self.size, axis=1) * np.exp(_TILT / self.size * np.arange(self.size))
-        return self._with_rest(np.maximum(probability, 0.0), p, weight)
+        probability = np.maximum(np.fft.irfft(found, n=self.size, axis=1) * self._weighed_up, 0.0)
+        reached = _reached(self.names, self.step, own=self.own)
+        if reached < self.size:
+            probability[:, reached + 1 :] = 0.0
+            return np.pad(probability, ((0, 0), (0, 2)))
+        return self._with_rest(probability, p, weight)
 
     def _with_rest(self, probability: FloatArray, p: FloatArray, weight: FloatArray) -> FloatArray:
         """With what lies beyond the lattice at two points so that probability and mean are those of the names."""
@@ -219,7 +242,7 @@ class NameTransforms:
         each the same for all losses beyond the lattice."""
         beyond = payoffs[:, -1]
         # Parseval: a sum over the lattice is one over the frequencies, of which all but the first and the last stand for two.
-        tilted = (payoffs[:, : self.size] - beyond[:, None]) * np.exp(_TILT / self.size * np.arange(self.size))
+        tilted = (payoffs[:, : self.size] - beyond[:, None]) * self._weighed_up
         paid = np.asarray(np.conj(np.fft.rfft(tilted, axis=1)) / self.size, dtype=np.complex128)
         paid[:, 1:-1] *= 2.0
         pieces = list(self._pieces(p, groups))
@@ -362,3 +385,8 @@ def _real(values: ComplexArray) -> FloatArray:
 
 def _complex(values: FloatArray) -> ComplexArray:
     return np.ascontiguousarray(values).view(np.complex128)
+
+
+def _reached(names: Names, step: float, *, own: bool) -> int:
+    """The last point of an endless lattice that all names together reach; where losses are moved to the next point, each name may reach one more."""
+    return math.ceil(names.greatest / step - _ROUNDED * len(names)) + (0 if own else len(names))
