@@ -20,7 +20,7 @@ from crfs.risk.as_json import finite_or_none
 from crfs.risk.class_sums import LEAST_PARTED
 from crfs.risk.collapsed import LARGE, Collapsed, Quantile, doubt, measure, spread_of_rest
 from crfs.risk.conditional import ConditionalBook, condition, one_by_one
-from crfs.risk.edgeworth import Tail
+from crfs.risk.first_order import mean_changes
 from crfs.risk.measures import TailRisk
 from crfs.risk.mixture import Mixture
 from crfs.risk.mixtures import make_mixture
@@ -67,7 +67,8 @@ class WhatIfMeasure(TailRisk):
 
     ``incremental_...`` is the whole change's effect: the changed book less the book. ``marginal_...`` is its first order, the mean change of loss
     given that the book's loss is at, or beyond, the value at risk: what a small part of the change adds, times as many parts as there are; None
-    where nobody asked for it, and where the book's method knows no states to average over.
+    where nobody asked for it, where the book's method knows no states to average over, and where an obligor who is taken exactly is restated
+    otherwise than in proportion.
     """
 
     incremental_var: Difference
@@ -140,8 +141,6 @@ class Base:
     """Composite factors at the points, of each table's classes."""
     by_class: list[list[FloatArray]]
     """Their cumulants there."""
-    local: tuple[Tail, ...]
-    """The tail at each value at risk, point by point."""
     any_loss: float
     """The sum of PDs of all who may lose something."""
     step: float
@@ -157,7 +156,6 @@ def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed, r
         found=found,
         factors=[book.factors(table.kinds, points.epsilon) for table in book.tables],
         by_class=[book.by_class(table, points) for table in book.tables],
-        local=tuple(found.mixture.local(q.var) for q in found.quantiles),
         any_loss=float(obligors.pd[obligors.loss > 0.0].sum()),
         step=lattice_step(found, rel_tol),
     )
@@ -228,6 +226,8 @@ class _Swap:
     free: IntArray
     grown: IntArray
     places: IntArray
+    was: IntArray
+    """Of each who arrived the place in the book, -1 of those who were not in it."""
 
 
 def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) -> _Swap | None:
@@ -274,6 +274,7 @@ def _swapped(base: Base, touched: Obligors | None, obligors: tuple[str, ...]) ->
         free=arrived[free],
         grown=arrived[free & (was >= 0)],
         places=places,
+        was=was,
     )
 
 
@@ -328,13 +329,16 @@ def _looked_up(base: Base, swap: _Swap, explicit: IntArray) -> tuple[Conditional
     return replace(old, names=names, tables=tuple(tables), direct=direct, explicit=np.sort(explicit)), by_class
 
 
-def _added(base: Base, swap: _Swap) -> FloatArray:
-    """The change of the loss's mean at each point."""
-    points, old = base.found.mixture.points, base.found.mixture.book
-    new = replace(old, names=swap.names)
-    gone = np.einsum("i,ip->p", old.names.loss[0, swap.leaving], old.conditional_pd(swap.leaving, points.epsilon, points.mixing))
-    come = np.einsum("i,ip->p", swap.names.loss[0, swap.arrived], new.conditional_pd(swap.arrived, points.epsilon, points.mixing))
-    return np.asarray(come - gone)
+def _added(base: Base, swap: _Swap) -> FloatArray | None:
+    """The change of the loss beyond each value at risk, and at it, by scramble: confidences x 2 x scrambles."""
+    return mean_changes(
+        base.found.mixture,
+        swap.names,
+        leaving=swap.leaving,
+        arrived=swap.arrived,
+        was=swap.was,
+        losses=[q.var for q in base.found.quantiles],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -438,11 +442,12 @@ def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray
 
 def _first_order(base: Base, k: int, before: _Side, added: FloatArray) -> tuple[Difference, Difference]:
     """Of the value at risk and of the expected shortfall."""
-    mixture, q, local = base.found.mixture, base.found.quantiles[k], base.local[k]
+    mixture, q = base.found.mixture, base.found.quantiles[k]
     unit = mixture.book.names.unit
-    density = float(mixture.by_scramble(local.density).mean())
-    in_tail = unit * mixture.by_scramble(added * local.beyond) / (1.0 - q.confidence)
-    on_line = unit * mixture.by_scramble(added * local.density) / density if density > 0.0 and before.var > 0.0 else np.zeros_like(in_tail)
+    density = float(mixture.by_scramble(mixture.local(q.var).density).mean())
+    beyond, at = added[k]
+    in_tail = unit * beyond / (1.0 - q.confidence)
+    on_line = unit * at / density if density > 0.0 and before.var > 0.0 else np.zeros_like(in_tail)
     return difference(float(on_line.mean()), on_line, 0.0), difference(float(in_tail.mean()), in_tail, 0.0)
 
 

@@ -1,0 +1,102 @@
+"""The first order of a change: the mean change of loss given that the book's loss is at, or beyond, its value at risk.
+
+Who comes is independent of the book given the factors. Who leaves, or is restated, has a part in the book's own loss: his mean loss in the tail is his
+Euler contribution, and what he would lose instead depends on whether he defaults. With Y what he loses, Y' what he would, and kappa their joint
+cumulants in a state (:mod:`crfs.risk.contributions` has the expansion, for Y' = Y),
+
+    E[Y'; L > x] = kappa(Y') P(L > x) + kappa(Y', Y) f(x) - kappa(Y', Y, Y) f'(x) / 2,
+
+where the lower of the two probabilities of default is that of defaulting in both, and losses given default are as far from their means, counted in
+standard deviations.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from crfs.risk.cumulants import of_default
+from crfs.risk.edgeworth import Tail
+from crfs.risk.mixture import Mixture
+from crfs.risk.names import Names
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+_ALIKE = 1e-9
+
+
+def mean_changes(
+    mixture: Mixture, names: Names, *, leaving: IntArray, arrived: IntArray, was: IntArray, losses: list[float]
+) -> FloatArray | None:
+    """E[change of loss; L > x] and E[change of loss; L in dx] by scramble for each of ``losses``: losses x 2 x scrambles, the book's units.
+
+    ``leaving`` are places in the book, ``arrived`` places in ``names``, the book after the change, and ``was`` the place in the book of each of those, -1
+    of new ones. None where a name that is taken exactly becomes another one than a larger or a smaller of itself: no cumulants tell what he loses.
+    """
+    book, points = mixture.book, mixture.points
+    new = replace(book, names=names)
+    locals_ = [mixture.local(x) for x in losses]
+    result = np.zeros((len(losses), 2, mixture.scrambles))
+
+    def add(sign: float, first: FloatArray, second: FloatArray | float = 0.0, third: FloatArray | float = 0.0) -> None:
+        for k, at in enumerate(locals_):
+            result[k] += sign * np.stack([mixture.by_scramble(each) for each in _expanded(at, first, second, third)])
+
+    explicit = set(book.explicit.tolist())
+    parts = mixture.explicit_parts(losses) if explicit.intersection(leaving.tolist()) else np.zeros((len(losses), 2, 0, mixture.scrambles))
+    for i in leaving.tolist():
+        if i in explicit:
+            result -= parts[:, :, int(np.searchsorted(book.explicit, i))]
+        else:
+            first, second, third, _ = of_default(_pd(mixture, i), book.names.loss[:, i])
+            add(-1.0, first, second, third)
+    for j, i in zip(arrived.tolist(), was.tolist(), strict=True):
+        p = new.conditional_pd(np.array([j]), points.epsilon, points.mixing)[0]
+        if i < 0:
+            add(1.0, names.loss[0, j] * p)
+        elif i in explicit:
+            times = _times(book.names, i, names, j)
+            if times is None:
+                return None
+            result += times * parts[:, :, int(np.searchsorted(book.explicit, i))]
+        else:
+            add(1.0, *_joint(p, names.loss[:, j], _pd(mixture, i), book.names.loss[:, i]))
+    return result
+
+
+def _expanded(at: Tail, first: FloatArray, second: FloatArray | float, third: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+    """Beyond the loss and at it, point by point."""
+    return (
+        first * at.beyond + second * at.density + 0.5 * third * at.minus_slope,
+        first * at.density + second * at.minus_slope + 0.5 * third * at.curvature,
+    )
+
+
+def _pd(mixture: Mixture, i: int) -> FloatArray:
+    return np.asarray(mixture.book.conditional_pd(np.array([i]), mixture.points.epsilon, mixture.points.mixing)[0])
+
+
+def _joint(p_new: FloatArray, new: FloatArray, p_old: FloatArray, old: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """kappa(Y'), kappa(Y', Y) and kappa(Y', Y, Y), point by point; ``new`` and ``old`` are cumulants (4) of the losses given default."""
+    k1, k2, k3, _ = old.tolist()
+    slope = math.sqrt(float(new[1]) / k2) if k2 > 0.0 else 0.0
+    square, cube = k2 + k1 * k1, k3 + 3.0 * k2 * k1 + k1**3
+    both = np.minimum(p_new, p_old)
+    first, own = float(new[0]) * p_new, k1 * p_old
+    product = both * (float(new[0]) * k1 + slope * k2)
+    with_square = both * (float(new[0]) * square + slope * (cube - k1 * square))
+    return first, product - first * own, with_square - 2.0 * product * own - first * square * p_old + 2.0 * first * own * own
+
+
+def _times(before: Names, i: int, after: Names, j: int) -> float | None:
+    """How many times name ``i`` the name ``j`` is; None where it is no multiple, or has another probability of default in some state."""
+    if (before.a[i], before.b[i], before.kind[i]) != (after.a[j], after.b[j], after.kind[j]):
+        return None
+    times = float(after.loss[0, j] / before.loss[0, i])
+    spreads = math.sqrt(float(before.loss[1, i])) * times, math.sqrt(float(after.loss[1, j]))
+    return times if abs(spreads[0] - spreads[1]) <= _ALIKE * float(after.loss[0, j]) else None
