@@ -221,6 +221,42 @@ def test_the_first_order_is_the_limit_of_the_whole() -> None:
     assert large.incremental_es.value > 1.05 * large.marginal_es.value
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_the_first_order_of_who_is_in_the_book_has_his_own_part_in_its_tail(large: bool) -> None:
+    table = book(400)
+    if large:
+        table = table.with_columns(ead=pl.when(pl.int_range(pl.len()) == 7).then(0.2 * pl.col("ead").sum()).otherwise(pl.col("ead")))
+    warm = WarmPortfolio(table, model(), confidences=(0.99,), contributions=True, method="collapsed")
+    own = table[7]
+    name = own["obligor_id"][0]
+    (part,) = (part for part in warm.result.contributions if part.by == "obligor" and part.name == name) if large else (None,)
+    gone = warm.what_if(drop=[own["facility_id"][0]]).measures[0]
+    less = warm.what_if(put=own.with_columns(ead=0.999 * pl.col("ead"))).measures[0]
+    assert gone.marginal_es is not None
+    assert gone.marginal_var is not None
+    assert less.marginal_es is not None
+    if part is not None:
+        # All of him is his Euler contribution, but for what those are scaled by.
+        assert -gone.marginal_es.value == pytest.approx(part.es[0], rel=0.01)
+        assert -gone.marginal_var.value == pytest.approx(part.var[0], rel=0.01)
+    assert less.marginal_es.value == pytest.approx(1e-3 * gone.marginal_es.value, rel=1e-6)
+    assert less.incremental_es.value == pytest.approx(less.marginal_es.value, rel=5e-3)
+    # Expected shortfall is convex: the whole takes less away than its first order says.
+    assert 0.0 < -gone.incremental_es.value <= -gone.marginal_es.value
+
+
+def test_the_first_order_of_another_probability_of_default_has_the_defaults_that_stay() -> None:
+    table = book(400)
+    warm = WarmPortfolio(table, model(), confidences=(0.99,), method="collapsed")
+    own = table[7]
+    half, twice = (warm.what_if(put=own.with_columns(pd_12m=times * pl.col("pd_12m"))).measures[0] for times in (0.5, 2.0))
+    gone = warm.what_if(drop=[own["facility_id"][0]]).measures[0]
+    assert half.marginal_es is not None
+    assert twice.marginal_es is not None
+    assert gone.marginal_es is not None
+    assert gone.marginal_es.value < half.marginal_es.value < 0.0 < twice.marginal_es.value
+
+
 def test_a_whole_book_that_moves_is_the_same_without_its_first_order_and_known_better_than_by_two_runs() -> None:
     warm = WarmPortfolio(book(400), model(), confidences=(0.99,), seed=5)
     moved = warm.book.with_columns(pd_12m=pl.col("pd_12m") * 1.1)

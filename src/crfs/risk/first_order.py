@@ -7,14 +7,16 @@ cumulants in a state (:mod:`crfs.risk.contributions` has the expansion, for Y' =
     E[Y'; L > x] = kappa(Y') P(L > x) + kappa(Y', Y) f(x) - kappa(Y', Y, Y) f'(x) / 2,
 
 where the lower of the two probabilities of default is that of defaulting in both, and losses given default are as far from their means, counted in
-standard deviations.
+standard deviations. Of a name that is taken exactly, whose default D in the tail is known state by state, with p and p' the probabilities,
+
+    E[Y'; L > x] = min(p, p') / p E[X'; D, L > x] + (p' - p)+ / (1 - p) E[X'] P(no D, L > x).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,16 +29,12 @@ from crfs.risk.names import Names
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
-_ALIKE = 1e-9
 
-
-def mean_changes(
-    mixture: Mixture, names: Names, *, leaving: IntArray, arrived: IntArray, was: IntArray, losses: list[float]
-) -> FloatArray | None:
+def mean_changes(mixture: Mixture, names: Names, *, leaving: IntArray, arrived: IntArray, was: IntArray, losses: list[float]) -> FloatArray:
     """E[change of loss; L > x] and E[change of loss; L in dx] by scramble for each of ``losses``: losses x 2 x scrambles, the book's units.
 
     ``leaving`` are places in the book, ``arrived`` places in ``names``, the book after the change, and ``was`` the place in the book of each of those, -1
-    of new ones. None where a name that is taken exactly becomes another one than a larger or a smaller of itself: no cumulants tell what he loses.
+    of new ones.
     """
     book, points = mixture.book, mixture.points
     new = replace(book, names=names)
@@ -47,11 +45,11 @@ def mean_changes(
         for k, at in enumerate(locals_):
             result[k] += sign * np.stack([mixture.by_scramble(each) for each in _expanded(at, first, second, third)])
 
-    explicit = set(book.explicit.tolist())
-    parts = mixture.explicit_parts(losses) if explicit.intersection(leaving.tolist()) else np.zeros((len(losses), 2, 0, mixture.scrambles))
+    place = {name: k for k, name in enumerate(book.explicit.tolist())}
+    shares = _Shares.none(len(place), len(points))
     for i in leaving.tolist():
-        if i in explicit:
-            result -= parts[:, :, int(np.searchsorted(book.explicit, i))]
+        if i in place:
+            shares.of_loss[place[i]] -= 1.0
         else:
             first, second, third, _ = of_default(_pd(mixture, i), book.names.loss[:, i])
             add(-1.0, first, second, third)
@@ -59,14 +57,36 @@ def mean_changes(
         p = new.conditional_pd(np.array([j]), points.epsilon, points.mixing)[0]
         if i < 0:
             add(1.0, names.loss[0, j] * p)
-        elif i in explicit:
-            times = _times(book.names, i, names, j)
-            if times is None:
-                return None
-            result += times * parts[:, :, int(np.searchsorted(book.explicit, i))]
+        elif i in place:
+            add(1.0, shares.take(place[i], p, names.loss[:, j], mixture.explicit_pd[place[i]], book.names.loss[:, i]))
         else:
             add(1.0, *_joint(p, names.loss[:, j], _pd(mixture, i), book.names.loss[:, i]))
+    if shares.of_loss.any():
+        result += mixture.explicit_parts(losses, share=shares.of_loss).sum(axis=2)
+    if shares.of_default.any():
+        result += mixture.explicit_parts(losses, share=shares.of_default, of_default=True).sum(axis=2)
     return result
+
+
+class _Shares(NamedTuple):
+    """What losses and defaults of the explicit names count for at each point (names x points)."""
+
+    of_loss: FloatArray
+    of_default: FloatArray
+
+    @classmethod
+    def none(cls, names: int, points: int) -> _Shares:
+        return cls(np.zeros((names, points)), np.zeros((names, points)))
+
+    def take(self, k: int, p_new: FloatArray, new: FloatArray, p_old: FloatArray, old: FloatArray) -> FloatArray:
+        """Take in what the ``k``-th name would lose; the answer is the part of it that knows of no default, point by point."""
+        slope = _slope(new, old)
+        both = np.minimum(p_new, p_old)
+        of_both = np.divide(both, p_old, out=np.ones_like(both), where=p_old > 0.0)
+        more = np.divide(p_new - both, 1.0 - p_old, out=np.zeros_like(both), where=p_old < 1.0)
+        self.of_loss[k] += slope * of_both
+        self.of_default[k] += float(new[0] - slope * old[0]) * of_both - float(new[0]) * more
+        return np.asarray(float(new[0]) * more)
 
 
 def _expanded(at: Tail, first: FloatArray, second: FloatArray | float, third: FloatArray | float) -> tuple[FloatArray, FloatArray]:
@@ -84,7 +104,7 @@ def _pd(mixture: Mixture, i: int) -> FloatArray:
 def _joint(p_new: FloatArray, new: FloatArray, p_old: FloatArray, old: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """kappa(Y'), kappa(Y', Y) and kappa(Y', Y, Y), point by point; ``new`` and ``old`` are cumulants (4) of the losses given default."""
     k1, k2, k3, _ = old.tolist()
-    slope = math.sqrt(float(new[1]) / k2) if k2 > 0.0 else 0.0
+    slope = _slope(new, old)
     square, cube = k2 + k1 * k1, k3 + 3.0 * k2 * k1 + k1**3
     both = np.minimum(p_new, p_old)
     first, own = float(new[0]) * p_new, k1 * p_old
@@ -93,10 +113,6 @@ def _joint(p_new: FloatArray, new: FloatArray, p_old: FloatArray, old: FloatArra
     return first, product - first * own, with_square - 2.0 * product * own - first * square * p_old + 2.0 * first * own * own
 
 
-def _times(before: Names, i: int, after: Names, j: int) -> float | None:
-    """How many times name ``i`` the name ``j`` is; None where it is no multiple, or has another probability of default in some state."""
-    if (before.a[i], before.b[i], before.kind[i]) != (after.a[j], after.b[j], after.kind[j]):
-        return None
-    times = float(after.loss[0, j] / before.loss[0, i])
-    spreads = math.sqrt(float(before.loss[1, i])) * times, math.sqrt(float(after.loss[1, j]))
-    return times if abs(spreads[0] - spreads[1]) <= _ALIKE * float(after.loss[0, j]) else None
+def _slope(new: FloatArray, old: FloatArray) -> float:
+    """By how much a loss given default is larger than its mean where the old one is larger by one."""
+    return math.sqrt(float(new[1]) / float(old[1])) if old[1] > 0.0 else 0.0

@@ -114,9 +114,12 @@ class Lumpy(Mixture):
         left = math.exp(-0.5 * (self.blur * float(self.spectrum.frequencies[-1])) ** 2)
         return left, left * self.blur
 
-    def explicit_parts(self, losses: Sequence[float], map_tasks: MapTasks = map) -> FloatArray:
+    def explicit_parts(
+        self, losses: Sequence[float], map_tasks: MapTasks = map, *, share: FloatArray | None = None, of_default: bool = False
+    ) -> FloatArray:
         functionals = np.concatenate([self.spectrum.functionals(x)[:, [0, 2]] for x in losses], axis=1)
-        paid = _phases(self.book, self.spectrum, self.blur)[1]
+        phases, lost = _phases(self.book, self.spectrum, self.blur)
+        paid = phases if of_default else lost
         columns = self.large.left_out_columns(paid, functionals)
         scramble = np.arange(len(self.points)) // (len(self.points) // self.scrambles)
         pieces = list(pieces_of_points(self.blurred_sums[1], self.spectrum, at_once=CELLS_AT_ONCE // (1 + len(paid) // 16)))
@@ -127,7 +130,8 @@ class Lumpy(Mixture):
                 third = self.blurred_sums[2, some, None] / 6.0 * self.spectrum.frequencies[:kept] ** 3
                 rest = gaussian_spectra(self.blurred_sums[:, some], self.spectrum, kept) * (1.0 - 1j * third)
                 own = (scramble[some, None] == np.arange(self.scrambles)) * self.points.weight[some, None]
-                result += self.large.parts(rest, self.explicit_pd[:, some], columns, kept) @ own
+                values = self.large.parts(rest, self.explicit_pd[:, some], columns, kept)
+                result += (values if share is None else values * share[:, some]) @ own
             return result
 
         found = np.sum(list(map_tasks(of_points, range(_TASKS))), axis=0)

@@ -67,8 +67,13 @@ class Mixture(ABC):
         """What the next order of the expansion would add to P(L > x) and to E(L - x)+."""
 
     @abstractmethod
-    def explicit_parts(self, losses: Sequence[float], map_tasks: MapTasks = map) -> FloatArray:
-        """E[L_i; L > x] and E[L_i; L in dx] of the explicit names for each of ``losses``: losses x 2 x names x scrambles, weighted."""
+    def explicit_parts(
+        self, losses: Sequence[float], map_tasks: MapTasks = map, *, share: FloatArray | None = None, of_default: bool = False
+    ) -> FloatArray:
+        """E[L_i; L > x] and E[L_i; L in dx] of the explicit names for each of ``losses``: losses x 2 x names x scrambles, weighted.
+
+        ``share`` (explicit names x points) is what a name counts for at a point; ``of_default`` takes its default, one or zero, for its loss.
+        """
 
     def smeared(self, x: float) -> float:
         """By how much a loss of ``x`` may be misplaced because its atoms are blurred; nothing where they are not."""

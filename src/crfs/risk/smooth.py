@@ -78,7 +78,9 @@ class Smooth(Mixture):
         values[:, near] = found
         return values.reshape(-1, *self.chance.shape)
 
-    def explicit_parts(self, losses: Sequence[float], map_tasks: MapTasks = map) -> FloatArray:
+    def explicit_parts(
+        self, losses: Sequence[float], map_tasks: MapTasks = map, *, share: FloatArray | None = None, of_default: bool = False
+    ) -> FloatArray:
         names = self.book.explicit
         answer = np.zeros((len(losses), 2, len(names), self.scrambles))
         weight = self.points.weight * self.chance
@@ -87,10 +89,11 @@ class Smooth(Mixture):
             for place, name in enumerate(names):
                 # In the states of its default the name's loss is a part of the sum that is independent of all others.
                 defaults = np.flatnonzero(np.arange(len(self.chance)) >> place & 1)
-                k1, k2, k3 = self.book.names.loss[:3, name]
+                k1, k2, k3 = (1.0, 0.0, 0.0) if of_default else self.book.names.loss[:3, name]
+                own = weight[defaults] if share is None else weight[defaults] * share[place]
                 for part, (first, second, third) in zip(
                     parts, ((at.beyond, at.density, at.minus_slope), (at.density, at.minus_slope, at.curvature)), strict=True
                 ):
                     values = k1 * first[defaults] + k2 * second[defaults] + 0.5 * k3 * third[defaults]
-                    part[place] = (values * weight[defaults]).reshape(len(defaults), self.scrambles, -1).sum(axis=(0, 2))
+                    part[place] = (values * own).reshape(len(defaults), self.scrambles, -1).sum(axis=(0, 2))
         return answer

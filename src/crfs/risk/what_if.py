@@ -67,8 +67,7 @@ class WhatIfMeasure(TailRisk):
 
     ``incremental_...`` is the whole change's effect: the changed book less the book. ``marginal_...`` is its first order, the mean change of loss
     given that the book's loss is at, or beyond, the value at risk: what a small part of the change adds, times as many parts as there are; None
-    where nobody asked for it, where the book's method knows no states to average over, and where an obligor who is taken exactly is restated
-    otherwise than in proportion.
+    where nobody asked for it, and where the book's method knows no states to average over.
     """
 
     incremental_var: Difference
@@ -329,7 +328,7 @@ def _looked_up(base: Base, swap: _Swap, explicit: IntArray) -> tuple[Conditional
     return replace(old, names=names, tables=tuple(tables), direct=direct, explicit=np.sort(explicit)), by_class
 
 
-def _added(base: Base, swap: _Swap) -> FloatArray | None:
+def _added(base: Base, swap: _Swap) -> FloatArray:
     """The change of the loss beyond each value at risk, and at it, by scramble: confidences x 2 x scrambles."""
     return mean_changes(
         base.found.mixture,
