@@ -80,3 +80,45 @@ def test_impossible_parameters_are_refused(pd: float, r2: float) -> None:
         vasicek.value_at_risk(pd, r2=r2, confidence=0.99)
     with pytest.raises(InvalidInput):
         homogeneous_pool(10, pd, r2)
+
+
+# Quadrature of the conditional probability with 30 digits (mpmath), from the decimals as they are written.
+JOINT = [
+    (1e-4, 1e-4, -0.9, 2.23471345610595e-64),
+    (1e-4, 1e-4, -0.5, 3.04318603294202e-15),
+    (1e-8, 1e-8, -0.3, 7.21184810497704e-23),
+    (1e-8, 0.5, -0.9, 4.62037152852873e-40),
+    (0.5, 0.5, -0.99, 0.0225267068222061),
+    (0.05, 0.02, -0.99, 9.60126998176032e-154),
+    (0.3, 1e-6, -0.7, 1.64391137462535e-14),
+    (1e-8, 1e-8, -0.9, 1.91861368881166e-141),
+    (1e-3, 0.01, -0.95, 3.11449914322974e-68),
+]
+
+
+@pytest.mark.parametrize(("pd", "other", "correlation", "joint"), JOINT)
+def test_a_joint_default_that_is_next_to_impossible_has_its_digits(pd: float, other: float, correlation: float, joint: float) -> None:
+    for first, second in ((pd, other), (other, pd)):
+        assert vasicek.joint_default_probability(first, second, correlation=correlation) == pytest.approx(joint, rel=1e-12, abs=0.0)
+
+
+@given(st.floats(1e-8, 0.5), st.floats(1e-8, 0.5), st.floats(-0.99, 0.0), st.floats(1e-6, 0.009))
+def test_a_joint_default_becomes_likelier_with_correlation(pd: float, other: float, correlation: float, more: float) -> None:
+    lower = vasicek.joint_default_probability(pd, other, correlation=correlation - more)
+    higher = vasicek.joint_default_probability(pd, other, correlation=correlation)
+    assert 0.0 <= lower < higher or higher == 0.0
+    assert higher <= pd * other * (1 + 1e-12)
+
+
+def test_defaults_as_seldom_as_doubles_go_have_a_correlation() -> None:
+    # Quadrature with 30 digits of the joint probability, which is 1.8e-317 where no double has its digits.
+    assert vasicek.default_correlation(1e-300, 1e-300, correlation=0.9) == pytest.approx(1.8126192717e-17, rel=1e-9, abs=0.0)
+    assert vasicek.default_correlation(1e-300, 1e-300, correlation=-0.9) == pytest.approx(-1e-300, rel=1e-9, abs=0.0)
+    assert vasicek.default_correlation(1e-300, 1e-300, correlation=1.0) == 1.0
+
+
+@given(st.floats(1e-6, 0.9), st.floats(1e-6, 0.9), st.sampled_from([-1.0, 1.0]))
+def test_the_correlation_of_defaults_at_its_ends_is_that_of_the_joint_probability(pd: float, other: float, correlation: float) -> None:
+    joint = vasicek.joint_default_probability(pd, other, correlation=correlation)
+    expected = (joint - pd * other) / math.sqrt(pd * (1 - pd) * other * (1 - other))
+    assert vasicek.default_correlation(pd, other, correlation=correlation) == pytest.approx(expected, rel=1e-6, abs=1e-15)

@@ -42,9 +42,9 @@ def check_run(*, rel_tol: float, seed: int, max_scenarios: int) -> None:
     """Refuse a tolerance, a seed or a number of scenarios that cannot be meant."""
     if not is_number(rel_tol) or not 0.0 < rel_tol < 1.0:
         raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.005, not {shown(rel_tol)}", argument="rel_tol")
-    if not _is_whole(seed) or not 0 <= seed < 2**64:
+    if not is_whole(seed) or not 0 <= seed < 2**64:
         raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {shown(seed)}", argument="seed")
-    if not _is_whole(max_scenarios) or max_scenarios < LEAST_SCENARIOS:
+    if not is_whole(max_scenarios) or max_scenarios < LEAST_SCENARIOS:
         raise InvalidInput(
             f"max_scenarios is a whole number, {LEAST_SCENARIOS:,} or more, not {shown(max_scenarios)}", argument="max_scenarios"
         )
@@ -60,7 +60,7 @@ def check_threads(threads: int | None) -> None:
 
     >>> check_threads(None)
     """
-    if threads is not None and (not _is_whole(threads) or threads < 1):
+    if threads is not None and (not is_whole(threads) or threads < 1):
         raise InvalidInput(f"threads is a whole number, one or more, not {shown(threads)}", argument="threads")
 
 
@@ -78,7 +78,7 @@ def is_number(number: object) -> TypeGuard[Real | float]:
     return isinstance(number, Real) and not isinstance(number, bool)
 
 
-def _is_whole(number: object) -> bool:
+def is_whole(number: object) -> bool:
     """Whether it is an integer, of Python or NumPy: 1.5 as a seed would be another run's, and True is none."""
     return isinstance(number, Integral) and not isinstance(number, bool)
 

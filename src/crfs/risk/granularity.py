@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.largest_names import shares
+from crfs.risk.ranges import CONFIDENCE, DECIMAL, Range, number, numbers
+
+_PRECISION = Range(said="a precision above 0 and up to 1e12, such as 0.25", low=0.0, with_low=False, high=1e12)
+"""Beyond it the Gamma variable is one but for rounding."""
+# A difference of two numbers that may be equal is rounded to either side of zero.
+_CAPITAL = Range(said=DECIMAL.said, low=-1e-12, high=1.0)
 
 
 def granularity_delta(*, confidence: float = 0.999, xi: float = 0.25) -> float:
@@ -16,9 +22,12 @@ def granularity_delta(*, confidence: float = 0.999, xi: float = 0.25) -> float:
     """
     from scipy.special import gammaincinv
 
-    if not 0.0 < confidence < 1.0 or not xi > 0.0:
-        raise InvalidInput(f"confidence is within (0, 1) and xi above 0; given {confidence}, {xi}")
+    confidence, xi = number("confidence", confidence, CONFIDENCE), number("xi", xi, _PRECISION)
     quantile = float(gammaincinv(xi, confidence)) / xi
+    if not quantile > 0.0:
+        raise InvalidInput(
+            f"with xi = {xi} the factor's quantile at {confidence} is below what a double holds; give a larger xi", argument="xi"
+        )
     return (quantile - 1.0) * (xi + (1.0 - xi) / quantile)
 
 
@@ -36,19 +45,26 @@ def granularity_adjustment(
 
     One entry an obligor: ``exposure`` in currency units, ``pd`` and mean ``lgd`` decimals, ``capital`` the obligor's unexpected-loss
     capital in the large pool as a decimal of its exposure (value at risk less expected loss). ``xi`` is the precision of the
-    systematic factor in CreditRisk+, ``lgd_variance_factor`` the share of the greatest possible LGD variance. It supposes one systematic factor.
+    systematic factor in CreditRisk+, ``lgd_variance_factor`` the share (a decimal) of the greatest possible LGD variance. It supposes one
+    systematic factor. What is negative, NaN or above what it may be is :class:`crfs.errors.InvalidInput` that names the argument.
 
     M. Gordy and E. Lütkebohmert, "Granularity adjustment for regulatory capital assessment", International Journal of Central
     Banking 9(3), 2013, equation 11: sum s^2 C (delta (K + R) - K) / (2 K*).
     """
-    amounts, p, loss, k = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (exposure, pd, lgd, capital)))
-    if not all(np.isfinite(a).all() for a in (amounts, p, loss, k)) or (amounts < 0.0).any() or not amounts.sum() > 0.0:
-        raise InvalidInput("exposure, pd, lgd and capital must be finite, exposure zero or more and not all zero")
-    share = amounts / amounts.sum()
+    share = shares(exposure)
+    given = {"pd": pd, "lgd": lgd, "capital": capital}
+    columns = {name: numbers(name, values, _CAPITAL if name == "capital" else DECIMAL) for name, values in given.items()}
+    for name, column in columns.items():
+        if column.shape not in ((), (1,), share.shape):
+            raise InvalidInput(
+                f"{name} is one decimal, or one for each of the {len(share):,} exposures, not {column.size:,}", argument=name
+            )
+    p, loss, k = columns.values()
+    factor = number("lgd_variance_factor", lgd_variance_factor, DECIMAL)
     pool_capital = float((share * k).sum())
     if not pool_capital > 0.0:
-        raise InvalidInput("the large pool has no capital, so the adjustment, which is relative to it, does not exist")
+        raise InvalidInput("the large pool has no capital, so the adjustment, which is relative to it, does not exist", argument="capital")
     delta = granularity_delta(confidence=confidence, xi=xi)
     # (Var[LGD] + E[LGD]^2) / E[LGD], with Var[LGD] = factor * E[LGD] (1 - E[LGD])
-    lgd_ratio = lgd_variance_factor * (1.0 - loss) + loss
+    lgd_ratio = factor * (1.0 - loss) + loss
     return float((share**2 * lgd_ratio * (delta * (k + p * loss) - k)).sum() / (2.0 * pool_capital))

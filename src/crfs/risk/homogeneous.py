@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import is_whole, shown
+from crfs.risk.ranges import CONFIDENCE, DECIMAL, SHARE_OF_VARIANCE, number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -30,7 +32,7 @@ class HomogeneousPool:
 
     def value_at_risk(self, confidence: float) -> int:
         """Lower quantile of the number of defaults."""
-        _check_confidence(confidence)
+        confidence = number("confidence", confidence, CONFIDENCE)
         return int(np.searchsorted(np.cumsum(self.probability), confidence, side="left"))
 
     def expected_shortfall(self, confidence: float) -> float:
@@ -42,6 +44,8 @@ class HomogeneousPool:
 
     def exceedance(self, defaults: int) -> float:
         """P(number of defaults >= defaults)."""
+        if not is_whole(defaults):
+            raise InvalidInput(f"defaults is a whole number, not {shown(defaults)}", argument="defaults")
         return float(self.probability[max(defaults, 0) :].sum())
 
     @property
@@ -64,10 +68,9 @@ def homogeneous_pool(obligors: int, pd: float, r2: float) -> HomogeneousPool:
     """
     from scipy.special import gammaln, log_ndtr, ndtri, xlog1py
 
-    if obligors < 1:
-        raise InvalidInput(f"a pool has at least one obligor, not {obligors}")
-    if not 0.0 <= pd <= 1.0 or not 0.0 <= r2 < 1.0:
-        raise InvalidInput(f"pd is within [0, 1] and r2 within [0, 1); given pd {pd}, r2 {r2}")
+    if not is_whole(obligors) or obligors < 1:
+        raise InvalidInput(f"obligors is a whole number, one or more, not {shown(obligors)}", argument="obligors")
+    pd, r2 = number("pd", pd, DECIMAL), number("r2", r2, SHARE_OF_VARIANCE)
     counts = np.arange(obligors + 1, dtype=np.float64)
     choose = gammaln(obligors + 1.0) - gammaln(counts + 1.0) - gammaln(obligors - counts + 1.0)
     if r2 == 0.0 or pd in (0.0, 1.0):
@@ -91,8 +94,3 @@ def homogeneous_pool(obligors: int, pd: float, r2: float) -> HomogeneousPool:
             choose[start : start + step, None] + k * log_p + (obligors - k) * log_q + log_weight
         ).sum(axis=1)
     return HomogeneousPool(obligors=obligors, pd=pd, r2=r2, probability=probability)
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}")

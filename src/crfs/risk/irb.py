@@ -20,8 +20,15 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.ranges import AMOUNT, DECIMAL, Range, number, numbers, truths
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_SALES = Range(said="annual sales in million euros, zero or more, or NaN where they are not known", low=0.0, or_unknown=True)
+_YEARS = Range(said="a finite number of years, zero or more", low=0.0, with_high=False)
+# So wide that every correlation stays within (0, 1).
+_MULTIPLIER = Range(said="a multiplier within [1, 2], such as 1.25", low=1.0, high=2.0)
+_CEILING = Range(said="a correlation within [0.12, 0.5), such as 0.24", low=0.12, high=0.5, with_high=False)
 
 CONFIDENCE = 0.999
 """The confidence of the functions: capital is the large pool's value at risk at this level, less the expected loss."""
@@ -154,8 +161,8 @@ def corporate_correlation(
     (0.192784, 0.152784)
     """
     share = _decay(pd, 50.0)
-    base = 0.12 * share + ceiling * (1.0 - share)
-    return np.asarray(base * np.asarray(financial_multiplier, dtype=np.float64) - size_adjustment(turnover))
+    base = 0.12 * share + number("ceiling", ceiling, _CEILING) * (1.0 - share)
+    return np.asarray(base * numbers("financial_multiplier", financial_multiplier, _MULTIPLIER) - size_adjustment(turnover))
 
 
 def size_adjustment(turnover: npt.ArrayLike | None) -> FloatArray:
@@ -166,9 +173,7 @@ def size_adjustment(turnover: npt.ArrayLike | None) -> FloatArray:
     """
     if turnover is None:
         return np.zeros(())
-    sales = np.asarray(turnover, dtype=np.float64)
-    if (sales < 0.0).any():
-        raise InvalidInput("turnover is annual sales in million euros, zero or more")
+    sales = numbers("turnover", turnover, _SALES)
     return np.asarray(0.04 * (1.0 - (np.clip(np.where(np.isnan(sales), 50.0, sales), 5.0, 50.0) - 5.0) / 45.0))
 
 
@@ -195,8 +200,10 @@ def correlation(
     """
     code = _codes(exposure_class)
     corporate = code == _CODE[IrbClass.CORPORATE]
-    sales = np.where(corporate, np.nan if turnover is None else np.asarray(turnover, dtype=np.float64), np.nan)
-    multiplier = np.where(corporate | (code == _CODE[IrbClass.BANK]), np.asarray(financial_multiplier, dtype=np.float64), 1.0)
+    sales = np.where(corporate, np.nan if turnover is None else numbers("turnover", turnover, _SALES), np.nan)
+    multiplier = np.where(
+        corporate | (code == _CODE[IrbClass.BANK]), numbers("financial_multiplier", financial_multiplier, _MULTIPLIER), 1.0
+    )
     ordinary = corporate_correlation(pd, turnover=sales, financial_multiplier=multiplier)
     return np.select(
         [
@@ -219,12 +226,11 @@ def maturity_adjustment(pd: npt.ArrayLike, maturity_years: npt.ArrayLike = 2.5) 
     >>> round(float(maturity_adjustment(0.01, 2.5)), 6), round(float(maturity_adjustment(0.01, 1.0)), 12)
     (1.25981, 1.0)
     """
-    p, years = np.asarray(pd, dtype=np.float64), np.asarray(maturity_years, dtype=np.float64)
-    if not (years >= 0.0).all() or not np.isfinite(years).all():
-        raise InvalidInput("maturity_years is a finite number of years, zero or more")
+    p, years = numbers("pd", pd, DECIMAL), numbers("maturity_years", maturity_years, _YEARS)
     if ((p > 0.0) & (p <= SMALLEST_PD)).any():
         raise InvalidInput(
-            f"the maturity adjustment of CRE31.5 has no meaning for a pd above 0 and up to {SMALLEST_PD:.2g}; floor the pd, or give 0"
+            f"the maturity adjustment of CRE31.5 has no meaning for a pd above 0 and up to {SMALLEST_PD:.2g}; floor the pd, or give 0",
+            argument="pd",
         )
     b = (0.11852 - 0.05478 * np.log(np.where(p > 0.0, p, 1.0))) ** 2
     return np.where(p > 0.0, (1.0 + (years - 2.5) * b) / (1.0 - 1.5 * b), 1.0)
@@ -247,7 +253,7 @@ def capital_requirement(
     >>> round(float(capital_requirement(0.01, 0.45)), 6)
     0.073853
     """
-    p, loss = _decimal("pd", pd), _decimal("lgd", lgd)
+    p, loss = numbers("pd", pd, DECIMAL), numbers("lgd", lgd, DECIMAL)
     r = correlation(p, exposure_class=exposure_class, turnover=turnover, financial_multiplier=financial_multiplier)
     k = loss * (_stressed(p, r) - p)
     retail = np.isin(_codes(exposure_class), _RETAIL_CODES)
@@ -280,7 +286,7 @@ def risk_weight(
     0.1965
     """
     multiplier = (BASEL_III if regime is None else regime).correlation_multiplier
-    years = np.asarray(maturity_years, dtype=np.float64)
+    years = numbers("maturity_years", maturity_years, _YEARS)
     if regime is not None:
         pd = floored_pd(pd, exposure_class=exposure_class, transactor=transactor, regime=regime)
         lgd = floored_lgd(lgd, exposure_class=exposure_class, regime=regime)
@@ -291,7 +297,7 @@ def risk_weight(
         exposure_class=exposure_class,
         maturity_years=years,
         turnover=turnover,
-        financial_multiplier=np.where(np.asarray(large_financial, dtype=np.bool_), multiplier, 1.0),
+        financial_multiplier=np.where(truths("large_financial", large_financial), multiplier, 1.0),
     )
 
 
@@ -303,7 +309,7 @@ def defaulted_capital_requirement(lgd: npt.ArrayLike, best_estimate_el: npt.Arra
     >>> round(float(defaulted_capital_requirement(0.45, 0.40)), 6)
     0.05
     """
-    return np.asarray(np.maximum(_decimal("lgd", lgd) - _decimal("best_estimate_el", best_estimate_el), 0.0))
+    return np.asarray(np.maximum(numbers("lgd", lgd, DECIMAL) - numbers("best_estimate_el", best_estimate_el, DECIMAL), 0.0))
 
 
 def floored_pd(
@@ -318,9 +324,9 @@ def floored_pd(
     0.0005
     """
     code = _codes(exposure_class)
-    revolver = (code == _CODE[IrbClass.QRRE]) & ~np.asarray(transactor, dtype=np.bool_)
+    revolver = (code == _CODE[IrbClass.QRRE]) & ~truths("transactor", transactor)
     floor = np.where(code == _CODE[IrbClass.SOVEREIGN], 0.0, np.where(revolver, regime.pd_floor_revolver, regime.pd_floor))
-    return np.maximum(_decimal("pd", pd), floor)
+    return np.maximum(numbers("pd", pd, DECIMAL), floor)
 
 
 def floored_lgd(
@@ -343,12 +349,12 @@ def floored_lgd(
     >>> round(float(floored_lgd(0.1, exposure_class="corporate", collateral="receivables", secured_share=0.8)), 6)
     0.13
     """
-    code, share = _codes(exposure_class), _decimal("secured_share", secured_share)
+    code, share = _codes(exposure_class), numbers("secured_share", secured_share, DECIMAL)
     unsecured = np.where(code == _CODE[IrbClass.OTHER_RETAIL], regime.lgd_floor_other_retail, regime.lgd_floor_corporate)
     kind = np.asarray("" if collateral is None else collateral, dtype=np.str_)
     known = np.isin(kind, ["", *Collateral])
     if not known.all():
-        raise InvalidInput(f"{kind[~known].flat[0]!r} is no kind of collateral; known: {', '.join(Collateral)}")
+        raise InvalidInput(f"{kind[~known].flat[0]!r} is no kind of collateral; known: {', '.join(Collateral)}", argument="collateral")
     secured = np.select([kind == c for c, _ in regime.lgd_floor_collateral], [floor for _, floor in regime.lgd_floor_collateral], unsecured)
     blended = unsecured * (1.0 - share) + secured * share
     floor = np.select(
@@ -360,7 +366,7 @@ def floored_lgd(
         [0.0, regime.lgd_floor_mortgage, regime.lgd_floor_qrre],
         blended,
     )
-    return np.asarray(np.maximum(_decimal("lgd", lgd), floor))
+    return np.asarray(np.maximum(numbers("lgd", lgd, DECIMAL), floor))
 
 
 def foundation_lgd(
@@ -374,10 +380,10 @@ def foundation_lgd(
     """
     code = _codes(exposure_class)
     if np.isin(code, _RETAIL_CODES).any():
-        raise InvalidInput("retail exposures have no foundation approach: give an own estimate of lgd")
-    is_financial = np.isin(code, [_CODE[IrbClass.SOVEREIGN], _CODE[IrbClass.BANK]]) | np.asarray(financial, dtype=np.bool_)
+        raise InvalidInput("retail exposures have no foundation approach: give an own estimate of lgd", argument="exposure_class")
+    is_financial = np.isin(code, [_CODE[IrbClass.SOVEREIGN], _CODE[IrbClass.BANK]]) | truths("financial", financial)
     senior = np.where(is_financial, regime.foundation_lgd_financial, regime.foundation_lgd)
-    return np.where(np.asarray(subordinated, dtype=np.bool_), regime.foundation_lgd_subordinated, senior)
+    return np.where(truths("subordinated", subordinated), regime.foundation_lgd_subordinated, senior)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -420,8 +426,11 @@ def compare_expected_loss(
     """
     amounts = {"el": el, "provisions": provisions, "rwa": rwa, "defaulted_el": defaulted_el, "defaulted_provisions": defaulted_provisions}
     for name, amount in amounts.items():
-        if not np.isfinite(amount) or amount < 0.0:
-            raise InvalidInput(f"{name} is a finite amount of zero or more, not {amount}", argument=name)
+        number(name, amount, AMOUNT)
+    for part, whole in (("defaulted_el", "el"), ("defaulted_provisions", "provisions")):
+        # Both are sums, of which that of the part may be rounded up.
+        if amounts[part] > amounts[whole] * (1.0 + 1e-9):
+            raise InvalidInput(f"{part} is a part of {whole}, {amounts[whole]}, and not more: {amounts[part]}", argument=part)
     unused = 0.0 if defaulted_excess_covers_others else max(0.0, defaulted_provisions - defaulted_el)
     counted = provisions - unused
     excess = max(0.0, counted - el)
@@ -446,15 +455,7 @@ def _stressed(pd: FloatArray, r: FloatArray) -> FloatArray:
 
 def _decay(pd: npt.ArrayLike, rate: float) -> FloatArray:
     """(1 - exp(-rate PD)) / (1 - exp(-rate)): 0 at a PD of 0 and 1 at 1."""
-    return np.asarray(np.expm1(-rate * _decimal("pd", pd)) / np.expm1(-rate))
-
-
-def _decimal(name: str, values: npt.ArrayLike) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
-    outside = ~((array >= 0.0) & (array <= 1.0))
-    if outside.any():
-        raise InvalidInput(f"{name} is a decimal within [0, 1], not {array[outside].flat[0]}", argument=name)
-    return array
+    return np.asarray(np.expm1(-rate * numbers("pd", pd, DECIMAL)) / np.expm1(-rate))
 
 
 def _codes(exposure_class: npt.ArrayLike) -> npt.NDArray[np.int64]:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import is_whole, shown
+from crfs.risk.ranges import AMOUNT, numbers
 
 COUNTS = tuple(k * 10**power for power in range(7) for k in (1, 2, 5))
 """Of how many of the largest names the common share is told, as far as there are so many."""
@@ -58,13 +60,25 @@ def herfindahl_index(exposure: npt.ArrayLike) -> float:
     >>> herfindahl_index([1.0, 1.0, 2.0])
     0.375
     """
-    amounts = np.asarray(exposure, dtype=np.float64)
-    if amounts.ndim != 1 or not np.isfinite(amounts).all() or (amounts < 0.0).any():
-        raise InvalidInput("exposure is one finite amount of zero or more for each name")
-    total = amounts.sum()
+    return float(np.square(shares(exposure)).sum())
+
+
+def shares(exposure: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Each name's part of the whole ``exposure``, decimals: refused as :func:`herfindahl_index` says.
+
+    >>> shares([1.0, 1.0, 2.0]).tolist()
+    [0.25, 0.25, 0.5]
+    """
+    amounts = numbers("exposure", exposure, AMOUNT)
+    if amounts.ndim != 1:
+        raise InvalidInput("exposure is one finite amount of zero or more for each name, in one row", argument="exposure")
+    with np.errstate(over="ignore"):
+        total = amounts.sum()
     if not total > 0.0:
-        raise InvalidInput("the exposures sum to zero, so there are no shares; give at least one exposure above zero")
-    return float(np.square(amounts / total).sum())
+        raise InvalidInput("the exposures sum to zero, so there are no shares; give at least one exposure above zero", argument="exposure")
+    if not np.isfinite(total):
+        raise InvalidInput("the exposures sum to more than a double holds; give them in a larger unit", argument="exposure")
+    return np.asarray(amounts / total)
 
 
 def effective_number(exposure: npt.ArrayLike) -> float:
@@ -86,9 +100,9 @@ def name_concentration(names: pl.Series, exposure: npt.ArrayLike, *, top: int = 
     >>> found.names, round(found.hhi, 12), found.largest[0].name, found.top_shares
     (3, 0.42, 'A', ((1, 0.5), (2, 0.9)))
     """
-    if top < 0:
-        raise InvalidInput(f"top is how many names to list, 0 or more, not {top}", argument="top")
-    amounts = np.asarray(exposure, dtype=np.float64)
+    if not is_whole(top) or top < 0:
+        raise InvalidInput(f"top is how many names to list, 0 or more, not {shown(top)}", argument="top")
+    amounts = numbers("exposure", exposure, AMOUNT)
     if amounts.shape != (len(names),):
         raise InvalidInput("exposure is one amount for each row of names", argument="exposure")
     rows = pl.DataFrame({"name": names, "ead": amounts}).sort("name", "ead", nulls_last=True)

@@ -11,9 +11,13 @@ import numpy.typing as npt
 
 from crfs.errors import InvalidInput
 from crfs.risk.as_json import finite_or_none
+from crfs.risk.ranges import CONFIDENCE, Range, number, numbers
 from crfs.risk.scrambles import Z95, student
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_LOSS = Range(said="a finite number for every scenario", low=-math.inf, with_low=False, with_high=False)
+_WEIGHT = Range(said="a finite number of zero or more for each loss", low=0.0, with_high=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,22 +225,24 @@ def _shortfall(ordered: FloatArray, rank: int, confidence: float) -> float:
 
 
 def _sample(losses: npt.ArrayLike, confidence: float) -> FloatArray:
-    if not 0.0 < confidence < 1.0:
-        raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}")
-    sample = np.asarray(losses, dtype=np.float64)
+    number("confidence", confidence, CONFIDENCE)
+    sample = numbers("losses", losses, _LOSS)
     if sample.ndim != 1 or sample.size == 0:
-        raise InvalidInput("losses is a sequence of numbers, one a scenario, and not empty")
-    if not np.isfinite(sample).all():
-        raise InvalidInput("losses has a NaN or an infinite number; every scenario needs a finite loss")
+        raise InvalidInput("losses is a sequence of numbers, one a scenario, and not empty", argument="losses")
     return sample
 
 
 def _weighted(sample: FloatArray, weights: npt.ArrayLike) -> tuple[npt.NDArray[np.intp], FloatArray]:
-    mass = np.asarray(weights, dtype=np.float64)
-    if mass.shape != sample.shape or not np.isfinite(mass).all() or (mass < 0.0).any() or not mass.sum() > 0.0:
-        raise InvalidInput("weights has one finite number of zero or more for each loss, and they do not all vanish")
+    mass = numbers("weights", weights, _WEIGHT)
+    if mass.shape != sample.shape or not (mass > 0.0).any():
+        raise InvalidInput("weights has one finite number of zero or more for each loss, and they do not all vanish", argument="weights")
     order = np.argsort(sample, kind="stable")
-    cumulative = np.cumsum(mass[order])
+    with np.errstate(over="ignore"):
+        cumulative = np.cumsum(mass[order])
+    if not math.isfinite(cumulative[-1]):
+        raise InvalidInput(
+            "the weights sum to more than a double holds; give smaller ones, since a factor changes nothing", argument="weights"
+        )
     return order, cumulative / cumulative[-1]
 
 

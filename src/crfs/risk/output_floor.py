@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from crfs.errors import InvalidInput
+from crfs.risk.ranges import AMOUNT, number
 
 FULL = 0.725
 """The share once the transition is over (RBC20.4)."""
@@ -66,6 +66,8 @@ def floor_share(on: date | None = None, *, path: str = "basel") -> float:
         raise InvalidInput(f"{path!r} is no path of the output floor; known: {', '.join(PATHS)}", argument="path")
     if on is None:
         return FULL
+    if not isinstance(on, date):
+        raise InvalidInput(f"on is a day, such as date(2026, 6, 30), not {on!r:.80}", argument="on")
     return next((share for start, share in reversed(PATHS[path]) if on >= start), 0.0)
 
 
@@ -84,8 +86,7 @@ def output_floor(
     95.0
     """
     for name, amount in (("modelled_rwa", modelled_rwa), ("standardised_rwa", standardised_rwa)):
-        if not math.isfinite(amount) or amount < 0.0:
-            raise InvalidInput(f"{name} is a finite amount of zero or more, not {amount}", argument=name)
+        number(name, amount, AMOUNT)
     share = floor_share(on, path=path)
     floored = max(modelled_rwa, share * standardised_rwa)
     in_transition = on is not None and on < PATHS[path][-1][0]

@@ -16,9 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.ranges import RATIO, Range, numbers, truths
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
+
+_LTV = Range(said="a decimal of zero or more: the loan over the value of the property", low=0.0)
+"""Infinite where the property is worth nothing."""
 
 UNRATED = 0
 """Step of what has no rating. The others are 1 (AAA to AA-), 2 (A), 3 (BBB), 4 (BB), 5 (B) and 6 (below B-)."""
@@ -95,7 +99,7 @@ def sovereign_risk_weight(step: npt.ArrayLike, *, domestic_currency: npt.ArrayLi
     >>> sovereign_risk_weight([1, 2, 3, 5, 6, UNRATED]).tolist()
     [0.0, 0.2, 0.5, 1.0, 1.5, 1.0]
     """
-    return np.where(np.asarray(domestic_currency, dtype=np.bool_), 0.0, _SOVEREIGN[_step(step)])
+    return np.where(truths("domestic_currency", domestic_currency), 0.0, _SOVEREIGN[_step(step)])
 
 
 def bank_risk_weight(step: npt.ArrayLike = UNRATED, *, scra_grade: npt.ArrayLike = "", short_term: npt.ArrayLike = False) -> FloatArray:
@@ -110,7 +114,10 @@ def bank_risk_weight(step: npt.ArrayLike = UNRATED, *, scra_grade: npt.ArrayLike
     >>> bank_risk_weight(scra_grade=["A", "A_STRONG", "B", "C"]).tolist()
     [0.4, 0.3, 0.75, 1.5]
     """
-    steps, grade, short = _step(step), np.asarray(scra_grade, dtype=np.str_), np.asarray(short_term, dtype=np.bool_)
+    steps, grade, short = _step(step), np.asarray(scra_grade, dtype=np.str_), truths("short_term", short_term)
+    known = np.isin(grade, ["", *ScraGrade])
+    if not known.all():
+        raise InvalidInput(f"{grade[~known].flat[0]!s} is no scra_grade; known: {', '.join(ScraGrade)}", argument="scra_grade")
     rated = np.where(short, _BANK_SHORT_TERM[steps], _BANK[steps])
     graded = np.select(
         [grade == ScraGrade.A_STRONG, grade == ScraGrade.A, grade == ScraGrade.B, grade == ScraGrade.C],
@@ -144,8 +151,8 @@ def corporate_risk_weight(
     steps = _step(step)
     if not ratings_allowed:
         steps = np.zeros_like(steps)
-    graded = np.asarray(investment_grade, dtype=np.bool_) & (not ratings_allowed)
-    unrated = np.where(graded, 0.65, np.where(np.asarray(small, dtype=np.bool_), 0.85, 1.0))
+    graded = truths("investment_grade", investment_grade) & (not ratings_allowed)
+    unrated = np.where(graded, 0.65, np.where(truths("small", small), 0.85, 1.0))
     return np.where(steps == UNRATED, unrated, _CORPORATE[steps])
 
 
@@ -156,7 +163,7 @@ def retail_risk_weight(*, regulatory: npt.ArrayLike = True, transactor: npt.Arra
     >>> retail_risk_weight(regulatory=[True, True, False], transactor=[False, True, True]).tolist()
     [0.75, 0.45, 1.0]
     """
-    return np.where(np.asarray(regulatory, dtype=np.bool_), np.where(np.asarray(transactor, dtype=np.bool_), 0.45, 0.75), 1.0)
+    return np.where(truths("regulatory", regulatory), np.where(truths("transactor", transactor), 0.45, 0.75), 1.0)
 
 
 def residential_risk_weight(
@@ -178,11 +185,11 @@ def residential_risk_weight(
     [0.3, 0.35, 0.45, 0.6, 0.75, 1.05]
     """
     band = np.searchsorted(np.array([0.5, 0.6, 0.8, 0.9, 1.0]), _ltv(ltv), side="left")
-    dependent = np.asarray(cash_flow_dependent, dtype=np.bool_)
+    dependent = truths("cash_flow_dependent", cash_flow_dependent)
     own = np.array([0.2, 0.25, 0.3, 0.4, 0.5, 0.7])[band]
     earned = np.array([0.3, 0.35, 0.45, 0.6, 0.75, 1.05])[band]
     regulatory = np.where(dependent, earned, own)
-    return np.where(np.asarray(meets_requirements, dtype=np.bool_), regulatory, _other_real_estate(dependent, counterparty_risk_weight))
+    return np.where(truths("meets_requirements", meets_requirements), regulatory, _other_real_estate(dependent, counterparty_risk_weight))
 
 
 def commercial_risk_weight(
@@ -202,12 +209,12 @@ def commercial_risk_weight(
     >>> commercial_risk_weight([0.6, 0.8, 0.81], counterparty_risk_weight=1.0, cash_flow_dependent=True).tolist()
     [0.7, 0.9, 1.1]
     """
-    ratio, counterparty = _ltv(ltv), np.asarray(counterparty_risk_weight, dtype=np.float64)
-    dependent = np.asarray(cash_flow_dependent, dtype=np.bool_)
+    ratio, counterparty = _ltv(ltv), numbers("counterparty_risk_weight", counterparty_risk_weight, RATIO)
+    dependent = truths("cash_flow_dependent", cash_flow_dependent)
     own = np.where(ratio <= 0.6, np.minimum(0.6, counterparty), counterparty)
     earned = np.array([0.7, 0.9, 1.1])[np.searchsorted(np.array([0.6, 0.8]), ratio, side="left")]
     regulatory = np.where(dependent, earned, own)
-    return np.where(np.asarray(meets_requirements, dtype=np.bool_), regulatory, _other_real_estate(dependent, counterparty))
+    return np.where(truths("meets_requirements", meets_requirements), regulatory, _other_real_estate(dependent, counterparty))
 
 
 def land_risk_weight(*, presold_residential: npt.ArrayLike = False) -> FloatArray:
@@ -217,7 +224,7 @@ def land_risk_weight(*, presold_residential: npt.ArrayLike = False) -> FloatArra
     >>> land_risk_weight(presold_residential=[False, True]).tolist()
     [1.5, 1.0]
     """
-    return np.where(np.asarray(presold_residential, dtype=np.bool_), 1.0, 1.5)
+    return np.where(truths("presold_residential", presold_residential), 1.0, 1.5)
 
 
 SUBORDINATED = 1.5
@@ -231,7 +238,7 @@ def mismatched_risk_weight(risk_weight: npt.ArrayLike) -> FloatArray:
     >>> mismatched_risk_weight([0.75, 1.2]).tolist()
     [1.125, 1.5]
     """
-    weight = np.asarray(risk_weight, dtype=np.float64)
+    weight = numbers("risk_weight", risk_weight, RATIO)
     return np.maximum(weight, np.minimum(1.5 * weight, 1.5))
 
 
@@ -244,10 +251,8 @@ def defaulted_risk_weight(provision_share: npt.ArrayLike, *, residential: npt.Ar
     >>> defaulted_risk_weight([0.19, 0.2, 0.0], residential=[False, False, True]).tolist()
     [1.5, 1.0, 1.0]
     """
-    share = np.asarray(provision_share, dtype=np.float64)
-    if not (share >= 0.0).all():
-        raise InvalidInput("provision_share is a decimal of zero or more", argument="provision_share")
-    return np.where(np.asarray(residential, dtype=np.bool_) | (share >= 0.2), 1.0, 1.5)
+    share = numbers("provision_share", provision_share, RATIO)
+    return np.where(truths("residential", residential) | (share >= 0.2), 1.0, 1.5)
 
 
 def conversion_factor(kind: npt.ArrayLike) -> FloatArray:
@@ -266,7 +271,7 @@ def conversion_factor(kind: npt.ArrayLike) -> FloatArray:
 
 
 def _other_real_estate(dependent: npt.NDArray[np.bool_], counterparty_risk_weight: npt.ArrayLike) -> FloatArray:
-    return np.where(dependent, 1.5, np.asarray(counterparty_risk_weight, dtype=np.float64))
+    return np.where(dependent, 1.5, numbers("counterparty_risk_weight", counterparty_risk_weight, RATIO))
 
 
 def _step(step: npt.ArrayLike) -> IntArray:
@@ -277,7 +282,4 @@ def _step(step: npt.ArrayLike) -> IntArray:
 
 
 def _ltv(ltv: npt.ArrayLike) -> FloatArray:
-    ratio = np.asarray(ltv, dtype=np.float64)
-    if not (ratio >= 0.0).all():
-        raise InvalidInput("ltv is a decimal of zero or more: the loan over the value of the property", argument="ltv")
-    return ratio
+    return numbers("ltv", ltv, _LTV)
