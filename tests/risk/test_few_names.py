@@ -13,7 +13,7 @@ from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import portfolio_risk
 from crfs.risk.few_names import few_names
-from crfs.risk.lattice import Sums, make_lattice
+from crfs.risk.lattice import Sums, common_step, make_lattice
 from crfs.risk.names import make_names
 from crfs.risk.obligors import roll_up
 from crfs.risk.scrambles import student
@@ -168,3 +168,7 @@ def test_parts_of_a_value_at_risk_are_those_of_any_sum_that_may_be_it() -> None:
         parts = inside.contributions([middle])[0][1].mean(axis=1)
         assert parts.sum() == pytest.approx(values[place])
         assert (np.abs(parts - line.mean(axis=1)) <= half + 1e-9).all()
+
+
+def test_a_loss_next_to_the_smallest_double_has_no_step_in_common_with_others() -> None:
+    assert common_step(np.array([1e-320, 300.0, 500.0]), 1_000) is None

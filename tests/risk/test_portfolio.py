@@ -385,3 +385,12 @@ def test_every_number_that_has_an_error_has_an_interval_around_it(method: str) -
         value, se, low, high = (part[key] for key in (name, f"{name}_se", f"{name}_low", f"{name}_high"))
         assert low <= value <= high
         assert (low == value == high) if se == 0.0 and method != "collapsed" else (se == 0.0 or high - low > 0.0)
+
+
+@pytest.mark.parametrize("spread", [1e-9, 1e-16, 1e-100, 1e-155, 1e-200])
+@pytest.mark.parametrize("method", ["auto", "plain", "thinning", "importance_sampling"])
+def test_a_spread_that_no_double_can_carry_is_none(method: str, spread: float) -> None:
+    table = book(40).with_columns(lgd=pl.lit(0.45))
+    tiny, certain = (run(table.with_columns(lgd_sd=pl.lit(value)), method=method) for value in (spread, 0.0))
+    assert tiny.method == certain.method
+    assert tiny.measures == certain.measures

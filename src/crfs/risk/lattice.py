@@ -238,7 +238,7 @@ def common_step(losses: FloatArray, most_cells: int) -> float | None:
     >>> common_step(np.array([300.0, 500.0, 1100.0]), 1000)
     100.0
     """
-    step = float(losses[0])
+    step, whole = float(losses[0]), float(losses.sum())
     for loss in losses[1:]:
         a, b = float(loss), step
         while b > 1e-7 * step:
@@ -246,7 +246,7 @@ def common_step(losses: FloatArray, most_cells: int) -> float | None:
             if a - b < 1e-7 * step:  # the remainder of numbers that are not quite multiples
                 b = 0.0
         step = a
-        if losses.sum() / step > most_cells:
+        if whole / step > most_cells:  # infinite beside the smallest of doubles
             return None
     steps = losses / step
     # Steps that differ in rounding alone are one: take the one that fits the largest loss.

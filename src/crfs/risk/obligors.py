@@ -20,6 +20,8 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 LOADING = "loading:"
 ORDER = ("obligor_id", "facility_id")
 """By which the rows of a book are sorted, so that the order of a file's rows changes nothing."""
+LEAST_SPREAD = 1e-8
+"""Of an LGD, or of one less it: a standard deviation below it adds less to a second moment than a double can carry, so such an LGD is certain."""
 TAGS = ("sector", "region", "rating", "group", "segment", "facility_type", CONNECTED)
 """Columns of a book by which its risk is shared out, where the book has them."""
 
@@ -152,12 +154,13 @@ def of_book(book: pl.DataFrame, owner: IntArray, *, r2: FloatArray, **obligors: 
     spread, loading = (
         book[name].fill_null(0.0).to_numpy() if name in book.columns else np.zeros(book.height) for name in ("lgd_sd", "lgd_factor_loading")
     )
+    lgd, spread = book["lgd"].to_numpy().astype(np.float64), np.asarray(spread, dtype=np.float64)
     return Obligors(
         r2=r2,
         facility_obligor=owner,
         facility_ead=book["ead"].to_numpy().astype(np.float64),
-        facility_lgd=book["lgd"].to_numpy().astype(np.float64),
-        facility_lgd_sd=np.asarray(spread, dtype=np.float64),
+        facility_lgd=lgd,
+        facility_lgd_sd=np.where(spread > LEAST_SPREAD * np.minimum(lgd, 1.0 - lgd), spread, 0.0),
         # Who follows no factor has none for its losses to follow.
         facility_lgd_loading=np.where(r2[owner] > 0.0, np.asarray(loading, dtype=np.float64), 0.0),
         facility_tags={
