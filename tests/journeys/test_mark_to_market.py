@@ -94,6 +94,11 @@ def test_curves_are_of_what_was_known_and_say_what_nobody_quotes(known: Session)
     assert {each["spread_bp"] for each in (*told["quotes"], *told["spreads"])} == {None}
 
 
+def test_curves_of_a_time_that_lies_ahead_are_refused(known: Session) -> None:
+    with pytest.raises(InvalidInput, match="as_of the end of 2199-12-31 lies ahead"):
+        zero_curves(known, RATINGS, as_of="2199-12-31")
+
+
 def test_what_is_known_later_changes_no_earlier_answer(known: Session, tmp_path: Path) -> None:
     before = zero_curves(known, RATINGS, as_of="2018-10-05")
     batch = known.pin().batch_id

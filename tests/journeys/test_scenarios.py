@@ -351,3 +351,8 @@ def test_a_circle_that_a_store_holds_already_is_refused_whoever_asks(
     file.write_text('[[scenario]]\nname = "old/one"\nbase = "us/recession"\n')
     define_scenarios(shared_world, file)
     assert show_scenario(shared_world, "old/two")["periods"] > 0
+
+
+def test_a_scenario_as_of_a_time_that_lies_ahead_is_refused(shared_world: Session) -> None:
+    with pytest.raises(InvalidInput, match="as_of the end of 2199-12-31 lies ahead"):
+        show_scenario(shared_world, "us/recession", as_of="2199-12-31")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput
 from crfs.workflows.observations import recorded_state
 from crfs.workflows.session import Progress, Session, no_progress
-from crfs.workflows.times import parse_question
+from crfs.workflows.times import parse_question, refuse_ahead
 
 if TYPE_CHECKING:
     import polars as pl
@@ -118,6 +118,8 @@ def try_rules(
         found = None if defaults is None else _with_instants(_read(defaults), "defaulted_at")
         return {"source": str(table), **check_rules_on_tables(rules, {"obligor": _read(table)}, at=at, defaults=found)}
     pin = session.pin(recorded_state(recorded_as_of))
+    if at is not None:  # a table may well have times that lie ahead; the store knows nothing of them
+        refuse_ahead(at, now=session.latest(pin), what="as_of")
     return {"source": "bureau_obligor", "batch_id": pin.batch_id} | check_rules_on_bureau(
         session, pin.batch_id, rules, read_scale(rating_scale), at=at, known_by=at or pin.recorded_at, progress=progress
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, NotYetKnown
 from crfs.workflows.session import Session
-from crfs.workflows.times import as_told, parse_question
+from crfs.workflows.times import as_told, parse_question, refuse_ahead
 
 if TYPE_CHECKING:
     from crfs.credit.definitions import FactorDefinition
@@ -162,8 +162,10 @@ def zero_curves(
     """The curves of ``ratings`` as known at ``as_of`` (None: now) in the store of ``recorded_as_of``; see :func:`market_curves`."""
     from crfs.workflows.observations import recorded_state
 
-    reader = session.reader(session.pin(recorded_state(recorded_as_of)).batch_id)
+    pin = session.pin(recorded_state(recorded_as_of))
+    reader = session.reader(pin.batch_id)
     known_by = session.clock.now() if as_of is None else parse_question(as_of, what="as_of")
+    refuse_ahead(known_by, now=session.latest(pin), what="as_of")
     return market_curves(reader, ratings, known_by=known_by, quotes=quotes, grades=grades, spreads=spreads)
 
 

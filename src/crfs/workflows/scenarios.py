@@ -287,10 +287,12 @@ def show_named(
 ) -> dict[str, Any]:
     """The same of a reference; no file of this machine is ever looked for."""
     from crfs.workflows.observations import recorded_state
-    from crfs.workflows.times import parse_question
+    from crfs.workflows.times import parse_question, refuse_ahead
 
     pin = session.pin(recorded_state(recorded_as_of))
     at = None if as_of is None else parse_question(as_of, what="as_of")
+    if at is not None:
+        refuse_ahead(at, now=session.latest(pin), what="as_of")
     found = resolver(session, batch_id=pin.batch_id, known_by=at)
     found.landed = with_attached(session.landed, attached)
     scenario = found.resolve(reference)

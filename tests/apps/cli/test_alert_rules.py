@@ -187,7 +187,8 @@ def test_what_is_wrong_with_an_evaluation_is_said(within: Crfs, tmp_path: Path) 
     assert refused.code == 1
     assert "limits.csv: limit 1: limit of watched, obligor *: a limit is above 0" in refused.json["error"]["message"]
     assert within("alerts", "rules", "evaluate", "--limits", tmp_path / "none.csv").code == 1
-    assert "lies ahead" in within("alerts", "rules", "evaluate", SHIPPED, "--as-of", "2999-01-01").err
+    for way in ("evaluate", "test"):
+        assert "as_of the end of 2999-01-01 lies ahead" in within("alerts", "rules", way, SHIPPED, "--as-of", "2999-01-01").err
     assert within("alerts", "list", "--severity", "bad").code == 1
 
 
