@@ -69,10 +69,11 @@ def load_book(
     check_cells(table)
     sha256 = land_book(session, body, Path(file_name))
     now = session.clock.now()
+    in_force = valid_at or now
     rows = pl.DataFrame(
         {
             "entity": [name],
-            "valid_time": [valid_at or now],
+            "valid_time": [in_force],
             "knowledge_time": [now],
             "knowledge_basis": ["observed"],
             "row_state": ["value"],
@@ -85,7 +86,13 @@ def load_book(
     )
     note = BatchNote(kind=BatchKind.INGEST, at=now, source=f"portfolio:{name}", parser_version="1", payloads=[sha256])
     receipt = append(session.database, [Delivery(definition=session.catalogue().dataset(DATASET), rows=rows)], note)
-    return {"portfolio": name, "facilities": table.height, "sha256": sha256, "batch_id": receipt.batch_id}
+    return {
+        "portfolio": name,
+        "valid_time": in_force.isoformat(),
+        "facilities": table.height,
+        "sha256": sha256,
+        "batch_id": receipt.batch_id,
+    }
 
 
 def list_portfolios(session: Session, *, batch_id: int | None = None) -> pl.DataFrame:

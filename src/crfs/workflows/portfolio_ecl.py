@@ -326,9 +326,11 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     largest = rows.sort("ecl_after_cents", "facility_id", descending=[True, False]).head(LARGEST).select(shown)
     document = provisions.result.to_dict()
     document.pop("allowance", None)
+    standard = asked.option("standard", DEFAULTS["standard"])
+    cecl = standard == "cecl"
     return {
         **document,
-        "standard": asked.option("standard", DEFAULTS["standard"]),
+        "standard": standard,
         "ecl": int(rows["ecl_cents"].sum()) / 100.0,
         "overlays": provisions.overlays.to_dict() if provisions.overlays.lines else None,
         "allowance": provisions.total,
@@ -338,10 +340,19 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
         "currency": currency[0] if len(currency) else None,
         "n_facilities": rows.height,
         "total_ead": int(in_cents(rows["exposure"].to_numpy()).sum()) / 100.0,
-        "by": {name: provisions.by(name) for name in cuts_of(rows, "stage")},
+        "by": {name: provisions.by(name) for name in (cuts_of(rows) if cecl else cuts_of(rows, "stage"))},
         "largest": largest.with_columns(pl.col("ecl_after_cents") / 100.0).rename({"ecl_after_cents": "allowance"}).to_dicts(),
-        "notes": [*document.get("notes", ()), *_notes(asked, provisions)],
+        "notes": [*document.get("notes", ()), *(_no_stages(rows) if cecl else ()), *_notes(asked, provisions)],
     }
+
+
+def _no_stages(rows: pl.DataFrame) -> tuple[str, ...]:
+    """What becomes under CECL of stages that the book has."""
+    given = 0 if "stage" not in rows.columns else rows.height - rows["stage"].null_count()
+    if not given:
+        return ()
+    facilities = "facility" if given == 1 else "facilities"
+    return (f"CECL has no stages: of the stage given for {given:,} {facilities} only a 3 counts, which says that one is in default",)
 
 
 def _notes(asked: Asked, provisions: Provisions) -> list[str]:

@@ -90,7 +90,9 @@ def test_the_day_that_is_not_over_can_be_asked_of(within: Crfs, hashes: dict[str
 def test_a_book_of_a_time_to_come_answers_nothing_before(within: Crfs, hashes: dict[str, str]) -> None:
     assert hashes
     file = Path("2199-12-31.csv")
-    assert within("portfolio", "load", "ahead", file, "--valid-at", "2199-12-31").code == 0
+    loaded = within("portfolio", "load", "ahead", file, "--valid-at", "2199-12-31")
+    assert loaded.code == 0
+    assert "in force from the end of 2199-12-31, sha256=" in loaded.out
     refused = within("portfolio", "risk", "ahead", "--models", "none", "--json")
     assert (refused.code, "the first is of the end of 2199-12-31" in refused.json["error"]["message"]) == (1, True)
 

@@ -51,6 +51,19 @@ def test_capital_is_what_the_rules_say_and_is_replayed_and_traced(within: Crfs, 
     assert [payload["sha256"] for payload in chain["payloads"]] == [hashlib.sha256(book.read_bytes()).hexdigest()]
 
 
+def test_under_the_standardised_approach_there_is_no_expected_loss_rather_than_none_of_it(within: Crfs, book: Path, tmp_path: Path) -> None:
+    header, plain = HEADER.replace(",approach", ""), "F1,O1,1000000.10,0.45,0.01,corporate,,energy,2.5,0.2,corporate_energy"
+    file = tmp_path / "plain.csv"
+    file.write_text(f"{header}\n{plain}\n")
+    shown = within("portfolio", "capital", file, "--models", "none", "--approach", "standardised")
+    assert shown.code == 0, shown.err
+    assert "0.00" not in shown.out
+    of_approaches = {
+        line.split()[0]: line for line in within("portfolio", "capital", book, "--models", "none").out.splitlines() if line.split()
+    }
+    assert of_approaches["standardised"].rstrip(" │|").endswith("–")
+
+
 def test_every_cut_sums_to_the_same_cents(within: Crfs, book: Path) -> None:
     answer = within("portfolio", "capital", book, "--models", "none", "--json").json
     assert {"exposure_class", "approach", "sector", "group"} <= set(answer["by"])

@@ -166,6 +166,8 @@ def test_cecl_takes_exposure_times_lgd_of_what_is_in_default_and_needs_no_pd_of_
     assert done.code == 0, done.err
     assert {row["facility_id"]: row["allowance"] for row in done.json["largest"]} == {"F1": 400_000.0, "F2": 500.0, "F3": 50.0}
     assert any(note.startswith("2 facilities are in default") for note in done.json["notes"])
+    assert "stage" not in done.json["by"]
+    assert any(note.startswith("CECL has no stages: of the stage given for 1 facility only a 3 counts") for note in done.json["notes"])
     assert within("replay", done.json["run_id"]).code == 0
 
 

@@ -27,12 +27,13 @@ def portfolio() -> None:
 def load(door: Door, name: str, file: Path, *, valid_at: str | None) -> None:
     """Keep a book FILE under NAME."""
     from crfs.workflows.books import load_portfolio
-    from crfs.workflows.times import parse_question
+    from crfs.workflows.times import as_told, parse_instant, parse_question
 
     at = parse_question(valid_at, what="valid_at") if valid_at else None
     with door.session() as session:
         document = load_portfolio(session, name, file, valid_at=at)
-    door.lines(document, f"{name}: {document['facilities']:,} facilities, sha256={document['sha256']}")
+    in_force = as_told(parse_instant(document["valid_time"], what="valid_time"))
+    door.lines(document, f"{name}: {document['facilities']:,} facilities, in force from {in_force}, sha256={document['sha256']}")
 
 
 @portfolio.command("list")
