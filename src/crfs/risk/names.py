@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
+from crfs.risk.beta_points import beta_points
 from crfs.risk.joints import Joint
 from crfs.risk.memo import digest
 from crfs.risk.normal_cdf import normal_cdf
@@ -60,8 +61,6 @@ class Names:
 
         Of several facilities with a random LGD the sum is taken as one Beta variable of the same mean and variance.
         """
-        from scipy.special import roots_jacobi
-
         mean, variance = float(self.loss[0, i] - self.certain[i]), float(self.loss[1, i])
         if variance <= 0.0:
             return self.loss[0, i : i + 1], np.ones(1)
@@ -69,8 +68,8 @@ class Names:
         share = mean / exposure
         total = share * (1.0 - share) / (variance / exposure**2) - 1.0
         count = int(min(_MOST_VALUES, max(4, np.ceil(0.5 * np.pi * exposure / fineness))))
-        place, weight = roots_jacobi(count, (1.0 - share) * total - 1.0, share * total - 1.0)
-        return self.certain[i] + 0.5 * exposure * (1.0 + place), weight / weight.sum()
+        values, probabilities = beta_points(share, total, count)
+        return self.certain[i] + exposure * values, probabilities
 
     def conditional_pd(self, which: npt.NDArray[np.intp] | slice, y: FloatArray, s: FloatArray | float) -> FloatArray:
         """Default probabilities of some names: ``y`` (and ``s``) have one row a name, or one row for all."""
