@@ -353,6 +353,105 @@ def test_a_circle_that_a_store_holds_already_is_refused_whoever_asks(
     assert show_scenario(shared_world, "old/two")["periods"] > 0
 
 
+<<<<<<< HEAD
 def test_a_scenario_as_of_a_time_that_lies_ahead_is_refused(shared_world: Session) -> None:
     with pytest.raises(InvalidInput, match="as_of the end of 2199-12-31 lies ahead"):
         show_scenario(shared_world, "us/recession", as_of="2199-12-31")
+=======
+MADE = """
+[[scenario]]
+name = "made/half_as_bad_again"
+base = "us/recession"
+[[scenario.step]]
+do = "scale"
+about = "us/hold"
+factor = 1.5
+[[scenario]]
+name = "made/nothing"
+base = "us/recession"
+[[scenario.step]]
+do = "scale"
+about = "us/hold"
+factor = 0
+[[scenario]]
+name = "made/mean"
+combine = { "us/recession" = 0.5, "us/hold" = 0.5 }
+[[scenario]]
+name = "made/worse"
+base = "made/half_as_bad_again"
+[[scenario]]
+name = "made/calm"
+severity = "baseline"
+base = "us/recession"
+[[scenario]]
+name = "made/slump"
+base = "us/hold"
+[[scenario.step]]
+do = "shift"
+by = { "us.unemployment_rate_quarterly" = 0.02 }
+[[scenario]]
+name = "made/slump_and_more"
+base = "made/slump"
+[[scenario.step]]
+do = "scale"
+about = "us/hold"
+factor = 1.5
+"""
+
+
+def test_the_base_is_the_nearest_baseline_that_a_scenario_was_made_of_however_it_was_made(
+    shared_world: Session, book: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "made.toml"
+    file.write_text(MADE)
+    defined = tmp_path / "defined.toml"
+    defined.write_text(MADE.replace("made/", "made_too/"))
+    define_scenarios(shared_world, defined)
+    recession = stress(shared_world, book, "us/recession", **QUICK)
+    for made in (f"{file}#made/", "made_too/"):
+        names = ("half_as_bad_again", "nothing", "mean", "worse", "calm", "slump", "slump_and_more")
+        answers = [stress(shared_world, book, f"{made}{name}", **QUICK) for name in names]
+        assert {answer["base_scenario"]["name"] for answer in answers} == {"us/hold"}
+        harder, nothing, mean, worse, _, slump, more = answers
+        assert more["el_change"] > slump["el_change"] > 0.0
+        assert harder["el_change"] == worse["el_change"] > recession["el_change"] > mean["el_change"] > 0.0
+        assert nothing["el_change"] == pytest.approx(0.0, abs=1e-6)
+        assert replay_run(shared_world, harder["run_id"]).verdict.value == "MATCH"
+    below = tmp_path / "below.toml"
+    below.write_text(
+        '[[scenario]]\nname = "below/worse"\nbase = "made_too/worse"\n[[scenario]]\nname = "below/calmer"\nbase = "made_too/calm"\n'
+    )
+    assert stress(shared_world, book, f"{below}#below/worse", **QUICK)["base_scenario"]["name"] == "us/hold"
+    calmer = stress(shared_world, book, f"{below}#below/calmer", **QUICK)
+    assert (calmer["base_scenario"]["name"], calmer["el_change"]) == ("made_too/calm", 0.0)
+
+
+def test_where_a_scenario_was_made_of_no_baseline_the_base_is_called_what_it_is(shared_world: Session, book: Path) -> None:
+    assert stress(shared_world, book, "history/2001", **QUICK)["base_scenario"]["name"] == "the last known values going on"
+
+
+def test_scenarios_that_are_weighed_together_have_one_base_which_the_answer_names(
+    shared_world: Session, book: Path, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"stages": "found", "interest_rate": 0.04, "expected_life_years": 3.0, "as_of": BOOK_AT, "models": []}
+    made, later = tmp_path / "made.toml", tmp_path / "later.toml"
+    made.write_text(MADE)
+    later.write_text(LATER.format(start="2010-01-01"))
+    for scenarios, base in (
+        ({"us/recession": 0.5, "us/severe_recession": 0.5}, "us/hold"),
+        ({"us/hold": 0.5, f"{made}#made/half_as_bad_again": 0.5}, "us/hold"),
+        ({"us/recession": 0.5, "history/2001": 0.5}, "us/hold"),
+        ({f"{made}#made/calm": 0.5, "us/recession": 0.5}, "us/hold"),
+        ({f"{later}#mine/base": 0.5, f"{later}#mine/later": 0.5}, "mine/base"),
+        ({"history/2001": 0.5, "history/2007": 0.5}, "the last known values going on"),
+    ):
+        answer = ecl(shared_world, book, scenarios=scenarios, **asked)
+        assert [one["base"] for one in answer["macro"]] == [base, base], scenarios
+        assert replay_run(shared_world, answer["run_id"]).verdict.value == "MATCH"
+    with pytest.raises(InvalidInput, match=r"one base.*us/recession: us/hold; mine/later: mine/base") as refused:
+        ecl(shared_world, book, scenarios={"us/recession": 0.5, f"{later}#mine/later": 0.5}, **asked)
+    assert refused.value.argument == "scenarios"
+    with pytest.raises(InvalidInput, match="periods") as refused:
+        ecl(shared_world, book, scenarios={"history/2001": 0.5, f"{later}#mine/later": 0.5}, **asked)
+    assert refused.value.argument == "scenarios"
+>>>>>>> a58a6c2 (A stress is measured against the nearest baseline that its scenario was made of, and provisions against one base)

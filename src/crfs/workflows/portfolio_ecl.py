@@ -49,9 +49,10 @@ FIRST = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MacroScenarios:
-    """Macro scenarios as provisions take them, what was fitted for them, and what a reader must know."""
+    """Macro scenarios as provisions take them, the names of their ``bases``, what was fitted for them, and what a reader must know."""
 
     scenarios: list[dict[str, Any]]
+    bases: list[str]
     satellites: list[dict[str, Any]]
     notes: list[str]
 
@@ -150,7 +151,7 @@ def macro_scenarios(asked: Asked, book: pl.DataFrame) -> MacroScenarios:
     if asked.option("scenarios"):
         raise InvalidInput("the policy has scenarios already: leave them out, or the macro ones", argument="scenarios")
     present = book["segment"].cast(pl.String).unique().to_list() if "segment" in book.columns else [None]
-    scenarios, notes = [], []
+    scenarios, bases, notes = [], [], []
     satellites: dict[str | None, dict[str, Any]] = {}
     for item in asked.specification["macro"]:
         found = resolver_of(asked)
@@ -173,10 +174,11 @@ def macro_scenarios(asked: Asked, book: pl.DataFrame) -> MacroScenarios:
                 "hazard_multiplier": fitted.hazard_multipliers(scenario),
             }
         )
+        bases.append(fitted.transmission.base.name)
         satellites |= {fit["segment"]: fit for fit in fitted.fits}
         notes += [*(note for note in found.notes if note not in notes), *(f"{scenario.name}: {note}" for note in fitted.notes)]
     ecl_scenarios(scenarios)
-    return MacroScenarios(scenarios=scenarios, satellites=list(satellites.values()), notes=notes)
+    return MacroScenarios(scenarios=scenarios, bases=bases, satellites=list(satellites.values()), notes=notes)
 
 
 def provisions_of(book: pl.DataFrame, options: Mapping[str, Any], *, on: date | None) -> Provisions:
@@ -328,14 +330,15 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     document.pop("allowance", None)
     standard = asked.option("standard", DEFAULTS["standard"])
     cecl = standard == "cecl"
+    macro = provisions.macro
     return {
         **document,
         "standard": standard,
         "ecl": int(rows["ecl_cents"].sum()) / 100.0,
         "overlays": provisions.overlays.to_dict() if provisions.overlays.lines else None,
         "allowance": provisions.total,
-        "macro": None if provisions.macro is None else provisions.macro.scenarios,
-        "satellites": [] if provisions.macro is None else provisions.macro.satellites,
+        "macro": None if macro is None else [{**one, "base": base} for one, base in zip(macro.scenarios, macro.bases, strict=True)],
+        "satellites": [] if macro is None else macro.satellites,
         "staging": None if provisions.staging is None else provisions.staging.to_dict(),
         "currency": currency[0] if len(currency) else None,
         "n_facilities": rows.height,

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PACKAGED = "us_credit"
 EVERY = "*"
 """Stands for all obligors where a segment is named."""
+GOING_ON = "the last known values going on"
+"""What the base is called where no scenario is: it has no name in any list."""
 _TABLES = {"rates": {"defaults", "obligors", "segments"}, "regression": {"link", "lagged", "confidence", "wrong_sign", "hac_lags"}}
 _TERM = {"concept", "variable", "transform", "over", "lags", "sign"}
 
@@ -159,7 +161,7 @@ def _held(scenario: Scenario, history: pl.DataFrame, carried: pl.DataFrame, spec
 
     names = [term.variable for term in spec.terms]
     today = {name: value for name, value in values_at(history, scenario.start).items() if name in names}
-    return hold(carried, periods=scenario.periods, today=today, start=scenario.start, name="hold", period=scenario.period)
+    return hold(carried, periods=scenario.periods, today=today, start=scenario.start, name=GOING_ON, period=scenario.period)
 
 
 def _history(

@@ -109,19 +109,42 @@ class Resolver:
 
         None where there is none: then the last known values go on.
         """
-        name = str(reference["name"])
-        sha256 = reference.get("sha256") or self._defined([name]).get(name)
+        return next(iter(self.baselines_of(reference)), None)
+
+    def baselines_of(self, reference: Mapping[str, Any], *, itself: bool = False) -> list[dict[str, Any]]:
+        """References of the baselines that a scenario was made of, the nearest first: its base, what it was scaled about and what it combines,
+        and then what these were made of, in this order. One of a supervisory set was made of its set's baseline.
+
+        A baseline says so itself, or says nothing and is the last known values without any step: steps lead away from what they are taken from.
+        With ``itself`` a scenario that is a baseline is the first of them.
+        """
+        first = self._placed(str(reference["name"]), reference.get("sha256"))
+        waiting, seen, found = [first], [first], []
+        while waiting:
+            one = waiting.pop(0)
+            baseline, parts = self._made_of(one["name"], one.get("sha256"))
+            if baseline and (itself or one is not first):
+                found.append(one)
+            new = [part for part in parts if part not in seen]
+            seen += new
+            waiting += new
+        return found
+
+    def _placed(self, name: str, sha256: str | None) -> dict[str, Any]:
+        """A reference that says in which file a scenario is, where it is in one."""
+        found = sha256 or self.defined.get(name)
+        return {"name": name} if found is None else {"name": name, "sha256": found}
+
+    def _made_of(self, name: str, sha256: str | None) -> tuple[bool, list[dict[str, Any]]]:
+        """Whether a scenario says that it is a baseline, and what it is made of."""
         if sha256 is None and name in self.supervisory:
             own = f"{name.split('/', maxsplit=1)[0]}/baseline"
-            return {"name": own} if own in self.supervisory and own != name else None
+            return name == own, [{"name": own}] if own in self.supervisory and own != name else []
         tables = _tables(self.packaged if sha256 is None else _decoded(self.landed(sha256), name), name)
-        while name in tables and isinstance(tables[name].get("base"), str):
-            name = tables[name]["base"]
-            if name not in tables:
-                return {"name": name}
-            if tables[name].get("severity") == "baseline":
-                return {"name": name} if sha256 is None else {"name": name, "sha256": sha256}
-        return None
+        table = tables[name]
+        still = "hold" in table and not table.get("step")
+        baseline = table.get("severity", "baseline" if still else None) == "baseline"
+        return baseline, [self._placed(other, sha256 if other in tables else None) for other in dict.fromkeys(_mentioned(table))]
 
     @cached_property
     def defined(self) -> Mapping[str, str]:

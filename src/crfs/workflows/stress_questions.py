@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.satellites import read_satellite
-from crfs.workflows.scenarios import Named, packaged_attachment, resolver, with_attached
+from crfs.workflows.scenarios import Named, Resolver, packaged_attachment, resolver, with_attached
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -72,20 +72,56 @@ def macro_settings(
     batch_id: int,
     known_by: datetime | None,
 ) -> StressSettings:
-    """The settings of provisions that weigh macro scenarios, each against its own baseline; the weights sum to one."""
+    """The settings of provisions that weigh macro scenarios, all of them against one base; the weights sum to one."""
     if abs(math.fsum(weight for _, weight in scenarios) - 1.0) > 1e-9:
         listed = ", ".join(f"{named.reference['name']} {weight:g}" for named, weight in scenarios)
         raise InvalidInput(f"the weights of the scenarios sum to 1, not those of {listed}", argument="scenarios")
     macro: list[dict[str, Any]] = []
-    attachments: dict[str, Attachment] = {}
+    attachments = {named.attachment.sha256: named.attachment for named, _ in scenarios if named.attachment is not None}
     settings: dict[str, Any] = {}
+    found = resolver(session, batch_id=batch_id, known_by=known_by)
+    found.landed = with_attached(session.landed, list(attachments.values()))
+    common = _common_base(found, [named.reference for named, _ in scenarios])
+    base = None if common is None else Named(reference=common, attachment=attachments.get(common.get("sha256", "")))
     for named, weight in scenarios:
-        told = stress_settings(session, scenario=named, base=None, shocks=None, satellite=satellite, batch_id=batch_id, known_by=known_by)
+        told = stress_settings(session, scenario=named, base=base, shocks=None, satellite=satellite, batch_id=batch_id, known_by=known_by)
         own = dict(told.settings)
         macro.append({"scenario": own.pop("scenario"), "base": own.pop("base", None), "weight": weight})
         settings |= own
         attachments |= {one.sha256: one for one in told.attachments}
     return StressSettings(settings={"macro": macro, **settings}, attachments=tuple(attachments.values()))
+
+
+def _common_base(found: Resolver, references: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The base of scenarios that are weighed together: the nearest baseline that all of them were made of, a baseline itself among those.
+
+    One that was made of no baseline has that of the others; None where none of several was, and of one alone: then the last known values go on.
+    Scenarios that have no baseline in common, or other periods than it has, are refused.
+    """
+    scenarios = [found.resolve(reference) for reference in references]
+    told = [found.baselines_of(reference, itself=len(references) > 1) for reference in references]
+    lists = [baselines for baselines in told if baselines]
+    if not lists:
+        return None
+    shared = [one for one in lists[0] if all(one in others for others in lists[1:])]
+    if not shared:
+        named = zip(scenarios, told, strict=True)
+        listed = "; ".join(f"{one.name}: {', '.join(each['name'] for each in baselines)}" for one, baselines in named if baselines)
+        raise InvalidInput(
+            f"scenarios that are weighed together are measured against one base, and the baselines of these have none in common ({listed}): "
+            "give them one baseline as base, or measure them apart",
+            argument="scenarios",
+        )
+    nearest = min(shared, key=lambda one: sum(baselines.index(one) for baselines in lists))
+    base = found.resolve(nearest)
+    for scenario in scenarios:
+        if (scenario.start, scenario.period) != (base.start, base.period) or scenario.periods > base.periods:
+            raise InvalidInput(
+                f"{scenario.name} and {base.name}, the base of the scenarios that are weighed together, differ in their periods: "
+                "let them start together, and extend the shorter one",
+                argument="scenarios",
+            )
+    return nearest
 
 
 def read_shocks(file: Path | str) -> list[dict[str, Any]]:
