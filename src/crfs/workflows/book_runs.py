@@ -19,7 +19,7 @@ from uuid import UUID
 from crfs.credit.schemas import Reason
 from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, Problem, naming
-from crfs.workflows.books import Book, build_book, find_book
+from crfs.workflows.books import Book, build_book, find_book, was_in_force
 from crfs.workflows.filling import FILLED, Filler
 from crfs.workflows.pieces import in_pieces
 from crfs.workflows.runs import Computation, RunKind, execute
@@ -294,6 +294,9 @@ def accept(session: Session, question: Question, *, files: bool = True, rows: bo
     book = question.book
     if isinstance(book, str):
         book = (find_book if files else named_book)(session, book, at=at, batch_id=batch_id)
+        # A question without a time is one of the state's, and has the same answer whenever it is asked, where the state's book is that of now.
+        if as_of is None and not was_in_force(session, book, at=pin.recorded_at, batch_id=batch_id):
+            as_of = now.isoformat()
     accepted = Accepted(question=question, book=book, models=models, as_of=as_of, batch_id=batch_id)
     if not rows:
         return accepted

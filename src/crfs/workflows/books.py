@@ -141,8 +141,22 @@ def book_in_force(session: Session, name: str, at: datetime, *, batch_id: int) -
     begun = books.filter(pl.col("valid_time") <= at)
     if begun.is_empty():
         first = as_told(books["valid_time"][0])
-        raise NotFound(f"no book was in force under {name!r} at {as_told(at)}: the first is of {first}; crfs portfolio load has --valid-at")
+        raise NotFound(
+            f"no book was in force under {name!r} at {as_told(at)}: the first is of {first}; crfs portfolio load has --valid-at",
+            argument="name",
+        )
     return begun.row(-1, named=True)
+
+
+def was_in_force(session: Session, book: Book, *, at: datetime, batch_id: int) -> bool:
+    """Whether a book's name meant the same bytes at ``at``, as the store had it at a batch; one without a name is what it is at any time."""
+    if book.name is None:
+        return True
+    try:
+        row = book_in_force(session, book.name, at, batch_id=batch_id)
+    except NotFound:
+        return False
+    return bool(row["sha256"] == hashlib.sha256(book.body).hexdigest() and row["file_format"] == book.file_format)
 
 
 def _unknown(name: str) -> NotFound:
