@@ -173,11 +173,14 @@ class VerificationFailed(CrfsError):
 
 
 @contextmanager
-def naming(argument: str) -> Iterator[None]:
-    """Say of an :class:`InvalidInput` that is raised within, and does not say it itself, which argument is wrong."""
+def naming(argument: str, *, instead_of: str | None = None) -> Iterator[None]:
+    """Say of an :class:`InvalidInput` that is raised within, and does not say it itself, which argument is wrong.
+
+    ``instead_of`` is what the argument is called within, where that is another name.
+    """
     try:
         yield
     except InvalidInput as error:
-        if error.argument is None:
+        if error.argument in {None, instead_of}:
             error.argument = argument
         raise

@@ -173,8 +173,21 @@ def test_a_scenario_that_says_nothing_which_the_models_look_at_is_refused(shared
     file.write_text(
         '[[scenario]]\nname = "oil"\nstart = 2009-10-01\n[[scenario.path]]\nvariable = "us.oil_price_wti"\nunit = "USD per barrel"\nvalues = [20.0, 30.0]\n'
     )
-    with pytest.raises(InvalidInput, match="looks at"):
+    with pytest.raises(InvalidInput, match="looks at") as refused:
         stress(shared_world, book, file, **QUICK)
+    assert refused.value.argument == "scenario"
+    with pytest.raises(InvalidInput, match="looks at") as refused:
+        ecl(
+            shared_world,
+            book,
+            scenarios={str(file): 1.0},
+            stages="found",
+            interest_rate=0.04,
+            expected_life_years=3.0,
+            as_of=BOOK_AT,
+            models=[],
+        )
+    assert refused.value.argument == "scenarios"
 
 
 LATER = """

@@ -160,7 +160,7 @@ def was_in_force(session: Session, book: Book, *, at: datetime, batch_id: int) -
 
 
 def _unknown(name: str) -> NotFound:
-    return NotFound(f"no portfolio is called {name!r}; crfs portfolio list shows the names")
+    return NotFound(f"no portfolio is called {name!r}; crfs portfolio list shows the names", argument="name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

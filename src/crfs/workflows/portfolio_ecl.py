@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.cutting import cuts_of
 from crfs.workflows.filling import fill_wanted
@@ -155,17 +155,18 @@ def macro_scenarios(asked: Asked, book: pl.DataFrame) -> MacroScenarios:
     satellites: dict[str | None, dict[str, Any]] = {}
     for item in asked.specification["macro"]:
         found = resolver_of(asked)
-        scenario = found.resolve(item["scenario"])
-        sets = list(found.sets)
-        fitted = fit_satellites(
-            asked.reader,
-            asked.specification["satellite"],
-            scenario,
-            None if item.get("base") is None else found.resolve(item["base"]),
-            present=present,
-            scenario_set=sets[-1] if sets else None,
-            known_by=found.known_by,
-        )
+        with naming("scenarios", instead_of="scenario"):
+            scenario = found.resolve(item["scenario"])
+            sets = list(found.sets)
+            fitted = fit_satellites(
+                asked.reader,
+                asked.specification["satellite"],
+                scenario,
+                None if item.get("base") is None else found.resolve(item["base"]),
+                present=present,
+                scenario_set=sets[-1] if sets else None,
+                known_by=found.known_by,
+            )
         scenarios.append(
             {
                 "name": scenario.name,

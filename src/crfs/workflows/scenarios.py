@@ -266,7 +266,7 @@ def scenario_of_bytes(body: bytes, *, file_name: str, name: str | None = None) -
         raise InvalidInput(f"{file_name} has {', '.join(tables)}: say which, as {file_name}#{tables[0]}", argument="scenario")
     chosen = name or tables[0]
     if chosen not in tables:
-        raise NotFound(f"{file_name} has no scenario {chosen!r}; it has {', '.join(tables)}")
+        raise NotFound(f"{file_name} has no scenario {chosen!r}; it has {', '.join(tables)}", argument="scenario")
     attachment = Attachment(body=body, file_name=file_name, source=SOURCE)
     return Named(reference={"name": chosen, "sha256": attachment.sha256}, attachment=attachment)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
 from crfs.workflows.satellites import read_satellite
 from crfs.workflows.scenarios import Named, Resolver, packaged_attachment, resolver, with_attached
 from crfs.workflows.session import Session
@@ -50,10 +50,12 @@ def stress_settings(
     attachments = {one.attachment.sha256: one.attachment for one in (scenario, base) if one is not None and one.attachment is not None}
     found = resolver(session, batch_id=batch_id, known_by=known_by)
     found.landed = with_attached(session.landed, list(attachments.values()))
-    found.resolve(scenario.reference)
+    with naming("scenario"):
+        found.resolve(scenario.reference)
     compared = found.baseline_of(scenario.reference) if base is None else dict(base.reference)
     if compared is not None:
-        found.resolve(compared)
+        with naming("base"):
+            found.resolve(compared)
     settings: dict[str, Any] = {"scenario": dict(scenario.reference), "satellite": read_satellite(satellite)}
     if compared is not None:
         settings["base"] = compared
@@ -98,7 +100,8 @@ def _common_base(found: Resolver, references: Sequence[Mapping[str, Any]]) -> di
     One that was made of no baseline has that of the others; None where none of several was, and of one alone: then the last known values go on.
     Scenarios that have no baseline in common, or other periods than it has, are refused.
     """
-    scenarios = [found.resolve(reference) for reference in references]
+    with naming("scenarios", instead_of="scenario"):
+        scenarios = [found.resolve(reference) for reference in references]
     told = [found.baselines_of(reference, itself=len(references) > 1) for reference in references]
     lists = [baselines for baselines in told if baselines]
     if not lists:

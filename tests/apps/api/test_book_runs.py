@@ -94,20 +94,38 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
         ("stress", {"scenario": None}, "/body/scenario"),
         ("stress", {"scenario": "us/hold", "shocks": [{"pd_probit": 0.1}]}, "/body/shocks"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "at": "soon"}, "/body/at"),
-        ("stress", {"shocks": [{"pd_probit": 0.1}], "factor_model": "nowhere"}, None),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "conditional": True}, "/body/conditional"),
         ("stress", {"scenario": "us/hold", "conditional": True, "copula": "t:6", "as_of": "2009-11-30T00:00:00Z"}, "/body/factor_model"),
-        ("stress", {"scenario": "us/nowhere"}, None),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "migration": "grades"}, "/columns/rating"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "migration": {"ratings": ["A", "D"], "rows": [[0.9, 0.2]]}}, "/body/migration"),
         ("sensitivity", {"bumps": {"pd_relative": -2.0}}, "/body/bumps"),
         ("sensitivity", {"bumps": {"us.moon": 1.0}, "satellite": "none"}, "/body/bumps"),
     ],
 )
-def test_a_wrong_question_is_pointed_at(client: Client, kind: str, question: dict[str, Any], pointer: str | None) -> None:
-    status = 422 if pointer else 404
-    found = client.problem("POST", f"/v1/{kind}-runs", status, json={"book": {"csv": BOOK}, "models": [], **question})
-    assert pointer is None or pointer in [error["pointer"] for error in found["errors"]], found
+def test_a_wrong_question_is_pointed_at(client: Client, kind: str, question: dict[str, Any], pointer: str) -> None:
+    found = client.problem("POST", f"/v1/{kind}-runs", 422, json={"book": {"csv": BOOK}, "models": [], **question})
+    assert pointer in [error["pointer"] for error in found["errors"]], found
+
+
+@pytest.mark.parametrize(
+    ("place", "question", "pointer"),
+    [
+        ("stress-runs", {"scenario": "us/nowhere"}, "/body/scenario"),
+        ("stress-runs", {"scenario": "us/hold", "base": "us/nowhere"}, "/body/base"),
+        ("stress-runs", {"scenario": "mine/b", "scenario_toml": '[[scenario]]\nname = "mine/a"\nbase = "us/hold"\n'}, "/body/scenario"),
+        ("ecl-runs", {"scenarios": {"us/hold": 0.5, "us/nowhere": 0.5}}, "/body/scenarios"),
+        ("stress-runs", {"shocks": [{"pd_probit": 0.1}], "factor_model": "nowhere"}, "/body/factor_model"),
+        ("reverse-stress-runs", {"loss": 1e6, "satellite": "nowhere"}, "/body/satellite"),
+        ("risk-runs", {"models": ["pd"], "factor_model": "nowhere"}, "/body/factor_model"),
+        *((f"portfolios/nobody/{kind}-runs", QUESTIONS[kind], "/path/name") for kind in QUESTIONS),
+        ("portfolios/nobody/attribution-runs", {"from": "2026-03-31", "to": "2026-06-30"}, "/path/name"),
+    ],
+)
+def test_a_name_that_is_not_there_is_pointed_at(client: Client, place: str, question: dict[str, Any], pointer: str) -> None:
+    book = {} if place.startswith("portfolios") else {"book": {"csv": BOOK}}
+    found = client.problem("POST", f"/v1/{place}", 404, json={**book, "models": [], **question})
+    assert [error["pointer"] for error in found["errors"]] == [pointer], found
+    assert found["errors"][0]["detail"] == found["detail"]
 
 
 def test_every_operations_example_is_accepted(client: Client) -> None:
