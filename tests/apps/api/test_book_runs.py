@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crfs.risk.arguments import LEAST_SCENARIOS, MOST_SCENARIOS
 from crfs.workflows.run_documents import list_runs
 from crfs.workflows.session import Session
 from tests.apps.api.conftest import Client
@@ -126,6 +127,15 @@ def test_a_name_that_is_not_there_is_pointed_at(client: Client, place: str, ques
     found = client.problem("POST", f"/v1/{place}", 404, json={**book, "models": [], **question})
     assert [error["pointer"] for error in found["errors"]] == [pointer], found
     assert found["errors"][0]["detail"] == found["detail"]
+
+
+@pytest.mark.parametrize("wrong", [LEAST_SCENARIOS - 1, MOST_SCENARIOS + 1])
+@pytest.mark.parametrize("kind", [kind for kind, question in QUESTIONS.items() if "max_scenarios" in question])
+def test_the_least_and_the_most_scenarios_are_those_of_the_library(client: Client, kind: str, wrong: int) -> None:
+    asked = {"book": {"csv": BOOK}, "models": [], **QUESTIONS[kind], "max_scenarios": wrong}
+    found = client.problem("POST", f"/v1/{kind}-runs", 422, json=asked)
+    assert [error["pointer"] for error in found["errors"]] == ["/body/max_scenarios"]
+    assert f"{LEAST_SCENARIOS:,}" in found["detail"] or f"{MOST_SCENARIOS:,}" in found["detail"]
 
 
 def test_every_operations_example_is_accepted(client: Client) -> None:

@@ -25,7 +25,7 @@ class LossQuestion(BookQuestion):
     method: str | None = Field(default=None, max_length=32)
     rel_tol: float | None = Field(default=None, gt=0)
     seed: int | None = Field(default=None, ge=0)
-    max_scenarios: int | None = Field(default=None, ge=1, le=10_000_000)
+    max_scenarios: int | None = None
     default_ccf: float | None = Field(default=None, ge=0, le=1)
 
 
