@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crfs.credit.copula import GAUSSIAN, Copula, parse_copula
+from crfs.credit.copula import GAUSSIAN, Copula, parse_copula, read_copula
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput, NotFound
+from crfs.risk.correlation import nearest_correlation
 
 RAW: dict[str, Any] = {
     "factors": ["us", "eu"],
@@ -88,8 +89,14 @@ def test_a_model_that_cannot_be_meant_is_refused(change: dict[str, Any], message
 def test_an_indefinite_correlation_is_refused_with_its_distance() -> None:
     # eigenvalues of this one are 1.9, 1.9 and -0.8
     rows = ((1.0, -0.9, -0.9), (-0.9, 1.0, -0.9), (-0.9, -0.9, 1.0))
-    with pytest.raises(InvalidInput, match=r"smallest eigenvalue is -0.8, and it is 0.8 \(Frobenius\)"):
+    with pytest.raises(InvalidInput, match=r"smallest eigenvalue is -0.8, and it is 0.8 \(Frobenius\)") as caught:
         FactorModel(factors=("a", "b", "c"), correlation=rows)
+    # What to do next has names, and they are there.
+    assert "crfs portfolio factor-model" in str(caught.value)
+    assert "crfs.risk.correlation.nearest_correlation" in str(caught.value)
+    nearest = nearest_correlation(rows)
+    mended = FactorModel(factors=("a", "b", "c"), correlation=tuple(tuple(row) for row in nearest.matrix.tolist()))
+    assert mended.variance(np.ones(3)) == pytest.approx(0.0, abs=1e-6)  # the nearest lies on the edge
 
 
 def test_broken_json_and_unknown_groups() -> None:
@@ -147,6 +154,20 @@ def test_the_content_of_a_model_is_read_as_its_json_is() -> None:
     assert FactorModel.from_content(content) == FactorModel.from_json(json.dumps(RAW))
     with pytest.raises(InvalidInput, match="group 1, 3, has no text"):
         FactorModel.from_content({**RAW, "groups": {3: {"us": 1.0}}})
+
+
+@pytest.mark.parametrize("copula", ["gaussian", "t:6", {"t": 6.0, "groups": {"banks": 4.0}}])
+def test_a_copula_may_be_given_as_its_json_has_it(copula: Any) -> None:
+    model = FactorModel.from_json(json.dumps({**RAW, "copula": copula}))
+    given = FactorModel(factors=model.factors, correlation=model.correlation, groups=model.groups, copula=copula)
+    assert given == model
+    assert given.copula == read_copula(copula)
+
+
+@pytest.mark.parametrize("copula", ["t:0.5", "clayton", None, 6])
+def test_what_is_no_copula_is_refused_at_once(copula: Any) -> None:
+    with pytest.raises(InvalidInput, match="copula"):
+        FactorModel(factors=("a",), correlation=((1.0,),), copula=copula)
 
 
 @pytest.mark.parametrize("copula", ["gaussian", "t:6", {"t": 6.0, "groups": {"banks": 4.0}}, {"t": None, "groups": {"banks": 4.0}}])

@@ -33,7 +33,8 @@ class FactorModel:
     divided by one more common variable (:class:`crfs.credit.copula.Copula`).
 
     ``groups`` maps a group's name to factor weights of any scale: ``direction`` scales them so that ``Y_g`` has variance one.
-    ``correlation`` is symmetric with a unit diagonal and positive semi-definite.
+    ``correlation`` is symmetric with a unit diagonal and positive semi-definite. A ``copula`` may be given as a ``model.json`` has it, such as
+    ``"t:6"``.
 
     >>> model = FactorModel(factors=("us", "eu"), correlation=((1.0, 0.5), (0.5, 1.0)), groups={"both": {"us": 1.0, "eu": 1.0}})
     >>> [round(float(weight), 6) for weight in model.direction("both")]
@@ -46,6 +47,8 @@ class FactorModel:
     copula: Copula = GAUSSIAN
 
     def __post_init__(self) -> None:
+        if not isinstance(self.copula, Copula):
+            object.__setattr__(self, "copula", read_copula(self.copula))
         _check_factors(self.factors)
         _check_correlation(self.factors, self.correlation)
         object.__setattr__(self, "groups", MappingProxyType({name: MappingProxyType(dict(w)) for name, w in self.groups.items()}))
@@ -237,5 +240,6 @@ def _check_correlation(factors: tuple[str, ...], correlation: tuple[tuple[float,
         distance = math.sqrt(float(np.square(np.clip(-values, 0.0, None)).sum()))
         raise InvalidInput(
             f"correlation is not positive semi-definite: its smallest eigenvalue is {values[0]:.6g}, and it is {distance:.6g} (Frobenius) away "
-            "from the nearest matrix that is; re-estimate it on common dates, or take the nearest correlation matrix"
+            "from the nearest matrix that is; estimate it of histories (crfs portfolio factor-model, or crfs.risk.correlation.estimate_correlation), "
+            "or take crfs.risk.correlation.nearest_correlation of it in Python",
         )
