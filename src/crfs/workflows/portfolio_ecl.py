@@ -361,6 +361,7 @@ def _no_stages(rows: pl.DataFrame) -> tuple[str, ...]:
 
 def _notes(asked: Asked, provisions: Provisions) -> list[str]:
     notes = [] if provisions.macro is None else list(provisions.macro.notes)
+    notes += provisions.overlays.notes
     staging = provisions.staging
     if provisions.overlooked:
         notes.append(_told_overlooked(asked, provisions.overlooked))

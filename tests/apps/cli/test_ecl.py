@@ -76,6 +76,11 @@ def test_a_policy_weighs_scenarios_and_adds_overlays_while_they_hold(within: Crf
     assert held.json["scenarios"][1]["ecl"] > held.json["scenarios"][0]["ecl"]
     gone = within(*words, "--reporting-date", "2026-01-01", "--json").json
     assert (gone["overlays"]["overlays"][0]["status"], gone["allowance"]) == ("expired", gone["ecl"])
+    policy.write_text(POLICY.replace('["energy"]', '["enrgy"]'))
+    lost = within(*words, "--reporting-date", "2025-06-30", "--json").json
+    assert (lost["overlays"]["overlays"][0]["status"], lost["allowance"]) == ("no_facility", lost["ecl"])
+    assert [note for note in lost["notes"] if note.startswith("overlay energy prices") and "did you mean 'energy'?" in note]
+    policy.write_text(POLICY)
     undated = within(*words, "--json")
     assert (undated.code, "--reporting-date" in undated.json["error"]["message"]) == (1, True), "nobody said which day it is"
     days = {"2025-12-31": "held", "2025-12-31T23:00:00Z": "held", "2026-01-01": "gone"}

@@ -60,6 +60,27 @@ def test_all_act_on_the_model_s_ecl_so_their_order_changes_nothing() -> None:
     assert added(one, two) == added(two, one) == [12_500, 37_500, 0, 55_555]
 
 
+@pytest.mark.parametrize(
+    ("where", "notes"),
+    [
+        ({"sector": ["enrgy"]}, ["not applied, as no facility belongs to it: no facility has sector 'enrgy'; did you mean 'energy'?"]),
+        ({"sector": ["Retail"]}, ["no facility has sector 'Retail'; did you mean 'retail'?"]),
+        ({"sector": ["mining"]}, ["no facility has sector 'mining'; there are 'energy', 'retail'"]),
+        ({"stage": [4]}, ["no facility has stage 4; there are 1, 2, 3"]),
+        ({"sector": ["retail"], "stage": [2]}, ["none has all that it asks for"]),
+        ({"sector": ["retail", "enrgy"]}, ["overlay o: no facility has sector 'enrgy'; did you mean 'energy'?"]),
+        ({"sector": ["retail"]}, []),
+        ({}, []),
+    ],
+)
+def test_a_value_that_no_facility_has_is_told_with_the_nearest(where: dict[str, Any], notes: list[str]) -> None:
+    told = apply_overlays(TABLE, [overlay(factor=2.0, where=where)], on=TODAY).notes
+    assert len(told) == len(notes)
+    assert all(note in of for note, of in zip(notes, told, strict=True))
+    late = apply_overlays(TABLE, [overlay(factor=2.0, where=where)], on=date(2027, 6, 30))
+    assert late.notes == ()  # what has expired would find nobody anyhow
+
+
 def test_expired_early_and_homeless_overlays_are_not_applied_and_say_so() -> None:
     some = [
         overlay(name="old", factor=2.0, expires=date(2026, 6, 29)),

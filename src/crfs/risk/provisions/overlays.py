@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -66,6 +67,9 @@ class Overlay:
             raise InvalidInput(f"overlay {self.name}: factor is a finite number of zero or more", argument="factor")
 
 
+_SHOWN = 10
+"""How many values of a column a note lists."""
+
 _UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 """Characters without a shape that are not of the category Cf; variation selectors are the other ones."""
 
@@ -100,11 +104,12 @@ class OverlayLine:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OverlayResult:
     """``table`` is the given one with ``overlay_cents`` and ``ecl_after_cents`` (whole cents); ``lines`` has a line an overlay, applied
-    or not."""
+    or not. ``notes`` are sentences about those that hold and find no facility, or name a value that no facility has."""
 
     table: pl.DataFrame
     lines: tuple[OverlayLine, ...]
     on: date
+    notes: tuple[str, ...] = ()
 
     @property
     def total(self) -> float:
@@ -138,7 +143,7 @@ def apply_overlays(table: pl.DataFrame, overlays: Sequence[Overlay], *, on: date
     if "ecl_cents" not in table.columns or not table["ecl_cents"].dtype.is_integer():
         raise InvalidInput("the table needs a column ecl_cents of whole numbers", argument="table")
     model = table["ecl_cents"].to_numpy().astype(np.int64)
-    total, lines = np.zeros(table.height, dtype=np.int64), []
+    total, lines, notes = np.zeros(table.height, dtype=np.int64), [], []
     for overlay in overlays:
         members = _members(table, overlay)
         if overlay.expires < on:
@@ -147,7 +152,10 @@ def apply_overlays(table: pl.DataFrame, overlays: Sequence[Overlay], *, on: date
             lines.append(_line(overlay, Status.NOT_YET, f"holds from {overlay.effective}: not applied"))
         elif not members.any():
             lines.append(_line(overlay, Status.NO_FACILITY, "no facility belongs to it: not applied"))
+            why = _values_of_nobody(table, overlay) or ["none has all that it asks for"]
+            notes.append(f"overlay {overlay.name} is not applied, as no facility belongs to it: {'; '.join(why)}")
         else:
+            notes += [f"overlay {overlay.name}: {why}" for why in _values_of_nobody(table, overlay)]
             added = _added(table, overlay, model, members)
             total += added
             amount = int(added.sum()) / 100.0
@@ -159,7 +167,10 @@ def apply_overlays(table: pl.DataFrame, overlays: Sequence[Overlay], *, on: date
         row = int(np.argmax(below)) + 1
         raise InvalidInput(f"row {row}: overlays {', '.join(at_fault)} take its allowance to {after[row - 1] / 100:.2f}, below zero")
     return OverlayResult(
-        table=table.with_columns(pl.Series("overlay_cents", total), pl.Series("ecl_after_cents", after)), lines=tuple(lines), on=on
+        table=table.with_columns(pl.Series("overlay_cents", total), pl.Series("ecl_after_cents", after)),
+        lines=tuple(lines),
+        on=on,
+        notes=tuple(notes),
     )
 
 
@@ -175,6 +186,24 @@ def _members(table: pl.DataFrame, overlay: Overlay) -> npt.NDArray[np.bool_]:
             )
         members = members & table[column].is_in(list(values)).fill_null(False)
     return np.asarray(members.to_numpy(), dtype=np.bool_)
+
+
+def _values_of_nobody(table: pl.DataFrame, overlay: Overlay) -> list[str]:
+    """A sentence for each value of an overlay that no facility has, with the nearest that one has, else the first of them."""
+    told = []
+    for column, values in overlay.where.items():
+        there = table[column].drop_nulls().unique().sort().to_list()
+        words = {str(value).casefold(): value for value in reversed(there)}
+        for value in dict.fromkeys(values):
+            if value in there:
+                continue
+            near = difflib.get_close_matches(str(value).casefold(), list(words), n=1) if isinstance(value, str) else []
+            some = ", ".join(f"{each!r:.80}" for each in there[:_SHOWN]) + (
+                f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+            )
+            hint = f"did you mean {words[near[0]]!r:.80}?" if near else f"there are {some}" if there else "the column is blank"
+            told.append(f"no facility has {column} {value!r:.80}; {hint}")
+    return told
 
 
 def _added(table: pl.DataFrame, overlay: Overlay, model: npt.NDArray[np.int64], members: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
