@@ -23,7 +23,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Self
@@ -86,6 +86,16 @@ class Problem:
             part for part in (f"row {self.row}" if self.row is not None else "", f"column {self.column}" if self.column else "") if part
         )
         return f"{place or 'input'}: {self.reason}: {self.detail}"
+
+
+def first_places(problems: Sequence[Problem], *, most: int = 3) -> str:
+    """The first few of some wrong places, and how many more there are, for an error's own text; ``problems`` has them all.
+
+    >>> first_places([Problem(row=row, column="ead", reason="missing", detail="the cell is blank") for row in (1, 4)], most=1)
+    'row 1, column ead: missing: the cell is blank; and 1 more'
+    """
+    more = f"; and {len(problems) - most:,} more" if len(problems) > most else ""
+    return "; ".join(str(problem) for problem in problems[:most]) + more
 
 
 class NotFound(InvalidInput):

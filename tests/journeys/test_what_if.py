@@ -244,10 +244,15 @@ WRONG: dict[str, tuple[Any, dict[str, Any], str, list[tuple[int | None, str | No
     "a currency where the book says none": (
         [loan(), loan(facility="X", currency="USD")],
         {},
-        "the changes: 1 row cannot be measured; nothing was kept$",
+        "the changes: 1 row cannot be measured; nothing was kept: row 2, column currency: ",
         [(2, "currency")],
     ),
-    "no name": ([loan(facility=" "), loan(obligor="")], {}, "nothing was kept$", [(1, "facility_id"), (2, "obligor_id")]),
+    "no name": (
+        [loan(facility=" "), loan(obligor="")],
+        {},
+        "nothing was kept: row 1, column facility_id: ",
+        [(1, "facility_id"), (2, "obligor_id")],
+    ),
     "an unknown group": ([loan(group="nowhere")], {}, "the changes: 1 row cannot", [(1, "group")]),
     "an unknown column": ([loan(pd=0.1)], {}, "no column 'pd'", [(None, "pd")]),
     "no facility_id": ([{"obligor_id": "A", "ead": 1.0}], {}, "needs a column facility_id", [(None, "facility_id")]),
@@ -280,7 +285,7 @@ def test_a_row_of_the_book_that_the_change_leaves_wrong_has_its_place_in_the_boo
     file = tmp_path / "book.csv"
     header = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\n"
     file.write_text(header + "F1,B,100,0.4,0.02,0.2,all\nF2,A,100,0.4,0.02,0.2,all\nF3,A,100,0.4,,0.2,all\n")
-    with pytest.raises(InvalidInput, match="with the change 1 row cannot be measured") as refused:
+    with pytest.raises(InvalidInput, match=r"with the change 1 row cannot be measured; .*: row 3, column pd_12m: missing: ") as refused:
         what_if(shared_world, file, remove=["F2"], **ASKED)
     assert [(p.row, p.column) for p in refused.value.problems] == [(3, "pd_12m")]
     answer = what_if(shared_world, file, [loan(5.0, obligor="A", pd_12m=0.5)], remove=["F2"], **ASKED)

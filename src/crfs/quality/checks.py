@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from crfs.credit.schemas import ColumnSchema, ColumnType, Reason, TableSchema
-from crfs.errors import InvalidInput, Problem
+from crfs.errors import InvalidInput, Problem, first_places
 
 REJECTED_COLUMNS = {"row": pl.Int64, "column": pl.String, "reason": pl.String, "detail": pl.String}
 
@@ -44,9 +44,7 @@ class Checked:
         if self.rejected.is_empty():
             return self.accepted
         problems = self.problems
-        shown = "; ".join(str(problem) for problem in problems[:3])
-        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise InvalidInput(f"{what}: {self.rejected_rows} row(s) rejected: {shown}{more}", problems=problems)
+        raise InvalidInput(f"{what}: {self.rejected_rows} row(s) rejected: {first_places(problems)}", problems=problems)
 
 
 @dataclass(slots=True, kw_only=True)

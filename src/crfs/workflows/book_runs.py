@@ -18,7 +18,7 @@ from uuid import UUID
 
 from crfs.credit.schemas import Reason
 from crfs.credit.texts import text_fault
-from crfs.errors import InvalidInput, Problem, naming
+from crfs.errors import InvalidInput, Problem, first_places, naming
 from crfs.workflows.books import Book, build_book, find_book, was_in_force
 from crfs.workflows.filling import FILLED, Filler
 from crfs.workflows.pieces import in_pieces
@@ -401,7 +401,8 @@ def refuse_rows(asked: Asked, problems: Sequence[Problem]) -> None:
         return
     rows = len({problem.row for problem in problems})
     raise InvalidInput(
-        f"{asked.what}: {rows} row{'s' if rows != 1 else ''} cannot be measured; nothing was kept{hint_of_models(asked, problems)}",
+        f"{asked.what}: {rows} row{'s' if rows != 1 else ''} cannot be measured; nothing was kept{hint_of_models(asked, problems)}: "
+        f"{first_places(problems)}",
         problems=tuple(problems),
     )
 

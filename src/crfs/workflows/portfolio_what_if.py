@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.credit.schemas import Reason
 from crfs.credit.texts import text_fault
-from crfs.errors import InvalidInput, Problem, naming
+from crfs.errors import InvalidInput, Problem, first_places, naming
 from crfs.workflows import portfolio_risk
 from crfs.workflows.book_runs import Asked, Attachment, BookKind, Ready, hindsight, hint_of_models
 from crfs.workflows.books import book_of_bytes, read_book_file
@@ -227,12 +227,15 @@ def _refuse(asked: Asked, checked: Checked, stays: pl.Series, came: pl.DataFrame
             mine.sort(key=lambda problem: problem.row or 0)
     if mine:
         raise InvalidInput(
-            f"the changes: {_count(mine)} cannot be measured; nothing was kept{hint}", problems=tuple(mine), argument="changes"
+            f"the changes: {_count(mine)} cannot be measured; nothing was kept{hint}: {first_places(mine)}",
+            problems=tuple(mine),
+            argument="changes",
         )
     theirs = [_at(problem, stays[problem.row - 1] + 1) for problem in problems if problem.row is not None]
     if theirs:
         raise InvalidInput(
-            f"{asked.what}: with the change {_count(theirs)} cannot be measured; nothing was kept{hint}", problems=tuple(theirs)
+            f"{asked.what}: with the change {_count(theirs)} cannot be measured; nothing was kept{hint}: {first_places(theirs)}",
+            problems=tuple(theirs),
         )
 
 

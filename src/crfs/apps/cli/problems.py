@@ -18,10 +18,17 @@ def problem_list(error: CrfsError) -> list[dict[str, Any]]:
 
 def problem_lines(problems: Sequence[dict[str, Any]], *, said: str) -> Iterator[str]:
     """A line a place, at most :data:`SHOWN`; nothing where the message has said all there is."""
-    if all(item["row"] is None and str(item["column"] or "") in said and str(item["detail"]) in said for item in problems):
+    if all(
+        _line(item) in said or (item["row"] is None and str(item["column"] or "") in said and str(item["detail"]) in said)
+        for item in problems
+    ):
         return
     for item in problems[:SHOWN]:
-        place = ", ".join(f"{name} {item[name]}" for name in ("row", "column") if item[name] is not None)
-        yield f"  {place or 'input'}: {item['reason']}: {item['detail']}"
+        yield f"  {_line(item)}"
     if len(problems) > SHOWN:
         yield f"  … and {len(problems) - SHOWN:,} more"
+
+
+def _line(item: dict[str, Any]) -> str:
+    place = ", ".join(f"{name} {item[name]}" for name in ("row", "column") if item[name] is not None)
+    return f"{place or 'input'}: {item['reason']}: {item['detail']}"
