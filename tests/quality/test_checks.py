@@ -143,3 +143,24 @@ def test_a_column_of_numbers_has_the_faults_of_its_cells(cells: list[float | Non
 
     alone = [(row, name, reason) for row, cell in enumerate(cells, 1) for _, name, reason in faults([cell])]
     assert faults(cells) == alone
+
+
+def test_what_is_none_of_the_words_is_told_with_the_nearest_and_a_number_with_the_unit_it_is_in() -> None:
+    schema = TableSchema(
+        name="sample",
+        columns=(
+            ColumnSchema(name="kind", dtype=pl.String, allowed=("corporate", "bank")),
+            ColumnSchema(name="sales", dtype=pl.Float64, unit="million euros", minimum=0.0, maximum=2e6),
+            ColumnSchema(name="share", dtype=pl.Float64, unit="decimal", minimum=0.0, maximum=1.0),
+        ),
+    )
+    table = pl.DataFrame(
+        {"kind": ["corprate", "bank", "Bank", "zzz", None], "sales": [2e7, 0.0, 1.0, 2.0, None], "share": [2.0, 1.0, 0.0, 0.5, None]}
+    )
+    assert check_table(table, schema).rejected["detail"].to_list() == [
+        "'corprate' is none of corporate, bank; did you mean corporate?",
+        "20000000.0 is not within [0, 2e+06], in million euros",
+        "2.0 is not within [0, 1]",
+        "'Bank' is none of corporate, bank; did you mean bank?",
+        "'zzz' is none of corporate, bank",
+    ]

@@ -74,6 +74,16 @@ class ColumnSchema:
         high = "inf)" if self.maximum is None else f"{self.maximum:g}{')' if self.maximum_open else ']'}"
         return f"{low}, {high}"
 
+    @property
+    def bounds_text(self) -> str:
+        """The range, with the unit that it is in where a cell may be in another one.
+
+        >>> ColumnSchema(name="turnover", dtype=pl.Float64, unit="million euros", minimum=0.0, maximum=2e6).bounds_text
+        '[0, 2e+06], in million euros'
+        """
+        plain = not self.unit or self.unit.startswith(("decimal", "currency"))
+        return self.range_text if plain else f"{self.range_text}, in {self.unit}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSchema:
@@ -118,6 +128,9 @@ class TableSchema:
 
 LARGEST_AMOUNT = 1e18
 """Of one facility, in currency units: more than any currency has, and small enough for sums and powers of losses to stay finite."""
+
+LONGEST_YEARS = 200.0
+"""Until a contract's end: the longest that any measurement takes; provisions take less."""
 
 PORTFOLIO = TableSchema(
     name="portfolio",
@@ -179,7 +192,7 @@ PORTFOLIO = TableSchema(
         ColumnSchema(name="rating", dtype=pl.String),
         ColumnSchema(name="sector", dtype=pl.String),
         ColumnSchema(name="region", dtype=pl.String),
-        ColumnSchema(name="maturity_years", dtype=pl.Float64, unit="years", minimum=0.0),
+        ColumnSchema(name="maturity_years", dtype=pl.Float64, unit="years", minimum=0.0, maximum=LONGEST_YEARS),
         ColumnSchema(
             name="r2",
             dtype=pl.Float64,

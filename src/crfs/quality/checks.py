@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ REJECTED_COLUMNS = {"row": pl.Int64, "column": pl.String, "reason": pl.String, "
 
 # A cell may hold anything; a message quotes this much of it.
 _QUOTED_CHARACTERS = 80
+# Of so many different values of a column the nearest that is allowed is looked for.
+_MOST_HINTS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,10 +194,7 @@ def _typed(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Series:
             )
     if column.allowed:
         unknown = typed.is_not_null() & ~typed.is_in(list(column.allowed))
-        listed = ", ".join(str(value) for value in column.allowed)
-        faults.add(
-            unknown, column=name, reason=Reason.UNKNOWN_VALUE, detail=lambda: quoted(typed, before="'", after=f"' is none of {listed}")
-        )
+        faults.add(unknown, column=name, reason=Reason.UNKNOWN_VALUE, detail=lambda: _none_of(typed, unknown, column))
         typed = typed.set(unknown.fill_null(False), None) if unknown.any() else typed
     if column.form:
         other = typed.is_not_null() & ~typed.str.contains(f"^(?:{column.form})$")
@@ -203,6 +203,20 @@ def _typed(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Series:
         )
         typed = typed.set(other.fill_null(False), None) if other.any() else typed
     return typed.alias(name)
+
+
+def _none_of(typed: pl.Series, unknown: pl.Series, column: ColumnSchema) -> pl.Series:
+    """One text a row: that the value is none of those allowed, and the nearest of them where one looks like it."""
+    listed = ", ".join(str(value) for value in column.allowed)
+    told = quoted(typed, before="'", after=f"' is none of {listed}")
+    if typed.dtype != pl.String:
+        return told
+    near = {}
+    for value in typed.filter(unknown.fill_null(False)).unique().head(_MOST_HINTS).to_list():
+        close = difflib.get_close_matches(value[:_QUOTED_CHARACTERS].lower(), [str(word) for word in column.allowed], n=1)
+        if close:
+            near[value] = f"; did you mean {close[0]}?"
+    return told + typed.replace_strict(near, default="", return_dtype=pl.String).fill_null("") if near else told
 
 
 def _numbers(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Series:
@@ -229,7 +243,7 @@ def _numbers(given: pl.Series, column: ColumnSchema, faults: Faults) -> pl.Serie
     if column.maximum is not None:
         outside |= (numbers >= column.maximum) if column.maximum_open else (numbers > column.maximum)
     outside = outside.fill_null(False)
-    faults.add(outside, column=name, reason=Reason.OUT_OF_RANGE, detail=lambda: quoted(given, after=f" is not within {column.range_text}"))
+    faults.add(outside, column=name, reason=Reason.OUT_OF_RANGE, detail=lambda: quoted(given, after=f" is not within {column.bounds_text}"))
     numbers = numbers.set(outside, None)
     if column.dtype == pl.Int64:
         broken = (numbers.is_not_null() & ((numbers != numbers.floor()) | (numbers.abs() > 2.0**53))).fill_null(False)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.schemas import TableSchema
+    from crfs.errors import Problem
 
 
 @cache
@@ -33,6 +34,18 @@ def columns_for(table: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
     """The table without the columns that other kinds of runs know and ``schema`` does not; what nobody knows stays, to be refused."""
     book = book_schema()
     return table.drop([name for name in table.columns if schema.column(name) is None and book.column(name) is not None])
+
+
+def problems_beside(table: pl.DataFrame) -> tuple[Problem, ...]:
+    """Wrong cells in those columns of a book that only some kinds of runs know: a run that leaves them out has not looked at them."""
+    from crfs.credit.schemas import PORTFOLIO, TableSchema
+    from crfs.quality.checks import check_table
+
+    columns = {name: book_schema().column(name) for name in table.columns if PORTFOLIO.column(name) is None}
+    known = {name: column for name, column in columns.items() if column is not None}
+    if not known:
+        return ()
+    return check_table(table.select(list(known)), TableSchema(name="book", columns=tuple(known.values()))).problems
 
 
 def with_amounts(table: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:

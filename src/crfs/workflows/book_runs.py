@@ -302,17 +302,36 @@ def accept(session: Session, question: Question, *, files: bool = True, rows: bo
         return accepted
     reader = session.reader(batch_id)
     table = book.table() if isinstance(book, Book) else build_book(session, reader, book)
-    kind.ready(
-        Asked(
-            session=session,
-            reader=reader,
-            table=table,
-            specification=accepted.asked(),
-            what=what or (question.book if isinstance(question.book, str) else "the book"),
-            attached={attachment.sha256: attachment.body for attachment in question.attachments},
-        )
+    asked = Asked(
+        session=session,
+        reader=reader,
+        table=table,
+        specification=accepted.asked(),
+        what=what or (question.book if isinstance(question.book, str) else "the book"),
+        attached={attachment.sha256: attachment.body for attachment in question.attachments},
     )
+    _check_book(kind, asked)
     return accepted
+
+
+def _check_book(kind: BookKind, asked: Asked) -> None:
+    """Refuse a book that cannot be made ready, and one with a wrong cell in a column that the kind leaves out: all of them together.
+
+    What was accepted once is computed again though the columns that it leaves out were not looked at then.
+    """
+    from crfs.workflows.book_columns import problems_beside
+
+    beside = problems_beside(asked.table)
+    try:
+        kind.ready(asked)
+    except InvalidInput as error:
+        # An error about an argument names places of that, not of the book.
+        if beside and error.argument is None and all(problem.row is not None for problem in error.problems):
+            told = {(problem.row, problem.column) for problem in error.problems}
+            more = [problem for problem in beside if (problem.row, problem.column) not in told]
+            refuse_rows(asked, sorted([*error.problems, *more], key=lambda problem: problem.row or 0))
+        raise
+    refuse_rows(asked, beside)
 
 
 def measure_book(

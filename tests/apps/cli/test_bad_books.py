@@ -28,6 +28,14 @@ BAD = {
     "no exposure": ([HEADER, "F1,A,0,0.4,0.02,0.2,all,x"], (None, "ead", "out_of_range")),
     "two currencies": ([f"{HEADER},currency", f"{GOOD},USD", "F2,B,100,0.4,0.02,0.2,all,x,EUR"], (2, "currency", "inconsistent")),
     "a currency and none": ([f"{HEADER},currency", f"{GOOD},USD", "F2,B,100,0.4,0.02,0.2,all,x,"], (2, "currency", "missing")),
+    "unknown class": (
+        [f"{HEADER},exposure_class", f"{GOOD},corporate", "F2,B,100,0.4,0.02,0.2,all,x,corprate"],
+        (2, "exposure_class", "unknown_value"),
+    ),
+    "no such life": ([f"{HEADER},maturity_years", f"{GOOD},1e9"], (1, "maturity_years", "out_of_range")),
+    "sales in euros": ([f"{HEADER},turnover", f"{GOOD},20000000"], (1, "turnover", "out_of_range")),
+    "unknown stage": ([f"{HEADER},stage", f"{GOOD},4"], (1, "stage", "unknown_value")),
+    "unknown amortisation": ([f"{HEADER},amortisation", f"{GOOD},linaer"], (1, "amortisation", "unknown_value")),
     "empty": ([""], (None, None, "empty")),
 }
 WHEN_MEASURED = {"unknown group", "blank PD and no model"}
@@ -66,13 +74,16 @@ def test_a_bad_book_names_its_places_and_leaves_nothing(
 
 def test_every_wrong_place_of_a_book_is_named_at_once(crfs: Crfs, history: dict[str, Any], factor_model: Path, tmp_path: Path) -> None:
     file = tmp_path / "book.csv"
-    file.write_text("\n".join([HEADER, "F1,A,100,0.4,1.5,0.2,all,x", "F2,B,-1,0.4,0.1,0.2,all,x", "F3,C,1,7,0.1,0.2,none,x"]) + "\n")
+    rows = ["F1,A,100,0.4,1.5,0.2,all,x,", "F2,B,-1,0.4,0.1,0.2,all,x,corprate", "F3,C,1,7,0.1,0.2,none,x,"]
+    file.write_text("\n".join([f"{HEADER},exposure_class", *rows]) + "\n")
     done = crfs("portfolio", "risk", file, "--factor-model", factor_model)
     assert history
     assert done.code == 1
     assert done.out == ""
     for line in ("row 1, column pd_12m", "row 2, column ead", "row 3, column lgd", "row 3, column group"):
         assert f"  {line}: " in done.err
+    assert "row 2, column exposure_class: unknown_value: 'corprate' is none of sovereign, bank, corporate, " in done.err
+    assert "; did you mean corporate?" in done.err
 
 
 def test_a_book_that_is_not_there_is_the_callers_mistake(within: Crfs, history: dict[str, Any]) -> None:

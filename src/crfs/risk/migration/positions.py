@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
-from crfs.credit.schemas import Reason
+from crfs.credit.schemas import LONGEST_YEARS, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Faults, quoted
 from crfs.quality.portfolio import validate_portfolio
@@ -212,8 +212,8 @@ def _check_ratings(book: pl.DataFrame, matrix: TransitionMatrix, faults: Faults)
     )
     blank = book["maturity_years"].is_null()
     faults.add(blank, column="maturity_years", reason=Reason.MISSING, detail="the cell is blank; a maturity is required")
-    short = (book["maturity_years"] <= 0.0) | (book["maturity_years"] > 200.0)
-    outside = quoted(book["maturity_years"], after=" is not within (0, 200]")
+    short = book["maturity_years"] <= 0.0
+    outside = quoted(book["maturity_years"], after=f" is not within (0, {LONGEST_YEARS:g}], in years")
     faults.add(short, column="maturity_years", reason=Reason.OUT_OF_RANGE, detail=outside)
 
 
