@@ -114,3 +114,27 @@ def test_what_facilities_of_an_obligor_lost_is_told_apart_where_some_is_certain(
     assert any("15 obligor(s) owe facilities with an lgd_sd beside others without" in note for note in rough.notes) == (
         rough.method not in {"plain", "thinning"}
     )
+
+
+def test_no_part_of_a_loss_is_below_zero_by_rounding() -> None:
+    # Amounts without a lattice of their own: what a name can hardly lose at the value at risk is found as a difference of what is far larger.
+    rng = np.random.default_rng(0)
+    count = 19
+    table = pl.DataFrame(
+        {
+            "facility_id": [f"F{k:02d}" for k in range(count)],
+            "obligor_id": [f"O{k:02d}" for k in range(count)],
+            "ead": rng.lognormal(12.0, 1.2, count).round(2),
+            "lgd": rng.uniform(0.2, 0.7, count).round(3),
+            "pd_12m": rng.uniform(0.0005, 0.05, count).round(6),
+            "r2": 0.2,
+            "group": "all",
+        }
+    )
+    result = portfolio_risk(table, FactorModel.one_factor("all"), confidences=(0.9, 0.99, 0.999), method="few_names", seed=5)
+    mine = [part for part in result.contributions if part.by == "obligor"]
+    assert len(mine) == count
+    for k, measure in enumerate(result.measures):
+        assert min(min(part.var[k], part.es[k]) for part in mine) >= 0.0
+        assert sum(part.var[k] for part in mine) == pytest.approx(measure.var, rel=1e-12)
+        assert sum(part.es[k] for part in mine) == pytest.approx(measure.es, rel=1e-12)

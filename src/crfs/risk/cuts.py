@@ -23,15 +23,19 @@ MOST_VALUES = 500
 LISTED_GROUPS = 100
 """So many connected clients are told by name where there are more than :data:`MOST_VALUES`; the others are one part."""
 
+_ROUNDING = 1e-12
+_ROUNDING_OF_ALL = 1e-14
+
 
 def cut(obligors: Obligors, es: FloatArray, var: FloatArray) -> tuple[Contribution, ...]:
     """The greatest obligors, then every tag's values, from contributions confidences x obligors x independent answers.
 
     One answer alone is exact; the spread of several is the error. An obligor's part is split among its facilities as their mean losses are.
     """
+    most = float(obligors.loss.sum())
     top = np.argsort(-es[-1].mean(axis=1), kind="stable")[:TOP_OBLIGORS]
     ead, el = obligors.ead, obligors.expected_loss
-    parts = [_part(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), es[:, i], var[:, i]) for i in top]
+    parts = [_part(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), es[:, i], var[:, i], most=most) for i in top]
     share = facility_shares(obligors)
     for tag in obligors.facility_tags:
         values, code = coded(obligors, tag)
@@ -42,8 +46,22 @@ def cut(obligors: Obligors, es: FloatArray, var: FloatArray) -> tuple[Contributi
             mine = code == k
             owed = float(obligors.facility_ead[mine].sum())
             expected = float((obligors.pd[obligors.facility_obligor] * obligors.facility_ead * obligors.facility_lgd)[mine].sum())
-            parts.append(_part((tag, value), owed, expected, by_value[0][:, k], by_value[1][:, k]))
+            parts.append(_part((tag, value), owed, expected, by_value[0][:, k], by_value[1][:, k], most=most))
     return tuple(parts)
+
+
+def mean_part(answers: FloatArray, most: float) -> float:
+    """The mean of answers; zero where it is below that by no more than rounding: theirs, and that of ``most``, all that can be lost.
+
+    What is left out so is less than the rounding of the sum over all parts.
+
+    >>> mean_part(np.array([3e4, -3e4 - 1e-11]), 2e6), mean_part(np.array([-1e-12]), 2e6), mean_part(np.array([-0.5]), 2e6)
+    (0.0, 0.0, -0.5)
+    """
+    mean = float(answers.mean())
+    if mean < 0.0 and mean >= -(_ROUNDING * float(np.abs(answers).max()) + _ROUNDING_OF_ALL * most):
+        return 0.0
+    return mean
 
 
 def scaling_note(factors: Sequence[float]) -> list[str]:
@@ -127,14 +145,14 @@ def _summed(obligors: Obligors, share: FloatArray, code: IntArray, width: int, a
     return result
 
 
-def _part(what: tuple[str, str | None], ead: float, el: float, es: FloatArray, var: FloatArray) -> Contribution:
+def _part(what: tuple[str, str | None], ead: float, el: float, es: FloatArray, var: FloatArray, *, most: float) -> Contribution:
     return Contribution(
         by=what[0],
         name=what[1],
         ead=ead,
         el=el,
-        es=tuple(float(values.mean()) for values in es),
+        es=tuple(mean_part(values, most) for values in es),
         es_se=tuple(scramble_error(values) for values in es),
-        var=tuple(float(values.mean()) for values in var),
+        var=tuple(mean_part(values, most) for values in var),
         var_se=tuple(scramble_error(values) for values in var),
     )
