@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -218,6 +219,35 @@ def test_totals_are_the_sums_of_their_parts_to_the_cent_whatever_the_cut(seed: i
         parts = result.by(*cut)
         assert {name: round(100 * parts[name].sum()) for name in totals} == totals
         assert parts["facilities"].sum() == 60
+
+
+def _amounts(told: Any) -> Iterator[float]:
+    """Every amount of a document of capital; shares and counts are none."""
+    if isinstance(told, dict):
+        for name, value in told.items():
+            if name not in {"rw", "share"}:
+                yield from _amounts(value)
+    elif isinstance(told, list):
+        for value in told:
+            yield from _amounts(value)
+    elif isinstance(told, float):
+        yield told
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_amounts_in_json_are_the_numbers_nearest_to_whole_cents(seed: int, floor: bool) -> None:
+    result = regulatory_capital(random_table(60, seed).with_columns(pl.col("ead") * 1234.567), floor=floor)
+    told = result.to_dict()
+    assert [amount for amount in _amounts(told) if amount != round(amount, 2)] == []
+    sums = {name: sum(round(100 * part[name]) for part in told["by_exposure_class"]) for name in ("ead", "rwa", "capital", "el")}
+    if floor:
+        assert told["output_floor"]["modelled_rwa"] == told["totals"]["rwa"]
+        assert told["output_floor"]["add_on"] == round(told["output_floor"]["rwa"] - told["output_floor"]["modelled_rwa"], 2)
+        if told["output_floor"]["binding"]:
+            sums["capital"] = round(100 * told["totals"]["capital"])
+    assert {name: told["totals"][name] for name in sums} == {name: cents / 100.0 for name, cents in sums.items()}
+    if told["expected_loss"] is not None:
+        assert told["expected_loss"]["el"] == told["totals"]["el"]
 
 
 @given(st.integers(0, 2**32 - 1))

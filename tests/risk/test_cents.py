@@ -5,12 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs.errors import InvalidInput
-from crfs.risk.cents import LARGEST, in_cents, total_in_cents
+from crfs.risk.cents import LARGEST, in_cents, in_units, total_in_cents
 
 amounts = st.lists(
     st.one_of(
@@ -39,6 +40,12 @@ def test_the_parts_sum_to_the_total_and_each_is_within_a_cent(values: list[float
 @given(st.lists(st.integers(-(10**13), 10**13), max_size=60))
 def test_amounts_that_are_whole_cents_stay_what_they_are(cents: list[int]) -> None:
     assert in_cents([cent / 100.0 for cent in cents]).tolist() == cents
+
+
+@given(st.lists(st.integers(-(10**13), 10**13), max_size=60))
+def test_cents_in_units_are_the_numbers_nearest_to_their_decimals(cents: list[int]) -> None:
+    table = pl.DataFrame({"amount": pl.Series(cents, dtype=pl.Int64)})
+    assert in_units(table, "amount")["amount"].to_list() == [float(Fraction(cent, 100)) for cent in cents]
 
 
 @given(amounts)

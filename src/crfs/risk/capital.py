@@ -16,7 +16,7 @@ from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput
 from crfs.quality.checks import Faults
 from crfs.risk import irb, standardised
-from crfs.risk.cents import in_cents
+from crfs.risk.cents import in_cents, in_units, total_in_cents
 from crfs.risk.facilities import (
     BoolArray,
     FloatArray,
@@ -159,20 +159,36 @@ class CapitalResult:
         amounts = {name: in_cents(self.table[name].fill_null(0.0).to_numpy()) for name in ("ead", "rwa", "capital", "el")}
         cut = self.table.select(columns).with_columns(pl.Series(f"__{name}", cents) for name, cents in amounts.items())
         sums = cut.group_by(columns).agg(pl.len().alias("facilities"), *(pl.col(f"__{name}").sum() for name in amounts)).sort(columns)
-        return sums.select(
+        return in_units(sums, *(f"__{name}" for name in amounts)).select(
             *columns,
             "facilities",
-            *((pl.col(f"__{name}") / 100.0).alias(name) for name in amounts),
+            *(pl.col(f"__{name}").alias(name) for name in amounts),
             (pl.col("__rwa") / pl.when(pl.col("__ead") > 0).then(pl.col("__ead"))).alias("rw"),
         )
 
+    @property
+    def totals_in_cents(self) -> CapitalTotals:
+        """The totals as the cuts sum to them: whole cents, in currency units."""
+        modelled = self.table.filter(pl.col("approach") != Approach.STANDARDISED.value)
+        binding = self.floor is not None and self.floor.binding
+        return replace(
+            self.totals,
+            ead=_rounded(self.table["ead"]),
+            rwa=_rounded(self.table["rwa"]),
+            modelled_rwa=_rounded(modelled["rwa"]),
+            capital=round(self.totals.capital, 2) if binding else _rounded(self.table["capital"]),
+            el=_rounded(self.table["el"]),
+            specific_provisions=round(self.totals.specific_provisions, 2),
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without the rows."""
+        """Plain values for JSON, without the rows; amounts are whole cents, which sum to the totals."""
+        totals = self.totals_in_cents
         return {
             "regime": self.regime,
-            "totals": asdict(self.totals),
-            "expected_loss": asdict(self.expected_loss) if self.expected_loss else None,
-            "output_floor": self.floor.to_dict() if self.floor else None,
+            "totals": asdict(totals),
+            "expected_loss": asdict(self.expected_loss.in_cents()) if self.expected_loss else None,
+            "output_floor": self.floor.in_cents(totals.rwa).to_dict() if self.floor else None,
             "by_exposure_class": self.by("exposure_class").to_dicts(),
             "n_rejected": self.rejected["row"].n_unique(),
             "notes": list(self.notes),
@@ -266,6 +282,11 @@ def regulatory_capital(
         regime=rules.name,
         notes=_notes(rows, rejected, rules),
     )
+
+
+def _rounded(amounts: pl.Series) -> float:
+    """The sum in currency units, rounded once to the cent."""
+    return total_in_cents(amounts.fill_null(0.0).to_numpy()) / 100.0
 
 
 def _totals(rows: pl.DataFrame, columns: dict[str, FloatArray], modelled: BoolArray, *, only: bool = False) -> CapitalTotals:

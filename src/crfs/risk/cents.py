@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from crfs.errors import InvalidInput
 
@@ -47,6 +48,17 @@ def total_in_cents(amounts: npt.ArrayLike) -> int:
     """
     cents, parts = _split(amounts)
     return int(cents.sum()) + _missing(cents, parts)
+
+
+def in_units(table: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """The table with columns of whole cents in currency units, each the number nearest to its decimal.
+
+    polars divides a column by a number as it multiplies by the reciprocal, which is off by one digit of the last place here and there.
+
+    >>> in_units(pl.DataFrame({"ecl": [41968629]}), "ecl")["ecl"].to_list()
+    [419686.29]
+    """
+    return table.with_columns(pl.Series(name, table[name].to_numpy() / 100.0, dtype=pl.Float64) for name in columns)
 
 
 def _missing(cents: npt.NDArray[np.int64], parts: npt.NDArray[np.float64]) -> int:

@@ -402,6 +402,19 @@ class ExpectedLossComparison:
     tier_2: float
     unused_on_defaulted: float
 
+    def in_cents(self) -> ExpectedLossComparison:
+        """The same in whole cents: shortfall and excess are the differences of what is shown."""
+        el, provisions, unused = round(self.el, 2), round(self.provisions, 2), round(self.unused_on_defaulted, 2)
+        left = round(provisions - unused - el, 2)
+        return ExpectedLossComparison(
+            el=el,
+            provisions=provisions,
+            shortfall=max(0.0, -left),
+            excess=max(0.0, left),
+            tier_2=min(max(0.0, left), round(self.tier_2, 2)),
+            unused_on_defaulted=unused,
+        )
+
 
 def compare_expected_loss(
     el: float,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -43,6 +43,11 @@ class OutputFloor:
         """Whether it adds anything."""
         return self.rwa > self.modelled_rwa
 
+    def in_cents(self, modelled_rwa: float) -> OutputFloor:
+        """The same with amounts in whole cents, of which ``modelled_rwa`` is given; what did not bind does not bind by a rounding."""
+        rwa = max(modelled_rwa, round(self.rwa, 2)) if self.binding else modelled_rwa
+        return replace(self, modelled_rwa=modelled_rwa, standardised_rwa=round(self.standardised_rwa, 2), rwa=rwa)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -50,7 +55,7 @@ class OutputFloor:
             "standardised_rwa": self.standardised_rwa,
             "share": self.share,
             "rwa": self.rwa,
-            "add_on": self.add_on,
+            "add_on": round(self.add_on, 2),
             "binding": self.binding,
             "capped": self.capped,
         }

@@ -149,7 +149,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     currency = table["currency"].drop_nulls() if "currency" in table.columns else pl.Series([], dtype=pl.String)
     shown = [name for name in ("facility_id", "exposure_class", "approach", "ead", "rw", "rwa", "capital", "el") if name in table.columns]
     largest = table.sort("rwa", "facility_id", descending=[True, False]).head(LARGEST).select(shown)
-    document = result.to_dict()
+    document, totals = result.to_dict(), result.totals_in_cents
     document.pop("by_exposure_class")
     return {
         **document,
@@ -157,7 +157,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
         "capital_ratio": asked.option("capital_ratio", DEFAULTS["capital_ratio"]),
         "currency": currency[0] if len(currency) else None,
         "n_facilities": table.height,
-        "rw": result.totals.rwa / result.totals.ead if result.totals.ead > 0.0 else None,
+        "rw": totals.rwa / totals.ead if totals.ead > 0.0 else None,
         "by": {name: result.by(name).rename({name: "name"}).to_dicts() for name in cuts_of(table, "exposure_class", "approach")},
         "largest": largest.to_dicts(),
     }

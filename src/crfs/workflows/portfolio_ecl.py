@@ -81,7 +81,7 @@ class Provisions:
         """Facilities, exposure, losses, overlays and allowance by the values of a column, in whole cents that sum to the totals."""
         import polars as pl
 
-        from crfs.risk.cents import in_cents
+        from crfs.risk.cents import in_cents, in_units
 
         cut = self.rows.select(
             pl.col(column).alias("name"),
@@ -92,7 +92,7 @@ class Provisions:
         )
         amounts = ("ead", "ecl", "overlay", "allowance")
         sums = cut.group_by("name").agg(pl.len().alias("facilities"), pl.col(amounts).sum()).sort("name", nulls_last=True)
-        return sums.with_columns(pl.col(amounts) / 100.0).to_dicts()
+        return in_units(sums, *amounts).to_dicts()
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -319,7 +319,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     """Totals, stages, what put facilities into them, scenarios, overlays, and the allowance by every cut."""
     import polars as pl
 
-    from crfs.risk.cents import in_cents
+    from crfs.risk.cents import in_cents, in_units
 
     provisions: Provisions = ready.more
     rows = provisions.rows
@@ -345,7 +345,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
         "n_facilities": rows.height,
         "total_ead": int(in_cents(rows["exposure"].to_numpy()).sum()) / 100.0,
         "by": {name: provisions.by(name) for name in (cuts_of(rows) if cecl else cuts_of(rows, "stage"))},
-        "largest": largest.with_columns(pl.col("ecl_after_cents") / 100.0).rename({"ecl_after_cents": "allowance"}).to_dicts(),
+        "largest": in_units(largest, "ecl_after_cents").rename({"ecl_after_cents": "allowance"}).to_dicts(),
         "notes": [*document.get("notes", ()), *(_no_stages(rows) if cecl else ()), *_notes(asked, provisions)],
     }
 

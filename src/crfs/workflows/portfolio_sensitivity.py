@@ -256,11 +256,12 @@ def _capital(asked: Asked, book: pl.DataFrame) -> tuple[dict[str, float] | None,
     if options is None and "exposure_class" not in asked.table.columns:
         return None, ()
     told = portfolio_capital.capital_of_amounts(asked, book, options or {})
-    return {"rwa": told.totals.rwa, "capital": told.totals.capital}, told.notes
+    totals = told.totals_in_cents
+    return {"rwa": totals.rwa, "capital": totals.capital}, told.notes
 
 
 def _moved(before: float, after: float) -> dict[str, float]:
-    return {"base": before, "bumped": after, "change": after - before}
+    return {"base": before, "bumped": after, "change": round(after - before, 2)}
 
 
 def bumps_of(pairs: Sequence[tuple[str, float]]) -> dict[str, float] | None:

@@ -280,7 +280,7 @@ def _further(asked: Asked, stressed: Stressed, base: pl.DataFrame, after: pl.Dat
 def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
     """Capital after the output floor, where that was asked for, risk-weighted assets before it; and what there is to say of both books."""
     told = [portfolio_capital.capital_of_amounts(asked, book, options) for book in (base, after)]
-    totals = [one.totals for one in told]
+    totals = [one.totals_in_cents for one in told]
     notes = [f"capital: {note}" for note in told[0].notes]
     notes += [f"capital under stress: {note}" for note in told[1].notes if note not in told[0].notes]
     return {name: _difference(getattr(totals[0], name), getattr(totals[1], name)) for name in ("rwa", "capital", "el")}, notes
@@ -300,7 +300,8 @@ def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, af
 
 
 def _difference(base: float, stressed: float) -> dict[str, float]:
-    return {"base": base, "stressed": stressed, "change": stressed - base}
+    """Two amounts of whole cents, and what lies between them."""
+    return {"base": base, "stressed": stressed, "change": round(stressed - base, 2)}
 
 
 def _band(stressed: Stressed) -> dict[str, Any] | None:

@@ -56,6 +56,9 @@ def test_losses_reconcile_to_the_cent_and_the_run_is_replayed_and_traced(within:
     for by, parts in answer["by"].items():
         assert sum(round(part["allowance"] * 100) for part in parts) == round(answer["allowance"] * 100), by
     assert sum(round(stage["ecl"] * 100) for stage in answer["stages"]) == round(answer["ecl"] * 100)
+    shown = [part[name] for parts in answer["by"].values() for part in parts for name in ("ead", "ecl", "overlay", "allowance")]
+    shown += [stage[name] for stage in answer["stages"] for name in ("ead", "ecl")] + [one["allowance"] for one in answer["largest"]]
+    assert shown == [round(amount, 2) for amount in shown], "the numbers nearest to whole cents"
     replayed = within("replay", answer["run_id"])
     assert replayed.out.startswith(f"MATCH sha256={answer['result_sha256']}")
     assert f"allowance={answer['allowance']!r}" in replayed.out

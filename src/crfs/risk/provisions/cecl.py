@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from crfs.errors import InvalidInput
-from crfs.risk.cents import in_cents
+from crfs.risk.cents import in_cents, in_units
 from crfs.risk.facilities import FloatArray, flags, numbers
 from crfs.risk.provisions.book import in_default, loans_of, paths_of, read_book, segments_of
 from crfs.risk.provisions.loss_paths import Timing, expected_losses, losses_in_default
@@ -46,7 +46,7 @@ class CeclResult:
         if lost or not columns:
             raise InvalidInput(f"the table has no column {', '.join(lost)}" if lost else "name a column to cut by", argument="columns")
         sums = self.table.group_by(columns).agg(pl.len().alias("facilities"), pl.col("allowance_cents").sum()).sort(columns)
-        return sums.select(*columns, "facilities", allowance=pl.col("allowance_cents") / 100.0)
+        return in_units(sums, "allowance_cents").select(*columns, "facilities", allowance="allowance_cents")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, without the rows."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
-from crfs.risk.cents import in_cents
+from crfs.risk.cents import in_cents, in_units
 from crfs.risk.facilities import FloatArray, flags, numbers
 from crfs.risk.provisions.book import exposures, loans_of, paths_of, read_book, segments_of
 from crfs.risk.provisions.loss_paths import Loans, PathTable, Timing, expected_losses, losses_in_default
@@ -77,7 +77,7 @@ class EclResult:
             *columns, pl.Series("__ead", in_cents(self.table["exposure"].to_numpy())), pl.col("ecl_cents").alias("__ecl")
         )
         sums = cut.group_by(columns).agg(pl.len().alias("facilities"), pl.col("__ead", "__ecl").sum()).sort(columns)
-        return sums.select(*columns, "facilities", ead=pl.col("__ead") / 100.0, ecl=pl.col("__ecl") / 100.0)
+        return in_units(sums, "__ead", "__ecl").select(*columns, "facilities", ead="__ead", ecl="__ecl")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, without the rows."""

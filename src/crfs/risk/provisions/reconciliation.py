@@ -13,7 +13,7 @@ import polars as pl
 
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
-from crfs.risk.cents import in_cents
+from crfs.risk.cents import in_cents, in_units
 
 _STAGES = (1, 2, 3)
 
@@ -51,7 +51,7 @@ class Reconciliation:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, in currency units."""
         columns = [f"stage_{stage}" for stage in _STAGES] + ["total"]
-        return {"lines": self.table.with_columns(pl.col(columns) / 100.0).to_dicts()}
+        return {"lines": in_units(self.table, *columns).to_dicts()}
 
 
 def reconcile(opening: pl.DataFrame, closing: pl.DataFrame, *, amount: str = "ecl", written_off: Collection[str] = ()) -> Reconciliation:
