@@ -366,11 +366,11 @@ def test_a_circle_that_a_store_holds_already_is_refused_whoever_asks(
     assert show_scenario(shared_world, "old/two")["periods"] > 0
 
 
-<<<<<<< HEAD
 def test_a_scenario_as_of_a_time_that_lies_ahead_is_refused(shared_world: Session) -> None:
     with pytest.raises(InvalidInput, match="as_of the end of 2199-12-31 lies ahead"):
         show_scenario(shared_world, "us/recession", as_of="2199-12-31")
-=======
+
+
 MADE = """
 [[scenario]]
 name = "made/half_as_bad_again"
@@ -467,4 +467,3 @@ def test_scenarios_that_are_weighed_together_have_one_base_which_the_answer_name
     with pytest.raises(InvalidInput, match="periods") as refused:
         ecl(shared_world, book, scenarios={"history/2001": 0.5, f"{later}#mine/later": 0.5}, **asked)
     assert refused.value.argument == "scenarios"
->>>>>>> a58a6c2 (A stress is measured against the nearest baseline that its scenario was made of, and provisions against one base)
