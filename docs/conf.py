@@ -21,6 +21,7 @@ nitpick_ignore = [
     ("py:class", "Exception"),
     ("py:class", "datetime.datetime"),
     ("py:class", "collections.abc.Iterator"),
+    ("py:class", "collections.abc.Sequence"),
 ]
 
 myst_enable_extensions = ["deflist", "colon_fence"]
