@@ -46,7 +46,9 @@ def mean_changes(mixture: Mixture, names: Names, *, leaving: IntArray, arrived: 
             result[k] += sign * np.stack([mixture.by_scramble(each) for each in _expanded(at, first, second, third)])
 
     place = {name: k for k, name in enumerate(book.explicit.tolist())}
-    shares = _Shares.none(len(place), len(points))
+    # Of many large names at many points the shares are much to go through, and seldom is one of them touched.
+    touched = not place.keys().isdisjoint(leaving.tolist())
+    shares = _Shares.none(len(place) if touched else 0, len(points))
     for i in leaving.tolist():
         if i in place:
             shares.of_loss[place[i]] -= 1.0
