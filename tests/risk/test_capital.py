@@ -239,7 +239,7 @@ def test_amounts_in_json_are_the_numbers_nearest_to_whole_cents(seed: int, floor
     result = regulatory_capital(random_table(60, seed).with_columns(pl.col("ead") * 1234.567), floor=floor)
     told = result.to_dict()
     assert [amount for amount in _amounts(told) if amount != round(amount, 2)] == []
-    sums = {name: sum(round(100 * part[name]) for part in told["by_exposure_class"]) for name in ("ead", "rwa", "capital", "el")}
+    sums = {name: sum(round(100 * (part[name] or 0.0)) for part in told["by_exposure_class"]) for name in ("ead", "rwa", "capital", "el")}
     if floor:
         assert told["output_floor"]["modelled_rwa"] == told["totals"]["rwa"]
         assert told["output_floor"]["add_on"] == round(told["output_floor"]["rwa"] - told["output_floor"]["modelled_rwa"], 2)
@@ -353,3 +353,25 @@ def test_a_carried_column_comes_along_to_cut_by() -> None:
     assert result.by("desk").select("desk", "facilities", "ead").rows() == [("x", 2, 200.0), ("y", 1, 100.0)]
     with pytest.raises(InvalidInput, match="no column colour"):
         result.by("colour")
+
+
+def test_a_cut_whose_facilities_are_all_under_tables_has_no_expected_loss() -> None:
+    rows = [
+        facility(desk="x"),
+        facility(desk="y", approach="standardised"),
+        facility(desk="z"),
+        facility(desk="z", approach="standardised"),
+    ]
+    result = regulatory_capital(table_of(*rows), carry=["desk"])
+    assert result.by("desk").select("desk", "el").rows() == [("x", 0.45), ("y", None), ("z", 0.45)]
+
+
+def test_a_regime_is_known_by_its_name_everywhere() -> None:
+    for regime in irb.REGIMES.values():
+        assert irb.risk_weight(0.0001, 0.1, regime=regime.name) == irb.risk_weight(0.0001, 0.1, regime=regime)
+        for function in (irb.floored_pd, irb.floored_lgd):
+            assert function(0.0, exposure_class="corporate", regime=regime.name) == function(0.0, exposure_class="corporate", regime=regime)
+        assert irb.foundation_lgd("corporate", regime=regime.name) == irb.foundation_lgd("corporate", regime=regime)
+    with pytest.raises(InvalidInput, match="known: basel_iii, basel_ii") as refused:
+        irb.risk_weight(0.01, 0.45, regime="basel_iv")
+    assert refused.value.argument == "regime"

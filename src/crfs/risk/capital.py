@@ -150,15 +150,19 @@ class CapitalResult:
     def by(self, *columns: str) -> pl.DataFrame:
         """Sums by the values of any columns: facilities, ``ead``, ``rwa``, ``capital``, ``el`` in currency units, and ``rw`` = rwa / ead.
 
-        The amounts are whole cents, allotted to the rows by the largest remainder (:mod:`crfs.risk.cents`): whatever the cut, its parts
-        sum to the same totals, to the cent.
+        ``el`` is null where no facility is under a model: tables know of none. The amounts are whole cents, allotted to the rows by the
+        largest remainder (:mod:`crfs.risk.cents`): whatever the cut, its parts sum to the same totals, to the cent.
         """
         lost = [name for name in columns if name not in self.table.columns]
         if lost or not columns:
             raise InvalidInput(f"the table has no column {', '.join(lost)}" if lost else "name a column to cut by", argument="columns")
         amounts = {name: in_cents(self.table[name].fill_null(0.0).to_numpy()) for name in ("ead", "rwa", "capital", "el")}
         cut = self.table.select(columns).with_columns(pl.Series(f"__{name}", cents) for name, cents in amounts.items())
-        sums = cut.group_by(columns).agg(pl.len().alias("facilities"), *(pl.col(f"__{name}").sum() for name in amounts)).sort(columns)
+        cut = cut.with_columns(__modelled=self.table["el"].is_not_null())
+        sums = cut.group_by(columns).agg(
+            pl.len().alias("facilities"), *(pl.col(f"__{name}").sum() for name in amounts), pl.col("__modelled").any()
+        )
+        sums = sums.sort(columns).with_columns(pl.when("__modelled").then("__el").alias("__el"))
         return in_units(sums, *(f"__{name}" for name in amounts)).select(
             *columns,
             "facilities",
@@ -235,7 +239,7 @@ def regulatory_capital(
     >>> round(result.totals.rwa, 2), round(result.floor.rwa, 2), result.floor.binding
     (1509.4, 1509.4, False)
     """
-    usual, rules = _approach(approach), _regime(regime)
+    usual, rules = _approach(approach), irb.regime_of(regime)
     if not 0.0 < capital_ratio <= 1.0:
         raise InvalidInput(f"capital_ratio is a decimal within (0, 1], not {capital_ratio}", argument="capital_ratio")
     if not math.isfinite(general_provisions) or general_provisions < 0.0:
@@ -312,14 +316,6 @@ def _approach(approach: Approach | str) -> Approach:
         return Approach(approach)
     except ValueError:
         raise InvalidInput(f"{approach!r} is no approach; known: {', '.join(Approach)}", argument="approach") from None
-
-
-def _regime(regime: Regime | str) -> Regime:
-    if isinstance(regime, Regime):
-        return regime
-    if regime not in irb.REGIMES:
-        raise InvalidInput(f"{regime!r} is no regime; known: {', '.join(irb.REGIMES)}", argument="regime")
-    return irb.REGIMES[regime]
 
 
 def _approach_of(typed: pl.DataFrame, usual: Approach) -> pl.Series:

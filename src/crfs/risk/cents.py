@@ -51,14 +51,14 @@ def total_in_cents(amounts: npt.ArrayLike) -> int:
 
 
 def in_units(table: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """The table with columns of whole cents in currency units, each the number nearest to its decimal.
+    """The table with columns of whole cents in currency units, each the number nearest to its decimal; null stays null.
 
     polars divides a column by a number as it multiplies by the reciprocal, which is off by one digit of the last place here and there.
 
     >>> in_units(pl.DataFrame({"ecl": [41968629]}), "ecl")["ecl"].to_list()
     [419686.29]
     """
-    return table.with_columns(pl.Series(name, table[name].to_numpy() / 100.0, dtype=pl.Float64) for name in columns)
+    return table.with_columns(pl.Series(name, table[name].to_numpy() / 100.0, dtype=pl.Float64, nan_to_null=True) for name in columns)
 
 
 def _missing(cents: npt.NDArray[np.int64], parts: npt.NDArray[np.float64]) -> int:

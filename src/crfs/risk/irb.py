@@ -148,6 +148,19 @@ out."""
 REGIMES = {regime.name: regime for regime in (BASEL_III, BASEL_II)}
 
 
+def regime_of(regime: Regime | str) -> Regime:
+    """A regime, or that of a name; :class:`crfs.errors.InvalidInput` with the known names where there is none.
+
+    >>> regime_of("basel_iii") is BASEL_III
+    True
+    """
+    if isinstance(regime, Regime):
+        return regime
+    if regime not in REGIMES:
+        raise InvalidInput(f"{regime!r} is no regime; known: {', '.join(REGIMES)}", argument="regime")
+    return REGIMES[regime]
+
+
 def corporate_correlation(
     pd: npt.ArrayLike, *, turnover: npt.ArrayLike | None = None, financial_multiplier: npt.ArrayLike = 1.0, ceiling: float = 0.24
 ) -> FloatArray:
@@ -270,11 +283,11 @@ def risk_weight(
     turnover: npt.ArrayLike | None = None,
     large_financial: npt.ArrayLike = False,
     transactor: npt.ArrayLike = False,
-    regime: Regime | None = None,
+    regime: Regime | str | None = None,
 ) -> FloatArray:
     """Risk weight of a facility that is not in default, a decimal: 12.5 K (CRE31.5).
 
-    With a ``regime`` PD, LGD (as of an unsecured own estimate) and maturity are floored and capped first; with none they are taken as
+    With a ``regime`` (or its name) PD, LGD (as of an unsecured own estimate) and maturity are floored and capped first; with none they are taken as
     they are. ``large_financial`` marks financial institutions with assets of USD 100 billion or more, and unregulated ones of any size:
     their correlation is 1.25 times as high (CRE31.7; not under Basel II). ``transactor`` marks QRRE obligors who repay in full each time;
     their PD floor is the lower one. Under Basel II the scaling factor of 1.06 is no part of the risk weight, as in its Annex 5; it
@@ -285,19 +298,19 @@ def risk_weight(
     >>> round(float(risk_weight(0.0003, 0.45, regime=BASEL_III)), 4)
     0.1965
     """
-    multiplier = (BASEL_III if regime is None else regime).correlation_multiplier
+    rules = regime_of(BASEL_III if regime is None else regime)
     years = numbers("maturity_years", maturity_years, _YEARS)
     if regime is not None:
-        pd = floored_pd(pd, exposure_class=exposure_class, transactor=transactor, regime=regime)
-        lgd = floored_lgd(lgd, exposure_class=exposure_class, regime=regime)
-        years = np.clip(years, regime.maturity_floor, regime.maturity_cap)
+        pd = floored_pd(pd, exposure_class=exposure_class, transactor=transactor, regime=rules)
+        lgd = floored_lgd(lgd, exposure_class=exposure_class, regime=rules)
+        years = np.clip(years, rules.maturity_floor, rules.maturity_cap)
     return 12.5 * capital_requirement(
         pd,
         lgd,
         exposure_class=exposure_class,
         maturity_years=years,
         turnover=turnover,
-        financial_multiplier=np.where(truths("large_financial", large_financial), multiplier, 1.0),
+        financial_multiplier=np.where(truths("large_financial", large_financial), rules.correlation_multiplier, 1.0),
     )
 
 
@@ -313,7 +326,7 @@ def defaulted_capital_requirement(lgd: npt.ArrayLike, best_estimate_el: npt.Arra
 
 
 def floored_pd(
-    pd: npt.ArrayLike, *, exposure_class: npt.ArrayLike, transactor: npt.ArrayLike = False, regime: Regime = BASEL_III
+    pd: npt.ArrayLike, *, exposure_class: npt.ArrayLike, transactor: npt.ArrayLike = False, regime: Regime | str = BASEL_III
 ) -> FloatArray:
     """PD, not below the regime's floor: 0.05 %, and 0.1 % for QRRE revolvers, under final Basel III; none for sovereigns (CRE32.4,
     CRE32.58).
@@ -323,9 +336,9 @@ def floored_pd(
     >>> float(floored_pd(0.0, exposure_class="qrre", transactor=True))
     0.0005
     """
-    code = _codes(exposure_class)
+    code, rules = _codes(exposure_class), regime_of(regime)
     revolver = (code == _CODE[IrbClass.QRRE]) & ~truths("transactor", transactor)
-    floor = np.where(code == _CODE[IrbClass.SOVEREIGN], 0.0, np.where(revolver, regime.pd_floor_revolver, regime.pd_floor))
+    floor = np.where(code == _CODE[IrbClass.SOVEREIGN], 0.0, np.where(revolver, rules.pd_floor_revolver, rules.pd_floor))
     return np.maximum(numbers("pd", pd, DECIMAL), floor)
 
 
@@ -335,7 +348,7 @@ def floored_lgd(
     exposure_class: npt.ArrayLike,
     collateral: npt.ArrayLike | None = None,
     secured_share: npt.ArrayLike = 0.0,
-    regime: Regime = BASEL_III,
+    regime: Regime | str = BASEL_III,
 ) -> FloatArray:
     """An own estimate of LGD, not below the regime's floor (CRE32.16-17 and CRE32.58-59).
 
@@ -349,13 +362,13 @@ def floored_lgd(
     >>> round(float(floored_lgd(0.1, exposure_class="corporate", collateral="receivables", secured_share=0.8)), 6)
     0.13
     """
-    code, share = _codes(exposure_class), numbers("secured_share", secured_share, DECIMAL)
-    unsecured = np.where(code == _CODE[IrbClass.OTHER_RETAIL], regime.lgd_floor_other_retail, regime.lgd_floor_corporate)
+    code, share, rules = _codes(exposure_class), numbers("secured_share", secured_share, DECIMAL), regime_of(regime)
+    unsecured = np.where(code == _CODE[IrbClass.OTHER_RETAIL], rules.lgd_floor_other_retail, rules.lgd_floor_corporate)
     kind = np.asarray("" if collateral is None else collateral, dtype=np.str_)
     known = np.isin(kind, ["", *Collateral])
     if not known.all():
         raise InvalidInput(f"{kind[~known].flat[0]!r} is no kind of collateral; known: {', '.join(Collateral)}", argument="collateral")
-    secured = np.select([kind == c for c, _ in regime.lgd_floor_collateral], [floor for _, floor in regime.lgd_floor_collateral], unsecured)
+    secured = np.select([kind == c for c, _ in rules.lgd_floor_collateral], [floor for _, floor in rules.lgd_floor_collateral], unsecured)
     blended = unsecured * (1.0 - share) + secured * share
     floor = np.select(
         [
@@ -363,14 +376,18 @@ def floored_lgd(
             code == _CODE[IrbClass.RESIDENTIAL_MORTGAGE],
             code == _CODE[IrbClass.QRRE],
         ],
-        [0.0, regime.lgd_floor_mortgage, regime.lgd_floor_qrre],
+        [0.0, rules.lgd_floor_mortgage, rules.lgd_floor_qrre],
         blended,
     )
     return np.asarray(np.maximum(numbers("lgd", lgd, DECIMAL), floor))
 
 
 def foundation_lgd(
-    exposure_class: npt.ArrayLike, *, financial: npt.ArrayLike = False, subordinated: npt.ArrayLike = False, regime: Regime = BASEL_III
+    exposure_class: npt.ArrayLike,
+    *,
+    financial: npt.ArrayLike = False,
+    subordinated: npt.ArrayLike = False,
+    regime: Regime | str = BASEL_III,
 ) -> FloatArray:
     """Supervisory LGD of a claim without recognised collateral (CRE32.6-7): 75 % if subordinated, 45 % on sovereigns, banks and other
     financial institutions (``financial``), 40 % on other corporates. Retail has no foundation approach.
@@ -378,12 +395,12 @@ def foundation_lgd(
     >>> foundation_lgd(["corporate", "bank", "corporate"], subordinated=[False, False, True]).tolist()
     [0.4, 0.45, 0.75]
     """
-    code = _codes(exposure_class)
+    code, rules = _codes(exposure_class), regime_of(regime)
     if np.isin(code, _RETAIL_CODES).any():
         raise InvalidInput("retail exposures have no foundation approach: give an own estimate of lgd", argument="exposure_class")
     is_financial = np.isin(code, [_CODE[IrbClass.SOVEREIGN], _CODE[IrbClass.BANK]]) | truths("financial", financial)
-    senior = np.where(is_financial, regime.foundation_lgd_financial, regime.foundation_lgd)
-    return np.where(truths("subordinated", subordinated), regime.foundation_lgd_subordinated, senior)
+    senior = np.where(is_financial, rules.foundation_lgd_financial, rules.foundation_lgd)
+    return np.where(truths("subordinated", subordinated), rules.foundation_lgd_subordinated, senior)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,15 +20,6 @@ def shown_name(value: object) -> str:
     ('energy', '(blank)')
     """
     return BLANK if value is None or value == "" else str(value)
-
-
-def el_of(answer: Mapping[str, Any], by: str, part: Mapping[str, Any]) -> float | None:
-    """The expected loss of a part of a capital run as people read it: None under the standardised approach, which has none, rather than zero.
-
-    >>> el_of({"expected_loss": None}, "sector", {"name": "energy", "el": 0.0}) is None
-    True
-    """
-    return None if answer["expected_loss"] is None or (by, part["name"]) == ("approach", "standardised") else part["el"]
 
 
 def cuts_of(rows: pl.DataFrame, *further: str) -> list[str]:

@@ -68,7 +68,7 @@ def test_every_cut_sums_to_the_same_cents(within: Crfs, book: Path) -> None:
     answer = within("portfolio", "capital", book, "--models", "none", "--json").json
     assert {"exposure_class", "approach", "sector", "group"} <= set(answer["by"])
     for name in ("ead", "rwa", "capital", "el"):
-        sums = {sum(round(part[name] * 100) for part in parts) for parts in answer["by"].values()}
+        sums = {sum(round((part[name] or 0.0) * 100) for part in parts) for parts in answer["by"].values()}
         assert len(sums) == 1, name
         assert sums.pop() == round(answer["totals"][name] * 100)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
-from crfs.workflows.cutting import el_of, shown_name
+from crfs.workflows.cutting import shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,9 +26,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
         parts = answer["by"].get(by, [])
         if len(parts) > 1 or (by == "exposure_class" and parts):
             screen.print()
-            screen.print(
-                table([_part(answer, by, part) for part in parts], [by, "facilities", "exposure", "risk weight", "RWA", "capital", "EL"])
-            )
+            screen.print(table([_part(by, part) for part in parts], [by, "facilities", "exposure", "risk weight", "RWA", "capital", "EL"]))
     again(screen, answer)
 
 
@@ -61,7 +59,7 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{value * 100:.1f} %"
 
 
-def _part(answer: Mapping[str, Any], by: str, part: Mapping[str, Any]) -> dict[str, Any]:
+def _part(by: str, part: Mapping[str, Any]) -> dict[str, Any]:
     return {
         by: shown_name(part["name"]),
         "facilities": part["facilities"],
@@ -69,5 +67,5 @@ def _part(answer: Mapping[str, Any], by: str, part: Mapping[str, Any]) -> dict[s
         "risk weight": percent(part["rw"]),
         "RWA": money(part["rwa"]),
         "capital": money(part["capital"]),
-        "EL": money(el_of(answer, by, part)),
+        "EL": money(part["el"]),
     }

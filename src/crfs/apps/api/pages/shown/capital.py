@@ -10,7 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, number, percent
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
-from crfs.workflows.cutting import el_of, shown_name
+from crfs.workflows.cutting import shown_name
 
 TITLE = "Regulatory capital"
 _REGIMES = {"basel_iii": "Basel III", "basel_ii": "Basel II"}
@@ -40,7 +40,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
                         amount(part["ead"]),
                         percent(part["rw"], 1),
                         *(amount(part[n]) for n in ("rwa", "capital")),
-                        amount(el_of(answer, by, part)),
+                        amount(part["el"]),
                     ),
                 )
                 for part in parts
