@@ -143,15 +143,19 @@ class BookKind:
 
     def compute(self, session: Session, specification: Mapping[str, Any], batch_id: int, progress: Progress) -> Computation:
         """Build the book, fill and check it, and measure it: a function of the specification and the batch alone."""
-        from crfs.models.canonical import canonical_json
-        from crfs.store.runs import RunInputs
-
         require(
             specification,
             f"{self.kind.value} run",
             ("book", *self.needed),
             ("models", "as_of", *self.options),
         )
+        with session.sharing():
+            return self._computed(session, specification, batch_id, progress)
+
+    def _computed(self, session: Session, specification: Mapping[str, Any], batch_id: int, progress: Progress) -> Computation:
+        from crfs.models.canonical import canonical_json
+        from crfs.store.runs import RunInputs
+
         reader = session.reader(batch_id)
         progress("building the book", 0, _STEPS)
         table = build_book(session, reader, specification["book"])
@@ -342,8 +346,9 @@ def measure_book(
     ``rows`` False leaves those of the book to the run (see :func:`accept`); None does so where nothing would have been kept by then.
     """
     wanted = not isinstance(question.book, Mapping) or bool(question.attachments) if rows is None else rows
-    accepted = accept(session, question, rows=wanted)
-    return execute_book(session, question.kind, accepted, label=question.label, job_id=job_id, progress=progress)
+    with session.sharing():  # between the check and the answer
+        accepted = accept(session, question, rows=wanted)
+        return execute_book(session, question.kind, accepted, label=question.label, job_id=job_id, progress=progress)
 
 
 def execute_book(

@@ -79,7 +79,7 @@ def macro_bumps(asked: Asked, content: Mapping[str, Any], rows: pl.DataFrame) ->
         raise InvalidInput("nothing is known of the variables of the satellite model", argument="satellite")
     still = hold(history, periods=PERIODS, today=values_at(history, start), start=start, name="hold", period=QUARTER)
     satellites = fit_satellites(
-        asked.reader,
+        asked,
         content,
         still,
         None,

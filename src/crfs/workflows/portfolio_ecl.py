@@ -159,7 +159,7 @@ def macro_scenarios(asked: Asked, book: pl.DataFrame) -> MacroScenarios:
             scenario = found.resolve(item["scenario"])
             sets = list(found.sets)
             fitted = fit_satellites(
-                asked.reader,
+                asked,
                 asked.specification["satellite"],
                 scenario,
                 None if item.get("base") is None else found.resolve(item["base"]),

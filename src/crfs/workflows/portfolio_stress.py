@@ -167,7 +167,7 @@ def _of_scenario(asked: Asked, rows: pl.DataFrame) -> tuple[Scenario, Scenario |
     sets = list(found.sets)
     base = None if told.get("base") is None else found.resolve(told["base"])
     satellites = fit_satellites(
-        asked.reader,
+        asked,
         told["satellite"],
         scenario,
         base,

@@ -8,10 +8,12 @@ for (:mod:`crfs.workflows.factor_satellites`).
 
 from __future__ import annotations
 
+import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from crfs.credit.scenarios import Scenario
-    from crfs.models.satellite import SatelliteSpec, SatelliteTransmission, Term
+    from crfs.models.satellite import DefaultRateModel, SatelliteSpec, SatelliteTransmission, Term
     from crfs.store.scan import StoreReader
+    from crfs.workflows.book_runs import Asked
 
 PACKAGED = "us_credit"
 EVERY = "*"
@@ -89,7 +92,7 @@ def read_satellite(given: str | Path | Mapping[str, Any] | None) -> dict[str, An
 
 
 def fit_satellites(
-    reader: StoreReader,
+    asked: Asked,
     content: Mapping[str, Any],
     scenario: Scenario,
     base: Scenario | None,
@@ -103,36 +106,66 @@ def fit_satellites(
     A segment that the specification does not name (None: a row without one) has the model of all obligors.
 
     ``base`` None is the scenario in which the last known values go on. The history up to the scenario is that of the store, or of the
-    supervisory set that the scenario is of.
+    supervisory set that the scenario is of. Scenarios of the same variables have the same models, which a run fits once.
     """
-    from crfs.models.satellite import SatelliteTransmission, fit_default_rates
+    from crfs.models.satellite import SatelliteTransmission
 
-    history = _history(reader, content, scenario, scenario_set, known_by)
+    wanted = frozenset(term["variable"] for term in content["term"]) & frozenset(scenario.variables)
+    segments = frozenset(present)
+    key = ("satellites", json.dumps(content, sort_keys=True), wanted, segments, scenario_set, known_by)
+    fitted = asked.session.shared(
+        asked.reader, key, lambda own: _fitted(own, content, scenario, wanted, segments, scenario_set=scenario_set, known_by=known_by)
+    )
+    material = fitted.material
+    carried, notes = carried_to(material.history, scenario.start)
+    if base is not None and base.periods > scenario.periods and (base.start, base.period) == (scenario.start, scenario.period):
+        shorter = [replace(path, values=path.values[: scenario.periods]) for path in base.paths]
+        base = base.with_paths(shorter, done=f"its first {scenario.periods} periods")
+    before = base if base is not None else _held(scenario, material.history, carried, material.spec)
+    transmission = SatelliteTransmission(pd=fitted.models, base=before, history=carried)
+    return Satellites(
+        transmission=transmission,
+        material=material,
+        fits=tuple({"segment": name, **model.to_dict()} for name, model in fitted.models.items()),
+        notes=(*notes, *fitted.refused, *transmission.notes(scenario)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fitted:
+    """Models by segment (None: of all obligors), what they are fitted on, and why segments have none of their own."""
+
+    material: Material
+    models: Mapping[str | None, DefaultRateModel]
+    refused: tuple[str, ...]
+
+
+def _fitted(
+    reader: StoreReader,
+    content: Mapping[str, Any],
+    scenario: Scenario,
+    wanted: Set[str],
+    present: Set[str | None],
+    *,
+    scenario_set: str | None,
+    known_by: datetime,
+) -> _Fitted:
+    from crfs.models.satellite import fit_default_rates
+
+    history = _history(reader, wanted, scenario_set, known_by)
     material = material_of(reader, content, _terms(content, scenario, history), history, known_by=known_by)
-    spec, counts = material.spec, material.counts
-    link = content["regression"].get("link", "probit")
-    models: dict[str | None, Any] = {}
+    fit = partial(fit_default_rates, history=history, spec=material.spec, link=content["regression"].get("link", "probit"))
+    models: dict[str | None, DefaultRateModel] = {}
     refused = []
     modelled = [name for name in content["rates"]["segments"] if name in present]
     for name in modelled:
         try:
-            models[name] = fit_default_rates(counts[name], history, spec, link=link)
+            models[name] = fit(material.counts[name])
         except InvalidInput as error:  # too few defaults, or no term with the right sign
             refused.append(f"{name}: {error}: the model of all obligors stands for it")
     if refused or any(name not in modelled for name in present):
-        models[None] = fit_default_rates(counts[None], history, spec, link=link)
-    carried, notes = carried_to(history, scenario.start)
-    if base is not None and base.periods > scenario.periods and (base.start, base.period) == (scenario.start, scenario.period):
-        shorter = [replace(path, values=path.values[: scenario.periods]) for path in base.paths]
-        base = base.with_paths(shorter, done=f"its first {scenario.periods} periods")
-    before = base if base is not None else _held(scenario, history, carried, spec)
-    transmission = SatelliteTransmission(pd=models, base=before, history=carried)
-    return Satellites(
-        transmission=transmission,
-        material=material,
-        fits=tuple({"segment": name, **model.to_dict()} for name, model in models.items()),
-        notes=(*notes, *refused, *transmission.notes(scenario)),
-    )
+        models[None] = fit(material.counts[None])
+    return _Fitted(material=material, models=models, refused=tuple(refused))
 
 
 def material_of(
@@ -164,12 +197,9 @@ def _held(scenario: Scenario, history: pl.DataFrame, carried: pl.DataFrame, spec
     return hold(carried, periods=scenario.periods, today=today, start=scenario.start, name=GOING_ON, period=scenario.period)
 
 
-def _history(
-    reader: StoreReader, content: Mapping[str, Any], scenario: Scenario, scenario_set: str | None, known_by: datetime
-) -> pl.DataFrame:
+def _history(reader: StoreReader, wanted: Set[str], scenario_set: str | None, known_by: datetime) -> pl.DataFrame:
     import polars as pl
 
-    wanted = {term["variable"] for term in content["term"]} & set(scenario.variables)
     own = {name for name in wanted if is_history(reader, name)}
     parts = [macro_history(reader, own, known_by=known_by)]
     if wanted - own and any(name.split(".")[1:2] == ["scenario"] for name in wanted - own):

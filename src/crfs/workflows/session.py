@@ -53,7 +53,7 @@ class Session:
         self.device: str | None = None
         self._tier = tier
         self.stopping = threading.Event()
-        self._shelf: dict[tuple[Any, ...], tuple[Any, dict[str, set[int]]]] | None = None
+        self._shelves = threading.local()
         self._lock = threading.Lock()
         self._catalogues: dict[int, Catalogue] = {}
 
@@ -131,28 +131,35 @@ class Session:
 
     @contextmanager
     def sharing(self) -> Iterator[None]:
-        """Within this, runs at one batch share what they read alike (:meth:`shared`): a book is built once, and its obligors scored once.
+        """Within this, what a thread reads alike at one batch is read once (:meth:`shared`): a book is built, and its obligors scored, once.
 
-        Outside of it every run reads for itself, as a replay must.
+        A run shares what it reads between its check and its answer; within another such block it shares with the other runs there.
         """
-        self._shelf = {}
+        outer = self._shelf
+        if outer is None:
+            self._shelves.shelf = {}
         try:
             yield
         finally:
-            self._shelf = None
+            self._shelves.shelf = outer
+
+    @property
+    def _shelf(self) -> dict[tuple[Any, ...], tuple[Any, dict[str, set[int]]]] | None:
+        return getattr(self._shelves, "shelf", None)
 
     def shared(self, reader: StoreReader, key: tuple[Any, ...], make: Callable[[StoreReader], _Made]) -> _Made:
         """What ``make`` reads at the reader's batch, a function of ``key`` alone; taken over where it was made before within :meth:`sharing`.
 
         The reader notes the batches that it rests on either way.
         """
-        if self._shelf is None:
+        shelf = self._shelf
+        if shelf is None:
             return make(reader)
         place = (reader.batch_id, *key)
-        if place not in self._shelf:
+        if place not in shelf:
             own = self.reader(reader.batch_id)
-            self._shelf[place] = make(own), own.batches_read
-        made, batches = self._shelf[place]
+            shelf[place] = make(own), own.batches_read
+        made, batches = shelf[place]
         for dataset, found in batches.items():
             reader.batches_read.setdefault(dataset, set()).update(found)
         return made  # type: ignore[no-any-return]  # what was made under this key
