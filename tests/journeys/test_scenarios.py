@@ -461,6 +461,17 @@ def test_scenarios_that_are_weighed_together_have_one_base_which_the_answer_name
         answer = ecl(shared_world, book, scenarios=scenarios, **asked)
         assert [one["base"] for one in answer["macro"]] == [base, base], scenarios
         assert replay_run(shared_world, answer["run_id"]).verdict.value == "MATCH"
+    other = ecl(shared_world, book, scenarios={"us/recession": 0.5, "us/severe_recession": 0.5}, base=f"{made}#made/calm", **asked)
+    assert [one["base"] for one in other["macro"]] == ["made/calm", "made/calm"]
+    assert replay_run(shared_world, other["run_id"]).verdict.value == "MATCH"
+    alone = ecl(shared_world, book, scenarios={"us/recession": 1.0}, base="us/recession", **asked)
+    assert {rate for path in alone["macro"][0]["hazard_multiplier"].values() for rate in path} == {1.0}
+    with pytest.raises(InvalidInput) as wrong:
+        ecl(shared_world, book, base="us/hold", **asked)
+    assert wrong.value.argument == "base"
+    with pytest.raises(InvalidInput, match="none such") as wrong:
+        ecl(shared_world, book, scenarios={"us/recession": 1.0}, base="none such", **asked)
+    assert wrong.value.argument == "base"
     with pytest.raises(InvalidInput, match=r"one base.*us/recession: us/hold; mine/later: mine/base") as refused:
         ecl(shared_world, book, scenarios={"us/recession": 0.5, f"{later}#mine/later": 0.5}, **asked)
     assert refused.value.argument == "scenarios"

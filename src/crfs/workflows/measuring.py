@@ -212,6 +212,7 @@ def ecl(
     policy: str | Path | Mapping[str, Any] | None = None,
     *,
     scenarios: Mapping[str, float] | None = None,
+    base: str | None = None,
     satellite: str | Path | Mapping[str, Any] | None = None,
     **asked: Unpack[EclOptions],
 ) -> dict[str, Any]:
@@ -219,7 +220,8 @@ def ecl(
 
     ``policy`` is a TOML file, or its content: the rule of stages, scenarios with weights, and overlays
     (:mod:`crfs.workflows.provision_policy`). ``scenarios`` are macro ones by name (or ``FILE.toml#NAME``) with their weights, in place of
-    the policy's: they move hazards as ``satellite`` says (see :func:`stress`).
+    the policy's: they move hazards as ``satellite`` says (see :func:`stress`), all of them from those of one ``base``: None takes the nearest
+    baseline that they were made of. The answer names it.
     """
     from crfs.workflows.portfolio_ecl import ECL
     from crfs.workflows.provision_policy import read_policy
@@ -227,13 +229,14 @@ def ecl(
     from crfs.workflows.stress_questions import macro_settings
 
     options = {**asked, **read_policy(policy)}
-    if not scenarios:
+    if not scenarios and base is None:
         return _measured(session, ECL, book, options, {})
     as_of = asked.get("as_of")
     batch_id = session.pin(recorded_state(asked.get("recorded_as_of"))).batch_id
     told = macro_settings(
         session,
-        [(find_scenario(name), weight) for name, weight in scenarios.items()],
+        [(find_scenario(name), weight) for name, weight in (scenarios or {}).items()],
+        base=None if base is None else find_scenario(base),
         satellite=satellite,
         batch_id=batch_id,
         known_by=None if as_of is None else parse_question(as_of, what="as_of"),

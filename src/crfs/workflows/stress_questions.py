@@ -15,6 +15,7 @@ from crfs.workflows.scenarios import Named, Resolver, packaged_attachment, resol
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
+    from crfs.credit.scenarios import Scenario
     from crfs.workflows.book_runs import Attachment
 
 
@@ -70,21 +71,35 @@ def macro_settings(
     session: Session,
     scenarios: Sequence[tuple[Named, float]],
     *,
+    base: Named | None,
     satellite: str | Path | Mapping[str, Any] | None,
     batch_id: int,
     known_by: datetime | None,
 ) -> StressSettings:
-    """The settings of provisions that weigh macro scenarios, all of them against one base; the weights sum to one."""
+    """The settings of provisions that weigh macro scenarios, all of them against one ``base``; the weights sum to one.
+
+    ``base`` None is the nearest baseline that all of them were made of.
+    """
+    if not scenarios:
+        raise InvalidInput("a base is that of macro scenarios: name them with their weights", argument="base")
     if abs(math.fsum(weight for _, weight in scenarios) - 1.0) > 1e-9:
         listed = ", ".join(f"{named.reference['name']} {weight:g}" for named, weight in scenarios)
         raise InvalidInput(f"the weights of the scenarios sum to 1, not those of {listed}", argument="scenarios")
     macro: list[dict[str, Any]] = []
-    attachments = {named.attachment.sha256: named.attachment for named, _ in scenarios if named.attachment is not None}
+    asked = [named for named, _ in scenarios]
+    given = [named.attachment for named in (*asked, base) if named is not None and named.attachment is not None]
+    attachments = {attachment.sha256: attachment for attachment in given}
     settings: dict[str, Any] = {}
     found = resolver(session, batch_id=batch_id, known_by=known_by)
     found.landed = with_attached(session.landed, list(attachments.values()))
-    common = _common_base(found, [named.reference for named, _ in scenarios])
-    base = None if common is None else Named(reference=common, attachment=attachments.get(common.get("sha256", "")))
+    with naming("scenarios", instead_of="scenario"):
+        resolved = [found.resolve(named.reference) for named in asked]
+    if base is None:
+        common = _common_base(found, [named.reference for named in asked], resolved)
+        base = None if common is None else Named(reference=common, attachment=attachments.get(common.get("sha256", "")))
+    if base is not None and len(asked) > 1:
+        with naming("base", instead_of="scenario"):
+            _check_periods(resolved, found.resolve(base.reference))
     for named, weight in scenarios:
         told = stress_settings(session, scenario=named, base=base, shocks=None, satellite=satellite, batch_id=batch_id, known_by=known_by)
         own = dict(told.settings)
@@ -94,14 +109,12 @@ def macro_settings(
     return StressSettings(settings={"macro": macro, **settings}, attachments=tuple(attachments.values()))
 
 
-def _common_base(found: Resolver, references: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def _common_base(found: Resolver, references: Sequence[Mapping[str, Any]], scenarios: Sequence[Scenario]) -> dict[str, Any] | None:
     """The base of scenarios that are weighed together: the nearest baseline that all of them were made of, a baseline itself among those.
 
     One that was made of no baseline has that of the others; None where none of several was, and of one alone: then the last known values go on.
-    Scenarios that have no baseline in common, or other periods than it has, are refused.
+    Scenarios that have no baseline in common are refused.
     """
-    with naming("scenarios", instead_of="scenario"):
-        scenarios = [found.resolve(reference) for reference in references]
     told = [found.baselines_of(reference, itself=len(references) > 1) for reference in references]
     lists = [baselines for baselines in told if baselines]
     if not lists:
@@ -112,11 +125,14 @@ def _common_base(found: Resolver, references: Sequence[Mapping[str, Any]]) -> di
         listed = "; ".join(f"{one.name}: {', '.join(each['name'] for each in baselines)}" for one, baselines in named if baselines)
         raise InvalidInput(
             f"scenarios that are weighed together are measured against one base, and the baselines of these have none in common ({listed}): "
-            "give them one baseline as base, or measure them apart",
+            "say which base is meant, or measure them apart",
             argument="scenarios",
         )
-    nearest = min(shared, key=lambda one: sum(baselines.index(one) for baselines in lists))
-    base = found.resolve(nearest)
+    return min(shared, key=lambda one: sum(baselines.index(one) for baselines in lists))
+
+
+def _check_periods(scenarios: Sequence[Scenario], base: Scenario) -> None:
+    """Refuse scenarios that are weighed together and have other periods than their base."""
     for scenario in scenarios:
         if (scenario.start, scenario.period) != (base.start, base.period) or scenario.periods > base.periods:
             raise InvalidInput(
@@ -124,7 +140,6 @@ def _common_base(found: Resolver, references: Sequence[Mapping[str, Any]]) -> di
                 "let them start together, and extend the shorter one",
                 argument="scenarios",
             )
-    return nearest
 
 
 def read_shocks(file: Path | str) -> list[dict[str, Any]]:

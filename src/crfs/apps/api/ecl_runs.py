@@ -21,6 +21,9 @@ class EclQuestion(BookQuestion):
     scenarios: dict[str, float] | None = Field(
         default=None, max_length=50, description="Macro scenarios by name with their weights, in place of the policy's"
     )
+    base: str | None = Field(
+        default=None, max_length=200, description="What they are compared with; the nearest baseline of all of them, if not given"
+    )
     satellite: dict[str, Any] | None = None
     stages: str | None = Field(default=None, max_length=32)
     interest_rate: float | None = Field(default=None, gt=-1)
@@ -41,15 +44,16 @@ def ecl_wanted(question: EclQuestion, session: Session) -> Wanted:
     from crfs.workflows.stress_questions import macro_settings
     from crfs.workflows.times import parse_question
 
-    told = {"book", "policy", "scenarios", "satellite"}
+    told = {"book", "policy", "scenarios", "base", "satellite"}
     own = question.model_dump(mode="json", exclude_none=True, exclude={*BookQuestion.model_fields, *told})
     options = {**own, **read_policy(question.policy)}
-    if not question.scenarios:
+    if not question.scenarios and question.base is None:
         return Wanted(options=options)
     batch_id = session.pin(recorded_state(question.recorded_as_of)).batch_id
     macro = macro_settings(
         session,
-        [(Named(reference={"name": name}), weight) for name, weight in question.scenarios.items()],
+        [(Named(reference={"name": name}), weight) for name, weight in (question.scenarios or {}).items()],
+        base=None if question.base is None else Named(reference={"name": question.base}),
         satellite=question.satellite,
         batch_id=batch_id,
         known_by=None if question.as_of is None else parse_question(question.as_of, what="as_of"),

@@ -151,6 +151,9 @@ def capital(door: Door, book: str, *, no_ratings: bool, classes: tuple[tuple[str
     metavar="NAME=WEIGHT",
     help="A macro scenario and its weight, in place of the policy's; to be given again until the weights sum to 1.",
 )
+@click.option(
+    "--base", metavar="NAME|FILE.toml[#NAME]", help="What they are compared with; the nearest baseline of all of them, if not given."
+)
 @click.option("--satellite", metavar="FILE.toml", help="Which default rates are explained by which variables; us_credit, if not given.")
 @click.option("--stages", metavar="given|found", help="As the book has them, or by the policy's rule; found, where the book has none.")
 @click.option("--interest-rate", type=float, help="Effective, a year, of facilities without one.")
