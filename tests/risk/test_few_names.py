@@ -172,3 +172,15 @@ def test_parts_of_a_value_at_risk_are_those_of_any_sum_that_may_be_it() -> None:
 
 def test_a_loss_next_to_the_smallest_double_has_no_step_in_common_with_others() -> None:
     assert common_step(np.array([1e-320, 300.0, 500.0]), 1_000) is None
+
+
+def test_small_names_beside_a_giant_are_not_lost_in_the_rounding_of_his_loss() -> None:
+    names = [f"O{i}" for i in range(4)]
+    for giant in (1e5, 1e9, 1e18):
+        ead = [giant, 50.0, 30.0, 20.0]
+        book = pl.DataFrame({"facility_id": names, "obligor_id": names, "ead": ead, "pd_12m": [0.001, 0.05, 0.05, 0.05]}).with_columns(
+            lgd=pl.lit(1.0), r2=pl.lit(0.2), group=pl.lit("all")
+        )
+        (found,) = portfolio_risk(book, FactorModel.one_factor("all"), confidences=(0.97,)).measures
+        assert found.var_low <= 50.0 <= found.var_high
+        assert found.var_high < 101.0

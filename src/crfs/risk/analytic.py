@@ -188,10 +188,16 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
     if not found.trusted:
         notes.append(f"{found.doubt} is not small beside rel_tol: the book is too lumpy for this method, and 'auto' would take another")
     step = lattice_step(found, rel_tol)
-    if step > 0.0:
+    rippled = max(found.quantiles, key=lambda q: q.ripple_var)
+    if step > 0.0 and step >= rippled.ripple_var:
         notes.append(
             f"losses are multiples of {unit * step:.12g}, and the expansion is smooth: the value at risk is one of them, within half of that beside "
             "the one that is told, and the intervals include it"
+        )
+    elif rippled.ripple_var > 0.0:
+        notes.append(
+            f"losses are nearly alike, so that sums of them come in steps, and the expansion is smooth: the value at risk may lie {unit * rippled.ripple_var:.2g} "
+            "beside the one that is told, and the intervals include it"
         )
     parts: tuple[Contribution, ...] = ()
     if wanted:
@@ -293,8 +299,8 @@ def _contributions(obligors: Obligors, found: Collapsed, step: float, map_tasks:
             if total > 0.0:
                 scale *= 1.0 + off / total * shared
             target[c, names.obligor] = parts * scale
-        if step > 0.0 and 0.0 < off_var < q.var:
-            # Where losses lie on a lattice the value at risk is one beside the smooth one, of which other names may have other parts.
+        if max(step, q.ripple_var) > 0.0 and 0.0 < off_var < q.var:
+            # Where losses come in steps the value at risk is one beside the smooth one, of which other names may have other parts.
             above, below = contributions(mixture, [(q.var + off_var, q.confidence), (q.var - off_var, q.confidence)], map_tasks=map_tasks)
             apart = 0.5 * names.unit * (above.var - below.var).mean(axis=1) - off_var / q.var * var[c, names.obligor].mean(axis=1)
             var[c, names.obligor] += apart[:, None] * shared

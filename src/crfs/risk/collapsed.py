@@ -23,7 +23,8 @@ from crfs.risk.memo import Memo
 from crfs.risk.mixture import Mixture
 from crfs.risk.mixtures import make_mixture, price
 from crfs.risk.names import Names
-from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
+from crfs.risk.points import Aim, Points, draw, merged
+from crfs.risk.ripples import Ripples, ripples
 from crfs.risk.scrambles import scramble_error
 from crfs.risk.spectrum import MOST_FREQUENCIES
 from crfs.risk.table_errors import table_errors
@@ -52,6 +53,8 @@ _MOST_PRODUCTS = 2.5e9
 # in it, less still, for then the next order is a poor judge of all that follow.
 _TRUSTED = 0.5
 _TRUSTED_WITH_LARGE_NAMES = 0.1
+# So many names are convolved in a second or two; of more, whose losses come in steps, the intervals include these.
+_TAKEN_BY_NAME = 400
 # What is smeared is misplaced by up to the blur: this part of the wanted error at most.
 _SMEARED = 0.25
 
@@ -62,7 +65,8 @@ class Quantile:
 
     ``bias_var`` and ``bias_es`` are what the next order of the expansion would move them by; ``off_var`` and ``off_es``, zero or more, what the
     interpolation of tables and the end of a series may, and by how much they were beyond the greatest possible loss, to which they are held;
-    ``few_var`` and ``few_es`` what no order of the expansion sees of sums of few losses (:mod:`crfs.risk.few_defaults`).
+    ``few_var`` and ``few_es`` what no order of the expansion sees of sums of few losses (:mod:`crfs.risk.few_defaults`), ``ripple_var`` and ``ripple_es``
+    what none sees of losses that are nearly alike (:mod:`crfs.risk.ripples`).
     """
 
     confidence: float
@@ -76,10 +80,12 @@ class Quantile:
     off_es: float = 0.0
     few_var: float = 0.0
     few_es: float = 0.0
+    ripple_var: float = 0.0
+    ripple_es: float = 0.0
 
     @property
     def biases(self) -> tuple[float, float]:
-        """What bounds the systematic error of both, positive."""
+        """What bounds the systematic error of both, positive; ripples apart."""
         return abs(self.bias_var) + self.off_var + self.few_var, abs(self.bias_es) + self.off_es + self.few_es
 
     @property
@@ -136,9 +142,11 @@ def collapse(
             return found or replace(draws(smooth), doubt="what large names, which are too dear to take apart, make of the expansion")
         found = draws(book)
         wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
-        found = replace(found, doubt=doubt(found.mixture, found.quantiles, rel_tol, within=wished))
+        # Ripples stay whatever names are taken apart.
+        rippled = _rippled(found, rel_tol)
+        found = replace(found, doubt=rippled or doubt(found.mixture, found.quantiles, rel_tol, within=wished))
         most = min(len(names), _MOST_EXPLICIT)
-        if found.trusted or len(book.explicit) >= most:
+        if found.trusted or rippled or len(book.explicit) >= most:
             return found
         wanted = min(most, max(len(large), 16, 2 * len(book.explicit)))
         book = book.with_explicit(np.sort(largest(names.loss[0], wanted)), map_tasks)
@@ -160,6 +168,16 @@ def doubt(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float, *, 
         if not mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var:
             return "the blur of the names that are not taken apart"
     return None
+
+
+def _rippled(found: Collapsed, rel_tol: float) -> str | None:
+    """What is in doubt where a book that is soon convolved has ripples that are not small beside the wanted error."""
+    if len(found.mixture.book.names) > _TAKEN_BY_NAME:
+        return None
+    pairs = (pair for q in found.quantiles for pair in ((q.ripple_var, q.var), (q.ripple_es, q.es)))
+    if all(ripple <= _TRUSTED * rel_tol * value for ripple, value in pairs):
+        return None
+    return "what the steps make of it in which sums of losses come that are nearly alike"
 
 
 def find_aims(book: ConditionalBook, confidences: tuple[float, ...], *, seed: int) -> tuple[Aim, ...]:
@@ -257,11 +275,12 @@ def _drawn(
             break
         points = merged(points, _points(book, aims, size, size, seed=seed))
         size *= 2
-    quantiles = tuple(_with_all_errors(mixture, q) for q in quantiles)
+    by_confidence = dict(zip(sorted(confidences), aims, strict=True))
+    quantiles = tuple(_with_all_errors(mixture, q, by_confidence[q.confidence], rel_tol) for q in quantiles)
     return Collapsed(mixture=mixture, aims=aims, quantiles=quantiles, converged=converged, doubt="nothing was looked at yet")
 
 
-def _with_all_errors(mixture: Mixture, q: Quantile) -> Quantile:
+def _with_all_errors(mixture: Mixture, q: Quantile, aim: Aim, rel_tol: float) -> Quantile:
     if q.var == 0.0:
         return q
     off_var, off_es = table_errors(mixture, q.var, q.confidence)
@@ -270,7 +289,26 @@ def _with_all_errors(mixture: Mixture, q: Quantile) -> Quantile:
     density = float(mixture.by_scramble(mixture.local(q.var).density).mean())
     off_var += min(cut_beyond / density, mixture.book.names.greatest) if density > 0.0 else 0.0
     off_es += cut_excess / (1.0 - q.confidence)
-    return replace(q, off_var=q.off_var + off_var, off_es=q.off_es + off_es, few_var=few_var, few_es=few_es)
+    rippled = _ripples(mixture, aim, rel_tol * q.var)
+    return replace(
+        q,
+        off_var=q.off_var + off_var,
+        off_es=q.off_es + off_es,
+        few_var=few_var,
+        few_es=few_es,
+        ripple_var=rippled.var,
+        ripple_es=rippled.excess * density / (1.0 - q.confidence),
+    )
+
+
+def _ripples(mixture: Mixture, aim: Aim, tolerance: float) -> Ripples:
+    """Those of the loss in the most likely of the states in which the value at risk is reached."""
+    book = mixture.book
+    names = book.names
+    p = book.conditional_pd(np.arange(len(names)), aim.epsilon[None], aim.mixing(names.nus))[:, 0]
+    expanded = np.ones(len(names), dtype=np.bool_)
+    expanded[book.explicit] = False
+    return ripples(p, names.loss[0], np.sqrt(names.loss[1]), tolerance, expanded=expanded)
 
 
 def _too_dear(book: ConditionalBook, aims: tuple[Aim, ...], *, seed: int, most_points: int) -> bool:
@@ -296,13 +334,8 @@ def _points(book: ConditionalBook, aims: tuple[Aim, ...], size: int, skip: int, 
 
 def spread_of_rest(book: ConditionalBook, aims: tuple[Aim, ...]) -> float:
     """Standard deviation of the loss of all but the explicit names in the mildest of the aimed-at states, book units."""
-    reference = min(book.names.nus, default=0.0)
-    spreads = []
-    for aim in aims:
-        chi_squared = np.array([aim.scale * reference]) if book.names.nus else None
-        sums = book.cumulants(aim.epsilon[None], mixing_variables(chi_squared, book.names.nus, 1))
-        spreads.append(math.sqrt(float(sums[1, 0])))
-    return min(spreads, default=0.0)
+    sums = (book.cumulants(aim.epsilon[None], aim.mixing(book.names.nus)) for aim in aims)
+    return min((math.sqrt(float(each[1, 0])) for each in sums), default=0.0)
 
 
 def _large(book: ConditionalBook, aims: tuple[Aim, ...]) -> IntArray:

@@ -235,8 +235,12 @@ def make_lattice(losses: FloatArray, step: float) -> Lattice:
 def common_step(losses: FloatArray, most_cells: int) -> float | None:
     """The largest amount that every loss is a multiple of, where that takes at most ``most_cells`` lattice points; else None.
 
+    A loss that is lost in the rounding of the largest is a multiple of none.
+
     >>> common_step(np.array([300.0, 500.0, 1100.0]), 1000)
     100.0
+    >>> common_step(np.array([1e9, 50.0]), 1000) is None
+    True
     """
     step, whole = float(losses[0]), float(losses.sum())
     for loss in losses[1:]:
@@ -251,7 +255,9 @@ def common_step(losses: FloatArray, most_cells: int) -> float | None:
     steps = losses / step
     # Steps that differ in rounding alone are one: take the one that fits the largest loss.
     step = float(losses.max() / round(float(steps.max())))
-    return step if bool((np.abs(losses / step - np.round(losses / step)) < 1e-6).all()) and losses.sum() / step <= most_cells else None
+    cells = np.round(losses / step)
+    whole_steps = bool((np.abs(losses / step - cells) < 1e-6).all()) and bool((cells >= 1.0).all())
+    return step if whole_steps and losses.sum() / step <= most_cells else None
 
 
 def beyond(probability: FloatArray) -> FloatArray:

@@ -43,6 +43,10 @@ class Aim:
         step = math.log2(self.scale) * _SCALES
         return Aim(epsilon=np.round(self.epsilon * _STEPS) / _STEPS, scale=2.0 ** (round(step) / _SCALES))
 
+    def mixing(self, nus: tuple[float, ...]) -> FloatArray:
+        """The mixing variables there (degrees of freedom + 1, one)."""
+        return mixing_variables(np.array([self.scale * min(nus)]) if nus else None, nus, 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Points:

@@ -25,9 +25,16 @@ def lattice_errors(mixture: Mixture, q: Quantile, step: float) -> tuple[float, f
     return 0.5 * step, max(float(above - below), 0.0) * step / (6.0 * (1.0 - q.confidence))
 
 
+def step_errors(mixture: Mixture, q: Quantile, step: float, told: Quantile | None = None) -> tuple[float, float]:
+    """What losses that come in steps make of both: multiples of ``step``, and such as are nearly alike, as ``told`` (None: ``q``) knows of them."""
+    known = q if told is None else told
+    on_lattice, of_lattice = lattice_errors(mixture, q, step)
+    return max(on_lattice, known.ripple_var), max(of_lattice, known.ripple_es)
+
+
 def systematic_errors(mixture: Mixture, q: Quantile, step: float) -> tuple[float, float]:
     """Bounds for value at risk and expected shortfall, zero or more, in the book's units: what the expansion leaves out, its tables, the blur of atoms,
-    and the lattice of the losses with its ``step``.
+    and the steps in which losses come, multiples of ``step`` or such as are nearly alike.
     """
-    (var, es), (on_lattice, of_lattice) = q.biases, lattice_errors(mixture, q, step)
-    return var + on_lattice + mixture.smeared(q.var), es + of_lattice
+    (var, es), (by_var, by_es) = q.biases, step_errors(mixture, q, step)
+    return var + by_var + mixture.smeared(q.var), es + by_es

@@ -29,7 +29,7 @@ from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.scrambles import Z95, scramble_error, student
 from crfs.risk.splicing import kinds_in, places_of
-from crfs.risk.systematic import lattice_errors, lattice_step
+from crfs.risk.systematic import lattice_step, step_errors
 from crfs.risk.tables import Table, class_pieces
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -361,14 +361,14 @@ class _Side:
 
     @classmethod
     def of(cls, q: Quantile, mixture: Mixture, told: Quantile, step: float, *, any_loss: float, el: float) -> _Side:
-        """``told`` is the book's own quantile, whose tables and whose few defaults are the changed book's too."""
+        """``told`` is the book's own quantile, whose tables, few defaults and ripples are the changed book's too."""
         if any_loss <= 1.0 - q.confidence:
             # P(any loss) <= sum of pd: the value at risk is zero and the whole expected loss lies in the tail, both exactly.
             es = el / (1.0 - q.confidence)
             zero = np.zeros(len(q.var_by_scramble))
             return cls(var=0.0, es=es, var_each=zero, es_each=zero + es, bias_var=0.0, bias_es=0.0)
         unit = mixture.book.names.unit
-        jumps_var, jumps_es = lattice_errors(mixture, q, step)
+        jumps_var, jumps_es = step_errors(mixture, q, step, told)
         jumps_var += mixture.smeared(q.var) if q.var > 0.0 else 0.0
         return cls(
             var=unit * q.var,

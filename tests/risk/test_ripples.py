@@ -1,0 +1,94 @@
+"""Losses that are nearly alike come in steps, which a smooth expansion cannot see: its intervals include them, and small books are convolved."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from crfs.credit.factor_model import FactorModel
+from crfs.risk import WarmPortfolio, portfolio_risk
+from crfs.risk.result import Method
+from crfs.risk.ripples import ripples
+
+MODEL = FactorModel.one_factor("all")
+
+
+def book_of(losses: list[float], pd: float, *, r2: float = 0.2) -> pl.DataFrame:
+    """A name a loss, LGD one half."""
+    names = [f"O{i:05d}" for i in range(len(losses))]
+    columns = {"ead": [2.0 * each for each in losses], "lgd": 0.5, "pd_12m": pd, "r2": r2, "group": "all"}
+    return pl.DataFrame({"facility_id": names, "obligor_id": names}).with_columns(
+        pl.Series(name, value) if isinstance(value, list) else pl.lit(value).alias(name) for name, value in columns.items()
+    )
+
+
+def nearly_alike(names: int) -> list[float]:
+    """Losses of one, but for one that is a hundredth more: no step has them all as multiples that matter."""
+    return [1.01, *[1.0] * (names - 1)]
+
+
+@pytest.mark.parametrize(
+    ("names", "pd", "confidence", "r2"),
+    [(150, 0.01, 0.99, 0.2), (150, 0.01, 0.999, 0.2), (300, 0.01, 0.99, 0.05), (1_000, 0.0005, 0.999, 0.2), (600, 0.005, 0.9, 0.05)],
+)
+def test_the_interval_of_an_expansion_has_the_value_at_risk_of_losses_that_are_nearly_alike(
+    names: int, pd: float, confidence: float, r2: float
+) -> None:
+    exact = portfolio_risk(
+        book_of([1.0] * names, pd, r2=r2), MODEL, confidences=(confidence,), method="exact", contributions=False
+    ).measures[0]
+    for seed in range(3):
+        found = portfolio_risk(
+            book_of(nearly_alike(names), pd, r2=r2), MODEL, confidences=(confidence,), method="collapsed", contributions=False, seed=seed
+        )
+        (told,) = found.measures
+        # One name is a hundredth larger: by so much at most the exact loss of the book is.
+        assert told.var_low <= exact.var + 0.01
+        assert exact.var <= told.var_high
+        assert told.es_low <= exact.es + 0.01
+        assert exact.es <= told.es_high
+        assert any("nearly alike" in note for note in found.notes)
+
+
+def test_a_small_book_of_losses_that_are_nearly_alike_is_convolved_and_its_value_at_risk_is_that_of_equal_ones() -> None:
+    exact = portfolio_risk(book_of([1.0] * 150, 0.01), MODEL, confidences=(0.99,), contributions=False).measures[0]
+    found = portfolio_risk(book_of(nearly_alike(150), 0.01), MODEL, confidences=(0.99,), contributions=False)
+    assert found.method is Method.CONVOLUTION
+    assert any("steps" in note and "collapsed" in note for note in found.notes)
+    assert found.measures[0].var == pytest.approx(exact.var, rel=0.01)
+    assert found.measures[0].es == pytest.approx(exact.es, rel=0.005)
+
+
+def test_a_loan_that_becomes_a_hundredth_larger_moves_the_value_at_risk_of_equal_ones_by_no_more() -> None:
+    warm = WarmPortfolio(book_of([1.0] * 500, 0.01), FactorModel.from_content(TWO_FACTORS), confidences=(0.99,), method="collapsed")
+    (answer,) = warm.what_if(put=book_of([1.01], 0.01).with_columns(facility_id=pl.lit("O00000"), obligor_id=pl.lit("O00000"))).measures
+    assert answer.incremental_var.low <= 0.0
+    assert answer.incremental_var.high >= 0.01
+
+
+TWO_FACTORS = {"factors": ["a", "b"], "correlation": [[1.0, 0.3], [0.3, 1.0]], "groups": {"all": {"a": 1.0, "b": 0.5}}}
+
+
+def test_ripples_of_losses_that_differ_are_none_and_of_equal_ones_half_of_one() -> None:
+    random, p = np.random.default_rng(1), np.full(2_000, 0.01)
+    losses = random.lognormal(0.0, 0.5, 2_000)
+    assert ripples(p, losses, np.zeros(2_000), 0.005 * 20.0).var < 0.02 * 0.005 * 20.0
+    assert ripples(p, np.ones(2_000), np.full(2_000, 0.4), 0.005 * 20.0).var < 0.02 * 0.005 * 20.0  # alike in the mean, but random
+    alike = ripples(p, np.ones(2_000), np.zeros(2_000), 0.005 * 20.0)
+    assert alike.var == pytest.approx(0.5, rel=0.2)
+    assert alike.excess == pytest.approx(1.0 / 12.0, rel=0.2)
+
+
+def test_names_that_are_taken_exactly_make_no_ripples() -> None:
+    p, losses = np.full(400, 0.02), np.concatenate([np.full(200, 5.0), np.geomspace(0.01, 0.2, 200)])
+    every = ripples(p, losses, np.zeros(400), 0.1)
+    assert every.var > 0.5
+    assert ripples(p, losses, np.zeros(400), 0.1, expanded=losses < 1.0).var < 0.05 * every.var
+
+
+def test_ripples_scale_with_the_losses() -> None:
+    p, losses = np.full(150, 0.03), 1.0 + 0.05 * np.sin(np.arange(150.0))
+    one, thousand = ripples(p, losses, np.zeros(150), 0.03), ripples(p, 1_000.0 * losses, np.zeros(150), 30.0)
+    assert thousand.var == pytest.approx(1_000.0 * one.var, rel=1e-6)
+    assert thousand.excess == pytest.approx(1e6 * one.excess, rel=1e-6)
