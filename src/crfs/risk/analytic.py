@@ -77,9 +77,13 @@ def few_names_outcome(
     unit, scrambles = found.names.unit, found.points.scrambles
     mean, deviation = (unit * each for each in found.moments())
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
-    measures = [_without_loss(obligors, confidence) or few_names_measure(found, confidence) for confidence in confidences]
+    without = [_without_loss(obligors, confidence) for confidence in confidences]
+    measures = [certainly or few_names_measure(found, confidence) for certainly, confidence in zip(without, confidences, strict=True)]
     factors: list[float] = []
     for c, (tail, line) in enumerate(found.contributions(confidences, map_tasks) if wanted else ()):
+        if without[c] is not None:
+            es[c] = _parts_without_loss(obligors, confidences[c])[:, None]
+            continue
         for target, part, total in ((es, tail, measures[c].es), (var, line, measures[c].var)):
             whole = unit * float(part.mean(axis=1).sum())
             factors.append(total / whole if whole > 0.0 else 1.0)
@@ -117,6 +121,11 @@ def _without_loss(obligors: Obligors, confidence: float) -> TailMeasure | None:
     if any_loss > 1.0 - confidence:
         return None
     return certain(confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - confidence))
+
+
+def _parts_without_loss(obligors: Obligors, confidence: float) -> FloatArray:
+    """What each obligor contributes to that expected shortfall: every loss lies in the tail."""
+    return np.asarray(obligors.expected_loss / (1.0 - confidence))
 
 
 def few_names_measure(found: FewNames, confidence: float) -> TailMeasure:
@@ -196,8 +205,8 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
         )
     elif rippled.ripple_var > 0.0:
         notes.append(
-            f"losses are nearly alike, so that sums of them come in steps, and the expansion is smooth: the value at risk may lie {unit * rippled.ripple_var:.2g} "
-            "beside the one that is told, and the intervals include it"
+            f"losses are nearly alike, so that sums of them come in steps, and the expansion is smooth: the value at risk may lie "
+            f"{unit * rippled.ripple_var:.2g} beside the one that is told, and the intervals include it"
         )
     parts: tuple[Contribution, ...] = ()
     if wanted:
@@ -287,21 +296,31 @@ def _contributions(obligors: Obligors, found: Collapsed, step: float, map_tasks:
     var = np.zeros_like(es)
     factors = []
     shared = unit_error(mixture.scrambles) / student(mixture.scrambles)
+    unit = names.unit
     every = contributions(mixture, [(q.var, q.confidence) for q in found.quantiles], map_tasks=map_tasks)
     for c, (q, shares) in enumerate(zip(found.quantiles, every, strict=True)):
+        if _without_loss(obligors, q.confidence) is not None:
+            es[c] = _parts_without_loss(obligors, q.confidence)[:, None]
+            continue
         off_var, off_es = systematic_errors(mixture, q, step)
-        for target, parts, total, off in ((es, shares.es, q.es, off_es), (var, shares.var, q.var, off_var)):
-            whole = parts.sum(axis=0)
-            factors.append(total / float(whole.mean()) if whole.mean() > 0.0 else 1.0)
-            # Each scramble's parts are scaled to the measure: what is left of their spread is that of the shares. What the measure may be off by
-            # is theirs in proportion, as an error of all scrambles.
-            scale = np.divide(total * names.unit, whole, out=np.zeros_like(whole), where=whole > 0.0)
+        # The parts of a scramble sum to what it says of the measure, whose influence function they share: those of the value at risk are ratios
+        # in each, and a tail that holds too little by its own count begins below, with losses at the value at risk.
+        whole = shares.var.sum(axis=0)
+        line = shares.var * np.divide(q.var_by_scramble, whole, out=np.zeros_like(whole), where=whole > 0.0)
+        lacking = 1.0 - mixture.by_scramble(mixture.local(q.var).beyond) / (1.0 - q.confidence)
+        tail = shares.es + line.mean(axis=1)[:, None] * lacking
+        for target, parts, own, total, off in ((es, tail, tail, q.es, off_es), (var, line, shares.var, q.var, off_var)):
+            mean = float(parts.sum(axis=0).mean())
+            told = float(own.sum(axis=0).mean())
+            factors.append(total / told if told > 0.0 else 1.0)
+            # What the measure may be off by is theirs in proportion, as an error of all scrambles.
+            scale = np.full(mixture.scrambles, unit * total / mean if mean > 0.0 else 0.0)
             if total > 0.0:
                 scale *= 1.0 + off / total * shared
             target[c, names.obligor] = parts * scale
         if max(step, q.ripple_var) > 0.0 and 0.0 < off_var < q.var:
             # Where losses come in steps the value at risk is one beside the smooth one, of which other names may have other parts.
             above, below = contributions(mixture, [(q.var + off_var, q.confidence), (q.var - off_var, q.confidence)], map_tasks=map_tasks)
-            apart = 0.5 * names.unit * (above.var - below.var).mean(axis=1) - off_var / q.var * var[c, names.obligor].mean(axis=1)
+            apart = 0.5 * unit * (above.var - below.var).mean(axis=1) - off_var / q.var * var[c, names.obligor].mean(axis=1)
             var[c, names.obligor] += apart[:, None] * shared
     return cut(obligors, es, var), factors

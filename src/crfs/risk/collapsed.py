@@ -41,6 +41,9 @@ _LEAST = 32
 _MOST_POINTS = 400_000
 # A name is kept apart where its loss is this part of the standard deviation, given a bad state, of all.
 LARGE = 0.4
+# ... and from the start on where the largest is so many of them. Below that the factors smooth away in most books what the names' own noise makes of
+# the loss, which the next order tells.
+_ALWAYS_APART = 3.0
 _MOST_EXPLICIT = 192
 _MOST_STEPS = 60
 _MOST_TANGENTS = 24
@@ -135,16 +138,19 @@ def collapse(
     large = _large(book, aims)
     draws = partial(_drawn, aims=aims, confidences=confidences, rel_tol=rel_tol, seed=seed, most_points=most_points)
     found: Collapsed | None = None
-    if len(large) and float(names.loss[0].max()) > spread_of_rest(book, aims):
+    if len(large) and float(names.loss[0].max()) > _ALWAYS_APART * spread_of_rest(book, aims):
         book = book.with_explicit(large, map_tasks)
     while True:
         if _too_dear(book, aims, seed=seed, most_points=most_points):
             return found or replace(draws(smooth), doubt="what large names, which are too dear to take apart, make of the expansion")
         found = draws(book)
-        wished = _TRUSTED_WITH_LARGE_NAMES if len(large) > len(book.explicit) else _TRUSTED
+        with_large = len(large) > len(book.explicit)
+        wished = _TRUSTED_WITH_LARGE_NAMES if with_large else _TRUSTED
+        if with_large:
+            found = replace(found, quantiles=tuple(_as_much_again(q) for q in found.quantiles))
         # Ripples stay whatever names are taken apart.
         rippled = _rippled(found, rel_tol)
-        found = replace(found, doubt=rippled or doubt(found.mixture, found.quantiles, rel_tol, within=wished))
+        found = replace(found, doubt=doubt(found.mixture, found.quantiles, rel_tol, within=wished) or rippled)
         most = min(len(names), _MOST_EXPLICIT)
         if found.trusted or rippled or len(book.explicit) >= most:
             return found
@@ -168,6 +174,11 @@ def doubt(mixture: Mixture, quantiles: tuple[Quantile, ...], rel_tol: float, *, 
         if not mixture.smeared(q.var) <= _SMEARED * rel_tol * q.var:
             return "the blur of the names that are not taken apart"
     return None
+
+
+def _as_much_again(q: Quantile) -> Quantile:
+    """With large names in the expansion what follows the next order is not small beside it (0.4 of it in books of lognormal losses): as much again."""
+    return replace(q, off_var=q.off_var + abs(q.bias_var), off_es=q.off_es + abs(q.bias_es))
 
 
 def _rippled(found: Collapsed, rel_tol: float) -> str | None:

@@ -43,6 +43,7 @@ _ROUNDING = 0.5
 # Standard deviations of a scramble within which a probability is on the edge of deciding which sum a quantile is.
 _ON_AN_EDGE = 3.0
 _MOST_INSTEAD = 32
+_PLACES_BESIDE = 4
 _OTHER_POINTS = 2**40
 """What is added to a seed for points that have not been looked at."""
 
@@ -131,17 +132,25 @@ class FewNames:
     def instead(self, confidence: float) -> IntArray:
         """Places of the sums of losses that may be the value at risk as well: the one :meth:`beside` it, and all within its interval.
 
-        Of a dozen names of any amounts many sums lie close together, each of other names. The nearest 32 are looked at.
+        Of a dozen names of any amounts many sums lie close together, each of other names, and what a loss of some amount is made of changes from one to
+        the next. Where losses were moved to a lattice, four places on either side of the value at risk may be meant too. 32 of them are looked at: the
+        nearest, or such as lie evenly.
         """
         mean = self.probability.mean(axis=0)
         k, level = lower_quantile(mean, confidence), np.array([1.0 - confidence])
-        low, high = (float(each[0]) for each in self.quantile_intervals(level, student(len(self.probability))))
-        values = self.lattice.values
-        may_be = (mean > 0.0) & (values >= low) & (values <= high)
+        reach = student(len(self.probability))
+        (lows, _), (_, highs) = (each.quantile_intervals(level, reach) for each in self.bounds)
+        values, moved = self.lattice.values, self.moved(confidence)
+        may_be = (mean > 0.0) & (values >= float(lows[0]) - moved) & (values <= float(highs[0]) + moved)
         may_be[self.beside(confidence)] = True
+        if self.lattice.rounded_to > 0.0:
+            may_be[max(k - _PLACES_BESIDE, 0) : k + _PLACES_BESIDE + 1] |= mean[max(k - _PLACES_BESIDE, 0) : k + _PLACES_BESIDE + 1] > 0.0
         may_be[k] = False
         places = np.flatnonzero(may_be)
-        return places[np.argsort(np.abs(places - k), kind="stable")[:_MOST_INSTEAD]]
+        nearest = places[np.argsort(np.abs(places - k), kind="stable")]
+        if self.lattice.rounded_to == 0.0 or len(nearest) <= _MOST_INSTEAD:
+            return nearest[:_MOST_INSTEAD]
+        return nearest[np.linspace(0, len(nearest) - 1, _MOST_INSTEAD).astype(np.int64)]
 
     def quantile_intervals(self, beyond_them: FloatArray, reach: float) -> tuple[FloatArray, FloatArray]:
         """For each probability of more the quantiles where P(loss > x) is ``reach`` of its standard errors above and below what it was found to be.
@@ -161,18 +170,13 @@ class FewNames:
     def contributions(self, confidences: Sequence[float], map_tasks: MapTasks = map) -> list[tuple[FloatArray, FloatArray]]:
         """For each confidence the contributions to expected shortfall and to value at risk, names x scrambles.
 
-        The atom at the quantile counts in part, which each scramble finds for itself: so the parts of a scramble sum to its own measures. Where
-        losses were moved to the lattice, what a loss of that very amount is made of is known no better than of one a step beside it; and where other sums
-        may be the value at risk as well, the parts may be those of any: the greatest difference is spread over the scrambles as an error of them all.
+        The atom at the quantile counts in part, which each scramble finds for itself: so the parts of a scramble sum to its own measures. Where other
+        sums may be the value at risk as well, the parts may be those of any: the greatest difference is spread over the scrambles as an error of them all.
         """
         together, points = self.probability.mean(axis=0), self.points
         places = [lower_quantile(together, confidence) for confidence in confidences]
         cells = np.arange(len(together))
-        own = self.lattice.rounded_to == 0.0
-        others = [
-            [cells == place for place in self.instead(confidence)] if own else [np.abs(cells - k) <= 1]
-            for k, confidence in zip(places, confidences, strict=True)
-        ]
+        others = [[cells == place for place in self.instead(confidence)] for confidence in confidences]
         payoffs = [payoff for k, each in zip(places, others, strict=True) for payoff in (cells > k, cells == k, *each)]
         parts = iter(
             self.lattice.parts(
@@ -190,12 +194,12 @@ class FewNames:
             apart = np.zeros(len(line))
             for payoff in each:
                 apart = np.maximum(apart, np.abs(next(parts).mean(axis=1) / float(together[payoff].sum()) - centre))
-            if own and each:
+            if each:
                 # So wide that an interval about the wrong one holds the other, and its sampling error.
                 own_error = line.std(axis=1, ddof=1) / math.sqrt(points.scrambles)
-                line = line + (apart / student(points.scrambles) + own_error)[:, None] * unit_error(points.scrambles)
-            elif not own and k > 0:
-                line = line + apart[:, None] * unit_error(points.scrambles)
+                # Sums that lie between the places of a lattice differ from what is told there by as much again.
+                between = 2.0 if self.lattice.rounded_to > 0.0 else 1.0
+                line = line + (between * apart / student(points.scrambles) + own_error)[:, None] * unit_error(points.scrambles)
             found.append((es, line))
         return found
 

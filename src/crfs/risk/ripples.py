@@ -26,6 +26,7 @@ _SHORTEST = 0.3
 # Places to a radian of the shortest ripple, and the most places there may be: of even shorter ones nothing is told.
 _PLACES = 4.0
 _MOST_PLACES = 2**17
+_LEAST_BITS = 4
 # Below the first of these frequencies, in units of one over the spread of what it has, the expansion sees all; above the second nothing.
 _SEEN, _UNSEEN = 3.0, 6.0
 # How far about its mean the state's loss is looked at, and how far it reaches, in spreads.
@@ -64,7 +65,7 @@ def ripples(
         return Ripples(0.0, 0.0)
     reach = mean + _REACH * spread
     finest = max(_SHORTEST * tolerance / (2.0 * math.pi * _PLACES), reach / _MOST_PLACES)
-    places = 1 << math.ceil(math.log2(reach / finest))
+    places = 1 << max(_LEAST_BITS, math.ceil(math.log2(reach / finest)))
     frequencies = 2.0 * math.pi / (places * finest) * np.arange(places // 2 + 1)
     spectrum = np.conj(np.fft.rfft(_held(weight, losses, spreads, finest, places)))
     with np.errstate(under="ignore"):
