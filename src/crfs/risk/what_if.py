@@ -27,7 +27,7 @@ from crfs.risk.mixtures import make_mixture
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method, RiskResult
-from crfs.risk.scrambles import Z95, scramble_error, student
+from crfs.risk.scrambles import scramble_error, student
 from crfs.risk.splicing import kinds_in, places_of
 from crfs.risk.systematic import lattice_step, step_errors
 from crfs.risk.tables import Table, class_pieces
@@ -483,7 +483,9 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
         incremental_el=after.el - before.el,
         ul=after.ul,
         ul_se=after.ul_se,
-        incremental_ul=_wide(after.ul - before.ul, math.hypot(after.ul_se, before.ul_se)),
+        incremental_ul=_wide(
+            after.ul - before.ul, math.hypot(after.reach * after.ul_se, before.reach * before.ul_se), math.hypot(after.ul_se, before.ul_se)
+        ),
         method=after.method,
         measures=tuple(
             WhatIfMeasure(
@@ -507,9 +509,8 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
     )
 
 
-def _wide(value: float, se: float) -> Difference:
-    reach = Z95 * se
-    return Difference(value=value, se=se, low=value - reach, high=value + reach)
+def _wide(value: float, half: float, se: float) -> Difference:
+    return Difference(value=value, se=se, low=value - half, high=value + half)
 
 
 def _apart(value: float, errors: tuple[float, float], reach: tuple[float, float]) -> Difference:
