@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri, roots_jacobi, stdtrit
 from scipy.stats import beta, chi2
@@ -46,6 +46,46 @@ def test_the_mean_given_default_is_kept_whatever_the_loading(pd: float, r2: floa
     assert bivariate_normal_cdf(float(ndtri(pd)), threshold, math.sqrt(r2) * loading) == pytest.approx(pd * lgd, rel=2e-8)
 
 
+@pytest.mark.parametrize("r2", [0.2, 0.9, 0.99, 0.999, 1.0 - 1e-6, 1.0 - 1e-12])
+@pytest.mark.parametrize("loading", [0.3, 0.9, 0.99, 0.9999])
+@pytest.mark.parametrize("pd", [1e-12, 0.01, 0.5, 0.99])
+def test_the_mean_given_default_is_kept_where_default_or_loss_is_a_step_of_the_factor(r2: float, loading: float, pd: float) -> None:
+    for lgd in (0.05, 0.4, 0.9):
+        level = float(single(lgd=lgd, lgd_sd=0.0, loading=loading, pd=pd, r2=r2).level[0])
+        both = bivariate_normal_cdf(float(ndtri(pd)), level * math.sqrt(1.0 - loading**2), math.sqrt(r2) * loading)
+        assert both == pytest.approx(pd * lgd, rel=1e-8)
+
+
+@pytest.mark.parametrize(("r2", "loading"), [(0.2, 0.9), (0.99, 0.3), (0.99, 0.9), (0.999, 0.99)])
+def test_the_standard_deviation_given_default_is_kept_where_default_is_a_step_of_the_factor(r2: float, loading: float) -> None:
+    pd, lgd, sd = 0.01, 0.4, 0.45
+    curves = single(lgd=lgd, lgd_sd=sd, loading=loading, pd=pd, r2=r2)
+    y = np.linspace(-9.5, 4.0, 400_001)
+    weight = np.exp(-0.5 * y * y) * ndtr((ndtri(pd) - math.sqrt(r2) * y) / math.sqrt(1.0 - r2))
+    weight /= weight.sum()
+    mean = curves.mean(slice(None), y[None])[0]
+    assert (weight * mean).sum() == pytest.approx(lgd, rel=1e-8)
+    second = (weight * (mean**2 + curves.kappa[0] * mean * (1.0 - mean))).sum()
+    assert math.sqrt(second - lgd**2) == pytest.approx(sd, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("nu", "r2", "pd"), [(1.0, 0.2, 0.01), (3.0, 0.99, 0.5), (5.0, 0.999, 0.01), (200.0, 0.999, 1e-4), (30.0, 0.9, 0.7)]
+)
+def test_under_a_t_copula_the_mean_given_default_is_kept_where_default_is_a_step_of_the_factor(nu: float, r2: float, pd: float) -> None:
+    """Given the mixing variable the two variables are normal: Phi2 in each of its states."""
+    lgd, loading = 0.35, 0.9
+    level = float(single(pd=pd, r2=r2, nu=nu, lgd=lgd, lgd_sd=0.0, loading=loading).level[0])
+    v = np.linspace(-8.0, 8.0, 401)
+    share = np.exp(-0.5 * v * v) / np.exp(-0.5 * v * v).sum()
+    s = np.sqrt(np.where(v < 0.0, chi2.ppf(ndtr(v), nu), chi2.isf(ndtr(-v), nu)) / nu)
+    c, threshold = float(np.asarray(stdtrit(nu, pd))), level * math.sqrt(1.0 - loading**2)
+    both = sum(
+        w * bivariate_normal_cdf(c * one, threshold, math.sqrt(r2) * loading) for w, one in zip(share.tolist(), s.tolist(), strict=True)
+    )
+    assert both == pytest.approx(pd * lgd, rel=1e-7)
+
+
 @given(st.floats(1e-3, 0.3), st.floats(0.05, 0.6), st.floats(0.2, 0.8), st.floats(0.0, 0.4), st.floats(0.2, 0.9))
 def test_the_standard_deviation_given_default_is_kept_too(pd: float, r2: float, lgd: float, loading: float, wide: float) -> None:
     bare = single(lgd=lgd, lgd_sd=0.0, loading=loading, pd=pd, r2=r2).mean(slice(None), Y[None])[0]
@@ -53,8 +93,7 @@ def test_the_standard_deviation_given_default_is_kept_too(pd: float, r2: float, 
     weight = weight / weight.sum()
     least = math.sqrt(max((weight * bare**2).sum() - lgd**2, 0.0))
     sd = least + wide * (math.sqrt(lgd * (1.0 - lgd)) - least)
-    if sd > 0.5:
-        return
+    assume(sd <= 0.5)
     curves = single(lgd=lgd, lgd_sd=sd, loading=loading, pd=pd, r2=r2)
     mean = curves.mean(slice(None), Y[None])[0]
     second = (weight * (mean**2 + curves.kappa[0] * mean * (1.0 - mean))).sum()

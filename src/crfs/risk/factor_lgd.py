@@ -12,6 +12,7 @@ Kept is the mean *given default*: defaults happen in bad states, so the level is
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +33,12 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 _REACH = 9.0
 _PANELS = 12
 _NODES = 8
-_MIXING_NODES = 48
 _STEPS = 40
+_HIGHEST = 700.0  # in logarithms; where a normal density is so far above that of the peak, the chance of default is none
+# A normal distribution function whose deviation is shorter than this needs panels of its own.
+_STEEP = 1.0
+_AROUND = np.array([-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0])
+_TOWARDS_NOUGHT = np.array([0.02, 0.1, 0.4])
 _CELLS_AT_ONCE = 400_000
 _CACHED_CELLS = 24_000  # a handful of such arrays stay in a core's own cache
 _CLOSE = 1e-10
@@ -148,10 +153,14 @@ def factor_lgd(
     different, back = np.unique(keys, axis=1, return_inverse=True)
     level, kappa = np.zeros(different.shape[1]), np.zeros(different.shape[1])
     systematic = np.zeros(different.shape[1])
+    follow, rest = _following(different[3], different[5])
+    of_t, steep = np.isfinite(different[0]), rest < _STEEP * follow
     step = max(1, _CACHED_CELLS // (_PANELS * _NODES))
-    for start in range(0, different.shape[1], step):
-        some = slice(start, start + step)
-        level[some], kappa[some], systematic[some] = _calibrated(*different[:, some])
+    for t, own in itertools.product((False, True), repeat=2):
+        mine = np.flatnonzero((of_t == t) & (steep == own))
+        for start in range(0, len(mine), step):
+            some = mine[start : start + step]
+            level[some], kappa[some], systematic[some] = _calibrated(*different[:, some], t=t, steep=own)
     _check_spread(columns, systematic[back.reshape(-1)], kappa[back.reshape(-1)], labels)
     load = columns["loading"]
     return FactorLgd(
@@ -177,71 +186,107 @@ def beta_cumulants(mean: FloatArray, kappa: FloatArray) -> tuple[FloatArray, Flo
     return np.asarray(mean), np.asarray(second), np.asarray(third), np.asarray(fourth)
 
 
-def _calibrated(*columns: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Level, kappa, and the standard deviation that the factor makes, of facilities that differ."""
+def _calibrated(*columns: FloatArray, t: bool, steep: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Level, kappa, and the standard deviation that the factor makes, of facilities that differ: all of a ``t`` copula or none, ``steep`` or not.
+
+    ``m(y)`` is the probability that a normal variable, ``loading`` on the factor, is below ``level sqrt(1 - loading^2)``; so what is kept is the
+    probability that it and the obligor's own are both low. It is integrated over the latter, ``sqrt(r2) y + sqrt(1 - r2) e``, given default: the
+    default is an end of the range then, and no step within it, however near 1 ``r2`` is. The two correlate by ``sqrt(r2) loading``.
+    """
     from scipy.special import ndtri
 
     nu, lgd, lgd_sd, loading, pd, r2 = columns
-    y, weight = _given_default(pd, r2, nu)
-    slope = loading / np.sqrt(1.0 - loading**2)
+    follow, rest = _following(loading, r2)
     inside = (lgd > 0.0) & (lgd < 1.0)
     wanted = ndtri(np.where(inside, lgd, 0.5))
-    # A normal factor with this mean would need this level; then Newton's steps in probits, where the mean is nearly a straight line.
-    level = wanted * np.sqrt(1.0 + slope**2) + slope * np.einsum("in,n->i", weight, y)
+    x, weight = _given_default(pd, nu, t=t)
+    # The threshold that a normal variable of this mean and variance would need; then Newton's steps in probits, where the mean is nearly a straight line.
+    mean = np.einsum("in,in->i", weight, x)
+    threshold = follow * mean + wanted * np.sqrt(rest**2 + follow**2 * np.einsum("in,in->i", weight, (x - mean[:, None]) ** 2))
     for _ in range(_STEPS):
-        x = level[:, None] - slope[:, None] * y
-        mean = np.einsum("in,in->i", weight, normal_cdf(x))
-        pace = np.einsum("in,in->i", weight, np.exp(-0.5 * x * x)) / math.sqrt(2.0 * math.pi)
-        scores = ndtri(np.clip(mean, 1e-300, 1.0 - 1e-16))
+        if steep:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                x, weight = _given_default(pd, nu, t=t, centre=threshold / follow, width=rest / follow)
+        h = (threshold[:, None] - follow[:, None] * x) / rest[:, None]
+        below = np.einsum("in,in->i", weight, normal_cdf(h))
+        pace = np.einsum("in,in->i", weight, np.exp(-0.5 * h * h)) / rest / math.sqrt(2.0 * math.pi)
+        scores = ndtri(np.clip(below, 1e-300, 1.0 - 1e-16))
         move = (wanted - scores) * np.exp(-0.5 * scores**2) / math.sqrt(2.0 * math.pi) / np.maximum(pace, 1e-300)
-        level = level + np.clip(move, -2.0, 2.0)
-        if not np.any(np.abs(move) > _CLOSE * (1.0 + np.abs(level))):
+        threshold = threshold + np.clip(move, -2.0, 2.0)
+        if not np.any(np.abs(move) > _CLOSE * (1.0 + np.abs(threshold))):
             break
-    level = np.where(loading == 0.0, wanted, level)
-    square = np.einsum("in,in->i", weight, normal_cdf(level[:, None] - slope[:, None] * y) ** 2)
-    systematic = np.where(inside & (loading > 0.0), np.sqrt(np.maximum(square - lgd**2, 0.0)), 0.0)
-    rest = np.where(lgd_sd > 0.0, lgd_sd**2 - systematic**2, 0.0)
+    threshold = np.where(loading == 0.0, wanted, threshold)
+    systematic = np.where(
+        inside & (loading > 0.0), np.sqrt(_variance_by_factor(threshold, x, weight, lgd=lgd, loading=loading, r2=r2)), 0.0
+    )
+    left = np.where(lgd_sd > 0.0, lgd_sd**2 - systematic**2, 0.0)
     room = lgd * (1.0 - lgd) - systematic**2
-    kappa = np.divide(rest, room, out=np.zeros_like(rest), where=room > 0.0)
+    kappa = np.divide(left, room, out=np.zeros_like(left), where=room > 0.0)
+    level = threshold / np.sqrt(1.0 - loading**2)
     return np.where(inside, level, np.where(lgd > 0.0, np.inf, -np.inf)), kappa, systematic
 
 
-def _given_default(pd: FloatArray, r2: FloatArray, nu: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Nodes of the factor, and the weights (facilities x nodes) of its distribution given default; of a name that never defaults, given nothing."""
-    y, weight = _panels(_REACH, _PANELS, _NODES)
-    level, slope = thresholds(pd, nu) / np.sqrt(1.0 - r2), np.sqrt(r2 / (1.0 - r2))
-    p = np.zeros((len(pd), len(y)))
-    for one in np.unique(nu):
-        mine = np.flatnonzero(nu == one)
-        for s, share in _mixing(float(one)):
-            with np.errstate(invalid="ignore"):
-                p[mine] += share * normal_cdf(level[mine, None] * s - slope[mine, None] * y)
-    joint = p * weight
-    whole = np.add.reduce(joint, axis=1)
-    return y, np.where(whole[:, None] > 0.0, joint / np.where(whole > 0.0, whole, 1.0)[:, None], weight)
+def _following(loading: FloatArray, r2: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How the variable of the loss correlates with the obligor's own, and what is left to it: ``sqrt(1 - correlation^2)``, never rounded to none."""
+    return np.sqrt(r2) * loading, np.sqrt((1.0 - r2) + r2 * (1.0 - loading) * (1.0 + loading))
 
 
-def _mixing(nu: float) -> list[tuple[float, float]]:
-    """Values of ``sqrt(W / nu)`` and their probabilities; 1 where the copula is Gaussian."""
-    from scipy.special import gammainccinv, gammaincinv, ndtr
+def _variance_by_factor(
+    threshold: FloatArray, x: FloatArray, weight: FloatArray, *, lgd: FloatArray, loading: FloatArray, r2: FloatArray
+) -> FloatArray:
+    """Variance of ``m(Y)`` given default: that of its mean given the obligor's variable, and the mean of its variance given that.
 
-    if nu == math.inf:
-        return [(1.0, 1.0)]
-    v, weight = _panels(8.0, _MIXING_NODES // _NODES, _NODES)
-    chi = 2.0 * np.where(v < 0.0, gammaincinv(0.5 * nu, ndtr(v)), gammainccinv(0.5 * nu, ndtr(-v)))
-    return list(zip(np.sqrt(np.maximum(chi, 1e-300) / nu).tolist(), weight.tolist(), strict=True))
+    The square of m is the probability that two such normal variables, independent given Y, are both low. Given the obligor's variable they
+    correlate, and what that adds is Plackett's integral of their density over correlations, all of it positive.
+    """
+    follow, rest = _following(loading, r2)
+    h = (threshold[:, None] - follow[:, None] * x) / rest[:, None]
+    between = np.einsum("in,in->i", weight, (normal_cdf(h) - lgd[:, None]) ** 2)
+    place, share = np.polynomial.legendre.leggauss(_NODES)
+    half = 0.5 * np.arcsin(np.clip(loading**2 * (1.0 - r2) / rest**2, 0.0, 1.0))
+    within = np.zeros_like(between)
+    square = h * h
+    for node, width in zip(place.tolist(), share.tolist(), strict=True):
+        grown = 1.0 + np.sin(half * (1.0 + node))
+        within += width * half * np.einsum("in,in->i", weight, np.exp(-square / grown[:, None]))
+    return np.asarray(between + within / (2.0 * math.pi))
 
 
-def _panels(reach: float, panels: int, nodes: int) -> tuple[FloatArray, FloatArray]:
-    """Gauss-Legendre nodes on equal panels of [-reach, reach], and the standard normal's weights there, which sum to one."""
-    from scipy.special import roots_legendre
+def _given_default(
+    pd: FloatArray, nu: FloatArray, *, t: bool, centre: FloatArray | None = None, width: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Nodes (facilities x nodes) of the obligor's normal variable and its distribution given default; of a name that never defaults, given nothing.
 
-    place, share = roots_legendre(nodes)
-    half = reach / panels
-    centre = -reach + half * (2.0 * np.arange(panels) + 1.0)
-    y = (centre[:, None] + half * place).ravel()
-    weight = np.tile(share * half, panels) * np.exp(-0.5 * y * y)
-    return y, weight / np.add.reduce(weight)
+    Below its threshold it is a normal cut off there; under a ``t`` copula, where the threshold is times a mixing variable ``s``, its density is the
+    normal one times P(s < x / c). There are panels of their own around the threshold, and around a ``centre``, for steps of a ``width``.
+    """
+    from scipy.special import gammainc, gammaincc
+
+    never = (pd <= 0.0) | (pd >= 1.0)
+    c = np.where(never, _REACH, np.clip(thresholds(pd, nu), -1e150, 1e150))
+    # Where the density is greatest; from there it falls at least as fast as the normal one does from its middle.
+    peak = np.where(c < 0.0, np.minimum(np.abs(c), np.sqrt(nu)), 0.0)
+    low = -np.hypot(peak, _REACH)
+    high = np.where(c <= 0.0, 0.0, _REACH) if t else np.minimum(c, _REACH)
+    edges = [low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, _PANELS + 1)]
+    if t:
+        edges += [c[:, None] + (np.abs(c) / np.sqrt(2.0 * nu))[:, None] * _AROUND]
+        # At nought the density is no smooth one where there are few degrees of freedom.
+        edges += [np.broadcast_to(np.r_[-_TOWARDS_NOUGHT, 0.0, _TOWARDS_NOUGHT], (len(c), 2 * len(_TOWARDS_NOUGHT) + 1))]
+    if centre is not None and width is not None:
+        edges += [centre[:, None] + width[:, None] * _AROUND]
+    cuts = np.sort(np.clip(np.concatenate(edges, axis=1), low[:, None], high[:, None]), axis=1)
+    place, share = np.polynomial.legendre.leggauss(_NODES)
+    half = 0.5 * np.diff(cuts, axis=1)
+    x = (cuts[:, :-1, None] + half[:, :, None] * (1.0 + place)).reshape(len(c), -1)
+    height = np.minimum(0.5 * ((peak * peak)[:, None] - x * x), _HIGHEST)
+    weight = (half[:, :, None] * share).reshape(len(c), -1) * np.exp(height)
+    if t:
+        ratio = np.divide(x, c[:, None], out=np.full_like(x, np.inf), where=c[:, None] != 0.0)
+        cut = 0.5 * nu[:, None] * np.square(np.maximum(ratio, 0.0))
+        of = 0.5 * np.broadcast_to(nu[:, None], x.shape)
+        weight *= np.where(never[:, None], 1.0, np.where(c[:, None] < 0.0, gammainc(of, cut), np.where(x > 0.0, gammaincc(of, cut), 1.0)))
+    return x, weight / np.add.reduce(weight, axis=1)[:, None]
 
 
 def _check(owner: IntArray, columns: dict[str, FloatArray]) -> None:
