@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
@@ -156,7 +157,9 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
     if not float((ead * lgd * (stressed - obligors.pd)).sum()) > 0.0:
         return None, f"at confidence {confidence:g} the large pool loses no more than it is expected to, so there is no capital to adjust"
     capital = lgd * (stressed - obligors.pd)
-    share = granularity_adjustment(ead, pd=obligors.pd, lgd=lgd, capital=capital, confidence=confidence)
+    share = granularity_adjustment(
+        ead, pd=obligors.pd, lgd=lgd, capital=capital, confidence=confidence, lgd_variance_factor=_variance_factors(obligors)
+    )
     pool, added = float((ead * capital).sum()), share * float(ead.sum())
     greatest = float((obligors.certain_loss + obligors.random_exposure).sum())
     if added > pool or float(obligors.expected_loss.sum()) + pool + added > greatest:
@@ -164,5 +167,15 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
             f"the book has too few names for it: a first-order term of {added:.6g} beside a large pool's capital of {pool:.6g}, where no more than "
             f"{greatest:.6g} can be lost"
         )
-    note = f"Gordy-Lütkebohmert at confidence {confidence:g}, xi 0.25; to be added to the large pool's value at risk"
+    note = (
+        f"Gordy-Lütkebohmert at confidence {confidence:g}, xi 0.25, with the variance of the loss given default that the book gives each obligor; to be "
+        "added to the large pool's value at risk"
+    )
     return added, note
+
+
+def _variance_factors(obligors: Obligors) -> npt.NDArray[np.float64]:
+    """Variance of each obligor's loss given default as a share of the greatest that its mean allows; 0 where it is certain."""
+    mean, variance = obligors.loss_cumulants()[:2]
+    greatest = mean * (obligors.ead - mean)
+    return np.asarray(np.clip(np.divide(variance, greatest, out=np.zeros_like(mean), where=greatest > 0.0), 0.0, 1.0))
