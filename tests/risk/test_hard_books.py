@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
+from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.risk import portfolio_risk
+from crfs.risk import exact, portfolio_risk
+from crfs.risk.names import Names
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.warm import WarmPortfolio
 
@@ -144,3 +147,35 @@ def test_where_a_loss_is_rarer_than_the_tail_no_method_draws(method: str) -> Non
     (m,) = measured(table, method, 0.99).measures
     assert (m.var, m.es_se) == (0.0, 0.0)
     assert m.es == pytest.approx(210.0 * 2e-4 / 0.01, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("r2", "nu"), [(0.9, math.inf), (0.9999, math.inf), (1.0 - 1e-8, math.inf), (1.0 - 1e-12, math.inf), (1.0 - 1e-8, 4.0)]
+)
+def test_names_that_default_all_at_once_keep_their_expected_loss(r2: float, nu: float) -> None:
+    """A hundred names alike, and twenty of two amounts and probabilities: no shortfall is beyond the expected loss over the tail."""
+    model = replace(MODEL, copula=Copula(nu=nu))
+    mixed = book(np.repeat([1.0, 3.0], 10), np.repeat([0.0123, 0.02], 10), r2)
+    for table, el in ((book(np.full(100, 0.5), np.full(100, 0.0123), r2), 0.615), (mixed, 10 * (0.0123 + 0.06))):
+        result = portfolio_risk(table, model, confidences=(0.96, 0.98))
+        assert result.method == "exact"
+        assert result.el == pytest.approx(el, rel=1e-12)
+        assert result.el_simulated == pytest.approx(el, rel=1e-9)
+        for c, measure in enumerate(result.measures):
+            assert measure.es <= el / (1.0 - measure.confidence) * (1.0 + 1e-9)
+            (whole,) = (part.es[c] for part in result.contributions if part.by == "group")
+            assert whole == pytest.approx(measure.es, rel=1e-9)
+
+
+def test_an_exact_answer_whose_mean_is_not_the_books_is_not_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points that pass over the defaults: ``auto`` goes on, and who asks for the method by name is warned."""
+
+    def blind(names: Names) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return np.array([-1.0, 1.0]), np.ones((1, 2)), np.array([0.5, 0.5])
+
+    monkeypatch.setattr(exact, "_quadrature", blind)
+    table = book(np.full(100, 1.0), np.full(100, 0.0123), 0.2)
+    assert measured(table, "auto", 0.99).method != "exact"
+    asked = measured(table, "exact", 0.99)
+    assert not asked.converged
+    assert "of the expected loss, beyond its error" in asked.notes[0]

@@ -74,6 +74,17 @@ def test_two_obligors_default_jointly_as_the_bivariate_normal_says() -> None:
     )
 
 
+@pytest.mark.parametrize("r2", [0.79, 0.81, 0.99, 0.99999, 1.0 - 1e-8, 1.0 - 1e-12, 1.0 - 1.2e-16])
+@pytest.mark.parametrize("pd", [1e-6, 0.0123, 0.5, 0.97])
+def test_a_pool_whose_obligors_default_all_at_once_keeps_its_moments(pd: float, r2: float) -> None:
+    pool, k = homogeneous_pool(100, pd, r2), np.arange(101)
+    assert pool.probability.sum() == pytest.approx(1.0, rel=1e-12)
+    assert (k * pool.probability).sum() == pytest.approx(100 * pd, rel=1e-10)
+    pairs = vasicek.joint_default_probability(pd, pd, correlation=r2)
+    assert (k * (k - 1) * pool.probability).sum() == pytest.approx(100 * 99 * pairs, rel=1e-9)
+    assert pool.expected_shortfall(0.98) <= 100 * pd / 0.02 * (1.0 + 1e-10)
+
+
 @pytest.mark.parametrize(("pd", "r2"), [(1.5, 0.2), (-0.1, 0.2), (float("nan"), 0.2), (0.1, 1.0), (0.1, -0.2)])
 def test_impossible_parameters_are_refused(pd: float, r2: float) -> None:
     with pytest.raises(InvalidInput):

@@ -16,7 +16,7 @@ from crfs.risk.collapsed import SCRAMBLES, Collapsed, collapse
 from crfs.risk.convolution import convolved
 from crfs.risk.creditriskplus.method import gamma_sectors_outcome
 from crfs.risk.departure import departure
-from crfs.risk.exact import exact_tail
+from crfs.risk.exact import ExactTail, exact_tail
 from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, few_names
 from crfs.risk.importance_sampling import importance_sampled
 from crfs.risk.memo import Memo
@@ -31,6 +31,10 @@ from crfs.risk.workers import MapTasks, workers
 
 _ALWAYS_BY_NAME = 32
 """So few names are taken one by one where that is payable: a book's sums are then few and far between, which an expansion smooths over."""
+
+_FAR_OFF = "how far its expected loss is from the book's"
+# What an exact answer may be off by: a millionth of the expected loss, or the last digits of all that can be lost.
+_EXACT, _LAST_DIGITS = 2e-6, 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +136,7 @@ def _first_in_range(
         names = make_names(obligors, factor_model) if names is None else names
         if question.method is Method.CREDITRISKPLUS:
             return Found(outcome=_gamma_sectors(obligors, names, question, map_tasks))
-        small = _small(obligors, names, question, map_tasks)
-        if small is None or small.outcome.method is not Method.EXACT:
-            passed[Method.EXACT] = not_exact(names)
+        small = _small(obligors, names, question, passed, map_tasks)
         if small is not None:
             return small
         passed[Method.FEW_NAMES] = not_few_names(names, tried=len(names) <= _ALWAYS_BY_NAME)
@@ -145,7 +147,7 @@ def _first_in_range(
         if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
             outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=map_tasks)
             return Found(outcome=_alarmed(outcome, apart), collapsed=found)
-        passed[Method.COLLAPSED] = (found.doubt or "how far its expected loss is from the book's") + " is not small beside rel_tol"
+        passed[Method.COLLAPSED] = (found.doubt or _FAR_OFF) + " is not small beside rel_tol"
         # Fewer were looked at before: what did not serve then does not now.
         few = _few_names(obligors, names, question, map_tasks, fine=True) if len(names) > _ALWAYS_BY_NAME else None
         if few is not None:
@@ -159,12 +161,15 @@ def _first_in_range(
     return Found(outcome=_simulated(obligors, factor_model, question, map_tasks, device))
 
 
-def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Found | None:
+def _small(obligors: Obligors, names: Names, question: Question, passed: dict[Method, str], map_tasks: MapTasks) -> Found | None:
     """The outcome of a book that is small or simple enough to be taken exactly given the factors; else None."""
     if question.method in {Method.AUTO, Method.EXACT}:
         exact = exact_tail(names, budget=question.budget)
-        if exact is not None:
-            return Found(outcome=exact_outcome(obligors, exact, question.confidences, wanted=question.contributions))
+        apart = None if exact is None else _departure_of_the_exact(exact, obligors)
+        if exact is not None and (apart is None or question.method is Method.EXACT):
+            outcome = exact_outcome(obligors, exact, question.confidences, wanted=question.contributions)
+            return Found(outcome=_alarmed(outcome, apart))
+        passed[Method.EXACT] = _FAR_OFF if apart is not None else not_exact(names)
         if question.method is Method.EXACT:
             raise InvalidInput(
                 "the exact method is for a book along one line of the factor model, with certain losses that are all alike or multiples of one amount; "
@@ -181,6 +186,15 @@ def _small(obligors: Obligors, names: Names, question: Question, map_tasks: MapT
                 )
         return few
     return None
+
+
+def _departure_of_the_exact(exact: ExactTail, obligors: Obligors) -> str | None:
+    """Why a distribution that is told without any error is not the book's; None where it is."""
+    unit = exact.names.unit
+    expected = float(obligors.expected_loss.sum()) / unit
+    if abs(exact.expected_loss - expected) <= _LAST_DIGITS * exact.names.greatest:
+        return None
+    return departure(np.array([exact.expected_loss]), expected, _EXACT)
 
 
 def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks, *, fine: bool) -> Found | None:

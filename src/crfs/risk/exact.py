@@ -16,13 +16,19 @@ import numpy.typing as npt
 
 from crfs.risk.lattice import Lattice, common_step, lower_quantile, make_lattice, tail_payoffs
 from crfs.risk.names import Names
+from crfs.risk.panels import STEEP, around_steps, panels
 from crfs.risk.points import mixing_variables
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
 
 _REACH = 10.0
 _PANELS = 50
 _NODES_PER_PANEL = 16
+# Panels of a step, in arguments of the distribution function: the steps of n names together are as sharp as one divided by sqrt(n).
+_WIDEST, _NARROWEST, _OF_ALL = 1.0, 0.1, 6.0
+_FARTHEST = 37.5
+_MOST_POINTS = 2_000_000
 _MIXING_PANELS = 8
 _MIXING_NODES_PER_PANEL = 12
 _LEAST_PROBABILITY = 1e-14
@@ -51,6 +57,11 @@ class ExactTail:
         cells = np.arange(k + 1, len(self.probability))
         return k * self.step, self.step * (k + float((self.probability[k + 1 :] * (cells - k)).sum()) / (1.0 - confidence))
 
+    @property
+    def expected_loss(self) -> float:
+        """The mean of the distribution, book units: what shows whether the quadrature saw every default."""
+        return self.step * float((np.arange(len(self.probability)) * self.probability).sum())
+
     def contributions(self, confidences: Sequence[float]) -> list[tuple[FloatArray, FloatArray]]:
         """For each confidence the contributions of the names to expected shortfall (the atom's part included) and to value at risk."""
         if self.lattice is None:
@@ -72,7 +83,10 @@ def exact_tail(names: Names, *, budget: float = math.inf) -> ExactTail | None:
     if not follow_one_line(names) or names.loss[1:].any():
         return None
     alike = all(len(np.unique(values)) == 1 for values in (names.loss[0], names.a, names.b, names.kind)) and len(names) > 1
-    y, mixing, weight = _quadrature(names)
+    quadrature = _quadrature(names)
+    if quadrature is None:
+        return None
+    y, mixing, weight = quadrature
     if alike and len(names) > 64:
         return _homogeneous(names, y, mixing, weight, budget)
     step = common_step(names.loss[0], _MOST_CELLS)
@@ -96,7 +110,8 @@ def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatA
 
     count = len(names)
     s = mixing[names.nu_index[names.kind[0]]]
-    x = names.a[0] * s - names.b[0] * y
+    # Farther out nobody defaults, or everybody; the logarithms of odds there would leave no digits to their sums.
+    x = np.clip(names.a[0] * s - names.b[0] * y, -_FARTHEST, _FARTHEST)
     log_p, log_q = log_ndtr(x), log_ndtr(-x)
     counts = np.arange(count + 1, dtype=np.float64)
     choose = gammaln(count + 1.0) - gammaln(counts + 1.0) - gammaln(count - counts + 1.0)
@@ -140,26 +155,57 @@ def _conditional_pd(names: Names, y: FloatArray, mixing: FloatArray) -> FloatArr
     return np.asarray(ndtr(names.a[:, None] * s - names.b[:, None] * y))
 
 
-def _quadrature(names: Names) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Points in the factor (and the mixing variable) and their probabilities."""
-    from scipy.special import chdtri, gammaln
-
-    panels = 2 * _PANELS if names.nus else 4 * _PANELS
-    y, log_density = _legendre(-_REACH, _REACH, panels, _NODES_PER_PANEL)
-    weight_y = np.exp(log_density - 0.5 * y * y - 0.5 * np.log(2.0 * np.pi))
-    weight_y /= weight_y.sum()
+def _quadrature(names: Names) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+    """Points in the factor (and the mixing variable) and their probabilities; None where the steps of the names are too many for it."""
+    steep = np.flatnonzero((names.b > STEEP) & np.isfinite(names.a))
+    if len(steep):
+        return _quadrature_of_steps(names, steep)
+    count = 2 * _PANELS if names.nus else 4 * _PANELS
+    y, log_density = _legendre(-_REACH, _REACH, count, _NODES_PER_PANEL)
+    weight_y = _normal_weights(y, log_density)
     if not names.nus:
         return y, np.ones((1, len(y))), weight_y
-    nu = min(names.nus)
+    mixing, weight_s = _mixing(names.nus)
+    weight = np.outer(weight_s, weight_y).ravel()
+    kept = np.flatnonzero(weight > _LEAST_WEIGHT)
+    return np.tile(y, len(weight_s))[kept], np.repeat(mixing, len(y), axis=1)[:, kept], weight[kept]
+
+
+def _quadrature_of_steps(names: Names, steep: IntArray) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+    """As :func:`_quadrature`, where some names default in an instant of the factor: panels of their own there, for each state of the mixing variable."""
+    mixing, weight_s = _mixing(names.nus) if names.nus else (np.ones((1, 1)), np.ones(1))
+    a, b, row = np.unique(np.stack([names.a[steep], names.b[steep], names.nu_index[names.kind[steep]].astype(np.float64)]), axis=1)
+    width = min(max(_OF_ALL / math.sqrt(len(names)), _NARROWEST), _WIDEST)
+    if len(a) * (2.0 * _REACH / width) * _NODES_PER_PANEL * len(weight_s) > _MOST_POINTS:
+        return None
+    edges = np.linspace(-_REACH, _REACH, (2 * _PANELS if names.nus else 4 * _PANELS) + 1)
+    points, weights, counts = [], [], []
+    for s, share in zip(mixing.T, weight_s.tolist(), strict=True):
+        y, log_density = panels(around_steps(edges, a=a * s[row.astype(np.int64)], b=b, width=width), _NODES_PER_PANEL)
+        weight = share * _normal_weights(y, log_density)
+        kept = weight > _LEAST_WEIGHT if names.nus else np.ones(len(y), dtype=np.bool_)
+        points.append(y[kept])
+        weights.append(weight[kept])
+        counts.append(int(kept.sum()))
+    return np.concatenate(points), np.repeat(mixing, counts, axis=1), np.concatenate(weights)
+
+
+def _normal_weights(y: FloatArray, log_density: FloatArray) -> FloatArray:
+    """Probabilities of the points, which sum to one."""
+    weight = np.exp(log_density - 0.5 * y * y - 0.5 * np.log(2.0 * np.pi))
+    return np.asarray(weight / weight.sum())
+
+
+def _mixing(nus: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
+    """Values of the mixing variables (a row for each number of degrees of freedom, then ones) and their probabilities."""
+    from scipy.special import chdtri, gammaln
+
+    nu = min(nus)
     low, high = np.log(chdtri(nu, 1.0 - _LEAST_PROBABILITY)), np.log(chdtri(nu, _LEAST_PROBABILITY))
     log_chi, log_step = _legendre(float(low), float(high), _MIXING_PANELS, _MIXING_NODES_PER_PANEL)
     half = 0.5 * nu
-    weight_s = np.exp(log_step + half * log_chi - 0.5 * np.exp(log_chi) - half * np.log(2.0) - gammaln(half))
-    weight_s /= weight_s.sum()
-    mixing = mixing_variables(np.exp(log_chi), names.nus, len(log_chi))
-    weight = np.outer(weight_s, weight_y).ravel()
-    kept = np.flatnonzero(weight > _LEAST_WEIGHT)
-    return np.tile(y, len(log_chi))[kept], np.repeat(mixing, len(y), axis=1)[:, kept], weight[kept]
+    weight = np.exp(log_step + half * log_chi - 0.5 * np.exp(log_chi) - half * np.log(2.0) - gammaln(half))
+    return mixing_variables(np.exp(log_chi), nus, len(log_chi)), weight / weight.sum()
 
 
 def _legendre(low: float, high: float, panels: int, nodes: int) -> tuple[FloatArray, FloatArray]:

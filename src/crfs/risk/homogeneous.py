@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from crfs.errors import InvalidInput
 from crfs.risk.arguments import is_whole, shown
+from crfs.risk.panels import STEEP, around_steps, panels
 from crfs.risk.ranges import CONFIDENCE, DECIMAL, SHARE_OF_VARIANCE, number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -60,7 +61,8 @@ def homogeneous_pool(obligors: int, pd: float, r2: float) -> HomogeneousPool:
     """The exact distribution of defaults among ``obligors`` equal ones under one Gaussian factor.
 
     ``pd`` is a decimal in [0, 1], ``r2`` the share of systematic variance in [0, 1). A binomial distribution given the factor, mixed over
-    the factor by composite Gauss-Legendre quadrature with 3,840 nodes: good to about 1e-12 up to 10,000 obligors.
+    the factor by composite Gauss-Legendre quadrature with 3,840 nodes, and as many again around the state in which all default at once where
+    ``r2`` is above 0.8: good to about 1e-12 up to 10,000 obligors.
 
     >>> pool = homogeneous_pool(100, 0.01, 0.2)
     >>> pool.value_at_risk(0.99), round(pool.expected_shortfall(0.99), 6)
@@ -79,11 +81,8 @@ def homogeneous_pool(obligors: int, pd: float, r2: float) -> HomogeneousPool:
                 choose + np.where(counts > 0, counts * np.log(pd), 0.0) + np.where(counts < obligors, xlog1py(obligors - counts, -pd), 0.0)
             )
         return HomogeneousPool(obligors=obligors, pd=pd, r2=r2, probability=np.exp(log_pmf))
-    points, weights = np.polynomial.legendre.leggauss(_NODES_PER_PANEL)
-    half = _REACH / _PANELS
-    centres = -_REACH + half * (2 * np.arange(_PANELS) + 1)
-    factor = (centres[:, None] + half * points).ravel()
-    log_weight = np.log(np.tile(half * weights, _PANELS)) - factor**2 / 2.0 - 0.5 * math.log(2.0 * math.pi)
+    factor, log_weight = _nodes(float(ndtri(pd)) / math.sqrt(1.0 - r2), math.sqrt(r2 / (1.0 - r2)))
+    log_weight = log_weight - factor**2 / 2.0 - 0.5 * math.log(2.0 * math.pi)
     x = (ndtri(pd) - math.sqrt(r2) * factor) / math.sqrt(1.0 - r2)
     log_p, log_q = log_ndtr(x), log_ndtr(-x)
     probability = np.zeros(obligors + 1)
@@ -94,3 +93,14 @@ def homogeneous_pool(obligors: int, pd: float, r2: float) -> HomogeneousPool:
             choose[start : start + step, None] + k * log_p + (obligors - k) * log_q + log_weight
         ).sum(axis=1)
     return HomogeneousPool(obligors=obligors, pd=pd, r2=r2, probability=probability)
+
+
+def _nodes(a: float, b: float) -> tuple[FloatArray, FloatArray]:
+    """Nodes of the factor and the logarithms of their weights, for a default probability ``Phi(a - b factor)``."""
+    half = _REACH / _PANELS
+    if b > STEEP:
+        edges = np.linspace(-_REACH, _REACH, _PANELS + 1)
+        return panels(around_steps(edges, a=np.array([a]), b=np.array([b]), width=2.0 * half), _NODES_PER_PANEL)
+    points, weights = np.polynomial.legendre.leggauss(_NODES_PER_PANEL)
+    centres = -_REACH + half * (2 * np.arange(_PANELS) + 1)
+    return (centres[:, None] + half * points).ravel(), np.log(np.tile(half * weights, _PANELS))
