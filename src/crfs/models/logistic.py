@@ -6,8 +6,6 @@ The same input gives the same bits whatever number of BLAS threads the process h
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +13,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from crfs.errors import InvalidInput
+from crfs.features.one_blas_thread import one_blas_thread
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -50,15 +49,6 @@ class LogisticFit:
     def p_values(self) -> FloatArray:
         """Two-sided, normal."""
         return np.array([math.erfc(abs(value) / math.sqrt(2.0)) for value in self.z])
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Matrix products on one thread, so that sums are added in one order."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield
 
 
 def sigmoid(eta: FloatArray) -> FloatArray:

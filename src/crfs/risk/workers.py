@@ -6,13 +6,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
+from crfs.features.one_blas_thread import one_blas_thread
 from crfs.risk.arguments import check_threads
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
 
 MapTasks: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """``map``, or what runs tasks as it does: a pool's ``map``."""
@@ -22,10 +19,10 @@ MapTasks: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[A
 def workers(map_tasks: MapTasks | None, threads: int | None) -> Iterator[MapTasks]:
     """``map_tasks`` itself, or the map of a pool of ``threads`` (None: one a core) for the time of the block.
 
-    Products of matrices stay on the thread that asks for them: a threaded BLAS sums in an order that depends on its threads.
+    Products of matrices stay on the thread that asks for them (:func:`~crfs.features.one_blas_thread.one_blas_thread`).
     """
     check_threads(threads)
-    with _libraries().limit(limits=1, user_api="blas"):
+    with one_blas_thread():
         if map_tasks is not None:
             yield map_tasks
             return
@@ -40,12 +37,3 @@ def workers(map_tasks: MapTasks | None, threads: int | None) -> Iterator[MapTask
                 return pool.map(work, some) if len(some) > 1 and count > 1 else [work(task) for task in some]
 
             yield mapped
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """The BLAS of numpy and of scipy: looked for once, when both are loaded, since that takes longer than many a run."""
-    import scipy.linalg  # noqa: F401
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

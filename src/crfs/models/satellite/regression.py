@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
-from crfs.models.logistic import one_blas_thread
+from crfs.features.one_blas_thread import one_blas_thread
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
