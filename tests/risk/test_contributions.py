@@ -175,3 +175,18 @@ def test_parts_are_exact_where_any_loss_is_rarer_than_the_tail() -> None:
         assert largest.es == pytest.approx((30.0 * 1e-4 / 0.1, 30.0 * 1e-4 / 0.01), rel=1e-12)
         assert largest.es_se == (0.0, 0.0)
         assert largest.var == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("method", ["few_names", "plain", "importance_sampling", "creditriskplus"])
+def test_who_is_listed_first_is_ruled_by_the_highest_confidence_in_whatever_order_they_are_asked_for(method: str) -> None:
+    names = ["A", "B", "C"]
+    table = pl.DataFrame(
+        {"facility_id": names, "obligor_id": names, "ead": [10.0, 100.0, 30.0], "pd_12m": [0.2, 0.003, 0.02]}
+    ).with_columns(lgd=1.0, r2=0.2, group=pl.lit("one"))
+    rising, falling = (
+        portfolio_risk(table, model(math.inf), confidences=levels, method=method, max_scenarios=20_000).contributions
+        for levels in ((0.9, 0.999), (0.999, 0.9))
+    )
+    assert [part.name for part in falling] == [part.name for part in rising]
+    assert rising[0].name == "B"
+    assert falling[-1].es[::-1] == pytest.approx(rising[-1].es, rel=0.1)  # the group, told in the order asked

@@ -28,12 +28,14 @@ _ROUNDING_OF_ALL = 1e-14
 
 
 def cut(obligors: Obligors, es: FloatArray, var: FloatArray) -> tuple[Contribution, ...]:
-    """The greatest obligors, then every tag's values, from contributions confidences x obligors x independent answers.
+    """The greatest obligors at the highest confidence, then every tag's values, from contributions confidences x obligors x independent answers.
 
     One answer alone is exact; the spread of several is the error. An obligor's part is split among its facilities as their mean losses are.
     """
     most = float(obligors.loss.sum())
-    top = np.argsort(-es[-1].mean(axis=1), kind="stable")[:TOP_OBLIGORS]
+    parts_of_es = es.mean(axis=2)
+    # The highest confidence rules, in whatever order they were asked for: the shortfall is greatest there.
+    top = np.argsort(-parts_of_es[int(np.argmax(parts_of_es.sum(axis=1)))], kind="stable")[:TOP_OBLIGORS]
     ead, el = obligors.ead, obligors.expected_loss
     parts = [_part(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), es[:, i], var[:, i], most=most) for i in top]
     share = facility_shares(obligors)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from crfs.apps.cli.reports import attribution, capital, demo, ecl, reverse_stress, risk, stress
+from crfs.apps.api.pages.shown import what_if as pages_of_what_if
+from crfs.apps.cli.reports import attribution, capital, demo, ecl, reverse_stress, risk, sensitivity, stress, what_if
+from crfs.apps.cli.screen import money
 from crfs.workflows.card_warnings import card_warnings
 from crfs.workflows.demo import MEASURED
 
@@ -62,3 +64,20 @@ def test_every_run_about_the_book_is_shown_under_a_title_of_its_own(monkeypatch:
     titles = [lines[lines.index(f"about {name}") - 1] for name in MEASURED]
     assert len(set(titles)) == len(MEASURED)
     assert "" not in titles
+
+
+def test_where_there_is_room_for_one_confidence_it_is_the_highest() -> None:
+    """Reports and pages of answers whose confidences were asked for from the highest down."""
+    none = {"marginal": None, "change_low": None, "change_high": None, "change_se": 0.0}
+    measures = [
+        {"confidence": level, "var": {"change": loss, **none}, "es": {"change": loss + 1.0, **none}, "ec": {"change": loss, **none}}
+        for level, loss in ((0.999, 50.0), (0.9, 10.0))
+    ]
+    bump = {"el": {"change": 1.0}, "measures": measures, "capital": None}
+    assert [part["change"] for part in sensitivity._parts(bump)] == [1.0, 50.0, 51.0, 50.0]
+    part = {"obligor_id": "A", "ead": {"change": 1.0}, "el": {"change": 1.0}, "measures": measures}
+    row = what_if._obligor(part, {"measures": measures, "obligors": [part]})
+    assert (row["VaR 99.9 %"], row["ES 99.9 %"]) == (money(50.0), money(51.0))
+    grid = pages_of_what_if._obligors({"measures": measures, "obligors": [part]})
+    assert "VaR 99.9 %" in grid.head
+    assert "50" in str(grid.rows[0][1][2])

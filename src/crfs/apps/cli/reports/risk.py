@@ -9,6 +9,7 @@ from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, number, table
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.dependence import SECTORS, dependence
+from crfs.workflows.highest import at_highest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +48,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
         )
     for index in answer["sector_indices"]:
         if index["by"] in INDICES and index["values"] > 1:
-            tail = f", in the tail {number(index['es'][-1]['hhi'])}" if index["es"] else ""
+            tail = f", in the tail {number(at_highest(index['es'])['hhi'])}" if index["es"] else ""
             screen.print(
                 f"by {index['by']}: HHI {number(index['hhi'])}{tail}; as concentrated as {index['effective']:.1f} equal of {index['values']}"
             )

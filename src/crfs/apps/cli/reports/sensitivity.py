@@ -10,6 +10,7 @@ from crfs.apps.cli.reports.stress import fitted
 from crfs.apps.cli.reports.what_if import with_error
 from crfs.apps.cli.screen import money, table
 from crfs.workflows.dependence import dependence
+from crfs.workflows.highest import at_highest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +20,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     screen.print(f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors; one input moved at a time")
     screen.print(f"{state(answer)}; {answer['method']}, {dependence(answer['method'], answer['copula'])}")
-    level = f"{answer['measures'][-1]['confidence'] * 100:g} %" if answer["measures"] else ""
+    level = f"{at_highest(answer['measures'])['confidence'] * 100:g} %" if answer["measures"] else ""
     capital = "capital" if answer["capital"] is not None else f"EC {level}"
     columns = ["EL", f"VaR {level}", f"ES {level}", capital]
     whole = [bump for bump in answer["bumps"] if not bump["small"]]
@@ -34,7 +35,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
 
 
 def _base(answer: Mapping[str, Any], columns: list[str]) -> dict[str, str]:
-    last = answer["measures"][-1]
+    last = at_highest(answer["measures"])
     held = answer["capital"]["capital"] if answer["capital"] is not None else last["ec"]
     values = (answer["el"], last["var"], last["es"], held)
     return {"moved": "nothing", **{name: money(value) for name, value in zip(columns, values, strict=True)}}
@@ -54,5 +55,5 @@ def _differences(bump: Mapping[str, Any], columns: list[str]) -> dict[str, str]:
 
 def _parts(bump: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     """Expected loss, VaR, ES and capital (regulatory where it is told, else economic), at the highest confidence that was asked for."""
-    last = bump["measures"][-1]
+    last = at_highest(bump["measures"])
     return bump["el"], last["var"], last["es"], bump["capital"]["capital"] if bump["capital"] is not None else last["ec"]

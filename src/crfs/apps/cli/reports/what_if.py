@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
 from crfs.workflows.dependence import dependence
+from crfs.workflows.highest import at_highest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,9 +76,9 @@ def _level(measure: Mapping[str, Any]) -> str:
 
 
 def _obligor(part: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, str]:
-    level = _level(answer["measures"][-1])
-    last = part["measures"][-1] if part["measures"] else None
-    marginal = any(each["measures"] and each["measures"][-1]["es"]["marginal"] is not None for each in answer["obligors"])
+    level = _level(at_highest(answer["measures"]))
+    last = at_highest(part["measures"]) if part["measures"] else None
+    marginal = any(each["measures"] and at_highest(each["measures"])["es"]["marginal"] is not None for each in answer["obligors"])
     cells = {name: "" if last is None else with_error(last[name], "change") for name in ("var", "es")}
     row = {
         "obligor": part["obligor_id"],

@@ -10,24 +10,25 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, error_of, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.workflows.highest import at_highest
 
 TITLE = "Sensitivities"
 
 
 def page(answer: Mapping[str, Any]) -> Shown:
     """A run of sensitivities."""
-    last = len(answer["measures"]) - 1
-    level = f"{answer['measures'][last]['confidence'] * 100:g} %"
+    last = at_highest(answer["measures"])
+    level = f"{last['confidence'] * 100:g} %"
     cards: list[tuple[str, Markup, Markup | str]] = [
         ("Expected loss", amount(answer["el"]), "of the book as it is, 12 months"),
-        (f"VaR {level}", amount(answer["measures"][last]["var"]), ""),
-        (f"ES {level}", amount(answer["measures"][last]["es"]), ""),
+        (f"VaR {level}", amount(last["var"]), ""),
+        (f"ES {level}", amount(last["es"]), ""),
     ]
     if answer["capital"] is not None:
         cards.append(("Regulatory capital", amount(answer["capital"]["capital"]), "before the output floor"))
     whole = [bump for bump in answer["bumps"] if not bump["small"]]
     plot = bars_plot(
-        [(bump["words"], bump["measures"][last]["es"]["change"]) for bump in whole],
+        [(bump["words"], at_highest(bump["measures"])["es"]["change"]) for bump in whole],
         name="bumps",
         title=f"What each bump adds to ES {level}",
         unit=f"expected shortfall, {answer['currency'] or 'currency units'}",

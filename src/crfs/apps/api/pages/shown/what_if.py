@@ -11,6 +11,7 @@ from crfs.apps.api.pages.rendering import NONE, amount, error_of, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.workflows.dependence import SECTORS
+from crfs.workflows.highest import at_highest
 
 TITLE = "What if"
 _TITLES = (("var", "VaR"), ("es", "ES"), ("ec", "Economic capital"))
@@ -18,7 +19,7 @@ _TITLES = (("var", "VaR"), ("es", "ES"), ("ec", "Economic capital"))
 
 def page(answer: Mapping[str, Any]) -> Shown:
     """A what-if run."""
-    changes, last = answer["changes"], answer["measures"][-1]
+    changes, last = answer["changes"], at_highest(answer["measures"])
     told = ", ".join(f"{count:,} {words}" for words, count in _counts(changes) if count)
     cards = [_card("Expected loss", answer["el"]), *(_card(f"{title} {_level(last)}", last[name]) for name, title in _TITLES)]
     plot = _obligors_plot(answer)
@@ -84,8 +85,8 @@ def _first_order(answer: Mapping[str, Any]) -> Grid:
 
 
 def _obligors(answer: Mapping[str, Any]) -> Grid:
-    level = _level(answer["measures"][-1])
-    first_order = any(part["measures"] and part["measures"][-1]["es"]["marginal"] is not None for part in answer["obligors"])
+    level = _level(at_highest(answer["measures"]))
+    first_order = any(part["measures"] and at_highest(part["measures"])["es"]["marginal"] is not None for part in answer["obligors"])
     marginal = (f"ES {level}, marginal", "Error") if first_order else ()
     return Grid(
         title="Obligor by obligor",
@@ -101,19 +102,20 @@ def _obligors(answer: Mapping[str, Any]) -> Grid:
 def _adds(part: Mapping[str, Any], first_order: bool) -> tuple[Markup | str, ...]:
     if not part["measures"]:
         return (NONE,) * (6 if first_order else 4)
-    var, es = part["measures"][-1]["var"], part["measures"][-1]["es"]
+    last = at_highest(part["measures"])
+    var, es = last["var"], last["es"]
     told = (signed(var["change"]), error_of(var, "change"), signed(es["change"]), error_of(es, "change"))
     return (*told, signed(es["marginal"]), error_of(es, "marginal")) if first_order else told
 
 
 def _obligors_plot(answer: Mapping[str, Any]) -> str:
     told = [part for part in answer["obligors"] if part["measures"]]
-    last = _level(answer["measures"][-1])
+    last = _level(at_highest(answer["measures"]))
     return bars_plot(
-        [(part["obligor_id"], part["measures"][-1]["es"]["change"]) for part in told],
+        [(part["obligor_id"], at_highest(part["measures"])["es"]["change"]) for part in told],
         name="what-if",
         title=f"What each changed obligor adds to ES {last}",
         unit=f"expected shortfall, {answer['currency'] or 'currency units'}",
         css="two",
-        half_widths={part["obligor_id"]: 1.96 * (part["measures"][-1]["es"]["change_se"] or 0.0) for part in told},
+        half_widths={part["obligor_id"]: 1.96 * (at_highest(part["measures"])["es"]["change_se"] or 0.0) for part in told},
     )
