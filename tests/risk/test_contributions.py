@@ -190,3 +190,14 @@ def test_who_is_listed_first_is_ruled_by_the_highest_confidence_in_whatever_orde
     assert [part.name for part in falling] == [part.name for part in rising]
     assert rising[0].name == "B"
     assert falling[-1].es[::-1] == pytest.approx(rising[-1].es, rel=0.1)  # the group, told in the order asked
+
+
+def test_importance_sampling_tells_by_what_the_parts_of_either_measure_are_scaled() -> None:
+    """Losses near the value at risk stand for it: their mean is all but it, so what is told is no power of the window's width."""
+    found = portfolio_risk(book(300), model(math.inf), confidences=(0.99, 0.999), method="importance_sampling", max_scenarios=20_000)
+    (note,) = (note for note in found.notes if note.startswith("contributions are scaled to sum to their measures; the factors are "))
+    factors = [float(told) for told in note.rpartition(" are ")[2].split(", ")]
+    assert len(factors) == 2 * len(found.measures)
+    assert factors == pytest.approx([1.0] * 4, abs=0.05)
+    for c, measure in enumerate(found.measures):
+        assert sum(part.var[c] for part in found.contributions if part.by == "sector") == pytest.approx(measure.var, rel=1e-9)

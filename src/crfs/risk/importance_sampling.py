@@ -185,31 +185,34 @@ def _contributions(
             factors.append(total / float(whole.mean()) if whole.mean() > 0.0 else 1.0)
             # Each scramble's parts are scaled to the measure: what is left of their spread is that of the shares.
             counted[row] *= np.divide(total, whole, out=np.zeros_like(whole), where=whole > 0.0)
-    return counted[0::2], counted[1::2], factors[0::2]
+    return counted[0::2], counted[1::2], factors
 
 
 class _Limit(NamedTuple):
-    """Where a tail begins: the value at risk, the tail's probability, the part of the scenarios at the value at risk that is in the tail, and how near to it
-    a loss stands for it."""
+    """Where a tail begins: the value at risk, the tail's probability, the part of the scenarios at the value at risk that is in the tail, how near to it
+    a loss stands for it, and the probability of such losses."""
 
     var: float
     level: float
     atom: float
     near: float
+    nearby: float
 
     def columns(self, losses: FloatArray, weight: FloatArray) -> FloatArray:
         """What each scenario counts for in the expected shortfall, and at the value at risk: 2 x scenarios."""
         in_tail = np.where(losses > self.var, 1.0, np.where(losses == self.var, self.atom, 0.0))
-        return np.stack([weight * in_tail / self.level, weight * (np.abs(losses - self.var) <= self.near)])
+        return np.stack([weight * in_tail / self.level, weight * (np.abs(losses - self.var) <= self.near) / self.nearby])
 
 
 def _limits(tail: WeightedTail, measure: TailMeasure) -> _Limit:
     level = 1.0 - measure.confidence
     beyond, at = (float((tail.weights * mine).sum()) / tail.scrambles for mine in (tail.losses > measure.var, tail.losses == measure.var))
     atom = min(max((level - beyond) / at, 0.0), 1.0) if at > 0.0 else 0.0
-    distance = np.abs(tail.losses - measure.var).ravel()
-    wanted = min(max(_LEAST_NEAR, round(_NEAR_SHARE * np.count_nonzero(tail.losses > measure.var))), len(distance))
-    return _Limit(measure.var, level, atom, float(np.partition(distance, wanted - 1)[wanted - 1]))
+    distance = np.abs(tail.losses - measure.var)
+    wanted = min(max(_LEAST_NEAR, round(_NEAR_SHARE * np.count_nonzero(tail.losses > measure.var))), distance.size)
+    near = float(np.partition(distance.ravel(), wanted - 1)[wanted - 1])
+    nearby = float((tail.weights * (distance <= near)).sum()) / tail.scrambles
+    return _Limit(measure.var, level, atom, near, nearby or 1.0)
 
 
 def _states_a_task(points: Points) -> int:
