@@ -155,7 +155,7 @@ def test_errors_of_contributions_to_expected_shortfall_are_their_spread_over_see
         found = portfolio_risk(book, FactorModel.one_factor("all"), confidences=(0.99,), seed=seed, method="collapsed")
         for part in found.contributions:
             if part.by == "obligor":
-                told.setdefault(part.name, []).append((part.es[0], part.es_se[0]))
+                told.setdefault(str(part.name), []).append((part.es[0], part.es_se[0]))
     always = [np.array(each) for each in told.values() if len(each) == 20]
     ratios = [each[:, 0].std(ddof=1) / each[:, 1].mean() for each in always]
     assert len(ratios) >= 10

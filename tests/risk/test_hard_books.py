@@ -83,7 +83,8 @@ def test_auto_does_not_trust_an_expansion_of_few_defaults() -> None:
     result = portfolio_risk(table, model, confidences=(0.9,), contributions=False)
     assert result.method is Method.CONVOLUTION
     assert any("where few of its names default is not small" in note for note in result.notes)
-    assert portfolio_risk(table, model, confidences=(0.999,), contributions=False).method is Method.COLLAPSED
+    farther = portfolio_risk(table, model, confidences=(0.999,), contributions=False)
+    assert not any("where few of its names default" in note for note in farther.notes)
 
 
 @pytest.mark.parametrize("name", ["two amounts", "alike"])

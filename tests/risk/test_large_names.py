@@ -93,7 +93,7 @@ def test_the_states_of_large_names_tell_what_their_characteristic_functions_tell
 @pytest.mark.parametrize("lgd_sd", [0.0, 0.2])
 @pytest.mark.parametrize("nu", [math.inf, 5.0])
 def test_a_book_with_a_few_large_names_agrees_with_simulation_of_every_name(nu: float, lgd_sd: float) -> None:
-    table = book(large=3, lgd_sd=lgd_sd, times=80.0)
+    table = book(large=3, lgd_sd=lgd_sd, times=240.0)
     told = portfolio_risk(table, model(nu), confidences=(0.99, 0.999), rel_tol=0.005, seed=3)
     assert told.method.value == "collapsed"
     assert told.converged

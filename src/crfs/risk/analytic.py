@@ -314,10 +314,8 @@ def _contributions(obligors: Obligors, found: Collapsed, step: float, map_tasks:
             told = float(own.sum(axis=0).mean())
             factors.append(total / told if told > 0.0 else 1.0)
             # What the measure may be off by is theirs in proportion, as an error of all scrambles.
-            scale = np.full(mixture.scrambles, unit * total / mean if mean > 0.0 else 0.0)
-            if total > 0.0:
-                scale *= 1.0 + off / total * shared
-            target[c, names.obligor] = parts * scale
+            scaled = parts * (unit * total / mean if mean > 0.0 else 0.0)
+            target[c, names.obligor] = scaled + (scaled.mean(axis=1)[:, None] * (off / total) * shared if total > 0.0 else 0.0)
         if max(step, q.ripple_var) > 0.0 and 0.0 < off_var < q.var:
             # Where losses come in steps the value at risk is one beside the smooth one, of which other names may have other parts.
             above, below = contributions(mixture, [(q.var + off_var, q.confidence), (q.var - off_var, q.confidence)], map_tasks=map_tasks)

@@ -148,12 +148,15 @@ def collapse(
         wished = _TRUSTED_WITH_LARGE_NAMES if with_large else _TRUSTED
         if with_large:
             found = replace(found, quantiles=tuple(_as_much_again(q) for q in found.quantiles))
-        # Ripples stay whatever names are taken apart.
-        rippled = _rippled(found, rel_tol)
-        found = replace(found, doubt=doubt(found.mixture, found.quantiles, rel_tol, within=wished) or rippled)
+        doubted = doubt(found.mixture, found.quantiles, rel_tol, within=wished)
+        found = replace(found, doubt=doubted or _rippled(found, rel_tol))
         most = min(len(names), _MOST_EXPLICIT)
-        if found.trusted or rippled or len(book.explicit) >= most:
+        # Ripples stay whatever names are taken apart.
+        if doubted is None or len(book.explicit) >= most:
             return found
+        if len(large) and not len(book.explicit):
+            book = book.with_explicit(large, map_tasks)
+            continue
         wanted = min(most, max(len(large), 16, 2 * len(book.explicit)))
         book = book.with_explicit(np.sort(largest(names.loss[0], wanted)), map_tasks)
 
