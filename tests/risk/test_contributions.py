@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from crfs.risk import contributions as subject
 from crfs.risk import portfolio_risk, reverse_stress
 from crfs.risk.cells import cells_of, interpolation, probabilities
 from crfs.risk.normal_cdf import normal_cdf
+from crfs.risk.simulated import _means_and_errors
 
 
 def book(count: int, *, lgd_sd: float | None = None) -> pl.DataFrame:
@@ -201,3 +203,22 @@ def test_importance_sampling_tells_by_what_the_parts_of_either_measure_are_scale
     assert factors == pytest.approx([1.0] * 4, abs=0.05)
     for c, measure in enumerate(found.measures):
         assert sum(part.var[c] for part in found.contributions if part.by == "sector") == pytest.approx(measure.var, rel=1e-9)
+
+
+def test_parts_of_a_column_take_a_table_of_a_block_of_scenarios_and_not_of_all() -> None:
+    random = np.random.default_rng(1)
+    blocks, rows, width, losses = 40, 250, 500, 1_000
+    row = np.sort(random.integers(0, rows, (blocks, losses)), axis=1) + rows * np.arange(blocks)[:, None]
+    row, place, amount = row.ravel(), random.integers(0, width, blocks * losses), random.lognormal(0.0, 1.0, blocks * losses)
+    weights = [np.full(blocks * rows, 1e-4), np.where(np.arange(blocks * rows) % 50 == 0, 1.0, 0.0) / (blocks * rows // 50)]
+    pieces = [slice(start, start + losses) for start in range(0, blocks * losses, losses)]
+    tracemalloc.start()
+    found = _means_and_errors(weights, row, place, amount, blocks=pieces, width=width)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    table = np.bincount(row * width + place, weights=amount, minlength=blocks * rows * width).reshape(-1, width)
+    assert peak < 0.2 * table.nbytes
+    for (mean, error), weight in zip(found, weights, strict=True):
+        assert mean == pytest.approx(weight @ table, rel=1e-12)
+        spread = np.sqrt(weight @ table**2 - mean**2) * np.sqrt((weight**2).sum())
+        assert error == pytest.approx(spread, rel=1e-9)

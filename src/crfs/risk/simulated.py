@@ -258,14 +258,7 @@ def _contributions(
         for weight, total in zip(pair, (measure.es, measure.var), strict=True)
     ]
 
-    def shared(place: IntArray, amount: FloatArray, row: IntArray, width: int) -> list[list[tuple[FloatArray, FloatArray]]]:
-        """For each confidence the mean and its error of what each of ``width`` places lost, in the tail and at the value at risk."""
-        table = (
-            np.bincount(row * width + place, weights=amount, minlength=len(tail_scenarios) * width).astype(np.float64).reshape(-1, width)
-        )
-        return [[_mean_and_error(weight, table) for weight in pair] for pair in zip(weights, near, strict=True)]
-
-    # Names are many and seldom in the tail: theirs are sums over defaults, not a table.
+    # Names are many and seldom in the tail: theirs are sums over defaults, without a table.
     by_name = [
         [_mean_and_error_of_names(weight[tail_row], obligor, loss, weight, len(obligors.names)) for weight in pair]
         for pair in zip(weights, near, strict=True)
@@ -274,6 +267,10 @@ def _contributions(
     scaled = partial(_contribution, es_factors=factors[::2], var_factors=factors[1::2])
     ead, el = obligors.ead, obligors.expected_loss
     parts = [scaled(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), by_name, int(i)) for i in top]
+    # The scenarios of a block are its own: so a table of what the values of a column lost in each need not be of all of them.
+    ends = np.searchsorted(entry, np.cumsum([len(result.tail_obligor) for result in results])).tolist()
+    blocks = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True) if end > start]
+    row, each = tail_row[entry], [weight for pair in zip(weights, near, strict=True) for weight in pair]
     facility_mean = obligors.facility_ead * obligors.facility_lgd
     facility_el = obligors.pd[obligors.facility_obligor] * facility_mean
     for tag in obligors.facility_tags:
@@ -281,7 +278,8 @@ def _contributions(
         if len(values) > MOST_VALUES:
             continue
         width = len(values)
-        measured = shared(code[facility], pieces, tail_row[entry], width)
+        of_each = _means_and_errors(each, row, code[facility], pieces, blocks=blocks, width=width)
+        measured = [of_each[k : k + 2] for k in range(0, len(of_each), 2)]
         tag_ead = np.bincount(code, weights=obligors.facility_ead, minlength=width)
         tag_el = np.bincount(code, weights=facility_el, minlength=width)
         parts += [scaled((tag, value), float(tag_ead[k]), float(tag_el[k]), measured, k) for k, value in enumerate(values)]
@@ -292,11 +290,25 @@ def _factor(total: float, whole: float) -> float:
     return total / whole if whole > 0.0 else 1.0
 
 
-def _mean_and_error(weight: FloatArray, table: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weighted means of the columns of ``table`` (a row a kept scenario) and their standard errors for the scenarios that count."""
-    first = (weight[:, None] * table).sum(axis=0)
-    second = (weight[:, None] * table**2).sum(axis=0)
-    return first, np.sqrt(np.clip(second - first**2, 0.0, None) * float(np.square(weight).sum()))
+def _means_and_errors(
+    weights: list[FloatArray], row: IntArray, place: IntArray, amount: FloatArray, *, blocks: list[slice], width: int
+) -> list[tuple[FloatArray, FloatArray]]:
+    """For each weight of the kept scenarios the mean of what each of ``width`` places lost, and its standard error for the scenarios that count.
+
+    Of each ``amount`` the ``row`` is the scenario and the ``place`` who lost it; no two of the ``blocks`` of them have a scenario in common.
+    """
+    first, second = np.zeros((2, len(weights), width))
+    for block in blocks:
+        start = int(row[block].min())
+        rows = int(row[block].max()) + 1 - start
+        table = np.bincount((row[block] - start) * width + place[block], weights=amount[block], minlength=rows * width).reshape(rows, width)
+        some = np.stack([weight[start : start + rows] for weight in weights])
+        first += some @ table
+        second += some @ np.square(table)
+    return [
+        (mean, np.sqrt(np.clip(square - mean**2, 0.0, None) * float(np.square(weight).sum())))
+        for weight, mean, square in zip(weights, first, second, strict=True)
+    ]
 
 
 def _mean_and_error_of_names(
