@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import WarmPortfolio, portfolio_risk
-from crfs.risk.collapsed import SCRAMBLES, find_aims, quantile
+from crfs.risk.collapsed import find_aims, quantile
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.lumpy import Lumpy
 from crfs.risk.mixtures import MOST_IN_STATES, make_mixture
 from crfs.risk.names import make_names
 from crfs.risk.obligors import roll_up
 from crfs.risk.points import Points, draw
+from crfs.risk.scrambles import SCRAMBLES
 from crfs.risk.smooth import Smooth
 from tests.thorough import cases
 

@@ -355,8 +355,7 @@ def test_a_name_that_defaults_for_certain_and_one_that_cannot_are_taken_as_such(
         loss = float((sure["ead"] * sure["lgd"])[0])
         assert abs(result.el_simulated - result.el) < 5 * result.el_simulated_se
         assert "O00001" not in parts
-        if "O00000" in parts:
-            assert parts["O00000"].es[0] == pytest.approx(loss, rel=0.01)
+        assert parts["O00000"].es[0] == pytest.approx(loss, rel=0.01)
 
 
 def test_an_atom_at_the_value_at_risk_is_not_smeared() -> None:

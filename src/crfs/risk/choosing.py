@@ -12,7 +12,7 @@ from crfs.errors import InvalidInput
 from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
 from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run, within_budget
 from crfs.risk.closed_form import closed_form
-from crfs.risk.collapsed import SCRAMBLES, Collapsed, collapse
+from crfs.risk.collapsed import Collapsed, collapse
 from crfs.risk.convolution import convolved
 from crfs.risk.creditriskplus.method import gamma_sectors_outcome
 from crfs.risk.departure import departure
@@ -25,6 +25,7 @@ from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.passed_over import NOT_PAYABLE, not_exact, not_few_names, note
 from crfs.risk.result import SIMULATED, Method
+from crfs.risk.scrambles import SCRAMBLES
 from crfs.risk.simulated import MOST_PLAIN, simulate
 from crfs.risk.tables import NODES_A_NAME
 from crfs.risk.workers import MapTasks, workers

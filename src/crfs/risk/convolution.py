@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.aiming import bad_directions
-from crfs.risk.collapsed import SCRAMBLES, find_aims, quantile
+from crfs.risk.collapsed import find_aims, quantile
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.few_names import FewNames, conditional_pds, first_scramble, settled_at_zero
 from crfs.risk.lattice import common_step
@@ -22,6 +22,7 @@ from crfs.risk.mixtures import make_mixture
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
+from crfs.risk.scrambles import SCRAMBLES
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.aiming import bad_directions
-from crfs.risk.collapsed import SCRAMBLES, find_aims
+from crfs.risk.collapsed import find_aims
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.fine_lattice import LEAST, FineLattice, Rounding
 from crfs.risk.lattice import LossLattice, Sums, beyond, common_step, lower_quantile, make_lattice
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged
-from crfs.risk.scrambles import scramble_error, student, unit_error
+from crfs.risk.scrambles import SCRAMBLES, scramble_error, student, unit_error
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]

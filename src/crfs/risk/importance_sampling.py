@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
 from crfs.risk.aiming import bad_directions
-from crfs.risk.collapsed import SCRAMBLES, find_aims
+from crfs.risk.collapsed import find_aims
 from crfs.risk.conditional import condition
 from crfs.risk.cuts import cut, scaling_note
 from crfs.risk.measures import TailMeasure, certain
@@ -26,7 +26,7 @@ from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.points import Points, draw
 from crfs.risk.result import Contribution, Method
-from crfs.risk.scrambles import scramble_error
+from crfs.risk.scrambles import SCRAMBLES, scramble_error
 from crfs.risk.simulated import within
 from crfs.risk.simulation import Plan, make_plan, simulate_states
 from crfs.risk.weighted_tail import WeightedTail

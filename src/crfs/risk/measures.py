@@ -60,8 +60,20 @@ class TailRisk:
 class TailMeasure(TailRisk):
     """What a run says of the tail at one confidence.
 
-    ``var_low``, ``var_high`` are order statistics (exact whatever the distribution), ``var_se`` a quarter or so of their distance
-    (over 2 x 1.96), zero where the value at risk is one atom of a discrete loss. ``exact`` marks a closed form: no sampling error.
+    How the error of the value at risk is found depends on the method; the interval is of 95 % with all of them:
+
+    - ``thinning``, ``plain``: ``var_low`` and ``var_high`` are order statistics of the sample (exact whatever the distribution), ``var_se`` their
+      distance over 2 x 1.96; zero where the value at risk is one atom of a discrete loss.
+    - ``importance_sampling``: the ends are the losses that are exceeded with the tail's probability less and more its error over the scrambles;
+      ``var_se`` is their distance over twice Student's quantile of eight scrambles.
+    - ``few_names``, ``convolution``: ``var_se`` is the standard error of the scrambles' own values at risk; the ends are those of the probability, as
+      above, and what the rounding of losses may do on top.
+    - ``collapsed``: ``var_se`` is the standard error over the scrambles, the ends are Student's with the expansion's own error on top.
+    - ``creditriskplus``: ``var_se`` is what the error of a sampled covariance makes of it, else zero; the ends have what rounding may do on top.
+    - ``exact``, ``closed_form``: no error.
+
+    ``tail_scenarios`` is how many scenarios lie beyond the value at risk, or how many equally likely ones weighted points are worth; the points of the
+    factors by ``few_names`` and ``convolution``; 0 where nothing was drawn. ``exact`` marks a measure without any error.
     """
 
     tail_scenarios: int

@@ -10,7 +10,7 @@ from typing import Any
 from crfs.risk.as_json import finite_or_none
 from crfs.risk.largest_names import NameConcentration
 from crfs.risk.measures import TailMeasure
-from crfs.risk.scrambles import Z95, student
+from crfs.risk.scrambles import SCRAMBLES, Z95, student
 
 
 class Method(StrEnum):
@@ -149,8 +149,6 @@ class RiskResult:
     def reach(self) -> float:
         """By how many standard errors a 95 % interval reaches to either side where nothing better is known: Student's quantile of a few scrambles, or
         the normal one of many scenarios."""
-        from crfs.risk.collapsed import SCRAMBLES
-
         return (
             student(SCRAMBLES)
             if self.method in {Method.COLLAPSED, Method.FEW_NAMES, Method.CONVOLUTION, Method.IMPORTANCE_SAMPLING, Method.CREDITRISKPLUS}

@@ -12,6 +12,9 @@ import numpy.typing as npt
 Z95 = 1.959963984540054
 """The 97.5 % point of the standard normal: by so many standard errors of a large sample a 95 % interval reaches to either side."""
 
+SCRAMBLES = 8
+"""Independent answers of a run that draws points of the factors."""
+
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 

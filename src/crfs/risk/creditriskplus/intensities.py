@@ -20,9 +20,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.creditriskplus.sampled_covariance import FEWEST, MOST_SAMPLED, SCRAMBLES, loading_of, sampled_covariance, threshold_of
+from crfs.risk.creditriskplus.sampled_covariance import FEWEST, MOST_SAMPLED, loading_of, sampled_covariance, threshold_of
 from crfs.risk.names import Names
 from crfs.risk.points import mixing_variables
+from crfs.risk.scrambles import SCRAMBLES
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]

@@ -23,14 +23,13 @@ from crfs.risk.creditriskplus.contributions import LatticeTail, lattice_tail
 from crfs.risk.creditriskplus.fitted import MISSING_MASS, Exposed, Fitted, fit
 from crfs.risk.creditriskplus.intensities import Intensities, intensities, work
 from crfs.risk.creditriskplus.matching import Matched, match
-from crfs.risk.creditriskplus.sampled_covariance import SCRAMBLES
 from crfs.risk.cuts import cut, scaling_note
 from crfs.risk.measures import TailMeasure
 from crfs.risk.names import Names
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Contribution, CurvePoint, Method
-from crfs.risk.scrambles import student
+from crfs.risk.scrambles import SCRAMBLES, student
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]

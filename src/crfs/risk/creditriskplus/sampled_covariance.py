@@ -17,13 +17,12 @@ import numpy.typing as npt
 
 from crfs.risk.names import Names
 from crfs.risk.points import draw
-from crfs.risk.scrambles import scramble_error
+from crfs.risk.scrambles import SCRAMBLES, scramble_error
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
-SCRAMBLES = 8
 MOST_SAMPLED = 4e8
 """Names times points: some seconds."""
 FEWEST = 64
