@@ -25,7 +25,7 @@ from crfs.risk.mixtures import make_mixture, price
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged
 from crfs.risk.ripples import Ripples, ripples
-from crfs.risk.scrambles import scramble_error
+from crfs.risk.scrambles import SCRAMBLES, scramble_error
 from crfs.risk.spectrum import MOST_FREQUENCIES
 from crfs.risk.table_errors import table_errors
 from crfs.risk.workers import MapTasks
@@ -34,7 +34,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Report: TypeAlias = Callable[[str], None]
 
-SCRAMBLES = 8
+
 _PILOT = 1_024
 _FIRST = 256
 _LEAST = 32
