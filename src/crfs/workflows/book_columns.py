@@ -51,3 +51,23 @@ def problems_beside(table: pl.DataFrame) -> tuple[Problem, ...]:
 def with_amounts(table: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
     """A book as it came, with the probabilities, losses and exposures of one that was made of it row by row."""
     return table.with_columns(made[name] for name in ("ead", "lgd", "pd_12m"))
+
+
+def with_lifetimes(table: pl.DataFrame, before: pl.Series, after: pl.Series) -> pl.DataFrame:
+    """A book whose 12-month probabilities went from ``before`` to ``after``, with its own ``pd_lifetime`` moved by as many standard deviations.
+
+    A blank stays blank, and so does what can be no probability: whoever reads the column names it. Where a 12-month probability is 0 or 1 no shock
+    moves it, and the lifetime one stays too.
+    """
+    import polars as pl
+
+    from crfs.quality.checks import check_columns
+    from crfs.risk.provisions import staging_schema
+    from crfs.risk.stress.shifts import probit_shift, shifted_pd
+
+    if "pd_lifetime" not in table.columns:
+        return table
+    typed, _ = check_columns(table.select("facility_id", "pd_lifetime"), staging_schema())
+    given = typed["pd_lifetime"]
+    moved = shifted_pd(given.fill_null(0.0).to_numpy(), probit_shift(before.to_numpy(), after.to_numpy()))
+    return table.with_columns(pl.Series("pd_lifetime", moved).set(given.is_null(), None))

@@ -346,7 +346,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
         "total_ead": int(in_cents(rows["exposure"].to_numpy()).sum()) / 100.0,
         "by": {name: provisions.by(name) for name in (cuts_of(rows) if cecl else cuts_of(rows, "stage"))},
         "largest": in_units(largest, "ecl_after_cents").rename({"ecl_after_cents": "allowance"}).to_dicts(),
-        "notes": [*document.get("notes", ()), *(_no_stages(rows) if cecl else ()), *_notes(asked, provisions)],
+        "notes": notes_on(provisions, asked.specification),
     }
 
 
@@ -359,27 +359,30 @@ def _no_stages(rows: pl.DataFrame) -> tuple[str, ...]:
     return (f"CECL has no stages: of the stage given for {given:,} {facilities} only a 3 counts, which says that one is in default",)
 
 
-def _notes(asked: Asked, provisions: Provisions) -> list[str]:
-    notes = [] if provisions.macro is None else list(provisions.macro.notes)
+def notes_on(provisions: Provisions, options: Mapping[str, Any]) -> list[str]:
+    """What a reader of provisions must know: of the losses, of scenarios, overlays and stages, and of lives that are taken."""
+    cecl = options.get("standard", DEFAULTS["standard"]) == "cecl"
+    notes = [*provisions.result.notes, *(_no_stages(provisions.rows) if cecl else ())]
+    notes += [] if provisions.macro is None else provisions.macro.notes
     notes += provisions.overlays.notes
     staging = provisions.staging
     if provisions.overlooked:
-        notes.append(_told_overlooked(asked, provisions.overlooked))
+        notes.append(_told_overlooked(options, provisions.overlooked))
     if staging is not None and "pd_lifetime_at_origination" not in staging.table.columns:
         notes.append(
             "the book has no PD of recognition, so no stage comes from an increase of PD: arrears and flags alone tell stages apart"
         )
-    if asked.option("expected_life_years") is not None:
-        notes.append(f"facilities without a maturity are taken to live {asked.option('expected_life_years'):g} years")
+    if options.get("expected_life_years") is not None:
+        notes.append(f"facilities without a maturity are taken to live {options['expected_life_years']:g} years")
     return notes
 
 
-def _told_overlooked(asked: Asked, rows: tuple[int, ...]) -> str:
-    count, days = len(rows), staging_rule(asked.option("staging")).dpd_stage_3
+def _told_overlooked(options: Mapping[str, Any], rows: tuple[int, ...]) -> str:
+    count, days = len(rows), staging_rule(options.get("staging")).dpd_stage_3
     facilities, are = ("facility", "is") if count == 1 else ("facilities", "are")
     more = f" and {count - FIRST} more" if count > FIRST else ""
     where = f"in row{'' if count == 1 else 's'} {', '.join(map(str, rows[:FIRST]))}{more}"
-    if asked.option("standard", DEFAULTS["standard"]) == "cecl":
+    if options.get("standard", DEFAULTS["standard"]) == "cecl":
         late = f"{count} {facilities} {are} {days} days past due or more and {are} not in default (defaulted, or stage 3), {where}"
         return f"{late}: they have the losses of a life, not LGD times exposure"
     late = "" if days is None else f", or {days} days past due or more"

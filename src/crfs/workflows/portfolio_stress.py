@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows import portfolio_capital, portfolio_ecl, portfolio_risk
-from crfs.workflows.book_columns import with_amounts
+from crfs.workflows.book_columns import with_amounts, with_lifetimes
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.conditional_losses import Conditioned, condition_on, conditional_losses
 from crfs.workflows.cutting import cuts_of
@@ -42,6 +42,9 @@ SETTINGS = ("scenario", "base", "satellite", "shocks", "packaged")
 """Keys of a specification that say what the stress is: a scenario with its base and what is fitted for it, or the shocks themselves."""
 _SEGMENT = "segment"
 _AS_GIVEN = "losses given default move by the shocks' own lgd_add alone; with lgd_response frye_jacobs they would answer to the default probabilities too"
+_GIVEN_STAGES = (
+    "provisions: stages are given with the book, so no shock changes them; with stages = found among the options of ecl they answer to it"
+)
 _NO_CHANGE: Mapping[str, float | None] = {"value": 0.0, "se": 0.0, "low": 0.0, "high": 0.0}
 _STAY = "losses given default stay as they are: they do not answer to the default probabilities"
 
@@ -287,8 +290,10 @@ def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after
 
 
 def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
+    """Allowances of both books, whole and by stage; and what there is to say of both."""
     on = portfolio_ecl.reporting_day(options.get("reporting_date"), asked.at)
-    told = [portfolio_ecl.provisions_of(with_amounts(asked.table, book), options, on=on) for book in (base, after)]
+    tables = with_amounts(asked.table, base), with_lifetimes(with_amounts(asked.table, after), base["pd_12m"], after["pd_12m"])
+    told = [portfolio_ecl.provisions_of(table, options, on=on) for table in tables]
     cents = [int(one.rows["ecl_after_cents"].sum()) for one in told]
     stages = [{part["name"]: part["allowance"] for part in one.by("stage")} if "stage" in one.rows.columns else {} for one in told]
     names = sorted({*stages[0], *stages[1]}, key=lambda stage: (stage is None, stage))
@@ -296,7 +301,12 @@ def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, af
         "allowance": {"base": cents[0] / 100.0, "stressed": cents[1] / 100.0, "change": (cents[1] - cents[0]) / 100.0},
         "stages": [{"stage": name, **_difference(stages[0].get(name, 0.0), stages[1].get(name, 0.0))} for name in names],
     }
-    return found, []
+    said = [portfolio_ecl.notes_on(one, options) for one in told]
+    notes = [f"provisions: {note}" for note in said[0]]
+    notes += [f"provisions under stress: {note}" for note in said[1] if note not in said[0]]
+    if told[0].staging is None and options.get("standard", portfolio_ecl.DEFAULTS["standard"]) == "ifrs9":
+        notes.append(_GIVEN_STAGES)
+    return found, notes
 
 
 def _difference(base: float, stressed: float) -> dict[str, float]:

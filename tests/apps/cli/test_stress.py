@@ -119,6 +119,41 @@ def test_a_shock_to_certain_default_tells_why_capital_vanishes(within: Crfs, boo
     assert any(note.startswith("capital under stress: 40 facilities are in default") for note in answer["notes"])
 
 
+def test_a_lifetime_probability_of_the_books_own_moves_as_the_other_does_and_takes_its_stage_along(within: Crfs, tmp_path: Path) -> None:
+    head = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group,maturity_years,effective_interest_rate,pd_lifetime_at_origination,pd_lifetime"
+    own = tmp_path / "own.csv"
+    own.write_text(f"{head}\nF1,O1,10000,0.4,0.01,0.2,corporate_energy,3,0.05,0.03,0.03\n")
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[staging]\nrelative_increase = 1.0\n")
+    told = [
+        stressed(within, own, shocks(tmp_path, f"pd_probit\n{shift}\n"), "--policy", str(policy), "--no-losses")["ecl"]
+        for shift in (0, 0.1, 1, 50)
+    ]
+    assert told[0]["allowance"]["change"] == 0.0
+    allowances = [one["allowance"]["stressed"] for one in told]
+    assert allowances == sorted(allowances)
+    # The probit of 0.03 is -1.88: a shift of 1 takes it to 0.19, more than twice what it was at recognition.
+    assert [[row["stage"] for row in one["stages"] if row["stressed"]] for one in told] == [[1], [1], [2], [2]]
+
+
+def test_what_provisions_have_to_say_of_stages_is_said_once_and_of_stress_apart(within: Crfs, book: Path, tmp_path: Path) -> None:
+    text = shocks(tmp_path, "pd_probit\n0.5\n")
+    given = [note for note in stressed(within, book, text, "--no-losses")["notes"] if note.startswith("provisions")]
+    assert len(given) == 1
+    assert given[0].startswith("provisions: stages are given with the book, so no shock changes them")
+    bare = tmp_path / "bare.csv"
+    lines = [line.split(",") for line in (HEADER, *ROWS)]
+    where = lines[0].index("stage")
+    bare.write_text("\n".join(",".join(cell for k, cell in enumerate(line) if k != where) for line in lines) + "\n")
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[staging]\nrelative_increase = 1.0\n")
+    found = [
+        note for note in stressed(within, bare, text, "--policy", str(policy), "--no-losses")["notes"] if note.startswith("provisions")
+    ]
+    assert len(found) == 1
+    assert found[0].startswith("provisions: the book has no PD of recognition")
+
+
 def test_a_person_reads_base_stressed_and_difference(within: Crfs, book: Path, tmp_path: Path) -> None:
     shown = within("portfolio", "stress", book, "--shocks", shocks(tmp_path, "pd_probit\n0.5\n"), *QUICK)
     assert shown.code == 0, shown.err

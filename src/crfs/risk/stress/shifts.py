@@ -7,6 +7,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crfs.risk.stress.transmission import MOST_DEVIATIONS
+
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _HIGHEST_R2 = 0.99
@@ -28,6 +30,22 @@ def shifted_pd(pd: FloatArray, shift: FloatArray) -> FloatArray:
 
     moved = ndtr(np.rint((ndtri(pd) + shift) * _STEPS) / _STEPS)
     return np.where(shift > 0.0, np.maximum(moved, pd), np.where(shift < 0.0, np.minimum(moved, pd), pd))
+
+
+def probit_shift(pd: FloatArray, shifted: FloatArray) -> FloatArray:
+    """The shift that :func:`shifted_pd` took from ``pd`` to ``shifted``, in standard deviations; 0 of what is the same, 0 and 1 among it.
+
+    Where what was uncertain has become certain or impossible it is the largest there is, 100 up or down.
+
+    >>> probit_shift(np.array([0.0, 0.01, 0.02, 0.5]), np.array([0.0, 0.033899, 0.02, 1.0])).round(4).tolist()
+    [0.0, 0.5, 0.0, 100.0]
+    """
+    from scipy.special import ndtri
+
+    moved = np.zeros_like(pd)
+    rows = pd != shifted
+    moved[rows] = np.clip(ndtri(shifted[rows]) - ndtri(pd[rows]), -MOST_DEVIATIONS, MOST_DEVIATIONS)
+    return moved
 
 
 def shifted_lgd(lgd: FloatArray, add: FloatArray) -> FloatArray:
