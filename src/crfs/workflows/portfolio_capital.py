@@ -75,6 +75,48 @@ def capital_of_amounts(asked: Asked, book: pl.DataFrame, options: Mapping[str, A
     return capital_of(capital_table(with_amounts(asked.table, book), options.get("exposure_classes") or {}), options)
 
 
+def amounts_before_and_after_floor(result: CapitalResult) -> dict[str, float]:
+    """The amounts that a run tells of a book and of what is made of it; whole cents, in currency units.
+
+    ``rwa`` are risk-weighted assets before the output floor, ``capital`` is what is asked for in the end: after the floor, where there is one. Then
+    ``rwa_after_floor`` and ``capital_before_floor`` are told too, so that each amount has the one that it belongs to.
+
+    >>> import polars as pl
+    >>> one = pl.DataFrame({"facility_id": ["F"], "exposure_class": ["corporate"], "pd_12m": [0.001], "lgd": [0.05], "ead": [1000.0]})
+    >>> amounts_before_and_after_floor(capital_of(one, {"output_floor": True}))
+    {'rwa': 164.74, 'capital': 58.0, 'rwa_after_floor': 725.0, 'capital_before_floor': 13.18}
+    >>> amounts_before_and_after_floor(capital_of(one, {}))
+    {'rwa': 164.74, 'capital': 13.18}
+    """
+    from crfs.risk.cents import total_in_cents
+
+    totals = result.totals_in_cents
+    told = {"rwa": totals.rwa, "capital": totals.capital}
+    if result.floor is not None:
+        told["rwa_after_floor"] = result.floor.in_cents(totals.rwa).rwa
+        told["capital_before_floor"] = total_in_cents(result.table["capital"].fill_null(0.0).to_numpy()) / 100.0
+    return told
+
+
+def named_amounts(told: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What :func:`amounts_before_and_after_floor` tells, or what was made of each of its amounts, with its words: in the order of a computation.
+
+    >>> named_amounts({"rwa": 100.0, "capital": 8.0})
+    [('risk-weighted assets', 100.0), ('regulatory capital', 8.0)]
+    >>> [words for words, _ in named_amounts({"rwa": 100.0, "capital": 16.0, "rwa_after_floor": 200.0, "capital_before_floor": 8.0})][2:]
+    ['regulatory capital before the output floor', 'regulatory capital after the output floor']
+    """
+    rwa, capital = "risk-weighted assets", "regulatory capital"
+    if "rwa_after_floor" not in told:
+        return [(rwa, told["rwa"]), (capital, told["capital"])]
+    return [
+        (f"{rwa} before the output floor", told["rwa"]),
+        (f"{rwa} after the output floor", told["rwa_after_floor"]),
+        (f"{capital} before the output floor", told["capital_before_floor"]),
+        (f"{capital} after the output floor", told["capital"]),
+    ]
+
+
 def capital_table(book: pl.DataFrame, classes: Mapping[str, str]) -> pl.DataFrame:
     """The columns of a book that capital knows, with ``exposure_class`` where the book leaves it blank: by facility type, else by segment,
     else what stands for any."""

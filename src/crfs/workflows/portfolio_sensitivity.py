@@ -251,13 +251,13 @@ def _effects(base: RiskResult, answer: WhatIf | None) -> dict[str, Any]:
 
 
 def _capital(asked: Asked, book: pl.DataFrame) -> tuple[dict[str, float] | None, tuple[str, ...]]:
-    """Risk-weighted assets and capital, and notes on them; None where nobody asked for them and the book has no classes."""
+    """Risk-weighted assets and capital before and after the output floor, and notes on them; None where nobody asked for them and the book has no
+    classes."""
     options = asked.option("capital")
     if options is None and "exposure_class" not in asked.table.columns:
         return None, ()
     told = portfolio_capital.capital_of_amounts(asked, book, options or {})
-    totals = told.totals_in_cents
-    return {"rwa": totals.rwa, "capital": totals.capital}, told.notes
+    return portfolio_capital.amounts_before_and_after_floor(told), told.notes
 
 
 def _moved(before: float, after: float) -> dict[str, float]:

@@ -281,12 +281,12 @@ def _further(asked: Asked, stressed: Stressed, base: pl.DataFrame, after: pl.Dat
 
 
 def _capital(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
-    """Capital after the output floor, where that was asked for, risk-weighted assets before it; and what there is to say of both books."""
+    """Risk-weighted assets, capital (both before and after the output floor, where that was asked for) and expected loss; and what there is to say."""
     told = [portfolio_capital.capital_of_amounts(asked, book, options) for book in (base, after)]
-    totals = [one.totals_in_cents for one in told]
+    amounts = [{**portfolio_capital.amounts_before_and_after_floor(one), "el": one.totals_in_cents.el} for one in told]
     notes = [f"capital: {note}" for note in told[0].notes]
     notes += [f"capital under stress: {note}" for note in told[1].notes if note not in told[0].notes]
-    return {name: _difference(getattr(totals[0], name), getattr(totals[1], name)) for name in ("rwa", "capital", "el")}, notes
+    return {name: _difference(amounts[0][name], amounts[1][name]) for name in amounts[0]}, notes
 
 
 def _provisions(asked: Asked, options: Mapping[str, Any], base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:

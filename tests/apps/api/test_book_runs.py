@@ -172,6 +172,28 @@ def test_scenarios_are_defined_listed_and_stress_a_book(client: Client) -> None:
     assert repr(by_name.json()["conditional"]["measures"][0]["var"]["stressed"]) in page
 
 
+def test_capital_before_and_after_the_output_floor_is_named_so_and_has_its_own_risk_weighted_assets(client: Client) -> None:
+    header = HEADER.replace(",stage,maturity_years,effective_interest_rate", "")
+    book = header + "".join(f"F{k},O{k},100000,0.05,0.001,0.2,retail_pacific,retail,,corporate\n" for k in range(2))
+    asked = {"book": {"csv": book}, "models": [], **FEW}
+    bump, shock = {"bumps": {"pd_relative": 0.1}, "satellite": "none"}, {"shocks": [{"pd_probit": 0.1}], "losses": False}
+    for kind, more, moved in (("sensitivity", bump, "bumped"), ("stress", shock, "stressed")):
+        runs = [
+            client.post(f"/v1/{kind}-runs", json={**asked, **more, "capital": capital}, headers={"Prefer": "wait=30"}).json()
+            for capital in ({"output_floor": True}, {})
+        ]
+        parts = [run["bumps"][0]["capital"] if kind == "sensitivity" else run["capital"] for run in runs]
+        assert set(parts[1]) == set(parts[0]) - {"rwa_after_floor", "capital_before_floor"}
+        for side in ("base", moved):
+            before, after = (round(0.08 * parts[0][name][side], 2) for name in ("rwa", "rwa_after_floor"))
+            assert (parts[0]["capital_before_floor"][side], parts[0]["capital"][side]) == (before, after)
+            assert after > before == parts[1]["capital"][side]
+        pages = [client.html(f"/runs/{run['run_id']}") for run in runs]
+        assert "Regulatory capital before the output floor" in pages[0]
+        assert "Regulatory capital after the output floor" in pages[0]
+        assert "after the output floor" not in pages[1]
+
+
 def test_reverse_stress_in_macro_terms_is_answered_and_shown(client: Client) -> None:
     asked = {"book": {"csv": BOOK}, "models": [], "loss": 3000, "modes": 1, "as_of": "2009-11-30T00:00:00Z"}
     answer = client.post("/v1/reverse-stress-runs", json={**asked, "satellite": "us_credit"}, headers={"Prefer": "wait=30"})

@@ -15,7 +15,8 @@ from crfs.workflows.session import Session
 class SensitivityQuestion(LossQuestion):
     """Which inputs of a book, and which macro variables, are moved by how much; the standard bumps, if not given. ``satellite`` says what a macro
     variable does to the book: the content of a specification, the name of one that ships with crfs, or ``none``; ``us_credit``, if not given,
-    where it can be fitted. ``capital`` are the options of regulatory capital."""
+    where it can be fitted. ``capital`` are the options of regulatory capital. Of capital ``rwa`` is before the output floor and
+    ``capital`` after it, where it was asked for: then ``rwa_after_floor`` and ``capital_before_floor`` are told too."""
 
     bumps: dict[str, float] | None = Field(default=None, min_length=1, max_length=100)
     satellite: dict[str, Any] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None = None

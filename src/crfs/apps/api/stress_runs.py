@@ -17,7 +17,8 @@ class StressQuestion(LossQuestion):
     where it has several), or ``shocks`` by segment. ``conditional`` adds the losses given the scenario's factors, ``migration`` that
     of ratings: ``grades`` on the book's own scale, or an object of ``ratings`` (default last) and ``rows``, a transition matrix of 12 months.
     ``lgd_response`` is ``frye_jacobs`` (if not said, of a scenario) or ``none`` (if not said, of shocks: their ``lgd_add`` is all that moves losses).
-    ``capital`` and ``ecl`` are the options of those, measured under stress too."""
+    ``capital`` and ``ecl`` are the options of those, measured under stress too. Of capital ``rwa`` is before the output floor and
+    ``capital`` after it, where it was asked for: then ``rwa_after_floor`` and ``capital_before_floor`` are told too."""
 
     scenario: str | None = Field(default=None, max_length=200)
     scenario_toml: str | None = Field(default=None, max_length=1_000_000)

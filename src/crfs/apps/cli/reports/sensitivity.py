@@ -21,8 +21,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     screen.print(f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors; one input moved at a time")
     screen.print(f"{state(answer)}; {answer['method']}, {dependence(answer['method'], answer['copula'])}")
     level = f"{at_highest(answer['measures'])['confidence'] * 100:g} %" if answer["measures"] else ""
-    capital = "capital" if answer["capital"] is not None else f"EC {level}"
-    columns = ["EL", f"VaR {level}", f"ES {level}", capital]
+    columns = ["EL", f"VaR {level}", f"ES {level}", _held(answer, f"EC {level}")]
     whole = [bump for bump in answer["bumps"] if not bump["small"]]
     screen.print()
     screen.print(table([_base(answer, columns), *(_levels(bump, columns) for bump in whole)], ["moved", *columns]))
@@ -32,6 +31,13 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     for fit in answer["satellites"]:
         screen.print(fitted(fit))
     again(screen, answer)
+
+
+def _held(answer: Mapping[str, Any], economic: str) -> str:
+    """Of which capital the last column is."""
+    if answer["capital"] is None:
+        return economic
+    return "capital after floor" if "rwa_after_floor" in answer["capital"] else "capital"
 
 
 def _base(answer: Mapping[str, Any], columns: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
 from crfs.workflows.cutting import shown_name
+from crfs.workflows.portfolio_capital import named_amounts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -146,7 +147,7 @@ def differences(answer: Mapping[str, Any]) -> list[dict[str, str]]:
                 for name in ("var", "es")
             ]
     if answer["capital"] is not None:
-        rows += [_row("risk-weighted assets", answer["capital"]["rwa"]), _row("regulatory capital", answer["capital"]["capital"])]
+        rows += [_row(words, part) for words, part in named_amounts(answer["capital"])]
     if answer["ecl"] is not None:
         rows.append(_row("provisions", answer["ecl"]["allowance"]))
         rows += [_row(f"provisions, stage {part['stage']}", part) for part in answer["ecl"]["stages"]]

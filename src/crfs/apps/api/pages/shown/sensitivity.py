@@ -11,6 +11,7 @@ from crfs.apps.api.pages.rendering import amount, error_of, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.workflows.highest import at_highest
+from crfs.workflows.portfolio_capital import named_amounts
 
 TITLE = "Sensitivities"
 
@@ -25,7 +26,8 @@ def page(answer: Mapping[str, Any]) -> Shown:
         (f"ES {level}", amount(last["es"]), ""),
     ]
     if answer["capital"] is not None:
-        cards.append(("Regulatory capital", amount(answer["capital"]["capital"]), "before the output floor"))
+        after = "after" if "rwa_after_floor" in answer["capital"] else "before"
+        cards.append(("Regulatory capital", amount(answer["capital"]["capital"]), f"{after} the output floor"))
     whole = [bump for bump in answer["bumps"] if not bump["small"]]
     plot = bars_plot(
         [(bump["words"], at_highest(bump["measures"])["es"]["change"]) for bump in whole],
@@ -40,7 +42,8 @@ def page(answer: Mapping[str, Any]) -> Shown:
         for name, title in (("var", f"VaR {at}"), ("es", f"ES {at}"), ("ec", f"Economic capital {at}")):
             grids.append(_bumped(title, answer, lambda bump, k=k, name=name: bump["measures"][k][name]))  # type: ignore[misc] # bound now
     if answer["capital"] is not None:
-        grids.append(_bumped("Regulatory capital", answer, lambda bump: bump["capital"]["capital"]))
+        words = [words for words, _ in named_amounts(answer["capital"]) if words.startswith("regulatory capital")]
+        grids += [_bumped(word[:1].upper() + word[1:], answer, _of_capital(word)) for word in words]
     return Shown(
         title=TITLE,
         lede=f"One input of the book, or one macro variable, moved at a time, by a bump and by a tenth of it. {about(answer)}",
@@ -49,6 +52,16 @@ def page(answer: Mapping[str, Any]) -> Shown:
         grids=grids,
         notes=answer["notes"],
     )
+
+
+def _of_capital(words: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """One of the amounts of capital of a bump, by its words."""
+
+    def part_of(bump: Mapping[str, Any]) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = dict(named_amounts(bump["capital"]))[words]
+        return found
+
+    return part_of
 
 
 def _bumped(title: str, answer: Mapping[str, Any], part_of: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Grid:

@@ -13,6 +13,7 @@ from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.waterfall import waterfall_plot
 from crfs.workflows.cutting import shown_name
+from crfs.workflows.portfolio_capital import named_amounts
 
 TITLE = "Stress test"
 _STEPS = {"pd": "PD", "lgd": "LGD", "ead": "EAD", "correlation": "correlation"}
@@ -104,7 +105,7 @@ def _differences(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[Markup |
                 if what in measure
             ]
     if answer["capital"] is not None:
-        parts += [("Risk-weighted assets", answer["capital"]["rwa"], ""), ("Regulatory capital", answer["capital"]["capital"], "")]
+        parts += [(words[:1].upper() + words[1:], part, "") for words, part in named_amounts(answer["capital"])]
     if answer["ecl"] is not None:
         parts.append(("Allowance", answer["ecl"]["allowance"], ""))
     return [(name, [*(amount(part[n]) for n in ("base", "stressed", "change")), error]) for name, part, error in parts]
