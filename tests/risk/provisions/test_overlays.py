@@ -100,6 +100,26 @@ def test_expired_early_and_homeless_overlays_are_not_applied_and_say_so() -> Non
     assert json.loads(json.dumps(result.to_dict()))["overlays"][1]["approver"] == "CRO"
 
 
+def test_an_amount_goes_by_the_ecl_above_zero_and_a_row_below_it_has_none_of_it() -> None:
+    table = pl.DataFrame({"ecl_cents": [10_000, 1_000, -100], "exposure": [1e6, 2e6, 3e6]})
+    assert apply_overlays(table, [overlay(amount=330.0)], on=TODAY).table["overlay_cents"].to_list() == [30_000, 3_000, 0]
+    none = pl.DataFrame({"ecl_cents": [0, -100], "exposure": [1e6, 3e6]})
+    assert apply_overlays(none, [overlay(amount=4.0)], on=TODAY).table["overlay_cents"].to_list() == [100, 300], "by exposure"
+
+
+def test_what_is_below_zero_by_the_model_may_fall_further_and_a_refusal_names_who_lowers_its_row() -> None:
+    better = pl.DataFrame({"sector": ["a", "b"], "ecl_cents": [-100, 100]})
+    assert apply_overlays(better, [overlay(factor=1.1)], on=TODAY).table["ecl_after_cents"].to_list() == [-110, 110]
+    some = [
+        overlay(name="release", amount=-2.0, where={"sector": ["b"]}),
+        overlay(name="elsewhere", factor=0.5, where={"sector": ["a"]}),
+        overlay(name="halved", factor=0.5, where={"sector": ["b"]}),
+        overlay(name="more", amount=0.1, where={"sector": ["b"]}),
+    ]
+    with pytest.raises(InvalidInput, match=r"row 2: overlays release, halved take its allowance to -1\.40, below zero"):
+        apply_overlays(better, some, on=TODAY)
+
+
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=40), st.integers(-(10**9), 10**9), st.integers(0, 2**31))
 def test_an_amount_is_spread_to_the_cent(ecl: list[int], cents: int, seed: int) -> None:
     cents = max(cents, -sum(ecl))
@@ -111,7 +131,7 @@ def test_an_amount_is_spread_to_the_cent(ecl: list[int], cents: int, seed: int) 
 
 
 def test_an_allowance_below_zero_is_refused_with_the_overlay_that_makes_it() -> None:
-    with pytest.raises(InvalidInput, match=r"row 1: overlays release take its allowance to -2\.00, below zero"):
+    with pytest.raises(InvalidInput, match=r"row 1: overlay release takes its allowance to -2\.00, below zero"):
         apply_overlays(TABLE, [overlay(name="release", amount=-408.0, where={"sector": ["energy"]})], on=TODAY)
 
 

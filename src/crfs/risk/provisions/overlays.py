@@ -32,8 +32,8 @@ class Status(StrEnum):
 class Overlay:
     """One overlay: it holds from ``effective`` to ``expires``, both days included.
 
-    ``amount`` (currency units, negative to release) is spread over its facilities in proportion to their model ECL, or to exposure where
-    they have none; ``factor`` multiplies their model ECL instead (1.1 adds a tenth). ``where`` names columns and the values that belong:
+    ``amount`` (currency units, negative to release) is spread over its facilities in proportion to their model ECL as far as it is above zero, or to
+    exposure where none is; ``factor`` multiplies their model ECL instead (1.1 adds a tenth). ``where`` names columns and the values that belong:
     ``{"sector": ["retail"], "stage": [1, 2]}``; empty: all facilities. ``author``, ``approver`` and ``reason`` are never blank, and whoever
     proposed it (``author``) does not approve it: names that differ only in case, in spaces, in how Unicode writes a letter or in what nobody sees are
     one person's.
@@ -126,8 +126,9 @@ def apply_overlays(table: pl.DataFrame, overlays: Sequence[Overlay], *, on: date
     """Overlays on the ECL of a table (``ecl_cents``, as :func:`crfs.risk.provisions.expected_credit_loss` gives it), as of a day.
 
     Every overlay acts on the model's ECL, not on what others made of it, so their order changes nothing; what they add is summed. One
-    that has expired, does not hold yet, or finds no facility is not applied, and its line says so. A facility's allowance cannot fall
-    below zero, where the model has none below: that is refused, with the overlays that it is due to.
+    that has expired, does not hold yet, or finds no facility is not applied, and its line says so. Where the model's ECL is zero or more the
+    allowance cannot fall below zero: that is refused, with the overlays that lower it. Where the model's is below zero (of what was credit-impaired
+    when it came, and does better) it may fall further, as by a factor above one.
 
     >>> table = pl.DataFrame({"sector": ["a", "a", "b"], "ecl_cents": [10000, 20000, 40000]})
     >>> common = {"author": "credit risk", "approver": "CRO", "reason": "energy prices", "effective": date(2026, 1, 1), "expires": date(2026, 12, 31)}
@@ -161,11 +162,13 @@ def apply_overlays(table: pl.DataFrame, overlays: Sequence[Overlay], *, on: date
             amount = int(added.sum()) / 100.0
             lines.append(_line(overlay, Status.APPLIED, f"applied until {overlay.expires}", int(members.sum()), amount))
     after = model + total
-    below = (after < 0) & (after < model)
+    below = (after < 0) & (model >= 0)
     if below.any():
-        at_fault = [line.name for line in lines if line.amount < 0.0]
-        row = int(np.argmax(below)) + 1
-        raise InvalidInput(f"row {row}: overlays {', '.join(at_fault)} take its allowance to {after[row - 1] / 100:.2f}, below zero")
+        row = int(np.argmax(below))
+        applied = [overlay for overlay, line in zip(overlays, lines, strict=True) if line.status is Status.APPLIED]
+        at_fault = [overlay.name for overlay in applied if _added(table, overlay, model, _members(table, overlay))[row] < 0]
+        told = f"overlay {at_fault[0]} takes" if len(at_fault) == 1 else f"overlays {', '.join(at_fault)} take"
+        raise InvalidInput(f"row {row + 1}: {told} its allowance to {after[row] / 100:.2f}, below zero")
     return OverlayResult(
         table=table.with_columns(pl.Series("overlay_cents", total), pl.Series("ecl_after_cents", after)),
         lines=tuple(lines),
@@ -213,9 +216,11 @@ def _added(table: pl.DataFrame, overlay: Overlay, model: npt.NDArray[np.int64], 
     if overlay.factor is not None:
         parts = (overlay.factor - 1.0) * ecl / 100.0
     else:
-        weight = ecl if (ecl >= 0.0).all() and ecl.sum() > 0.0 else np.ones(len(rows))
-        if not ecl.any() and "exposure" in table.columns and float(table["exposure"].gather(rows).sum()) > 0.0:
+        weight = np.maximum(ecl, 0.0)
+        if not weight.any() and "exposure" in table.columns:
             weight = table["exposure"].gather(rows).to_numpy().astype(np.float64)
+        if not weight.any():
+            weight = np.ones(len(rows))
         parts = float(overlay.amount or 0.0) * (weight / weight.sum())
     added = np.zeros(len(model), dtype=np.int64)
     added[rows] = in_cents(parts)
