@@ -28,6 +28,15 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "sensitivity": {"bumps": {"pd_relative": 0.1}, "satellite": "none", "confidences": [0.9], "max_scenarios": 2000},
     "what-if": {"remove": ["F3", "F4"], "confidences": [0.9], "max_scenarios": 2000},
 }
+OVERLAY = {
+    "name": "energy prices",
+    "author": "credit risk",
+    "approver": "CRO",
+    "reason": "energy prices",
+    "effective": "2026-01-01",
+    "expires": "2026-12-31",
+    "amount": 10.0,
+}
 FEW = {"confidences": [0.9], "max_scenarios": 2000}
 
 
@@ -89,6 +98,8 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
         ("capital", {"capital_ratio": 7}, "/body/capital_ratio"),
         ("ecl", {"standard": "gaap"}, "/body/standard"),
         ("ecl", {"policy": {"scenario": [{"name": "a", "weight": 0.5}]}}, "/body/scenarios"),
+        ("ecl", {"policy": {"overlay": [{**OVERLAY, "where": {"segment": ["retail", 1]}}]}}, "/body/where"),
+        ("ecl", {"policy": {"overlay": [{**OVERLAY, "where": {"stage": ["1"]}}]}, "reporting_date": "2026-06-30"}, "/body/overlays"),
         ("ecl", {"timing": "never"}, "/body/timing"),
         ("ecl", {"reporting_date": "1800-12-31"}, "/body/reporting_date"),
         *((kind, {**QUESTIONS[kind], "as_of": "2199-12-31"}, "/body/as_of") for kind in QUESTIONS),

@@ -191,3 +191,27 @@ def test_a_cut_by_a_column_that_is_not_there_or_of_another_kind_is_refused() -> 
         added(overlay(factor=1.1), overlay(factor=1.2))
     with pytest.raises(InvalidInput, match="ecl_cents"):
         apply_overlays(TABLE.drop("ecl_cents"), [], on=TODAY)
+
+
+@pytest.mark.parametrize("values", [["a", 1], [1, True], [None], [["a"]], [{"a": 1}], [date(2026, 1, 1), "a"], "energy"])
+def test_values_of_a_cut_are_of_one_kind(values: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"overlay o: where sector = .* texts, numbers, truth values or days, all of one kind"):
+        overlay(factor=1.1, where={"sector": values})
+
+
+def test_a_cut_is_by_what_its_column_holds() -> None:
+    table = TABLE.with_columns(poci=pl.Series([True, False, None, True]), since=pl.Series([date(2026, 1, 1)] * 3 + [date(2025, 1, 1)]))
+    for column, right, wrong in (("poci", [True], ["true"]), ("since", [date(2025, 1, 1)], ["2025-01-01"]), ("stage", [3, 10**30], [True])):
+        kept = apply_overlays(table, [overlay(factor=2.0, where={column: right})], on=TODAY)
+        assert kept.table["overlay_cents"][3] == 55_555
+        with pytest.raises(InvalidInput, match=f"column {column} holds .*, and its values are not"):
+            apply_overlays(table, [overlay(factor=2.0, where={column: wrong})], on=TODAY)
+    assert added(overlay(factor=2.0, where={"stage": []})) == added(overlay(factor=2.0, where={"sector": []})) == [0, 0, 0, 0]
+
+
+def test_what_does_not_hold_that_day_needs_no_column() -> None:
+    some = [
+        overlay(factor=2.0, where={"desk": ["x"]}, **days) for days in ({"expires": date(2026, 6, 29)}, {"effective": date(2026, 7, 1)})
+    ]
+    for one, status in zip(some, ("expired", "not_yet"), strict=True):
+        assert apply_overlays(TABLE, [one], on=TODAY).lines[0].status.value == status

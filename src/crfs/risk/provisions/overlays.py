@@ -7,7 +7,7 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -34,7 +34,8 @@ class Overlay:
 
     ``amount`` (currency units, negative to release) is spread over its facilities in proportion to their model ECL as far as it is above zero, or to
     exposure where none is; ``factor`` multiplies their model ECL instead (1.1 adds a tenth). ``where`` names columns and the values that belong:
-    ``{"sector": ["retail"], "stage": [1, 2]}``; empty: all facilities. ``author``, ``approver`` and ``reason`` are never blank, and whoever
+    ``{"sector": ["retail"], "stage": [1, 2]}``; empty: all facilities. The values of a column are texts, numbers, truth values or days, all of one
+    kind, and the column's. ``author``, ``approver`` and ``reason`` are never blank, and whoever
     proposed it (``author``) does not approve it: names that differ only in case, in spaces, in how Unicode writes a letter or in what nobody sees are
     one person's.
     """
@@ -47,7 +48,7 @@ class Overlay:
     expires: date
     amount: float | None = None
     factor: float | None = None
-    where: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
+    where: Mapping[str, Sequence[str | float | bool | date]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what in ("name", "author", "approver", "reason"):
@@ -65,6 +66,36 @@ class Overlay:
             raise InvalidInput(f"overlay {self.name}: amount is a finite number", argument="amount")
         if self.factor is not None and not (math.isfinite(self.factor) and self.factor >= 0.0):
             raise InvalidInput(f"overlay {self.name}: factor is a finite number of zero or more", argument="factor")
+        for column, values in self.where.items():
+            kinds = {None} if isinstance(values, str) else {_kind(value) for value in values}
+            if None in kinds or len(kinds) > 1:
+                detail = f"where {column} = {values!r:.200}: it is a list of texts, numbers, truth values or days, all of one kind"
+                raise InvalidInput(f"overlay {self.name}: {detail}", argument="where")
+
+
+def _kind(value: object) -> str | None:
+    """What a value of a cut is, in a word; None of what cuts nothing."""
+    match value:
+        case bool():
+            return "truth values"
+        case str():
+            return "texts"
+        case int() | float():
+            return "numbers"
+        case datetime():
+            return None
+        case date():
+            return "days"
+    return None
+
+
+def _kind_of(dtype: pl.DataType) -> str:
+    """What a column holds, as :func:`_kind` calls values."""
+    if dtype.is_numeric():
+        return "numbers"
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return "texts"
+    return "truth values" if dtype == pl.Boolean else "days" if dtype == pl.Date else str(dtype)
 
 
 _SHOWN = 10
@@ -146,12 +177,11 @@ def apply_overlays(table: pl.DataFrame, overlays: Sequence[Overlay], *, on: date
     model = table["ecl_cents"].to_numpy().astype(np.int64)
     total, lines, notes = np.zeros(table.height, dtype=np.int64), [], []
     for overlay in overlays:
-        members = _members(table, overlay)
         if overlay.expires < on:
             lines.append(_line(overlay, Status.EXPIRED, f"expired on {overlay.expires}: not applied"))
         elif on < overlay.effective:
             lines.append(_line(overlay, Status.NOT_YET, f"holds from {overlay.effective}: not applied"))
-        elif not members.any():
+        elif not (members := _members(table, overlay)).any():
             lines.append(_line(overlay, Status.NO_FACILITY, "no facility belongs to it: not applied"))
             why = _values_of_nobody(table, overlay) or ["none has all that it asks for"]
             notes.append(f"overlay {overlay.name} is not applied, as no facility belongs to it: {'; '.join(why)}")
@@ -182,12 +212,14 @@ def _members(table: pl.DataFrame, overlay: Overlay) -> npt.NDArray[np.bool_]:
     for column, values in overlay.where.items():
         if column not in table.columns:
             raise InvalidInput(f"overlay {overlay.name}: the table has no column {column!r}", argument="overlays")
-        wanted = pl.Series(list(values))
-        if wanted.dtype.is_numeric() != table[column].dtype.is_numeric():
-            raise InvalidInput(
-                f"overlay {overlay.name}: column {column} holds {table[column].dtype}, and its values are not", argument="overlays"
-            )
-        members = members & table[column].is_in(list(values)).fill_null(False)
+        there = table[column].unique().drop_nulls()
+        kind = _kind_of(there.dtype)
+        if len(there) and not all(_kind(value) == kind for value in values):
+            raise InvalidInput(f"overlay {overlay.name}: column {column} holds {kind}, and its values are not", argument="overlays")
+        wanted = set(values)
+        # Python compares numbers of any kind and size.
+        found = there.filter(pl.Series([value in wanted for value in there], dtype=pl.Boolean))
+        members = members & table[column].is_in(found).fill_null(False)
     return np.asarray(members.to_numpy(), dtype=np.bool_)
 
 
