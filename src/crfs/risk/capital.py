@@ -29,6 +29,7 @@ from crfs.risk.facilities import (
     note,
     numbers,
     read_facilities,
+    rejected_note,
 )
 from crfs.risk.irb import BASEL_III, ExpectedLossComparison, IrbClass, Regime
 from crfs.risk.output_floor import OutputFloor, output_floor
@@ -537,9 +538,7 @@ def _real_estate_weight(rows: pl.DataFrame, step: IntArray, corporate: FloatArra
 
 
 def _notes(rows: pl.DataFrame, rejected: pl.DataFrame, regime: Regime) -> tuple[str, ...]:
-    notes = []
-    if not rejected.is_empty():
-        notes.append(f"{rejected['row'].n_unique()} row(s) of the table were rejected and are not in these numbers")
+    notes = [*rejected_note(rejected)]
     if regime.scaling != 1.0:
         notes.append(f"risk weights under models carry the scaling factor of {regime.scaling:g}")
     large = _is_class(rows, ExposureClass.CORPORATE) & (numbers(rows, "turnover", default=0.0) > _LARGE_TURNOVER)

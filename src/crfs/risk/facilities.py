@@ -70,6 +70,15 @@ def accepted_rows(typed: pl.DataFrame, faults: Faults, *, what: str, accept_part
     return rows, checked.rejected
 
 
+def rejected_note(rejected: pl.DataFrame) -> tuple[str, ...]:
+    """The sentence about rows that were left out, of a list of faults; none where no row was.
+
+    >>> rejected_note(pl.DataFrame({"row": [2, 2, 5]}))
+    ('2 row(s) of the table were rejected and are not in these numbers',)
+    """
+    return () if rejected.is_empty() else (f"{rejected['row'].n_unique()} row(s) of the table were rejected and are not in these numbers",)
+
+
 def numbers(typed: pl.DataFrame, name: str, *, default: float = np.nan) -> FloatArray:
     """A column as an array of numbers, ``default`` where it is blank or absent."""
     if name not in typed.columns:

@@ -129,3 +129,18 @@ def test_discounting_and_annuities_need_a_rate_and_nothing_else_does() -> None:
 def test_a_wrong_argument_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidInput):
         allowance(facility(), **wrong)
+
+
+def test_an_annuity_needs_its_rate_and_what_is_beside_it_does_not() -> None:
+    columns = {"facility_id": ["F1", "F2"], "ead": 1000.0, "lgd": 0.4, "pd_12m": 0.1, "maturity_years": 2.0}
+    table = pl.DataFrame({**columns, "amortisation": ["bullet", "annuity"], "effective_interest_rate": [None, 0.05]})
+    assert cecl_allowance(table).table["allowance_cents"][0] == cecl_allowance(table[:1]).table["allowance_cents"][0] == 7600
+    without = table.with_columns(effective_interest_rate=pl.lit(None, pl.Float64))
+    with pytest.raises(InvalidInput, match="row 2, column effective_interest_rate") as refused:
+        cecl_allowance(without)
+    assert len(refused.value.problems) == 1
+    with pytest.raises(InvalidInput, match="row 1, column effective_interest_rate"):
+        cecl_allowance(table, discounted=True)
+    left = cecl_allowance(without, accept_partial=True)
+    assert left.total == 76.0
+    assert left.notes == ("1 row(s) of the table were rejected and are not in these numbers",)

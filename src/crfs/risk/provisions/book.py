@@ -70,6 +70,7 @@ def read_book(
     staged: bool,
     needs_r2: bool,
     interest_rate: float | None,
+    all_need_a_rate: bool,
     curves: Sequence[PdCurves],
     carry: Sequence[str],
     accept_partial: bool,
@@ -77,7 +78,8 @@ def read_book(
     """Checked rows with ``effective_interest_rate`` filled in, and the list of faults.
 
     ``staged``: a stage is needed, and in stage 3 no life; else none is needed of what is :func:`in_default`. ``needs_r2``: a scenario
-    moves the factor. ``interest_rate`` is for rows without one; where it is None such a row is a fault. ``curves``: each set must have
+    moves the factor. ``interest_rate`` is for rows without one; where it is None such a row is a fault if ``all_need_a_rate``, or if it is an annuity,
+    whose payments hang on it; of the others the rate is 0. ``curves``: each set must have
     the curves that rows name.
     """
     if interest_rate is not None and not (np.isfinite(interest_rate) and interest_rate > -1.0):
@@ -110,7 +112,8 @@ def read_book(
         )
     if interest_rate is None:
         detail = "the cell is blank: give the effective interest rate of the row, or one for all rows without"
-        note(faults, lives & np.isnan(numbers(typed, "effective_interest_rate")), column="effective_interest_rate", detail=detail)
+        in_need = lives if all_need_a_rate else lives & (codes(typed, "amortisation", [Amortisation.ANNUITY]) == 0)
+        note(faults, in_need & np.isnan(numbers(typed, "effective_interest_rate")), column="effective_interest_rate", detail=detail)
     missing = flags(typed, "poci") & np.isnan(numbers(typed, "initial_ecl"))
     note(faults, missing, column="initial_ecl", detail="what was credit-impaired when it came needs the lifetime loss expected then")
     rows, rejected = accepted_rows(typed, faults, what="provisions table", accept_partial=accept_partial)

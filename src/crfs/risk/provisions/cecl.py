@@ -13,7 +13,7 @@ import polars as pl
 
 from crfs.errors import InvalidInput
 from crfs.risk.cents import in_cents, in_units
-from crfs.risk.facilities import FloatArray, flags, numbers
+from crfs.risk.facilities import FloatArray, flags, numbers, rejected_note
 from crfs.risk.provisions.book import in_default, loans_of, paths_of, read_book, segments_of
 from crfs.risk.provisions.loss_paths import Timing, expected_losses, losses_in_default
 from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, time_grid
@@ -86,7 +86,7 @@ def cecl_allowance(
     ``unconditionally_cancellable`` has no allowance (326-20-30-11).
 
     Losses are not discounted (PD × LGD on amortised cost), unless ``discounted``: then at the effective interest rate (326-20-30-4),
-    which is needed for annuities in any case and is 0 where blank otherwise.
+    which an annuity needs in any case, and which is 0 where blank otherwise.
 
     >>> table = pl.DataFrame({"facility_id": ["F1"], "ead": [1000.0], "lgd": [0.4], "pd_12m": [0.1], "pd_12m_long_run": [0.02],
     ...                       "maturity_years": [2.0]})
@@ -98,12 +98,12 @@ def cecl_allowance(
             raise InvalidInput(f"{name} is a finite number of years, zero or more", argument=name)
     check_weights(scenarios)
     known = [curves for scenario in scenarios if (curves := scenario.pd_curves or pd_curves) is not None]
-    needs_rate = discounted or "annuity" in facilities.get_column("amortisation", default=pl.Series([], dtype=pl.String)).cast(pl.String)
     rows, rejected = read_book(
         facilities,
         staged=False,
         needs_r2=any(scenario.factor is not None for scenario in scenarios),
-        interest_rate=interest_rate if needs_rate else interest_rate or 0.0,
+        interest_rate=interest_rate,
+        all_need_a_rate=discounted,
         curves=known,
         carry=carry,
         accept_partial=accept_partial,
@@ -144,9 +144,7 @@ def cecl_allowance(
         discounted=discounted,
         forecast_years=forecast_years,
         reversion_years=reversion_years,
-        notes=(f"{len(lost)} facilities are in default (defaulted, or stage 3): their allowance is LGD times exposure",)
-        if len(lost)
-        else (),
+        notes=(*rejected_note(rejected), *_notes(len(lost))),
     )
 
 

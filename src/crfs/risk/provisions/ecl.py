@@ -13,7 +13,7 @@ import polars as pl
 
 from crfs.errors import InvalidInput
 from crfs.risk.cents import in_cents, in_units
-from crfs.risk.facilities import FloatArray, flags, numbers
+from crfs.risk.facilities import FloatArray, flags, numbers, rejected_note
 from crfs.risk.provisions.book import exposures, loans_of, paths_of, read_book, segments_of
 from crfs.risk.provisions.loss_paths import Loans, PathTable, Timing, expected_losses, losses_in_default
 from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, time_grid
@@ -131,6 +131,7 @@ def expected_credit_loss(
         staged=True,
         needs_r2=any(scenario.factor is not None for scenario in scenarios),
         interest_rate=interest_rate,
+        all_need_a_rate=True,
         curves=[curves for scenario in scenarios if (curves := scenario.pd_curves or pd_curves) is not None],
         carry=carry,
         accept_partial=accept_partial,
@@ -208,9 +209,7 @@ def _of_stage(losses: dict[str, FloatArray], stage: FloatArray, rows: pl.DataFra
 
 
 def _notes(rejected: pl.DataFrame, poci: npt.NDArray[np.bool_]) -> tuple[str, ...]:
-    notes = []
-    if not rejected.is_empty():
-        notes.append(f"{rejected['row'].n_unique()} row(s) of the table were rejected and are not in these numbers")
+    notes = [*rejected_note(rejected)]
     if poci.any():
         notes.append(
             f"{int(poci.sum())} facilities were credit-impaired when they came: their allowance is the change of the lifetime loss since "
