@@ -1,7 +1,7 @@
 """What-if as a run: loans that come into a book, take another's place or leave it, and what that does to its risk.
 
 The changed book is filled and checked as a whole, so it is what a run of its own would be about. Both are measured at the same random numbers: the
-differences have their own errors alone.
+differences have their own errors alone, but for a changed book that has to have a run of its own, which the notes say.
 """
 
 from __future__ import annotations

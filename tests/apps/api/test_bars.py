@@ -47,7 +47,7 @@ def test_nothing_to_draw_is_no_plot() -> None:
 
 def test_an_interval_is_a_whisker_around_the_end_of_its_bar_and_the_rest_has_none() -> None:
     rows = [("a", 4.0), ("b", 2.0), ("c", 1.0), ("d", 1.0)]
-    svg = bars_plot(rows, name="b", title="t", unit="u", most=3, half_widths={"a": 1.0, "b": 0.5, "c": 0.5})
+    svg = bars_plot(rows, name="b", title="t", unit="u", most=3, intervals={"a": (3.0, 5.0), "b": (1.5, 2.5), "c": (0.5, 1.5)})
     whiskers = [
         tuple(float(x) for x in found) for found in re.findall(r'<line class="whisker" x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)"', svg)
     ]
@@ -59,4 +59,4 @@ def test_an_interval_is_a_whisker_around_the_end_of_its_bar_and_the_rest_has_non
     (a, b), unit = across, (ends[0] - 200.0) / 4.0
     assert abs((a[1] - a[0]) - 2.0 * unit) < 0.05
     assert abs((b[1] - b[0]) - 1.0 * unit) < 0.05
-    assert "a: 4 ± 1; b: 2 ± 0.5; 2 others: 2" in svg
+    assert "a: 4 (3 to 5); b: 2 (1.5 to 2.5); 2 others: 2" in svg

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
 import polars as pl
 import pytest
 
+from crfs.apps.api.pages.shown.what_if import page
 from tests.apps.api.conftest import Client
 from tests.apps.api.test_book_runs import BOOK
 from tests.apps.api.test_risk_runs import finished
@@ -62,6 +64,16 @@ def test_its_page_has_the_numbers_and_the_words_that_repeat_it(client: Client, a
     assert "NEWCOMER" in page
     assert f"crfs replay {answer['run_id']}" in page
     assert answer["run_id"] in client.html("/runs?kind=what-if")
+
+
+def test_the_interval_of_an_obligors_difference_is_drawn_as_it_is_told(answer: dict[str, Any]) -> None:
+    told = copy.deepcopy(answer)
+    [newcomer] = [part for part in told["obligors"] if part["obligor_id"] == "NEWCOMER"]
+    newcomer["measures"][-1]["es"] |= {"change": 400.0, "change_se": 10.0, "change_low": 370.0, "change_high": 450.0}
+    plot, _ = page(told).plots[0]
+    assert "NEWCOMER: 400 (370 to 450)" in plot
+    newcomer["measures"][-1]["es"] |= {"change_low": None, "change_high": None}
+    assert "NEWCOMER: 400;" in page(told).plots[0][0].replace("</desc>", ";")
 
 
 def test_a_first_order_is_shown_where_there_is_one(client: Client) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from crfs.apps.api.pages.rendering import link, page, path_part
 from crfs.apps.api.pages.shown import BESIDE, PAGES, shown
-from crfs.apps.api.plots.bars import bars_plot
+from crfs.apps.api.plots.bars import around, bars_plot
 from crfs.apps.api.plots.loss_curve import loss_curve_plot
 from crfs.apps.api.service import Held
 from crfs.errors import NotFound
@@ -115,7 +115,11 @@ def _contributions(risk: Mapping[str, Any], currency: str) -> str:
         title=f"Parts of ES {level} by {column.replace('_', ' ')}",
         unit=f"part of ES {level}, {currency} ± 2 standard errors",
         css="two",
-        half_widths={item["name"]: 2.0 * item["es"][last]["es_se"] for item in cuts[column] if item["es"][last]["es_se"]},
+        intervals={
+            item["name"]: around(item["es"][last]["es"], 2.0 * item["es"][last]["es_se"])
+            for item in cuts[column]
+            if item["es"][last]["es_se"]
+        },
     )
 
 

@@ -21,12 +21,12 @@ def bars_plot(
     unit: str,
     css: str = "one",
     most: int = 24,
-    half_widths: Mapping[str, float] | None = None,
+    intervals: Mapping[str, tuple[float, float]] | None = None,
 ) -> str:
     """The SVG of named amounts, the largest first; beyond ``most`` the rest is one bar. Empty where there is nothing to draw.
 
-    What is below zero is drawn to the left of zero, with its number to the right of it. ``half_widths`` of intervals, by name, are drawn as
-    whiskers; the bar of the rest has none, since errors of parts do not add up.
+    What is below zero is drawn to the left of zero, with its number to the right of it. ``intervals`` by name, their lower and
+    upper end, are drawn as whiskers; the bar of the rest has none, since errors of parts do not add up.
     """
     ordered = sorted(rows, key=lambda row: (-abs(row[1]), row[0]))
     if len(ordered) > most:
@@ -34,17 +34,16 @@ def bars_plot(
         ordered = [*ordered[: most - 1], (f"{len(rest)} others", sum(value for _, value in rest))]
     if not ordered or not any(value for _, value in ordered):
         return ""
-    widths = [(half_widths or {}).get(label, 0.0) for label, _ in ordered]
-    ends = [(value - width, value + width) for (_, value), width in zip(ordered, widths, strict=True)]
+    ends = [(intervals or {}).get(label, (value, value)) for label, value in ordered]
     # Names have the room that the longest needs, so that none is cut at the left; the bars keep theirs.
     room = max(_LEAST_ROOM, 8.0 + _LETTER * max(len(_short(label)) for label, _ in ordered))
-    across = linear_scale(min(low for low, _ in ends), max(high for _, high in ends), zero=True)
+    across = linear_scale(*_reach([value for _, value in ordered], ends), zero=True)
     drawing = Drawing(
         name=name,
         title=title,
         description="; ".join(
-            f"{label}: {_full(value)}" + (f" ± {_full(width)}" if width else "")
-            for (label, value), width in zip(ordered, widths, strict=True)
+            f"{label}: {_full(value)}" + (f" ({_full(low)} to {_full(high)})" if low < high else "")
+            for (label, value), (low, high) in zip(ordered, ends, strict=True)
         ),
         width=400.0 + room,
         height=24.0 * len(ordered) + 60.0,
@@ -56,11 +55,11 @@ def bars_plot(
         x = drawing.x(across.place(value))
         drawing.line((x, drawing.top), (x, drawing.height - drawing.bottom), "grid")
         drawing.text((x, drawing.height - drawing.bottom + 17), label, "tick", anchor="middle")
-    for i, ((label, value), width, (low, high)) in enumerate(zip(ordered, widths, ends, strict=True)):
+    for i, ((label, value), (low, high)) in enumerate(zip(ordered, ends, strict=True)):
         y = drawing.top + 24.0 * i + 4.0
         left, right = (drawing.x(across.place(edge)) for edge in (min(value, 0.0), max(value, 0.0)))
         drawing.rectangle((left, y), (right - left, 16.0), f"bar {css}")
-        if width:
+        if low < high:
             first, last = drawing.x(across.place(low)), drawing.x(across.place(high))
             drawing.line((first, y + 8.0), (last, y + 8.0), "whisker")
             for x in (first, last):
@@ -70,6 +69,17 @@ def bars_plot(
         drawing.text((right + 6, y + 12), rounded(value), "tick")
     drawing.text((drawing.width - drawing.right, drawing.height - 6), unit, "axis-title", anchor="end")
     return drawing.svg()
+
+
+def around(value: float, half_width: float) -> tuple[float, float]:
+    """The interval that lies evenly around a value."""
+    return value - half_width, value + half_width
+
+
+def _reach(values: Sequence[float], ends: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """From the least to the greatest of what is drawn."""
+    drawn = [*values, *(end for both in ends for end in both)]
+    return min(drawn), max(drawn)
 
 
 def _full(value: float) -> str:

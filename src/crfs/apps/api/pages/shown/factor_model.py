@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from crfs.apps.api.pages.rendering import number, percent
 from crfs.apps.api.pages.shown.run import Grid, Shown
-from crfs.apps.api.plots.bars import bars_plot
+from crfs.apps.api.plots.bars import around, bars_plot
 from crfs.workflows.common_history import estimated_over
 
 TITLE = "A factor model from histories"
@@ -29,7 +29,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
         name="correlations",
         title=title,
         unit="correlation \N{PLUS-MINUS SIGN} 2 standard errors",
-        half_widths={f"{names[j]}, {names[i]}": 2.0 * found["standard_errors"][i][j] for i, j in largest},
+        intervals={f"{names[j]}, {names[i]}": around(found["sample"][i][j], 2.0 * found["standard_errors"][i][j]) for i, j in largest},
     )
     cards: list[tuple[str, Markup, Markup | str]] = [
         ("Factors", number(len(names)), f"by {answer['frequency']}"),

@@ -67,7 +67,8 @@ def _numbers(answer: Mapping[str, Any]) -> Grid:
         rows=[(title, (amount(part["before"]), amount(part["after"]), signed(part["change"]), *_known(part))) for title, part in rows],
         caption="Nothing is drawn: the intervals are those of both books, by their lattices."
         if answer["method"] == answer["method_after"] == SECTORS
-        else "Both books are measured at the same random numbers: the error is that of the difference.",
+        else "Both books are measured at the same random numbers, and the error is that of the difference; where the changed book has a run of "
+        "its own, which the notes say, it is that of both runs.",
     )
 
 
@@ -115,7 +116,13 @@ def _obligors_plot(answer: Mapping[str, Any]) -> str:
         [(part["obligor_id"], at_highest(part["measures"])["es"]["change"]) for part in told],
         name="what-if",
         title=f"What each changed obligor adds to ES {last}",
-        unit=f"expected shortfall, {answer['currency'] or 'currency units'}",
+        unit=f"expected shortfall, {answer['currency'] or 'currency units'}, with 95 % intervals",
         css="two",
-        half_widths={part["obligor_id"]: 1.96 * (at_highest(part["measures"])["es"]["change_se"] or 0.0) for part in told},
+        intervals={part["obligor_id"]: interval for part in told if (interval := _drawn(at_highest(part["measures"])["es"])) is not None},
     )
+
+
+def _drawn(part: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The interval of a difference, with what the method itself may be off by; None where it is not known."""
+    low, high = part.get("change_low"), part.get("change_high")
+    return None if low is None or high is None else (low, high)
