@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -147,6 +148,32 @@ def test_the_least_and_the_most_scenarios_are_those_of_the_library(client: Clien
     found = client.problem("POST", f"/v1/{kind}-runs", 422, json=asked)
     assert [error["pointer"] for error in found["errors"]] == ["/body/max_scenarios"]
     assert f"{LEAST_SCENARIOS:,}" in found["detail"] or f"{MOST_SCENARIOS:,}" in found["detail"]
+
+
+def test_a_body_is_read_beside_the_loop_which_serves_others_meanwhile(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from crfs.apps.api import book_runs
+    from crfs.workflows import book_jobs
+
+    on_the_loop: list[tuple[str, bool]] = []
+
+    def watched(place: Any, name: str) -> None:
+        usual = getattr(place, name)
+
+        def call(*given: Any, **more: Any) -> Any:
+            on_the_loop.append((name, asyncio._get_running_loop() is not None))
+            return usual(*given, **more)
+
+        monkeypatch.setattr(place, name, call)
+
+    watched(book_runs, "read_json")
+    watched(book_jobs, "rows_as_csv")
+    rows = [dict(zip(HEADER.strip().split(","), line.split(","), strict=True)) for line in BOOK.splitlines()[1:]]
+    asked = client.post("/v1/concentration-runs", json={"book": {"rows": rows}, "models": []}, headers={"Prefer": "wait=30"})
+    assert asked.status_code == 200, asked.text
+    client.problem("POST", f"/v1/concentration-runs/{asked.json()['run_id']}/replays", 422, json={"rows": []})
+    client.problem("POST", "/v1/portfolios/nobody/concentration-runs", 404, json={"top": 3})
+    client.problem("POST", "/v1/concentration-runs", 422, files={"book": ("book.csv", BAD.encode())}, data={"question": "{}"})
+    assert on_the_loop == [("read_json", False), ("rows_as_csv", False), *[("read_json", False)] * 3]
 
 
 def test_every_operations_example_is_accepted(client: Client) -> None:

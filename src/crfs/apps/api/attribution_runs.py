@@ -8,8 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from crfs.apps.api.book_runs import ASKING, RunPlace, answers, described_body, queue, read_question
-from crfs.apps.api.portfolios import read_json
+from crfs.apps.api.book_runs import ASKING, RunPlace, answers, described_body, question_of, queue
 from crfs.apps.api.problems import responses
 from crfs.apps.api.risk_runs import LossQuestion, losses_wanted
 from crfs.apps.api.service import Held, Serving
@@ -47,7 +46,7 @@ class AttributionQuestion(LossQuestion):
 )
 async def ask(request: Request, session: Held, service: Serving, name: str) -> Response:
     """Queue a run about the book under a name at two times, each seen as it was then."""
-    question = read_question(AttributionQuestion, read_json(await request.body()))
+    question = await question_of(request, AttributionQuestion)
     return await queue(request, session, service, PLACE, lambda: _submit(session, name, question))
 
 

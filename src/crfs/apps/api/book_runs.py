@@ -120,8 +120,7 @@ def routes(door: RunDoor) -> APIRouter:
     async def ask_of_portfolio(request: Request, session: Held, service: Serving, name: str) -> Response:
         """Queue a run about the book in force under a name at ``as_of`` (as recorded then, where that is asked); an empty body takes every
         default."""
-        body = await request.body()
-        question = read_question(door.question, read_json(body) if body.strip() else {})
+        question = await question_of(request, door.question, empty_is_none=True)
         return await queue(request, session, service, door, lambda: _submit(session, door, name, question))
 
     @router.post(
@@ -195,7 +194,7 @@ def answers(router: APIRouter, place: RunPlace) -> None:
         recorded_as_of: Annotated[str | None, Query(description="Another state of the store; none: the run's own")] = None,
     ) -> Response:
         """The job's outcome is the verdict: MATCH, ENVIRONMENT DIFFERS, MISMATCH, or OTHER STATE with what moved. There is no body."""
-        if (body := await request.body()).strip() and read_json(body):
+        if (body := await request.body()).strip() and await run_in_threadpool(read_json, body):
             raise InvalidInput("a replay has no body: another state of the store is asked for in the query, ?recorded_as_of=")
 
         def submit() -> UUID:
@@ -226,11 +225,12 @@ def described_body(model: type[BaseModel], example: Mapping[str, Any], *, file: 
 
 
 async def _inline(request: Request, door: RunDoor, inline_question: type[BookQuestion]) -> tuple[bytes, str, BookQuestion]:
-    """The book, its file's name and the question of a body in JSON or of a form."""
+    """The book, its file's name and the question of a body in JSON or of a form; a large body is read beside the loop, which serves others meanwhile."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        inline = read_question(inline_question, read_json(await request.body()))
-        return rows_given(inline.book, "book"), "body.csv", inline  # type: ignore[attr-defined]  # the inline form has a book
+        inline = await question_of(request, inline_question)
+        rows = await run_in_threadpool(rows_given, inline.book, "book")  # type: ignore[attr-defined]  # the inline form has a book
+        return rows, "body.csv", inline
     if kind == "multipart/form-data":
         async with request.form(max_files=1, max_fields=1) as form:
             file, text = form.get("book"), form.get("question")
@@ -239,7 +239,7 @@ async def _inline(request: Request, door: RunDoor, inline_question: type[BookQue
             if not (text is None or isinstance(text, str)) or set(form) - {"book", "question"}:
                 raise InvalidInput("the form has a file called book and a field called question, and nothing else")
             body, name = await file.read(), Path(file.filename or "body.csv").name
-            return body, name, read_question(door.question, read_json(text.encode()) if text else {})
+            return body, name, await run_in_threadpool(_read, door.question, text.encode() if text else b"{}")
     raise HTTPException(415, f"ask with application/json or multipart/form-data, not {kind or 'without a Content-Type'}")
 
 
@@ -305,8 +305,15 @@ def _preferred_wait(prefer: str) -> float:
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
 
 
-def read_question(model: type[Asked], document: Any) -> Asked:
-    """The question of a body; what is wrong with it is told with its place."""
+async def question_of(request: Request, model: type[Asked], *, empty_is_none: bool = False) -> Asked:
+    """The question of a body in JSON, read beside the loop; what is wrong with it is told with its place. Of an empty body every default, if
+    ``empty_is_none``."""
+    body = await request.body()
+    return await run_in_threadpool(_read, model, b"{}" if empty_is_none and not body.strip() else body)
+
+
+def _read(model: type[Asked], body: bytes) -> Asked:
+    document = read_json(body)
     try:
         return model.model_validate(document)
     except ValidationError as error:

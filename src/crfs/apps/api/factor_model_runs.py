@@ -9,8 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from crfs.apps.api.book_runs import ASKING, RunPlace, answers, described_body, queue, read_question
-from crfs.apps.api.portfolios import read_json
+from crfs.apps.api.book_runs import ASKING, RunPlace, answers, described_body, question_of, queue
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held, Serving
 from crfs.workflows.runs import RunKind
@@ -66,7 +65,7 @@ class FactorModelQuestion(BaseModel):
 )
 async def ask(request: Request, session: Held, service: Serving) -> Response:
     """Queue a run that estimates a factor model from the store's histories as they were known at ``as_of``."""
-    question = read_question(FactorModelQuestion, read_json(await request.body()))
+    question = await question_of(request, FactorModelQuestion)
     return await queue(request, session, service, PLACE, lambda: _submit(session, question))
 
 
