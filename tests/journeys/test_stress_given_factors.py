@@ -73,6 +73,14 @@ def test_expected_losses_are_those_of_the_conditional_probabilities(
         assert math.fsum(row["change"] for row in rows) == pytest.approx(found["el"]["change"], rel=1e-9)
 
 
+def test_the_difference_of_two_simulated_books_is_drawn_in_pieces_as_they_are(shared_world: Session, book: Path) -> None:
+    told: list[str] = []
+    drawn = {**QUICK, "method": "plain", "max_scenarios": 2000}
+    stress(shared_world, book, "us/recession", **drawn, progress=lambda text, _done, _total: told.append(text))
+    pieces = [text for text in told if "piece" in text]
+    assert [text.rpartition(": ")[2] for text in pieces] == [*["1 piece of work"] * 4, "2 pieces of work"], "three books, and a pair"
+
+
 @pytest.mark.parametrize("name", ["us/hold", "us/recession"])
 def test_a_scenario_against_itself_changes_exactly_nothing(shared_world: Session, book: Path, name: str) -> None:
     found = stress(shared_world, book, name, base=name, **QUICK)["conditional"]

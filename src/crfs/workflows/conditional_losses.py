@@ -103,10 +103,12 @@ def conditional_losses(
     from crfs.risk.obligors import roll_up
     from crfs.risk.paired import differences
     from crfs.risk.stress import waterfall
+    from crfs.risk.workers import workers
 
     found = [portfolio_risk.loss_distribution(asked, rows, model=model, contributions=False) for rows, model in conditioned.books]
     sides = [(roll_up(rows, model), model, result) for (rows, model), result in zip(conditioned.books, found, strict=True)]
-    changes = differences(sides[0], sides[1])
+    with asked.pieces() as pieces, workers(pieces, asked.session.workers) as mapped:
+        changes = differences(sides[0], sides[1], map_blocks=mapped, device=asked.session.device)
     told = [one.to_dict() for one in found]
     columns = {"all_states": whole, **dict(zip(SIDES, told, strict=True))}
     amounts = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +22,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.macro_link import MacroLink
 from crfs.errors import InvalidInput, NotFound
 from crfs.risk import homogeneous_pool, portfolio_risk
-from crfs.risk.stress import conditional_book, restrict, reverse_stress, stressed_risk
+from crfs.risk.stress import RiskOptions, conditional_book, restrict, reverse_stress, stressed_risk
 from tests.risk.stress.test_reverse import CORRELATION, ONE, alike, el, wild, world
 from tests.thorough import cases
 
@@ -169,3 +171,24 @@ def test_what_cannot_be_conditioned_on_is_refused() -> None:
         stressed_risk(alike({"all": 4}), ONE, replace(CERTAIN, factors=("mars",)))
     with pytest.raises(InvalidInput, match="restrict"):
         conditional_book(wild(5), world(), replace(CERTAIN, factors=("us",)))
+
+
+def test_the_pair_of_a_difference_is_drawn_by_the_workers_too_and_no_bit_hangs_on_them() -> None:
+    given, tasks = CERTAIN, []
+
+    def watched(work: Callable[[Any], Any], some: Iterable[Any]) -> list[Any]:
+        kept = list(some)
+        tasks.append(len(kept))
+        return [work(task) for task in kept]
+
+    options: RiskOptions = {"confidences": (0.9,), "method": "plain", "max_scenarios": 20_000, "contributions": False}
+    by_watched: RiskOptions = {**options, "map_blocks": watched}
+    found = stressed_risk(alike({"all": 50}), ONE, given, **by_watched)
+    alone = sum(tasks)
+    tasks.clear()
+    for book, model in ((alike({"all": 50}), ONE), conditional_book(alike({"all": 50}), ONE, restrict(ONE, given))):
+        portfolio_risk(book, model, **by_watched)
+    assert alone == 2 * sum(tasks), "both runs, and both books once more beside each other"
+    for threads in (1, 3):
+        by_threads: RiskOptions = {**options, "threads": threads}
+        assert stressed_risk(alike({"all": 50}), ONE, given, **by_threads).changes == found.changes

@@ -21,7 +21,7 @@ from crfs.risk.portfolio import portfolio_risk
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.stress.conditioning import restrict
 from crfs.risk.what_if import Difference
-from crfs.risk.workers import MapTasks
+from crfs.risk.workers import MapTasks, workers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -107,11 +107,16 @@ def stressed_risk(
     stressed = portfolio_risk(moved, model, **options)
     notes = (*stressed.notes, "the factors are distributed as the scenario leaves them", *given.notes)
     base = portfolio_risk(portfolio, factor_model, **options)
+    with workers(options.get("map_blocks"), options.get("threads")) as mapped:
+        changes = differences(
+            (roll_up(book, factor_model), factor_model, base),
+            (roll_up(moved, model), model, stressed),
+            map_blocks=mapped,
+            device=options.get("device"),
+        )
     return StressedRisk(
         base=base,
-        changes=differences(
-            (roll_up(book, factor_model), factor_model, base), (roll_up(moved, model), model, stressed), device=options.get("device")
-        ),
+        changes=changes,
         stressed=replace(stressed, notes=notes, n_rejected=checked.rejected_rows),
         factors=left,
     )
