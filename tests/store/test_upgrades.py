@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from crfs.store.alerts import alert, looks
+from crfs.store.alerts import ENDINGS, alert, looks
 from crfs.store.answers import AnswerKey
 from crfs.store.database import ensure_schema
 from crfs.store.quarantine import items, rejected_rows
@@ -41,6 +42,28 @@ def test_rules_have_looked_up_to_what_their_alerts_rest_on(empty_url: Callable[[
     assert (look.rule, look.as_of) == ("obligor.late", datetime(2027, 3, 2, tzinfo=UTC))
     [event] = alert(database, number)[1]
     assert (event.from_severity, event.to_severity) == (None, None)
+
+
+def test_the_newest_closed_alert_is_found_by_an_index_however_many_there_have_been(empty_url: Callable[[], sa.URL], connect: Any) -> None:
+    database = connect(empty_url())
+    with of_schema(database, "0010") as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO crfs.alert (rule, subject, severity, state, title, evidence, opened_at, last_seen_at, closed_at, tenant_id) "
+            "SELECT 'obligor.late', 'obligor/' || n, 'warning', 'closed', 't', '{}', '2027-03-01Z', '2027-03-02Z', '2027-03-03Z', 1 "
+            "FROM generate_series(1, 5000) AS n"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO crfs.alert_event (alert_id, at, to_state, actor, tenant_id) SELECT alert_id, closed_at, 'closed', 'jane', 1 FROM crfs.alert"
+        )
+        connection.exec_driver_sql("ANALYZE crfs.alert, crfs.alert_event")
+    ensure_schema(database)
+    keys = {"keys": json.dumps([{"rule": "obligor.late", "subject": "obligor/7"}])}
+    with database.reading() as connection:
+        plan = "\n".join(connection.execute(sa.text(f"EXPLAIN {ENDINGS}"), keys).scalars())
+        [found] = connection.execute(sa.text(ENDINGS), keys).all()
+    assert "alert_closed" in plan, plan
+    assert "Seq Scan" not in plan, plan
+    assert (found.subject, found.actor) == ("obligor/7", "jane")
 
 
 def test_refused_rows_of_the_schema_before_are_those_of_the_answer_that_is_held_for_them(

@@ -246,17 +246,21 @@ def _keep_looks(connection: sa.Connection, database: Database, rules: Sequence[s
     )
 
 
+ENDINGS = (
+    "SELECT DISTINCT ON (alert.rule, alert.subject) alert.rule, alert.subject, alert.alert_id, event.at, event.actor, event.note "
+    "FROM crfs.alert AS alert JOIN crfs.alert_event AS event ON event.alert_id = alert.alert_id AND event.to_state = 'closed' "
+    "JOIN jsonb_to_recordset(CAST(:keys AS jsonb)) AS key (rule text, subject text) USING (rule, subject) "
+    "WHERE alert.state = 'closed' ORDER BY alert.rule, alert.subject, alert.alert_id DESC, event.event_id DESC"
+)
+"""How the newest closed alert of each of ``keys`` ended; it goes by the index alert_closed, however many alerts there have been."""
+
+
 def _endings(connection: sa.Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Ending]:
     """How the newest closed alerts of rules and subjects ended; none of those that never had one."""
     if not keys:
         return {}
     rows = connection.execute(
-        sa.text(
-            "SELECT DISTINCT ON (alert.rule, alert.subject) alert.rule, alert.subject, alert.alert_id, event.at, event.actor, event.note "
-            "FROM crfs.alert AS alert JOIN crfs.alert_event AS event ON event.alert_id = alert.alert_id AND event.to_state = 'closed' "
-            "JOIN jsonb_to_recordset(CAST(:keys AS jsonb)) AS key (rule text, subject text) USING (rule, subject) "
-            "WHERE alert.state = 'closed' ORDER BY alert.rule, alert.subject, alert.alert_id DESC, event.event_id DESC"
-        ),
+        sa.text(ENDINGS),
         {"keys": json.dumps([{"rule": rule, "subject": subject} for rule, subject in keys])},
     ).all()
     return {(row.rule, row.subject): Ending(alert_id=row.alert_id, at=row.at, actor=row.actor, note=row.note) for row in rows}

@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from crfs.errors import InvalidInput, ServiceUnavailable, plain
 from crfs.store.bulk import BulkConnection, BulkError, connect
 
-SCHEMA_VERSION = "0010"
+SCHEMA_VERSION = "0011"
 WHEN_DOWN = "see CRFS_STORE__URL, or unset it for the embedded one"
 _MIGRATION_LOCK = 0x63726673  # "crfs"
 _ALEMBIC = threading.Lock()  # its context is the process's, not the thread's
