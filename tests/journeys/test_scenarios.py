@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from crfs.workflows.measuring import ecl, reverse_stress, sensitivities, stress
 from crfs.workflows.packaged import packaged_factor_model
 from crfs.workflows.portfolio_stress import STRESS
 from crfs.workflows.replaying import replay_run
-from crfs.workflows.scenarios import define_scenarios, find_scenario, list_scenarios, show_scenario
+from crfs.workflows.scenarios import define_scenarios, find_scenario, list_scenarios, resolver, show_scenario
 from crfs.workflows.session import Session
 from crfs.workflows.stress_questions import stress_settings
 from crfs.workflows.times import parse_instant
@@ -337,6 +339,47 @@ def test_scenarios_of_two_files_that_are_made_of_each_other_are_refused_with_the
     assert show_scenario(shared_world, "loop/third")["periods"] > 0, "the names mean what they meant before"
     file.write_text(file.read_text().replace("loop/first", "loop/other", 1))
     assert show_scenario(shared_world, f"{file}#loop/other")["periods"] > 0, "a file that the store does not have makes no circle"
+
+
+def test_what_many_are_made_of_is_made_once_and_means_the_same(shared_world: Session, tmp_path: Path) -> None:
+    """Two names a file, each made of both names of the file before: as many ways down as there are pairs of names, doubled at every step."""
+    file, depth = tmp_path / "diamonds.toml", 7
+    for step in range(depth + 1):
+        of = f'combine = {{ "diamond/a{step - 1}" = 0.5, "diamond/b{step - 1}" = 0.5 }}' if step else 'base = "us/recession"'
+        file.write_text("".join(f'[[scenario]]\nname = "diamond/{one}{step}"\n{of}\n' for one in "ab"))
+        define_scenarios(shared_world, file)
+    found = resolver(shared_world, batch_id=shared_world.pin().batch_id, known_by=parse_instant(LATE, what="as_of"))
+    landed: list[str] = []
+
+    def counted(sha256: str) -> bytes:
+        landed.append(sha256)
+        return shared_world.landed(sha256)
+
+    found.landed = counted
+    top = found.named(f"diamond/a{depth}")
+    assert len(landed) == 2 * depth + 1, "every name but the other one of the last file"
+    alone = resolver(shared_world, batch_id=shared_world.pin().batch_id, known_by=parse_instant(LATE, what="as_of"))
+    slump = alone.named("us/recession")
+    assert [path.values for path in top.paths] == [pytest.approx(path.values) for path in slump.paths]
+    assert found.notes == alone.notes
+    assert len(found.notes) == 1
+    assert (found.sets, found.touched) == ([], True)
+    assert found.named(f"diamond/a{depth}") is top
+
+
+def test_the_supervisory_set_that_was_needed_last_is_so_whether_a_scenario_is_made_or_was(shared_world: Session) -> None:
+    def made(name: str, *of: str) -> bytes:
+        return f'[[scenario]]\nname = "{name}"\ncombine = {{ {", ".join(f"{json.dumps(one)} = {1 / len(of)}" for one in of)} }}\n'.encode()
+
+    found = resolver(shared_world, batch_id=shared_world.pin().batch_id)
+    slump = found.named("us/recession")
+    vars(found)["supervisory"] = {name: replace(slump, name=name) for name in ("2024/slump", "2025/slump")}
+    texts = {"set/a": made("set/a", "2025/slump"), "set/b": made("set/b", "set/a", "2024/slump"), "set/c": made("set/c", "set/a", "set/b")}
+    found.defining, found.landed = {name: name for name in texts}, texts.__getitem__
+    for name, last in (("set/c", "2025"), ("2024/slump", "2024"), ("set/b", "2025"), ("2024/slump", "2024"), ("set/b", "2025")):
+        found.named(name)
+        assert found.sets[-1] == last, name
+    assert set(found.sets) == {"2024", "2025"}
 
 
 def test_a_circle_that_a_store_holds_already_is_refused_whoever_asks(

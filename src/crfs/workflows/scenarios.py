@@ -69,6 +69,8 @@ class Resolver:
     notes: list[str] = field(default_factory=list)
     defining: Mapping[str, str] = field(default_factory=dict)
     making: list[str] = field(default_factory=list)
+    _made: dict[tuple[str, str | None], tuple[Scenario, list[str]]] = field(default_factory=dict, init=False, repr=False)
+    """Scenarios by their names and the set that was the last one needed before (variables of no set are taken from it), and the sets they need."""
 
     def resolve(self, reference: Mapping[str, Any]) -> Scenario:
         """The scenario of a reference: ``{"name": …}``, with the ``sha256`` of the file that has it where it came in one."""
@@ -85,11 +87,21 @@ class Resolver:
         if name in self.making:
             chain = " -> ".join([*self.making[self.making.index(name) :], name])
             raise InvalidInput(f"scenario {name} is made of itself: {chain}; define one of them of something else", argument="scenario")
+        before = len(self.sets)
+        key = name, self.sets[-1] if before else None
+        if key in self._made:
+            made, sets = self._made[key]
+            self.sets += sets
+            return made
         self.making.append(name)
         try:
-            return self._named(name)
+            made = self._named(name)
         finally:
             self.making.pop()
+        # Each set once, where it was needed last: what is made of many others, over and over of the same, has no longer a list than they.
+        self.sets[before:] = sets = list(dict.fromkeys(reversed(self.sets[before:])))[::-1]
+        self._made[key] = made, sets
+        return made
 
     def _named(self, name: str) -> Scenario:
         sha256 = self.defining.get(name) or self._defined([name]).get(name)
