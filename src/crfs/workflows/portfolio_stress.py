@@ -105,7 +105,7 @@ def ready(asked: Asked) -> Ready:
     if asked.option("migration") is not None:
         with refusing(asked):
             stressed = replace(stressed, migration=migration_of(asked.option("migration"), stressed.result.base, stressed.result.stressed))
-    _further(asked, stressed, filled.rows, filled.rows)
+    _further(asked, filled.rows, filled.rows)
     return replace(filled, more=stressed)
 
 
@@ -207,7 +207,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
             whole = warm.result.to_dict()
             if asked.option("losses", DEFAULTS["losses"]):
                 losses, said = _losses(warm, result)
-    further, notes = _further(asked, stressed, result.base, result.stressed)
+    further, notes = _further(asked, result.base, result.stressed)
     if whole is not None and stressed.conditioned is not None:
         further["conditional"] = conditional_losses(asked, whole, stressed.conditioned, at=result.at, cuts=cuts)
     if stressed.migration is not None:
@@ -266,7 +266,7 @@ def _incremental(after: Mapping[str, Any], name: str) -> Mapping[str, float | No
     return found
 
 
-def _further(asked: Asked, stressed: Stressed, base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
+def _further(asked: Asked, base: pl.DataFrame, after: pl.DataFrame) -> tuple[dict[str, Any], list[str]]:
     """Capital and provisions of both books, where they were asked for or the book has what they need; notes say why there is none."""
     notes = []
     found: dict[str, Any] = {"capital": None, "ecl": None}

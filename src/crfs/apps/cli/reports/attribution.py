@@ -7,21 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
+from crfs.workflows.attribution_words import REASONS, measure_title
 from crfs.workflows.cutting import shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-STEPS = {
-    "revisions": "values revised since",
-    "gone": "gone facilities",
-    "new": "new facilities",
-    "ead": "exposures",
-    "lgd": "losses given default",
-    "pd": "default probabilities",
-    "model": "models",
-    "correlation": "correlations and copula",
-}
 
 
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
@@ -39,7 +29,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     for level in dict.fromkeys(effect["confidence"] for effect in whole):
         screen.print()
         mine = [effect for effect in whole if effect["confidence"] == level]
-        screen.print(table(_rows(answer, mine, title), ["why", *(title(effect) for effect in mine)]))
+        screen.print(table(_rows(answer, mine), ["why", *(measure_title(effect) for effect in mine)]))
     cut = [effect for effect in answer["effects"] if effect["by"] is not None and effect["measure"] == "el"]
     for by in dict.fromkeys(effect["by"] for effect in cut):
         screen.print()
@@ -48,23 +38,13 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     again(screen, answer)
 
 
-def title(effect: Mapping[str, Any]) -> str:
-    """The name of a measure.
-
-    >>> title({"measure": "var", "confidence": 0.999}), title({"measure": "el", "confidence": None})
-    ('VaR 99.9 %', 'EL')
-    """
-    name = {"var": "VaR"}.get(effect["measure"], effect["measure"].upper())
-    return name if effect["confidence"] is None else f"{name} {effect['confidence'] * 100:g} %"
-
-
-def _rows(answer: Mapping[str, Any], effects: list[Mapping[str, Any]], name: Any) -> list[dict[str, str]]:
-    rows = [{"why": "before", **{name(effect): money(effect["before"]) for effect in effects}}]
+def _rows(answer: Mapping[str, Any], effects: list[Mapping[str, Any]]) -> list[dict[str, str]]:
+    rows = [{"why": "before", **{measure_title(effect): money(effect["before"]) for effect in effects}}]
     for k, step in enumerate(answer["order"]):
-        told = {name(effect): _amount(effect["steps"][k]) for effect in effects}
+        told = {measure_title(effect): _amount(effect["steps"][k]) for effect in effects}
         if any(effect["steps"][k]["amount"] for effect in effects):
-            rows.append({"why": STEPS[step], **told})
-    rows.append({"why": "after", **{name(effect): money(effect["after"]) for effect in effects}})
+            rows.append({"why": REASONS[step], **told})
+    rows.append({"why": "after", **{measure_title(effect): money(effect["after"]) for effect in effects}})
     return rows
 
 
@@ -83,7 +63,7 @@ def _parts(by: str, effects: list[Mapping[str, Any]]) -> list[dict[str, str]]:
                 "EL before": money(effect["before"]),
                 "EL after": money(effect["after"]),
                 "change": f"{effect['change']:+,.0f}",
-                "mostly by": STEPS[largest["step"]] if largest["amount"] else "",
+                "mostly by": REASONS[largest["step"]] if largest["amount"] else "",
             }
         )
     return found

@@ -10,30 +10,11 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown
 from crfs.apps.api.plots.waterfall import waterfall_plot
+from crfs.workflows.attribution_words import REASONS, SHORT, measure_title
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.times import day_of, parse_instant
 
 TITLE = "Why the risk changed"
-_STEPS = {
-    "revisions": "revisions",
-    "gone": "gone",
-    "new": "new",
-    "ead": "EAD",
-    "lgd": "LGD",
-    "pd": "PD",
-    "model": "models",
-    "correlation": "correlation",
-}
-_REASONS = {
-    "revisions": "values revised since",
-    "gone": "gone facilities",
-    "new": "new facilities",
-    "ead": "exposures (EAD)",
-    "lgd": "losses given default (LGD)",
-    "pd": "default probabilities (PD)",
-    "model": "models",
-    "correlation": "correlations and copula",
-}
 
 
 def page(answer: Mapping[str, Any]) -> Shown:
@@ -43,11 +24,11 @@ def page(answer: Mapping[str, Any]) -> Shown:
     named = {(effect["measure"], effect["confidence"]): effect for effect in whole}
     main = [named[key] for key in (("el", None), ("var", at_most), ("es", at_most)) if key in named]
     cards: list[tuple[str, Markup, Markup | str]] = [
-        (f"{_measure(effect)}, change", signed(effect["change"]), amount(effect["before"]) + Markup(" to ") + amount(effect["after"]))
+        (f"{measure_title(effect)}, change", signed(effect["change"]), amount(effect["before"]) + Markup(" to ") + amount(effect["after"]))
         for effect in main
     ]
     plots = [
-        (_changes_of(answer, effect), f"Why {_measure(effect)} changes, step by step.") for effect in main if effect["measure"] != "es"
+        (_changes_of(answer, effect), f"Why {measure_title(effect)} changes, step by step.") for effect in main if effect["measure"] != "es"
     ]
     cut = [effect for effect in answer["effects"] if effect["by"] is not None and effect["measure"] == "el"]
     currency = f", amounts in {answer['currency']}" if answer["currency"] else ""
@@ -72,18 +53,13 @@ def _changes_of(answer: Mapping[str, Any], effect: Mapping[str, Any]) -> str:
     """The plot of the way of one number of an attribution run from the earlier date to the later."""
     return waterfall_plot(
         effect["before"],
-        [(_STEPS[step["step"]], step["amount"]) for step in effect["steps"]],
+        [(SHORT[step["step"]], step["amount"]) for step in effect["steps"]],
         effect["after"],
         name=f"change-{effect['measure']}",
-        title=f"{_measure(effect)} from the earlier date to the later",
-        unit=f"{_measure(effect)} of 12 months, {answer['currency'] or 'currency units'}",
+        title=f"{measure_title(effect)} from the earlier date to the later",
+        unit=f"{measure_title(effect)} of 12 months, {answer['currency'] or 'currency units'}",
         ends=("before", "after"),
     )
-
-
-def _measure(effect: Mapping[str, Any]) -> str:
-    name = {"var": "VaR"}.get(effect["measure"], effect["measure"].upper())
-    return name if effect["confidence"] is None else f"{name} {round(100 * effect['confidence'], 8):g} %"
 
 
 def _steps_of(answer: Mapping[str, Any], whole: Sequence[Mapping[str, Any]]) -> list[Grid]:
@@ -97,9 +73,9 @@ def _steps_of(answer: Mapping[str, Any], whole: Sequence[Mapping[str, Any]]) -> 
             taken = [effect["steps"][k] for effect in effects]
             if any(one["amount"] for one in taken):
                 errors = [Markup(" ± ") + amount(one["se"]) if one["se"] else Markup("") for one in taken]
-                rows.append((_REASONS[step], [signed(one["amount"]) + error for one, error in zip(taken, errors, strict=True)]))
+                rows.append((REASONS[step], [signed(one["amount"]) + error for one, error in zip(taken, errors, strict=True)]))
         rows.append(("after", [amount(effect["after"]) for effect in effects]))
-        names = [_measure(effect) for effect in effects]
+        names = [measure_title(effect) for effect in effects]
         caption = "Steps sum to the change exactly; what follows ± is a step's standard error." if level is None else ""
         title = f"Why {', '.join(names[:-1])} and {names[-1]} changed"
         grids.append(Grid(title=title, caption=caption, head=("why", *names), rows=rows))
@@ -110,7 +86,7 @@ def _parts_of(by: str, effects: Sequence[Mapping[str, Any]]) -> Grid:
     rows: list[tuple[str, Sequence[Markup | str]]] = []
     for effect in sorted((one for one in effects if one["by"] == by), key=lambda one: -abs(one["change"])):
         largest = max(effect["steps"], key=lambda step: abs(step["amount"]))
-        why = _REASONS[largest["step"]] if largest["amount"] else ""
+        why = REASONS[largest["step"]] if largest["amount"] else ""
         rows.append((shown_name(effect["label"]), (amount(effect["before"]), amount(effect["after"]), signed(effect["change"]), why)))
     name = by.replace("_", " ")
     return Grid(title=f"Expected loss by {name}", head=(name, "Before", "After", "Change", "Mostly by"), rows=rows, words=(3,))
