@@ -79,10 +79,10 @@ def test_a_table_in_any_order_reads_back_as_the_same_scenario(scenario: Scenario
 @given(scenarios())
 def test_the_json_form_reads_back(scenario: Scenario) -> None:
     assert Scenario.from_dict(scenario.to_dict()) == scenario
-    wide = scenario.to_wide()
-    assert wide.columns == ["valid_time", LEVEL, RATE]
-    assert wide[RATE].to_list() == list(scenario.path(RATE).values)
-    assert wide["valid_time"][0] == datetime(2026, 1, 1, tzinfo=UTC)
+    table = scenario.to_table()
+    assert table["variable"].unique(maintain_order=True).to_list() == [LEVEL, RATE]
+    assert table.filter(pl.col("variable") == RATE)["value"].to_list() == list(scenario.path(RATE).values)
+    assert table["valid_time"][0] == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @given(scenarios())

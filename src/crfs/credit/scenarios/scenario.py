@@ -187,11 +187,6 @@ class Scenario:
         ]
         return pl.concat(parts)
 
-    def to_wide(self) -> pl.DataFrame:
-        """One row a period: ``valid_time`` and a column a variable, null where the scenario does not say."""
-        times = pl.Series("valid_time", list(self.times)).cast(INSTANT)
-        return pl.DataFrame([times, *(pl.Series(path.variable, path.values, dtype=pl.Float64) for path in self.paths)])
-
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; :meth:`from_dict` reads it back."""
         return {
