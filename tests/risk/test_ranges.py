@@ -84,7 +84,7 @@ CASES: list[tuple[Function, dict[str, Any], dict[str, list[Any]]]] = [
     (
         homogeneous_pool,
         {"obligors": 10, "pd": 0.01, "r2": 0.2},
-        {"obligors": [0, 1.5, math.nan, "x"], "pd": DECIMALS, "r2": [1.0, math.nan, "x"]},
+        {"obligors": [0, 1.5, math.nan, "x", 100_001, 10**9, 10**30], "pd": DECIMALS, "r2": [1.0, math.nan, "x"]},
     ),
     (
         value_at_risk,

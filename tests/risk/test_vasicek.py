@@ -62,6 +62,12 @@ def test_certain_and_impossible_default() -> None:
         vasicek.default_correlation(0.0, 0.1, correlation=0.2)
 
 
+def test_a_pool_too_large_to_be_finite_is_told_of_its_limit() -> None:
+    with pytest.raises(InvalidInput, match=r"100,000 at most.*not 1,000,000,000: .*crfs\.risk\.vasicek") as refused:
+        homogeneous_pool(10**9, 0.1, 0.2)
+    assert refused.value.argument == "obligors"
+
+
 def test_independent_defaults_are_binomial() -> None:
     from scipy.stats import binom
 

@@ -20,6 +20,8 @@ _PANELS = 160
 _NODES_PER_PANEL = 24
 _REACH = 12.0  # standard deviations of the factor; what lies beyond has probability 4e-33
 _CELLS_AT_ONCE = 2_000_000
+MOST_OBLIGORS = 100_000
+"""Some seconds of work; beyond it the conditional distribution is narrower than the nodes lie apart, and the limit is within 1e-4 of the pool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,9 +62,11 @@ class HomogeneousPool:
 def homogeneous_pool(obligors: int, pd: float, r2: float) -> HomogeneousPool:
     """The exact distribution of defaults among ``obligors`` equal ones under one Gaussian factor.
 
-    ``pd`` is a decimal in [0, 1], ``r2`` the share of systematic variance in [0, 1). A binomial distribution given the factor, mixed over
-    the factor by composite Gauss-Legendre quadrature with 3,840 nodes, and as many again around the state in which all default at once where
-    ``r2`` is above 0.8: good to about 1e-12 up to 10,000 obligors.
+    ``obligors`` is a whole number, 1 to 100,000; of a larger pool :mod:`crfs.risk.vasicek` has the limit. ``pd`` is a decimal in [0, 1], ``r2`` the
+    share of systematic variance in [0, 1). What is none of these is :class:`InvalidInput`, which names the argument.
+
+    A binomial distribution given the factor, mixed over the factor by composite Gauss-Legendre quadrature with 3,840 nodes, and as many again around
+    the state in which all default at once where ``r2`` is above 0.8: good to about 1e-12 up to 10,000 obligors.
 
     >>> pool = homogeneous_pool(100, 0.01, 0.2)
     >>> pool.value_at_risk(0.99), round(pool.expected_shortfall(0.99), 6)
@@ -72,6 +76,12 @@ def homogeneous_pool(obligors: int, pd: float, r2: float) -> HomogeneousPool:
 
     if not is_whole(obligors) or obligors < 1:
         raise InvalidInput(f"obligors is a whole number, one or more, not {shown(obligors)}", argument="obligors")
+    if obligors > MOST_OBLIGORS:
+        raise InvalidInput(
+            f"obligors is {MOST_OBLIGORS:,} at most, not {obligors:,}: of so large a pool crfs.risk.vasicek has the limit, value_at_risk and "
+            "expected_shortfall as shares of the exposure",
+            argument="obligors",
+        )
     pd, r2 = number("pd", pd, DECIMAL), number("r2", r2, SHARE_OF_VARIANCE)
     counts = np.arange(obligors + 1, dtype=np.float64)
     choose = gammaln(obligors + 1.0) - gammaln(counts + 1.0) - gammaln(obligors - counts + 1.0)
