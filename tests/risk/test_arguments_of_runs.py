@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from crfs.errors import InvalidInput
@@ -105,3 +106,21 @@ def test_no_run_is_begun_that_takes_more_than_its_budget(count: int, method: str
         assert portfolio_risk(table, model(), method=method, contributions=False).method == "exact"
     with pytest.raises(InvalidInput, match="budget of"):
         portfolio_risk(table, model(), method=method, budget=10.0)
+
+
+@pytest.mark.parametrize("amount", [1e-60, 1e-100, 1e-300, 1e-320])
+@pytest.mark.parametrize("count", [1, 5, 200])
+def test_a_book_of_losses_too_small_to_be_counted_with_is_refused_with_its_column(count: int, amount: float) -> None:
+    table = book(count, 1).with_columns(ead=pl.lit(amount))
+    for run in (portfolio_risk, WarmPortfolio, lambda *asked: reverse_stress(*asked, loss=amount)):
+        with pytest.raises(InvalidInput, match=r"smaller unit of currency$") as refused:
+            run(table, model())
+        assert [problem.column for problem in refused.value.problems] == ["ead"]
+
+
+@pytest.mark.parametrize("count", [5, 200])
+def test_small_amounts_are_measured_as_great_ones_are(count: int) -> None:
+    table = book(count, 1)
+    small = table.with_columns(pl.col("ead") * 2.0**-160)
+    told, expected = (portfolio_risk(each, model(), contributions=False).measures for each in (small, table))
+    assert [measure.es * 2.0**160 for measure in told] == pytest.approx([measure.es for measure in expected], rel=1e-9)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
-from crfs.errors import InvalidInput
+from crfs.credit.schemas import Reason
+from crfs.errors import InvalidInput, Problem
 from crfs.quality.portfolio import validate_portfolio
 from crfs.risk.arguments import check_threads
 from crfs.risk.choosing import Question, find_outcome, make_question
@@ -22,6 +23,9 @@ from crfs.risk.on_device import check_device
 from crfs.risk.outcome import Outcome
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.workers import MapTasks
+
+LEAST_LOSS = 1e-50
+"""Currency units: the fourth powers of smaller losses are zero in double precision."""
 
 
 def portfolio_risk(
@@ -88,9 +92,18 @@ def portfolio_risk(
 
 
 def require_exposure(obligors: Obligors) -> None:
-    """Refuse a book that has nothing to lose."""
+    """Refuse a book that has nothing to lose, or whose every loss is too small an amount to be counted with."""
     if not obligors.ead.sum() > 0.0:
         raise InvalidInput("the book's exposures sum to zero; there is nothing to lose, and no concentration to speak of")
+    # What never defaults has no part in any number but the exposures'.
+    loss = np.where(obligors.pd > 0.0, obligors.loss, 0.0)
+    largest = int(np.argmax(loss))
+    if 0.0 < loss[largest] < LEAST_LOSS or not obligors.ead.max() >= LEAST_LOSS:
+        detail = (
+            f"the largest ead x lgd of the book, that of obligor {obligors.names[largest]!r}, is {loss[largest]:g}, and no number of a book whose "
+            f"losses are all below {LEAST_LOSS:g} can be told; give amounts in a smaller unit of currency"
+        )
+        raise InvalidInput(detail, problems=(Problem(row=None, column="ead", reason=Reason.OUT_OF_RANGE.value, detail=detail),))
 
 
 def currency_of(book: pl.DataFrame) -> str | None:

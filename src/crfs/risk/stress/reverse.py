@@ -20,6 +20,7 @@ from crfs.risk.concentration import notes_on_columns_not_cut
 from crfs.risk.cuts import MOST_VALUES, coded, facility_shares
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors, roll_up
+from crfs.risk.portfolio import require_exposure
 from crfs.risk.stress.likely_states import LikelyState, greatest_nearby, likely_states
 from crfs.risk.stress.mean_loss import FARTHEST, MeanLoss
 from crfs.risk.workers import MapTasks, workers
@@ -169,6 +170,7 @@ def reverse_stress(
         raise InvalidInput("every row of the book was rejected; nothing is left to stress", problems=checked.problems)
     _check_link(link, factor_model)
     obligors = roll_up(book, factor_model)
+    require_exposure(obligors)
     if not obligors.expected_loss.sum() > 0.0:
         raise InvalidInput("the book's expected loss is zero: no state of the world costs anything", argument="portfolio")
     obligors.require_lgd_alone("reverse stress")
