@@ -86,6 +86,52 @@ def test_a_model_that_cannot_be_meant_is_refused(change: dict[str, Any], message
         FactorModel.from_json(json.dumps({**RAW, **change}))
 
 
+NOT_A_NUMBER: list[Any] = ["1", None, True, [1.0], float("nan"), float("inf"), 10**400]
+WRONG: dict[str, list[Any]] = {
+    "factors": ["ab", None, 3, ("us", 2), ("us", None), {"us": 1}, (), ("us", ""), ("us", "\x00")],
+    "correlation": [
+        *(None, 1.0, "x", ("10", "01"), (1.0, 0.5), {}, [[1.0]], np.eye(3), np.ones(2)),
+        *(((1.0, cell), (cell, 1.0)) for cell in NOT_A_NUMBER),
+    ],
+    "groups": [
+        *(None, [1], "banks", {"banks": None}, {"banks": ["us"]}, {1: {"us": 1.0}}, {"banks": {1: 1.0}}, {"banks": {"mars": 1.0}}),
+        *({"banks": {"us": weight}} for weight in (*NOT_A_NUMBER, 0.0)),
+    ],
+    "copula": [None, 6, "clayton", ["t:6"], {"t": "6"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [(argument, value) for argument, values in WRONG.items() for value in values], ids=lambda value: f"{value!r:.40}"
+)
+def test_an_argument_of_another_kind_is_refused_by_its_name(argument: str, value: Any) -> None:
+    given = {"factors": ("us", "eu"), "correlation": ((1.0, 0.5), (0.5, 1.0)), "groups": {"banks": {"us": 1.0}}, argument: value}
+    with pytest.raises(InvalidInput) as refused:
+        FactorModel(**given)
+    assert refused.value.argument == argument
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", ["factors"], RAW], ids=lambda value: f"{value!r:.20}")
+def test_content_and_text_of_another_kind_are_refused(value: Any) -> None:
+    with pytest.raises(InvalidInput):
+        FactorModel.from_json(value)
+    if value is not RAW:
+        with pytest.raises(InvalidInput):
+            FactorModel.from_content(value)
+    with pytest.raises(InvalidInput):
+        FactorModel.one_factor("all", factor=value if value != "x" else "")
+    with pytest.raises(NotFound):
+        FactorModel.from_content(RAW).direction(value)
+
+
+def test_lists_and_arrays_make_the_model_that_tuples_make() -> None:
+    model = FactorModel(factors=["us", "eu"], correlation=np.array([[1.0, 0.5], [0.5, 1.0]], dtype=np.float32), groups={"g": {"us": np.int64(1)}})  # type: ignore[arg-type, dict-item]  # fmt: skip
+    same = FactorModel(factors=("us", "eu"), correlation=((1.0, 0.5), (0.5, 1.0)), groups={"g": {"us": 1.0}})
+    assert model == same
+    assert hash(model) == hash(same)
+    assert model.to_json() == same.to_json()
+
+
 def test_an_indefinite_correlation_is_refused_with_its_distance() -> None:
     # eigenvalues of this one are 1.9, 1.9 and -0.8
     rows = ((1.0, -0.9, -0.9), (-0.9, 1.0, -0.9), (-0.9, -0.9, 1.0))

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -34,7 +35,8 @@ class FactorModel:
 
     ``groups`` maps a group's name to factor weights of any scale: ``direction`` scales them so that ``Y_g`` has variance one.
     ``correlation`` is symmetric with a unit diagonal and positive semi-definite. A ``copula`` may be given as a ``model.json`` has it, such as
-    ``"t:6"``.
+    ``"t:6"``. Lists, and a NumPy array of the correlation, are taken as well; what is of another kind, or cannot be meant, is :class:`InvalidInput`, which
+    names the argument and the place in it.
 
     >>> model = FactorModel(factors=("us", "eu"), correlation=((1.0, 0.5), (0.5, 1.0)), groups={"both": {"us": 1.0, "eu": 1.0}})
     >>> [round(float(weight), 6) for weight in model.direction("both")]
@@ -49,9 +51,10 @@ class FactorModel:
     def __post_init__(self) -> None:
         if not isinstance(self.copula, Copula):
             object.__setattr__(self, "copula", read_copula(self.copula))
-        _check_factors(self.factors)
+        object.__setattr__(self, "factors", _names(self.factors))
+        object.__setattr__(self, "correlation", _numbers(self.correlation))
         _check_correlation(self.factors, self.correlation)
-        object.__setattr__(self, "groups", MappingProxyType({name: MappingProxyType(dict(w)) for name, w in self.groups.items()}))
+        object.__setattr__(self, "groups", _groups(self.groups))
         for name in self.groups:
             self.direction(name)
         unknown = sorted({name for name, _ in self.copula.by_group} - set(self.groups))
@@ -66,20 +69,24 @@ class FactorModel:
 
     def direction(self, group: str) -> FloatArray:
         """Weights of the group on the factors, scaled so that their combination has variance one."""
-        if group not in self.groups:
+        # What is no text may have no hash to be looked up by.
+        asked: object = group
+        if not isinstance(asked, str) or asked not in self.groups:
             raise NotFound(f"the factor model has no group {group!r}; it has {', '.join(sorted(self.groups)) or 'none'}")
         weights = np.zeros(len(self.factors))
         for factor, weight in self.groups[group].items():
             if factor not in self.factors:
-                raise InvalidInput(f"group {group!r} names the factor {factor!r}; the model has {', '.join(self.factors)}")
-            if not math.isfinite(weight):
-                raise InvalidInput(f"group {group!r}: the weight of {factor!r} is {weight}, not a finite number")
+                raise InvalidInput(
+                    f"group {group!r} names the factor {factor!r}; the model has {', '.join(self.factors)}", argument="groups"
+                )
             weights[self.factors.index(factor)] = weight
         # A power of two changes no digit, and keeps the squares of the largest weights that there are.
         weights = np.ldexp(weights, -int(np.frexp(np.abs(weights).max(initial=0.0))[1]))
         variance = self.variance(weights)
         if variance <= 1e-12 * float(np.dot(weights, weights)):
-            raise InvalidInput(f"group {group!r}: its combination of factors has no variance; give it a weight that does not cancel")
+            raise InvalidInput(
+                f"group {group!r}: its combination of factors has no variance; give it a weight that does not cancel", argument="groups"
+            )
         return np.asarray(weights / math.sqrt(variance), dtype=np.float64)
 
     def variance(self, weights: FloatArray) -> float:
@@ -129,11 +136,16 @@ class FactorModel:
         >>> FactorModel.one_factor("all").direction("all").tolist()
         [1.0]
         """
+        _names((factor,))
+        for number, name in enumerate(groups, 1):
+            _check_name(name, f"group {number}", "groups")
         return cls(factors=(factor,), correlation=((1.0,),), groups={name: {factor: 1.0} for name in groups})
 
 
 def factor_model_content(text: str | bytes, *, where: str = "the factor model") -> dict[str, Any]:
     """What a ``model.json`` holds, as far as it is JSON and an object; :meth:`FactorModel.from_content` reads it."""
+    if not isinstance(text, str | bytes):
+        raise InvalidInput(f"{where} is JSON, a text or its bytes, not {text!r:.80}", argument="text")
     try:
         raw = json.loads(text, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
@@ -158,83 +170,104 @@ def _from_json(text: str | bytes) -> FactorModel:
 
 
 def _from_content(raw: Mapping[str, Any]) -> FactorModel:
+    if not isinstance(raw, Mapping):
+        raise InvalidInput(
+            f"content is what a model.json holds, an object with factors, correlation, groups and copula, not {raw!r:.80}",
+            argument="content",
+        )
     unknown = sorted(f"{name!r:.80}" for name in set(raw) - {"factors", "correlation", "groups", "copula"})
     if unknown:
         raise InvalidInput(f"the factor model has {', '.join(unknown)}; known are factors, correlation, groups, copula")
     missing = [name for name in ("factors", "correlation") if name not in raw]
     if missing:
         raise InvalidInput(f"the factor model has no {', '.join(missing)}")
-    groups = raw.get("groups", {})
-    if not isinstance(raw["factors"], list | tuple) or not all(isinstance(name, str) for name in raw["factors"]):
-        raise InvalidInput("factors is a list of names")
-    if not isinstance(groups, Mapping) or not all(isinstance(weights, Mapping) for weights in groups.values()):
-        raise InvalidInput("groups is an object of objects: {group: {factor: weight}}")
-    for number, factor in enumerate(raw["factors"], 1):
-        _check_name(factor, f"factor {number}")
-    for number, name in enumerate(groups, 1):
-        _check_name(name, f"group {number}")
+    # In the order of the names, so that the same content in any order is the same model.
+    groups = _groups(raw.get("groups", {}))
     return FactorModel(
-        factors=tuple(raw["factors"]),
-        correlation=_numbers(raw["correlation"]),
-        groups={
-            name: {factor: _number(weight, f"group {name!r:.80}, factor {factor!r:.80}") for factor, weight in sorted(w.items(), key=str)}
-            for name, w in sorted(groups.items())
-        },
+        factors=raw["factors"],
+        correlation=raw["correlation"],
+        groups={name: dict(sorted(weights.items())) for name, weights in sorted(groups.items())},
         copula=read_copula(raw.get("copula", "gaussian")),
     )
 
 
-def _check_name(name: object, place: str) -> None:
+def _check_name(name: object, place: str, argument: str) -> None:
     fault = text_fault(name) if isinstance(name, str) else "no text"
     if fault is not None:
-        raise InvalidInput(f"{place}, {name!r:.80}, has {fault}; give it a name that can be written")
+        raise InvalidInput(f"{place}, {name!r:.80}, has {fault}; give it a name that can be written", argument=argument)
 
 
-def _number(value: object, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidInput(f"{place}: {value!r:.80} is not a number")
+def _number(value: object, place: str, argument: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidInput(f"{place}: {value!r:.80} is not a number", argument=argument)
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise InvalidInput(f"{place}: the number is not finite, or too large")
+        raise InvalidInput(f"{place}: the number is not finite, or too large", argument=argument)
     return number
 
 
 def _numbers(rows: object) -> tuple[tuple[float, ...], ...]:
+    if isinstance(rows, np.ndarray):
+        rows = rows.tolist()
     if not isinstance(rows, list | tuple) or not all(isinstance(row, list | tuple) for row in rows):
-        raise InvalidInput("correlation is a list of rows of numbers")
+        raise InvalidInput(f"correlation is a list of rows of numbers, not {rows!r:.80}", argument="correlation")
     return tuple(
-        tuple(_number(value, f"correlation, row {i + 1}, column {j + 1}") for j, value in enumerate(row)) for i, row in enumerate(rows)
+        tuple(_number(value, f"correlation, row {i + 1}, column {j + 1}", "correlation") for j, value in enumerate(row))
+        for i, row in enumerate(rows)
     )
 
 
-def _check_factors(factors: tuple[str, ...]) -> None:
+def _groups(groups: object) -> Mapping[str, Mapping[str, float]]:
+    if not isinstance(groups, Mapping) or not all(isinstance(weights, Mapping) for weights in groups.values()):
+        raise InvalidInput(f"groups is an object of objects, {{group: {{factor: weight}}}}, not {groups!r:.80}", argument="groups")
+    for number, (name, weights) in enumerate(groups.items(), 1):
+        _check_name(name, f"group {number}", "groups")
+        for factor in weights:
+            if not isinstance(factor, str):
+                raise InvalidInput(f"group {name!r:.80} names the factor {factor!r:.80}, which is no text", argument="groups")
+    return MappingProxyType(
+        {
+            name: MappingProxyType(
+                {factor: _number(weight, f"group {name!r:.80}, factor {factor!r:.80}", "groups") for factor, weight in weights.items()}
+            )
+            for name, weights in groups.items()
+        }
+    )
+
+
+def _names(factors: object) -> tuple[str, ...]:
+    # A text is a sequence too, of its characters.
+    if not isinstance(factors, list | tuple):
+        raise InvalidInput(f"factors is a list of names, not {factors!r:.80}", argument="factors")
     if not factors:
-        raise InvalidInput("a factor model needs at least one factor")
+        raise InvalidInput("a factor model needs at least one factor", argument="factors")
+    for number, name in enumerate(factors, 1):
+        _check_name(name, f"factor {number}", "factors")
     twice = sorted({name for name in factors if factors.count(name) > 1})
     if twice or not all(factors):
-        raise InvalidInput(f"factors must have names that differ; twice or blank: {', '.join(twice) or 'a blank name'}")
+        raise InvalidInput(f"factors must have names that differ; twice or blank: {', '.join(twice) or 'a blank name'}", argument="factors")
+    return tuple(factors)
 
 
 def _check_correlation(factors: tuple[str, ...], correlation: tuple[tuple[float, ...], ...]) -> None:
     count = len(factors)
     if len(correlation) != count or any(len(row) != count for row in correlation):
-        raise InvalidInput(f"correlation must be {count} x {count}, as there are {count} factors")
+        raise InvalidInput(f"correlation must be {count} x {count}, as there are {count} factors", argument="correlation")
     matrix = np.array(correlation, dtype=np.float64)
-    if not np.isfinite(matrix).all():
-        raise InvalidInput("correlation has a cell that is not a finite number")
     if np.abs(np.diag(matrix) - 1.0).max() > _SYMMETRY_TOLERANCE:
-        raise InvalidInput(f"correlation must have ones on its diagonal; it has {np.diag(matrix).tolist()}")
+        raise InvalidInput(f"correlation must have ones on its diagonal; it has {np.diag(matrix).tolist()}", argument="correlation")
     gap = np.abs(matrix - matrix.T)
     if gap.max() > _SYMMETRY_TOLERANCE:
         i, j = np.unravel_index(int(gap.argmax()), gap.shape)
         raise InvalidInput(
-            f"correlation is not symmetric: {factors[i]}, {factors[j]} has {matrix[i, j]} one way and {matrix[j, i]} the other"
+            f"correlation is not symmetric: {factors[i]}, {factors[j]} has {matrix[i, j]} one way and {matrix[j, i]} the other",
+            argument="correlation",
         )
     if np.abs(matrix).max() > 1.0 + _SYMMETRY_TOLERANCE:
-        raise InvalidInput("correlation has a cell outside [-1, 1]")
+        raise InvalidInput("correlation has a cell outside [-1, 1]", argument="correlation")
     values = np.linalg.eigvalsh(matrix)
     if values[0] < -_NEGATIVE_EIGENVALUE_TOLERANCE:
         distance = math.sqrt(float(np.square(np.clip(-values, 0.0, None)).sum()))
@@ -242,4 +275,5 @@ def _check_correlation(factors: tuple[str, ...], correlation: tuple[tuple[float,
             f"correlation is not positive semi-definite: its smallest eigenvalue is {values[0]:.6g}, and it is {distance:.6g} (Frobenius) away "
             "from the nearest matrix that is; estimate it of histories (crfs portfolio factor-model, or crfs.risk.correlation.estimate_correlation), "
             "or take crfs.risk.correlation.nearest_correlation of it in Python",
+            argument="correlation",
         )
