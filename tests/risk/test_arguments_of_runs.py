@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,11 @@ def test_a_number_that_is_not_whole_is_refused(method: str, argument: str, value
         ("threads", "x"),
         ("threads", 1.5),
         ("threads", 0),
+        ("threads", 10**6),
+        ("map_blocks", 3),
+        ("map_blocks", "map"),
+        ("contributions", "yes"),
+        ("contributions", None),
         ("method", None),
         ("default_ccf", "x"),
         ("portfolio", {"facility_id": ["F1"]}),
@@ -124,3 +130,32 @@ def test_small_amounts_are_measured_as_great_ones_are(count: int) -> None:
     small = table.with_columns(pl.col("ead") * 2.0**-160)
     told, expected = (portfolio_risk(each, model(), contributions=False).measures for each in (small, table))
     assert [measure.es * 2.0**160 for measure in told] == pytest.approx([measure.es for measure in expected], rel=1e-9)
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None, [True]], ids=lambda value: f"{value!r}")
+def test_what_is_neither_true_nor_false_says_nothing_of_partial_books(value: Any) -> None:
+    for run in (portfolio_risk, lambda *asked, **options: reverse_stress(*asked, loss=100.0, **options)):
+        with pytest.raises(InvalidInput, match="accept_partial is True or False, not ") as refused:
+            run(book(8, 1), model(), accept_partial=value)
+        assert refused.value.argument == "accept_partial"
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        *((argument, value) for argument in ("loss", "modes") for value in ("5", None, True, [1.0, 2.0], -1, 0, math.nan, math.inf)),
+        *(("modes", 1.5), ("seed", 1.5), ("seed", "x"), ("threads", 0), ("map_blocks", 3), ("link", "x"), ("default_ccf", "x")),
+    ],
+    ids=lambda value: f"{value!r}",
+)  # fmt: skip
+def test_a_reverse_stress_asked_with_another_kind_names_it(argument: str, value: Any) -> None:
+    asked: dict[str, Any] = {"loss": 100.0, argument: value}
+    with pytest.raises(InvalidInput) as refused:
+        reverse_stress(book(8, 1), model(), **asked)
+    assert refused.value.argument == argument
+
+
+def test_truths_are_no_numbers_of_a_book() -> None:
+    with pytest.raises(InvalidInput, match="the column holds Boolean where numbers belong") as refused:
+        portfolio_risk(book(8, 1).with_columns(pd_12m=pl.lit(True)), model())
+    assert {(problem.row, problem.column) for problem in refused.value.problems} == {(row, "pd_12m") for row in range(1, 9)}

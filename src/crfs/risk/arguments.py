@@ -7,6 +7,8 @@ from enum import StrEnum
 from numbers import Integral, Real
 from typing import TypeGuard, TypeVar
 
+import numpy as np
+
 from crfs.errors import InvalidInput
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -14,6 +16,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 LEAST_SCENARIOS = 1_000
 MOST_SCENARIOS = 100_000_000
 """The loss of every scenario is kept until all are drawn, for quantiles of them; more would take several gigabytes, whatever the budget."""
+MOST_THREADS = 1_024
 
 
 def check_confidences(confidences: Sequence[float]) -> tuple[float, ...]:
@@ -42,8 +45,7 @@ def check_run(*, rel_tol: float, seed: int, max_scenarios: int) -> None:
     """Refuse a tolerance, a seed or a number of scenarios that cannot be meant."""
     if not is_number(rel_tol) or not 0.0 < rel_tol < 1.0:
         raise InvalidInput(f"rel_tol is a decimal within (0, 1), such as 0.005, not {shown(rel_tol)}", argument="rel_tol")
-    if not is_whole(seed) or not 0 <= seed < 2**64:
-        raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {shown(seed)}", argument="seed")
+    check_seed(seed)
     if not is_whole(max_scenarios) or max_scenarios < LEAST_SCENARIOS:
         raise InvalidInput(
             f"max_scenarios is a whole number, {LEAST_SCENARIOS:,} or more, not {shown(max_scenarios)}", argument="max_scenarios"
@@ -55,13 +57,38 @@ def check_run(*, rel_tol: float, seed: int, max_scenarios: int) -> None:
         )
 
 
-def check_threads(threads: int | None) -> None:
-    """Refuse a number of threads that is none; None is as many as there are cores.
+def check_seed(seed: int) -> None:
+    """Refuse a seed that is no whole number of 64 bits.
 
-    >>> check_threads(None)
+    >>> check_seed(3)
     """
-    if threads is not None and (not is_whole(threads) or threads < 1):
-        raise InvalidInput(f"threads is a whole number, one or more, not {shown(threads)}", argument="threads")
+    if not is_whole(seed) or not 0 <= seed < 2**64:
+        raise InvalidInput(f"seed is a whole number from 0 to 2^64 - 1, not {shown(seed)}", argument="seed")
+
+
+def check_workers(*, threads: int | None, map_blocks: object) -> None:
+    """Refuse a number of threads that is none, or more than any machine has work for, and what cannot map; None of both is a thread a core.
+
+    >>> check_workers(threads=None, map_blocks=map)
+    """
+    if threads is not None and (not is_whole(threads) or not 1 <= threads <= MOST_THREADS):
+        raise InvalidInput(f"threads is a whole number, one to {MOST_THREADS:,}, not {shown(threads)}", argument="threads")
+    if map_blocks is not None and not callable(map_blocks):
+        raise InvalidInput(
+            f"map_blocks is a function that maps as map does, such as a pool's map, not {shown(map_blocks)}", argument="map_blocks"
+        )
+
+
+def check_flag(name: str, flag: bool) -> bool:
+    """What an argument ``name`` says is so or is not: True or False, of Python or NumPy, and no text or number that Python would take for one.
+
+    >>> check_flag("accept_partial", "yes")
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: accept_partial is True or False, not 'yes'
+    """
+    if not isinstance(flag, bool | np.bool_):
+        raise InvalidInput(f"{name} is True or False, not {shown(flag)}", argument=name)
+    return bool(flag)
 
 
 def shown(given: object) -> str:

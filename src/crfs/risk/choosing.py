@@ -10,7 +10,7 @@ import numpy as np
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
-from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run, within_budget
+from crfs.risk.arguments import check_budget, check_confidences, check_flag, check_method, check_run, within_budget
 from crfs.risk.closed_form import closed_form
 from crfs.risk.collapsed import Collapsed, collapse
 from crfs.risk.convolution import convolved
@@ -81,7 +81,7 @@ def make_question(
         seed=seed,
         max_scenarios=max_scenarios,
         budget=budget,
-        contributions=contributions,
+        contributions=check_flag("contributions", contributions),
     )
 
 

@@ -14,6 +14,7 @@ from crfs.credit.schemas import PORTFOLIO, ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Checked, Faults, check_columns
 from crfs.quality.one_currency import check_one_currency
+from crfs.risk.arguments import check_flag
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -63,6 +64,7 @@ def read_facilities(table: pl.DataFrame, schema: TableSchema, *, carry: Sequence
 
 def accepted_rows(typed: pl.DataFrame, faults: Faults, *, what: str, accept_partial: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows without a fault, and the list of faults; with any fault an error unless ``accept_partial``, and one where no row is left."""
+    check_flag("accept_partial", accept_partial)
     checked = Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
     rows = checked.accepted if accept_partial else checked.require_all(what)
     if rows.is_empty():

@@ -12,7 +12,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.portfolio import validate_portfolio
-from crfs.risk.arguments import check_threads
+from crfs.risk.arguments import check_flag, check_workers
 from crfs.risk.choosing import Question, find_outcome, make_question
 from crfs.risk.concentration import connected_concentration, notes_on_columns_not_cut, sector_indices
 from crfs.risk.cuts import note_on_split_obligors
@@ -80,7 +80,8 @@ def portfolio_risk(
         contributions=contributions,
     )
     check_device(device, question.method)
-    check_threads(threads)
+    check_workers(threads=threads, map_blocks=map_blocks)
+    check_flag("accept_partial", accept_partial)
     checked = validate_portfolio(portfolio, factor_model, default_ccf=default_ccf)
     book = checked.accepted if accept_partial else checked.require_all("portfolio")
     if book.is_empty():

@@ -38,6 +38,7 @@ SHARE_OF_VARIANCE = Range(said="a decimal within [0, 1)", low=0.0, high=1.0, wit
 CONFIDENCE = Range(said="a decimal within (0, 1), such as 0.999", low=0.0, high=1.0, with_low=False, with_high=False)
 CORRELATION = Range(said="a correlation within [-1, 1]", low=-1.0, high=1.0)
 AMOUNT = Range(said="a finite amount of zero or more", low=0.0, with_high=False)
+POSITIVE_AMOUNT = Range(said="an amount above 0 in currency units", low=0.0, with_low=False, with_high=False)
 RATIO = Range(said="a finite decimal of zero or more", low=0.0, with_high=False)
 ANYWHERE = Range(said="a number, finite or not")
 """Only NaN lies outside."""

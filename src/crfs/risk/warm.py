@@ -13,7 +13,7 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import LOADING, require_factor_model, validate_portfolio
-from crfs.risk.arguments import check_threads
+from crfs.risk.arguments import check_flag, check_workers
 from crfs.risk.book_changes import BookChange, Changed, changed_book
 from crfs.risk.certain_losses import certain_losses_apart, with_certain_loss
 from crfs.risk.choosing import Found, find_outcome, make_question
@@ -99,7 +99,7 @@ class WarmPortfolio:
             contributions=contributions,
         )
         check_device(device, self._question.method)
-        check_threads(threads)
+        check_workers(threads=threads, map_blocks=map_blocks)
         self._default_ccf = default_ccf
         self._map_blocks = map_blocks
         self._threads = threads
@@ -193,6 +193,7 @@ class WarmPortfolio:
         (``marginal``), all with errors; differences are measured at the same points, so their errors are theirs alone. Where a large part of a large
         book changes, leave the ``first_order`` out: it looks at every touched name in every state.
         """
+        first_order = check_flag("first_order", first_order)
         change = BookChange(put=put, drop=drop, pd={} if pd is None else pd)
         with self._lock:
             state = self._state

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from crfs.features.one_blas_thread import one_blas_thread
-from crfs.risk.arguments import check_threads
+from crfs.risk.arguments import check_workers
 
 MapTasks: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """``map``, or what runs tasks as it does: a pool's ``map``."""
@@ -21,7 +21,7 @@ def workers(map_tasks: MapTasks | None, threads: int | None) -> Iterator[MapTask
 
     Products of matrices stay on the thread that asks for them (:func:`~crfs.features.one_blas_thread.one_blas_thread`).
     """
-    check_threads(threads)
+    check_workers(threads=threads, map_blocks=map_tasks)
     with one_blas_thread():
         if map_tasks is not None:
             yield map_tasks

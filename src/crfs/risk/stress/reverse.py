@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,11 +15,13 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.macro_link import MacroLink, MacroMove
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
+from crfs.risk.arguments import check_flag, check_seed, check_workers, is_whole, shown
 from crfs.risk.concentration import notes_on_columns_not_cut
 from crfs.risk.cuts import MOST_VALUES, coded, facility_shares
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import Obligors, roll_up
 from crfs.risk.portfolio import require_exposure
+from crfs.risk.ranges import POSITIVE_AMOUNT, number
 from crfs.risk.stress.likely_states import LikelyState, greatest_nearby, likely_states
 from crfs.risk.stress.mean_loss import FARTHEST, MeanLoss
 from crfs.risk.workers import MapTasks, workers
@@ -160,10 +161,12 @@ def reverse_stress(
     >>> [(round(s.distance, 5), round(s.half_space, 6), s.words) for s in found.scenarios]
     [(3.09023, 0.001, 'all -3.1 sd')]
     """
-    if not (math.isfinite(loss) and loss > 0.0):
-        raise InvalidInput(f"loss is an amount above 0 in currency units, not {loss}", argument="loss")
-    if modes < 1:
-        raise InvalidInput(f"modes is a number of scenarios, one or more, not {modes}", argument="modes")
+    loss = number("loss", loss, POSITIVE_AMOUNT)
+    if not is_whole(modes) or modes < 1:
+        raise InvalidInput(f"modes is a whole number of scenarios, one or more, not {shown(modes)}", argument="modes")
+    check_seed(seed)
+    check_flag("accept_partial", accept_partial)
+    check_workers(threads=threads, map_blocks=map_blocks)
     checked = validate_portfolio(portfolio, factor_model, default_ccf=default_ccf)
     book = checked.accepted if accept_partial else checked.require_all("portfolio")
     if book.is_empty():
@@ -299,6 +302,8 @@ def _notes(loss: float, middle: float, found: int, modes: int, rejected: int) ->
 def _check_link(link: MacroLink | None, factor_model: FactorModel) -> None:
     if link is None:
         return
+    if not isinstance(link, MacroLink):
+        raise InvalidInput(f"link is a MacroLink, or None, not {link!r:.80}", argument="link")
     lost = [name for name in link.factors if name not in factor_model.factors and name not in factor_model.groups]
     if lost:
         known = ", ".join([*factor_model.factors, *sorted(factor_model.groups)])
