@@ -25,6 +25,7 @@ from crfs.risk import (
     value_at_risk,
     vasicek,
 )
+from crfs.risk.creditriskplus import loss_distribution
 from crfs.risk.ranges import truths
 
 DECIMALS = [-0.1, 1.5, math.nan, math.inf, "0.5", None, True]
@@ -106,6 +107,27 @@ CASES: list[tuple[Function, dict[str, Any], dict[str, list[Any]]]] = [
         {"pd": 0.01},
         {"pd": DECIMALS, "turnover": [-1.0, "x"], "financial_multiplier": [0.0, -1.0, math.nan, 9.0], "ceiling": [math.nan, -1.0, 2.0]},
     ),
+    (
+        loss_distribution,
+        {"loss": [1.0, 2.0], "pd": [0.1, 0.2], "sectors": {"s": 0.5}},
+        {
+            "loss": ["x", None, ["a", "b"], ["1", "2"], [], [True, False], 1.0, {}],
+            "pd": ["x", None, ["a", "b"], [True, False], [0.1]],
+            "sectors": ["s", None, 3, {}, ["s"], {1: 0.5}, {"s": "x"}, {"s": None}, {"s": True}, {"s": math.nan}, {"s": -1.0}],
+            "weights": ["x", [["a"], ["b"]], [[1.0]], 3, [1.0, 1.0]],
+            "unit": ["x", 0.0, -1.0, math.nan, math.inf, True, [1.0, 2.0]],
+            "rounding": ["x", None, 3],
+            "confidences": [0.99, "0.99", None, (), (1.0,), ("x",), (True,), (0.99, 0.99)],
+            "names": ["ab", 3, ["a"], [1, 2]],
+            "contributions": ["yes", None, 1],
+            "missing_mass": ["x", None, 1.0, 0.0, math.nan],
+        },
+    ),
+    (
+        loss_distribution,
+        {"loss": [1.0, 2.0], "pd": [0.1, 0.2], "sectors": {"s": 0.5}, "dependence": "moment_matched"},
+        {"correlation": ["x", 3, [["x"]], [[math.nan]], [[2.0]], [[1.0, 0.0]]]},
+    ),
     (irb.maturity_adjustment, {"pd": 0.01}, {"pd": [*DECIMALS, 1e-7], "maturity_years": [-1.0, math.nan, math.inf, "x"]}),
     (
         irb.capital_requirement,
@@ -162,3 +184,9 @@ def test_flags_may_be_objects_but_none_of_them_missing() -> None:
     assert truths("small", np.array([True, False], dtype=object)).tolist() == [True, False]
     with pytest.raises(InvalidInput, match="small is True or False"):
         truths("small", np.array([True, None], dtype=object))
+
+
+def test_losses_that_a_lattice_cannot_hold_are_refused_with_their_rows() -> None:
+    with pytest.raises(InvalidInput, match=r"row 1, column loss: out_of_range: 1e\+308 is not within \[0, 1e\+30\]") as refused:
+        loss_distribution([1e308, 1.0, math.inf], [0.1, 0.1, 0.1], sectors={"s": 0.5})
+    assert [(problem.row, problem.column) for problem in refused.value.problems] == [(1, "loss"), (3, "loss")]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from crfs.credit.schemas import Reason
+from crfs.credit.schemas import LARGEST_AMOUNT, Reason
 from crfs.errors import InvalidInput, Problem
+from crfs.risk.arguments import check_confidences, is_number, shown
 from crfs.risk.creditriskplus.lattice import Rounding
 from crfs.risk.creditriskplus.sectors import Dependence
+from crfs.risk.ranges import Range, number, numbers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -21,6 +23,11 @@ IDIOSYNCRATIC = "idiosyncratic"
 """The name of what follows no sector."""
 
 _WEIGHT_TOLERANCE = 1e-9
+# That of as many facilities of the largest amount as any obligor has; squares of larger ones would overflow before long.
+_LARGEST_LOSS = 1e12 * LARGEST_AMOUNT
+# Any number at first: of those outside of what they may be every row is told.
+_READABLE = Range(said="numbers", or_unknown=True)
+_MISSING_MASS = Range(said="a probability within [1e-15, 1e-6]", low=1e-15, high=1e-6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +53,7 @@ def check_book(
 ) -> Book:
     """The arguments of :func:`~crfs.risk.creditriskplus.loss_distribution` that describe the book, or every row at fault."""
     variance = check_sectors(sectors)
-    losses, pds = (np.asarray(values, dtype=np.float64) for values in (loss, pd))
+    losses, pds = numbers("loss", loss, _READABLE), numbers("pd", pd, _READABLE)
     if losses.ndim != 1 or not len(losses):
         raise InvalidInput("loss is a sequence of amounts, one an obligor, and not empty", argument="loss")
     if pds.shape != losses.shape:
@@ -56,17 +63,22 @@ def check_book(
             raise InvalidInput("with several sectors each obligor needs its weights on them", argument="weights")
         share = np.ones((len(losses), 1))
     else:
-        share = np.asarray(weights, dtype=np.float64)
+        share = numbers("weights", weights, _READABLE)
         if share.shape != (len(losses), len(variance)):
             raise InvalidInput(
                 f"weights is {len(losses)} x {len(variance)}, one row an obligor and one column a sector, not {' x '.join(map(str, share.shape))}",
                 argument="weights",
             )
+    given: object = names
+    if given is not None and (
+        isinstance(given, str) or not isinstance(given, Collection) or not all(isinstance(name, str) for name in given)
+    ):
+        raise InvalidInput(f"names is a sequence of texts, one an obligor, not {given!r:.80}", argument="names")
     if names is not None and len(names) != len(losses):
         raise InvalidInput(f"names has {len(names)} entries where loss has {len(losses)}", argument="names")
     named = tuple(names) if names is not None else tuple(str(row) for row in range(1, len(losses) + 1))
     problems = [
-        *_outside(losses, "loss", 0.0, math.inf),
+        *_outside(losses, "loss", 0.0, _LARGEST_LOSS),
         *_outside(pds, "pd", 0.0, 1.0),
         *(problem for k, name in enumerate(sectors) for problem in _outside(share[:, k], f"weight:{name}", 0.0, 1.0)),
     ]
@@ -81,13 +93,18 @@ def check_book(
 
 def check_sectors(sectors: Mapping[str, float]) -> FloatArray:
     """The relative variances, in the order of ``sectors``."""
+    given: object = sectors
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise InvalidInput(f"sectors is a mapping of each sector's name to its relative variance, not {given!r:.80}", argument="sectors")
     if not sectors:
         raise InvalidInput("sectors needs at least one name with its relative variance", argument="sectors")
     if IDIOSYNCRATIC in sectors:
         raise InvalidInput(f"{IDIOSYNCRATIC!r} is what follows no sector; give that sector another name", argument="sectors")
     for name, value in sectors.items():
-        if not (math.isfinite(value) and value >= 0.0):
-            raise InvalidInput(f"sector {name!r}: a relative variance is a finite number of zero or more, not {value}", argument="sectors")
+        if not is_number(value) or not (math.isfinite(value) and value >= 0.0):
+            raise InvalidInput(
+                f"sector {name!r}: a relative variance is a finite number of zero or more, not {shown(value)}", argument="sectors"
+            )
     return np.array(list(sectors.values()), dtype=np.float64)
 
 
@@ -118,7 +135,7 @@ def check_dependence(
         )
     if correlation is None:
         return chosen, None
-    matrix = np.asarray(correlation, dtype=np.float64)
+    matrix = numbers("correlation", correlation, _READABLE)
     if matrix.shape != (count, count) or not np.isfinite(matrix).all():
         raise InvalidInput(f"correlation is {count} x {count} finite numbers, as there are {count} sectors", argument="correlation")
     if np.abs(matrix - matrix.T).max() > 1e-8 or np.abs(np.diag(matrix) - 1.0).max() > 1e-8 or np.abs(matrix).max() > 1.0 + 1e-8:
@@ -144,13 +161,9 @@ def check_rounding(rounding: Rounding | str) -> Rounding:
 
 def check_levels(confidences: Sequence[float], missing_mass: float) -> tuple[float, ...]:
     """The confidences, each within what a lattice that may lack ``missing_mass`` can tell."""
-    levels = tuple(float(confidence) for confidence in confidences)
-    if not levels or len(set(levels)) != len(levels):
-        raise InvalidInput("confidences needs at least one level such as 0.999, and none twice", argument="confidences")
-    if not 1e-15 <= missing_mass <= 1e-6:
-        raise InvalidInput(f"missing_mass is a probability within [1e-15, 1e-6], not {missing_mass}", argument="missing_mass")
+    levels = check_confidences(confidences)
+    missing_mass = number("missing_mass", missing_mass, _MISSING_MASS)
     for confidence in levels:
-        check_confidence(confidence)
         if 1.0 - confidence < 1000.0 * missing_mass:
             raise InvalidInput(
                 f"confidence {confidence!r} asks beyond what double precision tells; stay below {1.0 - 1000.0 * missing_mass!r}",
@@ -161,6 +174,4 @@ def check_levels(confidences: Sequence[float], missing_mass: float) -> tuple[flo
 
 def check_confidence(confidence: float) -> float:
     """``confidence`` itself, where it is within (0, 1)."""
-    if not 0.0 < confidence < 1.0:
-        raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {confidence}", argument="confidences")
-    return confidence
+    return check_confidences((confidence,))[0]

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_flag
 from crfs.risk.creditriskplus.book import IDIOSYNCRATIC, Book, check_book, check_dependence, check_levels, check_rounding
 from crfs.risk.creditriskplus.contributions import Allocation, Parts, lattice_tail
 from crfs.risk.creditriskplus.lattice import MOST_POINTS, Lattice, Rounding, choose_unit, coarser, to_lattice
@@ -29,6 +30,7 @@ from crfs.risk.creditriskplus.result import CreditRiskPlusResult
 from crfs.risk.creditriskplus.sectors import Dependence, GammaSectors, make_sectors
 from crfs.risk.creditriskplus.transform import Transform, lattice_points, make_bands, transform_length
 from crfs.risk.measures import certain
+from crfs.risk.ranges import POSITIVE_AMOUNT, number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -58,7 +60,7 @@ def loss_distribution(
 ) -> CreditRiskPlusResult:
     """Distribution of a book's loss in 12 months under CreditRisk+.
 
-    ``loss`` is what each obligor loses if it defaults (ead x lgd; currency units, zero or more), ``pd`` its probability of default (decimal,
+    ``loss`` is what each obligor loses if it defaults (ead x lgd; currency units, zero to 1e30), ``pd`` its probability of default (decimal,
     used as a Poisson intensity, so that the expected loss is exact and a name may count twice). ``sectors`` gives each sector's relative
     variance, the squared ratio of its default rate's standard deviation to its mean (0.25 where the rate varies by half of itself; 0 for none).
     ``weights`` has one row an obligor, one column a sector in the order of ``sectors``, each a share within [0, 1]: what a row lacks of one is
@@ -70,7 +72,7 @@ def loss_distribution(
     ``unit`` is the lattice's step in currency units, chosen where None. ``missing_mass`` bounds the probability beyond the lattice: its
     length is found from Chernoff's bound before anything is transformed.
 
-    Raises :class:`InvalidInput` with every row at fault.
+    Raises :class:`InvalidInput` with every row at fault, or with the argument that is of another kind.
 
     >>> result = loss_distribution([100.0] * 50, [0.02] * 50, sectors={"all": 0.25}, confidences=(0.99,))
     >>> result.el, result.unit, result.measures[0].var, round(float(result.probability[0]), 6)
@@ -80,7 +82,8 @@ def loss_distribution(
     chosen, matrix = check_dependence(dependence, correlation, len(sectors))
     step_rule = check_rounding(rounding)
     levels = check_levels(confidences, missing_mass)
-
+    unit = None if unit is None else number("unit", unit, POSITIVE_AMOUNT)
+    contributions = check_flag("contributions", contributions)
     return _answer(
         book,
         _make(book, chosen, matrix, unit=unit, rounding=step_rule, missing_mass=missing_mass),

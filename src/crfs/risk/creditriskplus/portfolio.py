@@ -12,10 +12,11 @@ import polars as pl
 from crfs.credit.schemas import PORTFOLIO, ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Checked, Faults, check_columns, column_problems, quoted, require_columns
-from crfs.quality.portfolio import with_ead
+from crfs.quality.portfolio import require_table, with_ead
 from crfs.risk.creditriskplus.book import check_sectors
 from crfs.risk.creditriskplus.distribution import loss_distribution
 from crfs.risk.creditriskplus.result import CreditRiskPlusResult
+from crfs.risk.ranges import DECIMAL, number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -63,8 +64,8 @@ def portfolio_loss_distribution(
     (3.5, ['A', 'B'], [2.5, 1.0, 0.0])
     """
     check_sectors(sectors)
-    if not 0.0 <= systematic_share <= 1.0:
-        raise InvalidInput(f"systematic_share is a decimal within [0, 1], not {systematic_share}", argument="systematic_share")
+    systematic_share = number("systematic_share", systematic_share, DECIMAL)
+    require_table(portfolio, argument="portfolio")
     book = _checked(portfolio, tuple(sectors), default_ccf)
     ids = book["obligor_id"]
     first = (ids != ids.shift(1)).fill_null(True)
