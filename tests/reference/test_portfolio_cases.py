@@ -13,7 +13,7 @@ import pytest
 
 from crfs.credit.factor_model import FactorModel
 from crfs.quality import validate_portfolio
-from crfs.risk import granularity_adjustment, herfindahl_index, homogeneous_pool, portfolio_risk, vasicek
+from crfs.risk import WarmPortfolio, granularity_adjustment, herfindahl_index, homogeneous_pool, portfolio_risk, vasicek
 from crfs.risk.granularity import granularity_delta
 from crfs.risk.obligors import roll_up
 from crfs.risk.simulation import BlockTask, make_plan, simulate_block
@@ -124,6 +124,19 @@ def test_25_heterogeneous_names_and_their_contributions(method: str) -> None:
     for part in shown:
         assert part.name is not None
         assert abs(part.es[1] - exact[part.name]) < 4 * part.es_se[1] + 0.01
+
+
+@pytest.mark.parametrize("run", [portfolio_risk, lambda *asked, **options: WarmPortfolio(*asked, contributions=True, **options).result])
+def test_every_contribution_of_25_names_is_told_where_so_many_are_listed(run: Any) -> None:
+    known = case("exact_25_gaussian")
+    given, names = known["inputs"], [f"O{i:02d}" for i in range(25)]
+    units = [float(unit) for unit in given["units"]]
+    book = pl.DataFrame(
+        {"facility_id": names, "obligor_id": names, "ead": units, "lgd": 1.0, "pd_12m": given["pd"], "r2": given["rho"], "group": "all"}
+    )
+    told = [part for part in run(book, ONE_FACTOR, confidences=(0.95, 0.99, 0.999), listed=25).contributions if part.by == "obligor"]
+    exact = dict(zip(names, known["expected"]["ES99_contributions"], strict=True))
+    assert {part.name: part.es[1] for part in told} == pytest.approx(exact, rel=1e-6)
 
 
 def test_the_granularity_adjustment_of_gordy_and_luetkebohmert() -> None:

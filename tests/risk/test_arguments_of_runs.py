@@ -54,6 +54,11 @@ def test_a_number_that_is_not_whole_is_refused(method: str, argument: str, value
         ("map_blocks", 3),
         ("map_blocks", "map"),
         ("contributions", "yes"),
+        ("listed", -1),
+        ("listed", 1.5),
+        ("listed", "all"),
+        ("listed", True),
+        ("listed", None),
         ("contributions", None),
         ("method", None),
         ("default_ccf", "x"),
@@ -159,3 +164,21 @@ def test_truths_are_no_numbers_of_a_book() -> None:
     with pytest.raises(InvalidInput, match="the column holds Boolean where numbers belong") as refused:
         portfolio_risk(book(8, 1).with_columns(pd_12m=pl.lit(True)), model())
     assert {(problem.row, problem.column) for problem in refused.value.problems} == {(row, "pd_12m") for row in range(1, 9)}
+
+
+@pytest.mark.parametrize(
+    ("count", "method"),
+    [(1, "closed_form"), (30, "exact"), (30, "few_names"), (30, "convolution"), (300, "collapsed"), (30, "importance_sampling")]
+    + [(30, method) for method in ("thinning", "plain", "creditriskplus")],
+)
+def test_so_many_obligors_are_listed_as_are_asked_for(count: int, method: str) -> None:
+    table = book(count, 1).with_columns(ead=pl.lit(1000.0) + pl.int_range(count) % 4 * 1000.0, group=pl.lit("retail"), sector=pl.lit("a"))
+    asked: dict[str, Any] = {"method": method, "max_scenarios": 5_000, "confidences": (0.9,), "rel_tol": 0.05}
+    usual = portfolio_risk(table, model(), **asked).contributions
+    assert [sum(part.by == "obligor" for part in usual), sum(part.by == "sector" for part in usual)] == [min(count, 20), 1]
+    for listed in (0, 25, 10**6):
+        parts = portfolio_risk(table, model(), listed=listed, **asked).contributions
+        of_obligors, others = ([part for part in parts if (part.by == "obligor") == wanted] for wanted in (True, False))
+        assert len(of_obligors) == min(listed, count)
+        assert of_obligors[: min(listed, 20)] == [part for part in usual if part.by == "obligor"][:listed]
+        assert others == [part for part in usual if part.by != "obligor"]

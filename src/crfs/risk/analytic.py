@@ -31,8 +31,8 @@ _CURVE_POINTS = 60
 _CURVE_POINTS_BY_EXPANSION = 32
 
 
-def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float, ...], *, wanted: bool) -> Outcome:
-    """No error anywhere: the factor was integrated over to the last digits."""
+def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float, ...], *, listed: int | None) -> Outcome:
+    """No error anywhere (``listed`` obligors are told with their parts, None: no parts): the factor was integrated over to the last digits."""
     unit = found.names.unit
     losses = unit * found.step * np.arange(len(found.probability))
     mean = float((losses * found.probability).sum())
@@ -43,7 +43,7 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
     for confidence in confidences:
         at, beyond = found.measures(confidence)
         measures.append(certain(confidence, unit * at, unit * beyond))
-    for c, parts in enumerate(found.contributions(confidences) if wanted else ()):
+    for c, parts in enumerate(found.contributions(confidences) if listed is not None else ()):
         es[c, found.names.obligor, 0], var[c, found.names.obligor, 0] = (unit * part for part in parts)
     return Outcome(
         measures=tuple(measures),
@@ -52,7 +52,7 @@ def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float
         ul=math.sqrt(variance),
         ul_se=0.0,
         curve=lattice_curve(found.probability, losses),
-        contributions=cut(obligors, es, var) if wanted else (),
+        contributions=cut(obligors, es, var, listed=listed) if listed is not None else (),
         method=Method.EXACT,
         scenarios=0,
         converged=True,
@@ -66,7 +66,7 @@ def few_names_outcome(
     confidences: tuple[float, ...],
     *,
     rel_tol: float,
-    wanted: bool,
+    listed: int | None,
     map_tasks: MapTasks,
     method: Method = Method.FEW_NAMES,
 ) -> Outcome:
@@ -80,7 +80,7 @@ def few_names_outcome(
     without = [_without_loss(obligors, confidence) for confidence in confidences]
     measures = [certainly or few_names_measure(found, confidence) for certainly, confidence in zip(without, confidences, strict=True)]
     factors: list[float] = []
-    for c, (tail, line) in enumerate(found.contributions(confidences, map_tasks) if wanted else ()):
+    for c, (tail, line) in enumerate(found.contributions(confidences, map_tasks) if listed is not None else ()):
         if without[c] is not None:
             es[c] = _parts_without_loss(obligors, confidences[c])[:, None]
             continue
@@ -107,7 +107,7 @@ def few_names_outcome(
         ul=float(deviation.mean()),
         ul_se=scramble_error(deviation),
         curve=_few_names_curve(found),
-        contributions=cut(obligors, es, var) if wanted else (),
+        contributions=cut(obligors, es, var, listed=listed) if listed is not None else (),
         method=method,
         scenarios=len(found.points),
         converged=found.converged,
@@ -186,7 +186,7 @@ def lattice_curve(probability: FloatArray, losses: npt.NDArray[np.floating[Any]]
     )
 
 
-def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, wanted: bool, map_tasks: MapTasks) -> Outcome:
+def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, listed: int | None, map_tasks: MapTasks) -> Outcome:
     """Measures with errors over the scrambles, Student's interval, and the expansion's own bias within it."""
     mixture, unit = found.mixture, found.mixture.book.names.unit
     first, second = mixture.moments()
@@ -209,8 +209,8 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, w
             f"{unit * rippled.ripple_var:.2g} beside the one that is told, and the intervals include it"
         )
     parts: tuple[Contribution, ...] = ()
-    if wanted:
-        parts, factors = _contributions(obligors, found, step, map_tasks)
+    if listed is not None:
+        parts, factors = _contributions(obligors, found, step, map_tasks, listed)
         notes += scaling_note(factors)
     measures = tuple(_without_loss(obligors, q.confidence) or _measure(found, q, step) for q in found.quantiles)
     return Outcome(
@@ -289,7 +289,9 @@ def _curve(mixture: Mixture, quantiles: tuple[Quantile, ...]) -> tuple[CurvePoin
     return tuple(points)
 
 
-def _contributions(obligors: Obligors, found: Collapsed, step: float, map_tasks: MapTasks) -> tuple[tuple[Contribution, ...], list[float]]:
+def _contributions(
+    obligors: Obligors, found: Collapsed, step: float, map_tasks: MapTasks, listed: int
+) -> tuple[tuple[Contribution, ...], list[float]]:
     mixture = found.mixture
     names = mixture.book.names
     es = np.zeros((len(found.quantiles), len(obligors.names), mixture.scrambles))
@@ -321,4 +323,4 @@ def _contributions(obligors: Obligors, found: Collapsed, step: float, map_tasks:
             above, below = contributions(mixture, [(q.var + off_var, q.confidence), (q.var - off_var, q.confidence)], map_tasks=map_tasks)
             apart = 0.5 * unit * (above.var - below.var).mean(axis=1) - off_var / q.var * var[c, names.obligor].mean(axis=1)
             var[c, names.obligor] += apart[:, None] * shared
-    return cut(obligors, es, var), factors
+    return cut(obligors, es, var, listed=listed), factors

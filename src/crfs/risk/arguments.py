@@ -79,6 +79,15 @@ def check_workers(*, threads: int | None, map_blocks: object) -> None:
         )
 
 
+def check_listed(listed: int) -> None:
+    """Refuse a number of obligors to list that is none; more than a book has are all of them.
+
+    >>> check_listed(0)
+    """
+    if not is_whole(listed) or listed < 0:
+        raise InvalidInput(f"listed is how many obligors to list, a whole number of zero or more, not {shown(listed)}", argument="listed")
+
+
 def check_flag(name: str, flag: bool) -> bool:
     """What an argument ``name`` says is so or is not: True or False, of Python or NumPy, and no text or number that Python would take for one.
 

@@ -10,11 +10,12 @@ import numpy as np
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
-from crfs.risk.arguments import check_budget, check_confidences, check_flag, check_method, check_run, within_budget
+from crfs.risk.arguments import check_budget, check_confidences, check_flag, check_listed, check_method, check_run, within_budget
 from crfs.risk.closed_form import closed_form
 from crfs.risk.collapsed import Collapsed, collapse
 from crfs.risk.convolution import convolved
 from crfs.risk.creditriskplus.method import gamma_sectors_outcome
+from crfs.risk.cuts import TOP_OBLIGORS
 from crfs.risk.departure import departure
 from crfs.risk.exact import ExactTail, exact_tail
 from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, few_names
@@ -49,6 +50,12 @@ class Question:
     max_scenarios: int
     budget: float
     contributions: bool
+    listed: int
+
+    @property
+    def parts_listed(self) -> int | None:
+        """How many of the greatest obligors are told with their contributions; None where no contributions are asked for."""
+        return self.listed if self.contributions else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,11 +76,13 @@ def make_question(
     max_scenarios: int,
     budget: float,
     contributions: bool,
+    listed: int = TOP_OBLIGORS,
 ) -> Question:
     """The question, once it is known to make sense; :class:`InvalidInput` names the argument that does not."""
     levels = check_confidences(confidences)
     check_run(rel_tol=rel_tol, seed=seed, max_scenarios=max_scenarios)
     check_budget(budget)
+    check_listed(listed)
     return Question(
         confidences=levels,
         method=check_method(method, Method),
@@ -82,6 +91,7 @@ def make_question(
         max_scenarios=max_scenarios,
         budget=budget,
         contributions=check_flag("contributions", contributions),
+        listed=listed,
     )
 
 
@@ -110,7 +120,7 @@ def find_outcome(
     if question.method is Method.CLOSED_FORM and not closed:
         raise InvalidInput("the closed form is for a book with at most one uncertain name and a certain lgd; use method 'auto'")
     if not alive.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
-        return Found(outcome=closed_form(obligors, uncertain, question.confidences))
+        return Found(outcome=closed_form(obligors, uncertain, question.confidences, listed=question.listed))
     passed: dict[Method, str] = {}
     with workers(map_tasks, threads) as mapped:
         found = _first_in_range(obligors, factor_model, question, passed, map_tasks=mapped, device=device, memo=memo, names=names)
@@ -146,7 +156,7 @@ def _first_in_range(
         found = _collapsed(names, question, map_tasks, memo)
         apart = departure(found.mixture.moments()[0], float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
         if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
-            outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=map_tasks)
+            outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, listed=question.parts_listed, map_tasks=map_tasks)
             return Found(outcome=_alarmed(outcome, apart), collapsed=found)
         passed[Method.COLLAPSED] = (found.doubt or _FAR_OFF) + " is not small beside rel_tol"
         # Fewer were looked at before: what did not serve then does not now.
@@ -168,7 +178,7 @@ def _small(obligors: Obligors, names: Names, question: Question, passed: dict[Me
         exact = exact_tail(names, budget=question.budget)
         apart = None if exact is None else _departure_of_the_exact(exact, obligors)
         if exact is not None and (apart is None or question.method is Method.EXACT):
-            outcome = exact_outcome(obligors, exact, question.confidences, wanted=question.contributions)
+            outcome = exact_outcome(obligors, exact, question.confidences, listed=question.parts_listed)
             return Found(outcome=_alarmed(outcome, apart))
         passed[Method.EXACT] = _FAR_OFF if apart is not None else not_exact(names)
         if question.method is Method.EXACT:
@@ -213,7 +223,7 @@ def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: 
     if found is None or (apart is not None and question.method is Method.AUTO):
         return None
     outcome = few_names_outcome(
-        obligors, found, question.confidences, rel_tol=question.rel_tol, wanted=question.contributions, map_tasks=map_tasks
+        obligors, found, question.confidences, rel_tol=question.rel_tol, listed=question.parts_listed, map_tasks=map_tasks
     )
     return Found(outcome=_alarmed(outcome, apart), few_names=found)
 
@@ -236,7 +246,7 @@ def _convolved(obligors: Obligors, names: Names, question: Question, map_tasks: 
         found,
         question.confidences,
         rel_tol=question.rel_tol,
-        wanted=question.contributions,
+        listed=question.parts_listed,
         map_tasks=map_tasks,
         method=Method.CONVOLUTION,
     )
@@ -266,7 +276,7 @@ def _gamma_sectors(obligors: Obligors, names: Names, question: Question, map_tas
         seed=question.seed,
         most_points=question.max_scenarios,
         budget=question.budget,
-        wanted=question.contributions,
+        listed=question.parts_listed,
         map_tasks=map_tasks,
     )
 
@@ -311,7 +321,7 @@ def _simulated(obligors: Obligors, factor_model: FactorModel, question: Question
             rel_tol=question.rel_tol,
             seed=question.seed,
             max_scenarios=question.max_scenarios,
-            wanted=question.contributions,
+            listed=question.parts_listed,
             map_tasks=map_tasks,
         )
         if found is not None:
@@ -329,7 +339,7 @@ def _simulated(obligors: Obligors, factor_model: FactorModel, question: Question
         rel_tol=question.rel_tol,
         seed=question.seed,
         max_scenarios=question.max_scenarios,
-        wanted=question.contributions,
+        listed=question.parts_listed,
         map_blocks=map_tasks,
         device=device,
     )

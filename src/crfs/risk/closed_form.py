@@ -14,7 +14,7 @@ from crfs.risk.outcome import Outcome
 from crfs.risk.result import CurvePoint, Method
 
 
-def closed_form(obligors: Obligors, uncertain: npt.NDArray[np.intp], confidences: tuple[float, ...]) -> Outcome:
+def closed_form(obligors: Obligors, uncertain: npt.NDArray[np.intp], confidences: tuple[float, ...], *, listed: int) -> Outcome:
     """Certain losses, and at most one name that either defaults or does not."""
     base = float(obligors.loss[obligors.pd >= 1.0].sum())
     pd = float(obligors.pd[uncertain[0]]) if len(uncertain) else 0.0
@@ -39,7 +39,7 @@ def closed_form(obligors: Obligors, uncertain: npt.NDArray[np.intp], confidences
         ul=jump * math.sqrt(pd * (1.0 - pd)),
         ul_se=0.0,
         curve=tuple(CurvePoint(exceedance_probability=p, loss=x, loss_low=x, loss_high=x) for p, x in points),
-        contributions=cut(obligors, es[:, :, None], var[:, :, None]),
+        contributions=cut(obligors, es[:, :, None], var[:, :, None], listed=listed),
         method=Method.CLOSED_FORM,
         scenarios=0,
         converged=True,

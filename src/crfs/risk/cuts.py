@@ -18,6 +18,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 TOP_OBLIGORS = 20
+"""So many obligors are listed where nobody says how many."""
 MOST_VALUES = 500
 """A column with more values than this is no cut, but a name of its own."""
 LISTED_GROUPS = 100
@@ -27,15 +28,17 @@ _ROUNDING = 1e-12
 _ROUNDING_OF_ALL = 1e-14
 
 
-def cut(obligors: Obligors, es: FloatArray, var: FloatArray) -> tuple[Contribution, ...]:
-    """The greatest obligors at the highest confidence, then every tag's values, from contributions confidences x obligors x independent answers.
+def cut(obligors: Obligors, es: FloatArray, var: FloatArray, *, listed: int) -> tuple[Contribution, ...]:
+    """The greatest obligors at the highest confidence, as many as are to be ``listed``, then every tag's values.
+
+    ``es`` and ``var`` are contributions, confidences x obligors x independent answers.
 
     One answer alone is exact; the spread of several is the error. An obligor's part is split among its facilities as their mean losses are.
     """
     most = float(obligors.loss.sum())
     parts_of_es = es.mean(axis=2)
     # The highest confidence rules, in whatever order they were asked for: the shortfall is greatest there.
-    top = np.argsort(-parts_of_es[int(np.argmax(parts_of_es.sum(axis=1)))], kind="stable")[:TOP_OBLIGORS]
+    top = np.argsort(-parts_of_es[int(np.argmax(parts_of_es.sum(axis=1)))], kind="stable")[:listed]
     ead, el = obligors.ead, obligors.expected_loss
     parts = [_part(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), es[:, i], var[:, i], most=most) for i in top]
     share = facility_shares(obligors)

@@ -70,12 +70,12 @@ def importance_sampled(
     rel_tol: float,
     seed: int,
     max_scenarios: int,
-    wanted: bool,
+    listed: int | None,
     map_tasks: MapTasks,
 ) -> Outcome | None:
     """Scenarios in rounds, each as many as all before it, until the errors are small enough; None where ``max_scenarios`` are too few for one round.
 
-    Contributions are ``wanted`` or not: they take the same scenarios once more.
+    Contributions are wanted, with so many ``listed`` obligors, or are not (None): they take the same scenarios once more.
     """
     # Where to aim is asked of the book with its mean losses: an aim that is not the best makes the errors larger, and nothing else.
     names = make_names(replace(obligors, facility_lgd_loading=np.zeros_like(obligors.facility_lgd_loading)), factor_model)
@@ -121,9 +121,9 @@ def importance_sampled(
         )
     mean, deviation = tail.moments()
     parts: tuple[Contribution, ...] = ()
-    if wanted:
+    if listed is not None:
         es, var, factors_of = _contributions(states, rounds, tail, measures, obligors=len(obligors.names), map_tasks=map_tasks)
-        parts = cut(obligors, es, var)
+        parts = cut(obligors, es, var, listed=listed)
         notes += scaling_note(factors_of)
     return Outcome(
         measures=measures,

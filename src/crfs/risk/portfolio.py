@@ -15,7 +15,7 @@ from crfs.quality.portfolio import validate_portfolio
 from crfs.risk.arguments import check_flag, check_workers
 from crfs.risk.choosing import Question, find_outcome, make_question
 from crfs.risk.concentration import connected_concentration, notes_on_columns_not_cut, sector_indices
-from crfs.risk.cuts import note_on_split_obligors
+from crfs.risk.cuts import TOP_OBLIGORS, note_on_split_obligors
 from crfs.risk.granularity import granularity_adjustment
 from crfs.risk.largest_names import herfindahl_index
 from crfs.risk.obligors import Obligors, roll_up
@@ -41,6 +41,7 @@ def portfolio_risk(
     default_ccf: float | None = None,
     accept_partial: bool = False,
     contributions: bool = True,
+    listed: int = TOP_OBLIGORS,
     map_blocks: MapTasks | None = None,
     threads: int | None = None,
     device: str | None = None,
@@ -65,6 +66,9 @@ def portfolio_risk(
     method that has work for it; another is refused with it. The answer has the same bits whatever they are, for the same book (in any order of rows), model,
     ``seed`` and ``max_scenarios``.
 
+    ``contributions`` asks for the parts that obligors and every value of a tag have in each measure; of obligors the ``listed`` largest are told (a whole
+    number, 0 or more; all of them where the book has no more).
+
     >>> book = pl.DataFrame({"facility_id": ["F1"], "obligor_id": ["A"], "ead": [100.0], "lgd": [0.4], "pd_12m": [0.02], "r2": [0.2], "group": ["all"]})
     >>> result = portfolio_risk(book, FactorModel.one_factor("all"), confidences=(0.99,))
     >>> round(result.el, 9), result.measures[0].var, round(result.measures[0].es, 9)
@@ -78,6 +82,7 @@ def portfolio_risk(
         max_scenarios=max_scenarios,
         budget=budget,
         contributions=contributions,
+        listed=listed,
     )
     check_device(device, question.method)
     check_workers(threads=threads, map_blocks=map_blocks)

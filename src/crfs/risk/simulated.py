@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.risk.cuts import MOST_VALUES, TOP_OBLIGORS, coded, facility_losses, scaling_note
+from crfs.risk.cuts import MOST_VALUES, coded, facility_losses, scaling_note
 from crfs.risk.measures import TailMeasure, certain, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
 from crfs.risk.on_device import block_simulator
@@ -49,7 +49,7 @@ def simulate(
     rel_tol: float,
     seed: int,
     max_scenarios: int,
-    wanted: bool,
+    listed: int | None,
     map_blocks: MapBlocks,
     device: str | None = None,
 ) -> Outcome:
@@ -73,20 +73,20 @@ def simulate(
         rel_tol=rel_tol,
         first=-(-_FIRST_ROUND // size),
         most=-(-max_scenarios // size),
-        wanted=wanted,
+        wanted=listed is not None,
     )
-    parts: tuple[Contribution, ...] = ()
+    parts: tuple[Contribution, ...] | None = None
     notes = []
-    if drawn.keeps_defaults and _has_all_tail_defaults(drawn, run, confidences):
-        parts, factors = _contributions(obligors, drawn.results, size, drawn.ordered, drawn.measures)
+    if listed is not None and drawn.keeps_defaults and _has_all_tail_defaults(drawn, run, confidences):
+        parts, factors = _contributions(obligors, drawn.results, size, drawn.ordered, drawn.measures, listed=listed)
         notes += scaling_note(factors)
     if not drawn.converged:
         notes.append(
             f"the errors are not yet within rel_tol {rel_tol:g} after {len(drawn.ordered):,} scenarios; raise max_scenarios for narrower intervals"
         )
-    if wanted and not parts:
+    if listed is not None and parts is None:
         notes.append("contributions are left out: the tail holds too many defaults to keep; ask for higher confidences or fewer scenarios")
-    return _outcome(drawn.ordered, drawn.measures, parts, used=used, converged=drawn.converged, notes=tuple(notes))
+    return _outcome(drawn.ordered, drawn.measures, parts or (), used=used, converged=drawn.converged, notes=tuple(notes))
 
 
 class _Drawn(NamedTuple):
@@ -232,7 +232,7 @@ def _curve(ordered: FloatArray) -> tuple[CurvePoint, ...]:
 
 
 def _contributions(
-    obligors: Obligors, results: list[BlockResult], size: int, ordered: FloatArray, measures: tuple[TailMeasure, ...]
+    obligors: Obligors, results: list[BlockResult], size: int, ordered: FloatArray, measures: tuple[TailMeasure, ...], *, listed: int
 ) -> tuple[tuple[Contribution, ...], list[float]]:
     """Mean loss of each obligor and sector in the tail, the atom at the quantile included, and around the value at risk; scaled to the measures.
 
@@ -263,7 +263,7 @@ def _contributions(
         [_mean_and_error_of_names(weight[tail_row], obligor, loss, weight, len(obligors.names)) for weight in pair]
         for pair in zip(weights, near, strict=True)
     ]
-    top = np.argsort(-by_name[int(np.argmax(confidences))][0][0], kind="stable")[:TOP_OBLIGORS]
+    top = np.argsort(-by_name[int(np.argmax(confidences))][0][0], kind="stable")[:listed]
     scaled = partial(_contribution, es_factors=factors[::2], var_factors=factors[1::2])
     ead, el = obligors.ead, obligors.expected_loss
     parts = [scaled(("obligor", obligors.names[int(i)]), float(ead[i]), float(el[i]), by_name, int(i)) for i in top]

@@ -18,6 +18,7 @@ from crfs.risk.book_changes import BookChange, Changed, changed_book
 from crfs.risk.certain_losses import certain_losses_apart, with_certain_loss
 from crfs.risk.choosing import Found, find_outcome, make_question
 from crfs.risk.collapsed import Collapsed
+from crfs.risk.cuts import TOP_OBLIGORS
 from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, own_lattice
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names, live, make_names
@@ -85,6 +86,7 @@ class WarmPortfolio:
         budget: float = 1e11,
         default_ccf: float | None = None,
         contributions: bool = False,
+        listed: int = TOP_OBLIGORS,
         map_blocks: MapTasks | None = None,
         threads: int | None = None,
         device: str | None = None,
@@ -97,6 +99,7 @@ class WarmPortfolio:
             max_scenarios=max_scenarios,
             budget=budget,
             contributions=contributions,
+            listed=listed,
         )
         check_device(device, self._question.method)
         check_workers(threads=threads, map_blocks=map_blocks)

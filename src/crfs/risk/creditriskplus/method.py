@@ -67,7 +67,7 @@ def gamma_sectors_outcome(
     seed: int,
     most_points: int,
     budget: float,
-    wanted: bool,
+    listed: int | None,
     map_tasks: MapTasks,
 ) -> Outcome:
     """The outcome; :class:`InvalidInput` where the budget or double precision do not reach."""
@@ -82,7 +82,7 @@ def gamma_sectors_outcome(
     fitted = model.fitted
     tails = [lattice_tail(fitted.probability, confidence) for confidence in confidences]
     measures = tuple(_measure(model, tail) for tail in tails)
-    parts, factors = _contributions(obligors, names, model, tails, measures) if wanted else ((), [])
+    parts, factors = _contributions(obligors, names, model, tails, measures, listed=listed) if listed is not None else ((), [])
     within = all(_half(m) <= rel_tol for m in measures)
     notes = _notes(obligors, names, model)
     if not within:
@@ -200,7 +200,7 @@ def _curve(model: _Model) -> tuple[CurvePoint, ...]:
 
 
 def _contributions(
-    obligors: Obligors, names: Names, model: _Model, tails: list[LatticeTail], measures: tuple[TailMeasure, ...]
+    obligors: Obligors, names: Names, model: _Model, tails: list[LatticeTail], measures: tuple[TailMeasure, ...], *, listed: int
 ) -> tuple[tuple[Contribution, ...], list[float]]:
     """Parts that sum to the measures, and what they were multiplied by for it.
 
@@ -226,7 +226,7 @@ def _contributions(
             for n, half in enumerate(halves):
                 target[c, names.obligor, 2 * n] -= stretch * half
                 target[c, names.obligor, 2 * n + 1] += stretch * half
-    return cut(obligors, es, var), factors
+    return cut(obligors, es, var, listed=listed), factors
 
 
 def _rounded(parts: FloatArray, rough: FloatArray) -> FloatArray:

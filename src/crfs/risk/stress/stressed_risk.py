@@ -41,6 +41,7 @@ class RiskOptions(TypedDict, total=False):
     default_ccf: float | None
     accept_partial: bool
     contributions: bool
+    listed: int
     map_blocks: MapTasks | None
     threads: int | None
     device: str | None
