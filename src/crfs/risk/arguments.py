@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from numbers import Integral, Real
-from typing import TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -86,6 +86,19 @@ def check_listed(listed: int) -> None:
     """
     if not is_whole(listed) or listed < 0:
         raise InvalidInput(f"listed is how many obligors to list, a whole number of zero or more, not {shown(listed)}", argument="listed")
+
+
+def check_texts(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """What an argument ``name`` lists: texts, none or more, and not one text, whose characters Python would take for them.
+
+    >>> check_texts("carry", ["sector"])
+    ('sector',)
+    """
+    given: object = texts
+    listed: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
+    if not all(isinstance(text, str) for text in listed):
+        raise InvalidInput(f"{name} is a list of texts, not {given!r:.80}", argument=name)
+    return tuple(listed)
 
 
 def check_flag(name: str, flag: bool) -> bool:

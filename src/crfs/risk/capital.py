@@ -15,7 +15,9 @@ import polars as pl
 from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput
 from crfs.quality.checks import Faults
+from crfs.quality.portfolio import require_table
 from crfs.risk import irb, standardised
+from crfs.risk.arguments import check_flag
 from crfs.risk.cents import in_cents, in_units, total_in_cents
 from crfs.risk.facilities import (
     BoolArray,
@@ -33,6 +35,7 @@ from crfs.risk.facilities import (
 )
 from crfs.risk.irb import BASEL_III, ExpectedLossComparison, IrbClass, Regime
 from crfs.risk.output_floor import OutputFloor, output_floor
+from crfs.risk.ranges import AMOUNT, Range, number
 
 
 class Approach(StrEnum):
@@ -65,6 +68,9 @@ _FUNCTION_CODES = np.array([list(IrbClass).index(_FUNCTION.get(kind) or IrbClass
 _COUNTERPARTIES = ("individual", "small", "other")
 _SMALL_TURNOVER = 50.0
 _LARGE_TURNOVER = 500.0
+
+
+_RATIO = Range(said="a decimal within (0, 1]", low=0.0, with_low=False, high=1.0)
 
 
 def _flag(name: str, meaning: str) -> ColumnSchema:
@@ -241,10 +247,12 @@ def regulatory_capital(
     (1509.4, 1509.4, False)
     """
     usual, rules = _approach(approach), irb.regime_of(regime)
-    if not 0.0 < capital_ratio <= 1.0:
-        raise InvalidInput(f"capital_ratio is a decimal within (0, 1], not {capital_ratio}", argument="capital_ratio")
-    if not math.isfinite(general_provisions) or general_provisions < 0.0:
-        raise InvalidInput("general_provisions is a finite amount of zero or more", argument="general_provisions")
+    require_table(facilities, argument="facilities")
+    capital_ratio, general_provisions = (
+        number("capital_ratio", capital_ratio, _RATIO),
+        number("general_provisions", general_provisions, AMOUNT),
+    )
+    ratings_allowed, floor = check_flag("ratings_allowed", ratings_allowed), check_flag("floor", floor)
     pd_name = "pd" if "pd" in facilities.columns and "pd_12m" not in facilities.columns else "pd_12m"
     typed, faults = read_facilities(facilities, capital_schema(pd_name), carry=carry)
     typed = typed.rename({pd_name: "pd_12m"}).with_columns(_approach_of(typed, usual))

@@ -14,7 +14,8 @@ from crfs.credit.schemas import PORTFOLIO, ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Checked, Faults, check_columns
 from crfs.quality.one_currency import check_one_currency
-from crfs.risk.arguments import check_flag
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import check_flag, check_texts
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -49,6 +50,8 @@ def read_facilities(table: pl.DataFrame, schema: TableSchema, *, carry: Sequence
     An empty table, a carried column that is not there or that the schema knows, and a column that nobody knows, are
     :class:`crfs.errors.InvalidInput`.
     """
+    require_table(table, argument="facilities")
+    carry = check_texts("carry", carry)
     if table.is_empty():
         detail = f"the {schema.name} has no rows"
         raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))

@@ -11,6 +11,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_confidences, check_flag, check_seed, check_texts, is_whole, shown
 from crfs.risk.as_json import finite_or_none
 from crfs.risk.attribution.books import ORDER, Block, Sides, make_sides
 from crfs.risk.attribution.levels import Level, Metric, grid_of, measured, metrics_of, on_grid, shared_out
@@ -155,14 +156,19 @@ def attribute(
     [1.5, -0.5, 0.0, 0.5, 1.5]
     """
     blocks = _checked_order(order)
-    if replicates < 1:
-        raise InvalidInput(f"replicates is one or more, not {replicates}", argument="replicates")
-    if options.get("accept_partial"):
+    if not is_whole(replicates) or replicates < 1:
+        raise InvalidInput(f"replicates is a whole number, one or more, not {shown(replicates)}", argument="replicates")
+    shapley, tags = check_flag("shapley", shapley), check_texts("tags", tags)
+    check_seed(options.get("seed", 0))
+    asked = options.get("confidences", (0.99, 0.999))
+    # None at all asks for the expected loss alone.
+    confidences = () if isinstance(asked, list | tuple) and not asked else check_confidences(asked)
+    if check_flag("accept_partial", options.get("accept_partial", False)):
         raise InvalidInput("two books are compared whole: take the rejected rows out of both first", argument="accept_partial")
     models = (before_model, before_model if after_model is None else after_model)
     sides = make_sides(before, after, models, revised=revised, remodelled=remodelled, default_ccf=options.get("default_ccf"))
     labels = _labels(sides, tags)
-    metrics = metrics_of(tuple(options.get("confidences", (0.99, 0.999))))
+    metrics = metrics_of(confidences)
     plan = Plan.of(sides, blocks, shapley=shapley)
     levels = []
     for replicate in range(replicates):
@@ -242,7 +248,7 @@ def _labels(sides: Sides, tags: Sequence[str]) -> dict[str, tuple[str | None, ..
 
 def _checked_order(order: Sequence[Block | str]) -> tuple[Block, ...]:
     try:
-        blocks = tuple(Block(step) for step in order)
+        blocks = tuple(Block(step) for step in check_texts("order", order))
     except ValueError as error:
         raise InvalidInput(f"{error}; blocks are {', '.join(Block)}", argument="order") from None
     if sorted(blocks) != sorted(Block):

@@ -13,7 +13,8 @@ import polars as pl
 from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.quality.portfolio import validate_portfolio
+from crfs.quality.portfolio import require_factor_model, validate_portfolio
+from crfs.risk.arguments import check_flag
 from crfs.risk.as_json import finite_or_none
 from crfs.risk.obligors import LOADING, roll_up
 from crfs.risk.paired import differences
@@ -99,6 +100,11 @@ def stressed_risk(
     >>> round(found.base.el, 6), round(found.stressed.el, 6), found.stressed.measures[0].var
     (0.8, 3.8984, 0.0)
     """
+    require_factor_model(factor_model)
+    asked: object = given
+    if not isinstance(asked, ConditionalFactors):
+        raise InvalidInput(f"given is a ConditionalFactors, not {asked!r:.80}", argument="given")
+    check_flag("accept_partial", options.get("accept_partial", False))
     left = restrict(factor_model, given)
     checked = validate_portfolio(portfolio, factor_model, default_ccf=options.get("default_ccf"))
     book = checked.accepted if options.get("accept_partial", False) else checked.require_all("portfolio")
