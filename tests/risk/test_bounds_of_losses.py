@@ -168,3 +168,23 @@ def test_an_adjustment_for_granularity_beyond_its_range_is_not_given() -> None:
     few = portfolio_risk(book(np.array([100.0, 50.0]), 0.02, 0.2).with_columns(lgd=0.4), model(), contributions=False)
     assert few.granularity_adjustment is None
     assert "too few names" in few.granularity_note
+
+
+def exact_spread(losses: np.ndarray, pd: float, r2: float) -> float:
+    """The standard deviation of loss over one Gaussian factor."""
+    z = np.linspace(-9.0, 9.0, 4001)
+    weight = np.exp(-0.5 * z * z) / np.exp(-0.5 * z * z).sum()
+    p = ndtr((ndtri(pd) - math.sqrt(r2) * z) / math.sqrt(1.0 - r2))
+    own = float(np.square(losses).sum()) * p * (1.0 - p)
+    return math.sqrt(float(weight @ (own + np.square(losses.sum() * (p - pd)))))
+
+
+@pytest.mark.parametrize("method", ["few_names", "collapsed", "importance_sampling"])
+@pytest.mark.parametrize("pd", [0.02, 0.9, 0.9997])
+def test_the_spread_of_a_loss_that_is_almost_certain_is_known(pd: float, method: str) -> None:
+    ead = np.linspace(1_000.0, 2_000.0, 40)
+    found = portfolio_risk(book(ead, pd, 0.2), model(), method=method, contributions=False)
+    exact = exact_spread(ead, pd, 0.2)
+    # Drawn defaults see few of those who survive; the others take each as likely as it is.
+    assert found.ul_se <= (0.5 if method == "importance_sampling" else 0.03) * exact
+    assert abs(found.ul - exact) <= 5.0 * found.ul_se + 1e-3 * exact

@@ -75,7 +75,7 @@ def few_names_outcome(
     An atom that every scramble finds has no error.
     """
     unit, scrambles = found.names.unit, found.points.scrambles
-    mean, deviation = (unit * each for each in found.moments())
+    mean, deviation = (unit * each for each in found.moments(float(obligors.expected_loss.sum()) / unit))
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
     without = [_without_loss(obligors, confidence) for confidence in confidences]
     measures = [certainly or few_names_measure(found, confidence) for certainly, confidence in zip(without, confidences, strict=True)]
@@ -189,8 +189,8 @@ def lattice_curve(probability: FloatArray, losses: npt.NDArray[np.floating[Any]]
 def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, listed: int | None, map_tasks: MapTasks) -> Outcome:
     """Measures with errors over the scrambles, Student's interval, and the expansion's own bias within it."""
     mixture, unit = found.mixture, found.mixture.book.names.unit
-    first, second = mixture.moments()
-    deviation = np.sqrt(np.maximum(second - first**2, 0.0))
+    first, _ = mixture.moments()
+    deviation = mixture.spread(float(obligors.expected_loss.sum()) / unit)
     notes = [_how(found)]
     if not found.converged:
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(mixture.points):,} points; raise max_scenarios")

@@ -22,7 +22,7 @@ from crfs.risk.lattice import LossLattice, Sums, beyond, common_step, lower_quan
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged
-from crfs.risk.scrambles import SCRAMBLES, scramble_error, student, unit_error
+from crfs.risk.scrambles import SCRAMBLES, roots, scramble_error, student, unit_error
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -83,15 +83,20 @@ class FewNames:
         var, es, _, _ = self.measure(confidence)
         return 0.5 * self.added_variance / (es - var) if es > var else 0.0
 
-    def moments(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of the loss by scramble, from the names' own moments at the points."""
+    def moments(self, expected_loss: float) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of the loss by scramble, from the names' own moments at the points.
+
+        The spread is that about the ``expected_loss``, which is known: the mean square less the square of the mean is, of a loss that is almost
+        certain, what the weights of the points miss of one, and no spread at all.
+        """
         p, loss = conditional_pds(self.book, self.points), self.names.loss
         mean = loss[0] @ p
         variance = np.square(loss[0]) @ (p * (1.0 - p)) + loss[1] @ p
-        first, second = (
-            (self.points.weight * each).reshape(self.points.scrambles, -1).sum(axis=1) for each in (mean, variance + mean * mean)
+        first, square = (
+            (self.points.weight * each).reshape(self.points.scrambles, -1).sum(axis=1)
+            for each in (mean, variance + np.square(mean - expected_loss))
         )
-        return first, np.sqrt(np.maximum(second - first * first, 0.0))
+        return first, roots(square)
 
     @property
     def expected_loss(self) -> FloatArray:

@@ -119,7 +119,7 @@ def importance_sampled(
         notes.append(
             f"the errors are not yet within rel_tol {rel_tol:g} after {tail.losses.size:,} scenarios; raise max_scenarios for narrower intervals"
         )
-    mean, deviation = tail.moments()
+    mean, deviation = tail.moments(float(obligors.expected_loss.sum()))
     parts: tuple[Contribution, ...] = ()
     if listed is not None:
         es, var, factors_of = _contributions(states, rounds, tail, measures, obligors=len(obligors.names), map_tasks=map_tasks)

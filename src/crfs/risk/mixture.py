@@ -16,6 +16,7 @@ from crfs.risk.conditional import ConditionalBook
 from crfs.risk.cumulants import sums_of_default
 from crfs.risk.edgeworth import Tail
 from crfs.risk.points import Points
+from crfs.risk.scrambles import roots
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -85,8 +86,18 @@ class Mixture(ABC):
 
     def moments(self) -> tuple[FloatArray, FloatArray]:
         """Mean and mean square of the loss, a number a scramble each."""
-        mean, variance = self.sums[:2] + sums_of_default(self.explicit_pd, self.book.names.loss[:, self.book.explicit])[:2]
+        mean, variance = self._at_points()
         return self.by_scramble(mean), self.by_scramble(variance + mean * mean)
+
+    def spread(self, expected_loss: float) -> FloatArray:
+        """Standard deviation of the loss about its ``expected_loss``, which is known, by scramble; book units."""
+        mean, variance = self._at_points()
+        return roots(self.by_scramble(variance + np.square(mean - expected_loss)))
+
+    def _at_points(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of the loss given the factors."""
+        mean, variance = self.sums[:2] + sums_of_default(self.explicit_pd, self.book.names.loss[:, self.book.explicit])[:2]
+        return mean, variance
 
     def by_scramble(self, values: FloatArray) -> FloatArray:
         """Weighted sums of values at the points, a number a scramble."""

@@ -43,7 +43,7 @@ def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el:
     if moved is None:
         return None
     method = told.method if told.method is Method.CONVOLUTION else Method.FEW_NAMES
-    spreads = [_spread(side) for side in (found, moved)]
+    spreads = [_spread(side, el) for side, el in ((found, told.el), (moved, after_el))]
     ul = difference(float(spreads[1].mean() - spreads[0].mean()), spreads[1] - spreads[0])
     measures = []
     for base in told.measures:
@@ -65,9 +65,9 @@ def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el:
     )
 
 
-def _spread(found: FewNames) -> FloatArray:
-    """The standard deviation of loss by scramble, currency units."""
-    return np.asarray(found.names.unit * found.moments()[1])
+def _spread(found: FewNames, el: float) -> FloatArray:
+    """The standard deviation of loss about its mean ``el`` by scramble, currency units."""
+    return np.asarray(found.names.unit * found.moments(el / found.names.unit)[1])
 
 
 def _shortfall_moved(before: FewNames, after: FewNames, confidence: float) -> Difference:

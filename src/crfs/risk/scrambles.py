@@ -41,6 +41,18 @@ def student(count: float) -> float:
     return float(stdtrit(count - 1, 0.975)) if count > 1 else math.inf
 
 
+def roots(squares: FloatArray) -> FloatArray:
+    """Standard deviations by scramble of which the mean is the root of the mean of ``squares``, variances by scramble, and the spread its error.
+
+    The root of each would be too small on average, the more so the more they scatter.
+
+    >>> roots(np.array([8.0, 10.0])).round(6).tolist()
+    [2.833333, 3.166667]
+    """
+    whole = math.sqrt(max(float(squares.mean()), 0.0))
+    return whole + (squares - squares.mean()) / (2.0 * whole) if whole > 0.0 else np.zeros(len(squares))
+
+
 def unit_error(count: int) -> FloatArray:
     """Numbers for ``count`` scrambles with no mean and a standard error of one: times an error that they all share, it is an error among others.
 

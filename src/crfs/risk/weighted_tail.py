@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from crfs.risk.measures import TailMeasure
 from crfs.risk.result import CurvePoint
-from crfs.risk.scrambles import scramble_error, student
+from crfs.risk.scrambles import roots, scramble_error, student
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -98,11 +98,10 @@ class WeightedTail:
             tail_scenarios=round(float(beyond.sum()) ** 2 / float(np.square(beyond).sum())) if len(beyond) else 0,
         )
 
-    def moments(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of the loss by scramble."""
+    def moments(self, expected_loss: float) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of the loss by scramble, the latter about the ``expected_loss``, which is known."""
         mean = (self.weights * self.losses).sum(axis=1)
-        square = (self.weights * np.square(self.losses)).sum(axis=1)
-        return mean, np.sqrt(np.maximum(square - mean * mean, 0.0))
+        return mean, roots((self.weights * np.square(self.losses - expected_loss)).sum(axis=1))
 
     def curve(self, confidences: Sequence[float]) -> tuple[CurvePoint, ...]:
         """Exceedance curve with a 95 % band, its points even in the logarithm of the probability."""

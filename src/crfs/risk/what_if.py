@@ -189,7 +189,9 @@ def collapsed_what_if(
     ]
     alike = not len(np.setdiff1d(np.intersect1d(mixture.book.explicit, swap.grown), swap.moved))
     added = _added(base, swap) if first_order else None
-    (ul, ul_each), (ul_before, ul_before_each) = (_spread(one) for one in (mixture, base.found.mixture))
+    (ul, ul_each), (ul_before, ul_before_each) = (
+        _spread(one, el) for one, el in ((mixture, before_el + change), (base.found.mixture, before_el))
+    )
     notes = ["the changed book is measured at the points of the book itself: the differences have their own noise alone"]
     if doubt(mixture, quantiles, rel_tol) is not None:
         notes.append(
@@ -401,10 +403,9 @@ def _comparable(before: _Side, after: _Side, rel_tol: float) -> bool:
     return True
 
 
-def _spread(mixture: Mixture) -> tuple[float, FloatArray]:
-    """The standard deviation of loss, and the one of each scramble; currency units."""
-    first, second = mixture.moments()
-    each = mixture.book.names.unit * np.sqrt(np.maximum(second - first**2, 0.0))
+def _spread(mixture: Mixture, el: float) -> tuple[float, FloatArray]:
+    """The standard deviation of loss about its mean ``el``, and the one of each scramble; currency units."""
+    each = mixture.book.names.unit * mixture.spread(el / mixture.book.names.unit)
     return float(each.mean()), each
 
 
