@@ -11,7 +11,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import require_table, validate_portfolio
 from crfs.risk.arguments import is_number, shown
-from crfs.risk.obligors import ORDER
+from crfs.risk.obligors import LEAST_SPREAD, LOADING, ORDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,6 +55,10 @@ class Changed:
     def exposure(self) -> float:
         """What is owed in all, currency units."""
         return sum(float(rows["ead"].sum()) for rows in (*self.untouched, self.touched))
+
+    def greatest_loss(self, before: float) -> float:
+        """All that can be lost, currency units, where that was ``before`` (:attr:`crfs.risk.obligors.Obligors.greatest_loss`) the change."""
+        return max(0.0, before - _most_lost(self.before)) + _most_lost(self.touched)
 
     @property
     def of_nothing(self) -> bool:
@@ -117,6 +121,19 @@ def changed_book(book: pl.DataFrame, change: BookChange, factor_model: FactorMod
     if not rows.height and not any(each.height for each in untouched):
         raise InvalidInput("the change leaves the book without a row: nothing would be left to measure")
     return Changed(untouched=untouched, before=before, touched=rows, obligors=obligors)
+
+
+def _most_lost(rows: pl.DataFrame) -> float:
+    """What rows lose at most, by those who may default: all that is owed where the LGD is random."""
+    random = pl.lit(False)
+    if "lgd_sd" in rows.columns:
+        random |= pl.col("lgd_sd").fill_null(0.0) > LEAST_SPREAD * pl.min_horizontal("lgd", 1.0 - pl.col("lgd"))
+    if "lgd_factor_loading" in rows.columns:
+        # Who follows no factor has none for its losses to follow.
+        follows = [pl.col(name).fill_null(0.0) != 0.0 for name in rows.columns if name == "r2" or name.startswith(LOADING)]
+        random |= (pl.col("lgd_factor_loading").fill_null(0.0) > 0.0) & pl.any_horizontal(*follows, pl.lit(False))
+    most = pl.col("ead") * pl.when(random).then(1.0).otherwise(pl.col("lgd"))
+    return float(rows.filter(pl.col("pd_12m") > 0.0).select(most.sum()).item())
 
 
 def _require_ids(drop: object) -> None:

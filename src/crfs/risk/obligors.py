@@ -77,6 +77,12 @@ class Obligors:
         return self._sum("random", lambda: np.where(self._random, self.facility_ead, 0.0))
 
     @property
+    def greatest_loss(self) -> float:
+        """All that can be lost, currency units: by those who may default, at no more than the exposure where the LGD is random."""
+        may = (self.pd > 0.0) & (self.loss > 0.0)
+        return float((self.certain_loss + self.random_exposure)[may].sum())
+
+    @property
     def _random(self) -> npt.NDArray[np.bool_]:
         return np.asarray(((self.facility_lgd_sd > 0.0) | (self.facility_lgd_loading > 0.0)) & (self.facility_ead > 0.0))
 

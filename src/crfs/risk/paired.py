@@ -16,10 +16,10 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
-from crfs.risk.measures import quantile_rank, sorted_tail_measure
+from crfs.risk.measures import TailMeasure, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
 from crfs.risk.on_device import block_simulator
-from crfs.risk.on_top import compared
+from crfs.risk.on_top import Anchor, Carried, compared
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.scrambles import Z95
 from crfs.risk.simulated import MOST_PLAIN
@@ -92,25 +92,26 @@ def _tasks(plan: Plan, seed: int, scenarios: int, size: int) -> list[BlockTask]:
     return [BlockTask(plan, seed, k, min(size, scenarios - k * size), math.inf) for k in range(-(-scenarios // size))]
 
 
-def paired_what_if(before: RiskResult, after_el: float, pair: PairedLosses) -> WhatIf:
+def paired_what_if(before: RiskResult, after_el: float, pair: PairedLosses, *, greatest: float) -> WhatIf:
     """The answer by two books of common scenarios: what is told of the book, and the paired differences on top of it.
 
-    So a book that was measured better than by these scenarios keeps its numbers, and the changed one inherits them.
+    So a book that was measured better than by these scenarios keeps its numbers, and the changed one inherits them. ``greatest`` is all that the book
+    can lose.
     """
     ordered = np.sort(pair.before), np.sort(pair.after)
-    ul = _spread(pair)
+    same_ul = before.ul == _deviation(pair.before)
+    ul, ul_kept = _spread(pair, before.ul)
     measures = []
     for told in before.measures:
-        var, es = _tail(pair, ordered, told.confidence)
         # Where the book's own run had these scenarios, so has the changed book: its error is that of the sample.
         same = not told.exact and float(ordered[0][quantile_rank(len(ordered[0]), told.confidence) - 1]) == told.var
         own = sorted_tail_measure(ordered[1], confidence=told.confidence) if same else None
-        measures.append(compared(told, own, var, es))
+        measures.append(compared(told, own, *_tail(pair, ordered, told.confidence, told if own is None else None, greatest)))
     return WhatIf(
         el=after_el,
         incremental_el=after_el - before.el,
         ul=before.ul + ul.value,
-        ul_se=_error_of_spread(pair.after) if before.ul == _deviation(pair.before) else math.hypot(before.ul_se, ul.se),
+        ul_se=_error_of_spread(pair.after) if same_ul else math.hypot(ul_kept * before.ul_se, ul.se),
         incremental_ul=ul,
         measures=tuple(measures),
         method=pair.method,
@@ -160,11 +161,19 @@ def differences(
             device=device,
         )
         ordered = np.sort(pair.before), np.sort(pair.after)
-        return tuple(_tail(pair, ordered, told.confidence) for told in first.measures)
+        tails = (_tail(pair, ordered, told.confidence) for told in first.measures)
+        return tuple((var.moved, es.moved) for var, es in tails)
     return tuple((m.incremental_var, m.incremental_es) for m in rerun_what_if(first, second).measures)
 
 
-def _tail(pair: PairedLosses, ordered: tuple[FloatArray, FloatArray], confidence: float) -> tuple[Difference, Difference]:
+def _tail(
+    pair: PairedLosses,
+    ordered: tuple[FloatArray, FloatArray],
+    confidence: float,
+    told: TailMeasure | None = None,
+    greatest: float = math.inf,
+) -> tuple[Carried, Carried]:
+    """Moves of the value at risk and of the expected shortfall, from what is ``told`` of the book; from these scenarios where nothing else is."""
     level, count = 1.0 - confidence, len(pair.before)
     values: list[tuple[float, float]] = []
     influences: list[tuple[FloatArray, FloatArray]] = []
@@ -177,19 +186,24 @@ def _tail(pair: PairedLosses, ordered: tuple[FloatArray, FloatArray], confidence
         quantile = np.where(losses > own.var, pace, 0.0) if pace < math.inf else np.full(count, math.inf)
         beyond = np.maximum(losses - own.var, 0.0) / level if own.es_se < math.inf else np.full(count, math.inf)
         influences.append((quantile, beyond))
-    var, es = (_difference(values[1][k] - values[0][k], influences[1][k], influences[0][k]) for k in (0, 1))
+    starts = values[0] if told is None else (told.var, told.es)
+    var, es = (
+        _carried(Anchor(told=starts[k], found=values[0][k], greatest=greatest), values[1][k], influences[1][k], influences[0][k])
+        for k in (0, 1)
+    )
     return var, es
 
 
-def _spread(pair: PairedLosses) -> Difference:
-    """Of the standard deviation of loss."""
+def _spread(pair: PairedLosses, told: float) -> tuple[Difference, float]:
+    """The move of the standard deviation of loss from what is ``told`` of the book, and what is kept of the book's error."""
     values, influences = [], []
     for losses in (pair.before, pair.after):
         deviation = losses - losses.mean()
         ul = _deviation(losses)
         values.append(ul)
         influences.append(np.square(deviation) / (2.0 * ul) if ul > 0.0 else np.zeros(len(losses)))
-    return _difference(values[1] - values[0], influences[1], influences[0])
+    carried = _carried(Anchor(told=told, found=values[0]), values[1], influences[1], influences[0])
+    return carried.moved, carried.kept
 
 
 def _deviation(losses: FloatArray) -> float:
@@ -199,6 +213,16 @@ def _deviation(losses: FloatArray) -> float:
 def _error_of_spread(losses: FloatArray) -> float:
     ul = _deviation(losses)
     return float(np.square(losses - losses.mean()).std()) / (2.0 * ul * math.sqrt(len(losses))) if ul > 0.0 else 0.0
+
+
+def _carried(anchor: Anchor, after: float, influence_after: FloatArray, influence_before: FloatArray) -> Carried:
+    by_after, by_before, kept = anchor.slopes(after)
+    # No slope makes something of nothing known.
+    parts = (
+        by_after * influence_after if by_after else np.zeros(1),
+        -by_before * influence_before if by_before else np.zeros(len(influence_before)),
+    )
+    return Carried(moved=_difference(anchor.moved(after), *parts), kept=kept)
 
 
 def _difference(value: float, after: FloatArray, before: FloatArray) -> Difference:

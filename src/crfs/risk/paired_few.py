@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ from crfs.risk.choosing import Question
 from crfs.risk.few_names import FewNames, at_points_of, few_names
 from crfs.risk.lattice import beyond, lower_quantile
 from crfs.risk.names import Names
-from crfs.risk.on_top import compared
+from crfs.risk.on_top import Anchor, Carried, compared
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.scrambles import scramble_error, student
 from crfs.risk.what_if import Difference, WhatIf, difference
@@ -44,18 +45,28 @@ def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el:
         return None
     method = told.method if told.method is Method.CONVOLUTION else Method.FEW_NAMES
     spreads = [_spread(side, el) for side, el in ((found, told.el), (moved, after_el))]
-    ul = difference(float(spreads[1].mean() - spreads[0].mean()), spreads[1] - spreads[0])
+    ul, ul_kept = _spread_moved(told, *spreads)
     measures = []
     for base in told.measures:
-        own = few_names_measure(moved, base.confidence) if few_names_measure(found, base.confidence).var == base.var else None
+        at = few_names_measure(found, base.confidence)
+        own = few_names_measure(moved, base.confidence) if at.var == base.var else None
+        anchors = [
+            Anchor(told=of_book if own is None else of_found, found=of_found, greatest=found.names.unit * found.names.greatest)
+            for of_book, of_found in ((base.var, at.var), (base.es, at.es))
+        ]
         measures.append(
-            compared(base, own, _quantile_moved(found, moved, base.confidence), _shortfall_moved(found, moved, base.confidence))
+            compared(
+                base,
+                own,
+                _quantile_moved(found, moved, base.confidence, anchors[0]),
+                _shortfall_moved(found, moved, base.confidence, anchors[1]),
+            )
         )
     return WhatIf(
         el=after_el,
         incremental_el=after_el - told.el,
         ul=told.ul + ul.value,
-        ul_se=scramble_error(spreads[1]) if told.method is method else float(np.hypot(told.ul_se, ul.se)),
+        ul_se=scramble_error(spreads[1]) if told.method is method else math.hypot(ul_kept * told.ul_se, ul.se),
         incremental_ul=ul,
         measures=tuple(measures),
         method=method,
@@ -70,34 +81,51 @@ def _spread(found: FewNames, el: float) -> FloatArray:
     return np.asarray(found.names.unit * found.moments(el / found.names.unit)[1])
 
 
-def _shortfall_moved(before: FewNames, after: FewNames, confidence: float) -> Difference:
+def _spread_moved(told: RiskResult, before: FloatArray, after: FloatArray) -> tuple[Difference, float]:
+    """The move of the standard deviation of loss, of which ``before`` and ``after`` are what was found by scramble, and what is kept of the book's error."""
+    anchor = Anchor(told=told.ul, found=float(before.mean()))
+    by_after, by_before, kept = anchor.slopes(float(after.mean()))
+    return difference(anchor.moved(float(after.mean())), by_after * after + by_before * before), kept
+
+
+def _shortfall_moved(before: FewNames, after: FewNames, confidence: float, anchor: Anchor) -> Carried:
     """Of the expected shortfall; the interval is widened by what the difference is another where both books' losses are rounded down, or up."""
     found = []
     for sides in zip((before, *before.bounds), (after, *after.bounds), strict=True):
         (_, es, _, each), (_, es_after, _, each_after) = (side.measure(confidence) for side in sides)
         units = [side.names.unit for side in sides]
-        found.append((units[1] * es_after - units[0] * es, units[1] * each_after - units[0] * each))
-    (value, each), *rounded = found
-    return difference(value, each, max(abs(other - value) for other, _ in rounded))
+        es_after = min(es_after, after.names.greatest)
+        found.append((anchor.moved(units[1] * es_after, units[0] * es), units[0] * each, units[1] * each_after, units[1] * es_after))
+    (value, each, each_after, after_es), *rounded = found
+    by_after, by_before, kept = anchor.slopes(after_es)
+    moved = difference(value, by_after * each_after + by_before * each, max(abs(other - value) for other, *_ in rounded))
+    return Carried(moved=moved, kept=kept)
 
 
-def _quantile_moved(before: FewNames, after: FewNames, confidence: float) -> Difference:
+def _quantile_moved(before: FewNames, after: FewNames, confidence: float, anchor: Anchor) -> Carried:
     """Of the value at risk. It is one of the sums that there are, so that all scrambles may agree on a move, or on none, and be wrong.
 
     The interval asks instead by how much P(L > x) may be off: what both books have in common moves the quantiles of both, and what is left of
     it that of one. On a fine lattice a quantile is known to one of its steps.
     """
-    units = before.names.unit, after.names.unit
+    units, greatest = (before.names.unit, after.names.unit), after.names.greatest
     (var, _, each, _), (var_after, _, each_after, _) = (side.measure(confidence) for side in (before, after))
-    value, moved = units[1] * var_after - units[0] * var, units[1] * each_after - units[0] * each
+    # A fine lattice may pass what can be lost by a step.
+    value = anchor.moved(units[1] * min(var_after, greatest), units[0] * var)
+    by_after, by_before, kept = anchor.slopes(units[1] * var_after)
     above = [_beyond(side, at) for side, at in ((before, var), (after, var_after))]
     reach = student(before.points.scrambles)
     common, own = reach * scramble_error(above[0]), reach * scramble_error(above[1] - above[0])
     levels = [1.0 - confidence + step for step in (-common, 0.0, common)]
-    low = min(units[1] * _quantile(after, level + own) - units[0] * _quantile(before, level) for level in levels)
-    high = max(units[1] * _quantile(after, level - own) - units[0] * _quantile(before, level) for level in levels)
+    low = min(
+        anchor.moved(units[1] * min(_quantile(after, level + own), greatest), units[0] * _quantile(before, level)) for level in levels
+    )
+    high = max(
+        anchor.moved(units[1] * min(_quantile(after, level - own), greatest), units[0] * _quantile(before, level)) for level in levels
+    )
     off = _step_of(before, after)
-    return Difference(value=value, se=scramble_error(moved), low=min(low, value) - off, high=max(high, value) + off)
+    se = scramble_error(by_after * units[1] * each_after + by_before * units[0] * each)
+    return Carried(moved=Difference(value=value, se=se, low=min(low, value) - off, high=max(high, value) + off), kept=kept)
 
 
 def _quantile(found: FewNames, level: float) -> float:

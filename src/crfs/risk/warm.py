@@ -14,6 +14,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import LOADING, require_factor_model, validate_portfolio
 from crfs.risk.arguments import check_flag, check_workers
+from crfs.risk.attainable import attainable
 from crfs.risk.book_changes import BookChange, Changed, changed_book
 from crfs.risk.certain_losses import certain_losses_apart, with_certain_loss
 from crfs.risk.choosing import Found, find_outcome, make_question
@@ -205,7 +206,9 @@ class WarmPortfolio:
                 raise InvalidInput("the change leaves the book with no exposure at all: nothing would be left to measure")
             measured, certain = certain_losses_apart(changed)
             answer = self._what_if(measured, first_order)
-            return with_certain_loss(answer, certain) if certain else answer
+            if certain:
+                answer = with_certain_loss(answer, certain)
+            return answer if changed.of_nothing else attainable(answer, state.result, changed.greatest_loss(state.obligors.greatest_loss))
 
     def _what_if(self, changed: Changed, first_order: bool) -> WhatIf:
         """The answer by the book's own tables, name by name, or by two books beside each other: the first that serves."""
@@ -272,7 +275,7 @@ class WarmPortfolio:
                 map_blocks=mapped,
                 device=self._device,
             )
-        return paired_what_if(state.result, float(obligors.expected_loss.sum()), pair)
+        return paired_what_if(state.result, float(obligors.expected_loss.sum()), pair, greatest=state.obligors.greatest_loss)
 
     def _scenarios(self, result: RiskResult) -> int:
         """In how many scenarios two books are simulated beside each other: as many as the book's own run took, where these were alike."""
