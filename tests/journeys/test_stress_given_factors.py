@@ -125,6 +125,24 @@ def test_one_factor_is_what_default_rates_stand_for_and_others_are_named(shared_
     assert both["el"]["change"] > 0.0
 
 
+@pytest.mark.parametrize("conditional", [False, True])
+def test_one_row_with_loadings_answers_as_it_would_with_the_r2_that_they_say(
+    shared_world: Session, tmp_path: Path, conditional: bool
+) -> None:
+    """0.4^2 = 0.16 on the one factor that every group follows."""
+    found = []
+    for r2, loading in ((0.16, None), (None, 0.4)):
+        rows = {**ROWS, "r2": [r2, *[0.2] * 11], "loading:world": [loading] + [None] * 11}
+        file = tmp_path / f"{r2}.csv"
+        pl.DataFrame(rows, schema_overrides={"loading:world": pl.Float64}).write_csv(file)
+        options = {**QUICK, "conditional": conditional, "factor_model": ONE, "lgd_response": "frye_jacobs"}
+        told = stress(shared_world, file, "us/recession", **options)
+        found.append([told["el_stressed"], told["band"]["el_high"], *(told["conditional"]["el"].values() if conditional else ())])
+        assert any("answer" in note for note in told["notes"])
+        assert next(step for step in told["waterfall"]["steps"] if step["step"] == "lgd")["amount"] > 0.0
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
 def test_what_cannot_be_conditioned_on_is_refused_with_words(shared_world: Session, book: Path) -> None:
     with pytest.raises(InvalidInput, match="Gaussian copulas, not t:6"):
         stress(shared_world, book, "us/recession", copula="t:6", **QUICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -202,10 +203,8 @@ def _directions(first: pl.DataFrame, factor_model: FactorModel) -> tuple[FloatAr
     loadings = [name for name in first.columns if name.startswith(LOADING)]
     if loadings:
         given = np.flatnonzero(~first.select(pl.all_horizontal(pl.col(name).is_null() for name in loadings)).to_series().to_numpy())
-        weights = np.zeros((len(given), count))
-        for name in loadings:
-            weights[:, factor_model.factors.index(name.removeprefix(LOADING))] = first[name].fill_null(0.0).to_numpy()[given]
-        variance = np.clip(np.einsum("ij,jk,ik->i", weights, factor_model.correlation_matrix(), weights, optimize=True), 0.0, None)
+        weights = _weights(first, loadings, given, factor_model)
+        variance = _explained(weights, factor_model)
         r2[given] = variance
         own = weights / np.sqrt(np.where(variance > 0.0, variance, 1.0))[:, None]
         place[given] = len(units) + np.arange(len(given))
@@ -217,6 +216,32 @@ def _directions(first: pl.DataFrame, factor_model: FactorModel) -> tuple[FloatAr
     vectors = np.array([units[k] for k in used])
     where, same = alike(vectors)
     return r2, same[index], np.ascontiguousarray(vectors[where])
+
+
+def systematic_shares(book: pl.DataFrame, factor_model: FactorModel | None) -> FloatArray:
+    """R2 of each row of a checked book: its own, or the variance that its loadings explain; NaN where neither says it.
+
+    Loadings say nothing without the ``factor_model`` whose factors they are on.
+    """
+    r2 = book["r2"].cast(pl.Float64).fill_null(math.nan).to_numpy().copy() if "r2" in book.columns else np.full(book.height, math.nan)
+    loadings = [name for name in book.columns if name.startswith(LOADING)]
+    if factor_model is None or not loadings:
+        return r2
+    given = np.flatnonzero(~book.select(pl.all_horizontal(pl.col(name).is_null() for name in loadings)).to_series().to_numpy())
+    r2[given] = _explained(_weights(book, loadings, given, factor_model), factor_model)
+    return r2
+
+
+def _weights(book: pl.DataFrame, loadings: list[str], rows: npt.NDArray[np.intp], factor_model: FactorModel) -> FloatArray:
+    """Loadings of some rows on the model's factors; a blank one is none."""
+    weights = np.zeros((len(rows), len(factor_model.factors)))
+    for name in loadings:
+        weights[:, factor_model.factors.index(name.removeprefix(LOADING))] = book[name].fill_null(0.0).to_numpy()[rows]
+    return weights
+
+
+def _explained(weights: FloatArray, factor_model: FactorModel) -> FloatArray:
+    return np.asarray(np.clip(np.einsum("ij,jk,ik->i", weights, factor_model.correlation_matrix(), weights, optimize=True), 0.0, None))
 
 
 def alike(vectors: FloatArray) -> tuple[IntArray, IntArray]:

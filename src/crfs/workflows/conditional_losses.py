@@ -53,7 +53,7 @@ def condition_on(
 ) -> Conditioned:
     """The book given the factors of a scenario and of its base in the period ``at``; what cannot be conditioned on is refused.
 
-    With ``lgd_answers`` losses given default go with the probabilities; every row of the book has ``r2`` then.
+    With ``lgd_answers`` losses given default go with the probabilities.
     """
     from crfs.models.satellite import conditional_factors
     from crfs.risk.stress import conditional_book, restrict
@@ -64,25 +64,26 @@ def condition_on(
     base, told = (conditional_factors(models, one, at=at, history=transmission.history) for one in (transmission.base, scenario))
     books = tuple(conditional_book(rows, model, restrict(model, one)) for one in (base, told))
     if lgd_answers:
-        books = tuple((_with_losses(rows, moved), factors) for moved, factors in books)
+        books = tuple((_with_losses(rows, model, moved, factors), factors) for moved, factors in books)
     return Conditioned(models=models, given=(base, told), books=books, lgd_answers=lgd_answers)
 
 
-def _with_losses(rows: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:
+def _with_losses(rows: pl.DataFrame, model: FactorModel, moved: pl.DataFrame, left_model: FactorModel) -> pl.DataFrame:
     """The conditional book with losses given default as the states that are left have them on average.
 
     In each state the expected loss is that of a name of probability ``pd lgd``, so over states Z = m + L x, with ``t = |l L|^2 + 1 - r2``, it is
-    ``Phi((Phi^-1(pd lgd) - l m) / sqrt(t))``: the function of Frye and Jacobs with t in place of 1 - r2. The conditional book has ``r2`` of
-    ``1 - (1 - r2) / t``. Where nothing is known t is 1, and the loss given default that of the book.
+    ``Phi((Phi^-1(pd lgd) - l m) / sqrt(t))``: the function of Frye and Jacobs with t in place of 1 - r2. The conditional book has, by its own
+    model, R2 of ``1 - (1 - r2) / t``. Where nothing is known t is 1, and the loss given default that of the book.
     """
     import numpy as np
     import polars as pl
 
     from crfs.models.satellite import frye_jacobs
+    from crfs.risk.obligors import systematic_shares
     from crfs.risk.stress.shifts import scaled_spread
 
     lgd = rows["lgd"].to_numpy()
-    left = (1.0 - rows["r2"].to_numpy()) / (1.0 - moved["r2"].to_numpy())
+    left = (1.0 - systematic_shares(rows, model)) / (1.0 - systematic_shares(moved, left_model))
     # A regression that knows less than nothing would leave more than all states: it leaves all.
     told = frye_jacobs(moved["pd_12m"].to_numpy(), pd=rows["pd_12m"].to_numpy(), lgd=lgd, r2=np.maximum(1.0 - left, 0.0))
     moved = moved.with_columns(lgd=pl.Series(told))

@@ -17,6 +17,7 @@ from crfs.workflows.satellites import Material, Satellites, fit_satellites
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.credit.factor_model import FactorModel
     from crfs.credit.scenarios import Scenario
     from crfs.models.satellite import Term
     from crfs.risk.stress import LgdResponse
@@ -52,7 +53,9 @@ class MacroBumps:
     units: Mapping[str, str]
     notes: tuple[str, ...]
 
-    def moved(self, book: pl.DataFrame, variable: str, size: float, *, response: LgdResponse | None) -> VariableMoved:
+    def moved(
+        self, book: pl.DataFrame, variable: str, size: float, *, response: LgdResponse | None, factor_model: FactorModel
+    ) -> VariableMoved:
         """The book where a variable is ``size`` higher in every period than it was last known, in the period of the greatest expected loss."""
         from crfs.credit.scenarios import shift
         from crfs.risk.stress import stress
@@ -60,7 +63,9 @@ class MacroBumps:
         relative = variable in self.relative
         amount = math.expm1(size) if relative else size
         scenario = shift(self.hold, {variable: amount}, how="relative" if relative else "additive", name=self.hold.name)
-        result = stress(book, self.satellites.transmission(scenario), by=_SEGMENT, at="worst", lgd_response=response)
+        result = stress(
+            book, self.satellites.transmission(scenario), by=_SEGMENT, at="worst", lgd_response=response, factor_model=factor_model
+        )
         unit = self.units[variable]
         return VariableMoved(variable=variable, size=amount, relative=relative, unit=unit, at=result.at, book=result.stressed)
 

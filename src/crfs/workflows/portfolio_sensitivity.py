@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from crfs.risk import WhatIf
     from crfs.risk.result import RiskResult
-    from crfs.risk.stress import LgdResponse
 
 STANDARD: Mapping[str, float] = {"pd_relative": 0.1, "lgd_add": 0.05, "ead_relative": 0.1, "r2_relative": 0.1, "macro_deviations": 1.0}
 """The bumps if nobody says others: PD +10 % of itself, LGD +5 points, EAD and R² +10 % of themselves, and each macro variable by one of its
@@ -168,17 +167,13 @@ def _macro(asked: Asked, base: pl.DataFrame, sizes: Mapping[str, float]) -> tupl
     if DEVIATIONS in sizes:
         whole = {**{name: sizes[DEVIATIONS] * sd for name, sd in macro.deviations.items()}, **whole}
     notes = list(macro.notes)
-    response: LgdResponse | None = None
-    if "r2" in base.columns and not base["r2"].null_count():
-        response = frye_jacobs_response
-    else:
-        notes.append("losses given default stay as they are where a macro variable moves: the book's rows do not all have r2")
+    model = portfolio_risk.factor_model_of(asked)
     kept = {term["variable"] for fit in macro.satellites.fits for term in fit["terms"]}
     notes += [f"{name} moves nothing: the regressions dropped it, for its sign was wrong" for name in whole if name not in kept]
     found = []
     for name, size in whole.items():
         for share in (1.0, SMALL):
-            moved = macro.moved(base, name, share * size, response=response)
+            moved = macro.moved(base, name, share * size, response=frye_jacobs_response, factor_model=model)
             count = share * size / abs(macro.deviations[name]) if macro.deviations[name] else None
             told = f"{name} {_amount(moved.size, relative=moved.relative, unit=moved.unit)}"
             found.append(Bumped(name=name, size=moved.size, small=share < 1.0, words=told, at=moved.at, book=moved.book, deviations=count))

@@ -19,6 +19,7 @@ from crfs.workflows.runs import RunKind
 if TYPE_CHECKING:
     import polars as pl
 
+    from crfs.credit.factor_model import FactorModel
     from crfs.credit.scenarios import Scenario
     from crfs.risk import WarmPortfolio
     from crfs.risk.stress import LgdResponse, RatingMigration, StressResult
@@ -59,6 +60,7 @@ class Stressed:
     base: Scenario | None
     satellites: Satellites | None
     response: LgdResponse | None
+    factor_model: FactorModel
     notes: tuple[str, ...]
     conditioned: Conditioned | None = None
     migration: RatingMigration | None = None
@@ -138,11 +140,10 @@ def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
     beside = " before lgd_add moves them" if "shocks" in told else ""
     if wanted == "none":
         notes.append(_AS_GIVEN if "shocks" in told else _STAY)
-    elif "r2" in rows.columns and not rows["r2"].null_count():
+    else:
         response = frye_jacobs_response
         notes.append(f"losses given default answer to the default probabilities, by the function of Frye and Jacobs{beside}")
-    else:
-        notes.append("losses given default stay as they are: the book's rows do not all have r2, by which they would answer")
+    model = portfolio_risk.factor_model_of(asked)
     scenario = base = satellites = None
     if "shocks" in told:
         shocks = shock_table(told["shocks"])
@@ -153,9 +154,16 @@ def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
         notes += [*aged, *satellites.notes]
     at = asked.option("at", DEFAULTS["at"])
     several = "valid_time" in shocks.columns and shocks["valid_time"].n_unique() > 1
-    result = stress(rows, shocks, by=_SEGMENT, at=at if several or at != "worst" else None, lgd_response=response)
+    result = stress(rows, shocks, by=_SEGMENT, at=at if several or at != "worst" else None, lgd_response=response, factor_model=model)
     return Stressed(
-        result=result, shocks=shocks, scenario=scenario, base=base, satellites=satellites, response=response, notes=tuple(notes)
+        result=result,
+        shocks=shocks,
+        scenario=scenario,
+        base=base,
+        satellites=satellites,
+        response=response,
+        factor_model=model,
+        notes=tuple(notes),
     )
 
 
@@ -322,7 +330,15 @@ def _band(stressed: Stressed) -> dict[str, Any] | None:
         return None
     result = stressed.result
     ends = {
-        band.value: stress(result.base, stressed.shocks, by=_SEGMENT, at=result.at, band=band, lgd_response=stressed.response).el_stressed
+        band.value: stress(
+            result.base,
+            stressed.shocks,
+            by=_SEGMENT,
+            at=result.at,
+            band=band,
+            lgd_response=stressed.response,
+            factor_model=stressed.factor_model,
+        ).el_stressed
         for band in (Band.LOW, Band.HIGH)
     }
     confidence = stressed.satellites.fits[0]["confidence"]
@@ -342,6 +358,7 @@ def _path(asked: Asked, stressed: Stressed) -> dict[str, Any] | None:
         period=stressed.scenario.period,
         balance_sheet=asked.option("balance_sheet", DEFAULTS["balance_sheet"]),
         lgd_response=stressed.response,
+        factor_model=stressed.factor_model,
     ).to_dict()
 
 

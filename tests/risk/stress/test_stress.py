@@ -17,7 +17,7 @@ from scipy.special import ndtr, ndtri
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality import validate_portfolio
-from crfs.risk.stress import Band, Channel, Grades, bumped, expected_loss, stress, waterfall
+from crfs.risk.stress import Band, Channel, Grades, bumped, expected_loss, stress, stress_path, waterfall
 from crfs.risk.stress.shifts import scaled_r2, scaled_spread, shifted_ead, shifted_lgd, shifted_pd
 from crfs.risk.stress.stressed_book import checked_book
 from crfs.risk.stress.transmission import NO_SHOCK, checked_shocks
@@ -259,6 +259,27 @@ def test_losses_may_answer_to_probabilities() -> None:
         stress(base.drop("r2"), told, lgd_response=frye_jacobs_response)
     with pytest.raises(InvalidInput, match="one decimal within"):
         stress(base, told, lgd_response=lambda pd, after, lgd, r2: lgd + 2.0)
+
+
+def test_losses_of_rows_with_loadings_answer_by_the_r2_that_the_loadings_say() -> None:
+    from crfs.models.satellite import frye_jacobs_response
+
+    model = FactorModel(factors=("us", "eu"), correlation=((1.0, 0.5), (0.5, 1.0)), groups={"all": {"us": 1.0}})
+    base = book(5, rows=50)
+    # 0.3^2 + 0.2^2 + 2 0.5 0.3 0.2
+    own = base.with_columns(
+        r2=pl.when(pl.int_range(pl.len()) == 7).then(None).otherwise(pl.col("r2")),
+        **{f"loading:{name}": pl.when(pl.int_range(pl.len()) == 7).then(value) for name, value in (("us", 0.3), ("eu", 0.2))},
+    )
+    same = base.with_columns(r2=pl.when(pl.int_range(pl.len()) == 7).then(0.19).otherwise(pl.col("r2")))
+    told = pl.DataFrame({"pd_probit": [0.8]})
+    found = stress(own, told, lgd_response=frye_jacobs_response, factor_model=model)
+    assert found.stressed["lgd"].to_list() == pytest.approx(stress(same, told, lgd_response=frye_jacobs_response).stressed["lgd"].to_list())
+    with pytest.raises(InvalidInput, match="factor model"):
+        stress(own, told, lgd_response=frye_jacobs_response)
+    path = pl.DataFrame({"valid_time": [date(2026, m, 1) for m in (1, 4)], "pd_probit": [0.8, 0.8]})
+    along = stress_path(own, path, lgd_response=frye_jacobs_response, factor_model=model)
+    assert along.total_stressed == pytest.approx(stress_path(same, path, lgd_response=frye_jacobs_response).total_stressed)
 
 
 def test_the_period_of_a_path_is_said_or_the_worst() -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.bitemporal.tenor import Tenor
+from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.stressed_book import Band, checked_book, stressed_book
@@ -116,6 +117,7 @@ def stress_path(
     band: Band | str = Band.CENTRAL,
     lgd_response: LgdResponse | None = None,
     grades: Grades | None = None,
+    factor_model: FactorModel | None = None,
     tag: str | None = None,
 ) -> StressPath:
     """Expected loss along the periods of the shocks.
@@ -145,7 +147,7 @@ def stress_path(
     mean_pd = np.zeros((2, len(times)))
     for number, time in enumerate(times):
         rows = given.filter(pl.col("valid_time").dt.date() == time)
-        after = stressed_book(base, rows, by=by, band=band, lgd_response=lgd_response, grades=grades)
+        after = stressed_book(base, rows, by=by, band=band, lgd_response=lgd_response, grades=grades, factor_model=factor_model)
         share = np.clip(ends - number * years, 0.0, years)
         for side, state in enumerate((base, after)):
             pd, amount = state["pd_12m"].to_numpy(), (state["lgd"] * state["ead"]).to_numpy()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.stressed_book import Band, checked_book, stressed_book
@@ -86,6 +87,7 @@ def stress(
     band: Band | str = Band.CENTRAL,
     lgd_response: LgdResponse | None = None,
     grades: Grades | None = None,
+    factor_model: FactorModel | None = None,
     order: Sequence[Channel | str] = ORDER,
     shapley: bool = False,
 ) -> StressResult:
@@ -98,7 +100,7 @@ def stress(
         by: the book's column of segments.
         at: the first day of the period whose shocks are taken, or ``worst``: the one of the greatest expected loss. Needed where there
             are several.
-        band, lgd_response, grades: as :func:`~crfs.risk.stress.stressed_book.stressed_book` has them.
+        band, lgd_response, grades, factor_model: as :func:`~crfs.risk.stress.stressed_book.stressed_book` has them.
         order, shapley: as :func:`~crfs.risk.stress.waterfall.waterfall` has them.
 
     A shock of nothing is a change of exactly nothing; a harder shock never a smaller loss.
@@ -111,7 +113,9 @@ def stress(
     """
     given = checked_shocks(shocks)
     base = checked_book(book)
-    after, moment, notes = stressed_at(base, given, at, by=by, band=Band(band), lgd_response=lgd_response, grades=grades)
+    after, moment, notes = stressed_at(
+        base, given, at, by=by, band=Band(band), lgd_response=lgd_response, grades=grades, factor_model=factor_model
+    )
     unused = _unused(base, given, by)
     return StressResult(
         base=base,
@@ -132,13 +136,14 @@ def stressed_at(
     band: Band,
     lgd_response: LgdResponse | None,
     grades: Grades | None,
+    factor_model: FactorModel | None = None,
 ) -> tuple[pl.DataFrame, date | None, tuple[str, ...]]:
     """A checked book under the checked shocks of one period of them: the book, the period, and notes."""
     times = shocks["valid_time"].unique().sort().to_list()
 
     def under(time: datetime | None) -> pl.DataFrame:
         rows = shocks.filter(pl.col("valid_time").eq_missing(time))
-        return stressed_book(base, rows, by=by, band=band, lgd_response=lgd_response, grades=grades)
+        return stressed_book(base, rows, by=by, band=band, lgd_response=lgd_response, grades=grades, factor_model=factor_model)
 
     if at is None:
         if len(times) > 1:

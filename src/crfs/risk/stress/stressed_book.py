@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import PORTFOLIO, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Faults, check_columns
-from crfs.risk.obligors import LOADING
+from crfs.risk.obligors import LOADING, systematic_shares
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.shifts import scaled_r2, scaled_spread, shifted_ead, shifted_lgd, shifted_pd
 from crfs.risk.stress.transmission import NO_SHOCK, LgdResponse
@@ -87,6 +88,7 @@ def stressed_book(
     band: Band | str = Band.CENTRAL,
     lgd_response: LgdResponse | None = None,
     grades: Grades | None = None,
+    factor_model: FactorModel | None = None,
 ) -> pl.DataFrame:
     """A checked book under the checked shocks of one period; rows and columns stay in their order.
 
@@ -95,8 +97,9 @@ def stressed_book(
         shocks: rows of :func:`crfs.risk.stress.transmission.checked_shocks`, one a segment.
         by: the book's column that says a row's segment.
         band: the end of the shocks' band for default probabilities.
-        lgd_response: moves ``lgd`` with the default probability before ``lgd_add`` does; it needs ``r2`` in the book.
+        lgd_response: moves ``lgd`` with the default probability before ``lgd_add`` does; it needs R2 of every row.
         grades: the rating scale, where shocks have ``notches``.
+        factor_model: whose factors the rows' own loadings are on; needed where rows have them in place of ``r2`` and losses answer.
 
     ``pd_12m`` moves by ``pd_probit`` and by the grades' probits, ``lgd`` by the response and ``lgd_add`` (its spread with it), ``ead`` by
     ``ccf_add`` where the row has ``drawn`` and ``limit``, ``r2`` by ``r2_scale`` (loadings by its root). An obligor whose facilities
@@ -114,7 +117,7 @@ def stressed_book(
     columns["pd_12m"] = pl.Series(after)
     _require_one_probability(book, after)
     lgd = book["lgd"].to_numpy()
-    answered = lgd if lgd_response is None else _answer(lgd_response, book, pd, after, lgd)
+    answered = lgd if lgd_response is None else _answer(lgd_response, _r2(book, factor_model), pd, after, lgd)
     lost = shifted_lgd(answered, mine["lgd_add"].to_numpy())
     columns["lgd"] = pl.Series(lost)
     if "lgd_sd" in book.columns:
@@ -147,12 +150,21 @@ def _by_grades(book: pl.DataFrame, notches: npt.NDArray[np.int64], grades: Grade
     return names.zip_with(pl.Series(wanted), book["rating"]), np.where(wanted, grades.probit_shift(known, after), 0.0)
 
 
-def _answer(response: LgdResponse, book: pl.DataFrame, pd: FloatArray, after: FloatArray, lgd: FloatArray) -> FloatArray:
-    if "r2" not in book.columns or book["r2"].null_count():
-        row = None if "r2" not in book.columns else int(book["r2"].is_null().arg_true()[0]) + 1
-        problem = Problem(row=row, column="r2", reason=Reason.MISSING.value, detail="losses that answer to default probabilities need it")
+def _r2(book: pl.DataFrame, factor_model: FactorModel | None) -> FloatArray:
+    """R2 of every row, by its loadings where it has them; one that neither says is refused."""
+    r2 = systematic_shares(book, factor_model)
+    unknown = np.flatnonzero(np.isnan(r2))
+    if len(unknown):
+        row = None if "r2" not in book.columns else int(unknown[0]) + 1
+        loads = any(name.startswith(LOADING) for name in book.columns) and factor_model is None
+        detail = "losses that answer to default probabilities need it" + ("; loadings say it with a factor model" if loads else "")
+        problem = Problem(row=row, column="r2", reason=Reason.MISSING.value, detail=detail)
         raise InvalidInput(f"the book has no r2: {problem}", problems=(problem,), argument="lgd_response")
-    answered = np.asarray(response(pd, after, lgd, book["r2"].to_numpy()), dtype=np.float64)
+    return r2
+
+
+def _answer(response: LgdResponse, r2: FloatArray, pd: FloatArray, after: FloatArray, lgd: FloatArray) -> FloatArray:
+    answered = np.asarray(response(pd, after, lgd, r2), dtype=np.float64)
     if answered.shape != lgd.shape or not ((answered >= 0.0) & (answered <= 1.0)).all():
         raise InvalidInput("lgd_response gives one decimal within [0, 1] a row of the book", argument="lgd_response")
     return answered
