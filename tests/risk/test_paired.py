@@ -272,6 +272,19 @@ def test_a_book_that_is_simulated_is_compared_at_the_same_numbers_whatever_the_s
         last = values
 
 
+@pytest.mark.parametrize("asked", ["importance_sampling", "collapsed", "plain"])
+def test_an_answer_says_where_its_errors_are_beyond_what_was_wanted(asked: str) -> None:
+    table = book(3, 150)
+    warm = WarmPortfolio(table, model(), confidences=(0.99, 0.999), method=asked, max_scenarios=4_000, rel_tol=1e-4)
+    notes = warm.what_if(put=shocked(table, pd_probit=0.5), first_order=False).notes
+    (told,) = [note for note in notes if "rel_tol" in note]
+    assert "0.0001" in told
+    assert "ES 99.9 %" in told
+    assert ("wider than" in " ".join(notes)) is (asked == "importance_sampling")
+    rough = WarmPortfolio(table, model(), confidences=(0.9,), method=asked, max_scenarios=4_000, rel_tol=0.2)
+    assert not [note for note in rough.what_if(put=shocked(table, pd_probit=0.5), first_order=False).notes if "rel_tol" in note]
+
+
 def test_a_quantile_beyond_what_the_scenarios_can_tell_has_no_error_and_no_warning() -> None:
     warm = WarmPortfolio(book(3, 30), model(), confidences=(0.9999,), method="plain", max_scenarios=2000)
     (m,) = warm.what_if(put=shocked(book(3, 30), pd_probit=0.5), first_order=False).measures

@@ -36,6 +36,25 @@ def attainable(answer: WhatIf, before: RiskResult, greatest: float) -> WhatIf:
     )
 
 
+def with_note_on_errors(answer: WhatIf, rel_tol: float) -> WhatIf:
+    """The same, saying which standard errors are beyond ``rel_tol`` of their measures: the points and scenarios are those of the book, which may not do."""
+    beyond = [
+        (se / value if value > 0.0 else math.inf, f"{name} {100.0 * m.confidence:g} %")
+        for m in answer.measures
+        for name, value, se in (("VaR", m.var, m.var_se), ("ES", m.es, m.es_se))
+        if se > rel_tol * value
+    ]
+    if not beyond:
+        return answer
+    worst = max(beyond)[0]
+    most = f", up to {100.0 * worst:.2g} %" if worst < math.inf else ""
+    note = (
+        f"the errors of the changed book are not within rel_tol {rel_tol:g} ({', '.join(name for _, name in beyond)}{most}): raise max_scenarios for "
+        "narrower intervals"
+    )
+    return replace(answer, notes=(*answer.notes, note))
+
+
 def _measure(each: WhatIfMeasure, told: tuple[float, float], el: float, greatest: float) -> WhatIfMeasure:
     var = _held(each.var, greatest)
     es = _held(max(each.es, var, min(el, greatest)), greatest)

@@ -115,15 +115,21 @@ def paired_what_if(before: RiskResult, after_el: float, pair: PairedLosses, *, g
         incremental_ul=ul,
         measures=tuple(measures),
         method=pair.method,
-        notes=_notes(pair, measures),
+        notes=_notes(before, pair, measures),
     )
 
 
-def _notes(pair: PairedLosses, measures: list[WhatIfMeasure]) -> tuple[str, ...]:
+def _notes(before: RiskResult, pair: PairedLosses, measures: list[WhatIfMeasure]) -> tuple[str, ...]:
     how = (
         f"the changed book is simulated in {len(pair.before):,} scenarios beside the book, with common random numbers ({pair.method.value}): "
         "the differences have their own noise alone"
     )
+    told = [how]
+    if before.method is Method.IMPORTANCE_SAMPLING:
+        told.append(
+            f"its states are drawn as they are likely, not moved to the tail as in the book's own run ({before.method.value}): its errors are wider than "
+            "those of the book"
+        )
     unknown = [
         f"{name} {100.0 * m.confidence:g} %"
         for m in measures
@@ -131,9 +137,9 @@ def _notes(pair: PairedLosses, measures: list[WhatIfMeasure]) -> tuple[str, ...]
         if moved.se == math.inf
     ]
     if not unknown:
-        return (how,)
+        return tuple(told)
     rare = f"by how much {', '.join(unknown)} differ is less than {len(pair.before):,} scenarios can tell: no scenario that matters has moved; "
-    return how, rare + "raise max_scenarios"
+    return (*told, rare + "raise max_scenarios")
 
 
 def differences(

@@ -14,7 +14,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import LOADING, require_factor_model, validate_portfolio
 from crfs.risk.arguments import check_flag, check_workers
-from crfs.risk.attainable import attainable
+from crfs.risk.attainable import attainable, with_note_on_errors
 from crfs.risk.book_changes import BookChange, Changed, changed_book
 from crfs.risk.certain_losses import certain_losses_apart, with_certain_loss
 from crfs.risk.choosing import Found, find_outcome, make_question
@@ -208,7 +208,10 @@ class WarmPortfolio:
             answer = self._what_if(measured, first_order)
             if certain:
                 answer = with_certain_loss(answer, certain)
-            return answer if changed.of_nothing else attainable(answer, state.result, changed.greatest_loss(state.obligors.greatest_loss))
+            if changed.of_nothing:
+                return answer
+            answer = attainable(answer, state.result, changed.greatest_loss(state.obligors.greatest_loss))
+            return with_note_on_errors(answer, self._question.rel_tol)
 
     def _what_if(self, changed: Changed, first_order: bool) -> WhatIf:
         """The answer by the book's own tables, name by name, or by two books beside each other: the first that serves."""
