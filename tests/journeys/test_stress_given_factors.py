@@ -85,7 +85,12 @@ def test_the_difference_of_two_simulated_books_is_drawn_in_pieces_as_they_are(sh
 def test_a_scenario_against_itself_changes_exactly_nothing(shared_world: Session, book: Path, name: str) -> None:
     found = stress(shared_world, book, name, base=name, **QUICK)["conditional"]
     changes = [found["el"]["change"], found["ul"]["change"], *(item["change"] for item in found["factors"])]
-    changes += [measure[what]["change"] for measure in found["measures"] for what in ("var", "es")]
+    changes += [
+        measure[what]["change"]
+        for measure in found["measures"]
+        for name in ("var", "es")
+        for what in (name, f"{name}_se", f"{name}_low", f"{name}_high")
+    ]
     changes += [row["change"] for rows in found["cuts"].values() for row in rows]
     assert len(changes) > 8
     assert set(changes) == {0.0}

@@ -17,7 +17,7 @@ from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import WarmPortfolio, portfolio_risk
 from crfs.risk.obligors import roll_up
-from crfs.risk.paired import PairedLosses, simulate_pair
+from crfs.risk.paired import PairedLosses, differences, simulate_pair
 from crfs.risk.result import Method
 from crfs.risk.stress import bumped
 from crfs.risk.stress.stressed_book import checked_book, stressed_book
@@ -283,6 +283,17 @@ def test_an_answer_says_where_its_errors_are_beyond_what_was_wanted(asked: str) 
     assert ("wider than" in " ".join(notes)) is (asked == "importance_sampling")
     rough = WarmPortfolio(table, model(), confidences=(0.9,), method=asked, max_scenarios=4_000, rel_tol=0.2)
     assert not [note for note in rough.what_if(put=shocked(table, pd_probit=0.5), first_order=False).notes if "rel_tol" in note]
+
+
+@pytest.mark.parametrize("asked", ["plain", "collapsed", "few_names", "importance_sampling"])
+def test_two_runs_of_one_book_differ_by_exactly_nothing(asked: str) -> None:
+    table = book(3, 30)
+    result = portfolio_risk(table, model(), confidences=(0.99,), method=asked, max_scenarios=4_000, contributions=False)
+    side = (roll_up(table, model()), model(), result)
+    again = (roll_up(table.reverse(), model()), model(), result)
+    assert {getattr(each, end) for each in differences(side, again)[0] for end in ("value", "se", "low", "high")} == {0.0}
+    other = (roll_up(table, model(5.0)), model(5.0), result)
+    assert differences(side, other)[0][1].se > 0.0 or asked == "plain"
 
 
 def test_a_quantile_beyond_what_the_scenarios_can_tell_has_no_error_and_no_warning() -> None:

@@ -87,6 +87,14 @@ class Obligors:
     def _random(self) -> npt.NDArray[np.bool_]:
         return np.asarray(((self.facility_lgd_sd > 0.0) | (self.facility_lgd_loading > 0.0)) & (self.facility_ead > 0.0))
 
+    def same_as(self, other: Obligors) -> bool:
+        """Whether all numbers are the other's, bit for bit; labels by which a book can be cut change no loss."""
+        obligor = ("pd", "r2", "nu", "direction", "directions")
+        facility = ("facility_obligor", "facility_ead", "facility_lgd", "facility_lgd_sd", "facility_lgd_loading")
+        return self.names.equals(other.names) and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in (*obligor, *facility)
+        )
+
     def lgd_follows_factors(self) -> bool:
         """Whether any loss given default moves with a factor (:mod:`crfs.risk.factor_lgd`)."""
         live = (self.pd > 0.0)[self.facility_obligor] & (self.facility_ead > 0.0)

@@ -99,7 +99,7 @@ def conditional_losses(
     """Expected loss, its cuts, and measures with their errors: over all states (``whole``), given the base and given the scenario.
 
     All are measured with the same seed. Two books that are simulated name by name have common random numbers, and the error of their difference is
-    that of the pair; else it is that of both runs, which is more than it has.
+    that of the pair; else it is that of both runs, which is more than it has. Of no change it is none.
     """
     from crfs.risk.obligors import roll_up
     from crfs.risk.paired import differences
