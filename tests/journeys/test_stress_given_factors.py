@@ -130,6 +130,13 @@ def test_one_factor_is_what_default_rates_stand_for_and_others_are_named(shared_
     assert both["el"]["change"] > 0.0
 
 
+def test_a_run_says_that_the_regressions_errors_are_in_the_band_alone(shared_world: Session, book: Path) -> None:
+    options = {**QUICK, "conditional": False, "max_scenarios": 2_000}
+    for losses in (False, True):
+        notes = stress(shared_world, book, "us/recession", **{**options, "losses": losses})["notes"]
+        assert any("leave out those of the regressions" in note for note in notes) is losses
+
+
 @pytest.mark.parametrize("conditional", [False, True])
 def test_one_row_with_loadings_answers_as_it_would_with_the_r2_that_they_say(
     shared_world: Session, tmp_path: Path, conditional: bool

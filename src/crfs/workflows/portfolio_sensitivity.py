@@ -39,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "satellite": None,
     "macro": WHERE_KNOWN,
 }
+_CENTRAL = "where a macro variable moves, the errors of VaR and ES are those of the measurement, and leave out those of the regressions' coefficients"
 _DOING = "moving one input at a time"
 _WORDS = {
     "pd_relative": ("PD", 100.0, "%"),
@@ -166,7 +167,7 @@ def _macro(asked: Asked, base: pl.DataFrame, sizes: Mapping[str, float]) -> tupl
     whole = {name: sizes[name] for name in variables}
     if DEVIATIONS in sizes:
         whole = {**{name: sizes[DEVIATIONS] * sd for name, sd in macro.deviations.items()}, **whole}
-    notes = list(macro.notes)
+    notes = [*macro.notes, _CENTRAL]
     model = portfolio_risk.factor_model_of(asked)
     kept = {term["variable"] for fit in macro.satellites.fits for term in fit["terms"]}
     notes += [f"{name} moves nothing: the regressions dropped it, for its sign was wrong" for name in whole if name not in kept]

@@ -47,6 +47,10 @@ _GIVEN_STAGES = (
     "provisions: stages are given with the book, so no shock changes them; with stages = found among the options of ecl they answer to it"
 )
 _NO_CHANGE: Mapping[str, float | None] = {"value": 0.0, "se": 0.0, "low": 0.0, "high": 0.0}
+_CENTRAL = (
+    "stressed VaR, ES and UL are those of the shocks at the centre: their +- are errors of the measurement, and leave out those of the regressions, which "
+    "the band of the expected loss tells"
+)
 _STAY = "losses given default stay as they are: they do not answer to the default probabilities"
 
 
@@ -215,6 +219,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
             whole = warm.result.to_dict()
             if asked.option("losses", DEFAULTS["losses"]):
                 losses, said = _losses(warm, result)
+                said += [] if stressed.satellites is None else [_CENTRAL]
     further, notes = _further(asked, result.base, result.stressed)
     if whole is not None and stressed.conditioned is not None:
         further["conditional"] = conditional_losses(asked, whole, stressed.conditioned, at=result.at, cuts=cuts)
