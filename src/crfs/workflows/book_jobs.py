@@ -92,7 +92,7 @@ def submit_factor_model(
     specification: Mapping[str, Any],
     *,
     as_of: str | None = None,
-    recorded_as_of: str | None = None,
+    recorded_as_of: str | int | None = None,
     label: str | None = None,
 ) -> UUID:
     """Check what a factor model is to be estimated from, and queue it; what has no history is told by the run."""

@@ -11,6 +11,7 @@ from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.cutting import cuts_of
 from crfs.workflows.filling import fill_wanted
 from crfs.workflows.runs import RunKind
+from crfs.workflows.spines import check_types
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,6 +42,11 @@ def check_options(options: Mapping[str, Any]) -> None:
 
     from crfs.risk.capital import ExposureClass
 
+    check_types(
+        options,
+        numbers=("general_provisions", "capital_ratio"),
+        flags=("ratings_allowed", "output_floor", "transitional_cap", "defaulted_excess_covers_others"),
+    )
     classes = options.get("exposure_classes", {})
     if not isinstance(classes, Mapping):
         raise InvalidInput(

@@ -13,6 +13,7 @@ from crfs.workflows.cutting import cuts_of
 from crfs.workflows.filling import fill_wanted
 from crfs.workflows.provision_policy import ecl_scenarios, read_overlays, staging_rule
 from crfs.workflows.runs import RunKind
+from crfs.workflows.spines import check_types
 from crfs.workflows.times import day_of
 
 if TYPE_CHECKING:
@@ -99,6 +100,11 @@ def check_options(options: Mapping[str, Any]) -> None:
     """Refuse wrong options: they are checked by the measurement itself, on one facility."""
     import polars as pl
 
+    check_types(
+        options,
+        numbers=("interest_rate", "expected_life_years", "period_years", "forecast_years", "reversion_years"),
+        flags=("discounted",),
+    )
     for name, known in (("standard", STANDARDS), ("stages", STAGES)):
         if options.get(name) is not None and options[name] not in known:
             raise InvalidInput(f"{name} = {options[name]!r}; known: {', '.join(known)}", argument=name)

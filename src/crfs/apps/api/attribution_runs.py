@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from crfs.apps.api.book_runs import ASKING, RunPlace, answers, described_body, question_of, queue
+from crfs.apps.api.json_values import Whole
 from crfs.apps.api.problems import responses
 from crfs.apps.api.risk_runs import LossQuestion, losses_wanted
 from crfs.apps.api.service import Held, Serving
@@ -33,7 +34,7 @@ class AttributionQuestion(LossQuestion):
     later: str = Field(alias="to")
     tags: list[str] | None = Field(default=None, max_length=5)
     shapley: bool | None = None
-    replicates: int | None = Field(default=None, ge=1, le=100)
+    replicates: Whole | None = Field(default=None, ge=1, le=100)
 
 
 @router.post(

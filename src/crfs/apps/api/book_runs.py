@@ -13,13 +13,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from crfs.apps.api.answers import FOR_EVER, NEVER, respond
 from crfs.apps.api.jobs import job_document
+from crfs.apps.api.json_values import QUESTION, State
 from crfs.apps.api.portfolios import read_json, rows_of
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held, Service, Serving
@@ -45,7 +46,7 @@ ASKING: dict[int | str, dict[str, Any]] = {
 class BookQuestion(BaseModel):
     """What may be asked of a book, whatever is measured."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = QUESTION
 
     models: list[str] | None = Field(
         default=None, description="Champions that fill blank cells: of pd, lgd, ead; none: those that there are"
@@ -54,7 +55,7 @@ class BookQuestion(BaseModel):
         default=None,
         description="An instant, or a day (its end in UTC): a name means its book in force then, blanks are filled with what was known then; none: now",
     )
-    recorded_as_of: str | None = None
+    recorded_as_of: State | None = None
     label: str | None = Field(default=None, max_length=200)
 
 
@@ -318,7 +319,25 @@ def _read(model: type[Asked], body: bytes) -> Asked:
         return model.model_validate(document)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found]) from None
+        places: dict[tuple[int | str, ...], Any] = {}
+        for item in found:
+            place = ("body", *(item["loc"] if item["type"] == "missing" else _within(document, item["loc"])))
+            places.setdefault(place, {**item, "loc": place})
+        raise RequestValidationError(list(places.values())) from None
+
+
+def _within(document: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The part of a place that the document has: pydantic adds which kind of a union it tried.
+
+    >>> _within({"shrinkage": True}, ("shrinkage", "float"))
+    ('shrinkage',)
+    """
+    at = document
+    for depth, part in enumerate(location):
+        if not (part in at if isinstance(at, Mapping) else isinstance(at, list) and isinstance(part, int) and part < len(at)):
+            return location[:depth]
+        at = at[part]
+    return location
 
 
 def rows_given(given: Mapping[str, Any], name: str) -> bytes:

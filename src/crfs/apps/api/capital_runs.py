@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from pydantic import Field
 
 from crfs.apps.api.book_runs import BookQuestion, RunDoor, Wanted, routes
+from crfs.apps.api.json_values import Day
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
@@ -19,7 +18,7 @@ class CapitalQuestion(BookQuestion):
     regime: str | None = Field(default=None, max_length=32)
     ratings_allowed: bool | None = None
     output_floor: bool | None = None
-    floor_on: date | None = None
+    floor_on: Day | None = None
     floor_path: str | None = Field(default=None, max_length=32)
     transitional_cap: bool | None = None
     general_provisions: float | None = Field(default=None, ge=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from crfs.apps.api.book_runs import BookQuestion, RunDoor, Wanted, routes
+from crfs.apps.api.json_values import Whole
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
@@ -12,7 +13,7 @@ from crfs.workflows.session import Session
 class ConcentrationQuestion(BookQuestion):
     """What is asked of a book's concentration: how many of the largest to list, and the conversion factor of rows that say none."""
 
-    top: int | None = Field(default=None, ge=0, le=1000)
+    top: Whole | None = Field(default=None, ge=0, le=1000)
     default_ccf: float | None = Field(default=None, ge=0, le=1)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from pydantic import Field
 
 from crfs.apps.api.book_runs import BookQuestion, RunDoor, Wanted, routes
+from crfs.apps.api.json_values import Day
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
@@ -33,7 +33,7 @@ class EclQuestion(BookQuestion):
     forecast_years: float | None = Field(default=None, ge=0)
     reversion_years: float | None = Field(default=None, ge=0)
     discounted: bool | None = None
-    reporting_date: date | None = None
+    reporting_date: Day | None = None
 
 
 def ecl_wanted(question: EclQuestion, session: Session) -> Wanted:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from crfs.apps.api.book_runs import ASKING, RunPlace, answers, described_body, question_of, queue
+from crfs.apps.api.json_values import QUESTION, Day, State, Whole
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held, Serving
 from crfs.workflows.runs import RunKind
@@ -38,20 +38,20 @@ _EXAMPLE = {
 class FactorModelQuestion(BaseModel):
     """What a factor model is estimated from: the content of the TOML file that ``crfs portfolio factor-model`` takes, and both clocks."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = QUESTION
 
     frequency: str = Field(description="month, quarter or year")
     factor: list[dict[str, Any]] = Field(min_length=1, max_length=200, description="A name each, and a mnemonic or default_rate_of")
-    start: date | None = Field(default=None, description="The first period; none: all that is known")
-    end: date | None = None
+    start: Day | None = Field(default=None, description="The first period; none: all that is known")
+    end: Day | None = None
     shrinkage: float | str | None = Field(default=None, description="A weight within [0, 1] of the mean correlation, or ledoit_wolf")
     missing: str | None = Field(default=None, description="pairwise or complete")
-    hac_lags: int | None = Field(default=None, ge=0, le=1000)
+    hac_lags: Whole | None = Field(default=None, ge=0, le=1000)
     copula: str | dict[str, Any] | None = None
     groups: dict[str, dict[str, float]] | None = Field(default=None, description="Weights of factors; none: each factor is a group")
     rates: dict[str, str] | None = Field(default=None, description="Datasets that default rates are counted from; none: the bureau's")
     as_of: str | None = Field(default=None, description="Histories as they were known at an instant, or at a day's end in UTC; none: now")
-    recorded_as_of: str | None = None
+    recorded_as_of: State | None = None
     label: str | None = Field(default=None, max_length=200)
 
 

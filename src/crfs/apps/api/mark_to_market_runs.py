@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from crfs.apps.api.book_runs import RunDoor, Wanted, routes
+from crfs.apps.api.json_values import Whole
 from crfs.apps.api.risk_runs import LossQuestion, losses_wanted
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
@@ -20,10 +21,10 @@ class MarkToMarketQuestion(LossQuestion):
     another scale is like, and ``spreads`` those of ratings that need no quote, decimals a year."""
 
     transition_matrix: dict[str, Any]
-    periods: int | None = Field(default=None, ge=1, le=1000)
+    periods: Whole | None = Field(default=None, ge=1, le=1000)
     persistence: float | None = Field(default=None, ge=0, lt=1)
     reference: str | None = Field(default=None, max_length=32)
-    frequency: int | None = Field(default=None, ge=1, le=1000)
+    frequency: Whole | None = Field(default=None, ge=1, le=1000)
     quotes: str | None = Field(default=None, max_length=32)
     grades: dict[str, str] | None = None
     spreads: dict[str, float] | None = None

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from crfs.apps.api.answers import respond
+from crfs.apps.api.json_values import said_once
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held
 from crfs.errors import InvalidInput
@@ -96,7 +97,7 @@ def _load(session: Session, name: str, kind: str, body: bytes, valid_at: str | N
 def read_json(body: bytes) -> Any:
     """The JSON of a body."""
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=said_once)
     except (ValueError, RecursionError) as error:
         words = f"the body is not JSON: {error}"
         raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": words}]) from None

@@ -205,7 +205,8 @@ def install(app: FastAPI, as_page: AsPage) -> None:
     async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         places = [
-            {"pointer": _place(item["loc"]), "detail": str(item["msg"]), "code": str(item["type"])} for item in error.errors()[:MOST_ERRORS]
+            {"pointer": _place(item["loc"]), "detail": _plain(str(item["msg"])), "code": str(item["type"])}
+            for item in error.errors()[:MOST_ERRORS]
         ]
         first = places[0] if places else {"pointer": "", "detail": "the request cannot be read"}
         kind = type_of(InvalidInput(""))
@@ -233,6 +234,15 @@ def install(app: FastAPI, as_page: AsPage) -> None:
 def _place(location: Sequence[int | str]) -> str:
     """FastAPI's location as a pointer: ``/query/limit``, ``/body/seed``."""
     return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _plain(message: str) -> str:
+    """A message of pydantic's less what is of its workings, not of the request.
+
+    >>> _plain("List should have at least 1 item after validation, not 0")
+    'List should have at least 1 item, not 0'
+    """
+    return message.replace(" after validation", "")
 
 
 SCHEMA: dict[str, Any] = {

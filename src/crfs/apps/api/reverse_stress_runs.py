@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
 from pydantic import Field
 
 from crfs.apps.api.book_runs import ROWS, BookQuestion, RunDoor, Wanted, routes
+from crfs.apps.api.json_values import NamedOrContent, Whole
 from crfs.apps.api.risk_runs import factor_model_wanted, satellite_wanted
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
@@ -17,11 +16,11 @@ class ReverseStressQuestion(BookQuestion):
     content of a specification, the name of one that ships with crfs, or ``none``; ``us_credit``, if not given, where it can be fitted."""
 
     loss: float = Field(gt=0)
-    factor_model: dict[str, Any] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = "us_credit"
+    factor_model: NamedOrContent = "us_credit"
     copula: str | None = Field(default=None, max_length=32)
-    satellite: dict[str, Any] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None = None
-    modes: int | None = Field(default=None, ge=1, le=20)
-    seed: int | None = Field(default=None, ge=0)
+    satellite: NamedOrContent | None = None
+    modes: Whole | None = Field(default=None, ge=1, le=20)
+    seed: Whole | None = Field(default=None, ge=0)
     default_ccf: float | None = Field(default=None, ge=0, le=1)
 
 

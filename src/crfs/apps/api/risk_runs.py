@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Request
 from pydantic import Field
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from crfs.apps.api.answers import FOR_EVER, respond
 from crfs.apps.api.book_runs import ROWS, BookQuestion, RunDoor, Wanted, routes
+from crfs.apps.api.json_values import NamedOrContent, Whole
 from crfs.apps.api.service import Held
 from crfs.errors import naming
 from crfs.workflows.runs import RunKind
@@ -19,13 +20,13 @@ from crfs.workflows.session import Session
 class LossQuestion(BookQuestion):
     """What is asked of a book's losses. ``factor_model`` is the name of one that ships with crfs, or the content of a model.json."""
 
-    factor_model: dict[str, Any] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = "us_credit"
+    factor_model: NamedOrContent = "us_credit"
     copula: str | None = Field(default=None, max_length=32)
     confidences: list[float] | None = Field(default=None, min_length=1, max_length=20)
     method: str | None = Field(default=None, max_length=32)
     rel_tol: float | None = Field(default=None, gt=0)
-    seed: int | None = Field(default=None, ge=0)
-    max_scenarios: int | None = None
+    seed: Whole | None = Field(default=None, ge=0)
+    max_scenarios: Whole | None = None
     default_ccf: float | None = Field(default=None, ge=0, le=1)
 
 

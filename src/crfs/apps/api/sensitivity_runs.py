@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
 from crfs.apps.api.book_runs import ROWS, RunDoor, Wanted, routes
+from crfs.apps.api.json_values import NamedOrContent
 from crfs.apps.api.risk_runs import LossQuestion, losses_wanted, satellite_wanted
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
@@ -19,7 +20,7 @@ class SensitivityQuestion(LossQuestion):
     ``capital`` after it, where it was asked for: then ``rwa_after_floor`` and ``capital_before_floor`` are told too."""
 
     bumps: dict[str, float] | None = Field(default=None, min_length=1, max_length=100)
-    satellite: dict[str, Any] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None = None
+    satellite: NamedOrContent | None = None
     capital: dict[str, Any] | None = None
 
 
