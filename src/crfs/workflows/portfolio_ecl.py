@@ -259,21 +259,29 @@ def measured(table: pl.DataFrame, options: Mapping[str, Any]) -> EclResult | Cec
 def found_stages(book: pl.DataFrame, options: Mapping[str, Any]) -> StagingResult:
     """The stage of each facility by the policy's rule; a stage that came with the book is the one before.
 
-    The lifetime PD of today, where the book has that of recognition alone, is that of a constant hazard until the contract's end.
+    The lifetime PD of today, of rows that have that of recognition alone, is that of a constant hazard until the contract's end.
     """
     import polars as pl
 
     from crfs.quality.checks import check_columns
+    from crfs.quality.portfolio import blank_cells
     from crfs.risk.provisions import stage_facilities, staging_schema
     from crfs.workflows.book_columns import columns_for
 
     table = columns_for(book, staging_schema())
-    if "pd_lifetime_at_origination" in table.columns and "pd_lifetime" not in table.columns:
+    blank = blank_cells(table, "pd_lifetime")
+    if "pd_lifetime_at_origination" in table.columns and blank.any():
         typed, _ = check_columns(table, staging_schema())
         now = 1.0 - (1.0 - pl.col("pd_12m")) ** pl.col("maturity_years")
         then = pl.col("pd_lifetime_at_origination").is_not_null()
         if {"pd_12m", "maturity_years"} <= set(typed.columns):
-            table = table.with_columns(typed.select(pl.when(then).then(now).alias("pd_lifetime")))
+            found = typed.select(pl.when(then).then(now).alias("pd_lifetime"))["pd_lifetime"]
+            given = table["pd_lifetime"] if "pd_lifetime" in table.columns else found
+            if given.dtype == pl.String:
+                found = found.cast(pl.String)
+            elif given.dtype.is_numeric() or given.dtype == pl.Null:
+                given = given.cast(pl.Float64)
+            table = table.with_columns(found.zip_with(blank, given).alias("pd_lifetime"))
     return stage_facilities(table, rule=staging_rule(options.get("staging")))
 
 
@@ -389,11 +397,13 @@ def _told_overlooked(options: Mapping[str, Any], rows: tuple[int, ...]) -> str:
     more = f" and {count - FIRST} more" if count > FIRST else ""
     where = f"in row{'' if count == 1 else 's'} {', '.join(map(str, rows[:FIRST]))}{more}"
     if options.get("standard", DEFAULTS["standard"]) == "cecl":
-        late = f"{count} {facilities} {are} {days} days past due or more and {are} not in default (defaulted, or stage 3), {where}"
+        late = (
+            f"{count} {facilities} {are} {days} days past due or more and {are} not in default (defaulted, stage 3, or a PD of 1), {where}"
+        )
         return f"{late}: they have the losses of a life, not LGD times exposure"
-    late = "" if days is None else f", or {days} days past due or more"
+    words = ", or a PD of 1" if days is None else f", a PD of 1, or {days} days past due or more"
     return (
-        f"{count} {facilities} {are} given stage 1 or 2 and {are} in default (defaulted{late}), {where}: the given stage counts; "
+        f"{count} {facilities} {are} given stage 1 or 2 and {are} in default (defaulted{words}), {where}: the given stage counts; "
         "stages = found takes them to stage 3"
     )
 

@@ -130,6 +130,39 @@ def test_stages_are_found_by_the_rule_where_the_book_has_none(within: Crfs, tmp_
     assert answer["allowance"] == pytest.approx(0.8 + 0.8 + 3.2 + 40.0, abs=1e-9)
 
 
+def test_a_lifetime_pd_is_found_row_by_row_and_a_pd_of_one_is_in_default(within: Crfs, tmp_path: Path) -> None:
+    file = tmp_path / "lifetimes.csv"
+    header = "facility_id,obligor_id,ead,lgd,pd_12m,maturity_years,defaulted,pd_lifetime,pd_lifetime_at_origination"
+    rows = ("F1,O1,100,0.4,0.08,1,,,0.02", "F2,O2,100,0.4,0.02,1,,0.02,0.02", "F3,O3,100,0.4,,1,true,,0.02", "F4,O4,100,0.4,1,1,,,")
+    file.write_text("\n".join([header, *rows]) + "\n")
+    words = ("portfolio", "ecl", file, "--models", "none", "--interest-rate", "0", "--json")
+    done = within(*words, "--stages", "found")
+    assert done.code == 0, done.err
+    assert {row["facility_id"]: row["stage"] for row in done.json["largest"]} == {"F1": 2, "F2": 1, "F3": 3, "F4": 3}
+    [told] = [note for note in within(*words, "--standard", "cecl").json["notes"] if "in default" in note]
+    assert told.startswith("2 facilities are in default (defaulted, stage 3, or a PD of 1)")
+
+
+def test_the_example_of_a_cure_is_as_the_page_says(within: Crfs, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "provisions.md").read_text(encoding="utf-8")
+    file = tmp_path / "cures.csv"
+    file.write_text("facility_id" + page.split("```\nfacility_id")[1].split("```")[0])
+    found = within("portfolio", "ecl", file, "--models", "none", "--stages", "found", "--json").json
+    assert {row["facility_id"]: row["stage"] for row in found["largest"]} == {"F1": 3, "F2": 2, "F3": 1}
+    assert found["staging"]["triggers"] == {"probation_stage_2": 1, "probation_stage_3": 1}
+
+
+def test_a_loss_given_default_that_a_scenario_would_take_above_one_is_told_of(within: Crfs, tmp_path: Path) -> None:
+    file, policy = tmp_path / "held.csv", tmp_path / "held.toml"
+    header = "facility_id,obligor_id,ead,lgd,pd_12m,maturity_years,stage"
+    file.write_text("\n".join([header, "F1,O1,100,0.4,0.08,1,1", "F2,O2,100,0.1,0.02,1,1", "F3,O3,100,0.4,,1,3"]) + "\n")
+    policy.write_text('[[scenario]]\nname = "base"\nweight = 0.5\n[[scenario]]\nname = "typo"\nweight = 0.5\nlgd_multiplier = [1.0, 9.0]\n')
+    words = ("portfolio", "ecl", file, "--policy", policy, "--models", "none", "--interest-rate", "0", "--json")
+    for standard in ("ifrs9", "cecl"):
+        [told] = [note for note in within(*words, "--standard", standard).json["notes"] if "LGD" in note and "at 1" in note]
+        assert told == "scenario typo: the LGD of 1 facility is held at 1, which its lgd_multiplier (up to 9) would exceed"
+
+
 def test_a_given_stage_that_default_contradicts_counts_and_is_told_of(within: Crfs, tmp_path: Path) -> None:
     file = tmp_path / "contradicted.csv"
     header = "facility_id,obligor_id,ead,lgd,pd_12m,maturity_years,stage,defaulted,days_past_due,poci,initial_ecl"
@@ -139,7 +172,9 @@ def test_a_given_stage_that_default_contradicts_counts_and_is_told_of(within: Cr
     words = ("portfolio", "ecl", file, "--models", "none", "--interest-rate", "0", "--json")
     answer = within(*words).json
     [told] = [note for note in answer["notes"] if "default" in note]
-    assert told.startswith("2 facilities are given stage 1 or 2 and are in default (defaulted, or 90 days past due or more), in rows 1, 2:")
+    assert told.startswith(
+        "2 facilities are given stage 1 or 2 and are in default (defaulted, a PD of 1, or 90 days past due or more), in rows 1, 2:"
+    )
     assert "the given stage counts" in told
     assert {part["name"]: part["facilities"] for part in answer["by"]["stage"]} == {1: 1, 2: 2, 3: 2, None: 1}
     found = within(*words, "--stages", "found").json
@@ -148,11 +183,11 @@ def test_a_given_stage_that_default_contradicts_counts_and_is_told_of(within: Cr
     policy.write_text("[staging]\ndpd_stage_3 = 80\n")
     [later] = [note for note in within(*words, "--policy", policy).json["notes"] if "default" in note]
     assert later.startswith(
-        "3 facilities are given stage 1 or 2 and are in default (defaulted, or 80 days past due or more), in rows 1, 2, 4:"
+        "3 facilities are given stage 1 or 2 and are in default (defaulted, a PD of 1, or 80 days past due or more), in rows 1, 2, 4:"
     )
     cecl = within(*words, "--standard", "cecl").json
     [late] = [note for note in cecl["notes"] if "days past due" in note]
-    assert late.startswith("1 facility is 90 days past due or more and is not in default (defaulted, or stage 3), in row 2:")
+    assert late.startswith("1 facility is 90 days past due or more and is not in default (defaulted, stage 3, or a PD of 1), in row 2:")
 
 
 def test_cecl_takes_the_whole_life_of_every_facility(within: Crfs, book: Path) -> None:

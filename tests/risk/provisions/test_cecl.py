@@ -108,7 +108,7 @@ def test_what_is_not_in_default_is_as_if_nobody_had_asked_and_the_notes_count_wh
     result = cecl_allowance(table)
     alone = allowance(facility())
     assert result.table["allowance"].to_list() == [alone, alone, 400.0, 400.0]
-    assert result.notes == ("2 facilities are in default (defaulted, or stage 3): their allowance is LGD times exposure",)
+    assert result.notes == ("2 facilities are in default (defaulted, stage 3, or a PD of 1): their allowance is LGD times exposure",)
     assert result.to_dict()["notes"] == list(result.notes)
     assert cecl_allowance(facility(stage=2)).notes == ()
     line = facility(defaulted=True, ead=None, drawn=600.0, limit=1000.0, ccf=0.5)

@@ -46,6 +46,8 @@ def test_backstops_are_more_than_30_and_at_least_90_days() -> None:
 def test_default_the_watchlist_and_forbearance() -> None:
     found = stages({"defaulted": True, "watchlist": True}, {"watchlist": True}, {"forborne": True}, {"watchlist": None})
     assert found == [(3, ["default", "watchlist"]), (2, ["watchlist"]), (2, ["forbearance"]), (1, [])]
+    # A PD of one is a default that nobody flagged, as capital takes it.
+    assert stages({"pd_12m": 1.0}, {"pd_12m": 0.999, "defaulted": False}) == [(3, ["default"]), (1, [])]
 
 
 def test_low_credit_risk_exempts_from_a_pd_increase_and_from_nothing_else() -> None:
@@ -162,6 +164,14 @@ def test_bad_rows_are_named(row: dict[str, Any], column: str, reason: str | None
 def test_an_impossible_rule_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         StagingRule(**wrong)
+
+
+def test_in_default_no_lifetime_pd_is_needed() -> None:
+    found = stages(pds(0.02, 0.01), {"pd_lifetime_at_origination": 0.01, "defaulted": True}, {"pd_lifetime": 0.01, "days_past_due": 90})
+    assert [stage for stage, _ in found] == [2, 3, 3]
+    with pytest.raises(InvalidInput) as caught:
+        stages({"pd_lifetime_at_origination": 0.01}, {"pd_lifetime_at_origination": 0.01, "defaulted": True})
+    assert [problem.row for problem in caught.value.problems] == [1]
 
 
 def test_what_speaks_of_default_is_seen_whatever_stage_a_row_is_given() -> None:

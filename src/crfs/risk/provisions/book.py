@@ -53,7 +53,9 @@ def provisions_schema() -> TableSchema:
             ColumnSchema(name="amortisation", dtype=pl.String, allowed=tuple(Amortisation), meaning="blank: bullet"),
             ColumnSchema(name="prepayment_rate", dtype=pl.Float64, unit="decimal a year", minimum=0.0, maximum=1.0, maximum_open=True),
             ColumnSchema(
-                name="defaulted", dtype=pl.Boolean, meaning="CECL: in default, as stage 3 says too; under IFRS 9 the stage counts"
+                name="defaulted",
+                dtype=pl.Boolean,
+                meaning="CECL: in default, as stage 3 and a pd_12m of 1 say too; under IFRS 9 the stage counts",
             ),
             ColumnSchema(name="poci", dtype=pl.Boolean, meaning="purchased or originated credit-impaired"),
             amount_column("initial_ecl", "of poci: the lifetime loss expected when it came"),
@@ -122,8 +124,8 @@ def read_book(
 
 
 def in_default(rows: pl.DataFrame) -> BoolArray:
-    """What is in default as CECL takes it, which has no stages: the row says ``defaulted``, or stage 3."""
-    return np.asarray(flags(rows, "defaulted") | (numbers(rows, "stage") == 3.0))
+    """What is in default as CECL takes it, which has no stages: the row says ``defaulted``, stage 3, or a PD of 1."""
+    return np.asarray(flags(rows, "defaulted") | (numbers(rows, "stage") == 3.0) | (numbers(rows, "pd_12m") == 1.0))
 
 
 def _check_exposure(typed: pl.DataFrame, faults: Faults) -> None:
@@ -191,6 +193,34 @@ def loans_of(rows: pl.DataFrame, *, curves: PdCurves | None, segments: Sequence[
         long_run_hazard=long_run_hazard,
         long_run_lgd=np.where(np.isnan(long_run_lgd), lgd, long_run_lgd),
     )
+
+
+def held_at_one(
+    rows: pl.DataFrame, scenarios: Sequence[EclScenario], segment_column: str, *, defaulted: BoolArray, until_years: float = np.inf
+) -> tuple[str, ...]:
+    """What to say of losses given default that a scenario's multiplier would take above 1: there they are held, which hides a slip of the pen.
+
+    A multiplier counts that a facility lives to see, and that is of before ``until_years``; of what is ``defaulted`` the first one alone.
+    """
+    lgd, told = numbers(rows, "lgd"), []
+    sees = np.where(defaulted, 0.0, np.fmin(numbers(rows, "maturity_years", default=1.0), until_years))
+    place = rows[segment_column].cast(pl.String).to_numpy() if segment_column in rows.columns else np.full(rows.height, None)
+    for scenario in scenarios:
+        largest, paths = np.zeros(rows.height), scenario.paths("lgd_multiplier")
+        named = np.isin(place, [name for name in paths if name != OTHERS])
+        for name, path in paths.items():
+            members = ~named if name == OTHERS else place == name
+            for k, value in enumerate(path):
+                seen = members & ((k == 0) | (k * scenario.period_years < sees))
+                largest[seen] = np.maximum(largest[seen], value)
+        held = lgd * largest > 1.0 + 1e-12
+        if held.any():
+            count = int(held.sum())
+            told.append(
+                f"scenario {scenario.name}: the LGD of {count:,} {'facility' if count == 1 else 'facilities'} is held at 1, which its "
+                f"lgd_multiplier (up to {largest[held].max():g}) would exceed"
+            )
+    return tuple(told)
 
 
 def segments_of(rows: pl.DataFrame, scenarios: Sequence[EclScenario], segment_column: str) -> tuple[str, ...]:

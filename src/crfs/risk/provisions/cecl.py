@@ -14,7 +14,7 @@ import polars as pl
 from crfs.errors import InvalidInput
 from crfs.risk.cents import in_cents, in_units
 from crfs.risk.facilities import FloatArray, flags, numbers, rejected_note
-from crfs.risk.provisions.book import in_default, loans_of, paths_of, read_book, segments_of
+from crfs.risk.provisions.book import held_at_one, in_default, loans_of, paths_of, read_book, segments_of
 from crfs.risk.provisions.loss_paths import Timing, expected_losses, losses_in_default
 from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, time_grid
 from crfs.risk.provisions.term_structure import PdCurves
@@ -77,8 +77,8 @@ def cecl_allowance(
 ) -> CeclResult:
     """Allowance of each facility for the losses of its whole life.
 
-    ``facilities`` as for :func:`crfs.risk.provisions.expected_credit_loss`; no stage is needed. What is in default (``defaulted``, or a
-    ``stage`` of 3) has LGD × exposure, as in stage 3 of IFRS 9, and needs no PD and no life.
+    ``facilities`` as for :func:`crfs.risk.provisions.expected_credit_loss`; no stage is needed. What is in default (``defaulted``, a
+    ``stage`` of 3, or a PD of 1) has LGD × exposure, as in stage 3 of IFRS 9, and needs no PD and no life.
 
     Of the others: for ``forecast_years``, the reasonable and supportable period (326-20-30-9), hazard, LGD and exposure are those of the
     scenarios; over ``reversion_years`` they go back on a straight line (0: at once) to the facility's long run, ``pd_12m_long_run`` and
@@ -144,7 +144,11 @@ def cecl_allowance(
         discounted=discounted,
         forecast_years=forecast_years,
         reversion_years=reversion_years,
-        notes=(*rejected_note(rejected), *_notes(len(lost))),
+        notes=(
+            *rejected_note(rejected),
+            *_notes(len(lost)),
+            *held_at_one(rows, scenarios, segment_column, defaulted=defaulted, until_years=forecast_years + reversion_years),
+        ),
     )
 
 
@@ -159,4 +163,5 @@ def _blend(begin: float, end: float, *, forecast_years: float, reversion_years: 
 def _notes(defaulted: int) -> tuple[str, ...]:
     if not defaulted:
         return ()
-    return (f"{defaulted} facilities are in default (defaulted, or stage 3): their allowance is LGD times exposure",)
+    facilities = "facility is" if defaulted == 1 else "facilities are"
+    return (f"{defaulted:,} {facilities} in default (defaulted, stage 3, or a PD of 1): their allowance is LGD times exposure",)

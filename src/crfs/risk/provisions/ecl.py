@@ -14,7 +14,7 @@ import polars as pl
 from crfs.errors import InvalidInput
 from crfs.risk.cents import in_cents, in_units
 from crfs.risk.facilities import FloatArray, flags, numbers, rejected_note
-from crfs.risk.provisions.book import exposures, loans_of, paths_of, read_book, segments_of
+from crfs.risk.provisions.book import exposures, held_at_one, loans_of, paths_of, read_book, segments_of
 from crfs.risk.provisions.loss_paths import Loans, PathTable, Timing, expected_losses, losses_in_default
 from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, time_grid
 from crfs.risk.provisions.term_structure import PdCurves
@@ -168,7 +168,7 @@ def expected_credit_loss(
         scenario_ecl=tuple((s.name, s.weight, math.fsum(by_scenario[s.name].tolist())) for s in scenarios),
         timing=moment,
         periods=len(times) - 1,
-        notes=_notes(rejected, poci),
+        notes=(*_notes(rejected, poci), *held_at_one(rows, scenarios, segment_column, defaulted=stage == 3.0)),
     )
 
 

@@ -80,7 +80,7 @@ def staging_schema() -> TableSchema:
             decimal_column("pd_lifetime", "of the remaining life, as seen today"),
             decimal_column("pd_lifetime_at_origination", "of the same remaining life, as seen at recognition"),
             ColumnSchema(name="days_past_due", dtype=pl.Int64, unit="days", minimum=0),
-            ColumnSchema(name="defaulted", dtype=pl.Boolean, meaning="credit-impaired"),
+            ColumnSchema(name="defaulted", dtype=pl.Boolean, meaning="credit-impaired; a pd_12m of 1 says so too"),
             ColumnSchema(name="watchlist", dtype=pl.Boolean),
             ColumnSchema(name="forborne", dtype=pl.Boolean),
             ColumnSchema(name="previous_stage", dtype=pl.Int64, allowed=(1, 2, 3)),
@@ -119,9 +119,10 @@ def stage_facilities(
 ) -> StagingResult:
     """The stage of each facility, and what put it there.
 
-    ``facilities`` has the columns of :func:`staging_schema`. Both lifetime PDs are given, or neither: without them no increase of PD is
-    seen. Where there is no column ``previous_stage``, a ``stage`` that the table has is the previous one. What was credit-impaired when it
-    came has no stage, and is no matter of this function.
+    ``facilities`` has the columns of :func:`staging_schema`. Of a row both lifetime PDs are given, or neither: without them no increase of PD
+    is seen, and in default none is needed. A ``pd_12m`` of 1 is in default, as ``defaulted`` is. Where there is no column
+    ``previous_stage``, a ``stage`` that the table has is the previous one. What was credit-impaired when it came has no stage, and is no
+    matter of this function.
 
     >>> table = pl.DataFrame({"facility_id": ["A", "B", "C", "D"], "pd_lifetime": [0.01, 0.03, 0.01, 0.01],
     ...                       "pd_lifetime_at_origination": [0.01, 0.01, 0.01, 0.01], "days_past_due": [0, 0, 31, 90]})
@@ -132,17 +133,17 @@ def stage_facilities(
     if "stage" in facilities.columns and "previous_stage" not in facilities.columns:
         facilities = facilities.rename({"stage": "previous_stage"})
     typed, faults = read_facilities(facilities, staging_schema(), carry=carry)
-    now, then = numbers(typed, "pd_lifetime"), numbers(typed, "pd_lifetime_at_origination")
+    now, then, living = numbers(typed, "pd_lifetime"), numbers(typed, "pd_lifetime_at_origination"), ~_impaired(_triggers(typed, rule))
     detail = "both lifetime PDs are needed to compare them: the cell is blank and the other is not"
-    note(faults, np.isnan(now) & ~np.isnan(then), column="pd_lifetime", detail=detail)
-    note(faults, ~np.isnan(now) & np.isnan(then), column="pd_lifetime_at_origination", detail=detail)
+    note(faults, living & np.isnan(now) & ~np.isnan(then), column="pd_lifetime", detail=detail)
+    note(faults, living & ~np.isnan(now) & np.isnan(then), column="pd_lifetime_at_origination", detail=detail)
     if rule.low_credit_risk_pd is not None:
-        missing = ~np.isnan(now) & np.isnan(numbers(typed, "pd_12m"))
+        missing = living & ~np.isnan(now) & np.isnan(numbers(typed, "pd_12m"))
         note(faults, missing, column="pd_12m", detail="the exemption of low credit risk looks at the 12-month PD")
     rows, rejected = accepted_rows(typed, faults, what="staging table", accept_partial=accept_partial)
 
     hit = _triggers(rows, rule)
-    stage_3 = hit[Trigger.DEFAULT] | hit[Trigger.DPD_STAGE_3]
+    stage_3 = _impaired(hit)
     stage_2 = hit[Trigger.PD_INCREASE] | hit[Trigger.DPD_STAGE_2] | hit[Trigger.WATCHLIST] | hit[Trigger.FORBEARANCE]
     stage = np.where(stage_3, 3, np.where(stage_2, 2, 1))
     before, months = numbers(rows, "previous_stage", default=1.0), numbers(rows, "months_without_trigger", default=0.0)
@@ -160,7 +161,8 @@ def stage_facilities(
 
 
 def in_default_by(facilities: pl.DataFrame, *, rule: StagingRule | None = None) -> BoolArray:
-    """Of each row whether it is in default by ``defaulted``, or by ``days_past_due`` of ``rule.dpd_stage_3`` or more, whatever stage it is given.
+    """Of each row whether it is in default by ``defaulted``, by a ``pd_12m`` of 1, or by ``days_past_due`` of ``rule.dpd_stage_3`` or more, whatever
+    stage it is given.
 
     ``facilities`` has the columns of :func:`staging_schema`; a blank cell, or one that cannot be read, says nothing.
 
@@ -168,7 +170,10 @@ def in_default_by(facilities: pl.DataFrame, *, rule: StagingRule | None = None) 
     [True, False, False]
     """
     typed, _ = read_facilities(facilities, staging_schema())
-    hit = _triggers(typed, rule or StagingRule())
+    return _impaired(_triggers(typed, rule or StagingRule()))
+
+
+def _impaired(hit: dict[Trigger, BoolArray]) -> BoolArray:
     return np.asarray(hit[Trigger.DEFAULT] | hit[Trigger.DPD_STAGE_3])
 
 
@@ -185,7 +190,7 @@ def _triggers(rows: pl.DataFrame, rule: StagingRule) -> dict[Trigger, BoolArray]
     past_due = numbers(rows, "days_past_due", default=0.0)
     never = np.zeros(rows.height, dtype=np.bool_)
     return {
-        Trigger.DEFAULT: flags(rows, "defaulted"),
+        Trigger.DEFAULT: flags(rows, "defaulted") | (numbers(rows, "pd_12m") == 1.0),
         Trigger.DPD_STAGE_3: past_due >= rule.dpd_stage_3 if rule.dpd_stage_3 is not None else never,
         Trigger.PD_INCREASE: increased,
         Trigger.DPD_STAGE_2: past_due > rule.dpd_stage_2 if rule.dpd_stage_2 is not None else never,
