@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 import polars as pl
 import pytest
 
-from crfs.credit.scenarios import QUARTER, Path, Scenario, ScenarioSeverity, parse_scenarios
+from crfs.credit.scenarios import QUARTER, Path, Scenario, ScenarioSeverity, parse_scenarios, scenario_tables, severity_of_table
 from crfs.errors import InvalidInput
 
 EXAMPLE = FilePath(__file__).parents[2] / "docs" / "how-to" / "scenarios.toml"
@@ -114,6 +114,31 @@ replay = { since = 2008-10-01, until = 2009-04-01, today = { "us.unemployment_ra
     assert again.path("us.unemployment_rate").values == pytest.approx((0.054, 0.06))
     with pytest.raises(InvalidInput, match=r"x.toml: scenario again: a replay needs the history"):
         parse_scenarios(text, where="x.toml", known={"a": one, "b": two})
+
+
+@pytest.mark.parametrize("weights", ["a = 0.25, b = 0.25, c = 0.5", "c = 0.5, a = 0.25, b = 0.25", "b = 0.25, c = 0.5, a = 0.25"])
+def test_the_severity_of_a_combination_is_the_one_that_weighs_most_in_any_order(weights: str) -> None:
+    path = Path(variable="us.x", unit="index", values=(1.0,))
+    severities = {"a": ScenarioSeverity.BASELINE, "b": ScenarioSeverity.SEVERELY_ADVERSE, "c": ScenarioSeverity.SEVERELY_ADVERSE}
+    known = {
+        name: Scenario(name=name, start=date(2026, 1, 1), period=QUARTER, severity=severity, paths=(path,))
+        for name, severity in severities.items()
+    }
+    text = f'[[scenario]]\nname = "mean"\ncombine = {{ {weights} }}\n'
+    [mean] = parse_scenarios(text, where="x.toml", known=known)
+    assert mean.severity is ScenarioSeverity.SEVERELY_ADVERSE
+    [item] = scenario_tables(text, where="x.toml")
+    assert severity_of_table(item, severities.__getitem__) is mean.severity
+
+
+@pytest.mark.parametrize("unit", ["bp", "bps", "BP", "basis_points", "Basis points"])
+def test_basis_points_have_several_spellings(unit: str) -> None:
+    text = (
+        f'[[scenario]]\nname = "a"\nstart = 2026-01-01\n[[scenario.path]]\nvariable = "us.spread"\nunit = "{unit}"\nvalues = [150]\n'
+        f'[[scenario.path]]\nvariable = "us.spread_bp"\nunit = "{unit}"\nvalues = [150]\n'
+    )
+    [found] = parse_scenarios(text, where="x.toml")
+    assert [(path.unit, path.values) for path in found.paths] == [("decimal", (0.015,)), ("basis points", (150.0,))]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def scenario_tables(text: str, *, where: str) -> Sequence[Any]:
 
 
 def severity_of_table(item: Mapping[str, Any], severity_of: Callable[[str], ScenarioSeverity]) -> ScenarioSeverity:
-    """How bad the scenario of a ``[[scenario]]`` table is, without making it: what it says of itself, else as those that it is made of.
+    """How bad the scenario of a ``[[scenario]]`` table is, without making it: what it says of itself, else as its base, or as what it
+    combines is by weight (:meth:`ScenarioSeverity.of_weights`).
 
     >>> severity_of_table({"name": "calm", "hold": {"periods": 4}}, lambda name: ScenarioSeverity.ADVERSE).value
     'baseline'
@@ -82,7 +83,7 @@ def severity_of_table(item: Mapping[str, Any], severity_of: Callable[[str], Scen
     if "base" in item:
         return severity_of(item["base"])
     if "combine" in item:
-        return severity_of(next(iter(item["combine"])))
+        return ScenarioSeverity.of_weights([(severity_of(name), weight) for name, weight in item["combine"].items()])
     return ScenarioSeverity.BASELINE if "hold" in item else ScenarioSeverity.ADVERSE
 
 

@@ -107,7 +107,8 @@ def combine(
     """The weighted mean of the paths of scenarios with the same variables and periods; the weights are not negative and sum to one.
 
     The mean lies between the least and the greatest path, whatever the rounding, and does not depend on the order. The loss of a mean
-    path is not the mean of the losses: for expected credit losses weigh the losses of each scenario.
+    path is not the mean of the losses: for expected credit losses weigh the losses of each scenario. ``severity``, if not given, is the one
+    whose scenarios weigh most together, of equal ones the worse.
     """
     if not scenarios or len(scenarios) != len(weights):
         raise InvalidInput(f"{len(scenarios)} scenarios have {len(weights)} weights; each needs one", argument="weights")
@@ -126,6 +127,8 @@ def combine(
             _require_same_unit(path, other_path)
         paths.append(replace(path, values=tuple(_mean(values, weights) for values in zip(*(p.values for p in own), strict=True))))
     done = "weighted mean of " + ", ".join(f"{weight:g} {scenario.name}" for scenario, weight in zip(scenarios, weights, strict=True))
+    if severity is None:
+        severity = ScenarioSeverity.of_weights([(scenario.severity, weight) for scenario, weight in zip(scenarios, weights, strict=True)])
     fields = {"name": name, "severity": severity, "source": source}
     return replace(first, notes="").with_paths(paths, done=done, **fields)
 

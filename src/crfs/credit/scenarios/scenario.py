@@ -43,6 +43,24 @@ class ScenarioSeverity(StrEnum):
         """0 for the mildest."""
         return list(ScenarioSeverity).index(self)
 
+    @classmethod
+    def of_weights(cls, parts: Sequence[tuple[ScenarioSeverity, float]]) -> ScenarioSeverity:
+        """What a weighted mean of scenarios mostly is: the severity whose parts weigh most together, of equal ones the worse.
+
+        It does not depend on the order, and a part without weight says nothing.
+
+        >>> baseline, severe = ScenarioSeverity.BASELINE, ScenarioSeverity.SEVERELY_ADVERSE
+        >>> ScenarioSeverity.of_weights([(baseline, 0.6), (severe, 0.4)]).value
+        'baseline'
+        >>> ScenarioSeverity.of_weights([(baseline, 0.4), (severe, 0.3), (severe, 0.3)]).value
+        'severely_adverse'
+        >>> ScenarioSeverity.of_weights([(severe, 0.5), (baseline, 0.5)]).value
+        'severely_adverse'
+        """
+        # Sums of decimals such as 0.1 + 0.2 and 0.3 are equal to a reader.
+        weights = {kind: round(math.fsum(weight for other, weight in parts if other is kind), 12) for kind, _ in parts}
+        return max(weights, key=lambda kind: (weights[kind], kind.rank))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:

@@ -22,6 +22,9 @@ _RELATIVES = (
     "units", "persons", "count", "foreign currency", "yen", "quote",
 )  # fmt: skip
 _SHIFTED = {"percent": 2, "basis points": 4}
+_SAME = dict.fromkeys(("bp", "bps", "basis_points", "basis point"), "basis points")
+SPELLINGS = "percent, basis points (also bp, bps or basis_points)"
+"""The units that become decimals, as errors tell them."""
 
 
 def change_of_unit(unit: str) -> Change:
@@ -47,13 +50,17 @@ def change_of_unit(unit: str) -> Change:
 def unit_in_engine(variable: str, unit: str) -> tuple[str, int]:
     """The unit in which a variable is kept, and by how many decimal places its numbers shift to the right for it.
 
-    Percent becomes decimals, and so do basis points unless the variable's name ends in ``_bp``.
+    Percent becomes decimals, and so do basis points (``bp``, ``bps`` and ``basis_points`` are the same, in any case of letters) unless the
+    variable's name ends in ``_bp``.
 
-    >>> unit_in_engine("us.unemployment_rate", "percent"), unit_in_engine("us.spread_bp", "basis points")
+    >>> unit_in_engine("us.unemployment_rate", "percent"), unit_in_engine("us.spread_bp", "bps")
     (('decimal', 2), ('basis points', 0))
     """
     plain = unit.strip().lower()
-    if plain not in _SHIFTED or (plain == "basis points" and variable.endswith("_bp")):
+    plain = _SAME.get(plain, plain)
+    if plain == "basis points" and variable.endswith("_bp"):
+        return plain, 0
+    if plain not in _SHIFTED:
         return unit.strip(), 0
     return "decimal", _SHIFTED[plain]
 

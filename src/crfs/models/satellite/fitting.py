@@ -16,6 +16,7 @@ import polars as pl
 
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.scenarios import Scenario, from_table
+from crfs.credit.scenarios.units import SPELLINGS
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.models.satellite.regression import LAST_PERIOD, Regression, high_inflation, regress
@@ -286,7 +287,8 @@ def _spliced(history: Scenario, scenario: Scenario, terms: Sequence[Term]) -> Sc
     for variable in sorted({term.variable for term in terms}):
         past, future = history.path(variable), scenario.path(variable)
         if past.unit != future.unit:
-            raise InvalidInput(f"{variable} is in {past.unit} in the history and in {future.unit} in the scenario")
+            known = f"; write decimal, or what becomes decimals: {SPELLINGS}" if past.unit == "decimal" else ""
+            raise InvalidInput(f"{variable} is in {past.unit} in the history and in {future.unit} in the scenario{known}")
         told = past.values[:before]
         paths.append(replace(past, values=(*told, *(None,) * (before - len(told)), *future.values)))
     return Scenario(name="spliced", start=history.start, period=history.period, paths=tuple(paths))
