@@ -22,6 +22,15 @@ def shown_name(value: object) -> str:
     return BLANK if value is None or value == "" else str(value)
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number with what it counts, in as many words as it needs.
+
+    >>> counted(1, "facility", "facilities"), counted(1200, "obligor")
+    ('1 facility', '1,200 obligors')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def cuts_of(rows: pl.DataFrame, *further: str) -> list[str]:
     """The columns of a book that cut its result: those that cut its risk (:data:`crfs.risk.obligors.TAGS`) and ``further`` ones, where
     they are there, are not blank throughout, and have no more values than a reader can take in.

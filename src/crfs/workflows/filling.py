@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput, Problem
+from crfs.workflows.cutting import counted
 from crfs.workflows.scoring import predict_facilities, referenced_version, revolving_types, score_obligors, unscored
 from crfs.workflows.session import Session
 from crfs.workflows.training import registered_model
@@ -329,6 +330,25 @@ def _text(typed: pl.DataFrame, name: str) -> pl.Series:
     import polars as pl
 
     return typed[name] if name in typed.columns else pl.repeat(None, typed.height, dtype=pl.String, eager=True)
+
+
+def filled_in_words(answer: Mapping[str, Any]) -> str | None:
+    """Which cells of the book of a run about one its models filled, for people; None where they filled none.
+
+    >>> filled_in_words({"n_facilities": 4, "models": {"pd": {"model": "pd", "version": 1}},
+    ...                  "origins": {"lgd_origin": {"given": 4}, "pd_12m_origin": {"given": 1, "pd v1": 3}}})
+    'PD of 3 of 4 facilities by pd v1'
+    """
+    told = []
+    for name in ("pd", "lgd", "ead"):
+        column, reference = FILLED[name], (answer.get("models") or {}).get(name)
+        if reference is None:
+            continue
+        label = f"{reference['model']} v{reference['version']}"
+        count = answer["origins"].get(f"{column}_origin", {}).get(label, 0)
+        if count:
+            told.append(f"{name.upper()} of {count:,} of {counted(answer['n_facilities'], 'facility', 'facilities')} by {label}")
+    return ", ".join(told) or None
 
 
 def _label(version: ModelVersion) -> str:

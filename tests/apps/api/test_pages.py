@@ -233,3 +233,14 @@ def test_the_page_of_a_run_whose_result_is_damaged_is_shown_and_one_that_cannot_
     finally:
         with session.database.owning() as connection:
             connection.exec_driver_sql("UPDATE crfs.run SET result_sha256 = %s WHERE run_id = %s", (sha256, demo_run))
+
+
+def test_a_page_says_which_cells_models_filled(client: Client, session: Session) -> None:
+    from crfs.workflows.book_runs import Question, measure_book
+    from crfs.workflows.demo import BOOK, BOOK_AT
+    from crfs.workflows.portfolio_capital import CAPITAL
+
+    run, found = measure_book(session, Question(kind=CAPITAL, book=BOOK, options={"exposure_classes": {"*": "corporate"}}, as_of=BOOK_AT))
+    told = found["origins"]["pd_12m_origin"]["pd v1"]
+    assert f"PD of {told:,} of {found['n_facilities']:,} facilities by pd v1" in client.html(f"/runs/{run.run_id}")
+    assert "–" not in client.html("/runs?kind=capital").split("<tbody>")[1]

@@ -74,3 +74,10 @@ def test_a_far_state_is_shown_with_how_unlikely_it_is(within: Crfs, book: Path) 
     assert "0.00 %" not in shown.out.split("what happens", maxsplit=1)[1].splitlines()[2]
     digits = f"{100.0 * found['half_space_probability']:.1e}".partition("e")[0]
     assert f"{digits}e-" in shown.out
+
+
+def test_states_better_than_the_middle_are_not_called_worse(within: Crfs, book: Path) -> None:
+    words = ("portfolio", "reverse-stress", book, "--models", "none", "--loss")
+    middle = within(*words, "2000", "--json").json["middle"]
+    for loss, beyond in ((middle * 0.8, "as likely as or better"), (middle * 1.2, "as likely as or worse")):
+        assert beyond in within(*words, f"{loss:.6f}").out

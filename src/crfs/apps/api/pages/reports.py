@@ -15,6 +15,7 @@ from crfs.apps.api.plots.loss_curve import loss_curve_plot
 from crfs.apps.api.service import Held
 from crfs.errors import NotFound
 from crfs.workflows.cutting import shown_name
+from crfs.workflows.filling import filled_in_words
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 
@@ -53,7 +54,14 @@ def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "
     if run["kind"] in PAGES:
         answer = book_run(session, run["run_id"], kind=RunKind(run["kind"]))
         newer = session.pin().batch_id - run["batch_id"]
-        context = {"run": run, "answer": answer, "shown": shown(run["kind"], answer), "newer_batches": newer, "path": "/report"}
+        context = {
+            "run": run,
+            "answer": answer,
+            "shown": shown(run["kind"], answer),
+            "filled": filled_in_words(answer),
+            "newer_batches": newer,
+            "path": "/report",
+        }
         return page(request, "book_run.html", context)
     if run["kind"] != "risk":
         return RedirectResponse(f"/lineage/{path_part(run['run_id'])}", status_code=303)

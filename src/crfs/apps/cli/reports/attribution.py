@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
 from crfs.workflows.attribution_words import REASONS, measure_title
-from crfs.workflows.cutting import shown_name
+from crfs.workflows.cutting import counted, shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     earlier = answer["earlier"]
-    screen.print(f"from {earlier['n_facilities']:,} facilities to {answer['n_facilities']:,}")
+    screen.print(f"from {counted(earlier['n_facilities'], 'facility', 'facilities')} to {answer['n_facilities']:,}")
     known = (
         f"as of {earlier['as_of']} (batch {earlier['batch_id']})"
         if earlier["as_of"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, table
-from crfs.workflows.cutting import shown_name
+from crfs.workflows.cutting import counted, shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ SHOWN = ("exposure_class", "approach", "sector")
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     currency = answer["currency"]
-    screen.print(f"{answer['n_facilities']:,} facilities, exposure {money(answer['totals']['ead'], currency)}")
+    screen.print(f"{counted(answer['n_facilities'], 'facility', 'facilities')}, exposure {money(answer['totals']['ead'], currency)}")
     screen.print(f"{state(answer)}; {answer['regime']}, {answer['approach']} approach where a row names none")
     screen.print()
     screen.print(table(totals(answer), ["regulatory capital", "amount"]))

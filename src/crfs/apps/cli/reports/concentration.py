@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.screen import money, number, table
-from crfs.workflows.cutting import shown_name
+from crfs.workflows.cutting import counted, shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
-    screen.print(f"{answer['n_facilities']:,} facilities, exposure {money(answer['total_ead'], answer['currency'])}")
+    screen.print(f"{counted(answer['n_facilities'], 'facility', 'facilities')}, exposure {money(answer['total_ead'], answer['currency'])}")
     screen.print(state(answer))
     for name, part in answer["by"].items():
         screen.print()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.reports.stress import fitted
 from crfs.apps.cli.screen import table
-from crfs.workflows.cutting import shown_name
+from crfs.workflows.cutting import counted, shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ SHOWN = ("stage", "segment", "sector")
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     currency = answer["currency"] or ""
-    screen.print(f"{answer['n_facilities']:,} facilities, exposure {cents(answer['total_ead'])} {currency}".rstrip())
+    screen.print(f"{counted(answer['n_facilities'], 'facility', 'facilities')}, exposure {cents(answer['total_ead'])} {currency}".rstrip())
     overlays = answer["overlays"]
     day = "" if overlays is None else f", reporting date {overlays['on']}"
     screen.print(f"{state(answer)}; {TITLES[answer['standard']]}{day}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.screen import money, table
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     currency, curves = answer["currency"], answer["curves"]
     screen.print(
-        f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors, worth {money(answer['reference_value'], currency)} "
+        f"{size(answer)}, worth {money(answer['reference_value'], currency)} "
         f"({'now' if answer['reference'] == 'now' else 'in unchanged ratings'}), exposure {money(answer['total_ead'], currency)}"
     )
     screen.print(

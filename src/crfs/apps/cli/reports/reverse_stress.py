@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.reports.stress import fitted_terms
 from crfs.apps.cli.screen import money, table
-from crfs.workflows.cutting import shown_name
+from crfs.workflows.cutting import counted, shown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,12 +20,13 @@ LARGEST = 8
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     currency = answer["currency"]
-    screen.print(f"{answer['n_facilities']:,} facilities; what costs {money(answer['loss'], currency)}?")
+    screen.print(f"{counted(answer['n_facilities'], 'facility', 'facilities')}; what costs {money(answer['loss'], currency)}?")
     screen.print(f"{state(answer)}; {answer['copula']} copula")
     screen.print(f"expected loss {money(answer['el'])}, mean loss in the middle of all states {money(answer['middle'])}")
     screen.print()
-    rows = [_state(number, found) for number, found in enumerate(answer["scenarios"], 1)]
-    screen.print(table(rows, ["state", "loss", "distance", "as likely as or worse", "what happens"]))
+    beyond = "as likely as or worse" if answer["loss"] >= answer["middle"] else "as likely as or better"
+    rows = [_state(number, found, beyond) for number, found in enumerate(answer["scenarios"], 1)]
+    screen.print(table(rows, ["state", "loss", "distance", beyond, "what happens"]))
     macro = [row for number, found in enumerate(answer["scenarios"], 1) for row in _macro(number, found)]
     if macro:
         screen.print()
@@ -82,12 +83,12 @@ def likelihood(probability: float) -> str:
     return f"{100.0 * probability:.{1 - int(power)}f} %" if int(power) > -5 else f"{digits}e{int(power)} %"
 
 
-def _state(number: int, found: Mapping[str, Any]) -> dict[str, Any]:
+def _state(number: int, found: Mapping[str, Any], beyond: str) -> dict[str, Any]:
     return {
         "state": number,
         "loss": money(found["loss"]),
         "distance": f"{found['distance']:.2f} sd",
-        "as likely as or worse": likelihood(found["half_space_probability"]),
+        beyond: likelihood(found["half_space_probability"]),
         "what happens": found["words"],
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.screen import money, number, table
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.dependence import SECTORS, dependence
@@ -26,9 +26,7 @@ TABLES = (
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     currency = answer["currency"]
-    screen.print(
-        f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors, exposure {money(answer['total_ead'], currency)}"
-    )
+    screen.print(f"{size(answer)}, exposure {money(answer['total_ead'], currency)}")
     drawn = "" if answer["method"] == SECTORS else f"{answer['scenarios']:,} scenarios, seed {answer['seed']}, "
     screen.print(f"{state(answer)}; {answer['method']}, {drawn}{dependence(answer['method'], answer['copula'])}")
     screen.print()

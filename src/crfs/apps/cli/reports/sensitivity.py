@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.reports.stress import fitted
 from crfs.apps.cli.reports.what_if import with_error
 from crfs.apps.cli.screen import money, table
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
-    screen.print(f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors; one input moved at a time")
+    screen.print(f"{size(answer)}; one input moved at a time")
     screen.print(f"{state(answer)}; {answer['method']}, {dependence(answer['method'], answer['copula'])}")
     level = f"{at_highest(answer['measures'])['confidence'] * 100:g} %" if answer["measures"] else ""
     columns = ["EL", f"VaR {level}", f"ES {level}", _held(answer, f"EC {level}")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.screen import money, table
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.portfolio_capital import named_amounts
@@ -24,9 +24,7 @@ STEPS = {"pd": "default probabilities", "lgd": "losses given default", "ead": "e
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     currency = answer["currency"]
-    screen.print(
-        f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors, exposure {money(answer['ead_base'], currency)}"
-    )
+    screen.print(f"{size(answer)}, exposure {money(answer['ead_base'], currency)}")
     screen.print(state(answer))
     screen.print(told(answer))
     screen.print()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crfs.apps.cli.reports.clocks import again, state
+from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.screen import money, table
 from crfs.workflows.dependence import dependence
 from crfs.workflows.highest import at_highest
@@ -19,10 +19,7 @@ _TITLES = (("var", "VaR"), ("es", "ES"), ("ec", "EC"))
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     changes, ead = answer["changes"], answer["total_ead"]
-    screen.print(
-        f"{answer['n_facilities']:,} facilities of {answer['n_obligors']:,} obligors; {changes['came']:,} come in, {changes['replaced']:,} "
-        f"take another's place, {changes['left']:,} leave"
-    )
+    screen.print(f"{size(answer)}; {changes['came']:,} come in, {changes['replaced']:,} take another's place, {changes['left']:,} leave")
     screen.print(f"exposure {money(ead['before'], answer['currency'])}, afterwards {money(ead['after'], answer['currency'])}")
     screen.print(f"{state(answer)}; {answer['method']}, {dependence(answer['method'], answer['copula'])}")
     screen.print()

@@ -11,7 +11,7 @@ from crfs.apps.api.pages.rendering import amount, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown
 from crfs.apps.api.plots.waterfall import waterfall_plot
 from crfs.workflows.attribution_words import REASONS, SHORT, measure_title
-from crfs.workflows.cutting import shown_name
+from crfs.workflows.cutting import counted, shown_name
 from crfs.workflows.times import day_of, parse_instant
 
 TITLE = "Why the risk changed"
@@ -35,7 +35,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
     first = f" {_day(earlier['as_of'])}" if earlier["as_of"] else ""
     return Shown(
         title=TITLE,
-        lede=f"From {earlier['n_facilities']:,} facilities, as known{first} in the store of batch {earlier['batch_id']}, "
+        lede=f"From {counted(earlier['n_facilities'], 'facility', 'facilities')}, as known{first} in the store of batch {earlier['batch_id']}, "
         f"to {answer['n_facilities']:,}, as known {_day(answer['as_of'])}{currency}.",
         cards=cards,
         plots=[plot for plot in plots if plot[0]],

@@ -8,6 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from crfs.workflows.cutting import counted
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
@@ -40,4 +42,4 @@ class Shown:
 def about(answer: Mapping[str, Any]) -> str:
     """How many facilities a run is of, and the currency of its amounts."""
     currency = f" {answer['currency']}" if answer["currency"] else ""
-    return f"{answer['n_facilities']:,} facilities{', amounts in' + currency if currency else ''}."
+    return f"{counted(answer['n_facilities'], 'facility', 'facilities')}{', amounts in' + currency if currency else ''}."
