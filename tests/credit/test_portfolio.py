@@ -67,3 +67,8 @@ def test_every_ragged_row_is_reported() -> None:
     with pytest.raises(InvalidInput) as caught:
         read_portfolio(b"a,b\n1\n1,2\n1,2,3\n")
     assert [problem.row for problem in caught.value.problems] == [1, 3]
+
+
+def test_parquet_under_the_name_of_a_csv_file_is_told() -> None:
+    with pytest.raises(InvalidInput, match="begins as Parquet does"):
+        read_portfolio(b"PAR1\x15\x04,\nabc", file_format=FileFormat.CSV)

@@ -156,3 +156,11 @@ def test_an_amount_that_no_currency_has_is_out_of_range(column: str) -> None:
     assert faults(f"F1,A,{amounts['ead']},{amounts['drawn']},{amounts['limit']},0.4,0.02,0.2,banks", header=header) == [
         (1, column, "out_of_range")
     ]
+
+
+def test_rows_that_follow_no_factor_need_no_column_of_groups() -> None:
+    header = HEADER.removesuffix(",group")
+    book = read_portfolio("\n".join([header, "F1,A,100,0.4,0.02,0", "F2,B,50,0.4,0.02,0.0"]).encode())
+    assert validate_portfolio(book, MODEL).accepted["r2"].to_list() == [0.0, 0.0]
+    with pytest.raises(InvalidInput, match="needs a column group"):
+        faults("F1,A,100,0.4,0.02,0", "F2,B,50,0.4,0.02,0.1", header=header)

@@ -41,6 +41,8 @@ def read_portfolio(data: bytes, *, file_format: FileFormat | None = None) -> pl.
 def _decode(data: bytes) -> str:
     if not data.strip():
         raise _whole(Reason.EMPTY, "the file is empty; a book has a header and one row a facility")
+    if data[:4] == b"PAR1":
+        raise _whole(Reason.BROKEN_FILE, "the file begins as Parquet does (PAR1), not as CSV; give it a name that ends in .parquet")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise _whole(Reason.BROKEN_ENCODING, "the file is UTF-16; save it as CSV UTF-8")
     try:

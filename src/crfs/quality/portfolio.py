@@ -59,7 +59,7 @@ def validate_portfolio(
         detail = "the book has no rows; there is nothing to measure"
         raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))
     # At once: a column that is missed may be there under a name that nobody knows.
-    require_columns([*column_problems(table.columns, PORTFOLIO, allow_blank=allow_blank), *_lacking_together(table.columns, factor_model)])
+    require_columns([*column_problems(table.columns, PORTFOLIO, allow_blank=allow_blank), *_lacking_together(table, factor_model)])
     typed, faults = check_columns(table, PORTFOLIO, allow_blank=allow_blank)
     typed = with_ead(table, typed, faults, default_ccf) if fill is None else fill(table, typed, faults)
     _check_lgd_spread(typed, faults)
@@ -123,9 +123,9 @@ def blank_cells(table: pl.DataFrame, name: str) -> pl.Series:
     return series.is_null() | (series.str.strip_chars() == "").fill_null(True) if series.dtype == pl.String else series.is_null()
 
 
-def _lacking_together(names: list[str], factor_model: FactorModel) -> list[Problem]:
+def _lacking_together(table: pl.DataFrame, factor_model: FactorModel) -> list[Problem]:
     """What columns that go together lack: those of the exposure, and those of the systematic risk."""
-    problems: list[Problem] = []
+    names, problems = table.columns, list[Problem]()
 
     def need(column: str, detail: str, reason: Reason = Reason.MISSING_COLUMN) -> None:
         problems.append(Problem(row=None, column=column, reason=reason.value, detail=detail))
@@ -138,13 +138,23 @@ def _lacking_together(names: list[str], factor_model: FactorModel) -> list[Probl
     loadings = [name for name in names if name.startswith(LOADING) and len(name) > len(LOADING)]
     if "r2" not in names and not loadings:
         need("r2", "portfolio needs columns r2 and group, or a column loading:<factor> for each factor")
-    if "r2" in names and "group" not in names and not loadings:
+    if "r2" in names and "group" not in names and not loadings and _follows(table["r2"]):
         need("group", "portfolio has r2 and needs a column group, a direction of the factor model")
     for name in loadings:
         if name.removeprefix(LOADING) not in factor_model.factors:
             detail = f"the factor model has no factor {name.removeprefix(LOADING)!r}; it has {', '.join(factor_model.factors)}"
             need(name, detail, Reason.UNKNOWN_COLUMN)
     return problems
+
+
+def _follows(r2: pl.Series) -> bool:
+    """Whether any row follows the factors, for which it needs a direction; a cell that is no number is told of elsewhere.
+
+    >>> _follows(pl.Series(["0", " 0.0", None])), _follows(pl.Series(["0", "0.1"]))
+    (False, True)
+    """
+    text = r2.str.strip_chars() if r2.dtype == pl.String else r2
+    return bool((text.cast(pl.Float64, strict=False) > 0.0).any()) if r2.dtype == pl.String or r2.dtype.is_numeric() else False
 
 
 def with_ead(

@@ -230,10 +230,11 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, l
 
 def _how(found: Collapsed) -> str:
     book = found.mixture.book
-    apart = f"{len(book.explicit)} large names taken exactly, " if len(book.explicit) else ""
+    large = len(book.explicit)
+    names = f"{large} large name{'' if large == 1 else 's'} taken exactly, the others" if large else "they are taken together"
     bias = max((b / v for q in found.quantiles for b, v in zip(q.biases, (q.var, q.es), strict=True) if v > 0.0), default=0.0)
     return (
-        f"no name's own noise is drawn: {apart}the others by an expansion to third order, which is off by some {bias:.2g} of a measure "
+        f"no name's own noise is drawn: {names} by an expansion to third order, which is off by some {bias:.2g} of a measure "
         f"at most; the factors by {found.mixture.scrambles} scrambles of Sobol points"
     )
 

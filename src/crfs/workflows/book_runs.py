@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from crfs.store.scan import StoreReader
 
 _STEPS = 3
+LONGEST_LABEL = 200
+"""Characters of a label, whoever asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,7 +403,9 @@ def fillers(session: Session, names: Sequence[str] | None, *, batch_id: int) -> 
 
 
 def check_label(label: str | None) -> None:
-    """Refuse a label that cannot be written."""
+    """Refuse a label that cannot be written, or is longer than :data:`LONGEST_LABEL`."""
+    if label is not None and len(label) > LONGEST_LABEL:
+        raise InvalidInput(f"a label has at most {LONGEST_LABEL} characters, not {len(label):,}", argument="label")
     fault = None if label is None else text_fault(label)
     if fault is not None:
         problem = Problem(row=None, column="label", reason=Reason.WRONG_TYPE.value, detail=f"the label has {fault}")

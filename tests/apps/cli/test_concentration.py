@@ -78,3 +78,10 @@ def test_a_blank_label_and_one_that_is_called_none_are_told_apart(within: Crfs, 
     }
     assert set(shares) == {"none", "(blank)", "energy"}
     assert sum(shares.values()) == pytest.approx(100.0, abs=0.2)
+
+
+def test_a_label_has_one_bound_at_every_door(within: Crfs, book: Path) -> None:
+    assert within("portfolio", "concentration", book, "--label", "x" * 200).code == 0
+    refused = within("portfolio", "concentration", book, "--label", "x" * 201)
+    assert refused.code == 1
+    assert "a label has at most 200 characters" in refused.err
