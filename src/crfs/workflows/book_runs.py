@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,7 +123,8 @@ class BookKind:
     the question is about: what was accepted once is computed again whatever day it is. ``ready`` fills and checks the book: every wrong place is in its
     :class:`InvalidInput`. ``measure`` gives the result, plain values for JSON. ``summary`` are the members of it that fit on a line.
     ``files`` are the hashes of files, besides the book's, that a specification names. A kind is ``timed`` if it reads the store for more than the
-    book's blanks: then a question without a time is one of now.
+    book's blanks: then a question without a time is one of now. ``dated`` says of options that the answer is one of a day with them, which models that
+    fill nothing give it too.
     """
 
     kind: RunKind
@@ -137,6 +138,7 @@ class BookKind:
     files: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _: ()
     check_days: Callable[[Mapping[str, Any], date], None] = lambda _options, _day: None
     timed: bool = False
+    dated: Callable[[Mapping[str, Any]], bool] = lambda _options: False
 
     @property
     def job(self) -> str:
@@ -296,13 +298,12 @@ def accept(session: Session, question: Question, *, files: bool = True, rows: bo
     refuse_ahead(at, now=now, what="as_of")
     kind.check_days(question.given, day_of(at))
     models = fillers(session, question.models, batch_id=batch_id)
-    as_of = question.as_of or (now.isoformat() if models or kind.timed else None)
-    book = question.book
+    book, timed = question.book, kind.timed
     if isinstance(book, str):
         book = (find_book if files else named_book)(session, book, at=at, batch_id=batch_id)
         # A question without a time is one of the state's, and has the same answer whenever it is asked, where the state's book is that of now.
-        if as_of is None and not was_in_force(session, book, at=pin.recorded_at, batch_id=batch_id):
-            as_of = now.isoformat()
+        timed = timed or not was_in_force(session, book, at=pin.recorded_at, batch_id=batch_id)
+    as_of = question.as_of or (now.isoformat() if models or timed else None)
     accepted = Accepted(question=question, book=book, models=models, as_of=as_of, batch_id=batch_id)
     if not rows:
         return accepted
@@ -316,12 +317,15 @@ def accept(session: Session, question: Question, *, files: bool = True, rows: bo
         what=what or (question.book if isinstance(question.book, str) else "the book"),
         attached={attachment.sha256: attachment.body for attachment in question.attachments},
     )
-    _check_book(kind, asked)
+    ready = _check_book(kind, asked)
+    if not (question.as_of or timed or kind.dated(question.given)) and not any(filler.used for filler in (ready.filler, *ready.also)):
+        # Where no model fills a cell the time says nothing either.
+        return replace(accepted, as_of=None, models={})
     return accepted
 
 
-def _check_book(kind: BookKind, asked: Asked) -> None:
-    """Refuse a book that cannot be made ready, and one with a wrong cell in a column that the kind leaves out: all of them together.
+def _check_book(kind: BookKind, asked: Asked) -> Ready:
+    """The book made ready: refuse a book that cannot be made ready, and one with a wrong cell in a column that the kind leaves out: all of them together.
 
     What was accepted once is computed again though the columns that it leaves out were not looked at then.
     """
@@ -329,7 +333,7 @@ def _check_book(kind: BookKind, asked: Asked) -> None:
 
     beside = problems_beside(asked.table)
     try:
-        kind.ready(asked)
+        ready = kind.ready(asked)
     except InvalidInput as error:
         # An error about an argument names places of that, not of the book.
         if beside and error.argument is None and all(problem.row is not None for problem in error.problems):
@@ -338,6 +342,7 @@ def _check_book(kind: BookKind, asked: Asked) -> None:
             refuse_rows(asked, sorted([*error.problems, *more], key=lambda problem: problem.row or 0))
         raise
     refuse_rows(asked, beside)
+    return ready
 
 
 def measure_book(

@@ -295,6 +295,11 @@ def reporting_day(text: Any, at: datetime | None) -> date | None:
         raise InvalidInput(f"reporting_date = {text!r} is no day; write 2026-06-30", argument="reporting_date") from None
 
 
+def is_dated(options: Mapping[str, Any]) -> bool:
+    """Whether provisions with these options are those of a day that nobody named: overlays hold or not as of it."""
+    return bool(options.get("overlays")) and options.get("reporting_date") is None
+
+
 def check_reporting_day(options: Mapping[str, Any], known_on: date) -> None:
     """Refuse a reporting date that nobody closes books for, seen from the day whose knowledge is asked for.
 
@@ -451,5 +456,6 @@ ECL = BookKind(
     doing="measuring provisions",
     files=_files,
     check_days=check_reporting_day,
+    dated=is_dated,
 )
 compute = ECL.compute

@@ -402,5 +402,6 @@ STRESS = BookKind(
     needed=("factor_model",),
     files=_files,
     check_days=check_days,
+    dated=lambda options: portfolio_ecl.is_dated(options.get("ecl") or {}),
 )
 compute = STRESS.compute

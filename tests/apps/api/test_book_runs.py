@@ -382,3 +382,21 @@ def test_a_name_means_its_book_in_force_at_the_time_that_is_asked_about(client: 
     assert list(counts.values()) == [29, 29, 30, 30]
     early = client.problem("POST", place, 404, json={"models": [], "as_of": "2026-03-30", **QUESTIONS[kind]})
     assert "no book was in force" in early["detail"]
+
+
+def test_a_book_without_blank_cells_has_one_answer_whatever_models_there_are(client: Client) -> None:
+    found = []
+    choices: tuple[dict[str, Any], ...] = ({}, {}, {"models": []})
+    for more in choices:
+        asked = {"book": {"csv": BOOK}, "output_floor": False, **more}
+        answer = client.post("/v1/capital-runs", json=asked, headers={"Prefer": "wait=30"})
+        assert answer.status_code == 200, answer.text
+        found.append(answer.json()["result_sha256"])
+    assert len(set(found)) == 1
+    policy = {
+        "overlay": [
+            {"name": "o", "factor": 1.1, "author": "A", "approver": "B", "reason": "r", "effective": "2020-01-01", "expires": "2090-01-01"}
+        ]
+    }
+    dated = client.post("/v1/ecl-runs", json={"book": {"csv": BOOK}, "policy": policy}, headers={"Prefer": "wait=30"})
+    assert dated.status_code == 200, dated.text
