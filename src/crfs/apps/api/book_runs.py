@@ -314,7 +314,11 @@ async def question_of(request: Request, model: type[Asked], *, empty_is_none: bo
 
 
 def _read(model: type[Asked], body: bytes) -> Asked:
-    document = read_json(body)
+    return read_question(model, read_json(body))
+
+
+def read_question(model: type[Asked], document: Any) -> Asked:
+    """The question of a document; what is wrong with it is told with its place."""
     try:
         return model.model_validate(document)
     except ValidationError as error:
