@@ -213,14 +213,14 @@ def _choose(
     while len(pilot) < 1000:
         pilot = np.concatenate([pilot, simulate_collapsed(PathTask(plan, seed, len(pilot) // int(plan["chunk_size"]), 1)).losses])
     shift = idiosyncratic_shift(positions, matrix, periods=int(shared["periods"]), ul=float(pilot.std()))
-    said = f"no name is drawn: what the normal leaves out of the idiosyncratic part may move a quantile by {shift:.3g}"
+    said = f"no name is drawn: what the normal leaves out of the idiosyncratic part may move a quantile by {float(f'{shift:.3g}'):,.10g}"
     if method is MigrationMethod.COLLAPSED:
         return method, plan, shift, (said,)
     tail = sorted_tail_measure(np.sort(pilot), confidence=min(confidence, 0.99))
     scale = max(abs(tail.var), abs(tail.es))
     cost = 0.0 if "table_first" in plan else _CLASS_COST * plan["first"].size * plan["first"].shape[-1]
     if shift > _SHAPE_SHARE * rel_tol * scale:
-        note = f"every name is drawn: the shape of single names may move a quantile by {shift:.3g}, too much for rel_tol {rel_tol:g}"
+        note = f"every name is drawn: the shape of single names may move a quantile by {float(f'{shift:.3g}'):,.10g}, too much for rel_tol {rel_tol:g}"
         return MigrationMethod.NAMES, make_plan(positions, shared), 0.0, (note,)
     if cost > _NAME_COST * len(positions.names):
         return MigrationMethod.NAMES, make_plan(positions, shared), 0.0, ("every name is drawn: that is faster for this book",)

@@ -291,7 +291,7 @@ def _words(moves: Mapping[str, float], mixing: float | None, macro: tuple[MacroM
 def _notes(loss: float, middle: float, found: int, modes: int, rejected: int) -> tuple[str, ...]:
     notes = []
     if loss < middle:
-        notes.append(f"the middle of all states already costs {middle:.10g} on average: these are good states, not bad ones")
+        notes.append(f"the middle of all states already costs {middle:,.10g} on average: these are good states, not bad ones")
     if found < modes:
         notes.append(f"{found} local mode(s) of {modes} asked for: from every start the search ended in one of these")
     if rejected:
