@@ -181,14 +181,19 @@ def _from_content(raw: Mapping[str, Any]) -> FactorModel:
     missing = [name for name in ("factors", "correlation") if name not in raw]
     if missing:
         raise InvalidInput(f"the factor model has no {', '.join(missing)}")
-    # In the order of the names, so that the same content in any order is the same model.
-    groups = _groups(raw.get("groups", {}))
-    return FactorModel(
-        factors=raw["factors"],
-        correlation=raw["correlation"],
-        groups={name: dict(sorted(weights.items())) for name, weights in sorted(groups.items())},
-        copula=read_copula(raw.get("copula", "gaussian")),
-    )
+    try:
+        # In the order of the names, so that the same content in any order is the same model.
+        groups = _groups(raw.get("groups", {}))
+        return FactorModel(
+            factors=raw["factors"],
+            correlation=raw["correlation"],
+            groups={name: dict(sorted(weights.items())) for name, weights in sorted(groups.items())},
+            copula=read_copula(raw.get("copula", "gaussian")),
+        )
+    except InvalidInput as error:
+        if error.argument in {"factors", "correlation", "groups"}:
+            error.argument = None  # a member of the content is no argument of whoever reads it
+        raise
 
 
 def _check_name(name: object, place: str, argument: str) -> None:
