@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crfs.credit.factor_model import FactorModel
@@ -24,6 +24,7 @@ from tests.thorough import cases
 
 
 @given(told=st.floats(0.0, 100.0), found=st.floats(0.0, 100.0), afters=st.lists(st.floats(0.0, 130.0), min_size=2, max_size=2))
+@example(told=0.0, found=100.0, afters=[0.0, 50.0])
 @cases(200)
 def test_what_is_told_moves_with_what_was_found_and_ends_where_it_does(told: float, found: float, afters: list[float]) -> None:
     anchor = Anchor(told=told, found=found, greatest=100.0)

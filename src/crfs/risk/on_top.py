@@ -48,7 +48,7 @@ class Anchor:
         The line begins early enough for the number to rise, or stay, along it. Where it begins is taken as known.
         """
         apart = self.told - found
-        if apart == 0.0 or not found < self.greatest:
+        if apart == 0.0 or (after >= found and not found < self.greatest):
             return 1.0, 0.0
         if after >= found:
             room = max(0.5 * (self.greatest - found), apart)
