@@ -9,7 +9,7 @@ import pytest
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import WarmPortfolio, portfolio_risk
 from crfs.risk.result import Method
-from crfs.risk.ripples import ripples
+from crfs.risk.ripples import ripples, too_small
 
 MODEL = FactorModel.one_factor("all")
 
@@ -92,3 +92,18 @@ def test_ripples_scale_with_the_losses() -> None:
     one, thousand = ripples(p, losses, np.zeros(150), 0.03), ripples(p, 1_000.0 * losses, np.zeros(150), 30.0)
     assert thousand.var == pytest.approx(1_000.0 * one.var, rel=1e-6)
     assert thousand.excess == pytest.approx(1e6 * one.excess, rel=1e-6)
+
+
+def test_names_too_small_to_ripple_only_smooth() -> None:
+    random = np.random.default_rng(2)
+    losses = np.concatenate([np.ones(60), random.uniform(0.0, 0.004, 4_000)])
+    p = np.full(len(losses), 0.05)
+    tolerance = 0.1
+    small = too_small(losses, tolerance)
+    assert small.sum() == 4_000
+    whole = ripples(p, losses, np.zeros(len(losses)), tolerance)
+    rest = float(p[small] @ losses[small]), float((p * (1.0 - p))[small] @ losses[small] ** 2)
+    parted = ripples(p[~small], losses[~small], np.zeros(60), tolerance, rest=rest)
+    assert whole.var > tolerance
+    assert parted.var == pytest.approx(whole.var, rel=0.02)
+    assert parted.excess == pytest.approx(whole.excess, rel=0.02)

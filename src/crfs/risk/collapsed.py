@@ -24,7 +24,7 @@ from crfs.risk.mixture import Mixture
 from crfs.risk.mixtures import make_mixture, price
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged
-from crfs.risk.ripples import Ripples, ripples
+from crfs.risk.ripples import Ripples, ripples, too_small
 from crfs.risk.scrambles import SCRAMBLES, scramble_error
 from crfs.risk.spectrum import MOST_FREQUENCIES
 from crfs.risk.table_errors import table_errors
@@ -318,11 +318,18 @@ def _with_all_errors(mixture: Mixture, q: Quantile, aim: Aim, rel_tol: float) ->
 def _ripples(mixture: Mixture, aim: Aim, tolerance: float) -> Ripples:
     """Those of the loss in the most likely of the states in which the value at risk is reached."""
     book = mixture.book
-    names = book.names
-    p = book.conditional_pd(np.arange(len(names)), aim.epsilon[None], aim.mixing(names.nus))[:, 0]
+    names, state = book.names, aim.mixing(book.names.nus)
     expanded = np.ones(len(names), dtype=np.bool_)
     expanded[book.explicit] = False
-    return ripples(p, names.loss[0], np.sqrt(names.loss[1]), tolerance, expanded=expanded)
+    asked = np.flatnonzero(~(too_small(names.loss[0], tolerance) & expanded))
+    p, expanded = book.conditional_pd(asked, aim.epsilon[None], state)[:, 0], expanded[asked]
+    losses, variances = names.loss[0, asked], names.loss[1, asked]
+    # What is not asked is what is left of all that the expansion has.
+    mean, variance = book.cumulants(aim.epsilon[None], state)[:2, 0]
+    mean -= float(p[expanded] @ losses[expanded])
+    variance -= float((p * ((1.0 - p) * losses**2 + variances))[expanded].sum())
+    rest = (max(float(mean), 0.0), max(float(variance), 0.0)) if len(asked) < len(names) else (0.0, 0.0)
+    return ripples(p, losses, np.sqrt(variances), tolerance, expanded=expanded, rest=rest)
 
 
 def _too_dear(book: ConditionalBook, aims: tuple[Aim, ...], *, seed: int, most_points: int) -> bool:

@@ -27,6 +27,8 @@ _SHORTEST = 0.3
 _PLACES = 4.0
 _MOST_PLACES = 2**17
 _LEAST_BITS = 4
+# A loss of this part of the tolerance turns by a radian at the highest frequency: 1 - cos is there at least 0.45 of the square.
+_TOO_SMALL, _SMOOTHING = 0.05, 0.45
 # Below the first of these frequencies, in units of one over the spread of what it has, the expansion sees all; above the second nothing.
 _SEEN, _UNSEEN = 3.0, 6.0
 # How far about its mean the state's loss is looked at, and how far it reaches, in spreads.
@@ -43,13 +45,25 @@ class Ripples(NamedTuple):
     excess: float
 
 
+def too_small(losses: FloatArray, tolerance: float) -> npt.NDArray[np.bool_]:
+    """Which losses are too small to make ripples that matter: they only smooth those of others."""
+    return losses <= _TOO_SMALL * tolerance
+
+
 def ripples(
-    p: FloatArray, losses: FloatArray, spreads: FloatArray, tolerance: float, *, expanded: npt.NDArray[np.bool_] | None = None
+    p: FloatArray,
+    losses: FloatArray,
+    spreads: FloatArray,
+    tolerance: float,
+    *,
+    expanded: npt.NDArray[np.bool_] | None = None,
+    rest: tuple[float, float] = (0.0, 0.0),
 ) -> Ripples:
     """Ripples of the loss of names that default with probabilities ``p`` in a state in which the value at risk is reached.
 
     ``losses`` are the means of what they lose given default, ``spreads`` the standard deviations; ``tolerance`` is the wanted error of the value
     at risk. Ripples far below it are left out. ``expanded`` says which names the expansion has (None: all); others are taken exactly.
+    ``rest`` is the mean and the variance of what names lose that are :func:`too_small` and not among these.
 
     >>> alike = ripples(np.full(1_000, 0.01), np.ones(1_000), np.zeros(1_000), 0.05)
     >>> bool(0.4 < alike.var < 0.7)  # half a loss, and something for the state's own density
@@ -59,8 +73,8 @@ def ripples(
     """
     weight = p * (1.0 - p)
     square = weight * (losses * losses + spreads * spreads)
-    mean, spread = float(p @ losses), math.sqrt(float(square.sum()))
-    smoothed = spread if expanded is None else math.sqrt(float(square[expanded].sum()))
+    mean, spread = float(p @ losses) + rest[0], math.sqrt(float(square.sum()) + rest[1])
+    smoothed = spread if expanded is None else math.sqrt(float(square[expanded].sum()) + rest[1])
     if not (smoothed > 0.0 and tolerance > 0.0):
         return Ripples(0.0, 0.0)
     reach = mean + _REACH * spread
@@ -69,7 +83,8 @@ def ripples(
     frequencies = 2.0 * math.pi / (places * finest) * np.arange(places // 2 + 1)
     spectrum = np.conj(np.fft.rfft(_held(weight, losses, spreads, finest, places)))
     with np.errstate(under="ignore"):
-        phi = np.exp(spectrum - spectrum[0].real + 1j * frequencies * float((p * p) @ losses))
+        drift = 1j * frequencies * (float((p * p) @ losses) + rest[0])
+        phi = np.exp(spectrum - spectrum[0].real + drift - _SMOOTHING * rest[1] * frequencies**2)
     highest = 1.0 / (_PLACES * finest)
     unseen = np.sin(0.5 * math.pi * np.clip((frequencies * smoothed - _SEEN) / (_UNSEEN - _SEEN), 0.0, 1.0)) ** 2
     unseen *= np.clip((highest - frequencies) / (0.2 * highest), 0.0, 1.0)
