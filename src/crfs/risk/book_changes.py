@@ -125,6 +125,8 @@ def changed_book(book: pl.DataFrame, change: BookChange, factor_model: FactorMod
 
 def _most_lost(rows: pl.DataFrame) -> float:
     """What rows lose at most, by those who may default: all that is owed where the LGD is random."""
+    if not rows.height:
+        return 0.0
     random = pl.lit(False)
     if "lgd_sd" in rows.columns:
         random |= pl.col("lgd_sd").fill_null(0.0) > LEAST_SPREAD * pl.min_horizontal("lgd", 1.0 - pl.col("lgd"))

@@ -80,8 +80,11 @@ class Obligors:
     @property
     def greatest_loss(self) -> float:
         """All that can be lost, currency units: by those who may default, at no more than the exposure where the LGD is random."""
-        may = (self.pd > 0.0) & (self.loss > 0.0)
-        return float((self.certain_loss + self.random_exposure)[may].sum())
+        known = self._sums.get("greatest")
+        if known is None:
+            may = (self.pd > 0.0) & (self.loss > 0.0)
+            known = self._sums["greatest"] = np.asarray((self.certain_loss + self.random_exposure)[may].sum())
+        return float(known)
 
     @property
     def _random(self) -> npt.NDArray[np.bool_]:
