@@ -15,7 +15,7 @@ from crfs.risk.cuts import cut, scaling_note
 from crfs.risk.exact import ExactTail
 from crfs.risk.few_names import FewNames
 from crfs.risk.lattice import beyond
-from crfs.risk.measures import TailMeasure, certain
+from crfs.risk.measures import TailMeasure, certain, rarer_than_the_tail
 from crfs.risk.mixture import Mixture
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
@@ -116,15 +116,11 @@ def few_names_outcome(
 
 
 def _without_loss(obligors: Obligors, confidence: float) -> TailMeasure | None:
-    """P(any loss) <= sum of pd: where that is no more than the tail, the value at risk is zero and the whole expected loss lies in the tail, exactly."""
-    any_loss = float(obligors.pd[obligors.loss > 0.0].sum())
-    if any_loss > 1.0 - confidence:
-        return None
-    return certain(confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - confidence))
+    return rarer_than_the_tail(float(obligors.pd[obligors.loss > 0.0].sum()), float(obligors.expected_loss.sum()), confidence)
 
 
 def _parts_without_loss(obligors: Obligors, confidence: float) -> FloatArray:
-    """What each obligor contributes to that expected shortfall: every loss lies in the tail."""
+    """What each obligor contributes to the expected shortfall where every loss lies in the tail."""
     return np.asarray(obligors.expected_loss / (1.0 - confidence))
 
 
@@ -205,7 +201,7 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, l
         )
     elif rippled.ripple_var > 0.0:
         notes.append(
-            f"losses are nearly alike, so that sums of them come in steps, and the expansion is smooth: the value at risk may lie "
+            "losses are nearly alike, so that sums of them come in steps, and the expansion is smooth: the value at risk may lie "
             f"{unit * rippled.ripple_var:.2g} beside the one that is told, and the intervals include it"
         )
     parts: tuple[Contribution, ...] = ()
@@ -312,10 +308,10 @@ def _contributions(
         line = shares.var * np.divide(q.var_by_scramble, whole, out=np.zeros_like(whole), where=whole > 0.0)
         lacking = 1.0 - mixture.by_scramble(mixture.local(q.var).beyond) / (1.0 - q.confidence)
         tail = shares.es + line.mean(axis=1)[:, None] * lacking
-        for target, parts, own, total, off in ((es, tail, tail, q.es, off_es), (var, line, shares.var, q.var, off_var)):
+        told = (float(tail.sum(axis=0).mean()), float(whole.mean()))
+        factors += [total / one if one > 0.0 else 1.0 for total, one in zip((q.es, q.var), told, strict=True)]
+        for target, parts, total, off in ((es, tail, q.es, off_es), (var, line, q.var, off_var)):
             mean = float(parts.sum(axis=0).mean())
-            told = float(own.sum(axis=0).mean())
-            factors.append(total / told if told > 0.0 else 1.0)
             # What the measure may be off by is theirs in proportion, as an error of all scrambles.
             scaled = parts * (unit * total / mean if mean > 0.0 else 0.0)
             target[c, names.obligor] = scaled + (scaled.mean(axis=1)[:, None] * (off / total) * shared if total > 0.0 else 0.0)

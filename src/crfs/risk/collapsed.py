@@ -8,7 +8,6 @@ R. Martin, K. Thompson and C. Browne (2001) and others for expansions given the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -32,8 +31,6 @@ from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
-Report: TypeAlias = Callable[[str], None]
-
 
 _PILOT = 1_024
 _FIRST = 256

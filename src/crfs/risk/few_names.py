@@ -146,10 +146,11 @@ class FewNames:
         reach = student(len(self.probability))
         (lows, _), (_, highs) = (each.quantile_intervals(level, reach) for each in self.bounds)
         values, moved = self.lattice.values, self.moved(confidence)
-        may_be = (mean > 0.0) & (values >= float(lows[0]) - moved) & (values <= float(highs[0]) + moved)
-        may_be[self.beside(confidence)] = True
+        may_be = (values >= float(lows[0]) - moved) & (values <= float(highs[0]) + moved)
         if self.lattice.rounded_to > 0.0:
-            may_be[max(k - _PLACES_BESIDE, 0) : k + _PLACES_BESIDE + 1] |= mean[max(k - _PLACES_BESIDE, 0) : k + _PLACES_BESIDE + 1] > 0.0
+            may_be[max(k - _PLACES_BESIDE, 0) : k + _PLACES_BESIDE + 1] = True
+        may_be &= mean > 0.0
+        may_be[self.beside(confidence)] = True
         may_be[k] = False
         places = np.flatnonzero(may_be)
         nearest = places[np.argsort(np.abs(places - k), kind="stable")]

@@ -97,6 +97,18 @@ def certain(confidence: float, var: float, es: float) -> TailMeasure:
     )
 
 
+def rarer_than_the_tail(any_loss: float, el: float, confidence: float) -> TailMeasure | None:
+    """The measures of a book in which any loss is rarer than the tail, exactly; else None.
+
+    ``any_loss`` is the sum of the PDs of all who may lose something, no less than P(any loss): where it is no more than the tail, the value at risk is zero,
+    and the whole expected loss ``el`` lies in the tail.
+
+    >>> round(rarer_than_the_tail(0.005, 2.0, 0.99).es, 9), rarer_than_the_tail(0.02, 2.0, 0.99)
+    (200.0, None)
+    """
+    return None if any_loss > 1.0 - confidence else certain(confidence, 0.0, el / (1.0 - confidence))
+
+
 def value_at_risk(losses: npt.ArrayLike, *, confidence: float, weights: npt.ArrayLike | None = None) -> float:
     """The lower quantile inf{x: F(x) >= confidence} of equally likely (or weighted) losses.
 

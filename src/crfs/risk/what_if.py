@@ -21,7 +21,7 @@ from crfs.risk.class_sums import LEAST_PARTED
 from crfs.risk.collapsed import LARGE, Collapsed, Quantile, doubt, measure, spread_of_rest
 from crfs.risk.conditional import ConditionalBook, condition, one_by_one
 from crfs.risk.first_order import mean_changes
-from crfs.risk.measures import TailRisk
+from crfs.risk.measures import TailRisk, rarer_than_the_tail
 from crfs.risk.mixture import Mixture
 from crfs.risk.mixtures import make_mixture
 from crfs.risk.names import Names, make_names
@@ -364,11 +364,10 @@ class _Side:
     @classmethod
     def of(cls, q: Quantile, mixture: Mixture, told: Quantile, step: float, *, any_loss: float, el: float) -> _Side:
         """``told`` is the book's own quantile, whose tables, few defaults and ripples are the changed book's too."""
-        if any_loss <= 1.0 - q.confidence:
-            # P(any loss) <= sum of pd: the value at risk is zero and the whole expected loss lies in the tail, both exactly.
-            es = el / (1.0 - q.confidence)
+        exactly = rarer_than_the_tail(any_loss, el, q.confidence)
+        if exactly is not None:
             zero = np.zeros(len(q.var_by_scramble))
-            return cls(var=0.0, es=es, var_each=zero, es_each=zero + es, bias_var=0.0, bias_es=0.0)
+            return cls(var=0.0, es=exactly.es, var_each=zero, es_each=zero + exactly.es, bias_var=0.0, bias_es=0.0)
         unit = mixture.book.names.unit
         jumps_var, jumps_es = step_errors(mixture, q, step, told)
         jumps_var += mixture.smeared(q.var) if q.var > 0.0 else 0.0
@@ -479,14 +478,13 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
             "both books have gamma sectors in place of the copula, which is another model of dependence, and a run each: the differences "
             "have the errors of both, which are numerical but for a variance that may be sampled"
         )
+    ul, half = after.ul - before.ul, math.hypot(after.reach * after.ul_se, before.reach * before.ul_se)
     return WhatIf(
         el=after.el,
         incremental_el=after.el - before.el,
         ul=after.ul,
         ul_se=after.ul_se,
-        incremental_ul=_wide(
-            after.ul - before.ul, math.hypot(after.reach * after.ul_se, before.reach * before.ul_se), math.hypot(after.ul_se, before.ul_se)
-        ),
+        incremental_ul=Difference(value=ul, se=math.hypot(after.ul_se, before.ul_se), low=ul - half, high=ul + half),
         method=after.method,
         measures=tuple(
             WhatIfMeasure(
@@ -508,10 +506,6 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
         ),
         notes=(note,),
     )
-
-
-def _wide(value: float, half: float, se: float) -> Difference:
-    return Difference(value=value, se=se, low=value - half, high=value + half)
 
 
 def _apart(value: float, errors: tuple[float, float], reach: tuple[float, float]) -> Difference:
