@@ -123,6 +123,20 @@ def test_what_a_loan_does_to_a_book_that_is_convolved_is_asked_at_the_same_point
     assert again.measures[0].incremental_es.value == 0.0
 
 
+@pytest.mark.parametrize("pd", [0.05, 0.5])
+def test_a_change_that_leads_far_beyond_the_lattice_of_the_book_is_measured_where_it_leads(pd: float) -> None:
+    table = lumpy(140, spread=1.6)
+    warm = WarmPortfolio(table, twenty_factors(), confidences=(0.99,), method="convolution")
+    changed = table.with_columns(pd_12m=pl.lit(pd))
+    told = warm.what_if(put=changed, first_order=False)
+    assert told.method == "convolution"
+    (own,), (m,) = portfolio_risk(changed, twenty_factors(), confidences=(0.99,), contributions=False).measures, told.measures
+    assert own.var > 3.0 * warm.result.measures[0].var
+    for which in ("var", "es"):
+        apart = abs(getattr(m, which) - getattr(own, which))
+        assert apart <= 0.5 * sum(getattr(each, which + "_high") - getattr(each, which + "_low") for each in (m, own))
+
+
 def test_importance_sampling_that_may_not_draw_enough_is_refused() -> None:
     with pytest.raises(InvalidInput, match="raise max_scenarios"):
         portfolio_risk(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import find_aims, quantile
 from crfs.risk.conditional import ConditionalBook, condition
-from crfs.risk.few_names import FewNames, conditional_pds, first_scramble, settled_at_zero
+from crfs.risk.few_names import AS_FAR_AS, FewNames, conditional_pds, first_scramble, settled_at_zero
 from crfs.risk.lattice import common_step
 from crfs.risk.mixtures import make_mixture
 from crfs.risk.name_transforms import NameTransforms
@@ -109,7 +109,7 @@ def _fine_enough(
         found = _found(book, lattice, some, bad, map_tasks)
         far = max(found.measure(confidence)[0] for confidence in confidences)
         finer = _rounding(found, confidences, rel_tol)
-        if lattice.end < names.greatest and far > 0.8 * lattice.end:
+        if lattice.end < names.greatest and far > AS_FAR_AS * lattice.end:
             reach *= 2.0
         elif finer <= 1.0:
             return lattice

@@ -33,10 +33,14 @@ MOST_OF_ANY_AMOUNT = 12
 """Names of which every sum is looked at: 4,096."""
 MOST_ON_FINE_LATTICE = 128
 """Names whose losses are put on a fine lattice."""
+AS_FAR_AS = 0.8
+"""The part of a lattice within which the value at risk has to lie, where more can be lost than the lattice has places for."""
 _MOST_CELLS = 4_000
 _FIRST = 64
 _MOST_WORK = 4e8
 _MOST_WORK_ON_FINE_LATTICE = 2e9
+# Products that another book may take at the points of one: some twenty seconds of one core.
+_MOST_WORK_FAR = 1.2e10
 _COARSE, _FINEST = 2**11, 2**15
 # The part of the wanted error that the lattice may take.
 _ROUNDING = 0.5
@@ -293,14 +297,18 @@ def _drawn_anew(
     return replace(found, points=points, probability=_distribution(found.book, found.lattice, points, map_tasks))
 
 
-def at_points_of(found: FewNames, names: Names, map_tasks: MapTasks = map) -> FewNames | None:
-    """The distribution of another book at the very points, on a lattice of the same kind; None where it has none, or other degrees of freedom."""
+def at_points_of(found: FewNames, names: Names, confidences: Sequence[float], map_tasks: MapTasks = map) -> FewNames | None:
+    """The distribution of another book at the very points, on a lattice of the same kind.
+
+    None where it has no such lattice, or none that reaches to the value at risk at all ``confidences`` and is payable, or has other degrees of freedom.
+    """
     if names.nus != found.names.nus:
         return None
+    book = condition(names)
     lattice: LossLattice | None
     # Of the very step: a larger loss is then the larger one on the lattice too.
     if isinstance(found.lattice, NameTransforms):
-        lattice = NameTransforms.of(names, found.lattice.step * found.names.unit / names.unit, found.lattice.size, found.lattice.least)
+        lattice = _far_enough(found, book, found.lattice, max(confidences), map_tasks)
     elif isinstance(found.lattice, FineLattice):
         step = found.lattice.step * found.names.unit / names.unit
         size = 2 ** int(np.ceil(np.log2(names.greatest / step + 2 * len(names) + 2)))
@@ -309,9 +317,25 @@ def at_points_of(found: FewNames, names: Names, map_tasks: MapTasks = map) -> Fe
         lattice = own_lattice(names)
     if lattice is None:
         return None
-    book = condition(names)
     probability = _distribution(book, lattice, found.points, map_tasks)
     return _bounded(replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None), map_tasks)
+
+
+def _far_enough(
+    found: FewNames, book: ConditionalBook, like: NameTransforms, confidence: float, map_tasks: MapTasks
+) -> NameTransforms | None:
+    """A lattice of the step that another is ``like``, which reaches beyond the value at risk of ``book``, by the first scramble."""
+    names, size, some = book.names, like.size, first_scramble(found.points)
+    while True:
+        lattice = NameTransforms.of(names, like.step * found.names.unit / names.unit, size, like.least)
+        if not lattice.faithful or len(found.points) * lattice.price > _MOST_WORK_FAR:
+            return None
+        if lattice.end > names.greatest:
+            return lattice
+        probability = _distribution(book, lattice, some, map_tasks).mean(axis=0)
+        if float(lattice.values[lower_quantile(probability, confidence)]) <= AS_FAR_AS * lattice.end:
+            return lattice
+        size *= 2
 
 
 def own_lattice(names: Names) -> LossLattice | None:

@@ -40,7 +40,7 @@ def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el:
 
     None where the changed book is not for this method, or has other degrees of freedom.
     """
-    moved = at_points_of(found, after, map_tasks)
+    moved = at_points_of(found, after, [base.confidence for base in told.measures], map_tasks)
     if moved is None:
         return None
     method = told.method if told.method is Method.CONVOLUTION else Method.FEW_NAMES
