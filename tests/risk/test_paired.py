@@ -16,8 +16,10 @@ from benchmarks.risk_books import heterogeneous_book, twenty_factors
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import WarmPortfolio, portfolio_risk
+from crfs.risk.choosing import Question, make_question
 from crfs.risk.obligors import roll_up
 from crfs.risk.paired import PairedLosses, differences, simulate_pair
+from crfs.risk.portfolio import measure
 from crfs.risk.result import Method
 from crfs.risk.stress import bumped
 from crfs.risk.stress.stressed_book import checked_book, stressed_book
@@ -87,8 +89,8 @@ def test_thinned_together_each_book_has_the_losses_of_a_run_of_its_own(nu: float
     for losses, mine in ((found.before, table), (found.after, shocked(table, pd_probit=0.4, lgd_add=0.1, r2_scale=1.3))):
         alone = portfolio_risk(mine, model(nu), confidences=(0.9, 0.99), method="thinning", seed=99, max_scenarios=40_000, rel_tol=1e-6)
         assert abs(losses.mean() - alone.el) < 4.0 * alone.el_simulated_se
-        for measure in alone.measures:
-            assert abs((losses > measure.var).mean() - (1.0 - measure.confidence)) < 6.0 * math.sqrt((1.0 - measure.confidence) / 40_000)
+        for told in alone.measures:
+            assert abs((losses > told.var).mean() - (1.0 - told.confidence)) < 6.0 * math.sqrt((1.0 - told.confidence) / 40_000)
     base = pair(table, table, Method.THINNING, nu)
     assert np.array_equal(base.before, base.after)
 
@@ -285,15 +287,44 @@ def test_an_answer_says_where_its_errors_are_beyond_what_was_wanted(asked: str) 
     assert not [note for note in rough.what_if(put=shocked(table, pd_probit=0.5), first_order=False).notes if "rel_tol" in note]
 
 
+def asked_of(method: str) -> Question:
+    return make_question(confidences=(0.99,), method=method, max_scenarios=4_000, contributions=False)
+
+
 @pytest.mark.parametrize("asked", ["plain", "collapsed", "few_names", "importance_sampling"])
 def test_two_runs_of_one_book_differ_by_exactly_nothing(asked: str) -> None:
     table = book(3, 30)
-    result = portfolio_risk(table, model(), confidences=(0.99,), method=asked, max_scenarios=4_000, contributions=False)
-    side = (roll_up(table, model()), model(), result)
-    again = (roll_up(table.reverse(), model()), model(), result)
+    side = measure(table, model(), asked_of(asked))
+    again = measure(table.reverse(), model(), asked_of(asked))
     assert {getattr(each, end) for each in differences(side, again)[0] for end in ("value", "se", "low", "high")} == {0.0}
-    other = (roll_up(table, model(5.0)), model(5.0), result)
-    assert differences(side, other)[0][1].se > 0.0 or asked == "plain"
+    other = measure(table, model(5.0), asked_of(asked))
+    assert differences(side, other)[0][1].se > 0.0
+
+
+@pytest.mark.parametrize(("asked", "names"), [("few_names", 30), ("convolution", 60)])
+def test_a_book_beside_another_is_taken_at_its_states_under_a_model_of_its_own_too(asked: str, names: int) -> None:
+    table, worse = book(3, names), shocked(book(3, names), pd_probit=0.05)
+    other = FactorModel(factors=("us", "eu"), correlation=((1.0, 0.35), (0.35, 1.0)), groups=GROUPS)
+    side = measure(table, model(), asked_of(asked))
+    moved = measure(worse, other, asked_of(asked), beside=side)
+    assert moved.result.method == asked
+    assert moved.found.few_names is not None
+    assert moved.found.few_names.points is side.found.few_names.points  # type: ignore[union-attr]  # they are few
+    ((var, es),), alone = differences(side, moved), measure(worse, other, asked_of(asked))
+    (m,), (b,), (own,) = moved.result.measures, side.result.measures, alone.result.measures
+    assert (m.var - b.var, m.es - b.es) == pytest.approx((var.value, es.value), rel=1e-9, abs=1e-9)
+    assert es.se < 0.5 * m.es_se
+    assert abs(m.es - own.es) <= 4.0 * math.hypot(m.es_se, own.es_se) + 0.5 * (own.es_high - own.es_low)
+
+
+@pytest.mark.parametrize(("asked", "names"), [("few_names", 20), ("convolution", 60)])
+def test_books_beside_one_lose_no_less_the_worse_they_are(asked: str, names: int) -> None:
+    table = book(5, names).with_columns(ead=pl.when(pl.int_range(pl.len()) % 2 == 0).then(1.0).otherwise(1.01))
+    side, last = measure(table, model(), asked_of(asked)), None
+    for k in range(8):
+        (m,) = measure(shocked(table, pd_probit=0.004 * k), model(), asked_of(asked), beside=side).result.measures
+        assert last is None or (m.var >= last.var and m.es >= last.es)
+        last = m
 
 
 def test_a_quantile_beyond_what_the_scenarios_can_tell_has_no_error_and_no_warning() -> None:

@@ -18,7 +18,7 @@ from crfs.risk.creditriskplus.method import gamma_sectors_outcome
 from crfs.risk.cuts import TOP_OBLIGORS
 from crfs.risk.departure import departure
 from crfs.risk.exact import ExactTail, exact_tail
-from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, few_names
+from crfs.risk.few_names import MOST_ON_FINE_LATTICE, FewNames, at_points_of, few_names
 from crfs.risk.importance_sampling import importance_sampled
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names, live, make_names
@@ -34,6 +34,7 @@ from crfs.risk.workers import MapTasks, workers
 _ALWAYS_BY_NAME = 32
 """So few names are taken one by one where that is payable: a book's sums are then few and far between, which an expansion smooths over."""
 
+_ITS_STATES = "the states of the factors are those of the book that it is compared with"
 _FAR_OFF = "how far its expected loss is from the book's"
 # What an exact answer may be off by: a millionth of the expected loss, or the last digits of all that can be lost.
 _EXACT, _LAST_DIGITS = 2e-6, 1e-12
@@ -69,13 +70,13 @@ class Found:
 
 def make_question(
     *,
-    confidences: Sequence[float],
-    method: Method | str,
-    rel_tol: float,
-    seed: int,
-    max_scenarios: int,
-    budget: float,
-    contributions: bool,
+    confidences: Sequence[float] = (0.99, 0.999),
+    method: Method | str = Method.AUTO,
+    rel_tol: float = 0.005,
+    seed: int = 0,
+    max_scenarios: int = 200_000,
+    budget: float = 1e11,
+    contributions: bool = True,
     listed: int = TOP_OBLIGORS,
 ) -> Question:
     """The question, once it is known to make sense; :class:`InvalidInput` names the argument that does not."""
@@ -105,10 +106,13 @@ def find_outcome(
     device: str | None = None,
     memo: Memo | None = None,
     names: Names | None = None,
+    beside: Found | None = None,
 ) -> Found:
     """The method that is asked for; ``auto`` goes from the exact to the approximate and stops at the first that is in its range.
 
-    ``memo`` holds tables of earlier runs, ``names`` are the obligors' where they are at hand: they change the time, and no bit of the answer.
+    ``memo`` holds tables of earlier runs, ``names`` are the obligors' where they are at hand: they change the time, and no bit of the answer. What was
+    found of a book ``beside`` which this one stands lends it its states of the factors, where both can be taken name by name: a worse book then has no
+    smaller loss.
     """
     alive = live(obligors)
     uncertain = np.flatnonzero(alive & (obligors.pd < 1.0))
@@ -123,6 +127,10 @@ def find_outcome(
         return Found(outcome=closed_form(obligors, uncertain, question.confidences, listed=question.listed))
     passed: dict[Method, str] = {}
     with workers(map_tasks, threads) as mapped:
+        if beside is not None and not follows:
+            alike = _at_its_points(beside, obligors, make_names(obligors, factor_model), question, mapped)
+            if alike is not None:
+                return alike
         found = _first_in_range(obligors, factor_model, question, passed, map_tasks=mapped, device=device, memo=memo, names=names)
     if question.method is not Method.AUTO:
         return found
@@ -197,6 +205,26 @@ def _small(obligors: Obligors, names: Names, question: Question, passed: dict[Me
                 )
         return few
     return None
+
+
+def _at_its_points(beside: Found, obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Found | None:
+    """The book at the states in which another was taken name by name; None where none was, or these are not for it, or do not tell enough."""
+    found = None if beside.few_names is None else at_points_of(beside.few_names, names, question.confidences, map_tasks)
+    if found is None or not found.settles(question.confidences, question.rel_tol):
+        return None
+    if departure(found.expected_loss, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol) is not None:
+        return None
+    found = replace(found, converged=True)
+    outcome = few_names_outcome(
+        obligors,
+        found,
+        question.confidences,
+        rel_tol=question.rel_tol,
+        listed=question.parts_listed,
+        map_tasks=map_tasks,
+        method=beside.outcome.method,
+    )
+    return Found(outcome=replace(outcome, notes=(*outcome.notes, _ITS_STATES)), few_names=found)
 
 
 def _departure_of_the_exact(exact: ExactTail, obligors: Obligors) -> str | None:

@@ -121,6 +121,12 @@ class FewNames:
         var, es, var_each, es_each = self.measure(confidence)
         return scramble_error(var_each) <= rel_tol * var and scramble_error(es_each) <= rel_tol * es
 
+    def settles(self, confidences: Sequence[float], rel_tol: float) -> bool:
+        """Whether all measures are :meth:`settled`, and what rounding may move them by is within the wanted error as well."""
+        return all(self.settled(confidence, rel_tol) for confidence in confidences) and all(
+            part <= 1.0 for part in _rounding(self, confidences, rel_tol)
+        )
+
     def on_an_edge(self, confidence: float) -> bool:
         """Whether the probability that decides which sum of losses is the value at risk is so close to it that scrambles may differ."""
         return self.beside(confidence) != lower_quantile(self.probability.mean(axis=0), confidence)
@@ -266,9 +272,8 @@ def few_names(
     if settled and lattice.rounded_to == 0.0:
         times = 2 if any(found.on_an_edge(confidence) for confidence in confidences) else 1
         found = _drawn_anew(found, aims, along, times * size, seed=seed, most_points=most_points, most_work=most_work, map_tasks=map_tasks)
-        settled = all(found.settled(confidence, rel_tol) for confidence in confidences)
     found = _bounded(found, map_tasks)
-    return replace(found, converged=settled and all(part <= 1.0 for part in _rounding(found, confidences, rel_tol)))
+    return replace(found, converged=found.settles(confidences, rel_tol))
 
 
 def _drawn_anew(
@@ -389,7 +394,7 @@ def _bounded(found: FewNames, map_tasks: MapTasks) -> FewNames:
     return replace(found, rounded=(down, up))
 
 
-def _rounding(found: FewNames, confidences: tuple[float, ...], rel_tol: float) -> list[float]:
+def _rounding(found: FewNames, confidences: Sequence[float], rel_tol: float) -> list[float]:
     """By how much of the wanted error rounding may move each measure at most; a measure of zero that may be none counts as beyond it."""
     down, up = found.bounds
     parts = []

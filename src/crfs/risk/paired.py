@@ -20,6 +20,8 @@ from crfs.risk.measures import TailMeasure, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
 from crfs.risk.on_device import block_simulator
 from crfs.risk.on_top import Anchor, Carried, compared
+from crfs.risk.paired_few import few_names_difference
+from crfs.risk.portfolio import MeasuredBook
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.scrambles import Z95
 from crfs.risk.simulated import MOST_PLAIN
@@ -143,26 +145,26 @@ def _notes(before: RiskResult, pair: PairedLosses, measures: list[WhatIfMeasure]
 
 
 def differences(
-    before: tuple[Obligors, FactorModel, RiskResult],
-    after: tuple[Obligors, FactorModel, RiskResult],
-    *,
-    map_blocks: MapTasks = map,
-    device: str | None = None,
+    before: MeasuredBook, after: MeasuredBook, *, map_blocks: MapTasks = map, device: str | None = None
 ) -> tuple[tuple[Difference, Difference], ...]:
     """Of the value at risk and of the expected shortfall of two measured books at each confidence, the second less the first.
 
-    Two runs in which every name is drawn in the same scenarios of one seed have common random numbers: their differences have their own noise alone.
-    Of others the errors of both are in them, which is more than there is. One book in one world differs from itself by nothing, exactly.
+    Two runs that took their names one by one at the same states of the factors, or drew every name in the same scenarios of one seed, have common random
+    numbers: their differences have their own noise alone. Of others the errors of both are in them, which is more than there is. One book in one world
+    differs from itself by nothing, exactly.
     """
-    first, second = before[2], after[2]
-    if before[1] == after[1] and before[0].same_as(after[0]) and first.measures == second.measures:
+    first, second = before.result, after.result
+    if before.factor_model == after.factor_model and before.obligors.same_as(after.obligors) and first.measures == second.measures:
         none = Difference(value=0.0, se=0.0, low=0.0, high=0.0)
         return tuple((none, none) for _ in first.measures)
+    few = before.found.few_names, after.found.few_names
+    if few[0] is not None and few[1] is not None and few[0].points is few[1].points:
+        return tuple(few_names_difference(few[0], few[1], told.confidence) for told in first.measures)
     if first.method is second.method is Method.PLAIN and (first.seed, first.scenarios) == (second.seed, second.scenarios):
         pair = simulate_pair(
-            before[0],
-            after[0],
-            (before[1], after[1]),
+            before.obligors,
+            after.obligors,
+            (before.factor_model, after.factor_model),
             method=Method.PLAIN,
             seed=first.seed,
             scenarios=first.scenarios,

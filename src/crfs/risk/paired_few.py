@@ -12,6 +12,7 @@ from crfs.risk.analytic import few_names_measure
 from crfs.risk.choosing import Question
 from crfs.risk.few_names import FewNames, at_points_of, few_names
 from crfs.risk.lattice import beyond, lower_quantile
+from crfs.risk.measures import TailMeasure
 from crfs.risk.names import Names
 from crfs.risk.on_top import Anchor, Carried, compared
 from crfs.risk.result import Method, RiskResult
@@ -50,18 +51,7 @@ def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el:
     for base in told.measures:
         at = few_names_measure(found, base.confidence)
         own = few_names_measure(moved, base.confidence) if at.var == base.var else None
-        anchors = [
-            Anchor(told=of_book if own is None else of_found, found=of_found, greatest=found.names.unit * found.names.greatest)
-            for of_book, of_found in ((base.var, at.var), (base.es, at.es))
-        ]
-        measures.append(
-            compared(
-                base,
-                own,
-                _quantile_moved(found, moved, base.confidence, anchors[0]),
-                _shortfall_moved(found, moved, base.confidence, anchors[1]),
-            )
-        )
+        measures.append(compared(base, own, *_tail_moved(found, moved, at, at if own is not None else base)))
     return WhatIf(
         el=after_el,
         incremental_el=after_el - told.el,
@@ -74,6 +64,23 @@ def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el:
             f"both books are taken name by name at the same states of the factors ({method.value}): the differences have their own noise alone",
         ),
     )
+
+
+def few_names_difference(before: FewNames, after: FewNames, confidence: float) -> tuple[Difference, Difference]:
+    """What the value at risk and the expected shortfall of ``after`` are more than those of ``before``: two books at the same states."""
+    at = few_names_measure(before, confidence)
+    var, es = _tail_moved(before, after, at, at)
+    return var.moved, es.moved
+
+
+def _tail_moved(before: FewNames, after: FewNames, found: TailMeasure, told: TailMeasure) -> tuple[Carried, Carried]:
+    """Moves of the value at risk and of the expected shortfall, of which ``found`` is what these states say of the book before."""
+    greatest = before.names.unit * before.names.greatest
+    by_var, by_es = (
+        Anchor(told=of_book, found=of_found, greatest=greatest) for of_book, of_found in ((told.var, found.var), (told.es, found.es))
+    )
+    confidence = found.confidence
+    return _quantile_moved(before, after, confidence, by_var), _shortfall_moved(before, after, confidence, by_es)
 
 
 def _spread(found: FewNames, el: float) -> FloatArray:

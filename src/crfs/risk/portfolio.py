@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.portfolio import validate_portfolio
 from crfs.risk.arguments import check_flag, check_workers
-from crfs.risk.choosing import Question, find_outcome, make_question
+from crfs.risk.choosing import Found, Question, find_outcome, make_question
 from crfs.risk.concentration import connected_concentration, notes_on_columns_not_cut, sector_indices
 from crfs.risk.cuts import TOP_OBLIGORS, note_on_split_obligors
 from crfs.risk.granularity import granularity_adjustment
@@ -84,6 +85,41 @@ def portfolio_risk(
         contributions=contributions,
         listed=listed,
     )
+    return measure(
+        portfolio,
+        factor_model,
+        question,
+        default_ccf=default_ccf,
+        accept_partial=accept_partial,
+        map_blocks=map_blocks,
+        threads=threads,
+        device=device,
+    ).result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeasuredBook:
+    """A run: the book's obligors, its factor model, what its method found, and the result."""
+
+    obligors: Obligors
+    factor_model: FactorModel
+    found: Found
+    result: RiskResult
+
+
+def measure(
+    portfolio: pl.DataFrame,
+    factor_model: FactorModel,
+    question: Question,
+    *,
+    default_ccf: float | None = None,
+    accept_partial: bool = False,
+    map_blocks: MapTasks | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    beside: MeasuredBook | None = None,
+) -> MeasuredBook:
+    """The run behind :func:`portfolio_risk`; the book ``beside`` lends it its states of the factors (:func:`crfs.risk.choosing.find_outcome`)."""
     check_device(device, question.method)
     check_workers(threads=threads, map_blocks=map_blocks)
     check_flag("accept_partial", accept_partial)
@@ -93,8 +129,17 @@ def portfolio_risk(
         raise InvalidInput("every row of the book was rejected; nothing is left to measure", problems=checked.problems)
     obligors = roll_up(book, factor_model)
     require_exposure(obligors)
-    found = find_outcome(obligors, factor_model, question, map_tasks=map_blocks, threads=threads, device=device)
-    return answer(obligors, factor_model, question, found.outcome, currency=currency_of(book), n_rejected=checked.rejected_rows)
+    found = find_outcome(
+        obligors,
+        factor_model,
+        question,
+        map_tasks=map_blocks,
+        threads=threads,
+        device=device,
+        beside=None if beside is None else beside.found,
+    )
+    result = answer(obligors, factor_model, question, found.outcome, currency=currency_of(book), n_rejected=checked.rejected_rows)
+    return MeasuredBook(obligors=obligors, factor_model=factor_model, found=found, result=result)
 
 
 def require_exposure(obligors: Obligors) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from crfs.credit.factor_model import FactorModel
     from crfs.credit.scenarios import Scenario
     from crfs.models.satellite import LatentFactorModel
+    from crfs.risk.portfolio import MeasuredBook
     from crfs.risk.what_if import Difference
 
 SIDES = ("base", "stressed")
@@ -98,19 +99,20 @@ def conditional_losses(
 ) -> dict[str, Any]:
     """Expected loss, its cuts, and measures with their errors: over all states (``whole``), given the base and given the scenario.
 
-    All are measured with the same seed. Two books that are simulated name by name have common random numbers, and the error of their difference is
-    that of the pair; else it is that of both runs, which is more than it has. Of no change it is none.
+    All are measured with the same seed. Two books that are simulated name by name, or taken name by name at the same states of the factors, have common
+    random numbers, and the error of their difference is that of the pair; else it is that of both runs, which is more than it has. Of no change it is none.
     """
-    from crfs.risk.obligors import roll_up
     from crfs.risk.paired import differences
     from crfs.risk.stress import waterfall
     from crfs.risk.workers import workers
 
-    found = [portfolio_risk.loss_distribution(asked, rows, model=model, contributions=False) for rows, model in conditioned.books]
-    sides = [(roll_up(rows, model), model, result) for (rows, model), result in zip(conditioned.books, found, strict=True)]
+    sides: list[MeasuredBook] = []
+    for rows, model in conditioned.books:
+        base = sides[0] if sides else None
+        sides.append(portfolio_risk.measured_book(asked, rows, model=model, contributions=False, beside=base))
     with asked.pieces() as pieces, workers(pieces, asked.session.workers) as mapped:
         changes = differences(sides[0], sides[1], map_blocks=mapped, device=asked.session.device)
-    told = [one.to_dict() for one in found]
+    told = [one.result.to_dict() for one in sides]
     columns = {"all_states": whole, **dict(zip(SIDES, told, strict=True))}
     amounts = {
         name: {**{side: one[name] for side, one in columns.items()}, "change": told[1][name] - told[0][name]} for name in ("el", "ul")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from crfs.credit.factor_model import FactorModel
     from crfs.risk import WarmPortfolio
-    from crfs.risk.result import RiskResult
+    from crfs.risk.portfolio import MeasuredBook
     from crfs.risk.workers import MapTasks
     from crfs.store.runs import Run
 
@@ -60,23 +60,24 @@ def factor_model_of(asked: Asked) -> FactorModel:
         return FactorModel.from_content(asked.specification["factor_model"])
 
 
-def loss_distribution(asked: Asked, rows: pl.DataFrame, *, model: FactorModel | None = None, contributions: bool = True) -> RiskResult:
-    """The losses of a book that is ready, with the options that were asked for and as many threads, and the device, as the session has.
+def measured_book(
+    asked: Asked,
+    rows: pl.DataFrame,
+    *,
+    model: FactorModel | None = None,
+    contributions: bool = True,
+    beside: MeasuredBook | None = None,
+) -> MeasuredBook:
+    """A book that is ready, measured with the options that were asked for and as many threads, and the device, as the session has.
 
-    ``model`` stands for the factor model of the specification.
+    ``model`` stands for the factor model of the specification; the book ``beside`` lends its states of the factors.
     """
-    from crfs.risk.portfolio import portfolio_risk
+    from crfs.risk.choosing import make_question
+    from crfs.risk.portfolio import measure
 
-    options = {name: asked.option(name, default) for name, default in DEFAULTS.items()}
+    question = make_question(**{name: asked.option(name, default) for name, default in DEFAULTS.items()}, contributions=contributions)
     with asked.pieces() as mapped:
-        return portfolio_risk(
-            rows,
-            model or factor_model_of(asked),
-            map_blocks=mapped,
-            device=asked.session.device,
-            contributions=contributions,
-            **options,
-        )
+        return measure(rows, model or factor_model_of(asked), question, map_blocks=mapped, device=asked.session.device, beside=beside)
 
 
 def warm_portfolio(asked: Asked, rows: pl.DataFrame, *, map_blocks: MapTasks | None = None) -> WarmPortfolio:
@@ -89,7 +90,7 @@ def warm_portfolio(asked: Asked, rows: pl.DataFrame, *, map_blocks: MapTasks | N
 
 def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     """The loss distribution, and exposure and expected loss by group."""
-    return {**loss_distribution(asked, ready.rows).to_dict(), "segments": _segments(ready.rows)}
+    return {**measured_book(asked, ready.rows).result.to_dict(), "segments": _segments(ready.rows)}
 
 
 RISK = BookKind(

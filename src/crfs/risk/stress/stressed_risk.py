@@ -16,9 +16,10 @@ from crfs.errors import InvalidInput
 from crfs.quality.portfolio import require_factor_model, validate_portfolio
 from crfs.risk.arguments import check_flag
 from crfs.risk.as_json import finite_or_none
+from crfs.risk.choosing import make_question
 from crfs.risk.obligors import LOADING, roll_up
 from crfs.risk.paired import differences
-from crfs.risk.portfolio import portfolio_risk
+from crfs.risk.portfolio import measure
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.stress.conditioning import restrict
 from crfs.risk.what_if import Difference
@@ -46,6 +47,10 @@ class RiskOptions(TypedDict, total=False):
     map_blocks: MapTasks | None
     threads: int | None
     device: str | None
+
+
+_ASKED = ("confidences", "method", "rel_tol", "seed", "max_scenarios", "budget", "contributions", "listed")
+_RUNNING = ("map_blocks", "threads", "device")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,25 +111,23 @@ def stressed_risk(
         raise InvalidInput(f"given is a ConditionalFactors, not {asked!r:.80}", argument="given")
     check_flag("accept_partial", options.get("accept_partial", False))
     left = restrict(factor_model, given)
-    checked = validate_portfolio(portfolio, factor_model, default_ccf=options.get("default_ccf"))
+    ccf = options.get("default_ccf")
+    checked = validate_portfolio(portfolio, factor_model, default_ccf=ccf)
     book = checked.accepted if options.get("accept_partial", False) else checked.require_all("portfolio")
     if book.is_empty():
         raise InvalidInput("every row of the book was rejected; nothing is left to measure", problems=checked.problems)
     moved, model = conditional_book(book, factor_model, left)
-    stressed = portfolio_risk(moved, model, **options)
-    notes = (*stressed.notes, "the factors are distributed as the scenario leaves them", *given.notes)
-    base = portfolio_risk(portfolio, factor_model, **options)
+    question = make_question(**{name: options[name] for name in _ASKED if name in options})  # type: ignore[literal-required]  # names of it
+    running = {name: options[name] for name in _RUNNING if name in options}  # type: ignore[literal-required]
+    base = measure(portfolio, factor_model, question, accept_partial=options.get("accept_partial", False), default_ccf=ccf, **running)
+    stressed = measure(moved, model, question, beside=base, **running)
     with workers(options.get("map_blocks"), options.get("threads")) as mapped:
-        changes = differences(
-            (roll_up(book, factor_model), factor_model, base),
-            (roll_up(moved, model), model, stressed),
-            map_blocks=mapped,
-            device=options.get("device"),
-        )
+        changes = differences(base, stressed, map_blocks=mapped, device=options.get("device"))
+    notes = (*stressed.result.notes, "the factors are distributed as the scenario leaves them", *given.notes)
     return StressedRisk(
-        base=base,
+        base=base.result,
         changes=changes,
-        stressed=replace(stressed, notes=notes, n_rejected=checked.rejected_rows),
+        stressed=replace(stressed.result, notes=notes, n_rejected=checked.rejected_rows),
         factors=left,
     )
 
