@@ -287,6 +287,16 @@ def test_an_answer_says_where_its_errors_are_beyond_what_was_wanted(asked: str) 
     assert not [note for note in rough.what_if(put=shocked(table, pd_probit=0.5), first_order=False).notes if "rel_tol" in note]
 
 
+@pytest.mark.parametrize("seed", [3, 4])
+def test_intervals_hold_what_an_expansion_is_off_by_where_its_next_order_changes_sign(seed: int) -> None:
+    table = shocked(book(seed, 40), pd_probit=2.0)
+    exactly, found = (
+        portfolio_risk(table, model(), confidences=(0.999,), method=method, contributions=False).measures[0]
+        for method in ("convolution", "collapsed")
+    )
+    assert max(found.es_low, exactly.es_low) <= min(found.es_high, exactly.es_high)
+
+
 def asked_of(method: str) -> Question:
     return make_question(confidences=(0.99,), method=method, max_scenarios=4_000, contributions=False)
 

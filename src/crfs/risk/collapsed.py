@@ -55,6 +55,8 @@ _TRUSTED = 0.5
 _TRUSTED_WITH_LARGE_NAMES = 0.1
 # So many names are convolved in a second or two; of more, whose losses come in steps, the intervals include these.
 _TAKEN_BY_NAME = 400
+# Where the next order of the expansion is looked at, in spreads about the value at risk.
+_AROUND = (-1.0, -0.5, 0.5, 1.0)
 # What is smeared is misplaced by up to the blur: this part of the wanted error at most.
 _SMEARED = 0.25
 
@@ -63,7 +65,8 @@ _SMEARED = 0.25
 class Quantile:
     """Value at risk and expected shortfall at one confidence, in the book's units, by scramble and together.
 
-    ``bias_var`` and ``bias_es`` are what the next order of the expansion would move them by; ``off_var`` and ``off_es``, zero or more, what the
+    ``bias_var`` and ``bias_es`` are what the next order of the expansion would move them by, ``near_var`` and ``near_es``, zero or more, what it is more
+    than that nearby: it changes its sign, and says nothing where it does. ``off_var`` and ``off_es``, zero or more, what the
     interpolation of tables and the end of a series may, and by how much they were beyond the greatest possible loss, to which they are held;
     ``few_var`` and ``few_es`` what no order of the expansion sees of sums of few losses (:mod:`crfs.risk.few_defaults`), ``ripple_var`` and ``ripple_es``
     what none sees of losses that are nearly alike (:mod:`crfs.risk.ripples`).
@@ -76,6 +79,8 @@ class Quantile:
     es_by_scramble: FloatArray
     bias_var: float
     bias_es: float
+    near_var: float = 0.0
+    near_es: float = 0.0
     off_var: float = 0.0
     off_es: float = 0.0
     few_var: float = 0.0
@@ -86,7 +91,10 @@ class Quantile:
     @property
     def biases(self) -> tuple[float, float]:
         """What bounds the systematic error of both, positive; ripples apart."""
-        return abs(self.bias_var) + self.off_var + self.few_var, abs(self.bias_es) + self.off_es + self.few_es
+        return (
+            abs(self.bias_var) + self.near_var + self.off_var + self.few_var,
+            abs(self.bias_es) + self.near_es + self.off_es + self.few_es,
+        )
 
     @property
     def judged(self) -> tuple[tuple[float, float, float, float], tuple[float, float, float, float]]:
@@ -268,6 +276,26 @@ def measure(mixture: Mixture, confidence: float, *, guess: float | None = None) 
     )
 
 
+def with_what_is_near(mixture: Mixture, q: Quantile) -> Quantile:
+    """The same with the most that the next order of the expansion is within a spread of the small names' loss, given what the value at risk is made of."""
+    if q.var == 0.0:
+        return q
+    weight = mixture.points.weight * np.maximum(mixture.local(q.var).density, 0.0)
+    total = float(weight.sum())
+    if not total > 0.0:
+        return q
+    spread = math.sqrt(float((weight * mixture.sums[1]).sum()) / total)
+    density = float(mixture.by_scramble(mixture.local(q.var).density).mean())
+    around = [mixture.left_out(q.var + part * spread) for part in _AROUND]
+    most_p, most_e = (max(abs(one[k]) for one in around) for k in (0, 1))
+    near_var = min(most_p / density, mixture.book.names.greatest) if density > 0.0 else 0.0
+    return replace(
+        q,
+        near_var=max(near_var - abs(q.bias_var), 0.0),
+        near_es=max(most_e / (1.0 - q.confidence) - abs(q.bias_es), 0.0),
+    )
+
+
 def _drawn(
     book: ConditionalBook, aims: tuple[Aim, ...], *, confidences: tuple[float, ...], rel_tol: float, seed: int, most_points: int
 ) -> Collapsed:
@@ -302,7 +330,7 @@ def _with_all_errors(mixture: Mixture, q: Quantile, aim: Aim, rel_tol: float) ->
     off_es += cut_excess / (1.0 - q.confidence)
     rippled = _ripples(mixture, aim, rel_tol * q.var)
     return replace(
-        q,
+        with_what_is_near(mixture, q),
         off_var=q.off_var + off_var,
         off_es=q.off_es + off_es,
         few_var=few_var,

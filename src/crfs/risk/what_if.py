@@ -18,7 +18,7 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.risk.as_json import finite_or_none
 from crfs.risk.class_sums import LEAST_PARTED
-from crfs.risk.collapsed import LARGE, Collapsed, Quantile, doubt, measure, spread_of_rest
+from crfs.risk.collapsed import LARGE, Collapsed, Quantile, doubt, measure, spread_of_rest, with_what_is_near
 from crfs.risk.conditional import ConditionalBook, condition, one_by_one
 from crfs.risk.first_order import mean_changes
 from crfs.risk.measures import TailRisk, rarer_than_the_tail
@@ -292,7 +292,7 @@ def _measured(base: Base, swap: _Swap, rel_tol: float) -> tuple[Mixture, tuple[Q
         quantiles = tuple(measure(mixture, q.confidence, guess=q.var) for q in base.found.quantiles)
         large = np.setdiff1d(swap.free[losses[swap.free] > LARGE * spread], explicit)
         if not len(large) or (losses[large].max() <= spread and doubt(mixture, quantiles, rel_tol) is None):
-            return mixture, quantiles
+            return mixture, tuple(with_what_is_near(mixture, q) for q in quantiles)
         explicit = np.union1d(explicit, large)
 
 
@@ -378,8 +378,8 @@ class _Side:
             es_each=unit * q.es_by_scramble,
             bias_var=unit * q.bias_var,
             bias_es=unit * q.bias_es,
-            off_var=unit * (told.off_var + told.few_var + jumps_var),
-            off_es=unit * (told.off_es + told.few_es + jumps_es),
+            off_var=unit * (q.near_var + told.off_var + told.few_var + jumps_var),
+            off_es=unit * (q.near_es + told.off_es + told.few_es + jumps_es),
             jumps_var=unit * jumps_var,
             jumps_es=unit * jumps_es,
         )
