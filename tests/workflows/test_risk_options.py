@@ -21,8 +21,16 @@ def test_looking_at_options_takes_no_scenarios() -> None:
 @pytest.mark.parametrize("kind", [portfolio_risk, portfolio_mark_to_market], ids=["risk", "mark to market"])
 @pytest.mark.parametrize(
     "wrong",
-    [{"max_scenarios": 100_000_000_000}, {"max_scenarios": 999}, {"method": "zz"}, {"rel_tol": 2.0}, {"confidences": [2.0]}, {"seed": -1}],
-    ids=["too many", "too few", "method", "rel_tol", "confidences", "seed"],
+    [
+        {"max_scenarios": 100_000_000_000},
+        {"max_scenarios": 999},
+        {"method": "zz"},
+        {"rel_tol": 2.0},
+        {"confidences": [2.0]},
+        {"seed": -1},
+        {"budget": 0.0},
+    ],
+    ids=["too many", "too few", "method", "rel_tol", "confidences", "seed", "budget"],
 )
 def test_a_wrong_option_is_refused_by_its_name(kind: Any, wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput) as refused:

@@ -34,7 +34,8 @@ class Shared(TypedDict, total=False):
 
 
 class LossOptions(Shared, total=False):
-    """What may be said of a loss distribution; ``copula`` overrides the factor model's own."""
+    """What may be said of a loss distribution; ``copula`` overrides the factor model's own, and a run that may take more evaluations than ``budget``
+    (obligors x scenarios, or names x points of a lattice; 1e11 if not given) is refused before it starts."""
 
     copula: str | None
     confidences: Sequence[float] | None
@@ -42,6 +43,7 @@ class LossOptions(Shared, total=False):
     rel_tol: float | None
     seed: int | None
     max_scenarios: int | None
+    budget: float | None
     default_ccf: float | None
 
 

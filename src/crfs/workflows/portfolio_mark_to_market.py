@@ -25,6 +25,7 @@ DRAWN: dict[str, Any] = {
     "rel_tol": 0.01,
     "seed": 1,
     "max_scenarios": 200_000,
+    "budget": 1e11,
 }
 """Options of :func:`crfs.risk.migration.positions_risk`."""
 VALUED: dict[str, Any] = {"reference": "now", "frequency": 1, "default_ccf": None}
@@ -41,7 +42,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     import polars as pl
 
     from crfs.credit.factor_model import FactorModel
-    from crfs.risk.arguments import LEAST_SCENARIOS, MOST_SCENARIOS
+    from crfs.risk.arguments import LEAST_SCENARIOS, MOST_SCENARIOS, check_budget
     from crfs.risk.migration import TransitionMatrix, ZeroCurves, mark_to_market_risk
     from crfs.workflows.market_curves import Quotes
 
@@ -58,6 +59,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
             raise InvalidInput(f"{name} is a whole number of 1 to 1000, not {value!r}", argument=name)
     told = {name: options[name] for name in (*DRAWN, *VALUED) if name in options}
+    check_budget(told.pop("budget", DRAWN["budget"]))
     most = told.get("max_scenarios", LEAST_SCENARIOS)
     one_loan = pl.DataFrame(
         {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,14 @@ if TYPE_CHECKING:
     from crfs.risk.workers import MapTasks
     from crfs.store.runs import Run
 
-DEFAULTS: dict[str, Any] = {"confidences": [0.99, 0.999], "method": "auto", "rel_tol": 0.005, "seed": 1, "max_scenarios": 200_000}
+DEFAULTS: dict[str, Any] = {
+    "confidences": [0.99, 0.999],
+    "method": "auto",
+    "rel_tol": 0.005,
+    "seed": 1,
+    "max_scenarios": 200_000,
+    "budget": 1e11,
+}
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -30,7 +36,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     from crfs.risk.choosing import make_question
 
     asked = {**DEFAULTS, **{name: options[name] for name in DEFAULTS if name in options}}
-    make_question(**asked, budget=math.inf, contributions=False)
+    make_question(**asked, contributions=False)
 
 
 def ready(asked: Asked) -> Ready:

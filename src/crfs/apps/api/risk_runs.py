@@ -27,12 +27,15 @@ class LossQuestion(BookQuestion):
     rel_tol: float | None = Field(default=None, gt=0)
     seed: Whole | None = Field(default=None, ge=0)
     max_scenarios: Whole | None = None
+    budget: float | None = Field(default=None, gt=0)
     default_ccf: float | None = Field(default=None, ge=0, le=1)
 
 
 def losses_wanted(question: LossQuestion, _session: Session) -> Wanted:
     """The factor model, and the options of the loss distribution."""
-    options = {name: getattr(question, name) for name in ("confidences", "method", "rel_tol", "seed", "max_scenarios", "default_ccf")}
+    options = {
+        name: getattr(question, name) for name in ("confidences", "method", "rel_tol", "seed", "max_scenarios", "budget", "default_ccf")
+    }
     return Wanted(settings={"factor_model": factor_model_wanted(question.factor_model, question.copula)}, options=options)
 
 

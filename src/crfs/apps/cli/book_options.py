@@ -33,6 +33,12 @@ def about_losses(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made."),
         click.option(
+            "--budget",
+            type=float,
+            help="The most evaluations (obligors x scenarios, or names x points of a lattice) that a run may take on; 1e11, if not given. "
+            "One that may need more is refused before it starts.",
+        ),
+        click.option(
             "--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios (or points in the factors) to draw."
         ),
         click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers, bit for bit."),

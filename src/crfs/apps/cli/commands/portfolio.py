@@ -369,6 +369,11 @@ def what_if(door: Door, book: str, changes: str | None, *, factor_model: str | N
 @click.option(
     "--max-scenarios", type=int, default=200_000, show_default=True, help="The most scenarios to draw, in whole blocks, one at least."
 )
+@click.option(
+    "--budget",
+    type=float,
+    help="The most steps (names x periods x scenarios) that a run may take on; 1e11, if not given. One that may need more is refused before it starts.",
+)
 @click.option("--default-ccf", type=float, help="Share of what is undrawn that is drawn at default, where ead has to be made.")
 @about_the_run
 @pass_door
