@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.risk import attribute, regulatory_capital, stressed_risk
+from crfs.risk import (
+    apply_overlays,
+    attribute,
+    cecl_allowance,
+    expected_credit_loss,
+    regulatory_capital,
+    stage_facilities,
+    stressed_risk,
+)
+from crfs.risk.provisions import (
+    EclScenario,
+    Overlay,
+    PdCurves,
+    StagingRule,
+    balance_share,
+    curves_from_conditional,
+    curves_from_cumulative,
+    curves_from_generator,
+    curves_from_pd_12m,
+    curves_from_transitions,
+    in_default_by,
+    point_in_time_pd,
+    provision_matrix,
+)
 
 BOOK = pl.DataFrame(
     {
@@ -28,9 +53,42 @@ BOOK = pl.DataFrame(
 LOANS = pl.DataFrame(
     {"facility_id": ["F1"], "exposure_class": ["corporate"], "pd": [0.01], "lgd": [0.45], "ead": [1000.0], "maturity_years": [2.5]}
 )
+PROVISIONS = pl.DataFrame(
+    {"facility_id": ["F1", "F2"], "ead": [1000.0, 500.0], "lgd": 0.4, "pd_12m": [0.005, 0.1], "maturity_years": [5.0, 2.0], "stage": [1, 2]}
+)
+STAGED = pl.DataFrame({"facility_id": ["A", "B"], "days_past_due": [0, 31]})
+LOST = pl.DataFrame({"stage": [1, 2], "ecl_cents": [100, 200]})
+OVERLAY: dict[str, Any] = {
+    "name": "energy",
+    "author": "credit risk",
+    "approver": "CRO",
+    "reason": "prices",
+    "effective": date(2026, 1, 1),
+    "expires": date(2026, 12, 31),
+    "where": {"stage": [1]},
+}
 MODEL = FactorModel.one_factor("all")
 SLUMP = ConditionalFactors(factors=("economy",), mean=(-2.0,), covariance=((0.0,),))
-WRONG: list[Any] = ["x", 5, None, 1.5, True, ["a"], {"a": "b"}, object(), math.nan]
+WRONG: list[Any] = [
+    "x",
+    5,
+    None,
+    1.5,
+    True,
+    ["a"],
+    {"a": "b"},
+    object(),
+    math.nan,
+    b"x",
+    {1},
+    (1, 2),
+    [[]],
+    [{}],
+    np.array([1.0, 2.0]),
+    np.array(["x", "y"]),
+    pl.Series([1.0]),
+    datetime(2026, 6, 30, tzinfo=UTC),
+]
 
 Kind = Callable[[Any], bool]
 
@@ -47,6 +105,43 @@ def whole(value: Any) -> bool:
     return isinstance(value, int) and value == 5
 
 
+def amount(value: Any) -> bool:
+    return isinstance(value, int | float) and value in (5, 1.5) and not isinstance(value, bool)
+
+
+def path(value: Any) -> bool:
+    return isinstance(value, tuple | np.ndarray | pl.Series) and not isinstance(value[0], str)
+
+
+def empty(value: Any) -> bool:
+    return isinstance(value, list) and value == [[]]
+
+
+def one(value: Any) -> bool:
+    return isinstance(value, pl.Series)
+
+
+def numbers(value: Any) -> bool:
+    return amount(value) or path(value) or empty(value)
+
+
+def missing(value: Any) -> bool:
+    return value is None
+
+
+def text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def texts(value: Any) -> bool:
+    return isinstance(value, list | dict | np.ndarray) and all(isinstance(each, str) for each in value)
+
+
+def either(*kinds: Kind) -> Kind:
+    return lambda value: any(kind(value) for kind in kinds)
+
+
+# What each argument takes of these; the refusal of all else names it.
 CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
     (
         attribute,
@@ -69,9 +164,122 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
             "facilities": none_of_these,
             **dict.fromkeys(["floor", "ratings_allowed", "accept_partial"], flag),
             "capital_ratio": none_of_these,
-            "general_provisions": lambda value: value in (5, 1.5) and not isinstance(value, bool),
-            "carry": lambda value: value in (["a"], {"a": "b"}),
+            "general_provisions": amount,
+            "carry": texts,
         },
+    ),
+    (
+        expected_credit_loss,
+        {"facilities": PROVISIONS, "interest_rate": 0.0},
+        {
+            **dict.fromkeys(["facilities", "scenarios", "timing"], none_of_these),
+            "pd_curves": missing,
+            "period_years": amount,
+            "interest_rate": either(amount, missing),
+            "segment_column": text,
+            "accept_partial": flag,
+            "carry": texts,
+        },
+    ),
+    (
+        cecl_allowance,
+        {"facilities": PROVISIONS, "interest_rate": 0.0},
+        {
+            **dict.fromkeys(["facilities", "scenarios"], none_of_these),
+            **dict.fromkeys(["forecast_years", "reversion_years", "period_years"], amount),
+            "pd_curves": missing,
+            "interest_rate": either(amount, missing),
+            "segment_column": text,
+            **dict.fromkeys(["discounted", "accept_partial"], flag),
+            "carry": texts,
+        },
+    ),
+    (stage_facilities, {"facilities": STAGED}, {"facilities": none_of_these, "rule": missing, "accept_partial": flag, "carry": texts}),
+    (in_default_by, {"facilities": STAGED}, {"facilities": none_of_these, "rule": missing}),
+    (
+        StagingRule,
+        {},
+        {
+            **dict.fromkeys(["relative_increase", "absolute_increase"], amount),
+            **dict.fromkeys(["probation_stage_2_months", "probation_stage_3_months"], whole),
+            "dpd_stage_2": either(whole, missing),
+            "dpd_stage_3": either(whole, missing),
+            "low_credit_risk_pd": missing,
+            **dict.fromkeys(["either", "straight_to_stage_1"], flag),
+        },
+    ),
+    (
+        EclScenario,
+        {"name": "base", "weight": 1.0},
+        {
+            "name": text,
+            "weight": none_of_these,
+            "period_years": amount,
+            **dict.fromkeys(["hazard_multiplier", "lgd_multiplier", "ead_multiplier"], path),
+            "factor": either(path, missing),
+            "pd_curves": missing,
+        },
+    ),
+    (
+        apply_overlays,
+        {"table": LOST, "overlays": [Overlay(**OVERLAY, amount=1.0)], "on": date(2026, 6, 30)},
+        dict.fromkeys(["table", "overlays", "on"], none_of_these),
+    ),
+    (
+        Overlay,
+        {**OVERLAY, "amount": 1.0},
+        {
+            **dict.fromkeys(["name", "author", "approver", "reason"], text),
+            **dict.fromkeys(["effective", "expires", "where"], none_of_these),
+            "amount": either(amount, missing),
+        },
+    ),
+    (Overlay, {**OVERLAY, "factor": 1.0}, {"factor": either(amount, missing)}),
+    (provision_matrix, {"gross": 100.0, "loss_rate": 0.1}, {"gross": numbers, "loss_rate": either(one, empty)}),
+    (
+        balance_share,
+        {"amortisation": "annuity", "years": 1.0, "maturity_years": 2.0},
+        {"amortisation": empty, **dict.fromkeys(["years", "maturity_years", "interest_rate"], numbers)},
+    ),
+    (
+        point_in_time_pd,
+        {"pd": 0.02, "r2": 0.12, "factor": 0.0},
+        {"pd": either(one, empty), "r2": empty, "factor": numbers},
+    ),
+    (curves_from_pd_12m, {"pd_12m": {"A": 0.02}}, {"pd_12m": none_of_these}),
+    (
+        curves_from_conditional,
+        {"pd": {"A": [0.1]}, "times_years": [0.0, 1.0]},
+        {"pd": none_of_these, "times_years": none_of_these},
+    ),
+    (
+        curves_from_cumulative,
+        {"pd": {"A": [0.1]}, "times_years": [0.0, 1.0]},
+        {"pd": none_of_these, "times_years": none_of_these},
+    ),
+    (
+        curves_from_transitions,
+        {"states": ["A", "D"], "matrices": [[0.9, 0.1], [0.0, 1.0]]},
+        {
+            "states": texts,
+            "matrices": none_of_these,
+            "period_years": amount,
+            "periods": whole,
+        },
+    ),
+    (
+        curves_from_generator,
+        {"states": ["A", "D"], "generators": [[-0.1, 0.1], [0.0, 0.0]], "times_years": [0.0, 1.0]},
+        {
+            "states": texts,
+            "generators": none_of_these,
+            "times_years": none_of_these,
+        },
+    ),
+    (
+        PdCurves,
+        {"names": ("A",), "times_years": np.array([0.0, 1.0]), "survival": np.array([[1.0, 0.9]])},
+        {"names": texts, "times_years": none_of_these, "survival": none_of_these},
     ),
 ]
 

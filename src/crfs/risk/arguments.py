@@ -1,8 +1,10 @@
-"""What every risk run is asked with: confidences, tolerance, seed, the most scenarios, threads and a method, checked in one place."""
+"""What the functions of risk are asked with: confidences, tolerance, seed, flags, texts, days and values of a kind, each checked in one place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
 from enum import StrEnum
 from numbers import Integral, Real
 from typing import Any, TypeGuard, TypeVar
@@ -12,6 +14,7 @@ import numpy as np
 from crfs.errors import InvalidInput
 
 Choice = TypeVar("Choice", bound=StrEnum)
+Value = TypeVar("Value")
 
 LEAST_SCENARIOS = 1_000
 MOST_SCENARIOS = 100_000_000
@@ -101,6 +104,86 @@ def check_texts(name: str, texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(listed)
 
 
+def check_text(name: str, text: str) -> str:
+    """What an argument ``name`` says in words: a text.
+
+    >>> check_text("segment_column", 5)
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: segment_column is a text, not 5
+    """
+    if not isinstance(text, str):
+        raise InvalidInput(f"{name} is a text, not {shown(text)}", argument=name)
+    return text
+
+
+def check_day(name: str, day: object) -> date:
+    """The day that an argument ``name`` is: a date, and no moment of one, which is neither before nor after it.
+
+    >>> check_day("on", datetime(2026, 6, 30))
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: on is a day, such as date(2026, 6, 30), not datetime.datetime(2026, 6, 30, 0, 0)
+    """
+    if not isinstance(day, date) or isinstance(day, datetime):
+        raise InvalidInput(f"{name} is a day, such as date(2026, 6, 30), not {shown(day)}", argument=name)
+    return day
+
+
+def check_kind(name: str, given: object, kind: type[Value]) -> Value:
+    """What an argument ``name`` was given, which is a value of the class ``kind``.
+
+    >>> check_kind("rule", {"dpd_stage_2": 30}, date)
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: rule is a date, not {'dpd_stage_2': 30}
+    """
+    if not isinstance(given, kind):
+        raise InvalidInput(f"{name} is {_a(kind)}, not {shown(given)}", argument=name)
+    return given
+
+
+def check_mapping(name: str, given: object) -> Mapping[Any, Any]:
+    """What an argument ``name`` was given, which is a mapping.
+
+    >>> check_mapping("pd", [0.01])
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: pd is a mapping, such as a dict, not [0.01]
+    """
+    if not isinstance(given, Mapping):
+        raise InvalidInput(f"{name} is a mapping, such as a dict, not {shown(given)}", argument=name)
+    return given
+
+
+def check_kinds(name: str, given: object, kind: type[Value]) -> tuple[Value, ...]:
+    """What an argument ``name`` lists: values of the class ``kind``, none or more.
+
+    >>> check_kinds("days", [5], date)
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: days is a list whose every entry is a date, not [5]
+    """
+    listed = list(given) if isinstance(given, Iterable) else [None]
+    if not all(isinstance(each, kind) for each in listed):
+        raise InvalidInput(f"{name} is a list whose every entry is {_a(kind)}, not {shown(given)}", argument=name)
+    return tuple(each for each in listed if isinstance(each, kind))
+
+
+def _a(kind: type) -> str:
+    return f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}"
+
+
+@contextmanager
+def told_of(whose: str) -> Iterator[None]:
+    """Say of what is wrong with an argument whose argument it is.
+
+    >>> with told_of("overlay energy"):
+    ...     check_text("reason", None)
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: overlay energy: reason is a text, not None
+    """
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{whose}: {error}", problems=error.problems, argument=error.argument) from None
+
+
 def check_flag(name: str, flag: bool) -> bool:
     """What an argument ``name`` says is so or is not: True or False, of Python or NumPy, and no text or number that Python would take for one.
 
@@ -159,7 +242,7 @@ def check_method(method: str, methods: type[Choice]) -> Choice:
     """The method of that name."""
     try:
         return methods(method)
-    except ValueError:
+    except (TypeError, ValueError):  # of a table's column nobody can say whether it is a text
         raise InvalidInput(
-            f"method {method!r} is not known; use {', '.join(known.value for known in methods)}", argument="method"
+            f"method {method!r:.80} is not known; use {', '.join(known.value for known in methods)}", argument="method"
         ) from None

@@ -39,6 +39,8 @@ CONFIDENCE = Range(said="a decimal within (0, 1), such as 0.999", low=0.0, high=
 CORRELATION = Range(said="a correlation within [-1, 1]", low=-1.0, high=1.0)
 AMOUNT = Range(said="a finite amount of zero or more", low=0.0, with_high=False)
 POSITIVE_AMOUNT = Range(said="an amount above 0 in currency units", low=0.0, with_low=False, with_high=False)
+POSITIVE = Range(said="a finite number above 0", low=0.0, with_low=False, with_high=False)
+FINITE = Range(said="a finite number", with_low=False, with_high=False)
 RATIO = Range(said="a finite decimal of zero or more", low=0.0, with_high=False)
 ANYWHERE = Range(said="a number, finite or not")
 """Only NaN lies outside."""
@@ -68,7 +70,7 @@ def numbers(name: str, values: npt.ArrayLike, within: Range) -> FloatArray:
         given = np.asarray(values)
         # A text that reads as a number is none, and neither is True.
         array = np.asarray(given, dtype=np.float64) if given.dtype.kind in "iufO" else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = None
     if array is None:
         raise InvalidInput(f"{name} is {within.said}, not {values!r:.80}", argument=name)

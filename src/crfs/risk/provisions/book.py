@@ -11,6 +11,7 @@ import polars as pl
 from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput
 from crfs.quality.checks import Faults, quoted
+from crfs.risk.arguments import check_text
 from crfs.risk.facilities import (
     BoolArray,
     FloatArray,
@@ -28,8 +29,10 @@ from crfs.risk.provisions.exposure import Amortisation
 from crfs.risk.provisions.loss_paths import Blend, Loans, PathTable
 from crfs.risk.provisions.scenarios import OTHERS, EclScenario
 from crfs.risk.provisions.term_structure import PdCurves
+from crfs.risk.ranges import Range, number
 
 LONGEST_YEARS = 100.0
+_INTEREST_RATE = Range(said="the interest rate of rows without one, a finite decimal above -1", low=-1.0, with_low=False, with_high=False)
 
 
 def provisions_schema() -> TableSchema:
@@ -84,8 +87,8 @@ def read_book(
     whose payments hang on it; of the others the rate is 0. ``curves``: each set must have
     the curves that rows name.
     """
-    if interest_rate is not None and not (np.isfinite(interest_rate) and interest_rate > -1.0):
-        raise InvalidInput("the interest rate for rows without one is a finite decimal above -1", argument="interest_rate")
+    if interest_rate is not None:
+        number("interest_rate", interest_rate, _INTEREST_RATE)
     typed, faults = read_facilities(facilities, provisions_schema(), carry=carry)
     stage = numbers(typed, "stage")
     lives = (stage != 3.0) | flags(typed, "poci") if staged else ~in_default(typed)
@@ -225,6 +228,7 @@ def held_at_one(
 
 def segments_of(rows: pl.DataFrame, scenarios: Sequence[EclScenario], segment_column: str) -> tuple[str, ...]:
     """Names of segments that any scenario tells apart; each segment of the rows must have a path in every scenario that does."""
+    check_text("segment_column", segment_column)
     named: dict[str, None] = {}
     for scenario in scenarios:
         for what in ("hazard_multiplier", "lgd_multiplier", "ead_multiplier"):

@@ -12,12 +12,16 @@ import numpy as np
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_flag
 from crfs.risk.cents import in_cents, in_units
 from crfs.risk.facilities import FloatArray, flags, numbers, rejected_note
 from crfs.risk.provisions.book import held_at_one, in_default, loans_of, paths_of, read_book, segments_of
 from crfs.risk.provisions.loss_paths import Timing, expected_losses, losses_in_default
-from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, time_grid
+from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, curves_of, time_grid
 from crfs.risk.provisions.term_structure import PdCurves
+from crfs.risk.ranges import Range, number
+
+_YEARS = Range(said="a finite number of years, zero or more", low=0.0, with_high=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,17 +98,16 @@ def cecl_allowance(
     True
     """
     for name, value in (("forecast_years", forecast_years), ("reversion_years", reversion_years)):
-        if not (math.isfinite(value) and value >= 0.0):
-            raise InvalidInput(f"{name} is a finite number of years, zero or more", argument=name)
-    check_weights(scenarios)
-    known = [curves for scenario in scenarios if (curves := scenario.pd_curves or pd_curves) is not None]
+        number(name, value, _YEARS)
+    check_flag("discounted", discounted)
+    scenarios = check_weights(scenarios)
     rows, rejected = read_book(
         facilities,
         staged=False,
         needs_r2=any(scenario.factor is not None for scenario in scenarios),
         interest_rate=interest_rate,
         all_need_a_rate=discounted,
-        curves=known,
+        curves=curves_of(scenarios, pd_curves),
         carry=carry,
         accept_partial=accept_partial,
     )

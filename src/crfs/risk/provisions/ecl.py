@@ -12,11 +12,12 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.risk import ranges
 from crfs.risk.cents import in_cents, in_units
 from crfs.risk.facilities import FloatArray, flags, numbers, rejected_note
 from crfs.risk.provisions.book import exposures, held_at_one, loans_of, paths_of, read_book, segments_of
 from crfs.risk.provisions.loss_paths import Loans, PathTable, Timing, expected_losses, losses_in_default
-from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, time_grid
+from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, curves_of, time_grid
 from crfs.risk.provisions.term_structure import PdCurves
 
 _COLUMNS = ("ecl_12m", "ecl_lifetime", "pd_12m_weighted", "pd_lifetime")
@@ -125,14 +126,14 @@ def expected_credit_loss(
     ([1250.0, 76.0], 1326.0)
     """
     moment = _timing(timing)
-    check_weights(scenarios)
+    scenarios = check_weights(scenarios)
     rows, rejected = read_book(
         facilities,
         staged=True,
         needs_r2=any(scenario.factor is not None for scenario in scenarios),
         interest_rate=interest_rate,
         all_need_a_rate=True,
-        curves=[curves for scenario in scenarios if (curves := scenario.pd_curves or pd_curves) is not None],
+        curves=curves_of(scenarios, pd_curves),
         carry=carry,
         accept_partial=accept_partial,
     )
@@ -179,17 +180,15 @@ def provision_matrix(gross: npt.ArrayLike, loss_rate: npt.ArrayLike) -> FloatArr
     >>> provision_matrix([15_000_000.0, 7_500_000.0], [0.003, 0.016]).tolist()
     [45000.0, 120000.0]
     """
-    amounts, rates = np.broadcast_arrays(np.asarray(gross, dtype=np.float64), np.asarray(loss_rate, dtype=np.float64))
-    if not (amounts >= 0.0).all() or not np.isfinite(amounts).all() or not ((rates >= 0.0) & (rates <= 1.0)).all():
-        raise InvalidInput("gross is finite amounts of zero or more, loss_rate decimals within [0, 1]")
+    amounts, rates = ranges.numbers("gross", gross, ranges.AMOUNT), ranges.numbers("loss_rate", loss_rate, ranges.DECIMAL)
     return np.asarray(amounts * rates)
 
 
 def _timing(timing: Timing | str) -> Timing:
     try:
         return Timing(timing)
-    except ValueError:
-        raise InvalidInput(f"{timing!r} is no timing of defaults; known: {', '.join(Timing)}", argument="timing") from None
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{timing!r:.80} is no timing of defaults; known: {', '.join(Timing)}", argument="timing") from None
 
 
 def _on_one_scenario(loans: Loans, paths: PathTable, living: npt.NDArray[np.intp], timing: Timing) -> dict[str, FloatArray]:

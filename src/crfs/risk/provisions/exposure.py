@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.ranges import Range, numbers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -35,10 +36,12 @@ def balance_share(
     kind = np.asarray(amortisation, dtype=np.str_)
     known = np.isin(kind, list(Amortisation))
     if not known.all():
-        raise InvalidInput(f"{kind[~known].flat[0]!r} is no amortisation; known: {', '.join(Amortisation)}", argument="amortisation")
-    t, maturity, rate = (np.asarray(a, dtype=np.float64) for a in (years, maturity_years, interest_rate))
-    if not (t >= 0.0).all() or not (maturity > 0.0).all() or not (rate > -1.0).all():
-        raise InvalidInput("years is zero or more, maturity_years above 0 and interest_rate above -1")
+        raise InvalidInput(
+            f"{str(kind[~known].flat[0])!r:.80} is no amortisation; known: {', '.join(Amortisation)}", argument="amortisation"
+        )
+    t = numbers("years", years, Range(said="a number of years, zero or more", low=0.0))
+    maturity = numbers("maturity_years", maturity_years, Range(said="a number of years above 0", low=0.0, with_low=False))
+    rate = numbers("interest_rate", interest_rate, Range(said="a decimal above -1", low=-1.0, with_low=False))
     force = np.log1p(rate)
     shares = [share_of_kind(position, t, maturity, force) for position in range(len(Amortisation))]
     return np.select([kind == name for name in Amortisation], shares, np.nan)

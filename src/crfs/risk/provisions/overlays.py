@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -16,7 +15,12 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import check_day, check_kinds, check_mapping, check_text, told_of
 from crfs.risk.cents import in_cents
+from crfs.risk.ranges import FINITE, Range, number
+
+_FACTOR = Range(said="a finite number of zero or more", low=0.0, with_high=False)
 
 
 class Status(StrEnum):
@@ -52,22 +56,27 @@ class Overlay:
 
     def __post_init__(self) -> None:
         for what in ("name", "author", "approver", "reason"):
-            if not _as_read(getattr(self, what)):
+            if not _as_read(check_text(what, getattr(self, what))):
                 raise InvalidInput(f"overlay {self.name or '(without a name)'}: {what} is blank", argument=what)
         if _as_read(self.author) == _as_read(self.approver):
             raise InvalidInput(f"overlay {self.name}: {self.approver} proposed it and cannot approve it", argument="approver")
+        with told_of(f"overlay {self.name}"):
+            check_day("effective", self.effective), check_day("expires", self.expires)
         if self.expires < self.effective:
             raise InvalidInput(
                 f"overlay {self.name}: it expires on {self.expires}, before it begins on {self.effective}", argument="expires"
             )
         if (self.amount is None) == (self.factor is None):
             raise InvalidInput(f"overlay {self.name}: give an amount or a factor", argument="amount")
-        if self.amount is not None and not math.isfinite(self.amount):
-            raise InvalidInput(f"overlay {self.name}: amount is a finite number", argument="amount")
-        if self.factor is not None and not (math.isfinite(self.factor) and self.factor >= 0.0):
-            raise InvalidInput(f"overlay {self.name}: factor is a finite number of zero or more", argument="factor")
-        for column, values in self.where.items():
-            kinds = {None} if isinstance(values, str) else {_kind(value) for value in values}
+        with told_of(f"overlay {self.name}"):
+            if self.amount is not None:
+                number("amount", self.amount, FINITE)
+            if self.factor is not None:
+                number("factor", self.factor, _FACTOR)
+            where = check_mapping("where", self.where)
+        for column, values in where.items():
+            several = isinstance(values, Collection) and not isinstance(values, str | bytes | Mapping)
+            kinds = {_kind(value) for value in values} if several else {None}
             if None in kinds or len(kinds) > 1:
                 detail = f"where {column} = {values!r:.200}: it is a list of texts, numbers, truth values or days, all of one kind"
                 raise InvalidInput(f"overlay {self.name}: {detail}", argument="where")
@@ -169,6 +178,9 @@ def apply_overlays(table: pl.DataFrame, overlays: Sequence[Overlay], *, on: date
     >>> apply_overlays(table, [Overlay(name="energy", factor=1.1, **common)], on=date(2027, 1, 1)).lines[0].detail
     'expired on 2026-12-31: not applied'
     """
+    require_table(table, argument="table")
+    overlays = check_kinds("overlays", overlays, Overlay)
+    check_day("on", on)
     names = [overlay.name for overlay in overlays]
     if len(set(names)) != len(names):
         raise InvalidInput("two overlays have one name", argument="overlays")

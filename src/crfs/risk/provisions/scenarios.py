@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_kind, check_kinds, check_text, told_of
 from crfs.risk.provisions.term_structure import PdCurves
+from crfs.risk.ranges import DECIMAL, POSITIVE, Range, number, numbers
 
 Path: TypeAlias = Sequence[float]
 Paths: TypeAlias = "Path | Mapping[str, Path]"
 
+_ABOVE_ZERO = Range(said="a path of finite numbers above 0", low=0.0, with_low=False, with_high=False)
+_FINITE = Range(said="a path of finite numbers", with_low=False, with_high=False)
+
 OTHERS = "*"
 """In a mapping of paths by segment: the path of every segment that is not named."""
+
+
+def _check_path(name: str, path: Path, within: Range) -> None:
+    """Refuse what is no row of numbers, or none at all."""
+    if numbers(name, path, within).ndim != 1 or not len(path):
+        raise InvalidInput(f"{name} is {within.said}, one or more, not {path!r:.80}", argument=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +54,21 @@ class EclScenario:
     pd_curves: PdCurves | None = None
 
     def __post_init__(self) -> None:
-        if not self.name:
+        if not check_text("name", self.name):
             raise InvalidInput("a scenario needs a name", argument="name")
-        if not (math.isfinite(self.weight) and 0.0 <= self.weight <= 1.0):
-            raise InvalidInput(f"scenario {self.name}: weight is a decimal within [0, 1], not {self.weight}", argument="weight")
-        if not (math.isfinite(self.period_years) and self.period_years > 0.0):
-            raise InvalidInput(f"scenario {self.name}: period_years is a finite number above 0", argument="period_years")
-        for what in ("hazard_multiplier", "lgd_multiplier", "ead_multiplier"):
-            for path in self.paths(what).values():
-                if not len(path) or not all(math.isfinite(value) and value > 0.0 for value in path):
-                    raise InvalidInput(f"scenario {self.name}: {what} is a path of finite numbers above 0", argument=what)
-        if self.factor is not None and (not len(self.factor) or not all(math.isfinite(value) for value in self.factor)):
-            raise InvalidInput(f"scenario {self.name}: factor is a path of finite numbers", argument="factor")
+        with told_of(f"scenario {self.name}"):
+            number("weight", self.weight, DECIMAL)
+            number("period_years", self.period_years, POSITIVE)
+            for what in ("hazard_multiplier", "lgd_multiplier", "ead_multiplier"):
+                paths = self.paths(what)
+                if not all(isinstance(segment, str) for segment in paths):
+                    raise InvalidInput(f"{what} has a path for each segment, whose name is a text, not {paths!r:.80}", argument=what)
+                for path in paths.values():
+                    _check_path(what, path, _ABOVE_ZERO)
+            if self.factor is not None:
+                _check_path("factor", self.factor, _FINITE)
+            if self.pd_curves is not None:
+                check_kind("pd_curves", self.pd_curves, PdCurves)
 
     def paths(self, what: str) -> Mapping[str, Path]:
         """The paths of ``hazard_multiplier``, ``lgd_multiplier`` or ``ead_multiplier`` by segment."""
@@ -78,14 +92,23 @@ BASE = EclScenario(name="base", weight=1.0)
 """Nothing changes."""
 
 
-def check_weights(scenarios: Sequence[EclScenario]) -> None:
-    """Raise :class:`crfs.errors.InvalidInput` unless there is a scenario, each name comes once, and the weights sum to one (to 1e-9)."""
-    names = [scenario.name for scenario in scenarios]
+def check_weights(scenarios: Iterable[EclScenario]) -> tuple[EclScenario, ...]:
+    """The scenarios; :class:`crfs.errors.InvalidInput` unless there is one, each name comes once, and the weights sum to one (to 1e-9)."""
+    known = check_kinds("scenarios", scenarios, EclScenario)
+    names = [scenario.name for scenario in known]
     if not names or len(set(names)) != len(names):
         raise InvalidInput(f"scenarios are one or more, each name once; given {', '.join(names) or 'none'}", argument="scenarios")
-    total = math.fsum(scenario.weight for scenario in scenarios)
+    total = math.fsum(scenario.weight for scenario in known)
     if abs(total - 1.0) > 1e-9:
         raise InvalidInput(f"the weights of the scenarios sum to {total:.12g}, not to 1", argument="scenarios")
+    return known
+
+
+def curves_of(scenarios: Sequence[EclScenario], pd_curves: PdCurves | None) -> list[PdCurves]:
+    """The curves of the scenarios that have any: their own, or the call's ``pd_curves``."""
+    if pd_curves is not None:
+        check_kind("pd_curves", pd_curves, PdCurves)
+    return [curves for scenario in scenarios if (curves := scenario.pd_curves or pd_curves) is not None]
 
 
 def time_grid(scenarios: Sequence[EclScenario], *, until_years: float, period_years: float, further: Sequence[float] = ()) -> list[float]:
@@ -94,8 +117,7 @@ def time_grid(scenarios: Sequence[EclScenario], *, until_years: float, period_ye
     Multiples of ``period_years``, one year (so that 12 months are a whole number of periods), the times at which a scenario's path turns,
     and ``further`` ones.
     """
-    if not (math.isfinite(period_years) and period_years > 0.0):
-        raise InvalidInput("period_years is a finite number above 0", argument="period_years")
+    number("period_years", period_years, POSITIVE)
     count = math.ceil(until_years / period_years - 1e-9)
     if count > 50_000:
         raise InvalidInput(f"{count:,} periods of {period_years:g} years; make them longer", argument="period_years")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +12,10 @@ import polars as pl
 
 from crfs.credit.schemas import ColumnSchema, TableSchema
 from crfs.errors import InvalidInput
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import check_flag, check_kind, is_whole, shown
 from crfs.risk.facilities import BoolArray, accepted_rows, book_columns, decimal_column, flags, note, numbers, read_facilities
+from crfs.risk.ranges import DECIMAL, RATIO, number
 
 _ROUNDING = 1e-12
 
@@ -56,17 +58,24 @@ class StagingRule:
 
     def __post_init__(self) -> None:
         for name in ("relative_increase", "absolute_increase"):
+            number(name, getattr(self, name), RATIO)
+        for name, unit in (
+            ("dpd_stage_2", "days"),
+            ("dpd_stage_3", "days"),
+            ("probation_stage_2_months", "months"),
+            ("probation_stage_3_months", "months"),
+        ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0.0):
-                raise InvalidInput(f"{name} is a finite decimal of zero or more, not {value}", argument=name)
-        for name in ("dpd_stage_2", "dpd_stage_3", "probation_stage_2_months", "probation_stage_3_months"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise InvalidInput(f"{name} is zero or more, not {value}", argument=name)
+            if value is None and unit == "days":
+                continue
+            if not is_whole(value) or value < 0:
+                raise InvalidInput(f"{name} is a whole number of {unit}, zero or more, not {shown(value)}", argument=name)
         if self.dpd_stage_2 is not None and self.dpd_stage_3 is not None and self.dpd_stage_2 >= self.dpd_stage_3:
             raise InvalidInput("dpd_stage_2 comes before dpd_stage_3", argument="dpd_stage_2")
-        if self.low_credit_risk_pd is not None and not 0.0 <= self.low_credit_risk_pd <= 1.0:
-            raise InvalidInput("low_credit_risk_pd is a decimal within [0, 1]", argument="low_credit_risk_pd")
+        if self.low_credit_risk_pd is not None:
+            number("low_credit_risk_pd", self.low_credit_risk_pd, DECIMAL)
+        for name in ("either", "straight_to_stage_1"):
+            check_flag(name, getattr(self, name))
 
 
 def staging_schema() -> TableSchema:
@@ -129,7 +138,8 @@ def stage_facilities(
     >>> stage_facilities(table).table.select("stage", pl.col("triggers").list.join(" ")).rows()
     [(1, ''), (2, 'pd_increase'), (2, 'days_past_due_stage_2'), (3, 'days_past_due_stage_3 days_past_due_stage_2')]
     """
-    rule = rule or StagingRule()
+    rule = _rule_or_usual(rule)
+    require_table(facilities, argument="facilities")
     if "stage" in facilities.columns and "previous_stage" not in facilities.columns:
         facilities = facilities.rename({"stage": "previous_stage"})
     typed, faults = read_facilities(facilities, staging_schema(), carry=carry)
@@ -170,7 +180,11 @@ def in_default_by(facilities: pl.DataFrame, *, rule: StagingRule | None = None) 
     [True, False, False]
     """
     typed, _ = read_facilities(facilities, staging_schema())
-    return _impaired(_triggers(typed, rule or StagingRule()))
+    return _impaired(_triggers(typed, _rule_or_usual(rule)))
+
+
+def _rule_or_usual(rule: StagingRule | None) -> StagingRule:
+    return StagingRule() if rule is None else check_kind("rule", rule, StagingRule)
 
 
 def _impaired(hit: dict[Trigger, BoolArray]) -> BoolArray:

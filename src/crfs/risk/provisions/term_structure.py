@@ -7,14 +7,18 @@ time, and cutting a period in two changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
+from crfs.risk.arguments import check_mapping, check_texts, is_whole, shown
+from crfs.risk.ranges import DECIMAL, FINITE, POSITIVE, SHARE_OF_VARIANCE, Range, number, numbers
+
+_YEARS = Range(said="a finite number of years, zero or more", low=0.0, with_high=False)
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -32,9 +36,8 @@ class PdCurves:
     survival: FloatArray
 
     def __post_init__(self) -> None:
-        times, survival = self.times_years, self.survival
-        if times.ndim != 1 or len(times) < 2 or times[0] != 0.0 or not (np.diff(times) > 0.0).all() or not np.isfinite(times).all():
-            raise InvalidInput("times_years begins with 0 and rises", argument="times_years")
+        check_texts("names", self.names)
+        times, survival = _rising(self.times_years), numbers("survival", self.survival, DECIMAL)
         if survival.shape != (len(self.names), len(times)) or len(set(self.names)) != len(self.names) or not self.names:
             raise InvalidInput("survival has one row a name, each name once, and one column a time", argument="survival")
         if not ((survival[:, 0] == 1.0).all() and (survival >= 0.0).all() and (np.diff(survival, axis=1) <= 0.0).all()):
@@ -67,9 +70,7 @@ class PdCurves:
 
     def cumulative_hazard(self, years: npt.ArrayLike) -> FloatArray:
         """Minus the logarithm of survival until each of ``years``: curves by times; infinite where nobody survives."""
-        at = np.atleast_1d(np.asarray(years, dtype=np.float64))
-        if not (at >= 0.0).all() or not np.isfinite(at).all():
-            raise InvalidInput("years is a finite number of years, zero or more", argument="years")
+        at = np.atleast_1d(numbers("years", years, _YEARS))
         times = self.times_years
         with np.errstate(divide="ignore"):
             hazard = -np.log(self.survival)
@@ -89,44 +90,45 @@ class PdCurves:
         """
         if name not in self.names:
             raise InvalidInput(f"there is no curve {name!r}; there are {', '.join(self.names[:10])}", argument="name")
-        if not 0.0 <= start_years <= end_years:
+        number("start_years", start_years, _YEARS), number("end_years", end_years, _YEARS)
+        if start_years > end_years:
             raise InvalidInput("start_years is zero or more, and end_years not before it", argument="end_years")
         row = self.names.index(name)
         start, end = self.cumulative_hazard([start_years, end_years])[row]
         return 1.0 if np.isinf(start) else float(-np.expm1(start - end))
 
 
-def curves_from_pd_12m(pd_12m: dict[str, float]) -> PdCurves:
+def curves_from_pd_12m(pd_12m: Mapping[str, float]) -> PdCurves:
     """Curves of constant hazard from 12-month PDs: survival until ``t`` is (1 - pd)^t.
 
     >>> curves_from_pd_12m({"A": 0.02, "B": 1.0}).survival.tolist()
     [[1.0, 0.98], [1.0, 0.0]]
     """
-    return curves_from_conditional({name: [pd] for name, pd in pd_12m.items()}, times_years=[0.0, 1.0])
+    with naming("pd_12m", instead_of="pd"):
+        pd = check_mapping("pd_12m", pd_12m)
+        return curves_from_conditional({name: [each] for name, each in pd.items()}, times_years=[0.0, 1.0])
 
 
-def curves_from_conditional(pd: dict[str, Sequence[float]], *, times_years: npt.ArrayLike) -> PdCurves:
+def curves_from_conditional(pd: Mapping[str, Sequence[float]], *, times_years: npt.ArrayLike) -> PdCurves:
     """Curves from the PD of each period given survival until it begins; ``times_years`` are the ends of periods after a 0.
 
     >>> curves_from_conditional({"A": [0.1, 0.5]}, times_years=[0.0, 1.0, 3.0]).survival.tolist()
     [[1.0, 0.9, 0.45]]
     """
-    rows = np.array([list(values) for values in pd.values()], dtype=np.float64)
-    if rows.ndim != 2 or not ((rows >= 0.0) & (rows <= 1.0)).all():
-        raise InvalidInput("pd has as many decimals within [0, 1] for each name", argument="pd")
+    rows = _rows(pd)
     survival = np.concatenate([np.ones((len(rows), 1)), np.cumprod(1.0 - rows, axis=1)], axis=1)
-    return PdCurves(names=tuple(pd), times_years=np.asarray(times_years, dtype=np.float64), survival=survival)
+    return PdCurves(names=tuple(pd), times_years=_rising(times_years), survival=survival)
 
 
-def curves_from_cumulative(pd: dict[str, Sequence[float]], *, times_years: npt.ArrayLike) -> PdCurves:
+def curves_from_cumulative(pd: Mapping[str, Sequence[float]], *, times_years: npt.ArrayLike) -> PdCurves:
     """Curves from the PD until each node after the first, such as a rating agency's table.
 
     >>> curves_from_cumulative({"B": [0.05, 0.11]}, times_years=[0.0, 1.0, 2.0]).conditional.round(6).tolist()
     [[0.05, 0.063158]]
     """
-    rows = np.array([list(values) for values in pd.values()], dtype=np.float64)
-    survival = np.concatenate([np.ones((len(rows), 1)), 1.0 - rows], axis=1) if rows.ndim == 2 else rows
-    return PdCurves(names=tuple(pd), times_years=np.asarray(times_years, dtype=np.float64), survival=survival)
+    rows = _rows(pd)
+    survival = np.concatenate([np.ones((len(rows), 1)), 1.0 - rows], axis=1)
+    return PdCurves(names=tuple(pd), times_years=_rising(times_years), survival=survival)
 
 
 def curves_from_transitions(states: Sequence[str], matrices: npt.ArrayLike, *, period_years: float = 1.0, periods: int = 1) -> PdCurves:
@@ -143,10 +145,11 @@ def curves_from_transitions(states: Sequence[str], matrices: npt.ArrayLike, *, p
         raise InvalidInput("the rows of a transition matrix are probabilities that sum to 1", argument="matrices")
     if not (steps[:, -1, :-1] == 0.0).all():
         raise InvalidInput("the last state is default, and is never left", argument="matrices")
-    if periods < 1 or (len(steps) > 1 and periods not in (1, len(steps))):
-        raise InvalidInput("periods is 1 or more, and counts for one matrix alone", argument="periods")
-    if not (np.isfinite(period_years) and period_years > 0.0):
-        raise InvalidInput("period_years is a finite number above 0", argument="period_years")
+    if not is_whole(periods) or periods < 1 or (len(steps) > 1 and periods not in (1, len(steps))):
+        raise InvalidInput(
+            f"periods is a whole number, 1 or more, and counts for one matrix alone, not {shown(periods)}", argument="periods"
+        )
+    number("period_years", period_years, POSITIVE)
     steps = np.repeat(steps, periods, axis=0) if len(steps) == 1 else steps
     product, defaulted = np.eye(len(states)), [np.zeros(len(states) - 1)]
     for step in steps:
@@ -173,9 +176,7 @@ def curves_from_generator(states: Sequence[str], generators: npt.ArrayLike, *, t
         raise InvalidInput(
             "a generator has rates of zero or more beside its diagonal, rows that sum to 0, and a last row of zeros", argument="generators"
         )
-    times = np.asarray(times_years, dtype=np.float64)
-    if times.ndim != 1 or len(times) < 2 or times[0] != 0.0 or not (np.diff(times) > 0.0).all():
-        raise InvalidInput("times_years begins with 0 and rises", argument="times_years")
+    times = _rising(times_years)
     if len(rates) not in (1, len(times) - 1):
         raise InvalidInput("give one generator, or one for each period", argument="generators")
     lengths = np.diff(times)
@@ -193,18 +194,35 @@ def point_in_time_pd(pd: npt.ArrayLike, *, r2: npt.ArrayLike, factor: npt.ArrayL
     """
     from scipy.special import ndtr, ndtri
 
-    p, share, z = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (pd, r2, factor)))
-    if not ((p >= 0.0) & (p <= 1.0)).all() or not ((share >= 0.0) & (share < 1.0)).all() or not np.isfinite(z).all():
-        raise InvalidInput("pd is within [0, 1], r2 within [0, 1) and factor a finite number")
+    p, share, z = numbers("pd", pd, DECIMAL), numbers("r2", r2, SHARE_OF_VARIANCE), numbers("factor", factor, FINITE)
     return np.asarray(ndtr((ndtri(p) - np.sqrt(share) * z) / np.sqrt(1.0 - share)))
 
 
+def _rows(pd: Mapping[str, Sequence[float]]) -> FloatArray:
+    """Decimals by name: a row each, of one length."""
+    within = Range(said="as many decimals within [0, 1] for each name", low=0.0, high=1.0)
+    rows = numbers("pd", list(check_mapping("pd", pd).values()), within)
+    if rows.ndim != 2:
+        raise InvalidInput(f"pd is {within.said}, not {pd!r:.80}", argument="pd")
+    return rows
+
+
+def _rising(times_years: npt.ArrayLike) -> FloatArray:
+    """The nodes of curves."""
+    times = numbers("times_years", times_years, _YEARS)
+    if times.ndim != 1 or len(times) < 2 or times[0] != 0.0 or not (np.diff(times) > 0.0).all():
+        raise InvalidInput("times_years begins with 0 and rises", argument="times_years")
+    return times
+
+
 def _square(states: Sequence[str], matrices: npt.ArrayLike, argument: str) -> FloatArray:
-    found = np.asarray(matrices, dtype=np.float64)
+    states = check_texts("states", states)
+    found = numbers(argument, matrices, Range(said="a square of finite numbers, or several", with_low=False, with_high=False))
     found = found[None] if found.ndim == 2 else found
-    if found.ndim != 3 or found.shape[1:] != (len(states), len(states)) or len(states) < 2 or not np.isfinite(found).all():
+    if found.ndim != 3 or found.shape[1:] != (len(states), len(states)) or len(states) < 2:
         raise InvalidInput(
-            f"{argument} is a square of finite numbers, or several, with a row and a column for each of {len(states)} states"
+            f"{argument} is a square of finite numbers, or several, with a row and a column for each of {len(states)} states",
+            argument=argument,
         )
     return found
 
