@@ -15,14 +15,19 @@ from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk import (
+    WarmPortfolio,
     apply_overlays,
     attribute,
     cecl_allowance,
     expected_credit_loss,
+    name_concentration,
+    portfolio_risk,
     regulatory_capital,
     stage_facilities,
     stressed_risk,
 )
+from crfs.risk.irb import compare_expected_loss
+from crfs.risk.output_floor import output_floor
 from crfs.risk.provisions import (
     EclScenario,
     Overlay,
@@ -68,6 +73,7 @@ OVERLAY: dict[str, Any] = {
     "where": {"stage": [1]},
 }
 MODEL = FactorModel.one_factor("all")
+WARM = WarmPortfolio(BOOK, MODEL, confidences=(0.9,))
 SLUMP = ConditionalFactors(factors=("economy",), mean=(-2.0,), covariance=((0.0,),))
 WRONG: list[Any] = [
     "x",
@@ -147,8 +153,9 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
         attribute,
         {"before": BOOK, "after": BOOK, "before_model": MODEL, "confidences": (0.9,)},
         {
-            **dict.fromkeys(["order", "tags", "confidences"], none_of_these),
-            **dict.fromkeys(["shapley", "accept_partial"], flag),
+            **dict.fromkeys(["before", "after", "before_model", "order", "tags", "confidences", "method"], none_of_these),
+            **dict.fromkeys(["after_model", "revised", "remodelled", "default_ccf"], missing),
+            **dict.fromkeys(["shapley", "accept_partial", "contributions"], flag),
             **dict.fromkeys(["replicates", "seed"], whole),
         },
     ),
@@ -161,8 +168,9 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
         regulatory_capital,
         {"facilities": LOANS},
         {
-            "facilities": none_of_these,
-            **dict.fromkeys(["floor", "ratings_allowed", "accept_partial"], flag),
+            **dict.fromkeys(["facilities", "approach", "regime", "floor_path"], none_of_these),
+            **dict.fromkeys(["floor", "ratings_allowed", "accept_partial", "transitional_cap", "defaulted_excess_covers_others"], flag),
+            "floor_on": missing,
             "capital_ratio": none_of_these,
             "general_provisions": amount,
             "carry": texts,
@@ -194,6 +202,28 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
             "carry": texts,
         },
     ),
+    (
+        output_floor,
+        {"modelled_rwa": 76.0, "standardised_rwa": 140.0},
+        {
+            **dict.fromkeys(["modelled_rwa", "standardised_rwa"], amount),
+            "on": missing,
+            "path": none_of_these,
+            "transitional_cap": flag,
+        },
+    ),
+    (
+        compare_expected_loss,
+        {"el": 100.0, "provisions": 70.0, "rwa": 1000.0},
+        {**dict.fromkeys(["el", "provisions", "rwa"], amount), "defaulted_excess_covers_others": flag},
+    ),
+    (
+        name_concentration,
+        {"names": pl.Series(["A", "B"]), "exposure": [1.0, 2.0]},
+        {"names": texts, "exposure": path, "top": whole},
+    ),
+    (portfolio_risk, {"portfolio": BOOK, "factor_model": MODEL, "confidences": (0.9,)}, {"method": none_of_these, "default_ccf": missing}),
+    (WARM.subscribe, {}, {"listener": none_of_these}),
     (stage_facilities, {"facilities": STAGED}, {"facilities": none_of_these, "rule": missing, "accept_partial": flag, "carry": texts}),
     (in_default_by, {"facilities": STAGED}, {"facilities": none_of_these, "rule": missing}),
     (

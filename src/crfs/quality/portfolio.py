@@ -51,7 +51,7 @@ def validate_portfolio(
     wrong = sorted(set(allow_blank) - {"pd_12m", "lgd"})
     if wrong:
         raise InvalidInput(f"allow_blank may name pd_12m and lgd, not {', '.join(wrong)}")
-    if default_ccf is not None and not (isinstance(default_ccf, Real) and 0.0 <= default_ccf <= 1.0):
+    if default_ccf is not None and not (isinstance(default_ccf, Real) and not isinstance(default_ccf, bool) and 0.0 <= default_ccf <= 1.0):
         raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf!r:.80}", argument="default_ccf")
     require_table(table, argument="portfolio")
     require_factor_model(factor_model)
@@ -86,12 +86,12 @@ def require_table(table: object, *, argument: str) -> None:
         )
 
 
-def require_factor_model(given: object) -> None:
-    """Refuse what is no factor model: nothing, or the content of one."""
+def require_factor_model(given: object, *, argument: str = "factor_model") -> None:
+    """Refuse what is no factor model in place of ``argument``: nothing, or the content of one."""
     if not isinstance(given, FactorModel):
         raise InvalidInput(
-            f"factor_model is a FactorModel, not {_article(type(given))}: FactorModel.from_content(...) makes one of a model.json's content",
-            argument="factor_model",
+            f"{argument} is a FactorModel, not {_article(type(given))}: FactorModel.from_content(...) makes one of a model.json's content",
+            argument=argument,
         )
 
 

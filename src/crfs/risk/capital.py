@@ -13,11 +13,11 @@ import numpy as np
 import polars as pl
 
 from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
 from crfs.quality.checks import Faults
 from crfs.quality.portfolio import require_table
 from crfs.risk import irb, standardised
-from crfs.risk.arguments import check_flag
+from crfs.risk.arguments import check_day, check_flag
 from crfs.risk.cents import in_cents, in_units, total_in_cents
 from crfs.risk.facilities import (
     BoolArray,
@@ -34,7 +34,7 @@ from crfs.risk.facilities import (
     rejected_note,
 )
 from crfs.risk.irb import BASEL_III, ExpectedLossComparison, IrbClass, Regime
-from crfs.risk.output_floor import OutputFloor, output_floor
+from crfs.risk.output_floor import OutputFloor, floor_share, output_floor
 from crfs.risk.ranges import AMOUNT, Range, number
 
 
@@ -253,6 +253,12 @@ def regulatory_capital(
         number("general_provisions", general_provisions, AMOUNT),
     )
     ratings_allowed, floor = check_flag("ratings_allowed", ratings_allowed), check_flag("floor", floor)
+    check_flag("transitional_cap", transitional_cap)
+    check_flag("defaulted_excess_covers_others", defaulted_excess_covers_others)
+    if floor_on is not None:
+        check_day("floor_on", floor_on)
+    with naming("floor_path", instead_of="path"):
+        floor_share(floor_on, path=floor_path)
     pd_name = "pd" if "pd" in facilities.columns and "pd_12m" not in facilities.columns else "pd_12m"
     typed, faults = read_facilities(facilities, capital_schema(pd_name), carry=carry)
     typed = typed.rename({pd_name: "pd_12m"}).with_columns(_approach_of(typed, usual))
@@ -323,8 +329,8 @@ def _totals(rows: pl.DataFrame, columns: dict[str, FloatArray], modelled: BoolAr
 def _approach(approach: Approach | str) -> Approach:
     try:
         return Approach(approach)
-    except ValueError:
-        raise InvalidInput(f"{approach!r} is no approach; known: {', '.join(Approach)}", argument="approach") from None
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{approach!r:.80} is no approach; known: {', '.join(Approach)}", argument="approach") from None
 
 
 def _approach_of(typed: pl.DataFrame, usual: Approach) -> pl.Series:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_flag
 from crfs.risk.ranges import AMOUNT, DECIMAL, Range, number, numbers, truths
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -156,8 +157,9 @@ def regime_of(regime: Regime | str) -> Regime:
     """
     if isinstance(regime, Regime):
         return regime
-    if regime not in REGIMES:
-        raise InvalidInput(f"{regime!r} is no regime; known: {', '.join(REGIMES)}", argument="regime")
+    given: object = regime  # what is no text may have no hash to be looked up by
+    if not isinstance(given, str) or given not in REGIMES:
+        raise InvalidInput(f"{regime!r:.80} is no regime; known: {', '.join(REGIMES)}", argument="regime")
     return REGIMES[regime]
 
 
@@ -457,6 +459,7 @@ def compare_expected_loss(
     amounts = {"el": el, "provisions": provisions, "rwa": rwa, "defaulted_el": defaulted_el, "defaulted_provisions": defaulted_provisions}
     for name, amount in amounts.items():
         number(name, amount, AMOUNT)
+    check_flag("defaulted_excess_covers_others", defaulted_excess_covers_others)
     for part, whole in (("defaulted_el", "el"), ("defaulted_provisions", "provisions")):
         # Both are sums, of which that of the part may be rounded up.
         if amounts[part] > amounts[whole] * (1.0 + 1e-9):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
-from crfs.risk.arguments import is_whole, shown
+from crfs.risk.arguments import check_texts, is_whole, shown
 from crfs.risk.ranges import AMOUNT, numbers
 
 COUNTS = tuple(k * 10**power for power in range(7) for k in (1, 2, 5))
@@ -90,7 +91,7 @@ def effective_number(exposure: npt.ArrayLike) -> float:
     return 1.0 / herfindahl_index(exposure)
 
 
-def name_concentration(names: pl.Series, exposure: npt.ArrayLike, *, top: int = 10) -> NameConcentration:
+def name_concentration(names: pl.Series | Sequence[str], exposure: npt.ArrayLike, *, top: int = 10) -> NameConcentration:
     """The concentration of ``exposure`` (currency units, none negative, one a row) by ``names`` (text, one a row; the same name is one name).
 
     Rows without a name are one name, None. ``top`` is how many of the largest are told, 0 or more; of equal ones the first by name comes first.
@@ -102,6 +103,9 @@ def name_concentration(names: pl.Series, exposure: npt.ArrayLike, *, top: int = 
     """
     if not is_whole(top) or top < 0:
         raise InvalidInput(f"top is how many names to list, 0 or more, not {shown(top)}", argument="top")
+    names = names if isinstance(names, pl.Series) else pl.Series(check_texts("names", names), dtype=pl.String)
+    if names.dtype not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
+        raise InvalidInput(f"names are texts, one a row, not values of the type {names.dtype}", argument="names")
     amounts = numbers("exposure", exposure, AMOUNT)
     if amounts.shape != (len(names),):
         raise InvalidInput("exposure is one amount for each row of names", argument="exposure")

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_day, check_flag
 from crfs.risk.ranges import AMOUNT, number
 
 FULL = 0.725
@@ -67,13 +68,13 @@ def floor_share(on: date | None = None, *, path: str = "basel") -> float:
     >>> floor_share(date(2026, 6, 30)), floor_share(date(2028, 1, 1)), floor_share(date(2026, 6, 30), path="eu")
     (0.65, 0.725, 0.55)
     """
-    if path not in PATHS:
-        raise InvalidInput(f"{path!r} is no path of the output floor; known: {', '.join(PATHS)}", argument="path")
+    given: object = path  # what is no text may have no hash to be looked up by
+    if not isinstance(given, str) or given not in PATHS:
+        raise InvalidInput(f"{path!r:.80} is no path of the output floor; known: {', '.join(PATHS)}", argument="path")
     if on is None:
         return FULL
-    if not isinstance(on, date):
-        raise InvalidInput(f"on is a day, such as date(2026, 6, 30), not {on!r:.80}", argument="on")
-    return next((share for start, share in reversed(PATHS[path]) if on >= start), 0.0)
+    day = check_day("on", on)
+    return next((share for start, share in reversed(PATHS[path]) if day >= start), 0.0)
 
 
 def output_floor(
@@ -92,6 +93,7 @@ def output_floor(
     """
     for name, amount in (("modelled_rwa", modelled_rwa), ("standardised_rwa", standardised_rwa)):
         number(name, amount, AMOUNT)
+    check_flag("transitional_cap", transitional_cap)
     share = floor_share(on, path=path)
     floored = max(modelled_rwa, share * standardised_rwa)
     in_transition = on is not None and on < PATHS[path][-1][0]

@@ -11,6 +11,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
+from crfs.quality.portfolio import require_factor_model
 from crfs.risk.arguments import check_confidences, check_flag, check_seed, check_texts, is_whole, shown
 from crfs.risk.as_json import finite_or_none
 from crfs.risk.attribution.books import ORDER, Block, Sides, make_sides
@@ -166,6 +167,9 @@ def attribute(
     if check_flag("accept_partial", options.get("accept_partial", False)):
         raise InvalidInput("two books are compared whole: take the rejected rows out of both first", argument="accept_partial")
     models = (before_model, before_model if after_model is None else after_model)
+    for name, model in zip(("before_model", "after_model"), models, strict=True):
+        require_factor_model(model, argument=name)
+    check_flag("contributions", options.get("contributions", False))
     sides = make_sides(before, after, models, revised=revised, remodelled=remodelled, default_ccf=options.get("default_ccf"))
     labels = _labels(sides, tags)
     metrics = metrics_of(confidences)

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
 from crfs.quality.connected_clients import CONNECTED
-from crfs.quality.portfolio import validate_portfolio
+from crfs.quality.portfolio import require_table, validate_portfolio
 from crfs.risk.obligors import LOADING, TAGS
 from crfs.risk.stress.shifts import shifted_pd
 
@@ -90,14 +90,15 @@ def make_sides(
     default_ccf: float | None,
 ) -> Sides:
     """Check the books and put them side by side; ``revised`` has the positions of ``before``, ``remodelled`` those of ``after``."""
-    first, last = (
-        validate_portfolio(table, model, default_ccf=default_ccf).require_all(what)
-        for what, table, model in (("before", before, models[0]), ("after", after, models[1]))
-    )
-    second, third = (
-        whole if table is None else validate_portfolio(table, model, default_ccf=default_ccf).require_all(what)
-        for what, table, model, whole in (("revised", revised, models[0], first), ("remodelled", remodelled, models[1], last))
-    )
+
+    def checked(what: str, table: pl.DataFrame, model: FactorModel) -> pl.DataFrame:
+        require_table(table, argument=what)
+        with naming(what, instead_of="portfolio"):
+            return validate_portfolio(table, model, default_ccf=default_ccf).require_all(what)
+
+    first, last = checked("before", before, models[0]), checked("after", after, models[1])
+    second = first if revised is None else checked("revised", revised, models[0])
+    third = last if remodelled is None else checked("remodelled", remodelled, models[1])
     _require_same(second, first, "revised", "before")
     _require_same(third, last, "remodelled", "after")
     tables = (first, second, third, last)
