@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 
 from crfs.credit.conditional_factors import ConditionalFactors
+from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
+from crfs.credit.macro_link import MacroLink
 from crfs.errors import InvalidInput
 from crfs.risk import (
     WarmPortfolio,
@@ -71,6 +73,15 @@ OVERLAY: dict[str, Any] = {
     "effective": date(2026, 1, 1),
     "expires": date(2026, 12, 31),
     "where": {"stage": [1]},
+}
+LINKED: dict[str, Any] = {
+    "variables": ("unemployment",),
+    "mean": (0.05,),
+    "covariance": ((0.0004,),),
+    "factors": ("economy",),
+    "intercept": (2.0,),
+    "loadings": ((-40.0,),),
+    "residual": ((0.36,),),
 }
 MODEL = FactorModel.one_factor("all")
 WARM = WarmPortfolio(BOOK, MODEL, confidences=(0.9,))
@@ -141,6 +152,10 @@ def text(value: Any) -> bool:
 
 def texts(value: Any) -> bool:
     return isinstance(value, list | dict | np.ndarray) and all(isinstance(each, str) for each in value)
+
+
+def names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def either(*kinds: Kind) -> Kind:
@@ -224,6 +239,23 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
     ),
     (portfolio_risk, {"portfolio": BOOK, "factor_model": MODEL, "confidences": (0.9,)}, {"method": none_of_these, "default_ccf": missing}),
     (WARM.subscribe, {}, {"listener": none_of_these}),
+    (MODEL.variance, {"weights": [1.0]}, {"weights": none_of_these}),
+    (
+        ConditionalFactors,
+        {"factors": ("economy",), "mean": (-2.0,), "covariance": ((0.0,),)},
+        {"factors": names, "mean": none_of_these, "covariance": none_of_these, "notes": names},
+    ),
+    (Copula, {}, {"nu": amount, "by_group": none_of_these}),
+    (
+        MacroLink,
+        LINKED,
+        {
+            **dict.fromkeys(["variables", "factors"], names),
+            **dict.fromkeys(["mean", "covariance", "intercept", "loadings", "residual"], none_of_these),
+        },
+    ),
+    (MacroLink(**LINKED).most_likely, {"values": {"economy": -3.0}}, {"values": none_of_these}),
+    (MacroLink(**LINKED).given, {"values": {"unemployment": 0.1}}, {"values": none_of_these}),
     (stage_facilities, {"facilities": STAGED}, {"facilities": none_of_these, "rule": missing, "accept_partial": flag, "carry": texts}),
     (in_default_by, {"facilities": STAGED}, {"facilities": none_of_these, "rule": missing}),
     (

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crfs.credit.arrays import matrix, names, row
 from crfs.errors import InvalidInput
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -35,21 +36,26 @@ class ConditionalFactors:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", names("factors", self.factors, "factor"))
+        object.__setattr__(self, "mean", row("mean", self.mean))
+        object.__setattr__(self, "covariance", matrix("covariance", self.covariance))
+        object.__setattr__(self, "notes", names("notes", self.notes, "note"))
         count = len(self.factors)
         if not count or len(set(self.factors)) < count:
-            raise InvalidInput(f"conditional factors need names that differ, not {', '.join(self.factors) or 'none'}")
-        if len(self.mean) != count or len(self.covariance) != count or any(len(row) != count for row in self.covariance):
-            raise InvalidInput(f"{count} factors need {count} means and a {count} x {count} covariance")
-        matrix = self.covariance_array()
-        if not np.isfinite(matrix).all() or not np.isfinite(self.mean_array()).all():
-            raise InvalidInput("the mean or the covariance of conditional factors has a number that is not finite")
-        size = max(float(np.abs(matrix).max()), 1.0)
-        if float(np.abs(matrix - matrix.T).max()) > _TOLERANCE * size:
-            raise InvalidInput("the covariance of conditional factors is not symmetric")
-        smallest = float(np.linalg.eigvalsh(matrix)[0])
+            raise InvalidInput(f"conditional factors need names that differ, not {', '.join(self.factors) or 'none'}", argument="factors")
+        if len(self.mean) != count:
+            raise InvalidInput(f"{count} factors need {count} means, not {len(self.mean)}", argument="mean")
+        if len(self.covariance) != count or any(len(each) != count for each in self.covariance):
+            raise InvalidInput(f"{count} factors need a {count} x {count} covariance", argument="covariance")
+        given = self.covariance_array()
+        size = max(float(np.abs(given).max()), 1.0)
+        if float(np.abs(given - given.T).max()) > _TOLERANCE * size:
+            raise InvalidInput("the covariance of conditional factors is not symmetric", argument="covariance")
+        smallest = float(np.linalg.eigvalsh(given)[0])
         if smallest < -_TOLERANCE * size:
             raise InvalidInput(
-                f"the covariance of conditional factors is not positive semi-definite: its smallest eigenvalue is {smallest:.6g}"
+                f"the covariance of conditional factors is not positive semi-definite: its smallest eigenvalue is {smallest:.6g}",
+                argument="covariance",
             )
 
     def mean_array(self) -> FloatArray:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crfs.errors import InvalidInput
+from crfs.credit.arrays import finite
+from crfs.errors import InvalidInput, naming
 
 _LEAST_NU = 1.0
 _MOST_NU = 1e6  # above it nobody can tell it from the Gaussian copula
@@ -30,12 +31,15 @@ class Copula:
     by_group: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        for what, nu in (("the copula", self.nu), *((f"group {name!r}", nu) for name, nu in self.by_group)):
-            if nu != math.inf and not _LEAST_NU <= nu <= _MOST_NU:
-                raise InvalidInput(
-                    f"{what}: degrees of freedom lie within [{_LEAST_NU:g}, {_MOST_NU:g}], not {nu}; for more take 'gaussian'",
-                    argument="copula",
-                )
+        pairs: object = self.by_group
+        if not isinstance(pairs, list | tuple) or not all(
+            isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
+        ):
+            raise InvalidInput(f"by_group is pairs of a group and its degrees of freedom, not {pairs!r:.80}", argument="by_group")
+        object.__setattr__(self, "by_group", tuple(map(tuple, pairs)))
+        _check_nu(self.nu, "the copula", "nu")
+        for name, nu in self.by_group:
+            _check_nu(nu, f"group {name!r}", "by_group")
 
     def of(self, group: str | None) -> float:
         """Degrees of freedom of a group's obligors; infinite where they are Gaussian."""
@@ -56,6 +60,14 @@ class Copula:
         return {"t": self.nu if self.nu != math.inf else None, "groups": groups}
 
 
+def _check_nu(nu: object, what: str, argument: str) -> None:
+    gaussian = isinstance(nu, float) and nu == math.inf
+    if not gaussian and not _LEAST_NU <= finite(nu, f"{what}, degrees of freedom", argument) <= _MOST_NU:
+        raise InvalidInput(
+            f"{what}: degrees of freedom lie within [{_LEAST_NU:g}, {_MOST_NU:g}], not {nu}; for more take 'gaussian'", argument=argument
+        )
+
+
 GAUSSIAN = Copula()
 
 
@@ -74,7 +86,8 @@ def parse_copula(text: str) -> Copula:
         except ValueError:
             nu = math.nan
         if math.isfinite(nu):
-            return Copula(nu=nu)
+            with naming("copula", instead_of="nu"):
+                return Copula(nu=nu)
     raise InvalidInput(
         f"copula {text!r} is not known; use 'gaussian', or 't:NU' with its degrees of freedom such as 't:6'", argument="copula"
     )
@@ -90,7 +103,10 @@ def read_copula(value: object) -> Copula:
             argument="copula",
         )
     groups = value.get("groups", {})
-    return Copula(nu=_nu(value.get("t"), "t"), by_group=tuple(sorted((name, _nu(nu, f"group {name!r}")) for name, nu in groups.items())))
+    with naming("copula", instead_of="nu"), naming("copula", instead_of="by_group"):
+        return Copula(
+            nu=_nu(value.get("t"), "t"), by_group=tuple(sorted((name, _nu(nu, f"group {name!r}")) for name, nu in groups.items()))
+        )
 
 
 def _nu(value: object, place: str) -> float:

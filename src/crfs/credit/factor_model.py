@@ -6,15 +6,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from crfs.credit.arrays import check_name, finite, matrix, names, row
 from crfs.credit.copula import GAUSSIAN, Copula, read_copula
-from crfs.credit.texts import text_fault
 from crfs.errors import InvalidInput, NotFound
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -52,7 +51,7 @@ class FactorModel:
         if not isinstance(self.copula, Copula):
             object.__setattr__(self, "copula", read_copula(self.copula))
         object.__setattr__(self, "factors", _names(self.factors))
-        object.__setattr__(self, "correlation", _numbers(self.correlation))
+        object.__setattr__(self, "correlation", matrix("correlation", self.correlation))
         _check_correlation(self.factors, self.correlation)
         object.__setattr__(self, "groups", _groups(self.groups))
         for name in self.groups:
@@ -82,15 +81,25 @@ class FactorModel:
             weights[self.factors.index(factor)] = weight
         # A power of two changes no digit, and keeps the squares of the largest weights that there are.
         weights = np.ldexp(weights, -int(np.frexp(np.abs(weights).max(initial=0.0))[1]))
-        variance = self.variance(weights)
+        variance = self._variance(weights)
         if variance <= 1e-12 * float(np.dot(weights, weights)):
             raise InvalidInput(
                 f"group {group!r}: its combination of factors has no variance; give it a weight that does not cancel", argument="groups"
             )
         return np.asarray(weights / math.sqrt(variance), dtype=np.float64)
 
-    def variance(self, weights: FloatArray) -> float:
-        """Variance of the combination ``weights . Z``."""
+    def variance(self, weights: npt.ArrayLike) -> float:
+        """Variance of the combination ``weights . Z``, of one finite weight for each factor.
+
+        >>> FactorModel(factors=("us", "eu"), correlation=((1.0, 0.5), (0.5, 1.0))).variance([1.0, 1.0])
+        3.0
+        """
+        known = row("weights", weights)
+        if len(known) != len(self.factors):
+            raise InvalidInput(f"weights has {len(known)} numbers; the model has {len(self.factors)} factors", argument="weights")
+        return self._variance(np.array(known))
+
+    def _variance(self, weights: FloatArray) -> float:
         return float(weights @ self.correlation_matrix() @ weights)
 
     def correlation_matrix(self) -> FloatArray:
@@ -138,7 +147,7 @@ class FactorModel:
         """
         _names((factor,))
         for number, name in enumerate(groups, 1):
-            _check_name(name, f"group {number}", "groups")
+            check_name(name, f"group {number}", "groups")
         return cls(factors=(factor,), correlation=((1.0,),), groups={name: {factor: 1.0} for name in groups})
 
 
@@ -196,47 +205,18 @@ def _from_content(raw: Mapping[str, Any]) -> FactorModel:
         raise
 
 
-def _check_name(name: object, place: str, argument: str) -> None:
-    fault = text_fault(name) if isinstance(name, str) else "no text"
-    if fault is not None:
-        raise InvalidInput(f"{place}, {name!r:.80}, has {fault}; give it a name that can be written", argument=argument)
-
-
-def _number(value: object, place: str, argument: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InvalidInput(f"{place}: {value!r:.80} is not a number", argument=argument)
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise InvalidInput(f"{place}: the number is not finite, or too large", argument=argument)
-    return number
-
-
-def _numbers(rows: object) -> tuple[tuple[float, ...], ...]:
-    if isinstance(rows, np.ndarray):
-        rows = rows.tolist()
-    if not isinstance(rows, list | tuple) or not all(isinstance(row, list | tuple) for row in rows):
-        raise InvalidInput(f"correlation is a list of rows of numbers, not {rows!r:.80}", argument="correlation")
-    return tuple(
-        tuple(_number(value, f"correlation, row {i + 1}, column {j + 1}", "correlation") for j, value in enumerate(row))
-        for i, row in enumerate(rows)
-    )
-
-
 def _groups(groups: object) -> Mapping[str, Mapping[str, float]]:
     if not isinstance(groups, Mapping) or not all(isinstance(weights, Mapping) for weights in groups.values()):
         raise InvalidInput(f"groups is an object of objects, {{group: {{factor: weight}}}}, not {groups!r:.80}", argument="groups")
     for number, (name, weights) in enumerate(groups.items(), 1):
-        _check_name(name, f"group {number}", "groups")
+        check_name(name, f"group {number}", "groups")
         for factor in weights:
             if not isinstance(factor, str):
                 raise InvalidInput(f"group {name!r:.80} names the factor {factor!r:.80}, which is no text", argument="groups")
     return MappingProxyType(
         {
             name: MappingProxyType(
-                {factor: _number(weight, f"group {name!r:.80}, factor {factor!r:.80}", "groups") for factor, weight in weights.items()}
+                {factor: finite(weight, f"group {name!r:.80}, factor {factor!r:.80}", "groups") for factor, weight in weights.items()}
             )
             for name, weights in groups.items()
         }
@@ -244,17 +224,13 @@ def _groups(groups: object) -> Mapping[str, Mapping[str, float]]:
 
 
 def _names(factors: object) -> tuple[str, ...]:
-    # A text is a sequence too, of its characters.
-    if not isinstance(factors, list | tuple):
-        raise InvalidInput(f"factors is a list of names, not {factors!r:.80}", argument="factors")
-    if not factors:
+    known = names("factors", factors, "factor")
+    if not known:
         raise InvalidInput("a factor model needs at least one factor", argument="factors")
-    for number, name in enumerate(factors, 1):
-        _check_name(name, f"factor {number}", "factors")
-    twice = sorted({name for name in factors if factors.count(name) > 1})
-    if twice or not all(factors):
+    twice = sorted({name for name in known if known.count(name) > 1})
+    if twice or not all(known):
         raise InvalidInput(f"factors must have names that differ; twice or blank: {', '.join(twice) or 'a blank name'}", argument="factors")
-    return tuple(factors)
+    return known
 
 
 def _check_correlation(factors: tuple[str, ...], correlation: tuple[tuple[float, ...], ...]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crfs.credit.arrays import check_name, finite, matrix, names, row
 from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.errors import InvalidInput
 
@@ -71,17 +72,22 @@ class MacroLink:
     residual: tuple[tuple[float, ...], ...]
 
     def __post_init__(self) -> None:
-        for what, names in (("variables", self.variables), ("factors", self.factors)):
-            if not names or len(set(names)) < len(names):
+        for what, each in (("variables", "variable"), ("factors", "factor")):
+            known = names(what, getattr(self, what), each)
+            object.__setattr__(self, what, known)
+            if not known or len(set(known)) < len(known):
                 raise InvalidInput(f"the {what} of a macro link have names that differ, one at least", argument=what)
         many, few = len(self.variables), len(self.factors)
         shapes = {"mean": (many,), "covariance": (many, many), "intercept": (few,), "loadings": (few, many), "residual": (few, few)}
         for name, shape in shapes.items():
-            given = np.array(getattr(self, name), dtype=np.float64)
-            if given.shape != shape:
-                raise InvalidInput(f"{name} has the shape {given.shape}; {many} variables and {few} factors need {shape}", argument=name)
-            if not np.isfinite(given).all():
-                raise InvalidInput(f"{name} has a number that is not finite", argument=name)
+            read = row(name, getattr(self, name)) if len(shape) == 1 else matrix(name, getattr(self, name))
+            object.__setattr__(self, name, read)
+            if not _has_shape(read, shape):
+                raise InvalidInput(
+                    f"{name} has another shape; {many} variables and {few} factors need {' x '.join(map(str, shape))} numbers",
+                    argument=name,
+                )
+            given = np.array(read)
             if name in {"covariance", "residual"}:
                 size = max(float(np.abs(given).max()), 1e-300)
                 if float(np.abs(given - given.T).max()) > _TOLERANCE * size or np.linalg.eigvalsh(given)[0] < -_TOLERANCE * size:
@@ -93,6 +99,7 @@ class MacroLink:
         ``mean + S B' (B S B' + R)^-1 (values - intercept - B mean)`` with S, B, R the covariance, the loadings and the residual covariance.
         Every factor of the link needs a value.
         """
+        values = _values(values)
         absent = [name for name in self.factors if name not in values]
         if absent:
             raise InvalidInput(f"the link needs values of {', '.join(absent)}", argument="values")
@@ -121,11 +128,10 @@ class MacroLink:
         >>> told.mean, told.covariance
         ((-2.0,), ((0.36,),))
         """
+        values = _values(values)
         unknown = sorted(set(values) - set(self.variables))
         if unknown:
             raise InvalidInput(f"the link knows {', '.join(self.variables)}, not {', '.join(unknown)}", argument="values")
-        if not all(np.isfinite(value) for value in values.values()):
-            raise InvalidInput("a macro variable's value is not a finite number", argument="values")
         usual, spread, loadings = np.array(self.mean), np.array(self.covariance), np.array(self.loadings)
         said = [k for k, name in enumerate(self.variables) if name in values]
         surprise = np.array([values[self.variables[k]] for k in said]) - usual[said]
@@ -143,3 +149,16 @@ class MacroLink:
             covariance=tuple(map(tuple, (0.5 * (covariance + covariance.T)).tolist())),
             notes=tuple(f"{name} is {values[name]:.6g}" for name in self.variables if name in values),
         )
+
+
+def _has_shape(read: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
+    return len(read) == shape[0] and all(len(each) == shape[1] for each in read if len(shape) > 1)
+
+
+def _values(values: object) -> dict[str, float]:
+    """Finite numbers by name."""
+    if not isinstance(values, Mapping):
+        raise InvalidInput(f"values is a mapping of names to numbers, not {values!r:.80}", argument="values")
+    for number, name in enumerate(values, 1):
+        check_name(name, f"value {number}", "values")
+    return {name: finite(value, name, "values") for name, value in values.items()}
