@@ -44,7 +44,9 @@ from crfs.risk.provisions import (
     in_default_by,
     point_in_time_pd,
     provision_matrix,
+    reconcile,
 )
+from crfs.risk.stress import bumped, restrict, stress, stress_path, waterfall
 
 BOOK = pl.DataFrame(
     {
@@ -83,6 +85,8 @@ LINKED: dict[str, Any] = {
     "loadings": ((-40.0,),),
     "residual": ((0.36,),),
 }
+OPENING = pl.DataFrame({"facility_id": ["A"], "stage": [1], "ecl": [1.0]})
+SHOCKS = pl.DataFrame({"pd_probit": [0.5]})
 MODEL = FactorModel.one_factor("all")
 WARM = WarmPortfolio(BOOK, MODEL, confidences=(0.9,))
 SLUMP = ConditionalFactors(factors=("economy",), mean=(-2.0,), covariance=((0.0,),))
@@ -297,6 +301,20 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
         },
     ),
     (Overlay, {**OVERLAY, "factor": 1.0}, {"factor": either(amount, missing)}),
+    (
+        reconcile,
+        {"opening": OPENING, "closing": OPENING},
+        {"opening": none_of_these, "closing": none_of_these, "written_off": texts, "amount": text},
+    ),
+    (stress, {"book": BOOK, "shocks": SHOCKS}, {"book": none_of_these, "shocks": none_of_these}),
+    (stress_path, {"book": BOOK, "shocks": SHOCKS}, {"book": none_of_these, "shocks": none_of_these}),
+    (bumped, {"book": BOOK, "name": "lgd_add", "size": 0.1}, {"book": none_of_these}),
+    (restrict, {"factor_model": MODEL, "given": SLUMP}, {"factor_model": none_of_these, "given": none_of_these}),
+    (
+        waterfall,
+        {"base": BOOK, "stressed": BOOK},
+        {**dict.fromkeys(["base", "stressed", "measure", "order"], none_of_these), "shapley": flag, "tag": either(text, missing)},
+    ),
     (provision_matrix, {"gross": 100.0, "loss_rate": 0.1}, {"gross": numbers, "loss_rate": either(one, empty)}),
     (
         balance_share,

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from crfs.errors import InvalidInput
-from crfs.workflows import portfolio_mark_to_market, portfolio_risk
+from crfs.workflows import (
+    portfolio_attribution,
+    portfolio_ecl,
+    portfolio_mark_to_market,
+    portfolio_risk,
+    portfolio_sensitivity,
+    portfolio_stress,
+)
 
 
 def test_looking_at_options_takes_no_scenarios() -> None:
@@ -36,3 +43,23 @@ def test_a_wrong_option_is_refused_by_its_name(kind: Any, wrong: dict[str, Any])
     with pytest.raises(InvalidInput) as refused:
         kind.check_options(wrong)
     assert refused.value.argument == next(iter(wrong))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (portfolio_ecl, "scenarios"),
+        (portfolio_ecl, "overlays"),
+        (portfolio_stress, "capital"),
+        (portfolio_stress, "ecl"),
+        (portfolio_stress, "losses"),
+        (portfolio_stress, "conditional"),
+        (portfolio_sensitivity, "capital"),
+        (portfolio_attribution, "shapley"),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["x", 5, ["a"], [5], [None], {"a": "b"}], ids=repr)
+def test_an_option_of_another_kind_is_refused_by_its_name(kind: Any, name: str, wrong: Any) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        kind.check_options({name: wrong})
+    assert refused.value.argument == name

@@ -91,7 +91,7 @@ def check_listed(listed: int) -> None:
         raise InvalidInput(f"listed is how many obligors to list, a whole number of zero or more, not {shown(listed)}", argument="listed")
 
 
-def check_texts(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+def check_texts(name: str, texts: Iterable[str]) -> tuple[str, ...]:
     """What an argument ``name`` lists: texts, none or more, and not one text, whose characters Python would take for them.
 
     >>> check_texts("carry", ["sector"])

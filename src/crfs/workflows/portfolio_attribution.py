@@ -18,7 +18,7 @@ from crfs.workflows.book_runs import Asked, BookKind, Question, Ready, fillers, 
 from crfs.workflows.books import book_in_force, build_book
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
-from crfs.workflows.spines import require
+from crfs.workflows.spines import check_types, require
 from crfs.workflows.times import parse_instant, refuse_ahead
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ EARLIER = ("book", "batch_id", "as_of", "models", "factor_model")
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse wrong options before anything is kept."""
     portfolio_risk.check_options({name: options[name] for name in portfolio_risk.DEFAULTS if name in options})
+    check_types(options, flags=("shapley",))
     replicates = options.get("replicates", 1)
     if not isinstance(replicates, int) or isinstance(replicates, bool) or not 1 <= replicates <= 100:
         raise InvalidInput(f"replicates is a number of seeds from 1 to 100, not {replicates!r}", argument="replicates")

@@ -113,10 +113,12 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise InvalidInput(f"expected_life_years is a number of years within (0, 100], not {life}", argument="expected_life_years")
     one = {"facility_id": ["F"], "ead": [1.0], "lgd": [0.4], "pd_12m": [0.01], "maturity_years": [1.0], "stage": [1], "r2": [0.1]}
     staging_rule(options.get("staging"))
-    read_overlays(options.get("overlays"))
+    with naming("overlays"):
+        read_overlays(options.get("overlays"))
     rate = options.get("interest_rate")
+    with naming("scenarios"):
+        ecl_scenarios(options.get("scenarios"))
     plain = [{**item, "hazard_multiplier": 1.0, "lgd_multiplier": 1.0, "ead_multiplier": 1.0} for item in options.get("scenarios") or []]
-    ecl_scenarios(options.get("scenarios"))
     measured(pl.DataFrame(one), {**options, "interest_rate": 0.0 if rate is None else rate, "scenarios": plain})
     reporting_day(options.get("reporting_date"), None)
 

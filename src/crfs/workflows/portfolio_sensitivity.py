@@ -18,6 +18,7 @@ from crfs.workflows.book_runs import Asked, BookKind, Ready
 from crfs.workflows.macro_bumps import MacroBumps, macro_bumps
 from crfs.workflows.macro_terms import NEEDED, WHERE_KNOWN
 from crfs.workflows.runs import RunKind
+from crfs.workflows.spines import check_types
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,6 +85,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     from crfs.risk.stress import INPUTS, bumped
 
     portfolio_risk.check_options({name: options[name] for name in (*portfolio_risk.DEFAULTS, "default_ccf") if name in options})
+    check_types(options, objects=("capital",))
     if options.get("macro", NEEDED) not in (WHERE_KNOWN, NEEDED):
         raise InvalidInput(f"macro is {WHERE_KNOWN} or {NEEDED}, not {options['macro']!r}", argument="macro")
     bumps = options.get("bumps", STANDARD)

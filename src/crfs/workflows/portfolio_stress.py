@@ -15,6 +15,7 @@ from crfs.workflows.conditional_losses import Conditioned, condition_on, conditi
 from crfs.workflows.cutting import cuts_of
 from crfs.workflows.migrations import matrix_of, migration_of
 from crfs.workflows.runs import RunKind
+from crfs.workflows.spines import check_types
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,6 +77,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     from crfs.risk.stress.one_period import WORST
 
     portfolio_risk.check_options({name: options[name] for name in (*portfolio_risk.DEFAULTS, "default_ccf") if name in options})
+    check_types(options, flags=("losses", "conditional"), objects=("capital", "ecl"))
     known = {"lgd_response": LGD_RESPONSES, "balance_sheet": tuple(BalanceSheet)}
     for name, values in known.items():
         if options.get(name) is not None and options[name] not in values:

@@ -104,15 +104,19 @@ def require(data: Mapping[str, Any], what: str, needed: Sequence[str], known: Se
         raise InvalidInput(f"{what}: unknown key {unknown[0]!r}; known are {', '.join((*needed, *known))}")
 
 
-def check_types(options: Mapping[str, Any], *, numbers: Sequence[str] = (), flags: Sequence[str] = ()) -> None:
-    """Refuse an option of ``numbers`` that is no number, as a truth value or a text is none, and one of ``flags`` that is not true or false;
-    what is not given (or None) is fine.
+def check_types(options: Mapping[str, Any], *, numbers: Sequence[str] = (), flags: Sequence[str] = (), objects: Sequence[str] = ()) -> None:
+    """Refuse an option of ``numbers`` that is no number, as a truth value or a text is none, one of ``flags`` that is not true or false, and one of
+    ``objects`` that has no names and values; what is not given (or None) is fine.
 
     >>> check_types({"capital_ratio": True}, numbers=("capital_ratio",))
     Traceback (most recent call last):
     crfs.errors.InvalidInput: capital_ratio = True: a number is wanted
     """
-    for names, fits, wanted in ((numbers, _is_number, "a number"), (flags, _is_flag, "true or false")):
+    for names, fits, wanted in (
+        (numbers, _is_number, "a number"),
+        (flags, _is_flag, "true or false"),
+        (objects, _is_object, "an object of options"),
+    ):
         for name in names:
             if options.get(name) is not None and not fits(options[name]):
                 raise InvalidInput(f"{name} = {options[name]!r}: {wanted} is wanted", argument=name)
@@ -124,3 +128,7 @@ def _is_number(value: object) -> bool:
 
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, Mapping)

@@ -13,6 +13,8 @@ import polars as pl
 
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import check_text, check_texts
 from crfs.risk.cents import in_cents, in_units
 
 _STAGES = (1, 2, 3)
@@ -70,6 +72,8 @@ def reconcile(opening: pl.DataFrame, closing: pl.DataFrame, *, amount: str = "ec
     >>> moved.amount("transfer_to_stage_2", stage=1), moved.amount("transfer_to_stage_2", stage=2), moved.amount("transfer_to_stage_2")
     (-20.0, 20.0, 0.0)
     """
+    check_text("amount", amount)
+    written_off = check_texts("written_off", written_off)
     before, after = _read(opening, amount, "opening"), _read(closing, amount, "closing")
     both = before.join(after, on="facility_id", how="full", coalesce=True, suffix="_after")
     ids = both["facility_id"]
@@ -108,6 +112,7 @@ def reconcile(opening: pl.DataFrame, closing: pl.DataFrame, *, amount: str = "ec
 
 def _read(table: pl.DataFrame, amount: str, what: str) -> pl.DataFrame:
     """``facility_id``, ``stage`` and ``cents`` of a table, checked."""
+    require_table(table, argument=what)
     column = amount if amount.endswith("_cents") or f"{amount}_cents" not in table.columns else f"{amount}_cents"
     problems = [
         Problem(row=None, column=name, reason=Reason.MISSING_COLUMN.value, detail=f"the {what} table needs a column {name}")

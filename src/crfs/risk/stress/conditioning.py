@@ -10,6 +10,8 @@ import numpy.typing as npt
 from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import NotFound
+from crfs.quality.portfolio import require_factor_model
+from crfs.risk.arguments import check_kind
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -32,6 +34,8 @@ def restrict(factor_model: FactorModel, given: ConditionalFactors) -> Conditiona
     >>> stressed.factors, stressed.mean, round(stressed.covariance[1][1], 6)
     (('us', 'eu'), (-2.0, -1.2), 0.64)
     """
+    require_factor_model(factor_model)
+    check_kind("given", given, ConditionalFactors)
     rows = np.array([_direction(factor_model, name) for name in given.factors])
     correlation = factor_model.correlation_matrix()
     shared = np.einsum("ij,kj->ik", correlation, rows)

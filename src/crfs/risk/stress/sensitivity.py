@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import is_number, shown
 from crfs.risk.stress.stressed_book import stressed_book
 from crfs.risk.stress.transmission import checked_shocks
 
@@ -28,12 +30,14 @@ def bumped(book: pl.DataFrame, name: str, size: float) -> pl.DataFrame:
     >>> [round(bumped(book, name, 0.1)[column][0], 9) for name, column in (("pd_relative", "pd_12m"), ("lgd_add", "lgd"), ("r2_relative", "r2"))]
     [0.022, 0.5, 0.22]
     """
-    if name not in INPUTS:
-        raise InvalidInput(f"a bump is of {', '.join(INPUTS)}, not of {name}", argument="bumps")
+    require_table(book, argument="book")
+    given: object = name
+    if not isinstance(given, str) or given not in INPUTS:
+        raise InvalidInput(f"a bump is of {', '.join(INPUTS)}, not of {name!s:.80}", argument="bumps")
     relative = name.endswith("relative")
-    if not math.isfinite(size) or (relative and not -1.0 <= size <= _MOST_RELATIVE):
+    if not is_number(size) or not math.isfinite(size) or (relative and not -1.0 <= size <= _MOST_RELATIVE):
         within = f", -1 or more and {_MOST_RELATIVE:g} at most" if relative else ""
-        raise InvalidInput(f"the bump of {name} is a finite number{within}, not {size}", argument="bumps")
+        raise InvalidInput(f"the bump of {name} is a finite number{within}, not {shown(size)}", argument="bumps")
     if size == 0.0:
         return book
     match name:

@@ -13,6 +13,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import PORTFOLIO, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Faults, check_columns
+from crfs.quality.portfolio import require_table
 from crfs.risk.obligors import LOADING, systematic_shares
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.shifts import scaled_r2, scaled_spread, shifted_ead, shifted_lgd, shifted_pd
@@ -33,6 +34,7 @@ class Band(StrEnum):
 
 def checked_book(book: pl.DataFrame) -> pl.DataFrame:
     """The typed rows of a book with ``ead``, ``lgd`` and ``pd_12m`` in each; wrong cells are named by row and column."""
+    require_table(book, argument="book")
     if book.is_empty():
         detail = "the book has no rows; there is nothing to stress"
         raise InvalidInput(detail, problems=(Problem(row=None, column=None, reason=Reason.EMPTY.value, detail=detail),))

@@ -13,6 +13,7 @@ from crfs.credit.scenarios import Scenario
 from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import check_table
+from crfs.quality.portfolio import require_table
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -91,6 +92,7 @@ def checked_shocks(table: pl.DataFrame) -> pl.DataFrame:
     >>> checked_shocks(pl.DataFrame({"segment": ["card", None], "pd_probit": [0.5, None]})).rows()
     [(None, 'card', 0.5, 0.0, 0.0, 0, 1.0), (None, None, 0.0, 0.0, 0.0, 0, 1.0)]
     """
+    require_table(table, argument="shocks")
     if table.is_empty():
         raise InvalidInput(
             "the table of shocks has no rows",

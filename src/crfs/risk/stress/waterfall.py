@@ -14,6 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import check_flag, check_text, check_texts, shown
 from crfs.risk.obligors import LOADING
 from crfs.risk.shapley import shapley_parts
 
@@ -138,7 +140,15 @@ def waterfall(
         shapley: the mean of each step over all orders in place of one order: no channel gains by being first.
         tag: a column of texts by which the change is cut.
     """
-    channels = tuple(Channel(step) for step in order)
+    require_table(base, argument="base")
+    require_table(stressed, argument="stressed")
+    check_flag("shapley", shapley)
+    if not callable(measure):
+        raise InvalidInput(f"measure is a function of a book, not {shown(measure)}", argument="measure")
+    try:
+        channels = tuple(Channel(step) for step in check_texts("order", order))
+    except ValueError as error:
+        raise InvalidInput(f"{error}; channels are {', '.join(Channel)}", argument="order") from None
     if sorted(channels) != sorted(Channel):
         raise InvalidInput(f"order has each of {', '.join(Channel)} once, not {', '.join(channels)}", argument="order")
     if base.height != stressed.height or not base["facility_id"].equals(stressed["facility_id"]):
@@ -169,7 +179,7 @@ def tag_codes(book: pl.DataFrame, tag: str | None) -> tuple[IntArray, tuple[str 
     """A number a row, and the values of a tag in the order of their names (a blank last) that the numbers stand for."""
     if tag is None:
         return np.zeros(book.height, dtype=np.int64), (None,)
-    if tag not in book.columns:
+    if check_text("tag", tag) not in book.columns:
         raise InvalidInput(f"the book has no column {tag!r} to cut by", argument="tag")
     values = book[tag].cast(pl.String)
     known = sorted(values.drop_nulls().unique().to_list())
