@@ -86,7 +86,7 @@ LINKED: dict[str, Any] = {
     "residual": ((0.36,),),
 }
 OPENING = pl.DataFrame({"facility_id": ["A"], "stage": [1], "ecl": [1.0]})
-SHOCKS = pl.DataFrame({"pd_probit": [0.5]})
+SHOCKS = pl.DataFrame({"valid_time": [date(2026, 1, 1)], "pd_probit": [0.5]})
 MODEL = FactorModel.one_factor("all")
 WARM = WarmPortfolio(BOOK, MODEL, confidences=(0.9,))
 SLUMP = ConditionalFactors(factors=("economy",), mean=(-2.0,), covariance=((0.0,),))
@@ -306,8 +306,26 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
         {"opening": OPENING, "closing": OPENING},
         {"opening": none_of_these, "closing": none_of_these, "written_off": texts, "amount": text},
     ),
-    (stress, {"book": BOOK, "shocks": SHOCKS}, {"book": none_of_these, "shocks": none_of_these}),
-    (stress_path, {"book": BOOK, "shocks": SHOCKS}, {"book": none_of_these, "shocks": none_of_these}),
+    (
+        stress,
+        {"book": BOOK, "shocks": SHOCKS, "by": "group"},
+        {
+            **dict.fromkeys(["book", "shocks", "band", "order"], none_of_these),
+            **dict.fromkeys(["at", "lgd_response", "grades", "factor_model"], missing),
+            "by": text,
+            "shapley": flag,
+        },
+    ),
+    (
+        stress_path,
+        {"book": BOOK, "shocks": SHOCKS, "by": "group", "period": "P3M"},
+        {
+            **dict.fromkeys(["book", "shocks", "band", "balance_sheet"], none_of_these),
+            **dict.fromkeys(["period", "lgd_response", "grades", "factor_model"], missing),
+            "by": text,
+            "tag": either(text, missing),
+        },
+    ),
     (bumped, {"book": BOOK, "name": "lgd_add", "size": 0.1}, {"book": none_of_these}),
     (restrict, {"factor_model": MODEL, "given": SLUMP}, {"factor_model": none_of_these, "given": none_of_these}),
     (

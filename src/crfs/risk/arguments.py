@@ -240,9 +240,17 @@ def within_budget(budget: float, work: float) -> str:
 
 def check_method(method: str, methods: type[Choice]) -> Choice:
     """The method of that name."""
+    return check_choice("method", method, methods)
+
+
+def check_choice(name: str, given: str, choices: type[Choice]) -> Choice:
+    """Which of the ``choices`` an argument ``name`` was given, or names.
+
+    >>> check_choice("band", "middle", StrEnum("Band", ["LOW", "HIGH"]))
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: band 'middle' is not known; use low, high
+    """
     try:
-        return methods(method)
+        return choices(given)
     except (TypeError, ValueError):  # of a table's column nobody can say whether it is a text
-        raise InvalidInput(
-            f"method {method!r:.80} is not known; use {', '.join(known.value for known in methods)}", argument="method"
-        ) from None
+        raise InvalidInput(f"{name} {given!r:.80} is not known; use {', '.join(known.value for known in choices)}", argument=name) from None

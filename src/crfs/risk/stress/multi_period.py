@@ -14,7 +14,8 @@ import polars as pl
 
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.factor_model import FactorModel
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
+from crfs.risk.arguments import check_choice
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.stressed_book import Band, checked_book, stressed_book
 from crfs.risk.stress.transmission import LgdResponse, checked_shocks
@@ -137,7 +138,7 @@ def stress_path(
     (20.0, [0.0, 2.635, 6.171, 2.446])
     """
     given, base = checked_shocks(shocks), checked_book(book)
-    sheet = BalanceSheet(balance_sheet)
+    sheet, asked = check_choice("balance_sheet", balance_sheet, BalanceSheet), check_choice("band", band, Band)
     times, length = _periods(given, period)
     years = length.months / 12.0
     codes, labels = tag_codes(base, tag)
@@ -171,7 +172,7 @@ def stress_path(
         pd_stressed=mean_pd[1],
         quantum=quantum,
         balance_sheet=sheet,
-        band=Band(band),
+        band=asked,
     )
 
 
@@ -196,7 +197,8 @@ def _periods(shocks: pl.DataFrame, period: Tenor | str | None) -> tuple[tuple[da
     months = [day.year * 12 + day.month for day in times]
     steps = {after - before for before, after in pairwise(months)}
     if period is not None:
-        length = Tenor.parse(period)
+        with naming("period"):
+            length = Tenor.parse(period)
     elif len(steps) == 1:
         length = Tenor(months=steps.pop())
     else:

@@ -12,6 +12,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_choice
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.stressed_book import Band, checked_book, stressed_book
 from crfs.risk.stress.transmission import LgdResponse, checked_shocks
@@ -113,8 +114,9 @@ def stress(
     """
     given = checked_shocks(shocks)
     base = checked_book(book)
+    asked = check_choice("band", band, Band)
     after, moment, notes = stressed_at(
-        base, given, at, by=by, band=Band(band), lgd_response=lgd_response, grades=grades, factor_model=factor_model
+        base, given, at, by=by, band=asked, lgd_response=lgd_response, grades=grades, factor_model=factor_model
     )
     unused = _unused(base, given, by)
     return StressResult(
@@ -122,7 +124,7 @@ def stress(
         stressed=after,
         waterfall=waterfall(base, after, order=order, shapley=shapley),
         at=moment,
-        band=Band(band),
+        band=asked,
         notes=(*notes, *unused),
     )
 
@@ -153,7 +155,7 @@ def stressed_at(
                 argument="at",
             )
         return under(times[0]), _day(times[0]), ()
-    if at != WORST:
+    if not isinstance(at, str) or at != WORST:
         wanted = at if isinstance(at, date) else _read_day(at)
         found = [time for time in times if _day(time) == wanted]
         if not found:
@@ -173,8 +175,8 @@ def stressed_at(
 def _read_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(f"at is the first day of a period, such as 2026-01-01, or 'worst', not {text!r}", argument="at") from None
+    except (TypeError, ValueError):
+        raise InvalidInput(f"at is the first day of a period, such as 2026-01-01, or 'worst', not {text!r:.80}", argument="at") from None
 
 
 def _day(time: datetime | None) -> date | None:

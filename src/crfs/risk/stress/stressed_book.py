@@ -13,7 +13,8 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import PORTFOLIO, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Faults, check_columns
-from crfs.quality.portfolio import require_table
+from crfs.quality.portfolio import require_factor_model, require_table
+from crfs.risk.arguments import check_choice, check_kind, check_text, shown
 from crfs.risk.obligors import LOADING, systematic_shares
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.shifts import scaled_r2, scaled_spread, shifted_ead, shifted_lgd, shifted_pd
@@ -107,10 +108,11 @@ def stressed_book(
     ``ccf_add`` where the row has ``drawn`` and ``limit``, ``r2`` by ``r2_scale`` (loadings by its root). An obligor whose facilities
     would end with different probabilities is refused: it defaults as one.
     """
-    mine = matched_shocks(book, shocks, by)
+    _check_answers(lgd_response, grades, factor_model)
+    mine = matched_shocks(book, shocks, check_text("by", by))
     columns: dict[str, pl.Series] = {}
     pd = book["pd_12m"].to_numpy()
-    shift = mine[_of_band(mine, Band(band))].to_numpy()
+    shift = mine[_of_band(mine, check_choice("band", band, Band))].to_numpy()
     notches = mine["notches"].to_numpy()
     if notches.any():
         moved, probit = _by_grades(book, notches, grades)
@@ -130,6 +132,16 @@ def stressed_book(
         columns["ead"] = pl.Series(shifted_ead(book["ead"].to_numpy(), drawn, limit, mine["ccf_add"].to_numpy()))
     columns |= _correlations(book, mine["r2_scale"].to_numpy())
     return book.with_columns(series.alias(name) for name, series in columns.items())
+
+
+def _check_answers(lgd_response: object, grades: object, factor_model: object) -> None:
+    """Refuse what is neither None nor what is asked for by these names."""
+    if lgd_response is not None and not callable(lgd_response):
+        raise InvalidInput(f"lgd_response is a function such as frye_jacobs, or None, not {shown(lgd_response)}", argument="lgd_response")
+    if grades is not None:
+        check_kind("grades", grades, Grades)
+    if factor_model is not None:
+        require_factor_model(factor_model)
 
 
 def _of_band(mine: pl.DataFrame, band: Band) -> str:
