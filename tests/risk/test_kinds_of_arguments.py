@@ -28,7 +28,9 @@ from crfs.risk import (
     stage_facilities,
     stressed_risk,
 )
+from crfs.risk.correlation import nearest_correlation
 from crfs.risk.irb import compare_expected_loss
+from crfs.risk.migration import TransitionMatrix, ZeroCurves, joint_migration, mark_to_market_risk
 from crfs.risk.output_floor import output_floor
 from crfs.risk.provisions import (
     EclScenario,
@@ -87,6 +89,9 @@ LINKED: dict[str, Any] = {
 }
 OPENING = pl.DataFrame({"facility_id": ["A"], "stage": [1], "ecl": [1.0]})
 SHOCKS = pl.DataFrame({"valid_time": [date(2026, 1, 1)], "pd_probit": [0.5]})
+RATED = BOOK.with_columns(rating=pl.lit("A"), maturity_years=pl.lit(3.0))
+GRADES = TransitionMatrix.from_rows(("A", "D"), [[0.98, 0.02]])
+CURVES = ZeroCurves.from_spreads(("A",), [1.0, 5.0], [0.02, 0.03], [0.01])
 MODEL = FactorModel.one_factor("all")
 WARM = WarmPortfolio(BOOK, MODEL, confidences=(0.9,))
 SLUMP = ConditionalFactors(factors=("economy",), mean=(-2.0,), covariance=((0.0,),))
@@ -333,6 +338,24 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
         {"base": BOOK, "stressed": BOOK},
         {**dict.fromkeys(["base", "stressed", "measure", "order"], none_of_these), "shapley": flag, "tag": either(text, missing)},
     ),
+    (
+        mark_to_market_risk,
+        {"portfolio": RATED, "factor_model": MODEL, "matrix": GRADES, "curves": CURVES, "confidences": (0.9,), "max_scenarios": 1000},
+        {
+            **dict.fromkeys(["portfolio", "factor_model", "matrix", "curves", "reference", "persistence", "method"], none_of_these),
+            **dict.fromkeys(["horizon_curves", "start"], missing),
+            "degrees_of_freedom": either(amount, missing),
+            **dict.fromkeys(["periods", "frequency"], whole),
+            "contributions": flag,
+            "map_blocks": none_of_these,
+        },
+    ),
+    (
+        joint_migration,
+        {"probabilities": [0.9, 0.1], "other": [0.9, 0.1], "correlation": 0.2},
+        dict.fromkeys(["probabilities", "other", "correlation"], none_of_these),
+    ),
+    (nearest_correlation, {"matrix": [[1.0]]}, {"matrix": none_of_these}),
     (provision_matrix, {"gross": 100.0, "loss_rate": 0.1}, {"gross": numbers, "loss_rate": either(one, empty)}),
     (
         balance_share,

@@ -76,10 +76,16 @@ def check_workers(*, threads: int | None, map_blocks: object) -> None:
     """
     if threads is not None and (not is_whole(threads) or not 1 <= threads <= MOST_THREADS):
         raise InvalidInput(f"threads is a whole number, one to {MOST_THREADS:,}, not {shown(threads)}", argument="threads")
-    if map_blocks is not None and not callable(map_blocks):
-        raise InvalidInput(
-            f"map_blocks is a function that maps as map does, such as a pool's map, not {shown(map_blocks)}", argument="map_blocks"
-        )
+    if map_blocks is not None:
+        check_map_blocks(map_blocks)
+
+
+def check_map_blocks(map_blocks: object) -> None:
+    """Refuse what cannot map.
+
+    >>> check_map_blocks(map)
+    """
+    check_function("map_blocks", map_blocks, "that maps as map does, such as a pool's map")
 
 
 def check_listed(listed: int) -> None:
@@ -167,6 +173,17 @@ def check_kinds(name: str, given: object, kind: type[Value]) -> tuple[Value, ...
 
 def _a(kind: type) -> str:
     return f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}"
+
+
+def check_function(name: str, given: object, said: str) -> None:
+    """Refuse what cannot be called in place of an argument ``name``; ``said`` is what function it is.
+
+    >>> check_function("measure", "el", "of a book")
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: measure is a function of a book, not 'el'
+    """
+    if not callable(given):
+        raise InvalidInput(f"{name} is a function {said}, not {shown(given)}", argument=name)
 
 
 @contextmanager

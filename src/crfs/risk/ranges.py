@@ -82,6 +82,19 @@ def numbers(name: str, values: npt.ArrayLike, within: Range) -> FloatArray:
     return array
 
 
+def whole_number(name: str, value: float, said: str) -> int:
+    """The whole number of one or more that an argument ``name`` was given; 2.0 is one too.
+
+    >>> whole_number("periods", 1.5, "a whole number of 1 or more")
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: periods is a whole number of 1 or more, not 1.5
+    """
+    found = number(name, value, Range(said=said, low=1.0, with_high=False))
+    if found != int(found):
+        raise InvalidInput(f"{name} is {said}, not {shown(value)}", argument=name)
+    return int(found)
+
+
 def truths(name: str, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """What an argument ``name`` says is so or is not: true and false, or 1 and 0; of anything else NumPy would make true.
 

@@ -13,7 +13,7 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import LOADING, require_factor_model, validate_portfolio
-from crfs.risk.arguments import check_flag, check_workers, shown
+from crfs.risk.arguments import check_flag, check_function, check_workers
 from crfs.risk.attainable import attainable, with_note_on_errors
 from crfs.risk.book_changes import BookChange, Changed, changed_book
 from crfs.risk.certain_losses import certain_losses_apart, with_certain_loss
@@ -137,8 +137,7 @@ class WarmPortfolio:
         Listeners are told in the order of their subscriptions. What one raises is logged with its traceback, by the logger ``crfs.risk``, and is not
         raised from :meth:`update`: the numbers have moved, and the other listeners are told of them.
         """
-        if not callable(listener):
-            raise InvalidInput(f"listener is a function that is handed a result, not {shown(listener)}", argument="listener")
+        check_function("listener", listener, "that is handed a result")
         with self._lock:
             self._listeners.append(listener)
 

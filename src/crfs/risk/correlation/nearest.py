@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.ranges import Range, numbers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -71,7 +72,7 @@ def nearest_correlation(matrix: npt.ArrayLike) -> NearestCorrelation:
 
 
 def _checked(matrix: npt.ArrayLike) -> FloatArray:
-    given = np.array(matrix, dtype=np.float64)
+    given = numbers("matrix", matrix, Range(said="a square of correlations", or_unknown=True)).copy()
     if given.ndim != 2 or given.shape[0] != given.shape[1] or not len(given):
         raise InvalidInput(f"a correlation matrix is square, not of shape {given.shape}", argument="matrix")
     wrong = np.argwhere(~np.isfinite(given))

@@ -18,7 +18,20 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.risk.arguments import check_budget, check_confidences, check_method, check_run, within_budget
+from crfs.quality.portfolio import require_factor_model
+from crfs.risk.arguments import (
+    check_budget,
+    check_confidences,
+    check_flag,
+    check_kind,
+    check_map_blocks,
+    check_mapping,
+    check_method,
+    check_run,
+    is_number,
+    shown,
+    within_budget,
+)
 from crfs.risk.measures import TailMeasure, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.migration.collapsed import idiosyncratic_shift, make_collapsed_plan, name_losses, name_means, simulate_collapsed
 from crfs.risk.migration.curves import ZeroCurves
@@ -26,6 +39,7 @@ from crfs.risk.migration.paths import PathResult, PathTask, Plan, make_plan, sha
 from crfs.risk.migration.positions import RatedPositions, Reference, check_horizon, rated_positions
 from crfs.risk.migration.result import MarkToMarketResult, MigrationMethod
 from crfs.risk.migration.transition_matrix import TransitionMatrix
+from crfs.risk.ranges import SHARE_OF_VARIANCE, Range, number
 from crfs.risk.result import CurvePoint
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -150,6 +164,10 @@ def positions_risk(
     book's conditional law, ``auto`` takes the latter where what it leaves out is small against ``rel_tol`` and it is faster.
     """
     check_horizon(matrix, periods)
+    check_kind("positions", positions, RatedPositions)
+    require_factor_model(factor_model)
+    check_flag("contributions", contributions)
+    check_map_blocks(map_blocks)
     levels = check_confidences(confidences)
     check_run(rel_tol=rel_tol, seed=seed, max_scenarios=max_scenarios)
     check_budget(budget)
@@ -456,18 +474,19 @@ def _check_dynamics(
     factor_model: FactorModel, persistence: float, degrees_of_freedom: float | None, start: Mapping[str, float] | None
 ) -> FloatArray | None:
     """The factors' values now in the model's order, where they are given."""
-    if not 0.0 <= persistence < 1.0:
-        raise InvalidInput(f"persistence is a decimal within [0, 1), not {persistence}", argument="persistence")
-    if degrees_of_freedom is not None and not degrees_of_freedom > 0.0:
-        raise InvalidInput(f"degrees_of_freedom is a positive number, not {degrees_of_freedom}", argument="degrees_of_freedom")
+    number("persistence", persistence, SHARE_OF_VARIANCE)
+    if degrees_of_freedom is not None:
+        number("degrees_of_freedom", degrees_of_freedom, Range(said="a positive number", low=0.0, with_low=False))
     if start is None:
         return None
     values = np.zeros(len(factor_model.factors))
-    for name, value in start.items():
+    for name, value in check_mapping("start", start).items():
         if name not in factor_model.factors:
             raise InvalidInput(f"start names the factor {name!r}; the model has {', '.join(factor_model.factors)}", argument="start")
-        if not -_FURTHEST_START <= value <= _FURTHEST_START:
-            raise InvalidInput(f"start: factor {name!r} is {value}, not within {_FURTHEST_START:g} deviations of zero", argument="start")
+        if not is_number(value) or not -_FURTHEST_START <= float(value) <= _FURTHEST_START:
+            raise InvalidInput(
+                f"start: factor {name!r} is {shown(value)}, not within {_FURTHEST_START:g} deviations of zero", argument="start"
+            )
         values[factor_model.factors.index(name)] = value
     return values
 

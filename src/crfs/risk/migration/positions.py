@@ -15,11 +15,13 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import LONGEST_YEARS, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Faults, quoted
-from crfs.quality.portfolio import validate_portfolio
+from crfs.quality.portfolio import require_table, validate_portfolio
+from crfs.risk.arguments import check_kind
 from crfs.risk.migration.curves import ZeroCurves
 from crfs.risk.migration.transition_matrix import TransitionMatrix
 from crfs.risk.migration.valuation import bullet_flows, par_coupon, values_by_rating
 from crfs.risk.obligors import Obligors, roll_up
+from crfs.risk.ranges import whole_number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -117,8 +119,13 @@ def rated_positions(
     """
     try:
         rule = Reference(reference)
-    except ValueError:
-        raise InvalidInput(f"reference is 'now' or 'unchanged', not {reference!r}", argument="reference") from None
+    except (TypeError, ValueError):
+        raise InvalidInput(f"reference is 'now' or 'unchanged', not {reference!r:.80}", argument="reference") from None
+    check_kind("matrix", matrix, TransitionMatrix)
+    check_kind("curves", curves, ZeroCurves)
+    if horizon_curves is not None:
+        check_kind("horizon_curves", horizon_curves, ZeroCurves)
+    require_table(portfolio, argument="portfolio")
     later = horizon_curves if horizon_curves is not None else curves.forward(horizon_years)
     for given, argument in ((curves, "curves"), (later, "horizon_curves")):
         if given.ratings != matrix.performing:
@@ -225,9 +232,8 @@ def _places(book: pl.DataFrame, matrix: TransitionMatrix) -> IntArray:
 
 def check_horizon(matrix: TransitionMatrix, periods: int) -> float:
     """The horizon in years of a whole number of the matrix's periods."""
-    if periods < 1 or periods != int(periods):
-        raise InvalidInput(f"periods is a whole number of 1 or more, not {periods}", argument="periods")
-    horizon = matrix.years * int(periods)
+    check_kind("matrix", matrix, TransitionMatrix)
+    horizon = matrix.years * whole_number("periods", periods, "a whole number of 1 or more")
     if not math.isfinite(horizon):
         raise InvalidInput(f"periods of {matrix.years} years each reach too far: {periods}", argument="periods")
     return horizon

@@ -12,8 +12,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
 from crfs.risk.migration.transition_matrix import TransitionMatrix
+from crfs.risk.ranges import CORRELATION, Range, number, numbers
+
+_PROBABILITIES = Range(said="a row of two or more numbers of zero or more that sum to one", low=0.0, with_high=False)
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -31,9 +34,9 @@ def thresholds(probabilities: npt.ArrayLike, *, degrees_of_freedom: float | None
     >>> thresholds([0.02, 0.90, 0.05, 0.03]).round(4).tolist()
     [2.0537, -1.4051, -1.8808]
     """
-    row = np.asarray(probabilities, dtype=np.float64)
-    if row.ndim != 1 or len(row) < 2 or not (np.isfinite(row) & (row >= 0.0)).all() or abs(float(row.sum()) - 1.0) > 1e-9:
-        raise InvalidInput("probabilities are two or more numbers of zero or more that sum to one", argument="probabilities")
+    row = numbers("probabilities", probabilities, _PROBABILITIES)
+    if row.ndim != 1 or len(row) < 2 or abs(float(row.sum()) - 1.0) > 1e-9:
+        raise InvalidInput(f"probabilities is {_PROBABILITIES.said}, not {probabilities!r:.80}", argument="probabilities")
     found: FloatArray = threshold_rows(row[None, :], degrees_of_freedom)[0]
     return found
 
@@ -60,9 +63,11 @@ def joint_migration(probabilities: npt.ArrayLike, other: npt.ArrayLike, *, corre
     >>> joint.sum(axis=1).round(12).tolist(), round(float(joint[2, 2]), 6)
     ([0.1, 0.8, 0.1], 0.021616)
     """
-    if not -1.0 <= correlation <= 1.0:
-        raise InvalidInput(f"a correlation lies within [-1, 1], not {correlation}", argument="correlation")
-    return _rectangles(thresholds(probabilities), thresholds(other), correlation)
+    number("correlation", correlation, CORRELATION)
+    first = thresholds(probabilities)
+    with naming("other", instead_of="probabilities"):
+        second = thresholds(other)
+    return _rectangles(first, second, correlation)
 
 
 def normal_between(lower: FloatArray, upper: FloatArray) -> FloatArray:

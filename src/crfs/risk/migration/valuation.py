@@ -13,6 +13,9 @@ from crfs.errors import InvalidInput
 from crfs.risk.measures import expected_shortfall, value_at_risk
 from crfs.risk.migration.curves import ZeroCurves
 from crfs.risk.migration.transition_matrix import TransitionMatrix
+from crfs.risk.ranges import AMOUNT, FINITE, Range, numbers, whole_number
+
+_MATURITY = Range(said="above 0 and at most 200", low=0.0, with_low=False, high=200.0)
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -46,15 +49,12 @@ def bullet_flows(ead: npt.ArrayLike, *, coupon: npt.ArrayLike, maturity_years: n
     >>> flows.years.tolist(), flows.amount.tolist()
     ([0.5, 1.5, 2.5], [6.0, 6.0, 106.0])
     """
-    exposure, rate, maturity = np.broadcast_arrays(*(np.asarray(values, dtype=np.float64) for values in (ead, coupon, maturity_years)))
+    exposure, rate, maturity = np.broadcast_arrays(
+        numbers("ead", ead, AMOUNT), numbers("coupon", coupon, FINITE), numbers("maturity_years", maturity_years, _MATURITY)
+    )
     if exposure.ndim != 1:
         raise InvalidInput("ead, coupon and maturity_years are one number a facility")
-    if frequency < 1 or frequency != int(frequency):
-        raise InvalidInput(f"frequency is a whole number of payments a year, not {frequency}", argument="frequency")
-    if not (np.isfinite(exposure).all() and np.isfinite(rate).all() and (exposure >= 0.0).all()):
-        raise InvalidInput("ead is zero or more, and coupon a finite decimal a year")
-    if not (np.isfinite(maturity).all() and (maturity > 0.0).all() and (maturity <= 200.0).all()):
-        raise InvalidInput("maturity_years is above 0 and at most 200", argument="maturity_years")
+    whole_number("frequency", frequency, "a whole number of payments a year")
     payments = np.maximum(1, np.ceil(maturity * frequency - _SAME_DAY)).astype(np.int64)
     owner = np.repeat(np.arange(len(exposure)), payments)
     back = np.repeat(np.cumsum(payments), payments) - 1 - np.arange(len(owner))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
+from crfs.risk.ranges import Range, numbers
 from crfs.risk.stress.shifts import shifted_pd
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -38,7 +39,7 @@ def shifted_migration(matrix: npt.ArrayLike, shift: float) -> FloatArray:
 
 def checked_migration(matrix: npt.ArrayLike) -> FloatArray:
     """A migration matrix: square, probabilities, rows that sum to one within 1e-9, default last and never left."""
-    given = np.asarray(matrix, dtype=np.float64)
+    given = numbers("matrix", matrix, Range(said="a square of probabilities", or_unknown=True))
     if given.ndim != 2 or given.shape[0] != given.shape[1] or len(given) < 2:
         raise InvalidInput(f"a migration matrix is square with two grades or more, not of shape {given.shape}", argument="matrix")
     problems = []

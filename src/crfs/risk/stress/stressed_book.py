@@ -14,7 +14,7 @@ from crfs.credit.schemas import PORTFOLIO, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Faults, check_columns
 from crfs.quality.portfolio import require_factor_model, require_table
-from crfs.risk.arguments import check_choice, check_kind, check_text, shown
+from crfs.risk.arguments import check_choice, check_function, check_kind, check_text
 from crfs.risk.obligors import LOADING, systematic_shares
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.shifts import scaled_r2, scaled_spread, shifted_ead, shifted_lgd, shifted_pd
@@ -136,8 +136,8 @@ def stressed_book(
 
 def _check_answers(lgd_response: object, grades: object, factor_model: object) -> None:
     """Refuse what is neither None nor what is asked for by these names."""
-    if lgd_response is not None and not callable(lgd_response):
-        raise InvalidInput(f"lgd_response is a function such as frye_jacobs, or None, not {shown(lgd_response)}", argument="lgd_response")
+    if lgd_response is not None:
+        check_function("lgd_response", lgd_response, "such as frye_jacobs, or None")
     if grades is not None:
         check_kind("grades", grades, Grades)
     if factor_model is not None:

@@ -15,7 +15,7 @@ import polars as pl
 
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import require_table
-from crfs.risk.arguments import check_flag, check_text, check_texts, shown
+from crfs.risk.arguments import check_flag, check_function, check_text, check_texts
 from crfs.risk.obligors import LOADING
 from crfs.risk.shapley import shapley_parts
 
@@ -143,8 +143,7 @@ def waterfall(
     require_table(base, argument="base")
     require_table(stressed, argument="stressed")
     check_flag("shapley", shapley)
-    if not callable(measure):
-        raise InvalidInput(f"measure is a function of a book, not {shown(measure)}", argument="measure")
+    check_function("measure", measure, "of a book")
     try:
         channels = tuple(Channel(step) for step in check_texts("order", order))
     except ValueError as error:
