@@ -280,11 +280,9 @@ def with_what_is_near(mixture: Mixture, q: Quantile) -> Quantile:
     """The same with the most that the next order of the expansion is within a spread of the small names' loss, given what the value at risk is made of."""
     if q.var == 0.0:
         return q
-    weight = mixture.points.weight * np.maximum(mixture.local(q.var).density, 0.0)
-    total = float(weight.sum())
-    if not total > 0.0:
+    spread = mixture.spread_at(q.var)
+    if not spread > 0.0:
         return q
-    spread = math.sqrt(float((weight * mixture.sums[1]).sum()) / total)
     density = float(mixture.by_scramble(mixture.local(q.var).density).mean())
     around = [mixture.left_out(q.var + part * spread) for part in _AROUND]
     most_p, most_e = (max(abs(one[k]) for one in around) for k in (0, 1))

@@ -64,6 +64,11 @@ def contributions(mixture: Mixture, quantiles: Sequence[tuple[float, float]], *,
         for shares, (tails, lines), density, level in zip(found, explicit, densities, levels, strict=True):
             shares.es[apart] = tails / level
             shares.var[apart] = lines / density
+    for shares, (x, _), density, level in zip(found, quantiles, densities, levels, strict=True):
+        out = mixture.to_take_out(x)
+        if len(out) and density > 0.0:
+            tails, lines = mixture.parts_of(out, [x], map_tasks)[0]
+            shares.es[out], shares.var[out] = tails / level, lines / density
     return found
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.cumulants import of_default
+from crfs.risk.cumulants import of_default as cumulants_of_default
 from crfs.risk.edgeworth import Tail
 from crfs.risk.mixture import Mixture
 from crfs.risk.names import Names
@@ -45,7 +45,11 @@ def mean_changes(mixture: Mixture, names: Names, *, leaving: IntArray, arrived: 
         for k, at in enumerate(locals_):
             result[k] += sign * np.stack([mixture.by_scramble(each) for each in _expanded(at, first, second, third)])
 
-    place = {name: k for k, name in enumerate(book.explicit.tolist())}
+    # Those of the touched names that are large, but not explicit, are taken out of the expansion, and are as the explicit ones from here on.
+    out = np.unique(np.concatenate([np.intersect1d(leaving, mixture.to_take_out(x)) for x in losses]))
+    explicit = len(book.explicit)
+    place = {name: k for k, name in enumerate([*book.explicit.tolist(), *out.tolist()])}
+    pds = np.concatenate([mixture.explicit_pd, book.conditional_pd(out, points.epsilon, points.mixing)])
     # Of many large names at many points the shares are much to go through, and seldom is one of them touched.
     touched = not place.keys().isdisjoint(leaving.tolist())
     shares = _Shares.none(len(place) if touched else 0, len(points))
@@ -53,20 +57,21 @@ def mean_changes(mixture: Mixture, names: Names, *, leaving: IntArray, arrived: 
         if i in place:
             shares.of_loss[place[i]] -= 1.0
         else:
-            first, second, third, _ = of_default(_pd(mixture, i), book.names.loss[:, i])
+            first, second, third, _ = cumulants_of_default(_pd(mixture, i), book.names.loss[:, i])
             add(-1.0, first, second, third)
     for j, i in zip(arrived.tolist(), was.tolist(), strict=True):
         p = new.conditional_pd(np.array([j]), points.epsilon, points.mixing)[0]
         if i < 0:
             add(1.0, names.loss[0, j] * p)
         elif i in place:
-            add(1.0, shares.take(place[i], p, names.loss[:, j], mixture.explicit_pd[place[i]], book.names.loss[:, i]))
+            add(1.0, shares.take(place[i], p, names.loss[:, j], pds[place[i]], book.names.loss[:, i]))
         else:
             add(1.0, *_joint(p, names.loss[:, j], _pd(mixture, i), book.names.loss[:, i]))
-    if shares.of_loss.any():
-        result += mixture.explicit_parts(losses, share=shares.of_loss).sum(axis=2)
-    if shares.of_default.any():
-        result += mixture.explicit_parts(losses, share=shares.of_default, of_default=True).sum(axis=2)
+    for share, of_default in ((shares.of_loss, False), (shares.of_default, True)):
+        if share[:explicit].any():
+            result += mixture.explicit_parts(losses, share=share[:explicit], of_default=of_default).sum(axis=2)
+        if share[explicit:].any():
+            result += mixture.parts_of(out, losses, share=share[explicit:], of_default=of_default).sum(axis=2)
     return result
 
 

@@ -4,6 +4,7 @@ large ones exactly.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from crfs.risk.scrambles import roots
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,6 +77,28 @@ class Mixture(ABC):
 
         ``share`` (explicit names x points) is what a name counts for at a point; ``of_default`` takes its default, one or zero, for its loss.
         """
+
+    def spread_at(self, x: float) -> float:
+        """Standard deviation of what the names that are not explicit lose, in the states that a loss of ``x`` is made of; zero where it is made of none."""
+        weight = self.points.weight * np.maximum(self.local(x).density, 0.0)
+        total = float(weight.sum())
+        return math.sqrt(max(float((weight * self.sums[1]).sum()), 0.0) / total) if total > 0.0 else 0.0
+
+    def to_take_out(self, x: float) -> IntArray:
+        """Names, not explicit, whose part in a loss of ``x`` the expansion tells badly, large as they are: :meth:`parts_of` tells it better."""
+        return np.zeros(0, dtype=np.int64)
+
+    def parts_of(
+        self,
+        names: IntArray,
+        losses: Sequence[float],
+        map_tasks: MapTasks = map,
+        *,
+        share: FloatArray | None = None,
+        of_default: bool = False,
+    ) -> FloatArray:
+        """:meth:`explicit_parts` of names that are not explicit: each is taken out of the expansion, and its default exactly."""
+        raise NotImplementedError("no name is taken out of characteristic functions")
 
     def smeared(self, x: float) -> float:
         """By how much a loss of ``x`` may be misplaced because its atoms are blurred; nothing where they are not."""

@@ -13,7 +13,7 @@ from crfs.risk.lumpy import Lumpy
 from crfs.risk.lumpy import price as price_of_spectra
 from crfs.risk.mixture import Mixture
 from crfs.risk.points import Points
-from crfs.risk.smooth import Smooth
+from crfs.risk.smooth import LEAST_OF_LARGEST, Smooth
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def make_mixture(book: ConditionalBook, points: Points, spread: float, *, sums: 
     explicit_pd = book.conditional_pd(book.explicit, points.epsilon, points.mixing)
     if not _in_states(book, spread):
         return Lumpy.of(book, points, sums, explicit_pd, spread=spread)
-    sums[1] = np.maximum(sums[1], (1e-6 * float(book.names.loss[0].max())) ** 2)
+    sums[1] = np.maximum(sums[1], (LEAST_OF_LARGEST * float(book.names.loss[0].max())) ** 2)
     return Smooth.of(book, points, sums, explicit_pd)
 
 

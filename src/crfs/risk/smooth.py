@@ -14,15 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.conditional import ConditionalBook
+from crfs.risk.cumulants import of_default as of_default_cumulants
 from crfs.risk.edgeworth import Tail, fourth_order, local, tail
 from crfs.risk.mixture import Mixture
 from crfs.risk.points import Points
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
 
 # Standard deviations beyond which a normal tail (below 1e-22) is none.
 _NEAR = 10.0
+# A name's part in a loss is off by some hundredths where it loses half of the spread of all, and by a few thousandths here.
+_TAKEN_OUT = 0.2
+_MOST_TAKEN_OUT = 128
+LEAST_OF_LARGEST = 1e-6
+"""The least standard deviation of the loss of all others, as a part of the largest loss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,35 +55,56 @@ class Smooth(Mixture):
         weight = self.points.weight * self.chance
         answer = np.zeros((3, len(losses), self.scrambles))
         for k, x in enumerate(losses.tolist()):
-            values = self._at(x, tail) * weight
+            values = _at(self.given, x, tail) * weight
             answer[:, k] = values.reshape(3, len(weight), self.scrambles, -1).sum(axis=(1, 3))
         return answer[0], answer[1], answer[2]
 
     def _local(self, x: float) -> Tail:
-        return Tail(*(self._at(x, local) * self.chance).sum(axis=1))
+        return Tail(*(_at(self.given, x, local) * self.chance).sum(axis=1))
 
     def left_out(self, x: float) -> tuple[float, float]:
         flat = self.given.reshape(4, -1)
-        near = self._near(x)
+        near = _near(self.given, x)
         values = np.zeros((2, flat.shape[1]))
         values[:, near] = fourth_order(x, *flat[:, near])
         beyond, excess = (values.reshape(2, *self.chance.shape) * self.chance).sum(axis=1)
         return float(self.by_scramble(beyond).mean()), float(self.by_scramble(excess).mean())
 
-    def _near(self, x: float) -> npt.NDArray[np.intp]:
-        """Places (states x points, flat) where a loss of ``x`` is neither all but impossible nor all but sure to be exceeded."""
-        m1, m2 = self.given[:2]
-        return np.flatnonzero(np.abs(x - m1) < _NEAR * np.sqrt(m2))
+    def to_take_out(self, x: float) -> IntArray:
+        losses = self.book.names.loss[0]
+        large = np.flatnonzero(losses > _TAKEN_OUT * self.spread_at(x))
+        large = np.setdiff1d(large, self.book.explicit)
+        return large[np.argsort(-losses[large], kind="stable")[:_MOST_TAKEN_OUT]]
 
-    def _at(self, x: float, what: Callable[..., Sequence[FloatArray]]) -> FloatArray:
-        """What ``what`` says of ``x``, rows x states x points: farther off nothing is left but that the loss is beyond, or is not, and by how much."""
-        flat, near = self.given.reshape(4, -1), self._near(x)
-        found = what(x, *flat[:3, near])
-        values = np.zeros((len(found), flat.shape[1]))
-        values[0] = flat[0] > x
-        np.multiply(values[0], flat[0] - x, out=values[1])
-        values[:, near] = found
-        return values.reshape(-1, *self.chance.shape)
+    def parts_of(
+        self,
+        names: IntArray,
+        losses: Sequence[float],
+        map_tasks: MapTasks = map,
+        *,
+        share: FloatArray | None = None,
+        of_default: bool = False,
+    ) -> FloatArray:
+        if not len(names):
+            return np.zeros((len(losses), 2, 0, self.scrambles))
+        p = self.book.conditional_pd(names, self.points.epsilon, self.points.mixing)
+        least = (LEAST_OF_LARGEST * float(self.book.names.loss[0].max())) ** 2
+
+        def of_name(place: int) -> FloatArray:
+            """losses x 2 x scrambles: in the states of its default the name's loss is a part of the sum that is independent of all others."""
+            lost = self.book.names.loss[:, names[place]]
+            given = self.given - np.stack(of_default_cumulants(p[place], lost))[:, None] + lost[:, None, None]
+            given[1] = np.maximum(given[1], least)
+            own = self.points.weight * self.chance * p[place]
+            if share is not None:
+                own = own * share[place]
+            found = np.zeros((len(losses), 2, self.scrambles))
+            for x, part in zip(losses, found, strict=True):
+                values = _of_part(Tail(*_at(given, x, local)), (1.0, 0.0, 0.0) if of_default else lost[:3])
+                part[:] = (values * own).reshape(2, len(own), self.scrambles, -1).sum(axis=(1, 3))
+            return found
+
+        return np.stack(list(map_tasks(of_name, range(len(names)))), axis=2)
 
     def explicit_parts(
         self, losses: Sequence[float], map_tasks: MapTasks = map, *, share: FloatArray | None = None, of_default: bool = False
@@ -85,15 +113,40 @@ class Smooth(Mixture):
         answer = np.zeros((len(losses), 2, len(names), self.scrambles))
         weight = self.points.weight * self.chance
         for x, parts in zip(losses, answer, strict=True):
-            at = Tail(*self._at(x, local))
+            at = Tail(*_at(self.given, x, local))
             for place, name in enumerate(names):
                 # In the states of its default the name's loss is a part of the sum that is independent of all others.
                 defaults = np.flatnonzero(np.arange(len(self.chance)) >> place & 1)
                 k1, k2, k3 = (1.0, 0.0, 0.0) if of_default else self.book.names.loss[:3, name]
                 own = weight[defaults] if share is None else weight[defaults] * share[place]
-                for part, (first, second, third) in zip(
-                    parts, ((at.beyond, at.density, at.minus_slope), (at.density, at.minus_slope, at.curvature)), strict=True
-                ):
-                    values = k1 * first[defaults] + k2 * second[defaults] + 0.5 * k3 * third[defaults]
-                    part[place] = (values * own).reshape(len(defaults), self.scrambles, -1).sum(axis=(0, 2))
+                values = _of_part(Tail(*(each[defaults] for each in at)), (k1, k2, k3))
+                parts[:, place] = (values * own).reshape(2, len(defaults), self.scrambles, -1).sum(axis=(1, 3))
         return answer
+
+
+def _of_part(at: Tail, cumulants: Sequence[float] | FloatArray) -> FloatArray:
+    """E[X; L > x] and E[X; L in dx] of a part X of the loss L that is independent of all others; ``cumulants`` are its first three."""
+    k1, k2, k3 = cumulants
+    return np.stack(
+        [
+            k1 * at.beyond + k2 * at.density + 0.5 * k3 * at.minus_slope,
+            k1 * at.density + k2 * at.minus_slope + 0.5 * k3 * at.curvature,
+        ]
+    )
+
+
+def _at(given: FloatArray, x: float, what: Callable[..., Sequence[FloatArray]]) -> FloatArray:
+    """What ``what`` says of ``x``, rows x states x points: farther off nothing is left but that the loss is beyond, or is not, and by how much."""
+    flat, near = given.reshape(len(given), -1), _near(given, x)
+    found = what(x, *flat[:3, near])
+    values = np.zeros((len(found), flat.shape[1]))
+    values[0] = flat[0] > x
+    np.multiply(values[0], flat[0] - x, out=values[1])
+    values[:, near] = found
+    return values.reshape(-1, *given.shape[1:])
+
+
+def _near(given: FloatArray, x: float) -> npt.NDArray[np.intp]:
+    """Places (states x points, flat) where a loss of ``x`` is neither all but impossible nor all but sure to be exceeded."""
+    m1, m2 = given[:2].reshape(2, -1)
+    return np.flatnonzero(np.abs(x - m1) < _NEAR * np.sqrt(m2))

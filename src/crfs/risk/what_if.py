@@ -443,10 +443,16 @@ def _first_order(base: Base, k: int, before: _Side, added: FloatArray) -> tuple[
     """Of the value at risk and of the expected shortfall."""
     mixture, q = base.found.mixture, base.found.quantiles[k]
     unit = mixture.book.names.unit
-    density = float(mixture.by_scramble(mixture.local(q.var).density).mean())
+    local, level = mixture.local(q.var), 1.0 - q.confidence
+    density = mixture.by_scramble(local.density)
     beyond, at = added[k]
-    in_tail = unit * beyond / (1.0 - q.confidence)
-    on_line = unit * at / density if density > 0.0 and before.var > 0.0 else np.zeros_like(in_tail)
+    if not (float(density.mean()) > 0.0 and before.var > 0.0):
+        none, in_tail = np.zeros_like(beyond), unit * beyond / level
+        return difference(0.0, none), difference(float(in_tail.mean()), in_tail)
+    # As contributions have it: a ratio in each scramble, larger with the value at risk; and a tail that holds too little begins below.
+    mean = unit * float(at.mean()) / float(density.mean())
+    on_line = mean + unit * (at - at.mean() / density.mean() * density) / float(density.mean()) + mean * (q.var_by_scramble / q.var - 1.0)
+    in_tail = unit * beyond / level + mean * (1.0 - mixture.by_scramble(local.beyond) / level)
     return difference(float(on_line.mean()), on_line, 0.0), difference(float(in_tail.mean()), in_tail, 0.0)
 
 

@@ -363,7 +363,7 @@ def _losses(whole: Part) -> list[tuple[str, float, float]]:
 
     el = pl.col("ead") * pl.col("lgd") * pl.col("pd_12m")
     before, after = (
-        dict(rows.group_by("obligor_id", maintain_order=True).agg(el=el.sum()).iter_rows()) for rows in (whole.before, whole.after)
+        dict(rows.group_by("obligor_id", maintain_order=True).agg(el=el.sort().sum()).iter_rows()) for rows in (whole.before, whole.after)
     )
     return [(name, before.get(name, 0.0), after.get(name, 0.0)) for name in whole.obligors]
 

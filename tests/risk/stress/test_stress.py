@@ -39,6 +39,13 @@ def test_no_shock_is_no_change_bit_for_bit(seed: int) -> None:
     assert result.el_base == result.el_stressed
 
 
+def test_exposures_by_rating_have_the_same_bits_every_time_and_in_any_order_of_rows() -> None:
+    base = book(1, 100_000).with_columns(ead=pl.col("ead") / 7.0)
+    result, other = (stress(rows, shocks([{**NO_SHOCK, "segment": None}]), grades=GRADES) for rows in (base, base.reverse()))
+    found = {json.dumps(each.ratings().to_dicts()) for each in (result, other) for _ in range(30)}
+    assert len(found) == 1
+
+
 @given(seeds, shock_rows(harmful=True), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_a_harder_shock_is_never_a_smaller_loss_of_any_facility(seed: int, rows: list[dict[str, Any]], one: float, two: float) -> None:
     def told(share: float) -> Any:

@@ -56,7 +56,8 @@ class StressResult:
         if "rating" not in self.base.columns:
             return pl.DataFrame(schema={"rating": pl.String(), "ead_base": pl.Float64(), "ead_stressed": pl.Float64()})
         sides = [
-            book.group_by("rating").agg(pl.col("ead").sum().alias(f"ead_{name}"))
+            # In the order of their size: the same bits whatever the order of the rows, and the number of threads.
+            book.group_by("rating").agg(pl.col("ead").sort().sum().alias(f"ead_{name}"))
             for name, book in (("base", self.base), ("stressed", self.base.with_columns(self.stressed["rating"])))
         ]
         joined = sides[0].join(sides[1], on="rating", how="full", coalesce=True, nulls_equal=True)
