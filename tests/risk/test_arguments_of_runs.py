@@ -40,6 +40,7 @@ def test_a_number_that_is_not_whole_is_refused(method: str, argument: str, value
         ("confidences", None),
         ("confidences", (None,)),
         ("confidences", (True,)),
+        ("confidences", (1.0 - 1e-13,)),
         ("rel_tol", "x"),
         ("rel_tol", None),
         ("seed", "x"),

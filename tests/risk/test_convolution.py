@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.risk_books import heterogeneous_book, twenty_factors
+from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
 from crfs.risk import portfolio_risk
@@ -100,6 +101,21 @@ def test_equal_losses_lie_on_their_own_lattice_and_have_no_rounding() -> None:
     (m,) = portfolio_risk(table, twenty_factors(), method="convolution", confidences=(0.999,)).measures
     assert m.var / 450.0 == pytest.approx(round(m.var / 450.0), abs=1e-9)
     assert m.var_low <= m.var <= m.var_high
+
+
+def test_whole_numbers_are_on_their_own_lattice_where_one_of_as_many_points_is_beside_them() -> None:
+    random = np.random.default_rng(25)
+    names = [f"O{i:02d}" for i in range(25)]
+    table = pl.DataFrame({"facility_id": names, "obligor_id": names, "ead": random.integers(4, 200, 25).astype(float)}).with_columns(
+        pd_12m=pl.Series(random.uniform(0.02, 0.3, 25)), lgd=pl.lit(1.0), r2=pl.lit(0.2), group=pl.lit("all")
+    )
+    one = FactorModel.one_factor("all")
+    exactly, found = (portfolio_risk(table, one, method=method, confidences=(0.99,), listed=25) for method in ("exact", "convolution"))
+    assert found.measures[0].var == exactly.measures[0].var
+    wanted = {part.name: part for part in exactly.contributions}
+    for part in found.contributions:
+        assert part.var[0] == pytest.approx(wanted[part.name].var[0], rel=2e-3)
+        assert part.es[0] == pytest.approx(wanted[part.name].es[0], rel=2e-3)
 
 
 def test_the_answer_has_the_same_bits_whatever_the_threads() -> None:

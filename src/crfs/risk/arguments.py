@@ -20,10 +20,12 @@ LEAST_SCENARIOS = 1_000
 MOST_SCENARIOS = 100_000_000
 """The loss of every scenario is kept until all are drawn, for quantiles of them; more would take several gigabytes, whatever the budget."""
 MOST_THREADS = 1_024
+LEAST_TAIL = 1e-12
+"""The least probability beyond a value at risk: of less than that one less a confidence has lost its digits in double precision."""
 
 
 def check_confidences(confidences: Sequence[float]) -> tuple[float, ...]:
-    """Confidences as given, each within (0, 1), none twice, at least one.
+    """Confidences as given, each within (0, 1) and no nearer to 1 than a double can tell, none twice, at least one.
 
     >>> check_confidences([0.99, 0.999])
     (0.99, 0.999)
@@ -39,6 +41,11 @@ def check_confidences(confidences: Sequence[float]) -> tuple[float, ...]:
         if not is_number(confidence) or not 0.0 < confidence < 1.0:
             raise InvalidInput(f"confidence is a decimal within (0, 1), such as 0.999, not {shown(confidence)}", argument="confidences")
     levels = tuple(float(confidence) for confidence in asked)
+    if 1.0 - max(levels) < 0.999 * LEAST_TAIL:
+        raise InvalidInput(
+            f"confidence {max(levels)!r} is nearer to 1 than {LEAST_TAIL:g}: what lies beyond it has no digits left; ask for less",
+            argument="confidences",
+        )
     if len(set(levels)) != len(levels):
         raise InvalidInput("confidences has the same one twice", argument="confidences")
     return levels

@@ -29,6 +29,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _FIRST = 64
 _SHORTEST, _COARSE, _FINEST = 2**6, 2**10, 2**13
+# On the losses' own lattice nothing is moved, and a value at risk is one of its points: so many times the points are worth that.
+_MORE_OF_ITS_OWN = 4
 # The lattice reaches to so many times the greatest value at risk that is asked for, as far as that is known.
 _REACH = 2.0
 # Products of a point's, a name's and a frequency's numbers: some twenty seconds of one core.
@@ -103,7 +105,7 @@ def _fine_enough(
     rough = quantile(make_mixture(book, points, 0.0), max(confidences))
     reach, cells = _REACH * (rough if rough > 0.0 else float(names.loss[0].max())), _COARSE
     while True:
-        lattice = _lattice(names, reach, cells, 1.0 - max(confidences))
+        lattice = _lattice(names, reach, cells, 1.0 - max(confidences), most_work / len(points))
         if not lattice.faithful or len(points) * lattice.price > most_work:
             return None
         found = _found(book, lattice, some, bad, map_tasks)
@@ -119,13 +121,15 @@ def _fine_enough(
             cells = min(_FINEST, cells * 2 ** math.ceil(math.log2(finer)))
 
 
-def _lattice(names: Names, reach: float, cells: int, least: float) -> NameTransforms:
-    """``cells`` points as far as ``reach``, or fewer, where all losses are multiples of an amount that is larger than they are apart."""
+def _lattice(names: Names, reach: float, cells: int, least: float, most_price: float) -> NameTransforms:
+    """``cells`` points as far as ``reach``; or the losses' own, where all are multiples of an amount, if these are not many times more nor too dear."""
     reach = min(reach, names.greatest * (1.0 + 4.0 / cells))
     step = reach / cells
-    own = None if names.loss[1].any() else common_step(names.loss[0], max(int(names.greatest / step), 1))
+    own = None if names.loss[1].any() else common_step(names.loss[0], max(int(_MORE_OF_ITS_OWN * names.greatest / step), 1))
     if own is not None:
-        return NameTransforms.of(names, own, max(_SHORTEST, 2 ** math.ceil(math.log2(reach / own + 2.0))), least)
+        found = NameTransforms.of(names, own, max(_SHORTEST, 2 ** math.ceil(math.log2(reach / own + 2.0))), least)
+        if found.size <= cells or (found.faithful and found.price <= most_price):
+            return found
     return NameTransforms.of(names, step, cells, least)
 
 
