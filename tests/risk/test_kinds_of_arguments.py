@@ -28,9 +28,28 @@ from crfs.risk import (
     stage_facilities,
     stressed_risk,
 )
-from crfs.risk.correlation import nearest_correlation
+from crfs.risk.cents import in_cents, total_in_cents
+from crfs.risk.correlation import estimate_correlation, nearest_correlation
 from crfs.risk.irb import compare_expected_loss
-from crfs.risk.migration import TransitionMatrix, ZeroCurves, joint_migration, mark_to_market_risk
+from crfs.risk.migration import (
+    Generator,
+    RatedPositions,
+    TransitionMatrix,
+    ZeroCurves,
+    aalen_johansen_estimate,
+    cohort_estimate,
+    duration_estimate,
+    embedding,
+    generator_of,
+    grade_spreads,
+    joint_migration,
+    mark_to_market_risk,
+    value_distribution,
+    zero_rates,
+)
+from crfs.risk.migration.par_yields import annual, bond_equivalent
+from crfs.risk.migration.thresholds import thresholds
+from crfs.risk.migration.valuation import bullet_flows, par_coupon, values_by_rating
 from crfs.risk.output_floor import output_floor
 from crfs.risk.provisions import (
     EclScenario,
@@ -48,7 +67,20 @@ from crfs.risk.provisions import (
     provision_matrix,
     reconcile,
 )
-from crfs.risk.stress import bumped, restrict, stress, stress_path, waterfall
+from crfs.risk.standardised import corporate_risk_weight
+from crfs.risk.stress import (
+    Grades,
+    bumped,
+    conditional_book,
+    expected_loss,
+    restrict,
+    shifted_migration,
+    stress,
+    stress_path,
+    stressed_book,
+    waterfall,
+)
+from crfs.risk.stress.transmission import checked_shocks
 
 BOOK = pl.DataFrame(
     {
@@ -95,6 +127,20 @@ CURVES = ZeroCurves.from_spreads(("A",), [1.0, 5.0], [0.02, 0.03], [0.01])
 MODEL = FactorModel.one_factor("all")
 WARM = WarmPortfolio(BOOK, MODEL, confidences=(0.9,))
 SLUMP = ConditionalFactors(factors=("economy",), mean=(-2.0,), covariance=((0.0,),))
+RATINGS = pl.DataFrame(
+    {"obligor_id": ["X", "X"], "rating": ["A", "D"], "from": [date(2020, 1, 1), date(2021, 3, 1)], "to": [date(2021, 3, 1), None]}
+)
+COUNTED: dict[str, Any] = {"history": RATINGS, "ratings": ("A", "D"), "start": date(2020, 1, 1), "end": date(2022, 1, 1)}
+QUARTERS = pl.DataFrame({"valid_time": list(range(12)), "us": [0.01, 0.02] * 6, "eu": [0.01, 0.02] * 5 + [0.02, 0.01]})
+FLOWS = bullet_flows([100.0], coupon=0.05, maturity_years=2.0)
+POSITIONS: dict[str, Any] = {
+    "names": ("X", "Y"),
+    "rating": np.array([0, 0]),
+    "r2": np.array([0.2, 0.2]),
+    "direction": np.array([0, 0]),
+    "directions": np.array([[1.0]]),
+    "loss": np.array([[0.0, 1.0], [0.0, 1.0]]),
+}
 WRONG: list[Any] = [
     "x",
     5,
@@ -151,6 +197,10 @@ def numbers(value: Any) -> bool:
     return amount(value) or path(value) or empty(value)
 
 
+def pair(value: Any) -> bool:
+    return path(value) and not one(value)
+
+
 def missing(value: Any) -> bool:
     return value is None
 
@@ -165,6 +215,10 @@ def texts(value: Any) -> bool:
 
 def names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def two_texts(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and texts(value)
 
 
 def either(*kinds: Kind) -> Kind:
@@ -402,13 +456,146 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = [
         {"names": ("A",), "times_years": np.array([0.0, 1.0]), "survival": np.array([[1.0, 0.9]])},
         {"names": texts, "times_years": none_of_these, "survival": none_of_these},
     ),
+    (
+        RatedPositions,
+        {
+            **POSITIONS,
+            **dict.fromkeys(["reference_value", "ead"], np.zeros(2)),
+            **dict.fromkeys(["random_name", "random_ead", "beta_a", "beta_b"], np.zeros(0)),
+        },
+        {
+            "names": texts,
+            **dict.fromkeys(["rating", "r2", "direction", "directions", "loss"], none_of_these),
+            **dict.fromkeys(["reference_value", "ead"], pair),
+            **dict.fromkeys(["random_ead", "beta_a", "beta_b"], none_of_these),
+            "random_name": one,
+        },
+    ),
+    (
+        RatedPositions.of_losses,
+        POSITIONS,
+        {"names": texts, **dict.fromkeys(["rating", "r2", "direction", "directions", "loss"], none_of_these)},
+    ),
+    (
+        TransitionMatrix,
+        {"ratings": ("A", "D"), "probability": np.array([[0.9, 0.1], [0.0, 1.0]])},
+        {"ratings": texts, "probability": none_of_these, "years": amount, "notes": texts},
+    ),
+    (
+        TransitionMatrix.from_rows,
+        {"ratings": ("A", "D"), "rows": [[0.9, 0.1]]},
+        {
+            "ratings": texts,
+            **dict.fromkeys(["rows", "remainder"], none_of_these),
+            **dict.fromkeys(["years", "tolerance"], amount),
+            "withdrawn": missing,
+        },
+    ),
+    (
+        TransitionMatrix.from_table,
+        {"table": GRADES.to_table()},
+        {"table": none_of_these, "withdrawn": missing, "years": amount, "tolerance": amount, "remainder": none_of_these},
+    ),
+    (GRADES.power, {"periods": 2}, {"periods": whole}),
+    (GRADES.default_term_structure, {"periods": 2}, {"periods": whole}),
+    (GRADES.row, {"rating": "A"}, {"rating": none_of_these}),
+    (
+        ZeroCurves,
+        {"ratings": ("A",), "years": np.array([1.0, 5.0]), "rates": np.array([[0.02, 0.03]])},
+        {"ratings": texts, "years": path, "rates": none_of_these, "start_years": amount},
+    ),
+    (
+        ZeroCurves.from_spreads,
+        {"ratings": ("A",), "years": [1.0, 5.0], "base": [0.02, 0.03], "spreads": [0.01]},
+        {"ratings": texts, "years": path, "base": pair, "spreads": one},
+    ),
+    (
+        ZeroCurves.from_table,
+        {"table": pl.DataFrame({"rating": ["A"], "years": [1.0], "zero_rate": [0.02]}), "ratings": ("A",)},
+        {"table": none_of_these, "ratings": texts},
+    ),
+    (CURVES.forward, {"years": 1.0}, {"years": amount}),
+    (CURVES.discount, {"years": [1.0]}, {"years": path}),
+    (Generator, {"ratings": ("A", "D"), "rates": np.array([[-0.1, 0.1], [0.0, 0.0]])}, {"ratings": texts, "rates": none_of_these}),
+    (generator_of(GRADES).matrix, {"years": 1.0}, {"years": amount}),
+    (generator_of, {"matrix": GRADES}, {"matrix": none_of_these, "method": none_of_these}),
+    (embedding, {"matrix": GRADES}, {"matrix": none_of_these}),
+    (zero_rates, {"years": [1.0, 2.0], "par_yields": [0.02, 0.03]}, {"years": path, "par_yields": pair}),
+    (bond_equivalent, {"annual": 0.06}, {"annual": numbers}),
+    (annual, {"bond_equivalent_rate": 0.06}, {"bond_equivalent_rate": numbers}),
+    (
+        par_coupon,
+        {"curves": CURVES, "rating": [0], "maturity_years": 2.0},
+        {"curves": none_of_these, "rating": none_of_these, "maturity_years": either(amount, one), "frequency": whole},
+    ),
+    (
+        values_by_rating,
+        {"flows": FLOWS, "curves": CURVES},
+        {"flows": none_of_these, "curves": none_of_these, "at_years": amount, "carry": missing},
+    ),
+    (
+        value_distribution,
+        {"matrix": GRADES, "rating": "A", "values": [100.0, 40.0]},
+        {"matrix": none_of_these, "rating": none_of_these, "values": pair, "recovery_sd": amount},
+    ),
+    (thresholds, {"probabilities": [0.9, 0.1]}, {"probabilities": none_of_these, "degrees_of_freedom": either(amount, missing)}),
+    (
+        cohort_estimate,
+        COUNTED,
+        {"ratings": two_texts, **dict.fromkeys(["history", "end", "level"], none_of_these), "start": missing, "months": whole},
+    ),
+    (
+        duration_estimate,
+        COUNTED,
+        {"ratings": two_texts, **dict.fromkeys(["history", "end", "level"], none_of_these), "start": missing, "years": amount},
+    ),
+    (aalen_johansen_estimate, COUNTED, {"ratings": two_texts, **dict.fromkeys(["history", "start", "end", "level"], none_of_these)}),
+    (
+        grade_spreads,
+        {"ratings": ("AA",), "quotes": {"AAA": 0.005, "BBB": 0.02}},
+        {"ratings": texts, "quotes": none_of_these, "grades": missing, "given": missing},
+    ),
+    (
+        estimate_correlation,
+        {"history": QUARTERS, "default_rates": ("us",)},
+        {**dict.fromkeys(["history", "default_rates", "missing", "shrinkage"], none_of_these), "hac_lags": whole},
+    ),
+    (shifted_migration, {"matrix": [[0.9, 0.1], [0.0, 1.0]], "shift": 0.5}, {"matrix": none_of_these, "shift": amount}),
+    (
+        Grades,
+        {"names": ("A", "B"), "pd": (0.01, 0.02)},
+        {"names": two_texts, "pd": none_of_these},
+    ),
+    (
+        stressed_book,
+        {"book": BOOK, "shocks": checked_shocks(SHOCKS)},
+        {
+            **dict.fromkeys(["book", "shocks", "band"], none_of_these),
+            **dict.fromkeys(["lgd_response", "grades", "factor_model"], missing),
+            "by": text,
+        },
+    ),
+    (
+        conditional_book,
+        {"book": BOOK, "factor_model": MODEL, "left": restrict(MODEL, SLUMP)},
+        dict.fromkeys(["book", "factor_model", "left"], none_of_these),
+    ),
+    (expected_loss, {"book": BOOK}, {"book": none_of_these}),
+    (in_cents, {"amounts": [1.0]}, {"amounts": path}),
+    (total_in_cents, {"amounts": [1.0]}, {"amounts": path}),
+    (corporate_risk_weight, {}, {"ratings_allowed": flag, **dict.fromkeys(["small", "investment_grade"], either(flag, one, empty))}),
+    (
+        curves_from_pd_12m({"A": 0.02}).pd_between,
+        {"name": "A", "start_years": 1.0, "end_years": 9.0},
+        {"name": none_of_these, "start_years": amount, "end_years": amount},
+    ),
 ]
 
 
 @pytest.mark.parametrize(
     ("function", "given", "argument", "kind"),
     [
-        pytest.param(function, given, argument, kind, id=f"{function.__name__}-{argument}")
+        pytest.param(function, given, argument, kind, id=f"{function.__qualname__}-{argument}")
         for function, given, kinds in CASES
         for argument, kind in kinds.items()
     ],

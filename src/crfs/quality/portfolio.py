@@ -86,6 +86,26 @@ def require_table(table: object, *, argument: str) -> None:
         )
 
 
+def require_filled(table: object, *, argument: str, numbers: Collection[str] = (), texts: Collection[str] = ()) -> None:
+    """Refuse a table in place of ``argument`` that lacks a column of ``numbers`` or of ``texts``, as one that was not checked and filled may.
+
+    >>> require_filled(pl.DataFrame({"pd_12m": ["x"]}), argument="book", numbers=["pd_12m"])
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: book: column pd_12m holds String, not numbers
+    """
+    require_table(table, argument=argument)
+    assert isinstance(table, pl.DataFrame)
+    absent = [name for name in (*texts, *numbers) if name not in table.columns]
+    if absent:
+        raise InvalidInput(f"{argument} lacks {', '.join(absent)}", argument=argument)
+    for name in numbers:
+        if not table.schema[name].is_numeric():
+            raise InvalidInput(f"{argument}: column {name} holds {table.schema[name]}, not numbers", argument=argument)
+    for name in texts:
+        if table.schema[name] not in {pl.String, pl.Null}:
+            raise InvalidInput(f"{argument}: column {name} holds {table.schema[name]}, not texts", argument=argument)
+
+
 def require_factor_model(given: object, *, argument: str = "factor_model") -> None:
     """Refuse what is no factor model in place of ``argument``: nothing, or the content of one."""
     if not isinstance(given, FactorModel):

@@ -15,10 +15,13 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.risk.ranges import Range, numbers
 
 LARGEST = 2.0**62 / 100.0
 """Of one amount and of all together, in currency units: what whole cents in 64 bits can hold."""
 
+# One that is not finite is told as what cents need.
+_AMOUNTS = Range(said="one sequence of numbers", or_unknown=True)
 _SPLITTER = 2.0**27 + 1.0
 
 
@@ -77,14 +80,16 @@ def _missing(cents: npt.NDArray[np.int64], parts: npt.NDArray[np.float64]) -> in
 
 def _split(amounts: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Each amount as its whole cents, rounded down, and what is left of a cent (within [0, 1]) as four numbers that sum to it exactly."""
-    values = np.asarray(amounts, dtype=np.float64)
+    values = numbers("amounts", amounts, _AMOUNTS)
     if values.ndim != 1:
-        raise InvalidInput("amounts is one sequence of numbers")
+        raise InvalidInput(f"amounts is {_AMOUNTS.said}, not {amounts!r:.80}", argument="amounts")
     wrong = ~np.isfinite(values)
     if wrong.any():
-        raise InvalidInput(f"amount {int(np.argmax(wrong)) + 1} is {values[wrong][0]}: cents need a finite amount")
+        raise InvalidInput(f"amount {int(np.argmax(wrong)) + 1} is {values[wrong][0]}: cents need a finite amount", argument="amounts")
     if math.fsum(np.abs(values).tolist()) > LARGEST:
-        raise InvalidInput(f"the amounts sum to more than {LARGEST:.4g}, which whole cents cannot hold; count in thousands")
+        raise InvalidInput(
+            f"the amounts sum to more than {LARGEST:.4g}, which whole cents cannot hold; count in thousands", argument="amounts"
+        )
     product = values * 100.0
     # What the product lost in rounding, exactly (Dekker, 1971): a product rounded up to a whole number must not count as that number.
     high = values * _SPLITTER

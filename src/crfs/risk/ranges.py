@@ -46,7 +46,7 @@ ANYWHERE = Range(said="a number, finite or not")
 """Only NaN lies outside."""
 
 
-def number(name: str, value: float, within: Range) -> float:
+def number(name: str, value: npt.ArrayLike, within: Range) -> float:
     """The number that an argument ``name`` was given, as a ``float``.
 
     >>> number("pd", 1.5, DECIMAL)
@@ -93,6 +93,20 @@ def whole_number(name: str, value: float, said: str) -> int:
     if found != int(found):
         raise InvalidInput(f"{name} is {said}, not {shown(value)}", argument=name)
     return int(found)
+
+
+def places(name: str, values: npt.ArrayLike, count: int, said: str) -> npt.NDArray[np.int64]:
+    """The places in an order of ``count`` that an argument ``name`` was given, 0 for the first; ``said`` is what they are.
+
+    >>> places("rating", [0, 2], 2, "a place in the order of the ratings")
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: rating is a place in the order of the ratings, not 2.0 (entry 2 of 2)
+    """
+    given = numbers(name, values, Range(said=said, low=0.0, high=count, with_high=False))
+    broken = np.flatnonzero(given != np.floor(given))
+    if len(broken):
+        raise InvalidInput(f"{name} is {said}, not {shown(float(given.flat[broken[0]]))}", argument=name)
+    return given.astype(np.int64)
 
 
 def truths(name: str, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:

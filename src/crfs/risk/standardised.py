@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_flag
 from crfs.risk.ranges import RATIO, Range, numbers, truths
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -149,9 +150,10 @@ def corporate_risk_weight(
     [0.85, 0.65]
     """
     steps = _step(step)
-    if not ratings_allowed:
+    rated = check_flag("ratings_allowed", ratings_allowed)
+    if not rated:
         steps = np.zeros_like(steps)
-    graded = truths("investment_grade", investment_grade) & (not ratings_allowed)
+    graded = truths("investment_grade", investment_grade) & (not rated)
     unrated = np.where(graded, 0.65, np.where(truths("small", small), 0.85, 1.0))
     return np.where(steps == UNRATED, unrated, _CORPORATE[steps])
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput, NotYetKnown
+from crfs.errors import InvalidInput, NotYetKnown, naming
 from crfs.workflows.session import Session
 from crfs.workflows.times import as_told, parse_question, refuse_ahead
 
@@ -193,7 +193,8 @@ def market_curves(
     years = [tenor for tenor, _, _ in par]
     zero = zero_rates(years, [rate for _, _, rate in par])
     chosen, found, notes = (None, [], []) if set(given) >= set(ratings) else _quoted(reader, wanted, known_by)
-    told = grade_spreads(ratings, {quote.grade: quote.spread for quote in found}, grades=grades, given=given)
+    with naming("spreads", instead_of="given"):
+        told = grade_spreads(ratings, {quote.grade: quote.spread for quote in found}, grades=grades, given=given)
     withheld = any(reader.catalogue.redistribution(_factor(reader, quote.mnemonic)) is Redistribution.FORBIDDEN for quote in found)
     if withheld:
         notes.append(

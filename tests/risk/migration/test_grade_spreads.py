@@ -84,9 +84,9 @@ def test_another_scale_is_mapped_or_given() -> None:
         (("R1",), {}, "grades", "'R1' is no grade"),
         (("R1",), {"grades": {"R1": "good"}}, "grades", "like 'good'"),
         (("AAA",), {"grades": {"R9": "AAA"}}, "grades", "'R9'"),
-        (("AAA",), {"given": {"R9": 0.01}}, "spreads", "'R9'"),
-        (("AAA",), {"given": {"AAA": -0.01}}, "spreads", "AAA has -0.01"),
-        (("AAA",), {"given": {"AAA": float("nan")}}, "spreads", "AAA has nan"),
+        (("AAA",), {"given": {"R9": 0.01}}, "given", "'R9'"),
+        (("AAA",), {"given": {"AAA": -0.01}}, "given", "AAA has -0.01"),
+        (("AAA",), {"given": {"AAA": float("nan")}}, "given", "AAA has nan"),
         (("AAA", "AAA"), {}, "ratings", "differ"),
     ],
 )

@@ -239,3 +239,11 @@ def test_rates_that_are_no_generator_are_refused() -> None:
             Generator(ratings=("A", "D"), rates=np.array(rates))
     with pytest.raises(InvalidInput):
         generator_of(printed(), method="magic")
+
+
+@pytest.mark.parametrize("withdrawn", [None, "rating", "NR"])
+def test_a_column_of_a_table_that_holds_no_decimals_is_refused(withdrawn: str | None) -> None:
+    table = pl.DataFrame({"rating": ["A"], "A": ["x"], "D": ["y"], "NR": ["z"]})
+    with pytest.raises(InvalidInput) as refused:
+        TransitionMatrix.from_table(table if withdrawn == "NR" else table.drop("NR"), withdrawn=withdrawn)
+    assert refused.value.argument == "table"

@@ -16,13 +16,17 @@ from crfs.credit.copula import GAUSSIAN, Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import check_choice, check_texts, is_whole, shown
 from crfs.risk.correlation.nearest import nearest_correlation
+from crfs.risk.ranges import Range, number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 LEDOIT_WOLF = "ledoit_wolf"
 """Shrink by as much as the errors of the correlations ask for."""
 
+_SHRINKAGE = Range(said=f"a decimal within [0, 1] or '{LEDOIT_WOLF}'", low=0.0, high=1.0)
 _TIME = "valid_time"
 _LEAST = 12
 
@@ -107,15 +111,14 @@ def estimate_correlation(
     >>> round(float(found.matrix[0, 1]), 6), int(found.observations[0, 1])
     (0.666667, 12)
     """
-    factors, values = _read(history, tuple(default_rates))
-    if missing not in tuple(Missing):
-        raise InvalidInput(f"missing = {missing!r:.80}; known: {', '.join(Missing)}", argument="missing")
-    if Missing(missing) is Missing.COMPLETE:
+    require_table(history, argument="history")
+    factors, values = _read(history, check_texts("default_rates", default_rates))
+    if check_choice("missing", missing, Missing) is Missing.COMPLETE:
         values = values[~np.isnan(values).any(axis=1)]
-    if hac_lags < 0:
-        raise InvalidInput(f"hac_lags is a number of periods, not negative, not {hac_lags}", argument="hac_lags")
-    if shrinkage != LEDOIT_WOLF if isinstance(shrinkage, str) else not 0.0 <= shrinkage <= 1.0:
-        raise InvalidInput(f"shrinkage is a decimal within [0, 1] or '{LEDOIT_WOLF}', not {shrinkage!r}", argument="shrinkage")
+    if not is_whole(hac_lags) or hac_lags < 0:
+        raise InvalidInput(f"hac_lags is a number of periods, not negative, not {shown(hac_lags)}", argument="hac_lags")
+    if not (isinstance(shrinkage, str) and shrinkage == LEDOIT_WOLF):
+        number("shrinkage", shrinkage, _SHRINKAGE)
     rows, columns = np.triu_indices(len(factors), 1)
     sample, counts, influence = _pairs(factors, values, rows, columns)
     variance = _long_run(influence, influence, hac_lags)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -12,8 +11,11 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
-from crfs.errors import InvalidInput, Problem
+from crfs.errors import InvalidInput, Problem, naming
 from crfs.quality.checks import check_table
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import check_texts
+from crfs.risk.ranges import FINITE, Range, number, numbers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -27,6 +29,12 @@ ZERO_CURVES = TableSchema(
     ),
 )
 """One row a rating and tenor."""
+
+_TENORS = Range(said="positive and rising, one a tenor", low=0.0, with_low=False, with_high=False)
+# What of them is no rate is told with its row and column.
+_RATES = Range(said="decimals a year", or_unknown=True)
+_START = Range(said="zero or more", low=0.0, with_high=False)
+_AHEAD = Range(said="zero or more, in years", low=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,14 +55,15 @@ class ZeroCurves:
     start_years: float = 0.0
 
     def __post_init__(self) -> None:
-        years, rates = np.array(self.years, dtype=np.float64), np.array(self.rates, dtype=np.float64)
-        if not self.ratings or len(set(self.ratings)) != len(self.ratings):
+        names = check_texts("ratings", self.ratings)
+        years, rates = numbers("years", self.years, _TENORS).copy(), numbers("rates", self.rates, _RATES).copy()
+        if not names or len(set(names)) != len(names):
             raise InvalidInput("ratings are one or more names that differ, the best first, without default", argument="ratings")
-        if years.ndim != 1 or not len(years) or not np.isfinite(years).all() or years[0] <= 0.0 or (np.diff(years) <= 0.0).any():
+        if years.ndim != 1 or not len(years) or (np.diff(years) <= 0.0).any():
             raise InvalidInput("years are positive and rising, one a tenor", argument="years")
-        if rates.shape != (len(self.ratings), len(years)):
+        if rates.shape != (len(names), len(years)):
             raise InvalidInput(
-                f"rates are {len(self.ratings)} x {len(years)}, a row a rating and a column a tenor, not {' x '.join(map(str, rates.shape))}",
+                f"rates are {len(names)} x {len(years)}, a row a rating and a column a tenor, not {' x '.join(map(str, rates.shape))}",
                 argument="rates",
             )
         problems = [
@@ -62,14 +71,14 @@ class ZeroCurves:
                 row=int(i) + 1,
                 column=f"{years[j]:g} years",
                 reason=Reason.OUT_OF_RANGE.value,
-                detail=f"{rates[i, j]} is no zero rate of {self.ratings[i]}: decimals above -1, and below 10",
+                detail=f"{rates[i, j]} is no zero rate of {names[i]}: decimals above -1, and below 10",
             )
             for i, j in np.argwhere(~(np.isfinite(rates) & (rates > -1.0) & (rates < 10.0)))
         ]
         if problems:
-            raise InvalidInput("; ".join(map(str, problems[:3])), problems=tuple(problems))
-        if not (math.isfinite(self.start_years) and self.start_years >= 0.0):
-            raise InvalidInput(f"start_years is zero or more, not {self.start_years}", argument="start_years")
+            raise InvalidInput("; ".join(map(str, problems[:3])), problems=tuple(problems), argument="rates")
+        number("start_years", self.start_years, _START)
+        object.__setattr__(self, "ratings", names)
         for values, name in ((years, "years"), (rates, "rates")):
             values.flags.writeable = False
             object.__setattr__(self, name, values)
@@ -77,37 +86,49 @@ class ZeroCurves:
     @classmethod
     def from_spreads(cls, ratings: Sequence[str], years: npt.ArrayLike, base: npt.ArrayLike, spreads: npt.ArrayLike) -> ZeroCurves:
         """A base curve (decimal zero rates, one a tenor) plus a spread a rating: one number each, or one a tenor."""
-        tenors, riskless, added = (np.asarray(values, dtype=np.float64) for values in (years, base, spreads))
+        names, tenors = check_texts("ratings", ratings), numbers("years", years, _TENORS)
+        riskless, added = numbers("base", base, FINITE), numbers("spreads", spreads, FINITE)
+        if tenors.ndim != 1:
+            raise InvalidInput(f"years are {_TENORS.said}", argument="years")
         if riskless.shape != tenors.shape:
             raise InvalidInput(f"base has {riskless.size} rates for {tenors.size} tenors", argument="base")
         if added.ndim == 1:
             added = np.repeat(added[:, None], len(tenors), axis=1)
-        if added.shape != (len(ratings), len(tenors)):
+        if added.shape != (len(names), len(tenors)):
             raise InvalidInput("spreads are one a rating, or one row a rating and one column a tenor", argument="spreads")
-        return cls(ratings=tuple(ratings), years=tenors, rates=riskless + added)
+        with naming("spreads", instead_of="rates"):
+            return cls(ratings=names, years=tenors, rates=riskless + added)
 
     @classmethod
     def from_table(cls, table: pl.DataFrame, ratings: Sequence[str]) -> ZeroCurves:
         """From :data:`ZERO_CURVES`, for ``ratings`` in order; each rating may have its own tenors. Rows of other ratings are not used."""
+        require_table(table, argument="table")
+        names = check_texts("ratings", ratings)
+        if not names:
+            raise InvalidInput("ratings are one or more names that differ, the best first, without default", argument="ratings")
         rows = check_table(table, ZERO_CURVES).require_all("the zero curves")
-        lacking = [name for name in ratings if name not in rows["rating"]]
+        lacking = [name for name in names if name not in rows["rating"]]
         if lacking:
             raise InvalidInput(f"there is no zero curve for {', '.join(lacking)}", argument="table")
-        mine = rows.filter(pl.col("rating").is_in(list(ratings))).sort("years")
+        mine = rows.filter(pl.col("rating").is_in(list(names))).sort("years")
         years = mine["years"].unique().sort().to_numpy()
         curves = []
-        for name in ratings:
+        for name in names:
             own = mine.filter(pl.col("rating") == name)
             curves.append(np.interp(years, own["years"].to_numpy(), own["zero_rate"].to_numpy()))
-        return cls(ratings=tuple(ratings), years=years, rates=np.stack(curves))
+        return cls(ratings=names, years=years, rates=np.stack(curves))
 
     def forward(self, years: float) -> ZeroCurves:
         """The curves that today's imply for ``years`` from their start: no view on how they will move."""
-        return replace(self, start_years=self.start_years + years)
+        with naming("years", instead_of="start_years"):
+            return replace(self, start_years=self.start_years + number("years", years, FINITE))
 
     def discount(self, years: FloatArray) -> FloatArray:
         """Value of one unit promised in each of ``years`` (zero or more), a row each, a column a rating."""
-        later = self._from_today(np.asarray(years, dtype=np.float64) + self.start_years)
+        ahead = numbers("years", years, _AHEAD)
+        if ahead.ndim != 1:
+            raise InvalidInput(f"years is a list of times, each {_AHEAD.said}, not {years!r:.80}", argument="years")
+        later = self._from_today(ahead + self.start_years)
         return later if self.start_years == 0.0 else later / self._from_today(np.array([self.start_years]))
 
     def _from_today(self, years: FloatArray) -> FloatArray:

@@ -7,7 +7,6 @@ chain of moves.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,13 +18,17 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_day, check_texts
 from crfs.risk.migration.generator import Generator, exponential
 from crfs.risk.migration.histories import DAYS_A_YEAR, Spells, read_spells
 from crfs.risk.migration.transition_matrix import TransitionMatrix
+from crfs.risk.ranges import Range, number, whole_number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
+_LEVEL = Range(said="a decimal within (0, 1), such as 0.95", low=0.0, high=1.0, with_low=False, with_high=False)
+_YEARS = Range(said="a positive number", low=0.0, with_low=False, with_high=False)
 _INDEPENDENT = "the intervals suppose that names move independently; common factors make them wider in truth"
 
 
@@ -91,10 +94,10 @@ def cohort_estimate(
     Intervals are Clopper and Pearson's, a cell at a time.
     """
     _check_level(level)
-    if months < 1 or months != int(months):
-        raise InvalidInput(f"months is a whole number of 1 or more, not {months}", argument="months")
+    span = whole_number("months", months, "a whole number of 1 or more")
+    ratings = check_texts("ratings", ratings)
     spells = read_spells(history, ratings, start=start, end=end)
-    days = _period_days(spells, int(months))
+    days = _period_days(spells, span)
     if len(days) < 2:
         raise InvalidInput(f"the window holds no whole period of {months} months", argument="end")
     count = len(ratings)
@@ -130,8 +133,8 @@ def duration_estimate(
     the rates' variances through the derivative of the exponential, in log-odds; where no chain of seen moves leads, from the bound on the rate.
     """
     _check_level(level)
-    if not (math.isfinite(years) and years > 0.0):
-        raise InvalidInput(f"years is a positive number, not {years}", argument="years")
+    number("years", years, _YEARS)
+    ratings = check_texts("ratings", ratings)
     spells = read_spells(history, ratings, start=start, end=end)
     count = len(ratings)
     counts, _ = _moves(spells, count)
@@ -179,6 +182,8 @@ def aalen_johansen_estimate(
     in log-odds.
     """
     _check_level(level)
+    check_day("start", start)
+    ratings = check_texts("ratings", ratings)
     spells = read_spells(history, ratings, start=start, end=end)
     count = len(ratings)
     counts, events = _moves(spells, count)
@@ -218,8 +223,7 @@ def aalen_johansen_estimate(
 
 
 def _check_level(level: float) -> None:
-    if not 0.0 < level < 1.0:
-        raise InvalidInput(f"level is a decimal within (0, 1), such as 0.95, not {level}", argument="level")
+    number("level", level, _LEVEL)
 
 
 def _period_days(spells: Spells, months: int) -> list[int]:

@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_choice, check_kind, check_texts
 from crfs.risk.migration.transition_matrix import TransitionMatrix, matrix_power
+from crfs.risk.ranges import Range, number, numbers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -24,6 +26,8 @@ _DUST = 1e-12
 # Uniformisation is summed while its mean number of jumps is at most this; longer times are squared from shorter ones.
 _MOST_JUMPS = 8.0
 _JUMP_TERMS = 60  # P(Poisson(8) > 60) < 1e-30
+_RATES = Range(said="a square of finite numbers a year", with_low=False, with_high=False)
+_YEARS = Range(said="a positive number", low=0.0, with_low=False, with_high=False)
 
 
 class Regularisation(StrEnum):
@@ -71,9 +75,12 @@ class Generator:
     embedding: Embedding | None = None
 
     def __post_init__(self) -> None:
-        rates = np.array(self.rates, dtype=np.float64)
-        if rates.shape != (len(self.ratings),) * 2 or not np.isfinite(rates).all():
-            raise InvalidInput(f"rates are {len(self.ratings)} x {len(self.ratings)} finite numbers a year", argument="rates")
+        names = check_texts("ratings", self.ratings)
+        rates = numbers("rates", self.rates, _RATES)
+        if not names:
+            raise InvalidInput("ratings are one or more names, the best first and default last", argument="ratings")
+        if rates.shape != (len(names),) * 2:
+            raise InvalidInput(f"rates are {len(names)} x {len(names)} finite numbers a year", argument="rates")
         off = rates - np.diag(np.diag(rates))
         if off.min() < -_DUST or np.abs(rates.sum(axis=1)).max() > 1e-9 * (1.0 + np.abs(rates).max()) or rates[-1].any():
             raise InvalidInput(
@@ -82,12 +89,12 @@ class Generator:
         off = np.maximum(off, 0.0)
         rates = off - np.diag(off.sum(axis=1))
         rates.flags.writeable = False
+        object.__setattr__(self, "ratings", names)
         object.__setattr__(self, "rates", rates)
 
     def matrix(self, years: float) -> TransitionMatrix:
         """The transition matrix over any positive time: exp(years Q), by uniformisation, so that no cell can fall below zero."""
-        if not (math.isfinite(years) and years > 0.0):
-            raise InvalidInput(f"years is a positive number, not {years}", argument="years")
+        number("years", years, _YEARS)
         return TransitionMatrix(ratings=self.ratings, probability=exponential(self.rates, years), years=years)
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,11 +122,8 @@ def generator_of(matrix: TransitionMatrix, *, method: Regularisation | str = Reg
     >>> generator.embedding.exists, generator.distance < 1e-12
     (True, True)
     """
-    try:
-        rule = Regularisation(method)
-    except ValueError:
-        known = ", ".join(rule.value for rule in Regularisation)
-        raise InvalidInput(f"method {method!r} is not known; use {known}", argument="method") from None
+    check_kind("matrix", matrix, TransitionMatrix)
+    rule = check_choice("method", method, Regularisation)
     logarithm = _logarithm(matrix)
     rates = np.stack([_regularise(row, i, rule) for i, row in enumerate(logarithm)])
     # Adding up leaves the last bit; a row of a generator sums to zero.
@@ -144,7 +148,7 @@ def embedding(matrix: TransitionMatrix, *, logarithm: FloatArray | None = None) 
     period (in continuous time it could). The logarithm is the only candidate where the eigenvalues differ and the determinant exceeds exp(-pi),
     or where the determinant exceeds 1/2 and the matrix is within 1/2 of the identity.
     """
-    values = matrix.probability
+    values = check_kind("matrix", matrix, TransitionMatrix).probability
     eigenvalues = np.linalg.eigvals(values)
     determinant = float(np.prod(eigenvalues).real)
     product = float(np.prod(np.diag(values)))

@@ -13,9 +13,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
+from crfs.risk.arguments import check_mapping, check_texts, is_number
 from crfs.risk.migration.curves import ZeroCurves
 from crfs.risk.migration.par_yields import annual, bond_equivalent
+from crfs.risk.ranges import ANYWHERE, numbers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -77,9 +79,10 @@ class GradeSpreads:
 
         A spread is compounded twice a year, as quotes are: it is added to the bond-equivalent zero rate.
         """
-        riskless = bond_equivalent(base)
+        with naming("base", instead_of="annual"):
+            riskless = bond_equivalent(base)
         rates = np.stack([annual(riskless + each.spread) for each in self.spreads])
-        return ZeroCurves(ratings=self.ratings, years=np.asarray(years, dtype=np.float64), rates=rates)
+        return ZeroCurves(ratings=self.ratings, years=numbers("years", years, ANYWHERE), rates=rates)
 
 
 def grade_spreads(
@@ -102,7 +105,10 @@ def grade_spreads(
     >>> [(each.rating, round(each.spread, 6), each.origin.value) for each in told.spreads]
     [('AAA', 0.005, 'quoted'), ('AA', 0.007071, 'interpolated'), ('BBB', 0.02, 'quoted'), ('BB', 0.033636, 'extrapolated')]
     """
-    names, told, own = tuple(ratings), dict(grades or {}), dict(given or {})
+    names = check_texts("ratings", ratings)
+    told = {} if grades is None else dict(check_mapping("grades", grades))
+    own = {} if given is None else dict(check_mapping("given", given))
+    check_mapping("quotes", quotes)
     if not names or len(set(names)) != len(names):
         raise InvalidInput("ratings are one or more names that differ, the best first, without default", argument="ratings")
     _check_names(names, told, own)
@@ -127,14 +133,16 @@ def grade_spreads(
 
 
 def _check_names(names: tuple[str, ...], grades: Mapping[str, str], given: Mapping[str, float]) -> None:
-    for argument, known in (("grades", grades), ("spreads", given)):
+    for argument, known in (("grades", grades), ("given", given)):
         strange = [name for name in known if name not in names]
         if strange:
-            raise InvalidInput(f"{argument} names {strange[0]!r}, which is none of {', '.join(names)}", argument=argument)
+            raise InvalidInput(
+                f"{'grades' if known is grades else 'spreads'} names {strange[0]!r}, which is none of {', '.join(names)}", argument=argument
+            )
     for name, spread in given.items():
         if not _is_spread(spread):
             raise InvalidInput(
-                f"spreads: {name} has {spread!r}; a spread is a decimal a year within [0, {_MOST_SPREAD:g}]", argument="spreads"
+                f"spreads: {name} has {spread!r:.80}; a spread is a decimal a year within [0, {_MOST_SPREAD:g}]", argument="given"
             )
 
 
@@ -156,8 +164,8 @@ def _place(rating: str, grade: Any) -> int:
 def _quoted(quotes: Mapping[str, float]) -> tuple[FloatArray, FloatArray, list[str]]:
     """Places of the quoted grades and logarithms of their spreads, which rise; and what was done to the quotes."""
     for grade, spread in quotes.items():
-        if grade not in NOTCHES or not (math.isfinite(spread) and spread <= _MOST_SPREAD):
-            raise InvalidInput(f"quotes: {grade} = {spread!r} is no grade with a decimal spread a year", argument="quotes")
+        if grade not in NOTCHES or not is_number(spread) or not (math.isfinite(spread) and spread <= _MOST_SPREAD):
+            raise InvalidInput(f"quotes: {grade} = {spread!r:.80} is no grade with a decimal spread a year", argument="quotes")
     ordered = sorted(quotes.items(), key=lambda quote: NOTCHES[quote[0]])
     if len({NOTCHES[grade] for grade in quotes}) != len(quotes) or len(quotes) < 2:
         raise InvalidInput("quotes are spreads of two or more grades that differ", argument="quotes")

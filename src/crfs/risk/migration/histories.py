@@ -14,6 +14,8 @@ import polars as pl
 from crfs.credit.schemas import ColumnSchema, Reason, TableSchema
 from crfs.errors import InvalidInput
 from crfs.quality.checks import Checked, Faults, check_columns, quoted
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import check_day, check_texts
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
@@ -54,9 +56,13 @@ def read_spells(history: pl.DataFrame, ratings: Sequence[str], *, start: date | 
 
     Raises :class:`InvalidInput` with every row that has an unknown rating, ends before it begins, or overlaps another of its obligor.
     """
-    names = tuple(ratings)
+    names = check_texts("ratings", ratings)
     if len(names) < 2 or len(set(names)) != len(names):
         raise InvalidInput("ratings are two or more names that differ, the best first and default last", argument="ratings")
+    check_day("end", end)
+    if start is not None:
+        check_day("start", start)
+    require_table(history, argument="history")
     if history.is_empty():
         raise InvalidInput("the rating history has no rows", argument="history")
     typed, faults = check_columns(history, RATING_HISTORY)

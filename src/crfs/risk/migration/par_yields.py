@@ -9,12 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.ranges import FINITE, Range, numbers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 # Two payments a year; below this a par yield is that of one payment.
 _HALF = 0.5
 _LOWEST, _HIGHEST = -0.99, 9.99
+_TENORS = Range(said="positive and rising, one a tenor", low=0.0, with_low=False, with_high=False)
+_ANNUAL = Range(said="a decimal above -1", low=-1.0, with_low=False)
+_BOND_EQUIVALENT = Range(said="a decimal above -2", low=-2.0, with_low=False)
 
 
 def zero_rates(years: npt.ArrayLike, par_yields: npt.ArrayLike) -> FloatArray:
@@ -32,10 +36,10 @@ def zero_rates(years: npt.ArrayLike, par_yields: npt.ArrayLike) -> FloatArray:
     >>> zero_rates([0.5, 1.0, 1.5, 2.0], [0.0525, 0.055, 0.0575, 0.06]).round(5).tolist()
     [0.05319, 0.05579, 0.05843, 0.0611]
     """
-    tenors, rates = np.asarray(years, dtype=np.float64), np.asarray(par_yields, dtype=np.float64)
-    if tenors.ndim != 1 or not len(tenors) or not np.isfinite(tenors).all() or tenors[0] <= 0.0 or (np.diff(tenors) <= 0.0).any():
+    tenors, rates = numbers("years", years, _TENORS), numbers("par_yields", par_yields, FINITE)
+    if tenors.ndim != 1 or not len(tenors) or (np.diff(tenors) <= 0.0).any():
         raise InvalidInput("years are positive and rising, one a tenor", argument="years")
-    if rates.shape != tenors.shape or not np.isfinite(rates).all():
+    if rates.shape != tenors.shape:
         raise InvalidInput(f"par_yields are {len(tenors)} finite decimals, one a tenor", argument="par_yields")
     found = np.empty(len(tenors))
     for place, (tenor, rate) in enumerate(zip(tenors.tolist(), rates.tolist(), strict=True)):
@@ -49,7 +53,7 @@ def bond_equivalent(annual: npt.ArrayLike) -> FloatArray:
     >>> bond_equivalent([0.0609]).round(6).tolist()
     [0.06]
     """
-    return np.asarray(2.0 * (np.sqrt(1.0 + np.asarray(annual, dtype=np.float64)) - 1.0), dtype=np.float64)
+    return np.asarray(2.0 * (np.sqrt(1.0 + numbers("annual", annual, _ANNUAL)) - 1.0), dtype=np.float64)
 
 
 def annual(bond_equivalent_rate: npt.ArrayLike) -> FloatArray:
@@ -58,7 +62,9 @@ def annual(bond_equivalent_rate: npt.ArrayLike) -> FloatArray:
     >>> annual([0.06]).round(6).tolist()
     [0.0609]
     """
-    return np.asarray(np.square(1.0 + np.asarray(bond_equivalent_rate, dtype=np.float64) / 2.0) - 1.0, dtype=np.float64)
+    return np.asarray(
+        np.square(1.0 + numbers("bond_equivalent_rate", bond_equivalent_rate, _BOND_EQUIVALENT) / 2.0) - 1.0, dtype=np.float64
+    )
 
 
 def _of_bill(tenor: float, rate: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +16,20 @@ from crfs.credit.schemas import LONGEST_YEARS, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Faults, quoted
 from crfs.quality.portfolio import require_table, validate_portfolio
-from crfs.risk.arguments import check_kind
+from crfs.risk.arguments import check_kind, check_texts
 from crfs.risk.migration.curves import ZeroCurves
 from crfs.risk.migration.transition_matrix import TransitionMatrix
 from crfs.risk.migration.valuation import bullet_flows, par_coupon, values_by_rating
 from crfs.risk.obligors import Obligors, roll_up
-from crfs.risk.ranges import whole_number
+from crfs.risk.ranges import SHARE_OF_VARIANCE, Range, numbers, places, whole_number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
+
+
+_LOSS = Range(said="one row a name, one column an end rating, of finite amounts", with_low=False, with_high=False)
+_DIRECTIONS = Range(said="one row a direction, one column a factor, of finite numbers", with_low=False, with_high=False)
+_AMOUNTS = Range(said="a list of amounts", or_unknown=True)
 
 
 class Reference(StrEnum):
@@ -60,18 +65,31 @@ class RatedPositions:
     beta_b: FloatArray
 
     def __post_init__(self) -> None:
-        count = len(self.names)
-        for name in ("rating", "r2", "direction", "reference_value", "ead"):
-            if getattr(self, name).shape != (count,):
+        names = check_texts("names", self.names)
+        count = len(names)
+        loss, directions = numbers("loss", self.loss, _LOSS), numbers("directions", self.directions, _DIRECTIONS)
+        if loss.ndim != 2 or len(loss) != count or not count:
+            raise InvalidInput(f"loss is {_LOSS.said}", argument="loss")
+        if directions.ndim != 2 or not directions.size:
+            raise InvalidInput(f"directions is {_DIRECTIONS.said}, not {self.directions!r:.80}", argument="directions")
+        columns: dict[str, npt.NDArray[Any]] = {
+            "rating": places("rating", self.rating, loss.shape[1], "a place in the order of the matrix's ratings"),
+            "r2": numbers("r2", self.r2, SHARE_OF_VARIANCE),
+            "direction": places("direction", self.direction, len(directions), "a row of directions"),
+            **{name: numbers(name, getattr(self, name), _AMOUNTS) for name in ("reference_value", "ead")},
+        }
+        random = {
+            "random_name": places("random_name", self.random_name, count, "a place in the order of names"),
+            **{name: numbers(name, getattr(self, name), _AMOUNTS) for name in ("random_ead", "beta_a", "beta_b")},
+        }
+        for name, values in columns.items():
+            if values.shape != (count,):
                 raise InvalidInput(f"{name} has one entry a name, {count} in all", argument=name)
-        if not count or self.loss.ndim != 2 or len(self.loss) != count or not np.isfinite(self.loss).all():
-            raise InvalidInput("loss is one row a name, one column an end rating, of finite amounts", argument="loss")
-        if self.rating.min() < 0 or self.rating.max() >= self.loss.shape[1]:
-            raise InvalidInput("rating is a place in the order of the matrix's ratings", argument="rating")
-        if not ((self.r2 >= 0.0) & (self.r2 < 1.0)).all():
-            raise InvalidInput("r2 is a decimal within [0, 1)", argument="r2")
-        if self.direction.min() < 0 or self.direction.max() >= len(self.directions):
-            raise InvalidInput("direction is a row of directions", argument="direction")
+        for name, values in random.items():
+            if values.shape != (random["random_name"].size,):
+                raise InvalidInput(f"{name} has one entry a facility whose recovery is random, as random_name has", argument=name)
+        for name, checked in ({"names": names, "loss": loss, "directions": directions} | columns | random).items():
+            object.__setattr__(self, name, checked)
 
     @classmethod
     def of_losses(
@@ -79,15 +97,18 @@ class RatedPositions:
     ) -> RatedPositions:
         """Positions whose losses by end rating are known already, with certain recoveries; ``ead`` is the loss of a default."""
         nothing = np.zeros(0)
+        known, amounts = check_texts("names", names), numbers("loss", loss, _LOSS)
+        if amounts.ndim != 2 or not amounts.size:
+            raise InvalidInput(f"loss is {_LOSS.said}", argument="loss")
         return cls(
-            names=names,
-            rating=np.asarray(rating, dtype=np.int64),
-            r2=np.asarray(r2, dtype=np.float64),
-            direction=np.asarray(direction, dtype=np.int64),
-            directions=np.asarray(directions, dtype=np.float64),
-            loss=np.asarray(loss, dtype=np.float64),
-            reference_value=np.zeros(len(names)),
-            ead=np.asarray(loss, dtype=np.float64)[:, -1],
+            names=known,
+            rating=rating,
+            r2=r2,
+            direction=direction,
+            directions=directions,
+            loss=amounts,
+            reference_value=np.zeros(len(known)),
+            ead=amounts[:, -1],
             random_name=np.zeros(0, dtype=np.int64),
             random_ead=nothing,
             beta_a=nothing,

@@ -17,6 +17,7 @@ from crfs.risk.migration.transition_matrix import TransitionMatrix
 from crfs.risk.ranges import CORRELATION, Range, number, numbers
 
 _PROBABILITIES = Range(said="a row of two or more numbers of zero or more that sum to one", low=0.0, with_high=False)
+_DEGREES = Range(said="a positive number", low=0.0, with_low=False)
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -34,6 +35,8 @@ def thresholds(probabilities: npt.ArrayLike, *, degrees_of_freedom: float | None
     >>> thresholds([0.02, 0.90, 0.05, 0.03]).round(4).tolist()
     [2.0537, -1.4051, -1.8808]
     """
+    if degrees_of_freedom is not None:
+        number("degrees_of_freedom", degrees_of_freedom, _DEGREES)
     row = numbers("probabilities", probabilities, _PROBABILITIES)
     if row.ndim != 1 or len(row) < 2 or abs(float(row.sum()) - 1.0) > 1e-9:
         raise InvalidInput(f"probabilities is {_PROBABILITIES.said}, not {probabilities!r:.80}", argument="probabilities")

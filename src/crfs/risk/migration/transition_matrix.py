@@ -13,7 +13,10 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.schemas import Reason
-from crfs.errors import InvalidInput, Problem
+from crfs.errors import InvalidInput, Problem, naming
+from crfs.quality.portfolio import require_table
+from crfs.risk.arguments import check_text, check_texts
+from crfs.risk.ranges import Range, number, numbers, whole_number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -21,6 +24,12 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 _SUM = 1e-9
 # Eight or twenty cells printed in percent with two decimals sum to one within this.
 ROUNDING_TOLERANCE = 0.002
+# What of them is no probability is told with its row and column.
+_ROWS = Range(said="rows of probabilities", or_unknown=True)
+_YEARS = Range(said="the positive length of the matrix's period", low=0.0, with_low=False, with_high=False)
+_TOLERANCE = Range(said="how far from one a row may sum, a decimal of zero or more", low=0.0)
+_SHARES = Range(said="a share within [0, 1) for each rating, 0 for default", low=0.0, high=1.0, with_high=False)
+_PERIODS = "a whole number of 1 or more"
 
 
 class Remainder(StrEnum):
@@ -49,12 +58,15 @@ class TransitionMatrix:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        values = np.array(self.probability, dtype=np.float64)
-        _require(_problems(self.ratings, values, _SUM), "the transition matrix")
-        if not (math.isfinite(self.years) and self.years > 0.0):
-            raise InvalidInput(f"years is the positive length of the matrix's period, not {self.years}", argument="years")
+        names = check_texts("ratings", self.ratings)
+        values = numbers("probability", self.probability, _ROWS).copy()
+        with naming("probability", instead_of="rows"):
+            _require(_problems(names, values, _SUM), "the transition matrix")
+        number("years", self.years, _YEARS)
         values.flags.writeable = False
+        object.__setattr__(self, "ratings", names)
         object.__setattr__(self, "probability", values)
+        object.__setattr__(self, "notes", check_texts("notes", self.notes))
 
     @classmethod
     def from_rows(
@@ -75,17 +87,21 @@ class TransitionMatrix:
         """
         try:
             rule = Remainder(remainder)
-        except ValueError:
-            raise InvalidInput(f"remainder is 'diagonal' or 'proportional', not {remainder!r}", argument="remainder") from None
-        names = tuple(ratings)
-        values = np.array(rows, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InvalidInput(f"remainder is 'diagonal' or 'proportional', not {remainder!r:.80}", argument="remainder") from None
+        names = check_texts("ratings", ratings)
+        values = numbers("rows", rows, _ROWS)
+        number("years", years, _YEARS)
+        number("tolerance", tolerance, _TOLERANCE)
         if values.shape == (len(names) - 1, len(names)):
             values = np.vstack([values, np.eye(len(names))[-1]])
-        _require(_problems(names, values, math.inf), "the transition matrix")
+        with naming("rows"):
+            _require(_problems(names, values, math.inf), "the transition matrix")
         notes: list[str] = []
         if withdrawn is not None:
             values = _spread_withdrawn(names, values, withdrawn, notes)
-        _require(_problems(names, values, tolerance), "the transition matrix")
+        with naming("rows"):
+            _require(_problems(names, values, tolerance), "the transition matrix")
         mended = values.copy()
         for i, name in enumerate(names):
             gap = 1.0 - float(values[i].sum())
@@ -97,7 +113,8 @@ class TransitionMatrix:
                 mended[i, i] += gap
             where = "all its cells in proportion" if rule is Remainder.PROPORTIONAL else "the diagonal"
             notes.append(f"row {name} summed to {1.0 - gap:.6g}; the rest of {gap:.3g} went to {where}")
-        made = cls(ratings=names, probability=mended, years=years)
+        with naming("rows", instead_of="probability"):
+            made = cls(ratings=names, probability=mended, years=years)
         return cls(ratings=names, probability=mended, years=years, notes=(*notes, *_disorder(made)))
 
     @classmethod
@@ -106,6 +123,9 @@ class TransitionMatrix:
 
         ``withdrawn`` names the column of ratings that ended (such as ``NR``). ``options`` are those of :meth:`from_rows`.
         """
+        require_table(table, argument="table")
+        if withdrawn is not None:
+            check_text("withdrawn", withdrawn)
         if "rating" not in table.columns:
             raise InvalidInput("the table has a column rating and one column an end rating", argument="table")
         ratings = [name for name in table.columns if name not in ("rating", withdrawn)]
@@ -122,9 +142,10 @@ class TransitionMatrix:
             if withdrawn not in table.columns:
                 raise InvalidInput(f"the table has no column {withdrawn!r}", argument="withdrawn")
             ended = np.zeros(len(ratings))
-            ended[: ordered.height] = ordered[withdrawn].cast(pl.Float64).to_numpy()
-        cells = ordered.select(pl.col(name).cast(pl.Float64) for name in ratings).to_numpy()
-        return cls.from_rows(ratings, cells, withdrawn=ended, **options)
+            ended[: ordered.height] = _decimals(ordered, withdrawn).to_numpy()
+        cells = pl.DataFrame([_decimals(ordered, name) for name in ratings]).to_numpy()
+        with naming("table", instead_of="rows"):
+            return cls.from_rows(ratings, cells, withdrawn=ended, **options)
 
     @property
     def default(self) -> str:
@@ -154,7 +175,7 @@ class TransitionMatrix:
 
     def index(self, rating: str) -> int:
         """The place of a rating in the order, 0 for the best."""
-        if rating not in self.ratings:
+        if check_text("rating", rating) not in self.ratings:
             raise InvalidInput(f"rating {rating!r} is none of {', '.join(self.ratings)}", argument="rating")
         return self.ratings.index(rating)
 
@@ -165,19 +186,15 @@ class TransitionMatrix:
 
     def power(self, periods: int) -> TransitionMatrix:
         """The matrix over ``periods`` of its periods, 1 or more, for migrations without memory."""
-        if periods < 1 or periods != int(periods):
-            raise InvalidInput(f"periods is a whole number of 1 or more, not {periods}", argument="periods")
-        return TransitionMatrix(
-            ratings=self.ratings, probability=_tidy(matrix_power(self.probability, int(periods))), years=self.years * int(periods)
-        )
+        count = whole_number("periods", periods, _PERIODS)
+        return TransitionMatrix(ratings=self.ratings, probability=_tidy(matrix_power(self.probability, count)), years=self.years * count)
 
     def default_term_structure(self, periods: int) -> pl.DataFrame:
         """Default probabilities by rating: ``rating``, ``years``, ``pd_cumulative``, ``pd_marginal`` (in the period), ``pd_conditional`` (of survivors)."""
-        if periods < 1 or periods != int(periods):
-            raise InvalidInput(f"periods is a whole number of 1 or more, not {periods}", argument="periods")
+        count = whole_number("periods", periods, _PERIODS)
         reached = np.eye(len(self.ratings))[:-1]
         cumulative = []
-        for _ in range(int(periods)):
+        for _ in range(count):
             reached = np.einsum("ij,jk->ik", reached, self.probability)
             cumulative.append(reached[:, -1])
         pd = np.stack(cumulative, axis=1)
@@ -186,8 +203,8 @@ class TransitionMatrix:
         alive = 1.0 - before
         return pl.DataFrame(
             {
-                "rating": np.repeat(self.performing, int(periods)),
-                "years": np.tile(self.years * np.arange(1, int(periods) + 1), len(pd)),
+                "rating": np.repeat(self.performing, count),
+                "years": np.tile(self.years * np.arange(1, count + 1), len(pd)),
                 "pd_cumulative": pd.ravel(),
                 "pd_marginal": marginal.ravel(),
                 "pd_conditional": np.divide(marginal, alive, out=np.zeros_like(marginal), where=alive > 0.0).ravel(),
@@ -208,6 +225,13 @@ class TransitionMatrix:
             "monotone": self.is_monotone,
             "notes": list(self.notes),
         }
+
+
+def _decimals(table: pl.DataFrame, name: str) -> pl.Series:
+    try:
+        return table[name].cast(pl.Float64)
+    except pl.exceptions.PolarsError:
+        raise InvalidInput(f"table: column {name} holds {table.schema[name]}, not decimals", argument="table") from None
 
 
 def matrix_power(values: FloatArray, exponent: int) -> FloatArray:
@@ -266,11 +290,11 @@ def _require(problems: list[Problem], what: str) -> None:
 
 
 def _spread_withdrawn(ratings: tuple[str, ...], values: FloatArray, withdrawn: npt.ArrayLike, notes: list[str]) -> FloatArray:
-    share = np.array(withdrawn, dtype=np.float64)
+    share = numbers("withdrawn", withdrawn, _SHARES)
     if share.shape == (len(ratings) - 1,):
         share = np.r_[share, 0.0]
-    if share.shape != (len(ratings),) or not (np.isfinite(share) & (share >= 0.0) & (share < 1.0)).all() or share[-1] != 0.0:
-        raise InvalidInput("withdrawn is a share within [0, 1) for each rating, 0 for default", argument="withdrawn")
+    if share.shape != (len(ratings),) or share[-1] != 0.0:
+        raise InvalidInput(f"withdrawn is {_SHARES.said}", argument="withdrawn")
     remaining = values.sum(axis=1)
     if not (remaining > 0.0).all():
         raise InvalidInput("a row has nothing but withdrawn ratings; it tells no probability", argument="withdrawn")

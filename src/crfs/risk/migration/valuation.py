@@ -10,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
+from crfs.risk.arguments import check_kind
 from crfs.risk.measures import expected_shortfall, value_at_risk
 from crfs.risk.migration.curves import ZeroCurves
 from crfs.risk.migration.transition_matrix import TransitionMatrix
-from crfs.risk.ranges import AMOUNT, FINITE, Range, numbers, whole_number
+from crfs.risk.ranges import AMOUNT, FINITE, Range, number, numbers, places, whole_number
 
 _MATURITY = Range(said="above 0 and at most 200", low=0.0, with_low=False, high=200.0)
+_ZERO_OR_MORE = Range(said="zero or more", low=0.0, with_high=False)
+_VALUES = Range(said="one finite amount for each end rating", with_low=False, with_high=False)
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -65,8 +68,13 @@ def bullet_flows(ead: npt.ArrayLike, *, coupon: npt.ArrayLike, maturity_years: n
 
 def par_coupon(curves: ZeroCurves, rating: npt.ArrayLike, *, maturity_years: npt.ArrayLike, frequency: int = 1) -> FloatArray:
     """The coupon at which a bullet loan of each ``rating`` (place in ``curves.ratings``) is worth its exposure now; decimal a year."""
-    place = np.asarray(rating, dtype=np.int64)
-    maturity = np.asarray(maturity_years, dtype=np.float64)
+    check_kind("curves", curves, ZeroCurves)
+    place = places("rating", rating, len(curves.ratings), "a place in the order of the curves' ratings")
+    maturity = numbers("maturity_years", maturity_years, _MATURITY)
+    if place.ndim != 1:
+        raise InvalidInput(f"rating is a list of places in the order of the curves' ratings, not {rating!r:.80}", argument="rating")
+    if maturity.shape not in {(), (1,), place.shape}:
+        raise InvalidInput(f"maturity_years is one number, or one for each of the {len(place)} of rating", argument="maturity_years")
     unit = bullet_flows(np.ones(len(place)), coupon=0.0, maturity_years=maturity, frequency=frequency)
     discount = curves.discount(unit.years)[np.arange(len(unit.owner)), place[unit.owner]]
     annuity = np.bincount(unit.owner, weights=discount, minlength=unit.count) / frequency
@@ -80,8 +88,11 @@ def values_by_rating(flows: CashFlows, curves: ZeroCurves, *, at_years: float = 
     ``curves`` are those seen from ``at_years``: of today, or ``curves.forward(at_years)``, or a view. Payments up to that time are in the value,
     grown at the best rating's forward rates of ``carry`` (today's curves), or as they are without it.
     """
-    if not (math.isfinite(at_years) and at_years >= 0.0):
-        raise InvalidInput(f"at_years is zero or more, not {at_years}", argument="at_years")
+    check_kind("flows", flows, CashFlows)
+    check_kind("curves", curves, ZeroCurves)
+    if carry is not None:
+        check_kind("carry", carry, ZeroCurves)
+    number("at_years", at_years, _ZERO_OR_MORE)
     ahead = flows.years - at_years
     paid = ahead <= _SAME_DAY if at_years > 0.0 else np.zeros(len(ahead), dtype=bool)
     factor = curves.discount(np.maximum(ahead, 0.0))
@@ -133,11 +144,11 @@ def value_distribution(matrix: TransitionMatrix, rating: str, values: npt.ArrayL
     ``values`` has one amount an end rating, default (the recovery) last. ``recovery_sd`` is the standard deviation of the recovery, currency
     units; it widens ``standard_deviation`` alone (CreditMetrics, section 2.4).
     """
-    value = np.asarray(values, dtype=np.float64)
-    if value.shape != (len(matrix.ratings),) or not np.isfinite(value).all():
+    check_kind("matrix", matrix, TransitionMatrix)
+    value = numbers("values", values, _VALUES)
+    if value.shape != (len(matrix.ratings),):
         raise InvalidInput(f"values has one finite amount for each of {', '.join(matrix.ratings)}", argument="values")
-    if not (math.isfinite(recovery_sd) and recovery_sd >= 0.0):
-        raise InvalidInput(f"recovery_sd is zero or more, not {recovery_sd}", argument="recovery_sd")
+    number("recovery_sd", recovery_sd, _ZERO_OR_MORE)
     probability = matrix.row(rating)
     mean = float((probability * value).sum())
     variance = float((probability * np.square(value - mean)).sum()) + float(probability[-1]) * recovery_sd**2

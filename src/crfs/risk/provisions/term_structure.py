@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput, naming
-from crfs.risk.arguments import check_mapping, check_texts, is_whole, shown
+from crfs.risk.arguments import check_mapping, check_text, check_texts, is_whole, shown
 from crfs.risk.ranges import DECIMAL, FINITE, POSITIVE, SHARE_OF_VARIANCE, Range, number, numbers
 
 _YEARS = Range(said="a finite number of years, zero or more", low=0.0, with_high=False)
@@ -88,7 +88,7 @@ class PdCurves:
         >>> round(curves_from_pd_12m({"A": 0.02}).pd_between("A", 1.0, 3.0), 6)
         0.0396
         """
-        if name not in self.names:
+        if check_text("name", name) not in self.names:
             raise InvalidInput(f"there is no curve {name!r}; there are {', '.join(self.names[:10])}", argument="name")
         number("start_years", start_years, _YEARS), number("end_years", end_years, _YEARS)
         if start_years > end_years:

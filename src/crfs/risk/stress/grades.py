@@ -11,6 +11,7 @@ import polars as pl
 
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
+from crfs.risk.arguments import check_texts, is_number
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -28,12 +29,15 @@ class Grades:
     pd: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "names", check_texts("names", self.names))
+        object.__setattr__(self, "pd", _listed(self.pd))
         if len(self.names) < 2 or len(self.names) != len(self.pd) or len(set(self.names)) < len(self.names):
-            raise InvalidInput("grades are two or more names that differ, with a pd each", argument="grades")
+            raise InvalidInput("grades are two or more names that differ, with a pd each", argument="names")
         for number, (name, pd) in enumerate(zip(self.names, self.pd, strict=True), start=1):
             if not 0.0 < pd < 1.0 or (number > 1 and pd < self.pd[number - 2]):
                 detail = f"{pd} of grade {name!r}: probabilities lie within (0, 1) and do not fall from grade to grade"
-                raise InvalidInput(detail, problems=(Problem(row=number, column="pd", reason=Reason.OUT_OF_RANGE.value, detail=detail),))
+                problem = Problem(row=number, column="pd", reason=Reason.OUT_OF_RANGE.value, detail=detail)
+                raise InvalidInput(detail, problems=(problem,), argument="pd")
 
     def positions(self, ratings: pl.Series, wanted: npt.NDArray[np.bool_]) -> IntArray:
         """The grade's number of each rating, -1 for an unknown one; an unknown one among the ``wanted`` is refused with its row."""
@@ -69,3 +73,10 @@ class Grades:
 
         probits = ndtri(np.array(self.pd))
         return np.asarray(probits[moved] - probits[positions], dtype=np.float64)
+
+
+def _listed(pd: object) -> tuple[float, ...]:
+    given = pd.tolist() if isinstance(pd, np.ndarray) else pd
+    if not isinstance(given, list | tuple) or not all(map(is_number, given)):
+        raise InvalidInput(f"pd is a list of decimals within (0, 1), one a grade, not {pd!r:.80}", argument="pd")
+    return tuple(given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
-from crfs.risk.ranges import Range, numbers
+from crfs.risk.ranges import FINITE, Range, number, numbers
 from crfs.risk.stress.shifts import shifted_pd
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -30,9 +29,7 @@ def shifted_migration(matrix: npt.ArrayLike, shift: float) -> FloatArray:
     [[0.7828, 0.1571, 0.0601], [0.0374, 0.7453, 0.2172], [0.0, 0.0, 1.0]]
     """
     given = checked_migration(matrix)
-    if not math.isfinite(shift):
-        raise InvalidInput(f"shift is a finite number, not {shift}", argument="shift")
-    if shift == 0.0:
+    if number("shift", shift, FINITE) == 0.0:
         return given
     return _from_tails(given, lambda tails: shifted_pd(tails, np.full_like(tails, shift)))
 

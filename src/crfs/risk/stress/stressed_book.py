@@ -13,7 +13,7 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import PORTFOLIO, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Faults, check_columns
-from crfs.quality.portfolio import require_factor_model, require_table
+from crfs.quality.portfolio import require_factor_model, require_filled, require_table
 from crfs.risk.arguments import check_choice, check_function, check_kind, check_text
 from crfs.risk.obligors import LOADING, systematic_shares
 from crfs.risk.stress.grades import Grades
@@ -108,6 +108,8 @@ def stressed_book(
     ``ccf_add`` where the row has ``drawn`` and ``limit``, ``r2`` by ``r2_scale`` (loadings by its root). An obligor whose facilities
     would end with different probabilities is refused: it defaults as one.
     """
+    require_filled(book, argument="book", numbers=_NEEDED, texts=("obligor_id",))
+    require_filled(shocks, argument="shocks", numbers=tuple(NO_SHOCK), texts=("segment",))
     _check_answers(lgd_response, grades, factor_model)
     mine = matched_shocks(book, shocks, check_text("by", by))
     columns: dict[str, pl.Series] = {}

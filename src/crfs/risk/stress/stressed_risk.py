@@ -13,8 +13,8 @@ import polars as pl
 from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.quality.portfolio import require_factor_model, validate_portfolio
-from crfs.risk.arguments import check_flag
+from crfs.quality.portfolio import require_factor_model, require_filled, validate_portfolio
+from crfs.risk.arguments import check_flag, check_kind
 from crfs.risk.as_json import finite_or_none
 from crfs.risk.choosing import make_question
 from crfs.risk.obligors import LOADING, roll_up
@@ -141,6 +141,9 @@ def conditional_book(book: pl.DataFrame, factor_model: FactorModel, left: Condit
     """
     from scipy.special import ndtr, ndtri
 
+    require_filled(book, argument="book", numbers=("ead", "lgd", "pd_12m"), texts=("obligor_id",))
+    require_factor_model(factor_model)
+    check_kind("left", left, ConditionalFactors)
     if factor_model.copula.text != "gaussian":
         raise InvalidInput(
             f"conditioning on factors is for Gaussian copulas, not {factor_model.copula.text}: there the common shock is not said; "

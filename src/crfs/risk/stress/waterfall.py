@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
-from crfs.quality.portfolio import require_table
+from crfs.quality.portfolio import require_filled, require_table
 from crfs.risk.arguments import check_flag, check_function, check_text, check_texts
 from crfs.risk.obligors import LOADING
 from crfs.risk.shapley import shapley_parts
@@ -53,6 +53,7 @@ ORDER = tuple(Channel)
 
 def expected_loss(book: pl.DataFrame) -> FloatArray:
     """``pd_12m * lgd * ead`` of each row, currency units."""
+    require_filled(book, argument="book", numbers=("pd_12m", "lgd", "ead"))
     return np.asarray((book["pd_12m"] * book["lgd"] * book["ead"]).to_numpy(), dtype=np.float64)
 
 
