@@ -51,8 +51,7 @@ def validate_portfolio(
     wrong = sorted(set(allow_blank) - {"pd_12m", "lgd"})
     if wrong:
         raise InvalidInput(f"allow_blank may name pd_12m and lgd, not {', '.join(wrong)}")
-    if default_ccf is not None and not (isinstance(default_ccf, Real) and not isinstance(default_ccf, bool) and 0.0 <= default_ccf <= 1.0):
-        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf!r:.80}", argument="default_ccf")
+    check_default_ccf(default_ccf)
     require_table(table, argument="portfolio")
     require_factor_model(factor_model)
     if table.is_empty():
@@ -70,6 +69,17 @@ def validate_portfolio(
     if not part:
         require_exposure(typed)
     return Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
+
+
+def check_default_ccf(default_ccf: object) -> None:
+    """Refuse what is no credit conversion factor in place of ``default_ccf``; None is none.
+
+    >>> check_default_ccf(1.5)
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: default_ccf is a decimal within [0, 1], not 1.5
+    """
+    if default_ccf is not None and not (isinstance(default_ccf, Real) and not isinstance(default_ccf, bool) and 0.0 <= default_ccf <= 1.0):
+        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {default_ccf!r:.80}", argument="default_ccf")
 
 
 def require_table(table: object, *, argument: str) -> None:

@@ -31,8 +31,11 @@ EARLIER = ("book", "batch_id", "as_of", "models", "factor_model")
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse wrong options before anything is kept."""
-    portfolio_risk.check_options({name: options[name] for name in portfolio_risk.DEFAULTS if name in options})
+    portfolio_risk.check_options(options)
     check_types(options, flags=("shapley",))
+    tags = options.get("tags")
+    if tags is not None and (isinstance(tags, str) or not isinstance(tags, Sequence) or not all(isinstance(tag, str) for tag in tags)):
+        raise InvalidInput(f"tags is a list of columns by which numbers are cut, such as sector, not {tags!r:.80}", argument="tags")
     replicates = options.get("replicates", 1)
     if not isinstance(replicates, int) or isinstance(replicates, bool) or not 1 <= replicates <= 100:
         raise InvalidInput(f"replicates is a number of seeds from 1 to 100, not {replicates!r}", argument="replicates")

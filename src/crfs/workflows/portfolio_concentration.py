@@ -21,11 +21,12 @@ FILLED = ("pd_12m", "lgd")
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse wrong options."""
-    top, ccf = options.get("top"), options.get("default_ccf")
+    from crfs.quality.portfolio import check_default_ccf
+
+    top = options.get("top")
     if top is not None and (isinstance(top, bool) or not isinstance(top, int) or not 0 <= top <= MOST_LISTED):
         raise InvalidInput(f"top is how many of the largest to list, 0 to {MOST_LISTED}, not {top!r}", argument="top")
-    if ccf is not None and (isinstance(ccf, bool) or not isinstance(ccf, int | float) or not 0.0 <= ccf <= 1.0):
-        raise InvalidInput(f"default_ccf is a decimal within [0, 1], not {ccf!r}", argument="default_ccf")
+    check_default_ccf(options.get("default_ccf"))
 
 
 def ready(asked: Asked) -> Ready:

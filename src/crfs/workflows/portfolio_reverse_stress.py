@@ -33,8 +33,10 @@ def check_options(options: Mapping[str, Any]) -> None:
     import polars as pl
 
     from crfs.credit.factor_model import FactorModel
+    from crfs.quality.portfolio import check_default_ccf
     from crfs.risk.stress import reverse_stress
 
+    check_default_ccf(options.get("default_ccf"))
     if options.get("macro", NEEDED) not in (WHERE_KNOWN, NEEDED):
         raise InvalidInput(f"macro is {WHERE_KNOWN} or {NEEDED}, not {options['macro']!r}", argument="macro")
     loss = options.get("loss")

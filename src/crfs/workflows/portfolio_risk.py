@@ -33,8 +33,10 @@ DEFAULTS: dict[str, Any] = {
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse wrong options as the measurement does; nothing is measured, so that what is asked for costs nothing yet."""
+    from crfs.quality.portfolio import check_default_ccf
     from crfs.risk.choosing import make_question
 
+    check_default_ccf(options.get("default_ccf"))
     asked = {**DEFAULTS, **{name: options[name] for name in DEFAULTS if name in options}}
     make_question(**asked, contributions=False)
 

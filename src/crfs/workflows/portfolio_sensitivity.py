@@ -84,7 +84,7 @@ def check_options(options: Mapping[str, Any]) -> None:
 
     from crfs.risk.stress import INPUTS, bumped
 
-    portfolio_risk.check_options({name: options[name] for name in (*portfolio_risk.DEFAULTS, "default_ccf") if name in options})
+    portfolio_risk.check_options(options)
     check_types(options, objects=("capital",))
     if options.get("macro", NEEDED) not in (WHERE_KNOWN, NEEDED):
         raise InvalidInput(f"macro is {WHERE_KNOWN} or {NEEDED}, not {options['macro']!r}", argument="macro")

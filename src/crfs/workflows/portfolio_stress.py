@@ -76,7 +76,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     from crfs.risk.stress import BalanceSheet
     from crfs.risk.stress.one_period import WORST
 
-    portfolio_risk.check_options({name: options[name] for name in (*portfolio_risk.DEFAULTS, "default_ccf") if name in options})
+    portfolio_risk.check_options(options)
     check_types(options, flags=("losses", "conditional"), objects=("capital", "ecl"))
     known = {"lgd_response": LGD_RESPONSES, "balance_sheet": tuple(BalanceSheet)}
     for name, values in known.items():

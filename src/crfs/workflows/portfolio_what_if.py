@@ -101,7 +101,7 @@ class Changed:
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse wrong options before anything is kept; whether the book has the facilities, the run says."""
-    portfolio_risk.check_options({name: options[name] for name in portfolio_risk.DEFAULTS if name in options})
+    portfolio_risk.check_options(options)
     remove = options.get("remove", [])
     if isinstance(remove, str) or not isinstance(remove, Sequence):
         raise InvalidInput("remove is a list of facilities", argument="remove")
