@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 import crfs
 from crfs.errors import InvalidInput, NotFound
+from crfs.workflows import portfolio_ecl
 from tests.places import servers_folder
 
 
@@ -161,3 +164,54 @@ def test_an_argument_of_another_kind_is_refused_with_what_is_wanted(store: crfs.
     with pytest.raises(InvalidInput, match=re.escape(words)) as caught:
         ask(store.alerts)
     assert caught.value.argument is not None
+
+
+WRONG: list[Any] = [5, 1.5, True, object(), math.nan, b"x", {1}, [[]], [None], np.array([1.0]), pl.Series([1.0]), pl.DataFrame({"a": [1]})]
+TEXTS = ["models", "ratings"]
+ROWS = ["changes", "shocks"]
+SHARED = ("models", "label", "progress", "as_of")
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "arguments"),
+    [
+        ("load", {"name": "x", "file": "x.csv"}, ("name", "file")),
+        ("risk", {"book": "few"}, ("book", "factor_model", "device", "copula", "method", *SHARED)),
+        ("capital", {"book": "few"}, ("book", "approach", "regime", "floor_on", "exposure_classes", *SHARED)),
+        ("ecl", {"book": "few"}, ("book", "policy", "scenarios", "satellite", "standard", "stages", "timing", "reporting_date", *SHARED)),
+        (
+            "attribute",
+            {"name": "few", "earlier": "2020-01-01", "later": "2020-01-02"},
+            ("name", "earlier", "later", "factor_model", "earlier_factor_model", *SHARED[:-1]),
+        ),
+        ("reverse_stress", {"book": "few", "loss": 1.0}, ("book", "factor_model", "satellite", *SHARED)),
+        ("sensitivities", {"book": "few"}, ("book", "factor_model", "satellite", "bumps", *SHARED)),
+        ("what_if", {"book": "few"}, ("book", "changes", "factor_model", *SHARED)),
+        ("mark_to_market", {"book": "few", "transition_matrix": {}}, ("book", "transition_matrix", "quotes", "grades", "spreads", *SHARED)),
+        ("zero_curves", {"ratings": ["A"]}, ("ratings", "quotes", "grades", "spreads")),
+        (
+            "stress",
+            {"book": "few"},
+            ("book", "scenario", "base", "shocks", "satellite", "at", "balance_sheet", "lgd_response", "migration", *SHARED),
+        ),
+        ("concentration", {"book": "few"}, ("book", *SHARED)),
+        ("factor_model", {"specification": {}}, ("specification", "out", "label")),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_by_its_name(
+    store: crfs.Store, verb: str, given: dict[str, Any], arguments: tuple[str, ...]
+) -> None:
+    for argument in arguments:
+        listed: list[Any] = [["a"]] if argument in ROWS else [[{}]] if argument in TEXTS else [["a"], [{}]]
+        for wrong in [*WRONG, *listed]:
+            with pytest.raises(InvalidInput) as refused:
+                getattr(store.portfolio, verb)(**{**given, argument: wrong})
+            assert refused.value.argument == argument, wrong
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_number_that_is_not_finite_is_no_option(wrong: float) -> None:
+    for name in ("forecast_years", "reversion_years"):
+        with pytest.raises(InvalidInput) as refused:
+            portfolio_ecl.check_options({name: wrong})
+        assert refused.value.argument == name

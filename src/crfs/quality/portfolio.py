@@ -71,7 +71,7 @@ def validate_portfolio(
     return Checked(accepted=typed.filter(~faults.bad), rejected=faults.table())
 
 
-def check_default_ccf(default_ccf: object) -> None:
+def check_default_ccf(default_ccf: float | None) -> None:
     """Refuse what is no credit conversion factor in place of ``default_ccf``; None is none.
 
     >>> check_default_ccf(1.5)

@@ -322,7 +322,9 @@ class Portfolio:
     def load(self, name: str, file: Path | str) -> dict[str, Any]:
         """Keep a book file under a name."""
         from crfs.workflows.books import load_portfolio
+        from crfs.workflows.given import check_given
 
+        check_given(name=name, file=file)
         return load_portfolio(self._session, name, Path(file))
 
     def list(self) -> list[dict[str, Any]]:
@@ -368,7 +370,7 @@ class Portfolio:
         self,
         specification: str | Path | Mapping[str, Any],
         *,
-        out: Path | None = None,
+        out: Path | str | None = None,
         as_of: str | date | None = None,
         recorded_as_of: str | date | int | None = None,
         label: str | None = None,

@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows.book_runs import run_answer
 from crfs.workflows.default_pools import Pool, check_rates, pool_counts, pool_told, rate, rates_told
+from crfs.workflows.given import check_given
 from crfs.workflows.observations import bound_entity, recorded_state
 from crfs.workflows.runs import Computation, RunKind, execute
 from crfs.workflows.session import Progress, Session, no_progress
@@ -346,7 +347,7 @@ def estimate_factor_model(
     session: Session,
     specification: str | Path | Mapping[str, Any],
     *,
-    out: Path | None = None,
+    out: Path | str | None = None,
     as_of: str | date | None = None,
     recorded_as_of: str | date | int | None = None,
     label: str | None = None,
@@ -357,6 +358,8 @@ def estimate_factor_model(
     The answer is the run's: ``model`` is what ``crfs portfolio risk --factor-model`` takes, ``estimate`` the sample's correlations with their
     standard errors, the shrinkage, and how far the matrix had to be moved to be positive semi-definite.
     """
+    check_given(specification=specification, out=out, label=label, progress=progress)
+    out = None if out is None else Path(out)
     content = asked_content(session, specification, as_of=as_of)
     if out is not None:
         _check_writable(out)

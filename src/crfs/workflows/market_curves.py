@@ -160,8 +160,10 @@ def zero_curves(
     recorded_as_of: str | date | int | None = None,
 ) -> MarketCurves:
     """The curves of ``ratings`` as known at ``as_of`` (None: now) in the store of ``recorded_as_of``; see :func:`market_curves`."""
+    from crfs.workflows.given import check_given
     from crfs.workflows.observations import recorded_state
 
+    check_given(ratings=ratings, quotes=quotes, grades=grades, spreads=spreads)
     pin = session.pin(recorded_state(recorded_as_of))
     reader = session.reader(pin.batch_id)
     known_by = session.clock.now() if as_of is None else parse_question(as_of, what="as_of")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from crfs.errors import InvalidInput, NotFound
+from crfs.workflows.given import check_given
 from crfs.workflows.observations import recorded_state
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
@@ -196,6 +197,7 @@ def risk(
     from crfs.risk.on_device import check_device
     from crfs.workflows.portfolio_risk import RISK
 
+    check_given(book=book, factor_model=factor_model, device=device, **asked)
     check_device(device, asked.get("method") or RISK.options["method"])
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula"))}
     return _measured(session.on(device), RISK, book, asked, settings, but=("copula",))
@@ -205,6 +207,7 @@ def capital(session: Session, book: str | Path, **asked: Unpack[CapitalOptions])
     """Regulatory capital of a book: a name that was loaded, or a file. The answer is the run's, with its id and both clocks."""
     from crfs.workflows.portfolio_capital import CAPITAL
 
+    check_given(book=book, **asked)
     return _measured(session, CAPITAL, book, asked, {})
 
 
@@ -230,6 +233,7 @@ def ecl(
     from crfs.workflows.scenarios import find_scenario
     from crfs.workflows.stress_questions import macro_settings
 
+    check_given(book=book, policy=policy, scenarios=scenarios, base=base, satellite=satellite, **asked)
     options = {**asked, **read_policy(policy)}
     if not scenarios and base is None:
         return _measured(session, ECL, book, options, {})
@@ -264,6 +268,7 @@ def reverse_stress(
     from crfs.workflows.macro_terms import satellite_settings
     from crfs.workflows.portfolio_reverse_stress import REVERSE_STRESS
 
+    check_given(book=book, factor_model=factor_model, satellite=satellite, **asked)
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **satellite_settings(satellite)}
     return _measured(session, REVERSE_STRESS, book, {**asked, "loss": loss}, settings, but=("copula",))
 
@@ -284,6 +289,7 @@ def sensitivities(
     from crfs.workflows.macro_terms import satellite_settings
     from crfs.workflows.portfolio_sensitivity import SENSITIVITY
 
+    check_given(book=book, factor_model=factor_model, satellite=satellite, **asked)
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **satellite_settings(satellite)}
     return _measured(session, SENSITIVITY, book, asked, settings, but=("copula",))
 
@@ -302,6 +308,7 @@ def what_if(
     """
     from crfs.workflows.portfolio_what_if import WHAT_IF, read_changes
 
+    check_given(book=book, changes=changes, factor_model=factor_model, **asked)
     told = read_changes(changes)
     settings = {"factor_model": _factor_model(factor_model, asked.get("copula")), **told.settings}
     return _measured(session, WHAT_IF, book, asked, settings, but=("copula",), attachments=told.attachments)
@@ -322,6 +329,7 @@ def mark_to_market(
     """
     from crfs.workflows.portfolio_mark_to_market import MARK_TO_MARKET, read_transition_matrix
 
+    check_given(book=book, transition_matrix=transition_matrix, factor_model=factor_model, **asked)
     settings = {
         "factor_model": _factor_model(factor_model, asked.get("copula")),
         "transition_matrix": read_transition_matrix(transition_matrix),
@@ -346,6 +354,7 @@ def attribute(
     from crfs.workflows.book_runs import measure_book
     from crfs.workflows.portfolio_attribution import between
 
+    check_given(name=name, earlier=earlier, later=later, factor_model=factor_model, **asked)
     copula = asked.get("copula")
     settings = {"factor_model": _factor_model(factor_model, copula)}
     given = asked.get("earlier_factor_model")
@@ -389,6 +398,7 @@ def stress(
     from crfs.workflows.scenarios import find_scenario
     from crfs.workflows.stress_questions import read_shocks, stress_settings
 
+    check_given(book=book, scenario=scenario, base=base, shocks=shocks, satellite=satellite, factor_model=factor_model, **asked)
     as_of = asked.get("as_of")
     batch_id = session.pin(recorded_state(asked.get("recorded_as_of"))).batch_id
     told = stress_settings(
@@ -466,6 +476,7 @@ def concentration(session: Session, book: str | Path, **asked: Unpack[Concentrat
     """
     from crfs.workflows.portfolio_concentration import CONCENTRATION
 
+    check_given(book=book, **asked)
     return _measured(session, CONCENTRATION, book, asked, {})
 
 

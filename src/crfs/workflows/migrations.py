@@ -34,7 +34,7 @@ def read_matrix(given: str | Path | Mapping[str, Any], *, argument: str, what: s
 
     if isinstance(given, Mapping):
         return dict(given)
-    with naming(argument):
+    with naming(argument, instead_of="table"):
         try:
             table = pl.read_csv(Path(given))
         except OSError as error:

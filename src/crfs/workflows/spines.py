@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -123,7 +124,7 @@ def check_types(options: Mapping[str, Any], *, numbers: Sequence[str] = (), flag
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def _is_flag(value: object) -> bool:
