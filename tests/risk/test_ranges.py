@@ -26,6 +26,8 @@ from crfs.risk import (
     vasicek,
 )
 from crfs.risk.creditriskplus import loss_distribution
+from crfs.risk.migration.valuation import bullet_flows
+from crfs.risk.provisions import balance_share, point_in_time_pd, provision_matrix
 from crfs.risk.ranges import truths
 
 DECIMALS = [-0.1, 1.5, math.nan, math.inf, "0.5", None, True]
@@ -190,3 +192,39 @@ def test_losses_that_a_lattice_cannot_hold_are_refused_with_their_rows() -> None
     with pytest.raises(InvalidInput, match=r"row 1, column loss: out_of_range: 1e\+308 is not within \[0, 1e\+30\]") as refused:
         loss_distribution([1e308, 1.0, math.inf], [0.1, 0.1, 0.1], sectors={"s": 0.5})
     assert [(problem.row, problem.column) for problem in refused.value.problems] == [(1, "loss"), (3, "loss")]
+
+
+@pytest.mark.parametrize(
+    ("function", "given"),
+    [
+        (irb.corporate_correlation, {"pd": [0.01, 0.02], "turnover": [1e6, 1e6, 1e6]}),
+        (irb.corporate_correlation, {"pd": [0.01, 0.02], "financial_multiplier": [1.0] * 3}),
+        (irb.correlation, {"pd": [0.01, 0.02], "exposure_class": ["corporate"] * 3}),
+        (irb.maturity_adjustment, {"pd": [0.01, 0.02], "maturity_years": [1.0, 2.0, 3.0]}),
+        (irb.capital_requirement, {"pd": [0.01, 0.02], "lgd": [0.4] * 3}),
+        (irb.risk_weight, {"pd": [0.01, 0.02], "lgd": [0.4] * 3}),
+        (irb.defaulted_capital_requirement, {"lgd": [0.4, 0.5], "best_estimate_el": [0.3] * 3}),
+        (irb.floored_pd, {"pd": [0.01, 0.02], "exposure_class": ["corporate"] * 3}),
+        (irb.floored_lgd, {"lgd": [0.4, 0.5], "exposure_class": ["corporate"] * 3}),
+        (irb.floored_lgd, {"lgd": [0.4, 0.5], "secured_share": [0.1] * 3, "exposure_class": "corporate"}),
+        (irb.risk_weight, {"pd": [0.01, 0.02], "large_financial": [True] * 3, "lgd": 0.4, "exposure_class": "corporate"}),
+        (irb.foundation_lgd, {"exposure_class": ["corporate", "bank"], "subordinated": [True] * 3}),
+        (standardised.sovereign_risk_weight, {"step": [1, 2], "domestic_currency": [True] * 3}),
+        (standardised.bank_risk_weight, {"step": [1, 2], "short_term": [True] * 3}),
+        (standardised.corporate_risk_weight, {"step": [1, 2], "small": [True] * 3}),
+        (standardised.retail_risk_weight, {"regulatory": [True, False], "transactor": [True] * 3}),
+        (standardised.residential_risk_weight, {"ltv": [0.5, 0.6], "cash_flow_dependent": [True] * 3}),
+        (standardised.commercial_risk_weight, {"ltv": [0.5, 0.6], "counterparty_risk_weight": [1.0] * 3}),
+        (standardised.defaulted_risk_weight, {"provision_share": [0.1, 0.2], "residential": [True] * 3}),
+        (provision_matrix, {"gross": [1.0, 2.0], "loss_rate": [0.1] * 3}),
+        (balance_share, {"amortisation": "annuity", "years": [1.0, 2.0], "maturity_years": [2.0] * 3}),
+        (point_in_time_pd, {"pd": [0.01, 0.02], "r2": [0.1] * 3, "factor": 0.0}),
+        (bullet_flows, {"ead": [1.0, 2.0], "coupon": [0.1] * 3, "maturity_years": 1.0}),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "-".join(value),
+)
+def test_numbers_that_do_not_go_together_are_refused_by_their_names(function: Callable[..., Any], given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        function(**given)
+    assert refused.value.argument == list(given)[1 if "amortisation" not in given else 2]
+    assert all(f"{name} (" in str(refused.value) for name, value in given.items() if isinstance(value, list))

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from crfs.errors import InvalidInput
 from crfs.risk.arguments import check_flag
-from crfs.risk.ranges import AMOUNT, DECIMAL, Range, number, numbers, truths
+from crfs.risk.ranges import AMOUNT, DECIMAL, Range, elementwise, number, numbers, truths
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -163,6 +163,7 @@ def regime_of(regime: Regime | str) -> Regime:
     return REGIMES[regime]
 
 
+@elementwise
 def corporate_correlation(
     pd: npt.ArrayLike, *, turnover: npt.ArrayLike | None = None, financial_multiplier: npt.ArrayLike = 1.0, ceiling: float = 0.24
 ) -> FloatArray:
@@ -202,6 +203,7 @@ def other_retail_correlation(pd: npt.ArrayLike) -> FloatArray:
     return np.asarray(0.03 * share + 0.16 * (1.0 - share))
 
 
+@elementwise
 def correlation(
     pd: npt.ArrayLike, *, exposure_class: npt.ArrayLike, turnover: npt.ArrayLike | None = None, financial_multiplier: npt.ArrayLike = 1.0
 ) -> FloatArray:
@@ -232,6 +234,7 @@ def correlation(
     )
 
 
+@elementwise
 def maturity_adjustment(pd: npt.ArrayLike, maturity_years: npt.ArrayLike = 2.5) -> FloatArray:
     """(1 + (M - 2.5) b) / (1 - 1.5 b), b = (0.11852 - 0.05478 ln PD)² (CRE31.5); 1 at one year, whatever the PD.
 
@@ -251,6 +254,7 @@ def maturity_adjustment(pd: npt.ArrayLike, maturity_years: npt.ArrayLike = 2.5) 
     return np.where(p > 0.0, (1.0 + (years - 2.5) * b) / (1.0 - 1.5 * b), 1.0)
 
 
+@elementwise
 def capital_requirement(
     pd: npt.ArrayLike,
     lgd: npt.ArrayLike,
@@ -276,6 +280,7 @@ def capital_requirement(
     return np.asarray(np.where(retail, k, adjusted))
 
 
+@elementwise
 def risk_weight(
     pd: npt.ArrayLike,
     lgd: npt.ArrayLike,
@@ -316,6 +321,7 @@ def risk_weight(
     )
 
 
+@elementwise
 def defaulted_capital_requirement(lgd: npt.ArrayLike, best_estimate_el: npt.ArrayLike) -> FloatArray:
     """K of a facility in default: what its LGD is above the best estimate of its expected loss, or 0; decimals of EAD (CRE31.3).
 
@@ -327,6 +333,7 @@ def defaulted_capital_requirement(lgd: npt.ArrayLike, best_estimate_el: npt.Arra
     return np.asarray(np.maximum(numbers("lgd", lgd, DECIMAL) - numbers("best_estimate_el", best_estimate_el, DECIMAL), 0.0))
 
 
+@elementwise
 def floored_pd(
     pd: npt.ArrayLike, *, exposure_class: npt.ArrayLike, transactor: npt.ArrayLike = False, regime: Regime | str = BASEL_III
 ) -> FloatArray:
@@ -344,6 +351,7 @@ def floored_pd(
     return np.maximum(numbers("pd", pd, DECIMAL), floor)
 
 
+@elementwise
 def floored_lgd(
     lgd: npt.ArrayLike,
     *,
@@ -384,6 +392,7 @@ def floored_lgd(
     return np.asarray(np.maximum(numbers("lgd", lgd, DECIMAL), floor))
 
 
+@elementwise
 def foundation_lgd(
     exposure_class: npt.ArrayLike,
     *,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import wraps
+from inspect import signature
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +16,8 @@ from crfs.errors import InvalidInput
 from crfs.risk.arguments import shown
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,3 +127,42 @@ def truths(name: str, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     if given.dtype.kind not in "iufO" or not all(each in (0, 1) for each in given.flat):
         raise InvalidInput(f"{name} is True or False, not {values!r:.80}", argument=name)
     return given.astype(np.bool_)
+
+
+def elementwise(closed_form: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """A closed form of numbers, or arrays of them that go together as NumPy's do: those that do not are refused by their names.
+
+    >>> @elementwise
+    ... def expected_loss(pd, lgd):
+    ...     return np.asarray(pd) * np.asarray(lgd)
+    >>> expected_loss([0.01, 0.02], [0.4, 0.4, 0.4])
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: lgd (3) and pd (2) do not go together: each is one value, or there are as many of each
+    """
+
+    @wraps(closed_form)
+    def checked(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        try:
+            return closed_form(*args, **kwargs)
+        except (IndexError, InvalidInput, ValueError) as error:
+            # Looked at only now, so that what goes together costs nothing.
+            given = signature(closed_form).bind(*args, **kwargs).arguments
+            if not isinstance(error, InvalidInput) or error.argument not in given:
+                _require_together(given)
+            raise
+
+    return checked
+
+
+def _require_together(given: Mapping[str, Any]) -> None:
+    shapes = {name: np.asarray(value).shape for name, value in given.items()}
+    before: tuple[int, ...] = ()
+    for name, shape in shapes.items():
+        try:
+            before = np.broadcast_shapes(before, shape)
+        except ValueError:
+            other = next(known for known, its in shapes.items() if its and its != shape)
+            first, second = (f"{each} ({' x '.join(map(str, shapes[each]))})" for each in (name, other))
+            raise InvalidInput(
+                f"{first} and {second} do not go together: each is one value, or there are as many of each", argument=name
+            ) from None

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from crfs.errors import InvalidInput
 from crfs.risk.arguments import check_flag
-from crfs.risk.ranges import RATIO, Range, numbers, truths
+from crfs.risk.ranges import RATIO, Range, elementwise, numbers, truths
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -94,6 +94,7 @@ def rating_step(rating: npt.ArrayLike) -> IntArray:
     return steps[where.reshape(-1)].reshape(given.shape)
 
 
+@elementwise
 def sovereign_risk_weight(step: npt.ArrayLike, *, domestic_currency: npt.ArrayLike = False) -> FloatArray:
     """Risk weight of a sovereign or central bank (CRE20.7, table 1); 0 in its own currency where the supervisor allows it (CRE20.8).
 
@@ -103,6 +104,7 @@ def sovereign_risk_weight(step: npt.ArrayLike, *, domestic_currency: npt.ArrayLi
     return np.where(truths("domestic_currency", domestic_currency), 0.0, _SOVEREIGN[_step(step)])
 
 
+@elementwise
 def bank_risk_weight(step: npt.ArrayLike = UNRATED, *, scra_grade: npt.ArrayLike = "", short_term: npt.ArrayLike = False) -> FloatArray:
     """Risk weight of a bank: by its rating (ECRA, CRE20.18 table 6), or by its grade where it has none (SCRA, CRE20.21 table 7).
 
@@ -131,6 +133,7 @@ def bank_risk_weight(step: npt.ArrayLike = UNRATED, *, scra_grade: npt.ArrayLike
     return weight
 
 
+@elementwise
 def corporate_risk_weight(
     step: npt.ArrayLike = UNRATED,
     *,
@@ -158,6 +161,7 @@ def corporate_risk_weight(
     return np.where(steps == UNRATED, unrated, _CORPORATE[steps])
 
 
+@elementwise
 def retail_risk_weight(*, regulatory: npt.ArrayLike = True, transactor: npt.ArrayLike = False) -> FloatArray:
     """Risk weight of retail (CRE20.68): 75 % where it meets the criteria of CRE20.65, 45 % of those who repay in full each time, 100 %
     else.
@@ -168,6 +172,7 @@ def retail_risk_weight(*, regulatory: npt.ArrayLike = True, transactor: npt.Arra
     return np.where(truths("regulatory", regulatory), np.where(truths("transactor", transactor), 0.45, 0.75), 1.0)
 
 
+@elementwise
 def residential_risk_weight(
     ltv: npt.ArrayLike,
     *,
@@ -194,6 +199,7 @@ def residential_risk_weight(
     return np.where(truths("meets_requirements", meets_requirements), regulatory, _other_real_estate(dependent, counterparty_risk_weight))
 
 
+@elementwise
 def commercial_risk_weight(
     ltv: npt.ArrayLike,
     *,
@@ -244,6 +250,7 @@ def mismatched_risk_weight(risk_weight: npt.ArrayLike) -> FloatArray:
     return np.maximum(weight, np.minimum(1.5 * weight, 1.5))
 
 
+@elementwise
 def defaulted_risk_weight(provision_share: npt.ArrayLike, *, residential: npt.ArrayLike = False) -> FloatArray:
     """Risk weight of what is unsecured of a facility in default, net of specific provisions (CRE20.104-107).
 

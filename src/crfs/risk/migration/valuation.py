@@ -14,7 +14,7 @@ from crfs.risk.arguments import check_kind
 from crfs.risk.measures import expected_shortfall, value_at_risk
 from crfs.risk.migration.curves import ZeroCurves
 from crfs.risk.migration.transition_matrix import TransitionMatrix
-from crfs.risk.ranges import AMOUNT, FINITE, Range, number, numbers, places, whole_number
+from crfs.risk.ranges import AMOUNT, FINITE, Range, elementwise, number, numbers, places, whole_number
 
 _MATURITY = Range(said="above 0 and at most 200", low=0.0, with_low=False, high=200.0)
 _ZERO_OR_MORE = Range(said="zero or more", low=0.0, with_high=False)
@@ -45,6 +45,7 @@ class CashFlows:
             raise InvalidInput("years are zero or more, and amounts are finite")
 
 
+@elementwise
 def bullet_flows(ead: npt.ArrayLike, *, coupon: npt.ArrayLike, maturity_years: npt.ArrayLike, frequency: int = 1) -> CashFlows:
     """Payments of loans or bonds that repay at once: ``coupon`` (decimal a year of ``ead``) ``frequency`` times a year, counted back from the end.
 

@@ -19,6 +19,7 @@ from crfs.risk.provisions.book import exposures, held_at_one, loans_of, paths_of
 from crfs.risk.provisions.loss_paths import Loans, PathTable, Timing, expected_losses, losses_in_default
 from crfs.risk.provisions.scenarios import BASE, EclScenario, check_weights, curves_of, time_grid
 from crfs.risk.provisions.term_structure import PdCurves
+from crfs.risk.ranges import elementwise
 
 _COLUMNS = ("ecl_12m", "ecl_lifetime", "pd_12m_weighted", "pd_lifetime")
 
@@ -173,6 +174,7 @@ def expected_credit_loss(
     )
 
 
+@elementwise
 def provision_matrix(gross: npt.ArrayLike, loss_rate: npt.ArrayLike) -> FloatArray:
     """Lifetime ECL of trade receivables and the like by days past due: ``gross`` (currency) times ``loss_rate`` (decimal) (IFRS 9,
     B5.5.35).

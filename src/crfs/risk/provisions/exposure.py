@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.errors import InvalidInput
-from crfs.risk.ranges import Range, numbers
+from crfs.risk.ranges import Range, elementwise, numbers
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -22,6 +22,7 @@ class Amortisation(StrEnum):
     ANNUITY = "annuity"
 
 
+@elementwise
 def balance_share(
     amortisation: npt.ArrayLike, years: npt.ArrayLike, *, maturity_years: npt.ArrayLike, interest_rate: npt.ArrayLike = 0.0
 ) -> FloatArray:

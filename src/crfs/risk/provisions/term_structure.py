@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from crfs.errors import InvalidInput, naming
 from crfs.risk.arguments import check_mapping, check_text, check_texts, is_whole, shown
-from crfs.risk.ranges import DECIMAL, FINITE, POSITIVE, SHARE_OF_VARIANCE, Range, number, numbers
+from crfs.risk.ranges import DECIMAL, FINITE, POSITIVE, SHARE_OF_VARIANCE, Range, elementwise, number, numbers
 
 _YEARS = Range(said="a finite number of years, zero or more", low=0.0, with_high=False)
 
@@ -186,6 +186,7 @@ def curves_from_generator(states: Sequence[str], generators: npt.ArrayLike, *, t
     return PdCurves(names=made.names, times_years=times, survival=made.survival)
 
 
+@elementwise
 def point_in_time_pd(pd: npt.ArrayLike, *, r2: npt.ArrayLike, factor: npt.ArrayLike) -> FloatArray:
     """PD given the systematic factor (standard normal; low is bad), from the PD through the cycle: Φ((Φ⁻¹(pd) - √r2 z) / √(1 - r2)).
 
