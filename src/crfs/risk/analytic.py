@@ -68,7 +68,7 @@ def few_names_outcome(
     rel_tol: float,
     listed: int | None,
     map_tasks: MapTasks,
-    method: Method = Method.FEW_NAMES,
+    method: Method,
 ) -> Outcome:
     """Names exactly, factors by points: an error over the scrambles, and what rounding may do to losses that have no lattice of their own.
 

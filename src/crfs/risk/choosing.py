@@ -214,16 +214,7 @@ def _at_its_points(beside: Found, obligors: Obligors, names: Names, question: Qu
         return None
     if departure(found.expected_loss, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol) is not None:
         return None
-    found = replace(found, converged=True)
-    outcome = few_names_outcome(
-        obligors,
-        found,
-        question.confidences,
-        rel_tol=question.rel_tol,
-        listed=question.parts_listed,
-        map_tasks=map_tasks,
-        method=beside.outcome.method,
-    )
+    outcome = _told_by_name(obligors, replace(found, converged=True), question, beside.outcome.method, map_tasks)
     return Found(outcome=replace(outcome, notes=(*outcome.notes, _ITS_STATES)), few_names=found)
 
 
@@ -250,10 +241,7 @@ def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: 
     apart = None if found is None else departure(found.expected_loss, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
     if found is None or (apart is not None and question.method is Method.AUTO):
         return None
-    outcome = few_names_outcome(
-        obligors, found, question.confidences, rel_tol=question.rel_tol, listed=question.parts_listed, map_tasks=map_tasks
-    )
-    return Found(outcome=_alarmed(outcome, apart), few_names=found)
+    return Found(outcome=_alarmed(_told_by_name(obligors, found, question, Method.FEW_NAMES, map_tasks), apart), few_names=found)
 
 
 def _convolved(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Found | None:
@@ -269,16 +257,19 @@ def _convolved(obligors: Obligors, names: Names, question: Question, map_tasks: 
     apart = None if found is None else departure(found.expected_loss, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
     if found is None or (apart is not None and question.method is Method.AUTO):
         return None
-    outcome = few_names_outcome(
+    return Found(outcome=_alarmed(_told_by_name(obligors, found, question, Method.CONVOLUTION, map_tasks), apart), few_names=found)
+
+
+def _told_by_name(obligors: Obligors, found: FewNames, question: Question, method: Method, map_tasks: MapTasks) -> Outcome:
+    return few_names_outcome(
         obligors,
         found,
         question.confidences,
         rel_tol=question.rel_tol,
         listed=question.parts_listed,
         map_tasks=map_tasks,
-        method=Method.CONVOLUTION,
+        method=method,
     )
-    return Found(outcome=_alarmed(outcome, apart), few_names=found)
 
 
 def _required(found: Found | None, question: Question) -> Found:
