@@ -121,6 +121,7 @@ def test_what_recovers_closes_and_what_comes_back_is_another_alert(session: Sess
     assert (closed.way, closed.alert_id, closed.note) == (Way.CLOSED, opened.alert_id, "its condition has gone: limit_use 0.5")
     assert opened.alert_id is not None
     history = show_alert(session, opened.alert_id)
+    assert history["title"] == closed.title == "obligor corp/A: closed at limit_use 0.5, after 0.87"
     assert [(event["to_state"], event["evidence"]["value"]) for event in history["events"]] == [("open", 0.95), ("closed", 0.5)]
     assert evaluate(session).turns == ()
     clock.time += DAY

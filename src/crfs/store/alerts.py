@@ -113,8 +113,8 @@ def alert(database: Database, alert_id: int) -> tuple[Alert, list[AlertEvent]]:
 class Step:
     """What becomes of one alert: it opens where ``alert`` is None, else it is at ``state`` from now on.
 
-    ``sighting`` says whether its condition was seen anew: then title, severity and evidence are those of the sighting. Where the state
-    or the severity changes, note and evidence go into its history.
+    ``sighting`` says whether its condition was seen anew: then severity and evidence are those of the sighting. ``title`` is
+    the one from now on. Where the state or the severity changes, note and evidence go into its history.
     """
 
     alert: Alert | None
@@ -300,7 +300,7 @@ def _update(connection: sa.Connection, steps: Sequence[Step], *, at: datetime) -
             "last_seen_at = CASE WHEN step.sighting THEN CAST(:at AS timestamptz) ELSE alert.last_seen_at END, "
             "occurrences = alert.occurrences + CAST(step.sighting AS integer), "
             "severity = CASE WHEN step.sighting THEN step.severity ELSE alert.severity END, "
-            "title = CASE WHEN step.sighting THEN step.title ELSE alert.title END, "
+            "title = step.title, "
             "evidence = CASE WHEN step.sighting THEN step.evidence ELSE alert.evidence END "
             "FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
             "AS step (alert_id bigint, severity text, state text, title text, evidence jsonb, sighting boolean) "

@@ -279,7 +279,7 @@ def _settled(session: Session, found: Evaluation, moment: datetime, *, is_now: b
         unseen.clear()
         for rule, _ in carried.unseen:
             unseen[rule] = unseen.get(rule, 0) + 1
-        ended = {(end.rule, end.subject): (end.reason, end.evidence) for end in carried.ended}
+        ended = {(end.rule, end.subject): (end.reason, end.evidence, end.title) for end in carried.ended}
         return Sight(conditions=carried.conditions, ended=ended, unseen=frozenset(carried.unseen))
 
     return settle(session, [rule.name for rule in found.rules], look, as_of=moment, dry_run=dry_run), unseen

@@ -34,13 +34,14 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What rules see: ``conditions``; why and on what evidence live alerts end, by rule and subject; those that nothing was seen of.
+    """What rules see: ``conditions``; why, on what evidence and under what title (None: the one that it has) live alerts end, by rule and subject;
+    those that nothing was seen of.
 
     A live alert that is in none of them ends, since its condition has gone.
     """
 
     conditions: Sequence[Condition]
-    ended: Mapping[tuple[str, str], tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    ended: Mapping[tuple[str, str], tuple[str, Mapping[str, Any], str | None]] = field(default_factory=dict)
     unseen: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -123,9 +124,9 @@ def _steps(before: Before, sight: Sight, now: datetime, *, every_look: bool) -> 
         assert state is not None  # there is an alert or a condition
         if condition is None:
             assert alert is not None
-            note, evidence = sight.ended.get(key, (GONE, None))
+            note, evidence, title = sight.ended.get(key, (GONE, None, None))
             step = Step(
-                alert=alert, rule=alert.rule, subject=alert.subject, state=state.value, severity=alert.severity, title=alert.title,
+                alert=alert, rule=alert.rule, subject=alert.subject, state=state.value, severity=alert.severity, title=title or alert.title,
                 evidence=evidence, note=note, sighting=False,
             )  # fmt: skip
         else:

@@ -66,6 +66,7 @@ def test_an_alert_stays_between_its_thresholds_where_the_past_is_told_otherwise(
     assert gone.conditions == ()
     assert gone.ended[0].reason == "its condition has gone: limit_use 0.6"
     assert gone.ended[0].evidence["value"] == 0.6
+    assert gone.ended[0].title == "sector energy: closed at limit_use 0.6, after 0.85"
     # Once closed it does not come back between the thresholds.
     assert carry_over(evaluate(used(0.85, 0.7, 0.77), [USE]), earlier, day(2)).conditions == ()
 

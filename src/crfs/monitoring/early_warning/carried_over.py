@@ -11,7 +11,7 @@ import polars as pl
 
 from crfs.bitemporal.rows import INSTANT, instant
 from crfs.monitoring.alert_states import Condition, Severity
-from crfs.monitoring.early_warning.evaluation import Evaluation, condition_of, evidence_of
+from crfs.monitoring.early_warning.evaluation import Evaluation, closed_title, condition_of, evidence_of
 from crfs.monitoring.early_warning.hysteresis import closings
 from crfs.monitoring.early_warning.rules import Rule
 
@@ -28,12 +28,13 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """An alert that its rule closes: why, and what was seen then."""
+    """An alert that its rule closes: why, and what was seen then; ``title`` tells the value that closed it, and is None where none did."""
 
     rule: str
     subject: str
     reason: str
     evidence: Mapping[str, Any]
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,8 @@ def carry_over(found: Evaluation, earlier: Iterable[Earlier], at: datetime) -> C
             elif row["expired"]:
                 ended.append(_ended(alert, rule, row, f"its last value, of {row['valid_time']:%Y-%m-%d}, is older than {rule.max_age}"))
             elif row["level"] == 0:
-                ended.append(_ended(alert, rule, row, f"its condition has gone: {rule.watched} {row['value']}"))
+                title = closed_title(row, rule, last=alert.evidence.get("value"))
+                ended.append(_ended(alert, rule, row, f"its condition has gone: {rule.watched} {row['value']}", title))
             elif key not in conditions or row["kept"] > row["own"]:
                 conditions[key] = condition_of(row, rule)
     return CarriedOver(conditions=tuple(conditions[key] for key in sorted(conditions)), ended=tuple(ended), unseen=tuple(unseen))
@@ -126,8 +128,8 @@ def _older(rule: Rule, valid: datetime, moment: datetime) -> bool:
     return bool(pl.DataFrame({"valid_time": [valid]}, schema={"valid_time": INSTANT}).select(_is_older(rule, moment)).item())
 
 
-def _ended(alert: Earlier, rule: Rule, row: Mapping[str, Any], reason: str) -> Ended:
-    return Ended(rule=alert.rule, subject=alert.subject, reason=reason, evidence=evidence_of(row, rule, rule.levels[0]))
+def _ended(alert: Earlier, rule: Rule, row: Mapping[str, Any], reason: str, title: str | None = None) -> Ended:
+    return Ended(rule=alert.rule, subject=alert.subject, reason=reason, evidence=evidence_of(row, rule, rule.levels[0]), title=title)
 
 
 def _time(text: Any) -> datetime | None:

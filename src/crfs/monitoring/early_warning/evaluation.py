@@ -250,6 +250,13 @@ def evidence_of(row: Mapping[str, Any], rule: Rule, level: Level) -> dict[str, A
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in evidence.items() if value is not None}
 
 
+def closed_title(row: Mapping[str, Any], rule: Rule, *, last: Any) -> str:
+    """The title of an alert that a sighting closes: the value that closed it, after the ``last`` one seen before (None: not known)."""
+    who = f"{rule.scope.value} {row['entity']}{f': {rule.title}' if rule.title else ''}"
+    before = "" if last is None else f", after {_shown(last)}"
+    return f"{who}: closed at {rule.watched} {_shown(row['value'])}{before}"
+
+
 def _title(row: Mapping[str, Any], rule: Rule) -> str:
     who = f"{rule.scope.value} {row['entity']}"
     if rule.title:
