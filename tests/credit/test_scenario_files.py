@@ -178,3 +178,49 @@ def test_what_does_not_fit_is_named_with_the_file(old: str, new: str, match: str
 def test_two_scenarios_of_one_name_are_refused() -> None:
     with pytest.raises(InvalidInput, match="another scenario of this name"):
         parse_scenarios(BASE + BASE, where="x.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (
+            'path = [{ variable = "us.x", unit = "decimal", values = [] }]\nstart = 2026-01-01',
+            r"'none': us\.x has no periods: give values, one a period",
+        ),
+        ("hold = { periods = 0, variables = ['us.x'] }", "scenario none: periods is a number of periods, 1 to 2,400, not 0"),
+        (
+            "hold = { periods = 1_000_000_000, variables = ['us.x'] }",
+            "scenario none: periods is a number of periods, 1 to 2,400, not 1,000,000,000",
+        ),
+        (
+            'base = "slump"\n[[scenario.step]]\ndo = "extend"\nperiods = 1_000_000\nhalf_life_years = 1.0\nmeans = { "us.x" = "hold" }',
+            "scenario none: step 1: periods is a number of periods, 1 to 2,400, not 1,000,000",
+        ),
+        (
+            'base = "slump"\n[[scenario.step]]\ndo = "shift"\nhow = "relative"\nby = { "us.x" = 1e308 }',
+            r"scenario none: step 1: path of us\.x: row 1, column us\.x: not_finite",
+        ),
+        (
+            'base = "slump"\n[[scenario.step]]\ndo = "scale"\nabout = "calm"\nfactor = 1e308',
+            r"scenario none: step 1: path of us\.x: row 1, column us\.x: not_finite",
+        ),
+    ],
+)
+def test_a_scenario_without_periods_or_beyond_numbers_is_refused_with_its_name(text: str, match: str) -> None:
+    others = """
+[[scenario]]
+name = "calm"
+start = 2026-01-01
+path = [{ variable = "us.x", unit = "decimal", values = [2.0, 2.0] }]
+[[scenario]]
+name = "slump"
+start = 2026-01-01
+path = [{ variable = "us.x", unit = "decimal", values = [40.0, 40.0] }]
+"""
+    history = pl.DataFrame(
+        {"valid_time": [date(2025, 7, 1), date(2025, 10, 1)], "variable": "us.x", "value": [0.1, 0.2], "unit": "decimal"}
+    )
+    with pytest.raises(InvalidInput, match=match):
+        parse_scenarios(
+            f'{others}[[scenario]]\nname = "none"\n{text}\n', where="f.toml", history=history, today={"us.x": 0.2}, start=date(2026, 1, 1)
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,70 @@ def test_a_run_is_replayed_to_the_byte_after_its_scenario_was_defined_anew(share
     assert own["el_stressed"] == after["el_stressed"]
     file.unlink()
     assert replay_run(shared_world, own["run_id"]).verdict.value == "MATCH"
+
+
+FAR = r"'mine/slump': us\.unemployment_rate_quarterly is {value} in the period from 2009-\d\d-01, and cannot be beyond 0 to 0\.99: give it in decimals"
+
+
+def of_unemployment(rise: str) -> str:
+    """The file of a scenario that moves unemployment alone."""
+    return MINE.format(rise=rise).replace(f', "us.credit_spread_baa_aaa" = {rise}', "")
+
+
+@pytest.mark.parametrize(("rise", "value"), [("10.0", r"10\.\d+"), ("1e300", r"1e\+300"), ("-0.5", r"-0\.\d+")])
+def test_a_value_that_its_variable_cannot_have_is_refused_wherever_the_scenario_is_read(
+    shared_world: Session, book: Path, tmp_path: Path, rise: str, value: str
+) -> None:
+    file = tmp_path / "far.toml"
+    file.write_text(of_unemployment(rise))
+    before = shared_world.pin().batch_id
+    doors: list[Callable[[], Any]] = [
+        lambda: define_scenarios(shared_world, file),
+        lambda: stress(shared_world, book, file, **QUICK),
+        lambda: ecl(shared_world, book, scenarios={str(file): 1.0}, stages="found", interest_rate=0.04, as_of=BOOK_AT, models=[]),
+    ]
+    for number, door in enumerate(doors):
+        with pytest.raises(InvalidInput, match=FAR.format(value=value)) as refused:
+            door()
+        assert refused.value.argument == ("scenarios" if number == 2 else "scenario")
+    assert shared_world.pin().batch_id == before, "nothing is kept"
+
+
+def test_a_scenario_that_the_regressions_cannot_answer_is_named_at_every_door(shared_world: Session, book: Path, tmp_path: Path) -> None:
+    file = tmp_path / "hard.toml"
+    file.write_text(of_unemployment("0.85"))
+    words = (
+        r"'mine/slump': in the period from 2009-\d\d-01 the default rate is 1.* us\.unemployment_rate_quarterly is 0\.9\d+ "
+        r"in the period from 2009-07-01, and history"
+    )
+    with pytest.raises(InvalidInput, match=words) as refused:
+        stress(shared_world, book, file, **QUICK)
+    assert (refused.value.argument, refused.value.problems) == ("scenario", ())
+    with pytest.raises(InvalidInput, match=words) as refused:
+        ecl(
+            shared_world,
+            book,
+            scenarios={str(file): 1.0},
+            stages="found",
+            interest_rate=0.04,
+            expected_life_years=3.0,
+            as_of=BOOK_AT,
+            models=[],
+        )
+    assert refused.value.argument == "scenarios"
+    with pytest.raises(
+        InvalidInput, match=r"'us\.unemployment_rate_quarterly moved by 10': in the period from 2009-\d\d-01 the default rate is"
+    ) as refused:
+        sensitivities(shared_world, book, bumps={"us.unemployment_rate_quarterly": 10.0}, confidences=[0.99], as_of=BOOK_AT, models=[])
+    assert refused.value.argument == "bumps"
+
+
+@pytest.mark.parametrize("name", ["../x", "a//b", "/a", "a/", "a?b", "a=1", " a", "a#b", "x" * 201])
+def test_a_name_that_is_no_address_is_refused_where_a_scenario_is_defined(shared_world: Session, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "named.toml"
+    file.write_text(MINE.format(rise=0.01).replace("mine/slump", name))
+    with pytest.raises(InvalidInput, match=r"a name (is parts joined by /|has at most 200)"):
+        define_scenarios(shared_world, file)
 
 
 def shared_world_chain(session: Session, run_id: str) -> dict[str, Any]:

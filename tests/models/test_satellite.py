@@ -541,3 +541,31 @@ def test_a_state_read_backwards_counts_the_errors_of_the_coefficients_in() -> No
         [surer] = link.most_likely({"all": state})
         assert abs(move.deviations) < abs(surer.deviations)
         assert move.sd > surer.sd
+
+
+@pytest.mark.parametrize("amount", [10.0, -30.0, 1e160, 1e300, -1e300])
+@pytest.mark.parametrize("of_factor", [False, True])
+def test_a_scenario_beyond_what_a_regression_can_answer_is_named_with_variable_period_and_value(amount: float, of_factor: bool) -> None:
+    rng = np.random.default_rng(3)
+    values = world.macro(rng, 100)
+    rates, spec = world.rates(world.factor_rates(values, rng.standard_normal(100))), SatelliteSpec(terms=TERMS[:1])
+    model = fit_latent_factor(rates, world.long(values), spec, pd=world.PD, r2=world.R2) if of_factor else fitted()
+    send = SatelliteTransmission(pd={None: model}, base=flat())
+    far = shift(flat(), {world.UNEMPLOYMENT: amount}, since=date(2021, 7, 1), name="slump")
+    with pytest.raises(InvalidInput, match=r"scenario 'slump': in the period from 202\d-\d\d-01 ") as refused:
+        send(far)
+    assert f"us.unemployment_rate is {0.055 + amount:g} in the period from 2021-07-01" in str(refused.value)
+    assert "0.1 is 10 percent" in str(refused.value)
+    assert (refused.value.argument, refused.value.problems) == ("scenario", ())
+    if of_factor and abs(amount) > 1e200:
+        with pytest.raises(InvalidInput, match=r"'slump': in the period from 2021-07-01 what the regression foretells is no finite number"):
+            conditional_factors({"world": model}, far)
+
+
+def test_a_level_without_a_logarithm_is_named_with_its_scenario_and_period() -> None:
+    spec = SatelliteSpec(terms=(Term(variable=world.HOUSES, transform=Transform.LOG_CHANGE, over=4),))
+    send = SatelliteTransmission(pd={None: fitted(spec=spec)}, base=flat())
+    with pytest.raises(
+        InvalidInput, match=r"scenario 'crash': us\.house_price_index is -50 in the period from 2021-04-01, and has no logarithm"
+    ):
+        send(shift(flat(), {world.HOUSES: -150.0}, since=date(2021, 4, 1), name="crash"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, naming
 from crfs.workflows.book_runs import Asked
 from crfs.workflows.factor_satellites import material_known
 from crfs.workflows.macro_history import age_notes, last_known, last_quarters, values_at
@@ -62,10 +62,11 @@ class MacroBumps:
 
         relative = variable in self.relative
         amount = math.expm1(size) if relative else size
-        scenario = shift(self.hold, {variable: amount}, how="relative" if relative else "additive", name=self.hold.name)
-        result = stress(
-            book, self.satellites.transmission(scenario), by=_SEGMENT, at="worst", lgd_response=response, factor_model=factor_model
-        )
+        name = f"{variable} moved by {amount:g}"
+        with naming("bumps", instead_of="scenario"):
+            scenario = shift(self.hold, {variable: amount}, how="relative" if relative else "additive", name=name)
+            shocks = self.satellites.transmission(scenario)
+        result = stress(book, shocks, by=_SEGMENT, at="worst", lgd_response=response, factor_model=factor_model)
         unit = self.units[variable]
         return VariableMoved(variable=variable, size=amount, relative=relative, unit=unit, at=result.at, book=result.stressed)
 

@@ -175,12 +175,13 @@ def macro_scenarios(asked: Asked, book: pl.DataFrame) -> MacroScenarios:
                 scenario_set=sets[-1] if sets else None,
                 known_by=found.known_by,
             )
+            multipliers = fitted.hazard_multipliers(scenario)
         scenarios.append(
             {
                 "name": scenario.name,
                 "weight": item["weight"],
                 "period_years": scenario.period.months / 12.0,
-                "hazard_multiplier": fitted.hazard_multipliers(scenario),
+                "hazard_multiplier": multipliers,
             }
         )
         bases.append(fitted.transmission.base.name)

@@ -65,7 +65,7 @@ class Satellites:
 
         found = {}
         for name, model in self.transmission.pd.items():
-            told, base = (model.predict(one, history=self.transmission.history).mean for one in (scenario, self.transmission.base))
+            told, base = (self.transmission.rates(model, one, band=False).mean for one in (scenario, self.transmission.base))
             found[name or "*"] = [*(float(ratio) for ratio in np.log1p(-told) / np.log1p(-base)), 1.0]
         return found
 

@@ -79,6 +79,14 @@ class Resolver:
             return self.named(name)
         return self._of_text(_decoded(self.landed(sha256), "the scenario file"), name, where="the scenario file")
 
+    def resolve_possible(self, reference: Mapping[str, Any]) -> Scenario:
+        """The same where it is asked for or kept from now on: values that their variables cannot have are refused with their places."""
+        from crfs.credit.scenarios import require_possible
+
+        scenario = self.resolve(reference)
+        require_possible(scenario, self.reader.catalogue.factors)
+        return scenario
+
     def named(self, name: str) -> Scenario:
         """The scenario of a name: one that was defined, else a supervisory one, else one that ships with crfs.
 
@@ -357,16 +365,19 @@ def define_scenario_bytes(session: Session, body: bytes, *, file_name: str) -> d
     would be made of itself too, by way of scenarios that were defined before."""
     import polars as pl
 
+    from crfs.credit.scenarios import require_name
     from crfs.store.append import Delivery, append
     from crfs.store.publication import BatchKind, BatchNote
     from crfs.workflows.books import land_file
 
     names = table_names(_decoded(body, file_name), file_name)
+    for name in names:
+        require_name(name)
     attachment = Attachment(body=body, file_name=file_name, source=SOURCE)
     found = resolver(session, batch_id=session.pin().batch_id)
     found.landed = with_attached(session.landed, [attachment])
     found.defining = dict.fromkeys(names, attachment.sha256)
-    made = [found.named(name) for name in names]
+    made = [found.resolve_possible({"name": name}) for name in names]
     land_file(session, body, Path(file_name), source=SOURCE)
     now = session.clock.now()
     rows = pl.DataFrame(

@@ -52,11 +52,11 @@ def stress_settings(
     found = resolver(session, batch_id=batch_id, known_by=known_by)
     found.landed = with_attached(session.landed, list(attachments.values()))
     with naming("scenario"):
-        found.resolve(scenario.reference)
+        found.resolve_possible(scenario.reference)
     compared = found.baseline_of(scenario.reference) if base is None else dict(base.reference)
     if compared is not None:
-        with naming("base"):
-            found.resolve(compared)
+        with naming("base", instead_of="scenario"):
+            found.resolve_possible(compared)
     settings: dict[str, Any] = {"scenario": dict(scenario.reference), "satellite": read_satellite(satellite)}
     if compared is not None:
         settings["base"] = compared
@@ -93,7 +93,7 @@ def macro_settings(
     found = resolver(session, batch_id=batch_id, known_by=known_by)
     found.landed = with_attached(session.landed, list(attachments.values()))
     with naming("scenarios", instead_of="scenario"):
-        resolved = [found.resolve(named.reference) for named in asked]
+        resolved = [found.resolve_possible(named.reference) for named in asked]
     if base is None:
         common = _common_base(found, [named.reference for named in asked], resolved)
         base = None if common is None else Named(reference=common, attachment=attachments.get(common.get("sha256", "")))

@@ -3,6 +3,7 @@
 from crfs.credit.scenarios.deviations import Between, from_deviations
 from crfs.credit.scenarios.files import parse_scenarios, scenario_tables, severity_of_table
 from crfs.credit.scenarios.operators import Shift, combine, extend, rename, scale, shift
+from crfs.credit.scenarios.possible import possible_range, require_name, require_possible
 from crfs.credit.scenarios.replay import hold, replay
 from crfs.credit.scenarios.scenario import MONTH, QUARTER, Path, Scenario, ScenarioSeverity, require_weights
 from crfs.credit.scenarios.supervisory import supervisory_history, supervisory_scenarios
@@ -25,8 +26,11 @@ __all__ = [
     "from_table",
     "hold",
     "parse_scenarios",
+    "possible_range",
     "rename",
     "replay",
+    "require_name",
+    "require_possible",
     "require_weights",
     "scale",
     "scenario_tables",

@@ -42,6 +42,7 @@ def parse_scenarios(
     """
     found: dict[str, Scenario] = {}
     for item in scenario_tables(text, where=where):
+        what = "scenario"
         try:
             what = called("scenario", item, "name")
             if only is not None and item.get("name") not in only:
@@ -50,7 +51,9 @@ def parse_scenarios(
             if one.name in found:
                 raise InvalidInput(f"{what}: the file has another scenario of this name")
         except InvalidInput as error:
-            raise InvalidInput(f"{where}: {error}", problems=error.problems, argument=error.argument) from None
+            # What operators and paths refuse does not know whose it is.
+            told = str(error) if str(error).startswith("scenario") else f"{what}: {error}"
+            raise InvalidInput(f"{where}: {told}", problems=error.problems, argument=error.argument) from None
         found[one.name] = one
     return tuple(found.values())
 
@@ -129,7 +132,11 @@ class _Reader:
             case _:
                 made = self._of_history(item, about)
         for number, step in enumerate(self._tables(item, "step"), start=1):
-            made = self._step(made, step, f"{self.what}: step {number}")
+            try:
+                made = self._step(made, step, f"{self.what}: step {number}")
+            except InvalidInput as error:
+                told = str(error) if str(error).startswith(self.what) else f"{self.what}: step {number}: {error}"
+                raise InvalidInput(told, problems=error.problems, argument=error.argument) from None
         given = {key: value for key, value in about.items() if key in {"probability"}}
         return made.with_paths(made.paths, done=str(item.get("notes", "")), **given)
 

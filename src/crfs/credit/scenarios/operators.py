@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.credit.scenarios.scenario import Path, Scenario, ScenarioSeverity
+from crfs.credit.scenarios.scenario import Path, Scenario, ScenarioSeverity, require_periods
 from crfs.credit.scenarios.units import Change
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
@@ -59,7 +59,8 @@ def shift(
         moved = np.zeros(scenario.periods)
         moved[inside] = _amounts(variable, given, int(inside.sum()))
         values = path.array()
-        after = values + moved if kind is Shift.ADDITIVE else values * (1.0 + moved)
+        with np.errstate(over="ignore"):  # the path refuses what is no number
+            after = values + moved if kind is Shift.ADDITIVE else values * (1.0 + moved)
         paths[variable] = with_values(path, after)
     said = ", ".join(f"{variable} {_plain(given)}" for variable, given in sorted(amounts.items()))
     window = "" if since is None and until is None else f" in [{since or ''}, {until or ''})"
@@ -89,7 +90,10 @@ def scale(
         own, other = scenario.path(variable), base.path(variable)
         _require_same_unit(own, other)
         # In this form 0 and 1 are exact; what either scenario does not say is not said.
-        paths[variable] = with_values(own, (1.0 - factor) * other.array() + factor * own.array())
+        with np.errstate(over="ignore", invalid="ignore"):  # the path refuses what is no number
+            values = (1.0 - factor) * other.array() + factor * own.array()
+        values[np.isnan(values) & ~np.isnan(other.array()) & ~np.isnan(own.array())] = np.inf
+        paths[variable] = with_values(own, values)
         _require_levels_above_zero(paths[variable], scenario)
     said = "" if variables is None else f" ({', '.join(wanted)})"
     done = f"deviation from {base.name} scaled by {factor:g}{said}"
@@ -142,8 +146,7 @@ def extend(
     for a level (an index) it is its growth a year, a decimal, and what reverts is the growth of the last period. A mean of None holds the
     last value. Every variable needs an entry, and a value in the last period (a level in the last two).
     """
-    if periods < 1:
-        raise InvalidInput(f"periods is a number of periods, at least 1, not {periods}", argument="periods")
+    require_periods(periods)
     if not half_life_years >= 0.0:
         raise InvalidInput(f"half_life_years is not negative, not {half_life_years}", argument="half_life_years")
     lacking = [variable for variable in scenario.variables if variable not in means]
@@ -225,7 +228,8 @@ def _tail(path: Path, scenario: Scenario, mean: float | None, remaining: FloatAr
         )
     usual = (1.0 + mean) ** years - 1.0
     growth = usual + (last / before - 1.0 - usual) * remaining
-    return np.asarray(last * np.cumprod(1.0 + growth))
+    with np.errstate(over="ignore"):  # the path refuses what is no number
+        return np.asarray(last * np.cumprod(1.0 + growth))
 
 
 def _require_same_periods(scenario: Scenario, other: Scenario) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 
 from crfs.bitemporal.tenor import Tenor
 from crfs.credit.scenarios.operators import FloatArray, with_values
-from crfs.credit.scenarios.scenario import Path, Scenario, ScenarioSeverity, period_starts
+from crfs.credit.scenarios.scenario import Path, Scenario, ScenarioSeverity, period_starts, require_periods
 from crfs.credit.scenarios.tables import from_table
 from crfs.credit.scenarios.units import Change
 from crfs.credit.schemas import Reason
@@ -110,8 +110,7 @@ def hold(
     >>> hold(history, periods=2, today={"us.rate": 0.04}, start=date(2026, 7, 1), name="hold").path("us.rate").values
     (0.04, 0.04)
     """
-    if periods < 1:
-        raise InvalidInput(f"periods is a number of periods, at least 1, not {periods}", argument="periods")
+    require_periods(periods)
     unknown = sorted(set(today) - set(history["variable"].unique().to_list() if "variable" in history.columns else ()))
     if unknown or not today:
         raise InvalidInput(f"the history has no {', '.join(unknown) or 'variable that is to be held'}", argument="today")

@@ -28,6 +28,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 MONTH, QUARTER = Tenor(months=1), Tenor(months=3)
 _VARIABLE = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$")
 _YEARS = (1600, 2199)
+MOST_PERIODS = 2_400
+"""200 years of months."""
 
 
 class ScenarioSeverity(StrEnum):
@@ -149,6 +151,11 @@ class Scenario:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InvalidInput(f"{what}: it has more than one path of {', '.join(twice)}")
+        if not 1 <= self.periods <= MOST_PERIODS:
+            lacks = (
+                "no periods: give values, one a period" if self.periods < 1 else f"{self.periods:,} periods; {MOST_PERIODS:,} are the most"
+            )
+            raise InvalidInput(f"{what}: {self.paths[0].variable} has {lacks}")
         uneven = [path for path in self.paths if len(path.values) != self.periods]
         if uneven:
             raise InvalidInput(
@@ -250,6 +257,12 @@ class Scenario:
         notes = "; ".join(part for part in (self.notes, done) if part)
         given = {name: value for name, value in changes.items() if value is not None}
         return replace(self, **{"paths": tuple(paths), "notes": notes, "probability": None, **given})
+
+
+def require_periods(periods: int) -> None:
+    """Refuse a number of periods that no scenario has."""
+    if not 1 <= periods <= MOST_PERIODS:
+        raise InvalidInput(f"periods is a number of periods, 1 to {MOST_PERIODS:,}, not {periods:,}", argument="periods")
 
 
 def period_starts(start: date, period: Tenor, count: int) -> tuple[date, ...]:

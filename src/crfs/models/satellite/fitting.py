@@ -20,7 +20,7 @@ from crfs.credit.scenarios.units import SPELLINGS
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.models.satellite.regression import LAST_PERIOD, Regression, high_inflation, regress
-from crfs.models.satellite.terms import Term, lagged, regressor
+from crfs.models.satellite.terms import Term, Transform, lagged, regressor
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -119,20 +119,51 @@ class MacroFit:
         macro = _spliced(self.macro if history is None else _macro(history, self.spec.terms), scenario, self.spec.terms)
         first = (scenario.start.year - macro.start.year) * 12 + scenario.start.month - macro.start.month
         begin = first // scenario.period.months
+        _require_levels(scenario, [term for term, _ in self.chosen])
         columns = np.column_stack([regressor(macro, term, lag) for term, lag in self.chosen])
         last, since = self._last_before(scenario)
         start = begin - since
         if start < 0:
             raise InvalidInput(f"the macro history starts at {macro.start}, after the end of the explained series; give more of it")
         _require_complete(columns[start:], [term.label(lag) for term, lag in self.chosen], macro.times[start:])
-        mean, parameter, residual = self._recursion(columns[start:], last)
         kept = slice(begin - start, None)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused below
+            mean, parameter, residual = self._recursion(columns[start:], last)
+            told = np.isfinite(mean) & np.isfinite(parameter + residual)
+        if not told[kept].all():
+            where = int(np.flatnonzero(~told[kept])[0])
+            raise self.too_far(scenario, where, "what the regression foretells is no finite number", history=history)
         return Forecast(
             times=scenario.times,
             mean=mean[kept],
             sd=np.sqrt(parameter + residual)[kept],
             parameter_sd=np.sqrt(parameter)[kept],
             notes=self._beyond_sample(columns[begin:]),
+        )
+
+    def too_far(self, scenario: Scenario, where: int, what: str, *, history: pl.DataFrame | None = None) -> InvalidInput:
+        """That a scenario goes where the regression has no answer: ``what`` that means in the period at position ``where``.
+
+        Of the variables of the terms and the periods up to then the value is named that lies farthest from what history has seen.
+        """
+        macro = self.macro if history is None else _macro(history, self.spec.terms)
+        found: list[tuple[float, str, int, float, float]] = []
+        for variable in sorted({term.variable for term, _ in self.chosen}):
+            seen = macro.path(variable).array()
+            low, high = float(np.nanmin(seen)), float(np.nanmax(seen))
+            values = scenario.path(variable).array()[: where + 1]
+            with np.errstate(over="ignore"):
+                far = np.abs(values - 0.5 * (low + high)) / max(high - low, 1e-12)
+            if not np.isnan(far).all():
+                period = int(np.nanargmax(far))
+                found.append((float(far[period]), variable, period, low, high))
+        _, variable, period, low, high = max(found)
+        path = scenario.path(variable)
+        units = "decimals (0.1 is 10 percent)" if path.unit == "decimal" else path.unit
+        return InvalidInput(
+            f"scenario {scenario.name!r}: in the period from {scenario.times[where]} {what}. {variable} is {path.values[period]:g} in the period "
+            f"from {scenario.times[period]}, and history has seen {low:.4g} to {high:.4g}: give it in {units}, or scale the scenario by less",
+            argument="scenario",
         )
 
     def periods_before(self, scenario: Scenario) -> int:
@@ -395,6 +426,19 @@ def _caveats(fit: Regression, combinations: int) -> tuple[str, ...]:
     if combinations > 1:
         notes.append(f"the lags are the best of {combinations} combinations: their standard errors do not know that")
     return tuple(notes)
+
+
+def _require_levels(scenario: Scenario, terms: Sequence[Term]) -> None:
+    """Refuse a scenario whose level has no logarithm where a term takes one."""
+    for term in terms:
+        values = scenario.path(term.variable).array()
+        rows = np.flatnonzero(values <= 0.0)
+        if term.transform is Transform.LOG_CHANGE and len(rows):
+            raise InvalidInput(
+                f"scenario {scenario.name!r}: {term.variable} is {values[rows[0]]:g} in the period from {scenario.times[rows[0]]}, and has no "
+                "logarithm: a level is above 0; scale the scenario by less, or let the satellite take the variable's difference",
+                argument="scenario",
+            )
 
 
 def _require_complete(columns: FloatArray, labels: Sequence[str], times: Sequence[date]) -> None:

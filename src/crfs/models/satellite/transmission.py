@@ -13,7 +13,7 @@ import polars as pl
 from crfs.bitemporal.rows import INSTANT
 from crfs.credit.scenarios import Scenario
 from crfs.errors import InvalidInput
-from crfs.models.satellite.default_rates import DefaultRateModel
+from crfs.models.satellite.default_rates import DefaultRateModel, RatePath
 from crfs.models.satellite.latent_factor import LatentFactorModel
 from crfs.models.satellite.lgd import HousePriceLgd
 
@@ -61,6 +61,22 @@ class SatelliteTransmission:
             for note in model.predict(scenario, history=self.history).notes
         )
 
+    def rates(self, model: Satellite, scenario: Scenario, *, band: bool = True) -> RatePath:
+        """The default rates that a model of :attr:`pd` foretells.
+
+        A scenario so far out that one of them (with ``band`` an end of its band too) is 0 or 1 as near as numbers tell has no finite shock and
+        is :class:`~crfs.errors.InvalidInput` with variable, period and value.
+        """
+        path = model.predict(scenario, history=self.history)
+        looked_at = (path.mean, path.low, path.high) if band else (path.mean,)
+        inside = np.logical_and.reduce([(rate > 0.0) & (rate < 1.0) for rate in looked_at])
+        if not inside.all():
+            where = int(np.flatnonzero(~inside)[0])
+            ends = f" (band {path.low[where]:.4g} to {path.high[where]:.4g})" if band else ""
+            what = f"the default rate is {path.mean[where]:.4g}{ends}, and no shock to the base's is finite"
+            raise model.fit.too_far(scenario, where, what, history=self.history)
+        return path
+
     def _segment(self, segment: str | None, scenario: Scenario) -> pl.DataFrame:
         # A segment that has a model of one kind alone takes the other from the rest.
         model, channel = self.pd.get(segment, self.pd.get(None)), self.lgd.get(segment, self.lgd.get(None))
@@ -84,7 +100,7 @@ class SatelliteTransmission:
     def _probits(self, model: Satellite, scenario: Scenario) -> tuple[FloatArray, FloatArray, FloatArray]:
         from scipy.special import ndtri
 
-        told, base = (model.predict(one, history=self.history) for one in (scenario, self.base))
+        told, base = (self.rates(model, one) for one in (scenario, self.base))
         months = model.fit.spec.horizon.months
         centre = ndtri(yearly(base.mean, months))
         paths = (told.mean, told.low, told.high)
