@@ -334,6 +334,15 @@ def test_last_known_values_that_are_old_are_told_with_their_age_wherever_somethi
         assert "us.unemployment_rate_quarterly is of the quarter from 2009-" in aged[0], what
         assert re.search(r"ended 2\.[1-6] years before", aged[0]), what
         assert "crfs ingest" in aged[0]
+        # Spreads are known to the end of 2011. Reverse stress takes each variable where it ends; a scenario starts where the first of them does.
+        if what == "reverse":
+            assert "us.credit_spread_baa_aaa" not in aged[0]
+        else:
+            assert re.search(
+                r"us\.credit_spread_baa_aaa is taken of the quarter from 2009-(\d\d)-01, .* \(us\.credit_spread_baa_aaa is known up to the one from 2011-"
+                r"\d\d-01, but all start together, where (us\.real_gdp_quarterly and )?us\.unemployment_rate_quarterly ends?\)",
+                aged[0],
+            ), (what, aged)
 
 
 def test_last_known_values_of_the_time_of_the_question_need_no_word(shared_world: Session, book: Path) -> None:

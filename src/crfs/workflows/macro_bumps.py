@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput, naming
 from crfs.workflows.book_runs import Asked
 from crfs.workflows.factor_satellites import material_known
-from crfs.workflows.macro_history import age_notes, last_known, last_quarters, values_at
+from crfs.workflows.macro_history import age_notes, last_known, last_quarters, newest_quarters, values_at
 from crfs.workflows.satellites import Material, Satellites, fit_satellites
 
 if TYPE_CHECKING:
@@ -99,7 +99,10 @@ def macro_bumps(asked: Asked, content: Mapping[str, Any], rows: pl.DataFrame) ->
         deviations={term.variable: (term.sign or 1) * _deviation(material, term) for term in material.spec.terms},
         relative=frozenset(term.variable for term in material.spec.terms if term.transform is Transform.LOG_CHANGE),
         units={path.variable: path.unit for path in still.paths},
-        notes=(*age_notes(asked.reader, last_quarters(history, start), known_by=known_by), *satellites.notes),
+        notes=(
+            *age_notes(asked.reader, last_quarters(history, start), known_by=known_by, newest=newest_quarters(history)),
+            *satellites.notes,
+        ),
     )
 
 

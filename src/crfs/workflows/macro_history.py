@@ -99,10 +99,20 @@ def last_quarters(history: pl.DataFrame, start: date) -> dict[str, date]:
     return dict(told.iter_rows())
 
 
-def age_notes(reader: StoreReader, last: Mapping[str, date], *, known_by: datetime) -> tuple[str, ...]:
+def newest_quarters(history: pl.DataFrame) -> dict[str, date]:
+    """The last quarter, by its first day, in which each variable is known."""
+    import polars as pl
+
+    return dict(history.group_by("variable").agg(pl.col("valid_time").max()).sort("variable").iter_rows())
+
+
+def age_notes(
+    reader: StoreReader, last: Mapping[str, date], *, known_by: datetime, newest: Mapping[str, date] | None = None
+) -> tuple[str, ...]:
     """That the last known values of some variables are old, with the age of each; none where all still answer.
 
-    ``last`` has the first day of the quarter that each is of. A value answers for its factor's ``max_age`` after its quarter, as in training sets.
+    ``last`` has the first day of the quarter that each is taken of, ``newest`` that of the last one known, where variables start together: the
+    note says which of them the others wait for. A value answers for its factor's ``max_age`` after its quarter, as in training sets.
     """
     from crfs.credit.scenarios.scenario import QUARTER
 
@@ -111,11 +121,22 @@ def age_notes(reader: StoreReader, last: Mapping[str, date], *, known_by: dateti
         factor = reader.catalogue.factors.get(variable)
         end = QUARTER.after(datetime.combine(day, time(), UTC))
         if known_by > ((factor.max_age if factor is not None else None) or _ANSWERS_FOR).after(end):
-            old.append(f"{variable} is of the quarter from {day}, which ended {(known_by - end).days / 365.25:.1f} years before")
+            of = f"{variable} is {'taken ' if (newest or last).get(variable, day) > day else ''}of the quarter from {day}"
+            old.append(f"{of}, which ended {(known_by - end).days / 365.25:.1f} years before")
     if not old:
         return ()
     ways = "crfs ingest brings newer ones, or ask as of (--as-of) an earlier time"
-    return (f"the last known macro values are old: as of {as_told(known_by)}, {', '.join(old)}; {ways}",)
+    return (f"the last known macro values are old: as of {as_told(known_by)}, {', '.join(old)}{_waiting(last, newest or {})}; {ways}",)
+
+
+def _waiting(last: Mapping[str, date], newest: Mapping[str, date]) -> str:
+    """Which variables are known farther than they are taken, and which ones all start with; nothing where none is."""
+    farther = [f"{name} is known up to the one from {newest[name]}" for name, day in sorted(last.items()) if newest.get(name, day) > day]
+    if not farther:
+        return ""
+    first = min(newest.values())
+    ending = " and ".join(name for name, day in sorted(newest.items()) if day == first)
+    return f" ({', '.join(farther)}, but all start together, where {ending} end{'' if ' and ' in ending else 's'})"
 
 
 def supervisory_tables(reader: StoreReader, *, known_by: datetime) -> list[pl.DataFrame]:

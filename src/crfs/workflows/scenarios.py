@@ -22,6 +22,7 @@ from crfs.workflows.macro_history import (
     last_quarters,
     leans_on_last_known,
     macro_history,
+    newest_quarters,
     supervisory_quarters,
     supervisory_tables,
     variables_of,
@@ -224,7 +225,8 @@ class Resolver:
         if start is not None:
             leaning = variables_of(tables[one] for one in needed if leans_on_last_known(tables[one]))
             last = {name: day for name, day in last_quarters(history, start).items() if name in leaning}
-            self.notes += [note for note in age_notes(self.reader, last, known_by=self.known_by) if note not in self.notes]
+            aged = age_notes(self.reader, last, known_by=self.known_by, newest=newest_quarters(history))
+            self.notes += [note for note in aged if note not in self.notes]
         found = parse_scenarios(
             text,
             where=where,
