@@ -55,6 +55,16 @@ def test_the_example_of_the_documentation_is_read() -> None:
     assert sum(one.probability or 0.0 for one in (slump, base)) == pytest.approx(1.0)
 
 
+def test_the_table_of_deviations_of_the_documentation_is_read_by_years() -> None:
+    base, adverse = parse_scenarios(EXAMPLE.with_name("eba.toml").read_text(), where="eba.toml")
+    assert (base.severity, adverse.severity) == (ScenarioSeverity.BASELINE, ScenarioSeverity.SEVERELY_ADVERSE)
+    assert adverse.times[::4] == (date(2027, 1, 1), date(2028, 1, 1), date(2029, 1, 1))
+    moved = adverse.values("us.unemployment_rate") - base.values("us.unemployment_rate")
+    assert moved == pytest.approx([0.015] * 4 + [0.035] * 4 + [0.045] * 4)
+    for variable, ends in (("us.real_gdp", [-0.04, -0.07, -0.08]), ("us.house_price_index", [-0.08, -0.16, -0.18])):
+        assert (adverse.values(variable) / base.values(variable) - 1.0)[3::4] == pytest.approx(ends)
+
+
 def test_paths_are_read_in_the_units_of_the_engine() -> None:
     (base,) = parse_scenarios(BASE, where="x.toml")
     assert base.path("us.unemployment_rate").values == (0.044, 0.045, None, 0.046)

@@ -67,6 +67,25 @@ def test_a_harsher_scenario_loses_more_within_a_band_that_the_regressions_errors
     assert all(fit["r2"] <= 1.0 and fit["observations"] > 10 for fit in hard["satellites"])
 
 
+def test_three_years_of_deviations_lose_more_than_nothing_moving_and_worsen_from_year_to_year(shared_world: Session, book: Path) -> None:
+    name, base = "us/eba_style_adverse", "us/eba_style_baseline"
+    answer = stress(shared_world, book, name, **QUICK)
+    assert answer["el_stressed"] > answer["el_base"] == stress(shared_world, book, "us/hold", **QUICK)["el_stressed"]
+    assert answer["base_scenario"]["name"] == base, "the baseline from which the deviations are told"
+    assert stress(shared_world, book, name, base=name, **QUICK)["el_change"] == 0.0
+    listed = {one["scenario"]: one for one in list_scenarios(shared_world)}
+    assert (listed[base]["severity"], listed[name]["severity"]) == ("baseline", "severely_adverse")
+    assert "figures of crfs's own" in listed[name]["notes"]
+    paths = [
+        {path["variable"]: path["values"] for path in show_scenario(shared_world, one, as_of=BOOK_AT)["paths"]} for one in (name, base)
+    ]
+    ends = {variable: [(paths[0][variable][k], paths[1][variable][k]) for k in (3, 7, 11)] for variable in paths[0]}
+    assert [told - still for told, still in ends["us.unemployment_rate_quarterly"]] == pytest.approx([0.015, 0.035, 0.045])
+    assert [told / still - 1.0 for told, still in ends["us.real_gdp_quarterly"]] == pytest.approx([-0.04, -0.07, -0.08])
+    assert [told / still - 1.0 for told, still in ends["us.equity_index_sp500"]] == pytest.approx([-0.45, -0.4, -0.3])
+    assert {"us.bond_yield_aaa", "us.credit_spread_baa_aaa"} < set(ends)
+
+
 def test_what_is_known_later_changes_nothing_of_an_earlier_question(shared_world: Session, book: Path) -> None:
     early = stress(shared_world, book, "us/recession", **{**QUICK, "as_of": "2008-06-30T00:00:00Z"})
     late = stress(shared_world, book, "us/recession", **QUICK)
@@ -346,7 +365,8 @@ def test_last_known_values_that_are_old_are_told_with_their_age_wherever_somethi
 
 
 def test_last_known_values_of_the_time_of_the_question_need_no_word(shared_world: Session, book: Path) -> None:
-    assert show_scenario(shared_world, "us/recession", as_of=BOOK_AT)["warnings"] == []
+    for name in ("us/recession", "us/eba_style_adverse"):
+        assert show_scenario(shared_world, name, as_of=BOOK_AT)["warnings"] == []
     notes = stress(shared_world, book, "us/recession", **QUICK)["notes"]
     assert not [note for note in notes if "last known macro values" in note]
 

@@ -112,7 +112,8 @@ def age_notes(
     """That the last known values of some variables are old, with the age of each; none where all still answer.
 
     ``last`` has the first day of the quarter that each is taken of, ``newest`` that of the last one known, where variables start together: the
-    note says which of them the others wait for. A value answers for its factor's ``max_age`` after its quarter, as in training sets.
+    note says which of them the others wait for. A value answers for its factor's ``max_age`` after its quarter, as in training sets, and of
+    what is quoted by the day until another quarter may be over.
     """
     from crfs.credit.scenarios.scenario import QUARTER
 
@@ -120,7 +121,8 @@ def age_notes(
     for variable, day in sorted(last.items()):
         factor = reader.catalogue.factors.get(variable)
         end = QUARTER.after(datetime.combine(day, time(), UTC))
-        if known_by > ((factor.max_age if factor is not None else None) or _ANSWERS_FOR).after(end):
+        answers = (factor.max_age if factor is not None else None) or _ANSWERS_FOR
+        if known_by > max(answers.after(end), QUARTER.after(end)):
             of = f"{variable} is {'taken ' if (newest or last).get(variable, day) > day else ''}of the quarter from {day}"
             old.append(f"{of}, which ended {(known_by - end).days / 365.25:.1f} years before")
     if not old:

@@ -265,7 +265,7 @@ def test_a_question_that_cannot_be_is_the_callers_mistake(
 def test_scenarios_are_listed_shown_defined_and_defined_anew(within: Crfs, history: dict[str, Any], tmp_path: Path) -> None:
     assert history
     names = {item["scenario"]: item["origin"] for item in within("scenarios", "list", "--json").json}
-    assert {"us/hold", "us/recession", "us/severe_recession", "history/2007"} <= set(names)
+    assert {"us/hold", "us/recession", "us/severe_recession", "us/eba_style_baseline", "us/eba_style_adverse", "history/2007"} <= set(names)
     shown = within("scenarios", "show", "history/2007", "--as-of", "2006-12-31", "--json")
     assert shown.code == 1, "the replayed window was not known then"
     then = within("scenarios", "show", "us/hold", "--as-of", "2006-12-31", "--json").json
