@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 WHERE_KNOWN, NEEDED = "where_known", "needed"
 """Whether macro terms are told where the store knows enough for them, or must be."""
 NO_SATELLITE = "none"
-_DECIMAL = "decimal"
-_WORTH_SAYING = 0.05
 
 
 def satellite_settings(given: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -104,30 +102,3 @@ def _last_value(models: Mapping[str, LatentFactorModel], variable: str) -> tuple
     path = macro.path(variable)
     value, day = [(value, day) for value, day in zip(path.array().tolist(), macro.times, strict=True) if not math.isnan(value)][-1]
     return value, path.unit, day.isoformat()
-
-
-def words(moves: list[dict[str, Any]]) -> str:
-    """The variables that moved, in words: by how much, how unusual that is, and what level it is.
-
-    >>> told = {"mnemonic": "us.unemployment_rate", "transform": "difference", "over": 4, "unit": "decimal", "value": 0.034, "sd": 0.012}
-    >>> words([{**told, "deviations": 2.1, "level": 0.129}])
-    'us.unemployment_rate +3.4 points in 4 quarters to 12.9 % (+2.1 sd)'
-    """
-    said = [f"{move['mnemonic']} {_phrase(move)} ({move['deviations']:+.1f} sd)" for move in moves if _worth_saying(move)]
-    return ", ".join(said) or "the macro variables as they usually are"
-
-
-def _worth_saying(move: Mapping[str, Any]) -> bool:
-    return bool(abs(move["deviations"]) >= _WORTH_SAYING)
-
-
-def _phrase(move: Mapping[str, Any]) -> str:
-    scale, unit = (100.0, " %") if move["unit"] == _DECIMAL else (1.0, "")
-    level = f"{scale * move['level']:.4g}" if scale == 1.0 else f"{scale * move['level']:.1f}"
-    if move["transform"] == "level":
-        return f"{level}{unit}"
-    over = f"in {move['over']} quarter{'s' if move['over'] > 1 else ''}"
-    if move["transform"] == "log_change":
-        return f"{100.0 * math.expm1(move['value']):+.1f} % {over} to {level}{unit}"
-    by = f"{scale * move['value']:+.1f} points" if scale > 1.0 else f"{move['value']:+.4g}"
-    return f"{by} {over} to {level}{unit}"

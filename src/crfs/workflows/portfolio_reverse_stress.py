@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Asked, BookKind, Ready
-from crfs.workflows.macro_terms import NEEDED, WHERE_KNOWN, MacroTerms, macro_terms, words
+from crfs.workflows.macro_terms import NEEDED, WHERE_KNOWN, MacroTerms, macro_terms
+from crfs.workflows.macro_words import words
 from crfs.workflows.portfolio_risk import factor_model_of
 from crfs.workflows.portfolio_risk import ready as ready_for_losses
 from crfs.workflows.runs import RunKind

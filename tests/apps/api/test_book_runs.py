@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from crfs.apps.api.pages.rendering import probability, written
 from crfs.risk.arguments import LEAST_SCENARIOS, MOST_SCENARIOS
+from crfs.workflows.macro_words import change, level, spread
 from crfs.workflows.run_documents import list_runs
 from crfs.workflows.session import Session
 from tests.apps.api.conftest import Client
@@ -233,14 +235,28 @@ def test_capital_before_and_after_the_output_floor_is_named_so_and_has_its_own_r
 
 
 def test_reverse_stress_in_macro_terms_is_answered_and_shown(client: Client) -> None:
-    asked = {"book": {"csv": BOOK}, "models": [], "loss": 3000, "modes": 1, "as_of": "2009-11-30T00:00:00Z"}
+    asked = {"book": {"csv": BOOK}, "models": [], "loss": 9000, "modes": 1, "as_of": "2009-11-30T00:00:00Z"}
     answer = client.post("/v1/reverse-stress-runs", json={**asked, "satellite": "us_credit"}, headers={"Prefer": "wait=30"})
     assert answer.status_code == 200, answer.text
     [state] = answer.json()["scenarios"]
-    assert state["loss"] == pytest.approx(3000.0, rel=1e-9)
+    assert state["loss"] == pytest.approx(9000.0, rel=1e-9)
+    assert 0.0 < state["half_space_probability"] < 1e-5, "so small that three decimals would show nothing of it"
     page = client.html(f"/runs/{answer.json()['run_id']}")
     assert "In macro terms" in page
-    assert all(repr(move["value"]) in page for move in state["macro"])
+    for move in state["macro"]:
+        # As the command line has it: the variable's own name, and a rate's change in points.
+        row = cells(page, f"1. {move['mnemonic']}")
+        for name, text in (
+            ("value", change(move)),
+            ("sd", spread(move)),
+            ("level", level(move)),
+            ("last_known", level(move, "last_known")),
+        ):
+            assert written(move[name], text) in row
+    assert any("points" in change(move) for move in state["macro"])
+    tile = page.split("As far that way, or farther", maxsplit=1)[1].split("</div>", maxsplit=1)[0]
+    assert probability(state["half_space_probability"]) in tile
+    assert page.count(probability(state["half_space_probability"])) >= 2, "the tile and the table have the same digits"
     without = client.post("/v1/reverse-stress-runs", json={**asked, "satellite": "none"}, headers={"Prefer": "wait=30"}).json()
     assert [state["macro"] for state in without["scenarios"]] == [[]]
     wrong: dict[str, Any] = {"rates": {}, "regression": {}, "term": []}

@@ -154,6 +154,15 @@ def value_text(value: Any, unit: str) -> Markup:
     return percent(value, 3) if unit == "decimal" else number(value, 6)
 
 
+def written(value: float | None, text: str) -> Markup:
+    """A number in the words that screens have for it, with the whole of it in the element.
+
+    >>> written(0.03957, "+4.0 points")
+    Markup('<data value="0.03957">+4.0\u202fpoints</data>')
+    """
+    return _data(value, lambda _: text.replace(" ", THIN))
+
+
 def instant(moment: datetime | str | None) -> Markup:
     """An instant to the second, in UTC, with the whole of it in the element."""
     if moment is None:

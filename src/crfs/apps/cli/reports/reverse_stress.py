@@ -9,6 +9,7 @@ from crfs.apps.cli.reports.clocks import again, state
 from crfs.apps.cli.reports.stress import fitted_terms
 from crfs.apps.cli.screen import money, table
 from crfs.workflows.cutting import counted, shown_name
+from crfs.workflows.macro_words import level, most_likely
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,26 +50,13 @@ def _macro(number: int, found: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "state": number,
             "macro variable": move["mnemonic"],
-            "most likely": _open(move),
+            "most likely": most_likely(move),
             "unusual": f"{move['deviations']:+.1f} sd",
-            "last known": _level(move, "last_known"),
-            "comes to": _level(move, "level"),
+            "last known": level(move, "last_known"),
+            "comes to": level(move),
         }
         for move in found["macro"]
     ]
-
-
-def _open(move: Mapping[str, Any]) -> str:
-    """The value of the regressor with what the state leaves open of it."""
-    changed = move["transform"] != "level"
-    if move["unit"] != "decimal" and move["transform"] != "log_change":
-        return f"{move['value']:{'+' if changed else ''}.4g} ± {move['sd']:.2g}"
-    unit = "points" if move["transform"] == "difference" else "%"
-    return f"{100.0 * move['value']:{'+' if changed else ''}.1f} ± {100.0 * move['sd']:.1f} {unit}"
-
-
-def _level(move: Mapping[str, Any], name: str) -> str:
-    return f"{100.0 * move[name]:.1f} %" if move["unit"] == "decimal" else f"{move[name]:.4g}"
 
 
 def likelihood(probability: float) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crfs.apps.api.pages.rendering import amount, deviations, number, percent, probability, ratio, value_text
+from crfs.apps.api.pages.rendering import amount, deviations, number, probability, ratio, written
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.workflows.cutting import shown_name
+from crfs.workflows.macro_words import change, level, spread
 
 TITLE = "Reverse stress"
 
@@ -23,7 +24,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
         ("Loss that is asked about", amount(answer["loss"]), "mean loss of 12 months in each state"),
         ("Expected loss", amount(answer["el"]), Markup("over all states; in the middle of them ") + amount(answer["middle"])),
         ("Distance of the likeliest", deviations(first["distance"]), "from the middle, in standard deviations"),
-        ("As far that way, or farther", percent(first["half_space_probability"], 3), "probability"),
+        ("As far that way, or farther", probability(first["half_space_probability"]), "probability"),
     ]
     by = next((tag for tag in ("group", "sector", "segment") if len(_parts(first, tag)) > 1), None)
     plots = []
@@ -83,11 +84,14 @@ def _in_macro_terms(states: Sequence[Mapping[str, Any]]) -> list[Grid]:
     """The macro variables that most likely go with each state, where satellite models say so."""
     rows: list[tuple[str, Sequence[Markup | str]]] = [
         (
-            f"{k}. {move['variable']}",
+            f"{k}. {move['mnemonic']}",
             (
-                *(value_text(move[n], _unit_of(move)) for n in ("value", "sd", "usual", "usual_sd")),
+                *(
+                    written(move[n], text(move, n))
+                    for n, text in (("value", change), ("sd", spread), ("usual", change), ("usual_sd", spread))
+                ),
                 deviations(move["deviations"]),
-                *(value_text(move[n], move["unit"]) for n in ("last_known", "level")),
+                *(written(move[n], level(move, n)) for n in ("last_known", "level")),
             ),
         )
         for k, state in enumerate(states, 1)
@@ -95,14 +99,11 @@ def _in_macro_terms(states: Sequence[Mapping[str, Any]]) -> list[Grid]:
     ]
     caption = "The most likely variables given the state, by regressions of the factors on macro history, and what the state leaves open of each; "
     caption += (
-        "how it usually is, and by how many of its standard deviations it has moved; its last known level, and the one that it comes to."
+        "how it usually is, and by how many of its standard deviations it has moved; its last known level, and the one that it comes to. What enters as "
+        "a change is told as one."
     )
     head = ("State and variable", "Most likely", "Left open", "Usual", "Usual spread", "Moved", "Last known", "Comes to")
     return [Grid(title="In macro terms", caption=caption, head=head, rows=rows)] if rows else []
-
-
-def _unit_of(move: Mapping[str, Any]) -> str:
-    return "decimal" if move["transform"] == "log_change" else str(move["unit"])
 
 
 def _moved(states: Sequence[Mapping[str, Any]], what: str) -> list[Grid]:
