@@ -58,13 +58,17 @@ class CrfsError(Exception):
 class InvalidInput(CrfsError):
     """The caller's input is wrong; ``problems`` lists every place where, as far as one pass finds them.
 
-    ``argument`` is the name of the argument that is wrong, where it is one: a door shows from it where in the request that lies.
+    ``argument`` is the name of the argument that is wrong, where it is one, and ``member`` the way to what is wrong within it (names, and
+    positions from 0 on): a door shows from them where in the request that lies.
     """
 
-    def __init__(self, message: str, *, problems: tuple[Problem, ...] = (), argument: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, problems: tuple[Problem, ...] = (), argument: str | None = None, member: tuple[str | int, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.problems = problems
         self.argument = argument
+        self.member = member
 
 
 class Problem:
@@ -193,4 +197,23 @@ def naming(argument: str, *, instead_of: str | None = None) -> Iterator[None]:
     except InvalidInput as error:
         if error.argument in {None, instead_of}:
             error.argument = argument
+        raise
+
+
+@contextmanager
+def inside(argument: str, *member: str | int) -> Iterator[None]:
+    """Say of an :class:`InvalidInput` that is raised within that what it calls an argument is a member of ``argument``, or of a ``member`` of that.
+
+    >>> try:
+    ...     with inside("scenarios", 0):
+    ...         raise InvalidInput("a weight is not negative", argument="weight")
+    ... except InvalidInput as error:
+    ...     print(error.argument, error.member)
+    scenarios (0, 'weight')
+    """
+    try:
+        yield
+    except InvalidInput as error:
+        own = () if error.argument in {None, argument} else (error.argument,)
+        error.argument, error.member = argument, (*member, *own, *error.member)
         raise

@@ -413,8 +413,7 @@ def check_label(label: str | None) -> None:
         raise InvalidInput(f"a label has at most {LONGEST_LABEL} characters, not {len(label):,}", argument="label")
     fault = None if label is None else text_fault(label)
     if fault is not None:
-        problem = Problem(row=None, column="label", reason=Reason.WRONG_TYPE.value, detail=f"the label has {fault}")
-        raise InvalidInput(problem.detail, problems=(problem,))
+        raise InvalidInput(f"the label has {fault}", argument="label")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput, naming
+from crfs.errors import InvalidInput, inside, naming
 from crfs.workflows.book_runs import Asked
 from crfs.workflows.factor_satellites import material_known
 from crfs.workflows.macro_history import age_notes, last_known, last_quarters, newest_quarters, values_at
@@ -63,7 +63,7 @@ class MacroBumps:
         relative = variable in self.relative
         amount = math.expm1(size) if relative else size
         name = f"{variable} moved by {amount:g}"
-        with naming("bumps", instead_of="scenario"):
+        with inside("bumps", variable), naming("bumps", instead_of="scenario"):
             scenario = shift(self.hold, {variable: amount}, how="relative" if relative else "additive", name=name)
             shocks = self.satellites.transmission(scenario)
         result = stress(book, shocks, by=_SEGMENT, at="worst", lgd_response=response, factor_model=factor_model)

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from crfs.credit.schemas import Reason
-from crfs.errors import InvalidInput, Problem
+from crfs.errors import InvalidInput, inside
 from crfs.workflows import portfolio_capital, portfolio_risk
 from crfs.workflows.book_runs import Asked, BookKind, Ready
 from crfs.workflows.macro_bumps import MacroBumps, macro_bumps
@@ -95,11 +94,10 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, size in bumps.items():
         if not isinstance(size, int | float) or isinstance(size, bool) or not math.isfinite(size):
             detail = f"the bump of {name} is a finite number, not {size!r}"
-            raise InvalidInput(
-                detail, problems=(Problem(row=None, column=name, reason=Reason.WRONG_TYPE.value, detail=detail),), argument="bumps"
-            )
+            raise InvalidInput(detail, argument="bumps", member=(str(name),))
         if name in INPUTS:
-            bumped(one, name, float(size))
+            with inside("bumps", name):
+                bumped(one, name, float(size))
     given = options.get("capital")
     if given is not None:
         unknown = sorted(set(given) - set(portfolio_capital.DEFAULTS))
@@ -107,7 +105,8 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise InvalidInput(
                 f"capital: unknown option {unknown[0]!r}; known are {', '.join(portfolio_capital.DEFAULTS)}", argument="capital"
             )
-        portfolio_capital.check_options(given)
+        with inside("capital"):
+            portfolio_capital.check_options(given)
 
 
 def ready(asked: Asked) -> Ready:
@@ -151,7 +150,9 @@ def _macro(asked: Asked, base: pl.DataFrame, sizes: Mapping[str, float]) -> tupl
     if content is None:
         if variables:
             raise InvalidInput(
-                f"a bump of {variables[0]} needs a satellite model; without one there are {', '.join(INPUTS)}", argument="bumps"
+                f"a bump of {variables[0]} needs a satellite model; without one there are {', '.join(INPUTS)}",
+                argument="bumps",
+                member=(variables[0],),
             )
         return None, [], []
     try:
@@ -163,9 +164,7 @@ def _macro(asked: Asked, base: pl.DataFrame, sizes: Mapping[str, float]) -> tupl
     unknown = [name for name in variables if name not in macro.deviations]
     if unknown:
         detail = f"no bump is of {unknown[0]!r}; known are {', '.join((*INPUTS, DEVIATIONS, *macro.deviations))}"
-        raise InvalidInput(
-            detail, problems=(Problem(row=None, column=unknown[0], reason=Reason.UNKNOWN_VALUE.value, detail=detail),), argument="bumps"
-        )
+        raise InvalidInput(detail, argument="bumps", member=(unknown[0],))
     whole = {name: sizes[name] for name in variables}
     if DEVIATIONS in sizes:
         whole = {**{name: sizes[DEVIATIONS] * sd for name, sd in macro.deviations.items()}, **whole}

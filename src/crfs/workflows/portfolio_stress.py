@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, inside
 from crfs.workflows import portfolio_capital, portfolio_ecl, portfolio_risk
 from crfs.workflows.book_columns import with_amounts, with_lifetimes
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
@@ -96,7 +96,8 @@ def check_options(options: Mapping[str, Any]) -> None:
             unknown = sorted(set(given) - set(kind.DEFAULTS))
             if unknown:
                 raise InvalidInput(f"{name}: unknown option {unknown[0]!r}; known are {', '.join(kind.DEFAULTS)}", argument=name)
-            kind.check_options(given)
+            with inside(name):
+                kind.check_options(given)
 
 
 def check_days(options: Mapping[str, Any], known_on: date) -> None:

@@ -227,15 +227,12 @@ class Resolver:
             last = {name: day for name, day in last_quarters(history, start).items() if name in leaning}
             aged = age_notes(self.reader, last, known_by=self.known_by, newest=newest_quarters(history))
             self.notes += [note for note in aged if note not in self.notes]
-        found = parse_scenarios(
-            text,
-            where=where,
-            known={one: self.named(one) for one in sorted(outside)},
-            history=history,
-            today=today,
-            start=start,
-            only=needed,
-        )
+        others = {one: self.named(one) for one in sorted(outside)}
+        try:
+            found = parse_scenarios(text, where=where, known=others, history=history, today=today, start=start, only=needed)
+        except InvalidInput as error:
+            # What is wrong lies within the text, whose keys and values are no arguments of whoever asks.
+            raise InvalidInput(str(error), argument="scenario") from None
         return next(one for one in found if one.name == name)
 
     def _history(self, wanted: set[str]) -> pl.DataFrame:

@@ -90,6 +90,28 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
     assert (len(list_runs(session, kind=kind, limit=1000)), session.pin().batch_id) == before
 
 
+SHIFTED = '[[scenario]]\nname = "mine/a"\nbase = "us/hold"\n[[scenario.step]]\ndo = "shift"\n'
+MOVED = SHIFTED + 'by = {{ "us.unemployment_rate_quarterly" = {} }}\n'
+WRONG_SCENARIOS: list[tuple[str, dict[str, Any]]] = [
+    ("[[scenario", {}),
+    ("colour = 1\n", {}),
+    ('[[scenario]]\nname = "mine/a"\n', {}),
+    ('[[scenario]]\nname = "mine/a"\nhold = { periods = 0, variables = ["us.unemployment_rate_quarterly"] }\n', {}),
+    ('[[scenario]]\nname = "mine/a"\nstart = 2009-10-01\npath = [{ variable = "us.x", unit = "decimal", values = [] }]\n', {}),
+    (f'{SHIFTED}by = {{ "us.moon" = 0.1 }}\n', {}),
+    (MOVED.format("[0.1, 0.2]"), {}),
+    (MOVED.format("10.0"), {}),
+    (MOVED.format("1e300"), {"losses": False}),
+    (MOVED.format("0.85"), {"losses": False}),
+]
+
+
+@pytest.mark.parametrize("toml", [toml for toml, _ in WRONG_SCENARIOS][:-1])
+def test_what_is_wrong_in_a_scenario_file_is_pointed_at_where_it_is_defined(client: Client, toml: str) -> None:
+    found = client.problem("POST", "/v1/scenarios", 422, json={"toml": toml})
+    assert [error["pointer"] for error in found["errors"]] == ["/body/toml"], found
+
+
 @pytest.mark.parametrize(
     ("kind", "question", "pointer"),
     [
@@ -100,9 +122,18 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
         ("capital", {"exposure_classes": {"card": "credit"}}, "/body/exposure_classes"),
         ("capital", {"capital_ratio": 7}, "/body/capital_ratio"),
         ("ecl", {"standard": "gaap"}, "/body/standard"),
-        ("ecl", {"policy": {"scenario": [{"name": "a", "weight": 0.5}]}}, "/body/scenarios"),
-        ("ecl", {"policy": {"overlay": [{**OVERLAY, "where": {"segment": ["retail", 1]}}]}}, "/body/where"),
-        ("ecl", {"policy": {"overlay": [{**OVERLAY, "where": {"stage": ["1"]}}]}, "reporting_date": "2026-06-30"}, "/body/overlays"),
+        ("ecl", {"policy": {"scenario": [{"name": "a", "weight": 0.5}]}}, "/body/policy/scenario"),
+        ("ecl", {"policy": {"scenario": [{"name": "a", "weight": 0.5}, {"name": "b", "weight": -0.5}]}}, "/body/policy/scenario/1/weight"),
+        ("ecl", {"policy": {"scenario": [{"name": "a", "weight": "all"}]}}, "/body/policy/scenario/0/weight"),
+        (
+            "ecl",
+            {"policy": {"scenario": [{"name": "a", "weight": 1.0, "hazard_multiplier": {"*": "x"}}]}},
+            "/body/policy/scenario/0/hazard_multiplier",
+        ),
+        ("ecl", {"policy": {"staging": {"relative_increase": -1.0}}}, "/body/policy/staging/relative_increase"),
+        ("ecl", {"policy": {"colour": {}}}, "/body/policy"),
+        ("ecl", {"policy": {"overlay": [{**OVERLAY, "where": {"segment": ["retail", 1]}}]}}, "/body/policy/overlay/0/where"),
+        ("ecl", {"policy": {"overlay": [{**OVERLAY, "where": {"stage": ["1"]}}]}, "reporting_date": "2026-06-30"}, "/body/policy/overlay"),
         ("ecl", {"timing": "never"}, "/body/timing"),
         ("ecl", {"reporting_date": "1800-12-31"}, "/body/reporting_date"),
         *((kind, {**QUESTIONS[kind], "as_of": "2199-12-31"}, "/body/as_of") for kind in QUESTIONS),
@@ -113,8 +144,22 @@ def test_a_bad_book_is_refused_whole_with_every_place_and_nothing_is_kept(client
         ("stress", {"scenario": "us/hold", "conditional": True, "copula": "t:6", "as_of": "2009-11-30T00:00:00Z"}, "/body/factor_model"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "migration": "grades"}, "/columns/rating"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "migration": {"ratings": ["A", "D"], "rows": [[0.9, 0.2]]}}, "/body/migration"),
-        ("sensitivity", {"bumps": {"pd_relative": -2.0}}, "/body/bumps"),
-        ("sensitivity", {"bumps": {"us.moon": 1.0}, "satellite": "none"}, "/body/bumps"),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "ecl": {"timing": "never"}}, "/body/ecl/timing"),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "ecl": {"scenarios": [{"name": "a", "weight": 0.5}]}}, "/body/ecl/scenarios"),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "capital": {"capital_ratio": 7}}, "/body/capital/capital_ratio"),
+        *(
+            ("stress", {"shocks": None, "scenario_toml": toml, "as_of": "2009-11-30T00:00:00Z", **more}, "/body/scenario_toml")
+            for toml, more in WRONG_SCENARIOS
+        ),
+        ("sensitivity", {"bumps": {"pd_relative": -2.0}}, "/body/bumps/pd_relative"),
+        ("sensitivity", {"bumps": {"us.moon": 1.0}, "satellite": "none"}, "/body/bumps/us.moon"),
+        ("sensitivity", {"bumps": {"us.moon": 1.0}, "as_of": "2009-11-30T00:00:00Z"}, "/body/bumps/us.moon"),
+        (
+            "sensitivity",
+            {"bumps": {"us.unemployment_rate_quarterly": 10.0}, "as_of": "2009-11-30T00:00:00Z"},
+            "/body/bumps/us.unemployment_rate_quarterly",
+        ),
+        *((kind, {**QUESTIONS[kind], "label": "a\0b"}, "/body/label") for kind in QUESTIONS),
     ],
 )
 def test_a_wrong_question_is_pointed_at(client: Client, kind: str, question: dict[str, Any], pointer: str) -> None:

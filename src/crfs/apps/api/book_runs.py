@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -68,6 +69,19 @@ class Wanted:
     attachments: tuple[Attachment, ...] = ()
     batch_id: int | None = None
     """The state of the store by which names were found; None: that of the question."""
+    called: Mapping[str, str] = field(default_factory=dict)
+    """What the body calls arguments of the workflow that have another name there."""
+
+
+@contextmanager
+def renaming(called: Mapping[str, str]) -> Iterator[None]:
+    """Say of an error that is raised within where in the body its argument stands, where that has another name there."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.argument is not None:
+            error.argument = called.get(error.argument, error.argument)
+        raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,20 +265,19 @@ def _submit(session: Session, door: RunDoor, book: str | Book, question: BookQue
     from crfs.workflows.times import parse_question
 
     wanted = door.wanted(question, session)
-    return submit_question(
-        session,
-        Question(
-            kind=book_kind(door.kind),
-            book=book,
-            settings=wanted.settings,
-            options=wanted.options,
-            models=question.models,
-            as_of=None if question.as_of is None else parse_question(question.as_of, what="as_of").isoformat(),
-            recorded_as_of=recorded_state(question.recorded_as_of) if wanted.batch_id is None else wanted.batch_id,
-            label=question.label,
-            attachments=wanted.attachments,
-        ),
+    asked = Question(
+        kind=book_kind(door.kind),
+        book=book,
+        settings=wanted.settings,
+        options=wanted.options,
+        models=question.models,
+        as_of=None if question.as_of is None else parse_question(question.as_of, what="as_of").isoformat(),
+        recorded_as_of=recorded_state(question.recorded_as_of) if wanted.batch_id is None else wanted.batch_id,
+        label=question.label,
+        attachments=wanted.attachments,
     )
+    with renaming(wanted.called):
+        return submit_question(session, asked)
 
 
 async def queue(request: Request, session: Session, service: Service, place: RunPlace | None, submit: Callable[[], UUID]) -> Response:

@@ -39,16 +39,18 @@ class EclQuestion(BookQuestion):
 def ecl_wanted(question: EclQuestion, session: Session) -> Wanted:
     """The options that were given, those of the policy among them, and macro scenarios by reference."""
     from crfs.workflows.observations import recorded_state
-    from crfs.workflows.provision_policy import read_policy
+    from crfs.workflows.provision_policy import TABLES, read_policy
     from crfs.workflows.scenarios import Named
     from crfs.workflows.stress_questions import macro_settings
     from crfs.workflows.times import parse_question
 
     told = {"book", "policy", "scenarios", "base", "satellite"}
     own = question.model_dump(mode="json", exclude_none=True, exclude={*BookQuestion.model_fields, *told})
-    options = {**own, **read_policy(question.policy)}
+    policy = read_policy(question.policy)
+    options = {**own, **policy}
+    called = {option: f"policy.{table}" for table, option in TABLES.items() if option in policy}
     if not question.scenarios and question.base is None:
-        return Wanted(options=options)
+        return Wanted(options=options, called=called)
     batch_id = session.pin(recorded_state(question.recorded_as_of)).batch_id
     macro = macro_settings(
         session,
@@ -58,7 +60,8 @@ def ecl_wanted(question: EclQuestion, session: Session) -> Wanted:
         batch_id=batch_id,
         known_by=None if question.as_of is None else parse_question(question.as_of, what="as_of"),
     )
-    return Wanted(settings=macro.settings, options=options, attachments=macro.attachments, batch_id=batch_id)
+    called.pop("scenarios", None)  # then the body has these of its own
+    return Wanted(settings=macro.settings, options=options, attachments=macro.attachments, batch_id=batch_id, called=called)
 
 
 router = routes(

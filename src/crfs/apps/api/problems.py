@@ -96,11 +96,11 @@ def pointer(problem: Problem) -> str:
     return f"/rows/{problem.row - 1}" + (f"/{column}" if column else "")
 
 
-def argument_place(argument: str, request: Request) -> str:
-    """Where in a request an argument stands, as a pointer: ``/query/as_of``, ``/path/name``, ``/body/book/rows``."""
+def argument_place(argument: str, request: Request, member: Sequence[str | int] = ()) -> str:
+    """Where in a request an argument, or a member of it, stands, as a pointer: ``/query/as_of``, ``/path/name``, ``/body/book/rows``."""
     name, *rest = argument.split(".")
     where = "query" if name in request.query_params else "path" if name in request.path_params else "body"
-    return _place([where, name, *rest])
+    return _place([where, name, *rest, *member])
 
 
 def listed(problems: Sequence[Problem], *, within: str = "") -> list[dict[str, Any]]:
@@ -151,7 +151,7 @@ def of_error(error: CrfsError, request: Request) -> dict[str, Any]:
     problems = error.problems if isinstance(error, InvalidInput) else ()
     detail = str(error)
     if isinstance(error, InvalidInput) and error.argument is not None and not problems:
-        places = [{"pointer": argument_place(error.argument, request), "detail": detail, "code": kind.name}]
+        places = [{"pointer": argument_place(error.argument, request, error.member), "detail": detail, "code": kind.name}]
         return document(type_uri=kind.uri, title=kind.title, status=kind.status, detail=detail, instance=instance, errors=places)
     within = argument_place(error.argument, request) if isinstance(error, InvalidInput) and error.argument is not None else ""
     if len(problems) > MOST_ERRORS:

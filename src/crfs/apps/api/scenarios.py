@@ -11,6 +11,7 @@ from starlette.responses import Response
 from crfs.apps.api.answers import respond
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held
+from crfs.errors import naming
 
 router = APIRouter(prefix="/v1/scenarios", tags=["scenarios"], responses=responses(404))
 
@@ -47,7 +48,8 @@ def define(request: Request, session: Held, definition: Definition) -> Response:
     from crfs.workflows.scenarios import define_scenario_bytes
 
     body = definition.toml.encode("utf-8", "surrogatepass")
-    document: dict[str, Any] = define_scenario_bytes(session, body, file_name=definition.file_name)
+    with naming("toml", instead_of="scenario"):
+        document: dict[str, Any] = define_scenario_bytes(session, body, file_name=definition.file_name)
     first = document["scenarios"][0]["scenario"]
     return respond(request, document, status=201, headers={"Location": f"/v1/scenarios/{first}"})
 

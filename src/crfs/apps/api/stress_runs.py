@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from crfs.apps.api.book_runs import ROWS, RunDoor, Wanted, routes
+from crfs.apps.api.book_runs import ROWS, RunDoor, Wanted, renaming, routes
 from crfs.apps.api.risk_runs import LossQuestion, losses_wanted
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
@@ -37,7 +37,7 @@ class StressQuestion(LossQuestion):
 
 def stress_wanted(question: StressQuestion, session: Session) -> Wanted:
     """The scenario by reference, with what is fitted for it, and the options."""
-    from crfs.errors import InvalidInput
+    from crfs.errors import InvalidInput, naming
     from crfs.workflows.observations import recorded_state
     from crfs.workflows.scenarios import Named, scenario_of_bytes
     from crfs.workflows.stress_questions import stress_settings
@@ -47,17 +47,21 @@ def stress_wanted(question: StressQuestion, session: Session) -> Wanted:
     named = None if question.scenario is None else Named(reference={"name": question.scenario})
     if question.scenario_toml is not None:
         body = question.scenario_toml.encode("utf-8", "surrogatepass")
-        named = scenario_of_bytes(body, file_name="scenario.toml", name=question.scenario)
+        with naming("scenario_toml"):
+            named = scenario_of_bytes(body, file_name="scenario.toml", name=question.scenario)
     batch_id = session.pin(recorded_state(question.recorded_as_of)).batch_id
-    told = stress_settings(
-        session,
-        scenario=named,
-        base=None if question.base is None else Named(reference={"name": question.base}),
-        shocks=question.shocks,
-        satellite=question.satellite,
-        batch_id=batch_id,
-        known_by=None if question.as_of is None else parse_question(question.as_of, what="as_of"),
-    )
+    known_by = None if question.as_of is None else parse_question(question.as_of, what="as_of")
+    called = {} if question.scenario_toml is None else {"scenario": "scenario_toml"}
+    with renaming(called):
+        told = stress_settings(
+            session,
+            scenario=named,
+            base=None if question.base is None else Named(reference={"name": question.base}),
+            shocks=question.shocks,
+            satellite=question.satellite,
+            batch_id=batch_id,
+            known_by=known_by,
+        )
     own = {
         name: getattr(question, name)
         for name in ("at", "balance_sheet", "lgd_response", "losses", "conditional", "migration", "capital", "ecl")
@@ -69,6 +73,7 @@ def stress_wanted(question: StressQuestion, session: Session) -> Wanted:
         options={**losses.options, **{name: value for name, value in own.items() if value is not None}},
         attachments=told.attachments,
         batch_id=batch_id,
+        called=called,
     )
 
 
