@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
@@ -117,28 +117,33 @@ def age_notes(
     """
     from crfs.credit.scenarios.scenario import QUARTER
 
+    farther = {name for name, day in last.items() if newest is not None and newest.get(name, day) > day}
     old = []
     for variable, day in sorted(last.items()):
         factor = reader.catalogue.factors.get(variable)
         end = QUARTER.after(datetime.combine(day, time(), UTC))
         answers = (factor.max_age if factor is not None else None) or _ANSWERS_FOR
-        if known_by > max(answers.after(end), QUARTER.after(end)):
-            of = f"{variable} is {'taken ' if (newest or last).get(variable, day) > day else ''}of the quarter from {day}"
-            old.append(f"{of}, which ended {(known_by - end).days / 365.25:.1f} years before")
+        if variable not in farther and known_by > max(answers.after(end), QUARTER.after(end)):
+            old.append(f"{variable} is of the quarter from {day}, which ended {(known_by - end).days / 365.25:.1f} years before")
     if not old:
         return ()
+    waits = f"; {_waiting(farther, last, newest)}" if newest is not None and farther else ""
     ways = "crfs ingest brings newer ones, or ask as of (--as-of) an earlier time"
-    return (f"the last known macro values are old: as of {as_told(known_by)}, {', '.join(old)}{_waiting(last, newest or {})}; {ways}",)
+    return (f"the last known macro values are old: as of {as_told(known_by)}, {', '.join(old)}{waits}; {ways}",)
 
 
-def _waiting(last: Mapping[str, date], newest: Mapping[str, date]) -> str:
-    """Which variables are known farther than they are taken, and which ones all start with; nothing where none is."""
-    farther = [f"{name} is known up to the one from {newest[name]}" for name, day in sorted(last.items()) if newest.get(name, day) > day]
-    if not farther:
-        return ""
+def _waiting(farther: Set[str], last: Mapping[str, date], newest: Mapping[str, date]) -> str:
+    """Which variables are known farther than the quarter that they are taken of, and which ones they wait for."""
     first = min(newest.values())
     ending = " and ".join(name for name, day in sorted(newest.items()) if day == first)
-    return f" ({', '.join(farther)}, but all start together, where {ending} end{'' if ' and ' in ending else 's'})"
+    alike: dict[tuple[date, date], list[str]] = {}
+    for name in sorted(farther):
+        alike.setdefault((newest[name], last[name]), []).append(name)
+    told = [
+        f"{' and '.join(names)}, known up to the quarter from {known}, {'are' if len(names) > 1 else 'is'} taken of that from {taken}"
+        for (known, taken), names in alike.items()
+    ]
+    return f"all start together, where {ending} end{'' if ' and ' in ending else 's'}: {', '.join(told)}"
 
 
 def supervisory_tables(reader: StoreReader, *, known_by: datetime) -> list[pl.DataFrame]:
