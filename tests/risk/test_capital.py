@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -200,6 +200,19 @@ def test_the_output_floor_never_lowers_and_is_never_above_the_larger(seed: int, 
     assert result.floor.rwa <= max(result.floor.modelled_rwa, result.floor.standardised_rwa) * (1 + 1e-12)
     assert result.floor.add_on >= 0.0
     assert result.totals.capital == pytest.approx(0.08 * result.floor.rwa)
+
+
+@pytest.mark.parametrize(("path", "begins"), [("basel", date(2023, 1, 1)), ("eu", date(2025, 1, 1))])
+def test_a_floor_before_its_path_begins_is_told_of(path: str, begins: date) -> None:
+    table = random_table(5, 1)
+    before = regulatory_capital(table, floor=True, floor_on=begins - timedelta(days=1), floor_path=path)
+    [told] = [note for note in before.notes if "output floor" in note]
+    assert before.floor is not None
+    assert before.floor.share == 0.0
+    assert begins.isoformat() in told
+    assert "its share is 0" in told
+    for held in (regulatory_capital(table, floor=True, floor_on=begins, floor_path=path), regulatory_capital(table, floor=True)):
+        assert not [note for note in held.notes if "output floor" in note]
 
 
 def test_the_floor_of_the_framework_s_example_and_its_cap() -> None:

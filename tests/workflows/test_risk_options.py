@@ -10,7 +10,11 @@ import pytest
 from crfs.errors import InvalidInput
 from crfs.workflows import (
     portfolio_attribution,
+<<<<<<< HEAD
     portfolio_concentration,
+=======
+    portfolio_capital,
+>>>>>>> 97360bf (An option that means nothing without another is refused by its name; a floor before its path begins is told of)
     portfolio_ecl,
     portfolio_mark_to_market,
     portfolio_reverse_stress,
@@ -75,6 +79,7 @@ def test_an_option_of_another_kind_is_refused_by_its_name(kind: Any, name: str, 
     assert refused.value.argument == name
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("wrong", ["x", 1.5, -0.1, float("nan"), ["a"], {"a": "b"}, True], ids=repr)
 def test_a_conversion_factor_of_a_reverse_stress_is_refused_by_its_name(wrong: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
@@ -102,3 +107,55 @@ def test_options_that_are_not_given_are_no_mistake() -> None:
         kind.check_options({"default_ccf": 1})
     portfolio_attribution.check_options({"tags": []})
     portfolio_attribution.check_options({"tags": ["sector"]})
+=======
+@pytest.mark.parametrize(
+    ("kind", "options", "goes_with"),
+    [
+        (portfolio_capital, {"floor_on": "2026-06-30"}, "output_floor"),
+        (portfolio_capital, {"floor_path": "eu", "output_floor": False}, "output_floor"),
+        (portfolio_capital, {"transitional_cap": True}, "output_floor"),
+        (portfolio_capital, {"transitional_cap": True, "output_floor": True}, "floor_on"),
+        (portfolio_capital, {"floor_path": "eu", "output_floor": True}, "floor_on"),
+        (portfolio_ecl, {"forecast_years": 3.0}, "standard = 'cecl'"),
+        (portfolio_ecl, {"reversion_years": 0.0, "standard": "ifrs9"}, "standard = 'cecl'"),
+        (portfolio_ecl, {"discounted": True}, "standard = 'cecl'"),
+        (portfolio_ecl, {"timing": "end", "standard": "cecl"}, "standard = 'ifrs9'"),
+        (portfolio_ecl, {"stages": "given", "standard": "cecl"}, "standard = 'ifrs9'"),
+    ],
+    ids=str,
+)
+def test_an_option_that_means_nothing_without_another_is_refused_by_its_name(kind: Any, options: dict[str, Any], goes_with: str) -> None:
+    name = next(iter(options))
+    with pytest.raises(InvalidInput, match=rf"{name} = .* goes with {goes_with}") as refused:
+        kind.check_options(options)
+    assert refused.value.argument == name
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (portfolio_capital, {"output_floor": False, "floor_on": None, "floor_path": "basel", "transitional_cap": False}),
+        (portfolio_capital, {"output_floor": True, "floor_on": "2026-06-30", "floor_path": "eu", "transitional_cap": True}),
+        (portfolio_ecl, {"forecast_years": 2.0, "reversion_years": 1.0, "discounted": False}),
+        (portfolio_ecl, {"standard": "cecl", "timing": "exact", "period_years": 1.0, "forecast_years": 3.0, "discounted": True}),
+    ],
+    ids=str,
+)
+def test_defaults_and_options_that_are_read_are_taken(kind: Any, options: dict[str, Any]) -> None:
+    kind.check_options(options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "argument"),
+    [
+        (portfolio_stress, {"capital": {"floor_on": "2026-06-30"}}, "capital.floor_on"),
+        (portfolio_stress, {"ecl": {"discounted": True}}, "ecl.discounted"),
+        (portfolio_sensitivity, {"capital": {"approach": "best"}}, "capital.approach"),
+    ],
+    ids=str,
+)
+def test_an_option_within_another_is_named_in_its_place(kind: Any, options: dict[str, Any], argument: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        kind.check_options(options)
+    assert refused.value.argument == argument
+>>>>>>> 97360bf (An option that means nothing without another is refused by its name; a floor before its path begins is told of)

@@ -34,7 +34,7 @@ from crfs.risk.facilities import (
     rejected_note,
 )
 from crfs.risk.irb import BASEL_III, ExpectedLossComparison, IrbClass, Regime
-from crfs.risk.output_floor import OutputFloor, floor_share, output_floor
+from crfs.risk.output_floor import PATHS, OutputFloor, floor_share, output_floor
 from crfs.risk.ranges import AMOUNT, Range, number
 
 
@@ -299,7 +299,7 @@ def regulatory_capital(
         expected_loss=comparison,
         floor=floored,
         regime=rules.name,
-        notes=_notes(rows, rejected, rules),
+        notes=(*_notes(rows, rejected, rules), *(_floor_note(floor_on, path=floor_path) if floored else ())),
     )
 
 
@@ -578,3 +578,10 @@ def _notes(rows: pl.DataFrame, rejected: pl.DataFrame, regime: Regime) -> tuple[
             "funds have to cover (CRE31.3, CRE35)"
         )
     return tuple(notes)
+
+
+def _floor_note(on: date | None, *, path: str) -> tuple[str, ...]:
+    begins = PATHS[path][0][0]
+    if on is None or on >= begins:
+        return ()
+    return (f"the output floor begins on {begins.isoformat()} on the path {path}: on {on.isoformat()} its share is 0, and it adds nothing",)

@@ -10,6 +10,7 @@ from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.cutting import cuts_of
 from crfs.workflows.filling import fill_wanted
+from crfs.workflows.idle_options import refuse_idle
 from crfs.workflows.runs import RunKind
 from crfs.workflows.spines import check_types
 
@@ -58,6 +59,11 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise InvalidInput(detail, argument="exposure_classes")
     one = pl.DataFrame({"facility_id": ["F"], "exposure_class": ["corporate"], "pd_12m": [0.01], "lgd": [0.4], "ead": [1.0]})
     capital_of(one, options)
+    if not options.get("output_floor"):
+        refuse_idle(options, ("floor_on", "floor_path", "transitional_cap"), defaults=DEFAULTS, goes_with="output_floor")
+    elif options.get("floor_on") is None:
+        # Without a day the transition is over: every path has the same share then, and no cap.
+        refuse_idle(options, ("floor_path", "transitional_cap"), defaults=DEFAULTS, goes_with="floor_on, a day of the transition")
 
 
 def capital_of(rows: pl.DataFrame, options: Mapping[str, Any]) -> CapitalResult:

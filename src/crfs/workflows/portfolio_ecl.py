@@ -11,6 +11,7 @@ from crfs.errors import InvalidInput, naming
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.cutting import cuts_of
 from crfs.workflows.filling import fill_wanted
+from crfs.workflows.idle_options import refuse_idle
 from crfs.workflows.provision_policy import ecl_scenarios, read_overlays, staging_rule
 from crfs.workflows.runs import RunKind
 from crfs.workflows.spines import check_types
@@ -121,6 +122,10 @@ def check_options(options: Mapping[str, Any]) -> None:
     plain = [{**item, "hazard_multiplier": 1.0, "lgd_multiplier": 1.0, "ead_multiplier": 1.0} for item in options.get("scenarios") or []]
     measured(pl.DataFrame(one), {**options, "interest_rate": 0.0 if rate is None else rate, "scenarios": plain})
     reporting_day(options.get("reporting_date"), None)
+    if (options.get("standard") or DEFAULTS["standard"]) == "cecl":
+        refuse_idle(options, ("timing", "stages"), defaults=DEFAULTS, goes_with="standard = 'ifrs9'")
+    else:
+        refuse_idle(options, ("forecast_years", "reversion_years", "discounted"), defaults=DEFAULTS, goes_with="standard = 'cecl'")
 
 
 def ready(asked: Asked) -> Ready:

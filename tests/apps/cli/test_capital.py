@@ -125,6 +125,9 @@ def test_a_row_that_cannot_be_weighed_is_named_and_nothing_is_kept(within: Crfs,
         (("--capital-ratio", "2"), "capital_ratio"),
         (("--floor-on", "someday", "--output-floor"), "'someday' is no day"),
         (("--floor-path", "moon", "--output-floor"), "'moon' is no path"),
+        (("--floor-on", "2026-06-30", "--floor-path", "nonsense", "--transitional-cap"), "'nonsense' is no path"),
+        (("--floor-on", "2026-06-30"), "floor_on = '2026-06-30' goes with output_floor"),
+        (("--transitional-cap",), "transitional_cap = True goes with output_floor"),
     ],
 )
 def test_a_wrong_option_is_the_callers_mistake(within: Crfs, book: Path, words: tuple[str, ...], said: str) -> None:
