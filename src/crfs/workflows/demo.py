@@ -74,7 +74,7 @@ def demo(session: Session, *, progress: Progress = no_progress) -> dict[str, Any
         for name, title in MEASURED.items():
             measured[name] = _measured(session, book_question(session, name, measured), progress=_step(progress, title, None))
     report: dict[str, Any] = {
-        "title": "Credit risk of a simulated book in the US economy, as known on 30 November 2009",
+        "title": "Credit risk of a simulated book in the US economy, as known at the end of 29 November 2009",
         "history": history,
         "bureau": {"seed": SEED, **_contents(session), "rejected_rows": bureau.rejected_rows},
         "models": models,

@@ -150,6 +150,21 @@ def test_the_main_job_explains_its_risk_and_the_first_page_leads_there(
         assert f"<h2>{title}</h2>" in every_page[f"/runs/{demo_run}"]
 
 
+def test_every_place_of_a_page_says_the_same_day_of_what_was_known(
+    demo_run: str, explained: dict[str, dict[str, Any]], every_page: dict[str, str]
+) -> None:
+    # The main job asks at 2009-11-30T00:00:00Z: the end of the day before.
+    told = '<time datetime="2009-11-30T00:00:00Z">the end of 2009-11-29</time>'
+    for run in (demo_run, *(answer["run_id"] for answer in explained.values())):
+        page = every_page[f"/runs/{run}"]
+        assert 'class="badge then">as known <time>2009-11-29</time>' in page
+        assert f"<dt>As known at</dt><dd>{told}</dd>" in page
+    assert f"<dt>As known at</dt><dd>{told}</dd>" in every_page[f"/lineage/{demo_run}"]
+    for url in ("/", "/runs", "/models/pd/1"):
+        assert told in every_page[url], url
+        assert ">2009-11-30</time>" not in every_page[url], url
+
+
 def test_nothing_on_any_page_is_from_elsewhere_or_inline(every_page: dict[str, str]) -> None:
     for url, text in every_page.items():
         page = Page(text)

@@ -174,15 +174,18 @@ def instant(moment: datetime | str | None) -> Markup:
     )
 
 
-def told(moment: datetime) -> Markup:
+def told(moment: datetime | str | None) -> Markup:
     """An instant that somebody said, in the words of :func:`crfs.workflows.times.as_told`, with the whole of it in the element.
 
-    >>> told(datetime(2026, 7, 1, tzinfo=UTC))
-    Markup('<time datetime="2026-07-01T00:00:00Z">the end of 2026-06-30</time>')
+    >>> told(datetime(2026, 7, 1, tzinfo=UTC)), told("2026-07-01T09:00:00+00:00")
+    (Markup('<time datetime="2026-07-01T00:00:00Z">the end of 2026-06-30</time>'), Markup('<time datetime="2026-07-01T09:00:00Z">2026-07-01T09:00:00Z</time>'))
     """
     from crfs.workflows.times import as_told
 
-    return Markup('<time datetime="{}">{}</time>').format(moment.astimezone(UTC).isoformat().replace("+00:00", "Z"), as_told(moment))
+    if moment is None:
+        return NONE
+    at = (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat().replace("+00:00", "Z"), as_told(at))
 
 
 def day(moment: datetime | date | str | None) -> Markup:
