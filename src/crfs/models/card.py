@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from crfs.credit.confidences import percentage
 from crfs.errors import InvalidInput
 from crfs.models.artefact import Model
 from crfs.models.canonical import digest
@@ -103,7 +104,7 @@ def card_text(card: dict[str, Any]) -> str:
         lines.append("not validated")
     elif "auc" in seen:
         slope, large = seen["calibration"]["slope"], seen["calibration"]["in_the_large"]
-        level = f"{100 * seen['confidence']:g} %"
+        level = f"{percentage(seen['confidence'])} %"
         lines.append(f"out of time: {seen['rows']} rows, {seen['defaults']} defaults, {seen['obligors']} obligors")
         lines.append(
             f"AUC {seen['auc']['value']:.4f} ({level} {seen['auc']['lower']:.4f} to {seen['auc']['upper']:.4f}), KS {seen['ks']:.4f}, "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from crfs.credit.confidences import percentage
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.what_if import Difference, WhatIf, WhatIfMeasure
 
@@ -39,7 +40,7 @@ def attainable(answer: WhatIf, before: RiskResult, greatest: float) -> WhatIf:
 def with_note_on_errors(answer: WhatIf, rel_tol: float) -> WhatIf:
     """The same, saying which standard errors are beyond ``rel_tol`` of their measures: the points and scenarios are those of the book, which may not do."""
     beyond = [
-        (se / value if value > 0.0 else math.inf, f"{name} {100.0 * m.confidence:g} %")
+        (se / value if value > 0.0 else math.inf, f"{name} {percentage(m.confidence)} %")
         for m in answer.measures
         for name, value, se in (("VaR", m.var, m.var_se), ("ES", m.es, m.es_se))
         if se > rel_tol * value

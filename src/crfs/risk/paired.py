@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from crfs.credit.confidences import percentage
 from crfs.credit.factor_model import FactorModel
 from crfs.risk.measures import TailMeasure, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
@@ -133,7 +134,7 @@ def _notes(before: RiskResult, pair: PairedLosses, measures: list[WhatIfMeasure]
             "those of the book"
         )
     unknown = [
-        f"{name} {100.0 * m.confidence:g} %"
+        f"{name} {percentage(m.confidence)} %"
         for m in measures
         for name, moved in (("VaR", m.incremental_var), ("ES", m.incremental_es))
         if moved.se == math.inf

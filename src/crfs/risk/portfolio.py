@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from crfs.credit.confidences import percentage
 from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import Reason
 from crfs.errors import InvalidInput, Problem
@@ -219,7 +220,7 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
     lgd = np.divide(obligors.loss, ead, out=np.zeros_like(ead), where=ead > 0.0)
     stressed = ndtr((ndtri(obligors.pd) - np.sqrt(obligors.r2) * bad) / np.sqrt(1.0 - obligors.r2))
     if not float((ead * lgd * (stressed - obligors.pd)).sum()) > 0.0:
-        return None, f"at confidence {confidence:g} the large pool loses no more than it is expected to, so there is no capital to adjust"
+        return None, f"at {percentage(confidence)} % the large pool loses no more than it is expected to, so there is no capital to adjust"
     capital = lgd * (stressed - obligors.pd)
     share = granularity_adjustment(
         ead, pd=obligors.pd, lgd=lgd, capital=capital, confidence=confidence, lgd_variance_factor=_variance_factors(obligors)
@@ -232,7 +233,7 @@ def _granularity(obligors: Obligors, confidence: float) -> tuple[float | None, s
             f"{greatest:.6g} can be lost"
         )
     note = (
-        f"Gordy-Lütkebohmert at confidence {confidence:g}, xi 0.25, with the variance of the loss given default that the book gives each obligor; to be "
+        f"Gordy-Lütkebohmert at {percentage(confidence)} %, xi 0.25, with the variance of the loss given default that the book gives each obligor; to be "
         "added to the large pool's value at risk"
     )
     return added, note

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from crfs.credit.confidences import percentage
+
 REASONS = {
     "revisions": "values revised since",
     "gone": "gone facilities",
@@ -27,4 +29,4 @@ def measure_title(effect: Mapping[str, Any]) -> str:
     ('VaR 99.9 %', 'EL')
     """
     name = {"var": "VaR"}.get(effect["measure"], effect["measure"].upper())
-    return name if effect["confidence"] is None else f"{name} {round(100.0 * effect['confidence'], 8):g} %"
+    return name if effect["confidence"] is None else f"{name} {percentage(effect['confidence'])} %"

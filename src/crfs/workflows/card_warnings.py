@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from crfs.credit.confidences import percentage
+
 
 def card_warnings(card: Mapping[str, Any]) -> list[str]:
     """Sentences of warning about a model, the gravest first; none where nothing is wrong that its validation can see.
@@ -24,7 +26,7 @@ def card_warnings(card: Mapping[str, Any]) -> list[str]:
         ratio = f" ({seen['default_rate'] / seen['mean_pd']:.2f} times as many)" if seen["mean_pd"] else ""
         warnings.append(
             f"Its PDs were {side} out of time: the mean PD was {100 * seen['mean_pd']:.2f} %, and {100 * seen['default_rate']:.2f} % defaulted{ratio}; the "
-            f"{100 * seen['confidence']:g} % interval of the level, {large['lower']:+.2f} to {large['upper']:+.2f} log-odds, leaves out zero."
+            f"{percentage(seen['confidence'])} % interval of the level, {large['lower']:+.2f} to {large['upper']:+.2f} log-odds, leaves out zero."
         )
     if slope["lower"] > 1.0 or slope["upper"] < 1.0:
         what = "too wide apart" if slope["value"] < 1.0 else "too close together"

@@ -14,6 +14,8 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from crfs.credit.confidences import percentage
+
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 NONE = Markup('<span class="none" title="not known">\N{EN DASH}</span>')
@@ -123,12 +125,12 @@ def probability(value: float | None) -> Markup:
 
 
 def confidence(value: float) -> Markup:
-    """A confidence as a percentage with the digits that it needs.
+    """A confidence as a percentage with all its digits (:func:`crfs.credit.confidences.percentage`).
 
     >>> confidence(0.999)
     Markup('<data value="0.999">99.9\u202f%</data>')
     """
-    return _data(value, lambda v: f"{round(100 * v, 8):g}{THIN}%")
+    return _data(value, lambda v: f"{percentage(v)}{THIN}%")
 
 
 def ratio(value: float | None) -> Markup:

@@ -13,6 +13,7 @@ from crfs.apps.api.pages.shown import BESIDE, PAGES, shown
 from crfs.apps.api.plots.bars import around, bars_plot
 from crfs.apps.api.plots.loss_curve import loss_curve_plot
 from crfs.apps.api.service import Held
+from crfs.credit.confidences import percentage
 from crfs.errors import NotFound
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.filling import filled_in_words
@@ -116,7 +117,7 @@ def _contributions(risk: Mapping[str, Any], currency: str) -> str:
     if column is None or not risk["measures"]:
         return ""
     last = max(range(len(risk["measures"])), key=lambda i: risk["measures"][i]["confidence"])
-    level = f"{risk['measures'][last]['confidence'] * 100:g} %"
+    level = f"{percentage(risk['measures'][last]['confidence'])} %"
     return bars_plot(
         [(item["name"], item["es"][last]["es"]) for item in cuts[column]],
         name="contributions",

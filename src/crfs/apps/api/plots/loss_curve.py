@@ -7,6 +7,7 @@ from typing import Any
 
 from crfs.apps.api.plots.scales import linear_scale, log_scale
 from crfs.apps.api.plots.svg import Drawing
+from crfs.credit.confidences import percentage
 
 
 def loss_curve_plot(curve: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[str, Any]], *, el: float, currency: str) -> str:
@@ -41,7 +42,7 @@ def loss_curve_plot(curve: Sequence[Mapping[str, Any]], measures: Sequence[Mappi
     drawing.text((x + 5, drawing.y(0.0) - 7), "EL", "label")
     for m in measures:
         centre = place(m["var"], 1.0 - m["confidence"])
-        drawing.dot(centre, 4.0, "dot two", tip=f"VaR {100 * m['confidence']:g} %: {m['var']:,.0f}")
-        drawing.text((centre[0] + 8, centre[1] - 6), f"VaR {100 * m['confidence']:g} %", "label")
+        drawing.dot(centre, 4.0, "dot two", tip=f"VaR {percentage(m['confidence'])} %: {m['var']:,.0f}")
+        drawing.text((centre[0] + 8, centre[1] - 6), f"VaR {percentage(m['confidence'])} %", "label")
     drawing.legend([("line one", "loss exceeded"), ("swatch one", "95 % interval")])
     return drawing.svg()

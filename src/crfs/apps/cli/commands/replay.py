@@ -59,7 +59,7 @@ def _lines(found: Replay) -> list[str]:
 def key_numbers(summary: Mapping[str, Any]) -> list[tuple[str, float | int | str]]:
     """The numbers of a result that fit on a line: VaR and ES under their confidence, the others under their name."""
     told: list[tuple[str, float | int | str]] = [
-        (f"{name}_{measure['confidence']:g}", measure[name]) for measure in summary.get("measures", ()) for name in ("var", "es")
+        (f"{name}_{measure['confidence']!r}", measure[name]) for measure in summary.get("measures", ()) for name in ("var", "es")
     ]
     told += [(name, value) for name, value in summary.items() if isinstance(value, int | float)]
     return told

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports import attribution, capital, ecl, reverse_stress, risk, stress
 from crfs.apps.cli.screen import table
+from crfs.credit.confidences import percentage
 from crfs.workflows.card_warnings import card_warnings
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def show_model(screen: Console, name: str, model: Mapping[str, Any]) -> None:
 
 def _show_validation(screen: Console, validation: Mapping[str, Any]) -> None:
     auc, slope = validation["auc"], validation["calibration"]["slope"]
-    level = f"{validation['confidence'] * 100:g} %"
+    level = f"{percentage(validation['confidence'])} %"
     screen.print(
         f"out of time: {validation['rows']:,} rows of {validation['obligors']:,} obligors, {validation['defaults']:,} defaults, "
         f"observed {validation['first_observed_at'][:10]} to {validation['last_observed_at'][:10]}"

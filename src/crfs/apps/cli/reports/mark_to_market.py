@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.screen import money, table
+from crfs.credit.confidences import percentage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +57,7 @@ def losses(answer: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = [row("expected", answer["el"], answer["el_se"]), row("UL", answer["ul"], answer["ul_se"])]
     for measure in answer["measures"]:
         for name, title in (("var", "VaR"), ("es", "ES")):
-            label = f"{title} {measure['confidence'] * 100:g} %"
+            label = f"{title} {percentage(measure['confidence'])} %"
             rows.append(row(label, measure[name], measure[f"{name}_se"], measure[f"{name}_low"], measure[f"{name}_high"]))
     return rows
 
@@ -90,7 +91,7 @@ def _contributions(answer: Mapping[str, Any]) -> list[dict[str, str]]:
             "obligor": part["obligor_id"],
             "exposure": money(part["ead"]),
             "value": money(part["reference_value"]),
-            f"ES {max(confidences) * 100:g} %": money(part[last]),
+            f"ES {percentage(max(confidences))} %": money(part[last]),
             "standard error": money(part[last.replace("es:", "es_se:")]),
             "share": f"{part[last] / total * 100:.1f} %" if total else "",
         }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.screen import money, number, table
+from crfs.credit.confidences import percentage
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.dependence import SECTORS, dependence
 from crfs.workflows.highest import at_highest
@@ -70,7 +71,7 @@ def _losses(answer: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = [row("EL", answer["el"], None), row("UL", *(answer[name] for name in ("ul", "ul_se", "ul_low", "ul_high")))]
     for measure in answer["measures"]:
         for name, title in (("var", "VaR"), ("es", "ES"), ("ec", "EC")):
-            label = f"{title} {measure['confidence'] * 100:g} %"
+            label = f"{title} {percentage(measure['confidence'])} %"
             rows.append(row(label, measure[name], measure[f"{name}_se"], measure[f"{name}_low"], measure[f"{name}_high"]))
     return rows
 
@@ -101,7 +102,7 @@ def _contributions(answer: Mapping[str, Any], by: str) -> list[dict[str, Any]]:
             by: shown_name(part["name"]),
             "exposure": money(part["ead"]),
             "EL": money(part["el"]),
-            **{f"ES {item['confidence'] * 100:g} %": money(item["es"]) for item in part["es"]},
+            **{f"ES {percentage(item['confidence'])} %": money(item["es"]) for item in part["es"]},
             "95 % interval": _interval(part["es"][last]["es_low"], part["es"][last]["es_high"]) if part["es"][last]["es_se"] else "exact",
             "share": f"{part['es'][last]['es'] / total * 100:.1f} %" if total else "",
         }

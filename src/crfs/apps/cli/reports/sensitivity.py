@@ -9,6 +9,7 @@ from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.reports.stress import fitted
 from crfs.apps.cli.reports.what_if import with_error
 from crfs.apps.cli.screen import money, table
+from crfs.credit.confidences import percentage
 from crfs.workflows.dependence import dependence
 from crfs.workflows.highest import at_highest
 
@@ -20,7 +21,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     screen.print(f"{size(answer)}; one input moved at a time")
     screen.print(f"{state(answer)}; {answer['method']}, {dependence(answer['method'], answer['copula'])}")
-    level = f"{at_highest(answer['measures'])['confidence'] * 100:g} %" if answer["measures"] else ""
+    level = f"{percentage(at_highest(answer['measures'])['confidence'])} %" if answer["measures"] else ""
     columns = ["EL", f"VaR {level}", f"ES {level}", _held(answer, f"EC {level}")]
     whole = [bump for bump in answer["bumps"] if not bump["small"]]
     screen.print()

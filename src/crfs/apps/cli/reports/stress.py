@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.screen import money, table
+from crfs.credit.confidences import percentage
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.portfolio_capital import named_amounts
 
@@ -32,7 +33,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
     band = answer["band"]
     if band is not None:
         screen.print(
-            f"EL under stress by the errors of the regressions, {band['confidence'] * 100:g} %: {money(band['el_low'])} to "
+            f"EL under stress by the errors of the regressions, {percentage(band['confidence'])} %: {money(band['el_low'])} to "
             f"{money(band['el_high'])}"
         )
     screen.print()
@@ -96,7 +97,7 @@ def given_factors(found: Mapping[str, Any]) -> list[dict[str, str]]:
     """A row a number, with its standard error: over all states, given the base, given the scenario, and the difference of these two."""
     rows: list[tuple[str, Mapping[str, float], Mapping[str, float | None]]] = [("EL", found["el"], {}), ("UL", found["ul"], {})]
     for measure in found["measures"]:
-        level = f"{measure['confidence'] * 100:g} %"
+        level = f"{percentage(measure['confidence'])} %"
         rows += [(f"{name} {level}", measure[what], measure[f"{what}_se"]) for name, what in (("VaR", "var"), ("ES", "es"))]
     columns = {"all states": "all_states", "base": "base", "stressed": "stressed", "difference": "change"}
     return [
@@ -137,7 +138,7 @@ def differences(answer: Mapping[str, Any]) -> list[dict[str, str]]:
         for measure in losses["measures"]:
             rows += [
                 _row(
-                    f"{name.upper().replace('VAR', 'VaR')} {measure['confidence'] * 100:g} %",
+                    f"{name.upper().replace('VAR', 'VaR')} {percentage(measure['confidence'])} %",
                     measure[name],
                     measure[f"{name}_se"],
                     ends=[measure.get(f"{name}_{end}", {}).get("change") for end in ("low", "high")],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.screen import money, table
+from crfs.credit.confidences import percentage
 from crfs.workflows.dependence import dependence
 from crfs.workflows.highest import at_highest
 
@@ -69,7 +70,7 @@ def _interval(part: Mapping[str, Any]) -> str:
 
 
 def _level(measure: Mapping[str, Any]) -> str:
-    return f"{round(100.0 * measure['confidence'], 8):g} %"
+    return f"{percentage(measure['confidence'])} %"
 
 
 def _obligor(part: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, number, percent
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.credit.confidences import percentage
 
 TITLE = "Loss of value as ratings migrate"
 
@@ -40,7 +41,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
 
 
 def _level(confidence: float) -> str:
-    return f"{round(100 * confidence, 8):g} %"
+    return f"{percentage(confidence)} %"
 
 
 def _migrations(answer: Mapping[str, Any]) -> Grid:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, error_of, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.credit.confidences import percentage
 from crfs.workflows.highest import at_highest
 from crfs.workflows.portfolio_capital import named_amounts
 
@@ -19,7 +20,7 @@ TITLE = "Sensitivities"
 def page(answer: Mapping[str, Any]) -> Shown:
     """A run of sensitivities."""
     last = at_highest(answer["measures"])
-    level = f"{last['confidence'] * 100:g} %"
+    level = f"{percentage(last['confidence'])} %"
     cards: list[tuple[str, Markup, Markup | str]] = [
         ("Expected loss", amount(answer["el"]), "of the book as it is, 12 months"),
         (f"VaR {level}", amount(last["var"]), ""),
@@ -38,7 +39,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
     )
     grids = [_bumped("Expected loss", answer, lambda bump: bump["el"])]
     for k, measure in enumerate(answer["measures"]):
-        at = f"{measure['confidence'] * 100:g} %"
+        at = f"{percentage(measure['confidence'])} %"
         for name, title in (("var", f"VaR {at}"), ("es", f"ES {at}"), ("ec", f"Economic capital {at}")):
             grids.append(_bumped(title, answer, lambda bump, k=k, name=name: bump["measures"][k][name]))  # type: ignore[misc] # bound now
     if answer["capital"] is not None:

@@ -7,11 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crfs.apps.api.pages.rendering import amount, deviations, error_of, number, percent, ratio, signed
+from crfs.apps.api.pages.rendering import amount, confidence, deviations, error_of, number, percent, ratio, signed
 from crfs.apps.api.pages.shown.fits import fits_grid
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.waterfall import waterfall_plot
+from crfs.credit.confidences import percentage
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.portfolio_capital import named_amounts
 
@@ -26,7 +27,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
     at = f", shocks of the period from {answer['at']}" if answer["at"] else ""
     below = Markup("")
     if band is not None:
-        below = percent(band["confidence"], 0) + Markup(" band ") + amount(band["el_low"]) + Markup(" to ") + amount(band["el_high"])
+        below = confidence(band["confidence"]) + Markup(" band ") + amount(band["el_low"]) + Markup(" to ") + amount(band["el_high"])
     times = ratio(answer["el_stressed"] / answer["el_base"]) + Markup(" times the base") if answer["el_base"] else Markup("")
     cards: list[tuple[str, Markup, Markup | str]] = [
         ("EL, base", amount(answer["el_base"]), "12 months"),
@@ -98,7 +99,7 @@ def _differences(answer: Mapping[str, Any]) -> list[tuple[str, Sequence[Markup |
         # A run that was kept before differences had errors has none to show, nor an economic capital.
         parts.append(("Unexpected loss", losses["ul"], _error(losses, "ul")))
         for measure in losses["measures"]:
-            level = f"{measure['confidence'] * 100:g} %"
+            level = f"{percentage(measure['confidence'])} %"
             parts += [
                 (f"{title} {level}", measure[what], _error(measure, what))
                 for what, title in (("var", "VaR"), ("es", "ES"), ("ec", "Economic capital"))
@@ -126,7 +127,7 @@ def _given_factors(found: Mapping[str, Any]) -> list[Grid]:
         ("Unexpected loss", found["ul"], None),
     ]
     for measure in found["measures"]:
-        level = f"{measure['confidence'] * 100:g} %"
+        level = f"{percentage(measure['confidence'])} %"
         parts += [
             (f"{what.upper().replace('VAR', 'VaR')} {level}", measure[what], measure[f"{what}_se"]["change"]) for what in ("var", "es")
         ]

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import NONE, amount, error_of, signed
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
+from crfs.credit.confidences import percentage
 from crfs.workflows.dependence import SECTORS
 from crfs.workflows.highest import at_highest
 
@@ -38,7 +39,7 @@ def _counts(changes: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
 
 
 def _level(measure: Mapping[str, Any]) -> str:
-    return f"{round(100.0 * measure['confidence'], 8):g} %"
+    return f"{percentage(measure['confidence'])} %"
 
 
 def _card(title: str, part: Mapping[str, Any]) -> tuple[str, Markup, Markup | str]:
