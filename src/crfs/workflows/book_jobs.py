@@ -3,18 +3,14 @@ needs."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from crfs.credit.schemas import Reason
-from crfs.credit.texts import text_fault
-from crfs.errors import InvalidInput, Problem, naming
+from crfs.errors import naming
 from crfs.workflows.asked_for import BOOK_RUNS, FACTOR_MODEL_RUN, REPLAY
 from crfs.workflows.jobs import JobContext
 from crfs.workflows.runs import RunKind
@@ -119,36 +115,6 @@ def submit_replay(session: Session, run_id: str, *, recorded_as_of: str | None =
         session.pin(recorded_state(recorded_as_of))
     specification = {"run_id": find(session.database, run_id).run_id, "recorded_as_of": recorded_as_of}
     return submit(session.database, job_id=uuid4(), kind=REPLAY, specification=specification, at=session.clock.now()).job_id
-
-
-def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows of a book as the bytes of a CSV file, so that they can be landed; the columns are those of all rows, in the order they come.
-
-    A cell that is no number and no text, and a column whose name cannot be written, are :class:`InvalidInput`.
-
-    >>> rows_as_csv([{"facility_id": "F1", "ead": 100.0}, {"facility_id": "F2", "lgd": None}])
-    b'facility_id,ead,lgd\\r\\nF1,100.0,\\r\\nF2,,\\r\\n'
-    """
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    problems = [
-        Problem(row=None, column=name, reason=Reason.BROKEN_ENCODING.value, detail=f"the name of the column, {name!r:.80}, has {fault}")
-        for name in columns
-        if (fault := text_fault(name)) is not None
-    ]
-    problems += [
-        Problem(row=number, column=column, reason=Reason.WRONG_TYPE.value, detail=f"a cell is a number, a text or null, not {cell!r:.80}")
-        for number, row in enumerate(rows, 1)
-        for column, cell in row.items()
-        if not isinstance(cell, str | int | float | None) or isinstance(cell, bool) or (isinstance(cell, str) and text_fault(cell))
-    ]
-    if problems:
-        detail = f"the rows have {len(problems)} names or cells that are no number and no text; first: {problems[0].detail}"
-        raise InvalidInput(detail, problems=tuple(problems))
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
 
 
 def work_of(job: str) -> Callable[[Session, Mapping[str, Any], JobContext], Measured]:

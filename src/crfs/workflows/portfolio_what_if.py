@@ -53,7 +53,7 @@ def changes_of_bytes(body: bytes, *, file_name: str) -> Changes:
 
 def read_changes(given: str | Path | Sequence[Mapping[str, Any]] | None) -> Changes:
     """Rows that come or take another's place: a CSV or Parquet file with the columns of a book, or its rows; None is none."""
-    from crfs.workflows.book_jobs import rows_as_csv
+    from crfs.workflows.book_rows import rows_as_csv
 
     with naming("changes"):
         if given is None:

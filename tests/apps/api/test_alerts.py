@@ -72,6 +72,10 @@ def test_what_is_wrong_is_pointed_at_and_nothing_is_queued(watched: Client) -> N
         found = watched.problem("POST", "/v1/alert-evaluations", 422, json={member: text})
         assert [error["pointer"] for error in found["errors"]] == [f"/body/{member}"], found
     watched.problem("POST", "/v1/alert-evaluations", 422, json={"rule": "x"})
+    untrue: list[Any] = ["yes", "true", 1, None]
+    for wrong in untrue:
+        found = watched.problem("POST", "/v1/alert-evaluations", 422, json={"dry_run": wrong})
+        assert [error["pointer"] for error in found["errors"]] == ["/body/dry_run"]
     watched.problem("GET", "/v1/alerts?severity=bad", 422)
     watched.problem("GET", "/v1/alerts/123456789", 404)
     for act in ("ack", "close"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import polars as pl
 import pytest
 
 from crfs.apps.api.pages.rendering import probability, written
@@ -140,6 +141,10 @@ def test_what_is_wrong_in_a_scenario_file_is_pointed_at_where_it_is_defined(clie
         ("stress", {"scenario": None}, "/body/scenario"),
         ("stress", {"scenario": "us/hold", "shocks": [{"pd_probit": 0.1}]}, "/body/shocks"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "at": "soon"}, "/body/at"),
+        ("stress", {"shocks": [{"pd_probit": 0.1}, {"segment": "card", "pd_probit": "0.1"}]}, "/body/shocks/1/pd_probit"),
+        ("stress", {"shocks": [{"pd_probit": 0.1}], "capital": {"floor_on": "2026-06-30"}}, "/body/capital/floor_on"),
+        ("capital", {"floor_on": "2026-06-30"}, "/body/floor_on"),
+        ("ecl", {"discounted": True}, "/body/discounted"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "conditional": True}, "/body/conditional"),
         ("stress", {"scenario": "us/hold", "conditional": True, "copula": "t:6", "as_of": "2009-11-30T00:00:00Z"}, "/body/factor_model"),
         ("stress", {"shocks": [{"pd_probit": 0.1}], "migration": "grades"}, "/columns/rating"),
@@ -199,7 +204,7 @@ def test_the_least_and_the_most_scenarios_are_those_of_the_library(client: Clien
 
 def test_a_body_is_read_beside_the_loop_which_serves_others_meanwhile(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     from crfs.apps.api import book_runs
-    from crfs.workflows import book_jobs
+    from crfs.workflows import book_rows
 
     on_the_loop: list[tuple[str, bool]] = []
 
@@ -213,8 +218,8 @@ def test_a_body_is_read_beside_the_loop_which_serves_others_meanwhile(client: Cl
         monkeypatch.setattr(place, name, call)
 
     watched(book_runs, "read_json")
-    watched(book_jobs, "rows_as_csv")
-    rows = [dict(zip(HEADER.strip().split(","), line.split(","), strict=True)) for line in BOOK.splitlines()[1:]]
+    watched(book_rows, "rows_as_csv")
+    rows = pl.read_csv(BOOK.encode()).to_dicts()
     asked = client.post("/v1/concentration-runs", json={"book": {"rows": rows}, "models": []}, headers={"Prefer": "wait=30"})
     assert asked.status_code == 200, asked.text
     client.problem("POST", f"/v1/concentration-runs/{asked.json()['run_id']}/replays", 422, json={"rows": []})

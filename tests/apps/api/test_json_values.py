@@ -98,3 +98,47 @@ def test_problems_say_it_in_plain_words(client: Client) -> None:
     assert '"seed"' in found["detail"]
     known = client.post("/v1/concentration-runs", json={"book": book, "recorded_as_of": 1, "models": []}, headers={"Prefer": "wait=30"})
     assert (known.status_code, known.json()["batch_id"]) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("ead", "100"),
+        ("pd_12m", "0.02"),
+        ("ead", True),
+        ("stage", "1"),
+        ("loading:us", "0.3"),
+        ("defaulted", "true"),
+        ("defaulted", 1),
+        ("sector", True),
+        ("facility_id", ["F1"]),
+    ],
+)
+def test_a_cell_of_a_row_of_another_type_is_refused_at_its_place(client: Client, column: str, cell: Any) -> None:
+    good = {"facility_id": "F0", "obligor_id": "O1", "ead": 100, "lgd": 0.4, "pd_12m": 0.02, "exposure_class": "corporate"}
+    rows = [good, {**good, "facility_id": "F1", column: cell}]
+    asks = (
+        ("POST", "/v1/capital-runs", {"book": {"rows": rows}}),
+        ("PUT", "/v1/portfolios/typed", {"rows": rows}),
+    )
+    for method, place, body in asks:
+        found = client.problem(method, place, 422, json=body)
+        assert [error["pointer"] for error in found["errors"]] == [f"/rows/1/{column}"], found
+    changed = client.problem("POST", "/v1/what-if-runs", 422, json={"book": {"rows": [good]}, "changes": {"rows": rows}, "models": []})
+    assert f"/body/changes/rows/1/{column}" in [error["pointer"] for error in changed["errors"]]
+
+
+def test_cells_of_the_types_of_their_columns_are_taken(client: Client) -> None:
+    row = {
+        "facility_id": "F1",
+        "obligor_id": "O1",
+        "ead": 100,
+        "lgd": 0.4,
+        "pd_12m": None,
+        "exposure_class": "corporate",
+        "defaulted": True,
+    }
+    rows = [row, {**row, "facility_id": "F2", "pd_12m": 0.02, "defaulted": False, "sector": "", "maturity_years": 2.5}]
+    answer = client.post("/v1/capital-runs", json={"book": {"rows": rows}, "models": []}, headers={"Prefer": "wait=30"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["n_facilities"] == 2

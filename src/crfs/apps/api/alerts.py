@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from crfs.apps.api.answers import NEVER, respond
 from crfs.apps.api.book_runs import ASKING, queue
+from crfs.apps.api.json_values import QUESTION
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held, Serving
 
@@ -26,7 +27,7 @@ _LIMITS = "portfolio,scope,entity,limit\ncorp,obligor,*,1000000\ncorp,sector,ene
 class Evaluation(BaseModel):
     """What is looked at by which rules: the texts of files, where they are not those that ship with crfs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": {"limits": _LIMITS, "dry_run": True}})
+    model_config = ConfigDict(**QUESTION, json_schema_extra={"example": {"limits": _LIMITS, "dry_run": True}})
 
     rules: str | None = Field(default=None, max_length=1_000_000, description="TOML of [[rule]] tables; none: those that ship with crfs")
     limits: str | None = Field(default=None, max_length=5_000_000, description="TOML of [[limit]] tables, or CSV, of loaded books")
@@ -38,7 +39,7 @@ class Evaluation(BaseModel):
 class Note(BaseModel):
     """What is kept in the alert's history."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": {"note": "I ask them"}})
+    model_config = ConfigDict(**QUESTION, json_schema_extra={"example": {"note": "I ask them"}})
 
     note: str | None = Field(default=None, max_length=2_000)
 
@@ -48,7 +49,7 @@ class Silence(Note):
 
     # It is needed, and where it is left out the workflow says in words what to send.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"example": {"until": "2031-01-01", "note": "they know"}, "required": ["until"]}
+        **QUESTION, json_schema_extra={"example": {"until": "2031-01-01", "note": "they know"}, "required": ["until"]}
     )
 
     until: str | None = Field(default=None, description="An instant, or a day (its start in UTC)")

@@ -359,7 +359,7 @@ def _within(document: Any, location: tuple[int | str, ...]) -> tuple[int | str, 
 
 def rows_given(given: Mapping[str, Any], name: str) -> bytes:
     """The bytes of rows of a book that stand in the member ``name`` of a body, as ``csv`` or as ``rows``."""
-    from crfs.workflows.book_jobs import rows_as_csv
+    from crfs.workflows.book_rows import rows_as_csv
 
     if set(given) == {"csv"} and isinstance(given["csv"], str):
         return given["csv"].encode("utf-8", "surrogatepass")  # half of a pair is no UTF-8 then, and its place is told with the others

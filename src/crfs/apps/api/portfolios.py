@@ -83,7 +83,7 @@ async def load(
 
 
 def _load(session: Session, name: str, kind: str, body: bytes, valid_at: str | None) -> dict[str, Any]:
-    from crfs.workflows.book_jobs import rows_as_csv
+    from crfs.workflows.book_rows import rows_as_csv
     from crfs.workflows.books import load_book
     from crfs.workflows.times import parse_question
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from crfs.apps.api.answers import respond
+from crfs.apps.api.json_values import QUESTION
 from crfs.apps.api.problems import responses
 from crfs.apps.api.service import Held
 from crfs.errors import naming
@@ -28,7 +29,7 @@ by = { "us.unemployment_rate_quarterly" = 0.01 }
 class Definition(BaseModel):
     """The text of a scenario file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": {"toml": _EXAMPLE}})
+    model_config = ConfigDict(**QUESTION, json_schema_extra={"example": {"toml": _EXAMPLE}})
 
     toml: str = Field(min_length=1, max_length=1_000_000)
     file_name: str = Field(default="scenarios.toml", max_length=200)

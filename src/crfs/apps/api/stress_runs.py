@@ -43,6 +43,11 @@ def stress_wanted(question: StressQuestion, session: Session) -> Wanted:
     from crfs.workflows.stress_questions import stress_settings
     from crfs.workflows.times import parse_question
 
+    for number, row in enumerate(question.shocks or ()):
+        for column, cell in row.items():
+            if isinstance(cell, str) and cell.strip() and column not in {"segment", "valid_time"}:
+                detail = f"row {number + 1} of shocks: {column} is a number or null, not the text {cell!r:.80}"
+                raise InvalidInput(detail, argument=f"shocks.{number}.{column}")
     losses = losses_wanted(question, session)
     named = None if question.scenario is None else Named(reference={"name": question.scenario})
     if question.scenario_toml is not None:
