@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput, NotFound
 from crfs.workflows.session import Session
 from crfs.workflows.spines import require
-from crfs.workflows.times import as_told, parse_instant
+from crfs.workflows.times import as_told, parse_instant, refuse_unmeant
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,7 +55,8 @@ def load_book(
 ) -> dict[str, Any]:
     """Keep the bytes of a book under a name; a book with a wrong cell is refused whole, with every one of them, before anything is kept.
 
-    Blank ``pd_12m`` and ``lgd`` are for a model to fill; what only a factor model can tell (an unknown group) is said by the risk run.
+    ``valid_at`` is when it comes into force (now, if not given): it may lie ahead, but a year that cannot be meant is refused. Blank ``pd_12m`` and
+    ``lgd`` are for a model to fill; what only a factor model can tell (an unknown group) is said by the risk run.
     """
     import polars as pl
 
@@ -64,11 +65,13 @@ def load_book(
     from crfs.store.publication import BatchKind, BatchNote
 
     check_name(name)
+    now = session.clock.now()
+    if valid_at is not None:
+        refuse_unmeant(valid_at, now=now, what="valid_at")
     file_format = file_format or (FileFormat.PARQUET if body[:4] == b"PAR1" else FileFormat.CSV)
     table = read_portfolio(body, file_format=file_format)
     check_cells(table)
     sha256 = land_book(session, body, Path(file_name))
-    now = session.clock.now()
     in_force = valid_at or now
     rows = pl.DataFrame(
         {

@@ -6,6 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from crfs.errors import InvalidInput
 
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""Of no book before that are there rows of facilities."""
+YEARS_AHEAD = 10
+"""So far ahead somebody may plan; what lies farther is a year that was mistyped."""
+
 
 def parse_instant(text: str, *, what: str) -> datetime:
     """An RFC 3339 instant, in UTC; a text without a zone is refused, since it could mean any."""
@@ -69,6 +74,25 @@ def refuse_ahead(asked: datetime, *, now: datetime, what: str) -> None:
     """
     if asked > now + timedelta(days=1):
         raise InvalidInput(f"{what} {as_told(asked)} lies ahead; nothing is known of it yet", argument=what)
+
+
+def refuse_unmeant(asked: datetime, *, now: datetime, what: str) -> None:
+    """Refuse a moment of which something is said to hold that cannot be meant: before :data:`EARLIEST`, or more than :data:`YEARS_AHEAD` years ahead.
+
+    What holds from tomorrow on, or from a year that is planned, may be said today: it is in force when that day comes.
+
+    >>> refuse_unmeant(parse_question("2999-01-01", what="valid_at"), now=datetime(2026, 6, 30, 12, tzinfo=UTC), what="valid_at")
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: valid_at the end of 2999-01-01 lies more than 10 years ahead; is the year meant?
+    >>> refuse_unmeant(parse_question("0001-01-01", what="valid_at"), now=datetime(2026, 6, 30, 12, tzinfo=UTC), what="valid_at")
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: valid_at the end of 0001-01-01 lies before 1900; is the year meant?
+    >>> refuse_unmeant(parse_question("2027-01-01", what="valid_at"), now=datetime(2026, 6, 30, 12, tzinfo=UTC), what="valid_at")
+    """
+    if asked < EARLIEST:
+        raise InvalidInput(f"{what} {as_told(asked)} lies before {EARLIEST.year}; is the year meant?", argument=what)
+    if asked - now > timedelta(days=366 * YEARS_AHEAD):
+        raise InvalidInput(f"{what} {as_told(asked)} lies more than {YEARS_AHEAD} years ahead; is the year meant?", argument=what)
 
 
 def as_told(instant: datetime) -> str:

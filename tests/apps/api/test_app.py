@@ -74,7 +74,8 @@ def test_a_full_pool_says_so_and_writes_nothing(session: Session) -> None:
 
 
 def test_jobs_that_an_earlier_process_left_are_taken_up(session: Session) -> None:
-    from crfs.workflows.book_jobs import rows_as_csv, submit_question
+    from crfs.workflows.book_jobs import submit_question
+    from crfs.workflows.book_rows import rows_as_csv
     from crfs.workflows.book_runs import Question
     from crfs.workflows.ledger import show_job
     from crfs.workflows.packaged import packaged_factor_model

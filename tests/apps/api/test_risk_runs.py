@@ -254,6 +254,11 @@ def test_what_http_itself_refuses_is_a_problem_too(client: Client) -> None:
     assert [error["pointer"] for error in flat["errors"]] == ["/body/rows"]
     late = client.problem("PUT", "/v1/portfolios/x?valid_at=never", 422, content=GOOD.encode(), headers={"Content-Type": "text/csv"})
     assert [error["pointer"] for error in late["errors"]] == ["/query/valid_at"]
+    for unmeant in ("2999-01-01", "0001-01-01", "1026-06-30", "9999-12-30"):
+        place = f"/v1/portfolios/x?valid_at={unmeant}"
+        found = client.problem("PUT", place, 422, content=GOOD.encode(), headers={"Content-Type": "text/csv"})
+        assert [error["pointer"] for error in found["errors"]] == ["/query/valid_at"]
+    client.problem("GET", "/v1/portfolios/x", 404)
     big = b"x" * 10_000_001
     client.problem("PUT", "/v1/portfolios/x", 413, content=big, headers={"Content-Type": "text/csv"})
     client.problem("POST", "/v1/risk-runs", 413, content=iter_of(big), headers={"Content-Type": "application/json"})
