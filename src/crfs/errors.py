@@ -217,3 +217,20 @@ def inside(argument: str, *member: str | int) -> Iterator[None]:
         own = () if error.argument in {None, argument} else (error.argument,)
         error.argument, error.member = argument, (*member, *own, *error.member)
         raise
+
+
+@contextmanager
+def in_file(file: object) -> Iterator[None]:
+    """Say of an :class:`InvalidInput` that is raised within which file it speaks of, unless it says it itself.
+
+    >>> with in_file("book.csv"):
+    ...     raise InvalidInput("the file is empty")
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: book.csv: the file is empty
+    """
+    try:
+        yield
+    except InvalidInput as error:
+        if str(file) in str(error):
+            raise
+        raise type(error)(f"{file}: {error}", problems=error.problems, argument=error.argument) from None

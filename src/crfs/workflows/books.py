@@ -6,12 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput, NotFound
+from crfs.errors import InvalidInput, NotFound, in_file
 from crfs.workflows.session import Session
 from crfs.workflows.spines import require
 from crfs.workflows.times import as_told, parse_instant, refuse_unmeant
@@ -51,7 +52,7 @@ def load_portfolio(session: Session, name: str, file: Path, *, valid_at: datetim
 
 
 def load_book(
-    session: Session, name: str, body: bytes, *, file_format: Any = None, file_name: str = "body", valid_at: datetime | None = None
+    session: Session, name: str, body: bytes, *, file_format: Any = None, file_name: str | None = None, valid_at: datetime | None = None
 ) -> dict[str, Any]:
     """Keep the bytes of a book under a name; a book with a wrong cell is refused whole, with every one of them, before anything is kept.
 
@@ -69,8 +70,10 @@ def load_book(
     if valid_at is not None:
         refuse_unmeant(valid_at, now=now, what="valid_at")
     file_format = file_format or (FileFormat.PARQUET if body[:4] == b"PAR1" else FileFormat.CSV)
-    table = read_portfolio(body, file_format=file_format)
-    check_cells(table)
+    with nullcontext() if file_name is None else in_file(file_name):
+        table = read_portfolio(body, file_format=file_format)
+        check_cells(table)
+    file_name = file_name or "body"
     sha256 = land_book(session, body, Path(file_name))
     in_force = valid_at or now
     rows = pl.DataFrame(
@@ -168,18 +171,23 @@ def _unknown(name: str) -> NotFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """A book of facilities as bytes; ``name`` is what it was loaded under, None where the bytes came with the question."""
+    """A book of facilities as bytes; ``name`` is what it was loaded under, None where the bytes came with the question.
+
+    ``file`` is the file that it was read from, which errors name; None where there is none.
+    """
 
     body: bytes
     file_format: str
     file_name: str
     name: str | None = None
+    file: Path | None = None
 
     def table(self) -> pl.DataFrame:
         """The rows as they came."""
         from crfs.credit.portfolio import FileFormat, read_portfolio
 
-        return read_portfolio(self.body, file_format=FileFormat(self.file_format))
+        with nullcontext() if self.file is None else in_file(self.file):
+            return read_portfolio(self.body, file_format=FileFormat(self.file_format))
 
     def keep(self, session: Session) -> dict[str, Any]:
         """What a run keeps of the book; bytes that are not under a name are landed now."""
@@ -207,7 +215,7 @@ def find_book(session: Session, name_or_file: str, *, at: datetime, batch_id: in
     if not file.exists():
         raise NotFound(f"no portfolio is called {name_or_file!r}, and there is no such file; crfs portfolio list shows the names")
     body, file_format = read_book_file(file)
-    return Book(body=body, file_format=str(file_format), file_name=file.name)
+    return Book(body=body, file_format=str(file_format), file_name=file.name, file=file)
 
 
 def read_book_file(file: Path) -> tuple[bytes, Any]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput, NotFound
+from crfs.errors import InvalidInput, NotFound, in_file
 from crfs.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def leakcheck(session: Session, file: Path, *, manifest: Path | None = None) -> 
         body = file.read_bytes()
     except OSError as error:
         raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
-    table = read_spine(body, file_format="parquet" if file.suffix == ".parquet" else "csv")
+    with in_file(file):
+        table = read_spine(body, file_format="parquet" if file.suffix == ".parquet" else "csv")
     about = _manifest(file, manifest)
     reader = session.reader(session.pin(about.get("batch_id")).batch_id)
     factors = _factors(about, table, reader.catalogue)

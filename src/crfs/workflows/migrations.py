@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput, naming
+from crfs.errors import InvalidInput, in_file, naming
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,7 +41,8 @@ def read_matrix(given: str | Path | Mapping[str, Any], *, argument: str, what: s
             raise InvalidInput(f"cannot read {given}: {error.strerror}; {what}") from None
         except pl.exceptions.PolarsError as error:
             raise InvalidInput(f"{given} cannot be read as CSV: {str(error).splitlines()[0]}") from None
-        matrix = TransitionMatrix.from_table(_numbers(table))
+        with in_file(given):
+            matrix = TransitionMatrix.from_table(_numbers(table))
     return {"ratings": list(matrix.ratings), "rows": matrix.probability.tolist()}
 
 

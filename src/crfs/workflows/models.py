@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput, NotFound
+from crfs.errors import InvalidInput, NotFound, in_file
 from crfs.workflows.observations import recorded_state
 from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
@@ -163,7 +163,8 @@ def _read_table(file: Path) -> pl.DataFrame:
     from crfs.workflows.books import read_book_file
 
     body, file_format = read_book_file(file)
-    table = read_portfolio(body, file_format=file_format)
+    with in_file(file):
+        table = read_portfolio(body, file_format=file_format)
     casts = []
     for name in ("ead", "lgd", "pd_12m", "drawn", "limit", "lgd_sd"):
         if name in table.columns and table[name].dtype == pl.String:

@@ -9,6 +9,9 @@ from typing import Any
 
 from crfs.errors import NotFound
 
+_CALLED = {"models": "model", "factor_models": "factor model", "satellites": "satellite", "scenarios": "file of scenarios"}
+"""What people call the content of each folder, as the options that name it do."""
+
 
 def packaged_model(name: str) -> dict[str, Any]:
     """The specification of a model that ships with crfs: ``pd``, ``lgd`` or ``ead``."""
@@ -34,5 +37,6 @@ def packaged_scenarios() -> str:
 def _read(folder: str, name: str) -> str:
     item = files("crfs") / "catalog" / folder / name
     if not item.is_file():
-        raise NotFound(f"crfs ships no {folder} called {name!r}")
+        shipped = sorted(one.name.rpartition(".")[0] for one in (files("crfs") / "catalog" / folder).iterdir() if one.is_file())
+        raise NotFound(f"crfs ships no {_CALLED[folder]} {name.rpartition('.')[0]!r}; it ships {', '.join(shipped)}")
     return item.read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.credit.schemas import Reason
 from crfs.credit.texts import text_fault
-from crfs.errors import InvalidInput, Problem, first_places, naming
+from crfs.errors import InvalidInput, Problem, first_places, in_file, naming
 from crfs.workflows import portfolio_risk
 from crfs.workflows.book_runs import Asked, Attachment, BookKind, Ready, hindsight, hint_of_models
 from crfs.workflows.books import book_of_bytes, read_book_file
@@ -53,13 +53,17 @@ def changes_of_bytes(body: bytes, *, file_name: str) -> Changes:
 
 def read_changes(given: str | Path | Sequence[Mapping[str, Any]] | None) -> Changes:
     """Rows that come or take another's place: a CSV or Parquet file with the columns of a book, or its rows; None is none."""
+    from crfs.credit.portfolio import read_portfolio
     from crfs.workflows.book_rows import rows_as_csv
 
     with naming("changes"):
         if given is None:
             return Changes(settings={})
         if isinstance(given, str | Path):
-            return changes_of_bytes(read_book_file(Path(given))[0], file_name=Path(given).name)
+            told = changes_of_bytes(read_book_file(Path(given))[0], file_name=Path(given).name)
+            with in_file(given):
+                read_portfolio(told.attachments[0].body)
+            return told
         return changes_of_bytes(rows_as_csv(given), file_name="changes.csv") if given else Changes(settings={})
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput, naming
+from crfs.errors import InvalidInput, in_file, naming
 from crfs.workflows.satellites import read_satellite
 from crfs.workflows.scenarios import Named, Resolver, packaged_attachment, resolver, with_attached
 from crfs.workflows.session import Session
@@ -154,7 +154,8 @@ def read_shocks(file: Path | str) -> list[dict[str, Any]]:
         raise InvalidInput(f"cannot read {file}: {error.strerror}", argument="shocks") from None
     except pl.exceptions.PolarsError as error:
         raise InvalidInput(f"{file} cannot be read as CSV: {str(error).splitlines()[0]}", argument="shocks") from None
-    checked = checked_shocks(table.drop("valid_time", strict=False))
+    with in_file(file):
+        checked = checked_shocks(table.drop("valid_time", strict=False))
     return checked.drop("valid_time").to_dicts()
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from crfs.errors import InvalidInput
+from crfs.errors import InvalidInput, in_file
 from crfs.workflows.observations import recorded_state
 from crfs.workflows.rights import require_export
 from crfs.workflows.runs import Computation, RunKind, execute
@@ -104,7 +104,8 @@ def _landed(session: Session, spine_file: Path) -> dict[str, str]:
     except OSError as error:
         raise InvalidInput(f"cannot read the spine {spine_file}: {error.strerror}") from None
     file_format = "parquet" if spine_file.suffix == ".parquet" else "csv"
-    read_spine(body, file_format=file_format)
+    with in_file(spine_file):
+        read_spine(body, file_format=file_format)
     now = session.clock.now()
     note = FetchNote(
         source="file",
