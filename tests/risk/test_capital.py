@@ -202,6 +202,20 @@ def test_the_output_floor_never_lowers_and_is_never_above_the_larger(seed: int, 
     assert result.totals.capital == pytest.approx(0.08 * result.floor.rwa)
 
 
+def test_an_exposure_that_is_raised_to_its_floor_is_told_of() -> None:
+    # CRE32.36: a commitment converts by 40 %, so the least is what is drawn and 20 % of what is undrawn: 100 + 0.2 * 400 = 180.
+    low = facility(ead=150.0, drawn=100.0, limit=500.0)
+    high = facility(ead=200.0, drawn=100.0, limit=500.0)
+    result = regulatory_capital(table_of(low, high))
+    assert result.table["ead"].to_list() == pytest.approx([180.0, 200.0])
+    [told] = [note for note in result.notes if "EAD" in note]
+    assert told.startswith("the EAD of 1 facility is raised, by 30.00 in all,")
+    assert "50 % of the standardised conversion of what is undrawn (CRE32.36)" in told
+    assert not [note for note in regulatory_capital(table_of(high)).notes if "EAD" in note]
+    [earlier] = [note for note in regulatory_capital(table_of({**low, "ead": 90.0}), regime="basel_ii").notes if "EAD" in note]
+    assert "own estimates, what is drawn: other" in earlier
+
+
 @pytest.mark.parametrize(("path", "begins"), [("basel", date(2023, 1, 1)), ("eu", date(2025, 1, 1))])
 def test_a_floor_before_its_path_begins_is_told_of(path: str, begins: date) -> None:
     table = random_table(5, 1)

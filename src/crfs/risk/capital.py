@@ -299,7 +299,11 @@ def regulatory_capital(
         expected_loss=comparison,
         floor=floored,
         regime=rules.name,
-        notes=(*_notes(rows, rejected, rules), *(_floor_note(floor_on, path=floor_path) if floored else ())),
+        notes=(
+            *_notes(rows, rejected, rules),
+            *_raised_note(rows, columns["ead"], modelled, rules),
+            *(_floor_note(floor_on, path=floor_path) if floored else ()),
+        ),
     )
 
 
@@ -406,17 +410,22 @@ def _table_factor(rows: pl.DataFrame) -> FloatArray:
     return np.array([*factors, usual])[codes(rows, "off_balance", list(standardised.OffBalance))]
 
 
+def _own_ead(rows: pl.DataFrame, modelled: BoolArray) -> FloatArray:
+    """Exposure at default as the rows say it, before its floor: ``ead``, else what is drawn and the converted part of what is undrawn."""
+    factor = np.where(_is_approach(rows, Approach.FOUNDATION) | ~modelled, _table_factor(rows), numbers(rows, "ccf"))
+    ead, undrawn = numbers(rows, "ead"), _undrawn(rows)
+    return np.where(np.isnan(ead), numbers(rows, "drawn") + np.where(undrawn > 0.0, factor, 0.0) * undrawn, ead)
+
+
 def _modelled(rows: pl.DataFrame, modelled: BoolArray, regime: Regime) -> dict[str, FloatArray]:
     """Columns under models; NaN where a row is under tables, but for ``ead``."""
     foundation = _is_approach(rows, Approach.FOUNDATION)
     function = _FUNCTION_CODES[codes(rows, "exposure_class", list(ExposureClass))]
     drawn, undrawn, factor = numbers(rows, "drawn"), _undrawn(rows), _table_factor(rows)
-    ead = numbers(rows, "ead")
-    own_factor = np.where(foundation | ~modelled, factor, numbers(rows, "ccf"))
-    converted = drawn + np.where(undrawn > 0.0, own_factor, 0.0) * undrawn
+    ead = _own_ead(rows, modelled)
     floored = modelled & ~foundation & ~_is_class(rows, ExposureClass.SOVEREIGN)
     least = np.where(floored, drawn + regime.ead_floor_share * factor * undrawn, np.nan)
-    ead = np.fmax(np.where(np.isnan(ead), converted, ead), least)
+    ead = np.fmax(ead, least)
 
     defaulted = _in_default(rows)
     pd = np.where(defaulted | ~modelled, 1.0, numbers(rows, "pd_12m"))
@@ -585,3 +594,19 @@ def _floor_note(on: date | None, *, path: str) -> tuple[str, ...]:
     if on is None or on >= begins:
         return ()
     return (f"the output floor begins on {begins.isoformat()} on the path {path}: on {on.isoformat()} its share is 0, and it adds nothing",)
+
+
+def _raised_note(rows: pl.DataFrame, ead: FloatArray, modelled: BoolArray, regime: Regime) -> tuple[str, ...]:
+    """Where exposures are not those of the book: whoever compares capital with other measures of it has to know."""
+    own = _own_ead(rows, modelled)
+    raised = ead > own
+    if not raised.any():
+        return ()
+    count, amount = int(raised.sum()), math.fsum((ead - own)[raised].tolist())
+    least = f"what is drawn and {regime.ead_floor_share:.0%} of the standardised conversion of what is undrawn (CRE32.36)".replace(
+        "%", " %"
+    )
+    return (
+        f"the EAD of {count:,} {'facility' if count == 1 else 'facilities'} is raised, by {amount:,.2f} in all, to the least that is permitted of own "
+        f"estimates, {least if regime.ead_floor_share else 'what is drawn'}: other measures of the book have it without",
+    )

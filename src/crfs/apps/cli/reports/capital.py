@@ -18,7 +18,7 @@ SHOWN = ("exposure_class", "approach", "sector")
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     currency = answer["currency"]
-    screen.print(f"{counted(answer['n_facilities'], 'facility', 'facilities')}, exposure {money(answer['totals']['ead'], currency)}")
+    screen.print(f"{counted(answer['n_facilities'], 'facility', 'facilities')}, regulatory EAD {money(answer['totals']['ead'], currency)}")
     screen.print(f"{state(answer)}; {answer['regime']}, {answer['approach']} approach where a row names none")
     screen.print()
     screen.print(table(totals(answer), ["regulatory capital", "amount"]))
@@ -26,7 +26,9 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
         parts = answer["by"].get(by, [])
         if len(parts) > 1 or (by == "exposure_class" and parts):
             screen.print()
-            screen.print(table([_part(by, part) for part in parts], [by, "facilities", "exposure", "risk weight", "RWA", "capital", "EL"]))
+            screen.print(
+                table([_part(by, part) for part in parts], [by, "facilities", "regulatory EAD", "risk weight", "RWA", "capital", "EL"])
+            )
     again(screen, answer)
 
 
@@ -63,7 +65,7 @@ def _part(by: str, part: Mapping[str, Any]) -> dict[str, Any]:
     return {
         by: shown_name(part["name"]),
         "facilities": part["facilities"],
-        "exposure": money(part["ead"]),
+        "regulatory EAD": money(part["ead"]),
         "risk weight": percent(part["rw"]),
         "RWA": money(part["rwa"]),
         "capital": money(part["capital"]),

@@ -20,7 +20,9 @@ SHOWN = ("stage", "segment", "sector")
 def show(screen: Console, answer: Mapping[str, Any]) -> None:
     """The run's numbers, and how to have them again."""
     currency = answer["currency"] or ""
-    screen.print(f"{counted(answer['n_facilities'], 'facility', 'facilities')}, exposure {cents(answer['total_ead'])} {currency}".rstrip())
+    screen.print(
+        f"{counted(answer['n_facilities'], 'facility', 'facilities')}, exposure (EAD) {cents(answer['total_ead'])} {currency}".rstrip()
+    )
     overlays = answer["overlays"]
     day = "" if overlays is None else f", reporting date {overlays['on']}"
     screen.print(f"{state(answer)}; {TITLES[answer['standard']]}{day}")
@@ -32,7 +34,7 @@ def show(screen: Console, answer: Mapping[str, Any]) -> None:
         parts = answer["by"].get(by, [])
         if parts:
             screen.print()
-            screen.print(table([_part(by, part) for part in parts], [by, "facilities", "exposure", "allowance", "coverage"]))
+            screen.print(table([_part(by, part) for part in parts], [by, "facilities", "exposure (EAD)", "allowance", "coverage"]))
     staging = answer["staging"]
     if staging is not None and staging["triggers"]:
         screen.print()
@@ -63,7 +65,7 @@ def _part(by: str, part: Mapping[str, Any]) -> dict[str, Any]:
     return {
         by: shown_name(part["name"]),
         "facilities": part["facilities"],
-        "exposure": cents(part["ead"]),
+        "exposure (EAD)": cents(part["ead"]),
         "allowance": cents(part["allowance"]),
         "coverage": f"{part['allowance'] / part['ead'] * 100:.2f} %" if part["ead"] else "",
     }

@@ -21,7 +21,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
     totals, floor, expected = answer["totals"], answer["output_floor"], answer["expected_loss"]
     cards: list[tuple[str, Markup, Markup | str]] = [
         ("Risk-weighted assets", amount(totals["rwa"]), f"before the output floor; {_REGIMES.get(answer['regime'], answer['regime'])}"),
-        ("Mean risk weight", percent(answer["rw"], 1), "of exposure"),
+        ("Mean risk weight", percent(answer["rw"], 1), Markup("of a regulatory EAD of ") + amount(totals["ead"])),
         ("Capital", amount(totals["capital"]), Markup("at ") + percent(answer["capital_ratio"], 1)),
     ]
     if floor is not None:
@@ -31,7 +31,7 @@ def page(answer: Mapping[str, Any]) -> Shown:
     grids = [
         Grid(
             title=f"By {by.replace('_', ' ')}",
-            head=(by.replace("_", " "), "Facilities", "Exposure", "Risk weight", "RWA", "Capital", "EL"),
+            head=(by.replace("_", " "), "Facilities", "Regulatory EAD", "Risk weight", "RWA", "Capital", "EL"),
             rows=[
                 (
                     shown_name(part["name"]),

@@ -45,7 +45,7 @@ def _by(by: str, parts: Sequence[Mapping[str, Any]]) -> Grid:
     """What each value of a column has; the amounts of all of them sum to the cards above, to the cent."""
     return Grid(
         title=f"By {by.replace('_', ' ')}",
-        head=(by.replace("_", " "), "Facilities", "Exposure", "Losses of the model", "Overlays", "Allowance", "Coverage"),
+        head=(by.replace("_", " "), "Facilities", "Exposure (EAD)", "Losses of the model", "Overlays", "Allowance", "Coverage"),
         rows=[
             (
                 shown_name(part["name"]),
