@@ -57,11 +57,14 @@ class _State:
 class WarmPortfolio:
     """A book, its model and its measured risk, which follow changes in a fraction of a run's time.
 
-    Arguments are those of :func:`crfs.risk.portfolio_risk`. After every :meth:`update` the numbers are those that a run of the changed book from
-    nothing would give, to the bit: tables are looked up by the content they were made from, so what is reused is what would be made again. Where
-    positions or PDs change, the classes of names that they belong to are tabulated anew, in the cells that they fall in; a new correlation keeps every
-    table; a new copula none. Aims, points and the measures follow from the whole book, and are found again. :meth:`what_if` alone departs from a
-    run of its own: it keeps the book's points, so that differences have no noise but their own.
+    Arguments are those of :func:`crfs.risk.portfolio_risk`, but contributions are left out unless they are asked for with ``contributions=True``
+    (there they are made unless told not to): ``result.contributions`` is empty then, and a change is followed sooner.
+
+    After every :meth:`update` the numbers are those that a run of the changed book from nothing would give, to the bit: tables are looked up by the
+    content they were made from, so what is reused is what would be made again. Where positions or PDs change, the classes of names that they belong
+    to are tabulated anew, in the cells that they fall in; a new correlation keeps every table; a new copula none. Aims, points and the measures
+    follow from the whole book, and are found again. :meth:`what_if` alone departs from a run of its own: it keeps the book's points, so that
+    differences have no noise but their own.
 
     Methods may be called from several threads; one change is made at a time.
 
@@ -72,6 +75,8 @@ class WarmPortfolio:
     >>> unsubscribe = warm.subscribe(lambda result: told.append(round(result.el, 6)))
     >>> round(warm.result.el, 6), round(warm.update(pd={"B": 0.05}).el, 6), told
     (1.4, 1.8, [1.8])
+    >>> warm.result.contributions
+    ()
     """
 
     def __init__(

@@ -60,6 +60,7 @@ class ConcentrationOptions(Shared, total=False):
 class CapitalOptions(Shared, total=False):
     """What may be said of capital: the arguments of :func:`crfs.risk.capital.regulatory_capital`.
 
+    ``floor_on``, ``floor_path`` and ``transitional_cap`` go with ``output_floor``, the last two also with ``floor_on``: alone they are refused.
     ``exposure_classes`` gives the class of facilities that have none in the book, by ``facility_type``, by ``segment``, or (``"*"``) for
     all the others.
     """
@@ -83,7 +84,8 @@ class EclOptions(Shared, total=False):
     ``standard`` is ``ifrs9`` or ``cecl``. ``stages`` are ``given`` in the book, or ``found`` by the policy's rule; found, where the book
     has none. ``interest_rate`` and ``expected_life_years`` are for facilities without a rate, or without a maturity. ``timing`` and
     ``period_years`` are those of :func:`crfs.risk.provisions.expected_credit_loss`, ``forecast_years``, ``reversion_years`` and
-    ``discounted`` those of :func:`crfs.risk.provisions.cecl_allowance`. ``reporting_date`` says which overlays hold; the day of ``as_of``,
+    ``discounted`` those of :func:`crfs.risk.provisions.cecl_allowance`; what the other standard alone reads (``timing`` and ``stages`` under CECL, these
+    three under IFRS 9) is refused. ``reporting_date`` says which overlays hold; the day of ``as_of``,
     if not given.
     """
 

@@ -13,8 +13,8 @@ from crfs.apps.api.pages.shown import BESIDE, PAGES, shown
 from crfs.apps.api.plots.bars import around, bars_plot
 from crfs.apps.api.plots.loss_curve import loss_curve_plot
 from crfs.apps.api.service import Held
-from crfs.credit.confidences import percentage
 from crfs.errors import NotFound
+from crfs.workflows.confidences import percentage
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.filling import filled_in_words
 from crfs.workflows.runs import RunKind

@@ -7,7 +7,7 @@ from typing import Any
 
 from crfs.apps.api.plots.scales import linear_scale, log_scale
 from crfs.apps.api.plots.svg import Drawing
-from crfs.credit.confidences import percentage
+from crfs.workflows.confidences import percentage
 
 
 def loss_curve_plot(curve: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[str, Any]], *, el: float, currency: str) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports import attribution, capital, ecl, reverse_stress, risk, stress
 from crfs.apps.cli.screen import table
-from crfs.credit.confidences import percentage
 from crfs.workflows.card_warnings import card_warnings
+from crfs.workflows.confidences import percentage
 
 if TYPE_CHECKING:
     from rich.console import Console

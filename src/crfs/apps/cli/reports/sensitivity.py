@@ -9,7 +9,7 @@ from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.reports.stress import fitted
 from crfs.apps.cli.reports.what_if import with_error
 from crfs.apps.cli.screen import money, table
-from crfs.credit.confidences import percentage
+from crfs.workflows.confidences import percentage
 from crfs.workflows.dependence import dependence
 from crfs.workflows.highest import at_highest
 

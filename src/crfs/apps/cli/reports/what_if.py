@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.apps.cli.reports.clocks import again, size, state
 from crfs.apps.cli.screen import money, table
-from crfs.credit.confidences import percentage
+from crfs.workflows.confidences import percentage
 from crfs.workflows.dependence import dependence
 from crfs.workflows.highest import at_highest
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from crfs.apps.api.pages.rendering import amount, number, percent
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
-from crfs.credit.confidences import percentage
+from crfs.workflows.confidences import percentage
 
 TITLE = "Loss of value as ratings migrate"
 

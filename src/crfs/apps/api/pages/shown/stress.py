@@ -12,7 +12,7 @@ from crfs.apps.api.pages.shown.fits import fits_grid
 from crfs.apps.api.pages.shown.run import Grid, Shown, about
 from crfs.apps.api.plots.bars import bars_plot
 from crfs.apps.api.plots.waterfall import waterfall_plot
-from crfs.credit.confidences import percentage
+from crfs.workflows.confidences import percentage
 from crfs.workflows.cutting import shown_name
 from crfs.workflows.portfolio_capital import named_amounts
 
