@@ -15,7 +15,8 @@ HEADER = (
     "facility_id,obligor_id,ead,lgd,pd_12m,r2,group,sector,segment,exposure_class,stage,maturity_years,effective_interest_rate,currency\n"
 )
 ROW = "F{n},O{n},{ead},0.4,0.02,0.2,retail_pacific,retail,retail,other_retail,1,3,0.05,USD\n"
-DAYS = {"2026-03-31": 1000, "2026-06-30": 2000, "2199-12-31": 4000}
+AHEAD = f"{datetime.now(UTC).year + 5}-12-31"
+DAYS = {"2026-03-31": 1000, "2026-06-30": 2000, AHEAD: 4000}
 FEW = ("--confidence", "0.9", "--max-scenarios", "2000", "--rel-tol", "0.05")
 ASKED: dict[str, tuple[str, ...]] = {
     "risk": FEW,
@@ -76,9 +77,9 @@ def test_before_the_first_book_a_question_is_refused_with_the_first(within: Crfs
 @pytest.mark.parametrize("kind", list(ASKED))
 def test_a_time_that_lies_ahead_is_refused(within: Crfs, hashes: dict[str, str], kind: str) -> None:
     assert hashes
-    refused = within("portfolio", kind, "dated", *ASKED[kind], "--models", "none", "--as-of", "2199-12-31", "--json")
+    refused = within("portfolio", kind, "dated", *ASKED[kind], "--models", "none", "--as-of", AHEAD, "--json")
     assert refused.code == 1, refused.out
-    assert refused.json["error"]["message"] == "as_of the end of 2199-12-31 lies ahead; nothing is known of it yet"
+    assert refused.json["error"]["message"] == f"as_of the end of {AHEAD} lies ahead; nothing is known of it yet"
 
 
 @pytest.mark.usefixtures("history")
@@ -89,12 +90,12 @@ def test_the_day_that_is_not_over_can_be_asked_of(within: Crfs, hashes: dict[str
 @pytest.mark.usefixtures("history")
 def test_a_book_of_a_time_to_come_answers_nothing_before(within: Crfs, hashes: dict[str, str]) -> None:
     assert hashes
-    file = Path("2199-12-31.csv")
-    loaded = within("portfolio", "load", "ahead", file, "--valid-at", "2199-12-31")
+    file = Path(f"{AHEAD}.csv")
+    loaded = within("portfolio", "load", "ahead", file, "--valid-at", AHEAD)
     assert loaded.code == 0
-    assert "in force from the end of 2199-12-31, sha256=" in loaded.out
+    assert f"in force from the end of {AHEAD}, sha256=" in loaded.out
     refused = within("portfolio", "risk", "ahead", "--models", "none", "--json")
-    assert (refused.code, "the first is of the end of 2199-12-31" in refused.json["error"]["message"]) == (1, True)
+    assert (refused.code, f"the first is of the end of {AHEAD}" in refused.json["error"]["message"]) == (1, True)
 
 
 @pytest.mark.usefixtures("history")
@@ -117,6 +118,6 @@ def test_a_run_is_replayed_on_its_own_book_after_another_came_into_force_before_
 @pytest.mark.usefixtures("history", "hashes")
 def test_the_list_shows_the_day_that_was_said(within: Crfs) -> None:
     [row] = [line for line in within("portfolio", "list").out.splitlines() if line.startswith("dated")]
-    assert "the end of 2199-12-31" in row
+    assert f"the end of {AHEAD}" in row
     [book] = [book for book in within("portfolio", "list", "--json").json if book["portfolio"] == "dated"]
-    assert book["valid_time"].startswith("2200-01-01T00:00:00"), "the instant itself"
+    assert book["valid_time"].startswith(f"{int(AHEAD[:4]) + 1}-01-01T00:00:00"), "the instant itself"
