@@ -10,11 +10,8 @@ import pytest
 from crfs.errors import InvalidInput
 from crfs.workflows import (
     portfolio_attribution,
-<<<<<<< HEAD
-    portfolio_concentration,
-=======
     portfolio_capital,
->>>>>>> 97360bf (An option that means nothing without another is refused by its name; a floor before its path begins is told of)
+    portfolio_concentration,
     portfolio_ecl,
     portfolio_mark_to_market,
     portfolio_reverse_stress,
@@ -79,7 +76,6 @@ def test_an_option_of_another_kind_is_refused_by_its_name(kind: Any, name: str, 
     assert refused.value.argument == name
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("wrong", ["x", 1.5, -0.1, float("nan"), ["a"], {"a": "b"}, True], ids=repr)
 def test_a_conversion_factor_of_a_reverse_stress_is_refused_by_its_name(wrong: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
@@ -107,7 +103,8 @@ def test_options_that_are_not_given_are_no_mistake() -> None:
         kind.check_options({"default_ccf": 1})
     portfolio_attribution.check_options({"tags": []})
     portfolio_attribution.check_options({"tags": ["sector"]})
-=======
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "goes_with"),
     [
@@ -146,16 +143,15 @@ def test_defaults_and_options_that_are_read_are_taken(kind: Any, options: dict[s
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "argument"),
+    ("kind", "options", "place"),
     [
-        (portfolio_stress, {"capital": {"floor_on": "2026-06-30"}}, "capital.floor_on"),
-        (portfolio_stress, {"ecl": {"discounted": True}}, "ecl.discounted"),
-        (portfolio_sensitivity, {"capital": {"approach": "best"}}, "capital.approach"),
+        (portfolio_stress, {"capital": {"floor_on": "2026-06-30"}}, ("capital", "floor_on")),
+        (portfolio_stress, {"ecl": {"discounted": True}}, ("ecl", "discounted")),
+        (portfolio_sensitivity, {"capital": {"approach": "best"}}, ("capital", "approach")),
     ],
     ids=str,
 )
-def test_an_option_within_another_is_named_in_its_place(kind: Any, options: dict[str, Any], argument: str) -> None:
+def test_an_option_within_another_is_named_in_its_place(kind: Any, options: dict[str, Any], place: tuple[str, str]) -> None:
     with pytest.raises(InvalidInput) as refused:
         kind.check_options(options)
-    assert refused.value.argument == argument
->>>>>>> 97360bf (An option that means nothing without another is refused by its name; a floor before its path begins is told of)
+    assert (refused.value.argument, *refused.value.member) == place
