@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,7 @@ from crfs.risk import WarmPortfolio, portfolio_risk, reverse_stress
 from crfs.risk import contributions as subject
 from crfs.risk.cells import cells_of, interpolation, probabilities
 from crfs.risk.collapsed import collapse
+from crfs.risk.first_order import mean_changes
 from crfs.risk.mixtures import make_mixture
 from crfs.risk.names import make_names
 from crfs.risk.normal_cdf import normal_cdf
@@ -198,6 +200,7 @@ def test_the_parts_of_large_names_are_those_that_they_have_where_they_are_taken_
     (q,), mixture = found.quantiles, found.mixture
     assert not len(mixture.book.explicit)
     large = mixture.to_take_out(q.var)
+    large = large[np.argsort(-names.loss[0, large], kind="stable")]
     assert names.loss[0, large[0]] == names.loss[0].max()
     assert len(large) > 20
     (shares,) = subject.contributions(mixture, [(q.var, 0.99)])
@@ -208,6 +211,33 @@ def test_the_parts_of_large_names_are_those_that_they_have_where_they_are_taken_
         # Tables are interpolated, and the name's own is left out of one and subtracted from the other.
         assert shares.es[i] == pytest.approx(tail / 0.01, rel=1e-4)
         assert shares.var[i] == pytest.approx(line / density, rel=1e-4)
+
+
+def test_the_first_order_of_a_name_that_leaves_is_less_its_part_whatever_else_is_asked() -> None:
+    names = make_names(roll_up(uneven(400, 60.0), two_factors()), two_factors())
+    found = collapse(names, confidences=(0.9, 0.999), rel_tol=0.01, seed=1)
+    mixture, losses = found.mixture, [q.var for q in found.quantiles]
+    largest = mixture.to_take_out(losses[0])[:3]
+    # Taken out at one value at risk, and left in the expansion at the other.
+    between = np.setdiff1d(mixture.to_take_out(losses[0]), mixture.to_take_out(losses[1]))[:2]
+    for i in [*largest.tolist(), *between.tolist()]:
+        gone: dict[str, Any] = {"leaving": np.array([i]), "arrived": np.zeros(0, dtype=np.int64), "was": np.zeros(0, dtype=np.int64)}
+        both = mean_changes(mixture, names, losses=losses, **gone)
+        for k, (x, q) in enumerate(zip(losses, found.quantiles, strict=True)):
+            alone = mean_changes(mixture, names, losses=[x], **gone)[0]
+            assert (alone == both[k]).all()
+            (shares,) = subject.contributions(mixture, [(x, q.confidence)])
+            assert alone[0] == pytest.approx(-shares.es[i] * (1.0 - q.confidence), rel=1e-3)
+
+
+def test_names_that_are_alike_have_like_parts_however_many_they_are() -> None:
+    ids = [f"O{i:03d}" for i in range(200)]
+    table = pl.DataFrame({"facility_id": ids, "obligor_id": ids, "ead": 100.0, "lgd": 1.0, "pd_12m": 0.02, "r2": 0.2}).with_columns(
+        group=pl.Series(["one"] * 180 + ["two"] * 20)
+    )
+    found = portfolio_risk(table, model(math.inf), method="collapsed", confidences=(0.999,), listed=200)
+    parts = {(part.es[0], part.var[0]) for part in found.contributions if part.by == "obligor" and str(part.name) < "O180"}
+    assert np.ptp(np.array(sorted(parts)), axis=0) == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
 def test_errors_of_first_orders_are_their_spread_over_seeds() -> None:

@@ -327,6 +327,16 @@ def test_a_book_beside_another_is_taken_at_its_states_under_a_model_of_its_own_t
     assert abs(m.es - own.es) <= 4.0 * math.hypot(m.es_se, own.es_se) + 0.5 * (own.es_high - own.es_low)
 
 
+def test_a_book_beside_one_of_other_factors_has_a_run_of_its_own() -> None:
+    table = book(3, 20)
+    side = measure(table, model(), asked_of("few_names"))
+    third = FactorModel(
+        factors=("us", "eu", "oil"), correlation=((1.0, 0.4, 0.0), (0.4, 1.0, 0.0), (0.0, 0.0, 1.0)), groups={**GROUPS, "oil": {"oil": 1.0}}
+    )
+    moved = measure(table, third, asked_of("few_names"), beside=side)
+    assert moved.result.measures == measure(table, third, asked_of("few_names")).result.measures
+
+
 @pytest.mark.parametrize(("asked", "names"), [("few_names", 20), ("convolution", 60)])
 def test_books_beside_one_lose_no_less_the_worse_they_are(asked: str, names: int) -> None:
     table = book(5, names).with_columns(ead=pl.when(pl.int_range(pl.len()) % 2 == 0).then(1.0).otherwise(1.01))

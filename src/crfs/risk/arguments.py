@@ -205,7 +205,7 @@ def told_of(whose: str) -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        raise InvalidInput(f"{whose}: {error}", problems=error.problems, argument=error.argument) from None
+        raise InvalidInput(f"{whose}: {error}", problems=error.problems, argument=error.argument, member=error.member) from None
 
 
 def check_flag(name: str, flag: bool) -> bool:

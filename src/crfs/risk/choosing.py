@@ -34,7 +34,7 @@ from crfs.risk.workers import MapTasks, workers
 _ALWAYS_BY_NAME = 32
 """So few names are taken one by one where that is payable: a book's sums are then few and far between, which an expansion smooths over."""
 
-_ITS_STATES = "the states of the factors are those of the book that it is compared with"
+_ITS_STATES = "the factors are sampled at the points of the book that it is compared with"
 _FAR_OFF = "how far its expected loss is from the book's"
 # What an exact answer may be off by: a millionth of the expected loss, or the last digits of all that can be lost.
 _EXACT, _LAST_DIGITS = 2e-6, 1e-12
@@ -111,8 +111,8 @@ def find_outcome(
     """The method that is asked for; ``auto`` goes from the exact to the approximate and stops at the first that is in its range.
 
     ``memo`` holds tables of earlier runs, ``names`` are the obligors' where they are at hand: they change the time, and no bit of the answer. What was
-    found of a book ``beside`` which this one stands lends it its states of the factors, where both can be taken name by name: a worse book then has no
-    smaller loss.
+    found of a book ``beside`` which this one stands, name by name, lends it its points in the factors, unless this one is exact, or they are not for it or
+    tell too little: at one set of points a worse book has no smaller loss.
     """
     alive = live(obligors)
     uncertain = np.flatnonzero(alive & (obligors.pd < 1.0))
@@ -127,11 +127,9 @@ def find_outcome(
         return Found(outcome=closed_form(obligors, uncertain, question.confidences, listed=question.listed))
     passed: dict[Method, str] = {}
     with workers(map_tasks, threads) as mapped:
-        if beside is not None and not follows:
-            alike = _at_its_points(beside, obligors, make_names(obligors, factor_model), question, mapped)
-            if alike is not None:
-                return alike
-        found = _first_in_range(obligors, factor_model, question, passed, map_tasks=mapped, device=device, memo=memo, names=names)
+        found = _first_in_range(
+            obligors, factor_model, question, passed, map_tasks=mapped, device=device, memo=memo, names=names, beside=beside
+        )
     if question.method is not Method.AUTO:
         return found
     return replace(found, outcome=replace(found.outcome, notes=(*found.outcome.notes, *note(passed))))
@@ -147,6 +145,7 @@ def _first_in_range(
     device: str | None,
     memo: Memo | None,
     names: Names | None,
+    beside: Found | None,
 ) -> Found:
     """The first method that serves; those before it are told in ``passed`` with why they do not."""
     if obligors.lgd_follows_factors():
@@ -155,7 +154,7 @@ def _first_in_range(
         names = make_names(obligors, factor_model) if names is None else names
         if question.method is Method.CREDITRISKPLUS:
             return Found(outcome=_gamma_sectors(obligors, names, question, map_tasks))
-        small = _small(obligors, names, question, passed, map_tasks)
+        small = _small(obligors, names, question, passed, map_tasks, beside=beside)
         if small is not None:
             return small
         passed[Method.FEW_NAMES] = not_few_names(names, tried=len(names) <= _ALWAYS_BY_NAME)
@@ -180,8 +179,10 @@ def _first_in_range(
     return Found(outcome=_simulated(obligors, factor_model, question, map_tasks, device))
 
 
-def _small(obligors: Obligors, names: Names, question: Question, passed: dict[Method, str], map_tasks: MapTasks) -> Found | None:
-    """The outcome of a book that is small or simple enough to be taken exactly given the factors; else None."""
+def _small(
+    obligors: Obligors, names: Names, question: Question, passed: dict[Method, str], map_tasks: MapTasks, *, beside: Found | None
+) -> Found | None:
+    """The outcome of a book that is small or simple enough to be taken exactly given the factors, or is one ``beside`` which it stands; else None."""
     if question.method in {Method.AUTO, Method.EXACT}:
         exact = exact_tail(names, budget=question.budget)
         apart = None if exact is None else _departure_of_the_exact(exact, obligors)
@@ -194,6 +195,9 @@ def _small(obligors: Obligors, names: Names, question: Question, passed: dict[Me
                 "the exact method is for a book along one line of the factor model, with certain losses that are all alike or multiples of one amount; "
                 f"and for no more evaluations than the budget of {question.budget:.3g}; use method 'auto'"
             )
+    alike = None if beside is None else _at_its_points(beside, obligors, names, question, map_tasks)
+    if alike is not None:
+        return alike
     if question.method in {Method.AUTO, Method.FEW_NAMES}:
         few = _few_names(obligors, names, question, map_tasks, fine=False)
         if few is None and (question.method is Method.FEW_NAMES or len(names) <= _ALWAYS_BY_NAME):
@@ -209,7 +213,11 @@ def _small(obligors: Obligors, names: Names, question: Question, passed: dict[Me
 
 def _at_its_points(beside: Found, obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Found | None:
     """The book at the states in which another was taken name by name; None where none was, or these are not for it, or do not tell enough."""
-    found = None if beside.few_names is None else at_points_of(beside.few_names, names, question.confidences, map_tasks)
+    found = (
+        None
+        if beside.few_names is None
+        else at_points_of(beside.few_names, names, question.confidences, budget=question.budget, map_tasks=map_tasks)
+    )
     if found is None or not found.settles(question.confidences, question.rel_tol):
         return None
     if departure(found.expected_loss, float(obligors.expected_loss.sum()) / names.unit, question.rel_tol) is not None:

@@ -122,7 +122,7 @@ def _fine_enough(
 
 
 def _lattice(names: Names, reach: float, cells: int, least: float, most_price: float) -> NameTransforms:
-    """``cells`` points as far as ``reach``; or the losses' own, where all are multiples of an amount, if these are not many times more nor too dear."""
+    """``cells`` points as far as ``reach``; or the losses' own, where all are multiples of an amount: if they are no more, or some times more and payable."""
     reach = min(reach, names.greatest * (1.0 + 4.0 / cells))
     step = reach / cells
     own = None if names.loss[1].any() else common_step(names.loss[0], max(int(_MORE_OF_ITS_OWN * names.greatest / step), 1))

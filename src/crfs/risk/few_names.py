@@ -302,40 +302,44 @@ def _drawn_anew(
     return replace(found, points=points, probability=_distribution(found.book, found.lattice, points, map_tasks))
 
 
-def at_points_of(found: FewNames, names: Names, confidences: Sequence[float], map_tasks: MapTasks = map) -> FewNames | None:
+def at_points_of(
+    found: FewNames, names: Names, confidences: Sequence[float], *, budget: float = math.inf, map_tasks: MapTasks = map
+) -> FewNames | None:
     """The distribution of another book at the very points, on a lattice of the same kind.
 
-    None where it has no such lattice, or none that reaches to the value at risk at all ``confidences`` and is payable, or has other degrees of freedom.
+    None where it has no such lattice, or none that reaches to the value at risk at all ``confidences`` for no more evaluations than the ``budget``, or has
+    other degrees of freedom, or factors of another number.
     """
-    if names.nus != found.names.nus:
+    if names.nus != found.names.nus or names.directions.shape[1] != found.names.directions.shape[1]:
         return None
+    most_work = min(_MOST_WORK_FAR, budget)
     book = condition(names)
     lattice: LossLattice | None
     # Of the very step: a larger loss is then the larger one on the lattice too.
     if isinstance(found.lattice, NameTransforms):
-        lattice = _far_enough(found, book, found.lattice, max(confidences), map_tasks)
+        lattice = _far_enough(found, book, max(confidences), most_work, map_tasks)
     elif isinstance(found.lattice, FineLattice):
         step = found.lattice.step * found.names.unit / names.unit
         size = 2 ** int(np.ceil(np.log2(names.greatest / step + 2 * len(names) + 2)))
         lattice = FineLattice.at(names, step, size) if size <= 2 * _FINEST and len(names) <= MOST_ON_FINE_LATTICE else None
     else:
         lattice = own_lattice(names)
-    if lattice is None:
+    if lattice is None or len(found.points) * lattice.price > most_work:
         return None
     probability = _distribution(book, lattice, found.points, map_tasks)
     return _bounded(replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None), map_tasks)
 
 
-def _far_enough(
-    found: FewNames, book: ConditionalBook, like: NameTransforms, confidence: float, map_tasks: MapTasks
-) -> NameTransforms | None:
-    """A lattice of the step that another is ``like``, which reaches beyond the value at risk of ``book``, by the first scramble."""
+def _far_enough(found: FewNames, book: ConditionalBook, confidence: float, most_work: float, map_tasks: MapTasks) -> NameTransforms | None:
+    """A lattice of the step of the one that was ``found``, which reaches beyond the value at risk of ``book``, by the first scramble."""
+    like = found.lattice
+    assert isinstance(like, NameTransforms)  # nothing else ends before the losses do
     names, size, some = book.names, like.size, first_scramble(found.points)
     while True:
         lattice = NameTransforms.of(names, like.step * found.names.unit / names.unit, size, like.least)
-        if not lattice.faithful or len(found.points) * lattice.price > _MOST_WORK_FAR:
+        if not lattice.faithful or len(found.points) * lattice.price > most_work:
             return None
-        if lattice.end > names.greatest:
+        if lattice.end >= names.greatest:
             return lattice
         probability = _distribution(book, lattice, some, map_tasks).mean(axis=0)
         if float(lattice.values[lower_quantile(probability, confidence)]) <= AS_FAR_AS * lattice.end:

@@ -36,17 +36,23 @@ def mean_changes(mixture: Mixture, names: Names, *, leaving: IntArray, arrived: 
     ``leaving`` are places in the book, ``arrived`` places in ``names``, the book after the change, and ``was`` the place in the book of each of those, -1
     of new ones.
     """
-    book, points = mixture.book, mixture.points
-    new = replace(book, names=names)
-    locals_ = [mixture.local(x) for x in losses]
     result = np.zeros((len(losses), 2, mixture.scrambles))
+    for k, x in enumerate(losses):
+        result[k] = _mean_change(mixture, names, x, leaving=leaving, arrived=arrived, was=was)
+    return result
+
+
+def _mean_change(mixture: Mixture, names: Names, x: float, *, leaving: IntArray, arrived: IntArray, was: IntArray) -> FloatArray:
+    """:func:`mean_changes` for one loss: 2 x scrambles."""
+    book, points, at = mixture.book, mixture.points, mixture.local(x)
+    new = replace(book, names=names)
+    result = np.zeros((2, mixture.scrambles))
 
     def add(sign: float, first: FloatArray, second: FloatArray | float = 0.0, third: FloatArray | float = 0.0) -> None:
-        for k, at in enumerate(locals_):
-            result[k] += sign * np.stack([mixture.by_scramble(each) for each in _expanded(at, first, second, third)])
+        result[:] += sign * np.stack([mixture.by_scramble(each) for each in _expanded(at, first, second, third)])
 
     # Those of the touched names that are large, but not explicit, are taken out of the expansion, and are as the explicit ones from here on.
-    out = np.unique(np.concatenate([np.intersect1d(leaving, mixture.to_take_out(x)) for x in losses]))
+    out = np.intersect1d(leaving, mixture.to_take_out(x))
     explicit = len(book.explicit)
     place = {name: k for k, name in enumerate([*book.explicit.tolist(), *out.tolist()])}
     pds = np.concatenate([mixture.explicit_pd, book.conditional_pd(out, points.epsilon, points.mixing)])
@@ -69,9 +75,9 @@ def mean_changes(mixture: Mixture, names: Names, *, leaving: IntArray, arrived: 
             add(1.0, *_joint(p, names.loss[:, j], _pd(mixture, i), book.names.loss[:, i]))
     for share, of_default in ((shares.of_loss, False), (shares.of_default, True)):
         if share[:explicit].any():
-            result += mixture.explicit_parts(losses, share=share[:explicit], of_default=of_default).sum(axis=2)
+            result += mixture.explicit_parts([x], share=share[:explicit], of_default=of_default)[0].sum(axis=1)
         if share[explicit:].any():
-            result += mixture.parts_of(out, losses, share=share[explicit:], of_default=of_default).sum(axis=2)
+            result += mixture.parts_of(out, [x], share=share[explicit:], of_default=of_default)[0].sum(axis=1)
     return result
 
 

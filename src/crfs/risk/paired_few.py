@@ -36,12 +36,14 @@ def few_names_base(names: Names, question: Question, *, fine: bool, map_tasks: M
     )
 
 
-def few_names_what_if(told: RiskResult, found: FewNames, after: Names, after_el: float, map_tasks: MapTasks = map) -> WhatIf | None:
+def few_names_what_if(
+    told: RiskResult, found: FewNames, after: Names, after_el: float, *, budget: float = math.inf, map_tasks: MapTasks = map
+) -> WhatIf | None:
     """The answer at the points that the book's distribution was ``found`` with; ``told`` is what is told of the book, by whatever method.
 
-    None where the changed book is not for this method, or has other degrees of freedom.
+    None where these points are not for the changed book (:func:`crfs.risk.few_names.at_points_of`).
     """
-    moved = at_points_of(found, after, [base.confidence for base in told.measures], map_tasks)
+    moved = at_points_of(found, after, [base.confidence for base in told.measures], budget=budget, map_tasks=map_tasks)
     if moved is None:
         return None
     method = told.method if told.method is Method.CONVOLUTION else Method.FEW_NAMES

@@ -28,6 +28,8 @@ _NEAR = 10.0
 # A name's part in a loss is off by some hundredths where it loses half of the spread of all, and by a few thousandths here.
 _TAKEN_OUT = 0.2
 _MOST_TAKEN_OUT = 128
+# Expansions at states and points that this may take in all: some seconds.
+_MOST_ASKED = 1e8
 LEAST_OF_LARGEST = 1e-6
 """The least standard deviation of the loss of all others, as a part of the largest loss."""
 
@@ -71,10 +73,12 @@ class Smooth(Mixture):
         return float(self.by_scramble(beyond).mean()), float(self.by_scramble(excess).mean())
 
     def to_take_out(self, x: float) -> IntArray:
-        losses = self.book.names.loss[0]
-        large = np.flatnonzero(losses > _TAKEN_OUT * self.spread_at(x))
-        large = np.setdiff1d(large, self.book.explicit)
-        return large[np.argsort(-losses[large], kind="stable")[:_MOST_TAKEN_OUT]]
+        losses, spread = self.book.names.loss[0].copy(), self.spread_at(x)
+        losses[self.book.explicit] = 0.0
+        most = min(_MOST_TAKEN_OUT, int(_MOST_ASKED // self.chance.size))
+        # Names that lose alike are taken out together, or none is.
+        least = float(np.partition(losses, -most - 1)[-most - 1]) if len(losses) > most else 0.0
+        return np.flatnonzero(losses > max(_TAKEN_OUT * spread, least)) if spread > 0.0 else np.zeros(0, dtype=np.int64)
 
     def parts_of(
         self,
@@ -85,8 +89,6 @@ class Smooth(Mixture):
         share: FloatArray | None = None,
         of_default: bool = False,
     ) -> FloatArray:
-        if not len(names):
-            return np.zeros((len(losses), 2, 0, self.scrambles))
         p = self.book.conditional_pd(names, self.points.epsilon, self.points.mixing)
         least = (LEAST_OF_LARGEST * float(self.book.names.loss[0].max())) ** 2
 

@@ -300,7 +300,14 @@ class WarmPortfolio:
         if state.result.method is Method.CONVOLUTION and state.found.few_names is not None:
             with workers(self._map_blocks, self._threads) as mapped:
                 changed = make_names(after, state.factor_model)
-                return few_names_what_if(state.result, state.found.few_names, changed, float(after.expected_loss.sum()), mapped)
+                return few_names_what_if(
+                    state.result,
+                    state.found.few_names,
+                    changed,
+                    float(after.expected_loss.sum()),
+                    budget=self._question.budget,
+                    map_tasks=mapped,
+                )
         if max(int(live(side).sum()) for side in sides) > MOST_ON_FINE_LATTICE:
             return None
         before, changed = (make_names(side, state.factor_model) for side in sides)
@@ -313,7 +320,14 @@ class WarmPortfolio:
             found = self._name_by_name[fine]
             if found is None:
                 return None
-            return few_names_what_if(state.result, found, changed, float(after.expected_loss.sum()), mapped)
+            return few_names_what_if(
+                state.result,
+                found,
+                changed,
+                float(after.expected_loss.sum()),
+                budget=self._question.budget,
+                map_tasks=mapped,
+            )
 
     def _after(self, changed: Changed, factor_model: FactorModel, memo: Memo) -> _State:
         """The changed book, from the one before it where the model is the same."""

@@ -344,7 +344,7 @@ def _added(base: Base, swap: _Swap) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Side:
-    """One of the two books at one confidence, currency units: measures, by scramble, and what the expansion leaves out of them.
+    """One of the two books at one confidence, currency units: measures, by scramble, and what the expansion leaves out of them, there and nearby.
 
     ``off_...`` is what else they may be off by (:mod:`crfs.risk.systematic`), and ``jumps_...`` the part of it that a change does not share: a value
     at risk that is one of a few sums of losses stays where it is, or jumps, where a smooth one slides.
@@ -356,6 +356,8 @@ class _Side:
     es_each: FloatArray
     bias_var: float
     bias_es: float
+    near_var: float = 0.0
+    near_es: float = 0.0
     off_var: float = 0.0
     off_es: float = 0.0
     jumps_var: float = 0.0
@@ -378,8 +380,10 @@ class _Side:
             es_each=unit * q.es_by_scramble,
             bias_var=unit * q.bias_var,
             bias_es=unit * q.bias_es,
-            off_var=unit * (q.near_var + told.off_var + told.few_var + jumps_var),
-            off_es=unit * (q.near_es + told.off_es + told.few_es + jumps_es),
+            near_var=unit * q.near_var,
+            near_es=unit * q.near_es,
+            off_var=unit * (told.off_var + told.few_var + jumps_var),
+            off_es=unit * (told.off_es + told.few_es + jumps_es),
             jumps_var=unit * jumps_var,
             jumps_es=unit * jumps_es,
         )
@@ -416,12 +420,20 @@ def _compared(base: Base, k: int, before: _Side, after: _Side, added: FloatArray
 
     q = base.found.quantiles[k]
     on_line, in_tail = (None, None) if added is None else _first_order(base, k, before, added)
-    var = difference(after.var, after.var_each, abs(after.bias_var) + after.off_var)
-    es = difference(after.es, after.es_each, abs(after.bias_es) + after.off_es)
+    var = difference(after.var, after.var_each, abs(after.bias_var) + after.near_var + after.off_var)
+    es = difference(after.es, after.es_each, abs(after.bias_es) + after.near_es + after.off_es)
     moved_var, moved_es = after.var_each - before.var_each, after.es_each - before.es_each
     # What does not move at all does not jump.
-    off_var = off(before.bias_var, after.bias_var) + (before.jumps_var + after.jumps_var if moved_var.any() else 0.0)
-    off_es = off(before.bias_es, after.bias_es) + (before.jumps_es + after.jumps_es if moved_es.any() else 0.0)
+    off_var = (
+        off(before.bias_var, after.bias_var)
+        + off(before.near_var, after.near_var)
+        + (before.jumps_var + after.jumps_var if moved_var.any() else 0.0)
+    )
+    off_es = (
+        off(before.bias_es, after.bias_es)
+        + off(before.near_es, after.near_es)
+        + (before.jumps_es + after.jumps_es if moved_es.any() else 0.0)
+    )
     return WhatIfMeasure(
         confidence=q.confidence,
         var=after.var,

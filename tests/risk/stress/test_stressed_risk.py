@@ -111,6 +111,27 @@ def test_probabilities_and_correlations_are_those_of_the_latent_variables_given_
     assert first.T @ first / len(z) == pytest.approx(second.T @ second / len(x), rel=0.06)
 
 
+def test_an_answer_without_error_stays_one_beside_a_book_that_is_sampled() -> None:
+    table = pl.DataFrame({"facility_id": [f"F{i:02d}" for i in range(20)], "obligor_id": [f"O{i:02d}" for i in range(20)]}).with_columns(
+        ead=pl.Series([10.0 * (1 + i % 4) for i in range(20)]), lgd=pl.lit(1.0), pd_12m=pl.lit(0.05), r2=pl.lit(0.3),
+        group=pl.Series(["a", "b"] * 10),
+    )  # fmt: skip
+    two = FactorModel(factors=("x", "y"), correlation=((1.0, 0.3), (0.3, 1.0)), groups={"a": {"x": 1.0}, "b": {"y": 1.0}})
+    certain = ConditionalFactors(factors=("x", "y"), mean=(-1.0, -0.5), covariance=((0.0, 0.0), (0.0, 0.0)))
+    found = stressed_risk(table, two, certain, confidences=(0.9,))
+    assert (found.base.method, found.stressed.method) == ("few_names", "exact")
+    assert found.stressed.measures[0].es_se == 0.0
+
+
+def test_an_option_that_there_is_not_is_no_option() -> None:
+    table = pl.DataFrame(
+        {"facility_id": ["F"], "obligor_id": ["A"], "ead": [1.0], "lgd": [1.0], "pd_12m": [0.05], "r2": [0.3], "group": ["all"]}
+    )
+    slump = ConditionalFactors(factors=("economy",), mean=(-2.0,), covariance=((0.0,),))
+    with pytest.raises(TypeError, match="confidence"):
+        stressed_risk(table, FactorModel.one_factor("all"), slump, confidence=(0.9,))  # type: ignore[call-arg]  # misspelt on purpose
+
+
 def test_worse_factors_cost_more_and_knowing_more_leaves_less_spread() -> None:
     book = fine(200)
 

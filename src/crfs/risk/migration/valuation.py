@@ -14,7 +14,7 @@ from crfs.risk.arguments import check_kind
 from crfs.risk.measures import expected_shortfall, value_at_risk
 from crfs.risk.migration.curves import ZeroCurves
 from crfs.risk.migration.transition_matrix import TransitionMatrix
-from crfs.risk.ranges import AMOUNT, FINITE, Range, elementwise, number, numbers, places, whole_number
+from crfs.risk.ranges import AMOUNT, ANYWHERE, FINITE, Range, elementwise, number, numbers, places, whole_number
 
 _MATURITY = Range(said="above 0 and at most 200", low=0.0, with_low=False, high=200.0)
 _ZERO_OR_MORE = Range(said="zero or more", low=0.0, with_high=False)
@@ -37,6 +37,9 @@ class CashFlows:
     count: int
 
     def __post_init__(self) -> None:
+        for name in ("owner", "years", "amount"):
+            # Lists will do as well as arrays.
+            object.__setattr__(self, name, numbers(name, getattr(self, name), ANYWHERE).astype(np.int64 if name == "owner" else np.float64))
         if not (self.owner.shape == self.years.shape == self.amount.shape) or self.owner.ndim != 1:
             raise InvalidInput("owner, years and amount have one entry a payment")
         if len(self.owner) and (self.owner.min() < 0 or self.owner.max() >= self.count):

@@ -42,6 +42,9 @@ class PdCurves:
             raise InvalidInput("survival has one row a name, each name once, and one column a time", argument="survival")
         if not ((survival[:, 0] == 1.0).all() and (survival >= 0.0).all() and (np.diff(survival, axis=1) <= 0.0).all()):
             raise InvalidInput("survival begins with 1, never rises and never falls below 0", argument="survival")
+        # Lists will do as well as arrays.
+        for name, value in (("names", tuple(self.names)), ("times_years", times), ("survival", survival)):
+            object.__setattr__(self, name, value)
 
     @property
     def cumulative(self) -> FloatArray:

@@ -49,7 +49,6 @@ class RiskOptions(TypedDict, total=False):
     device: str | None
 
 
-_ASKED = ("confidences", "method", "rel_tol", "seed", "max_scenarios", "budget", "contributions", "listed")
 _RUNNING = ("map_blocks", "threads", "device")
 
 
@@ -117,8 +116,9 @@ def stressed_risk(
     if book.is_empty():
         raise InvalidInput("every row of the book was rejected; nothing is left to measure", problems=checked.problems)
     moved, model = conditional_book(book, factor_model, left)
-    question = make_question(**{name: options[name] for name in _ASKED if name in options})  # type: ignore[literal-required]  # names of it
-    running = {name: options[name] for name in _RUNNING if name in options}  # type: ignore[literal-required]
+    asked_with: dict[str, Any] = {name: value for name, value in options.items() if name not in {"accept_partial", "default_ccf"}}
+    running = {name: asked_with.pop(name) for name in _RUNNING if name in asked_with}
+    question = make_question(**asked_with)
     base = measure(portfolio, factor_model, question, accept_partial=options.get("accept_partial", False), default_ccf=ccf, **running)
     stressed = measure(moved, model, question, beside=base, **running)
     with workers(options.get("map_blocks"), options.get("threads")) as mapped:
