@@ -67,6 +67,18 @@ def local(x: Losses, m1: FloatArray, m2: FloatArray, m3: FloatArray) -> Tail:
     return Tail(beyond, excess, density, phi * d / m2, phi * (d * d - 1.0) / (m2 * spread))
 
 
+def of_part(at: Tail, first: Losses, second: Losses, third: Losses) -> tuple[FloatArray, FloatArray]:
+    """E[X; L > x] and E[X; L in dx] of a part X of the loss, from the derivatives of the tail there.
+
+    ``first``, ``second`` and ``third`` are the joint cumulants of X with itself (or of what would be lost in its place with it): kappa(X), kappa(X, X) and
+    kappa(X, X, X); of a part that is independent of all others, in the loss of which the tail is, its own. Shapes broadcast.
+    """
+    return (
+        first * at.beyond + second * at.density + 0.5 * third * at.minus_slope,
+        first * at.density + second * at.minus_slope + 0.5 * third * at.curvature,
+    )
+
+
 def fourth_order(x: Losses, m1: FloatArray, m2: FloatArray, m3: FloatArray, m4: FloatArray) -> tuple[FloatArray, FloatArray]:
     """What the next order would add to P(L > x) and to E(L - x)+: the measure of what is left out.
 

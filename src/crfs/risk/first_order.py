@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.cumulants import of_default as cumulants_of_default
-from crfs.risk.edgeworth import Tail
+from crfs.risk.edgeworth import of_part
 from crfs.risk.mixture import Mixture
 from crfs.risk.names import Names
 
@@ -49,7 +49,7 @@ def _mean_change(mixture: Mixture, names: Names, x: float, *, leaving: IntArray,
     result = np.zeros((2, mixture.scrambles))
 
     def add(sign: float, first: FloatArray, second: FloatArray | float = 0.0, third: FloatArray | float = 0.0) -> None:
-        result[:] += sign * np.stack([mixture.by_scramble(each) for each in _expanded(at, first, second, third)])
+        result[:] += sign * np.stack([mixture.by_scramble(each) for each in of_part(at, first, second, third)])
 
     # Those of the touched names that are large, but not explicit, are taken out of the expansion, and are as the explicit ones from here on.
     out = np.intersect1d(leaving, mixture.to_take_out(x))
@@ -100,14 +100,6 @@ class _Shares(NamedTuple):
         self.of_loss[k] += slope * of_both
         self.of_default[k] += float(new[0] - slope * old[0]) * of_both - float(new[0]) * more
         return np.asarray(float(new[0]) * more)
-
-
-def _expanded(at: Tail, first: FloatArray, second: FloatArray | float, third: FloatArray | float) -> tuple[FloatArray, FloatArray]:
-    """Beyond the loss and at it, point by point."""
-    return (
-        first * at.beyond + second * at.density + 0.5 * third * at.minus_slope,
-        first * at.density + second * at.minus_slope + 0.5 * third * at.curvature,
-    )
 
 
 def _pd(mixture: Mixture, i: int) -> FloatArray:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.conditional import ConditionalBook
-from crfs.risk.cumulants import of_default as of_default_cumulants
-from crfs.risk.edgeworth import Tail, fourth_order, local, tail
+from crfs.risk.cumulants import of_default as cumulants_of_default
+from crfs.risk.edgeworth import Tail, fourth_order, local, of_part, tail
 from crfs.risk.mixture import Mixture
 from crfs.risk.points import Points
 from crfs.risk.workers import MapTasks
@@ -95,14 +95,14 @@ class Smooth(Mixture):
         def of_name(place: int) -> FloatArray:
             """losses x 2 x scrambles: in the states of its default the name's loss is a part of the sum that is independent of all others."""
             lost = self.book.names.loss[:, names[place]]
-            given = self.given - np.stack(of_default_cumulants(p[place], lost))[:, None] + lost[:, None, None]
+            given = self.given - np.stack(cumulants_of_default(p[place], lost))[:, None] + lost[:, None, None]
             given[1] = np.maximum(given[1], least)
             own = self.points.weight * self.chance * p[place]
             if share is not None:
                 own = own * share[place]
             found = np.zeros((len(losses), 2, self.scrambles))
             for x, part in zip(losses, found, strict=True):
-                values = _of_part(Tail(*_at(given, x, local)), (1.0, 0.0, 0.0) if of_default else lost[:3])
+                values = np.stack(of_part(Tail(*_at(given, x, local)), *((1.0, 0.0, 0.0) if of_default else lost[:3].tolist())))
                 part[:] = (values * own).reshape(2, len(own), self.scrambles, -1).sum(axis=(1, 3))
             return found
 
@@ -121,20 +121,9 @@ class Smooth(Mixture):
                 defaults = np.flatnonzero(np.arange(len(self.chance)) >> place & 1)
                 k1, k2, k3 = (1.0, 0.0, 0.0) if of_default else self.book.names.loss[:3, name]
                 own = weight[defaults] if share is None else weight[defaults] * share[place]
-                values = _of_part(Tail(*(each[defaults] for each in at)), (k1, k2, k3))
+                values = np.stack(of_part(Tail(*(each[defaults] for each in at)), k1, k2, k3))
                 parts[:, place] = (values * own).reshape(2, len(defaults), self.scrambles, -1).sum(axis=(1, 3))
         return answer
-
-
-def _of_part(at: Tail, cumulants: Sequence[float] | FloatArray) -> FloatArray:
-    """E[X; L > x] and E[X; L in dx] of a part X of the loss L that is independent of all others; ``cumulants`` are its first three."""
-    k1, k2, k3 = cumulants
-    return np.stack(
-        [
-            k1 * at.beyond + k2 * at.density + 0.5 * k3 * at.minus_slope,
-            k1 * at.density + k2 * at.minus_slope + 0.5 * k3 * at.curvature,
-        ]
-    )
 
 
 def _at(given: FloatArray, x: float, what: Callable[..., Sequence[FloatArray]]) -> FloatArray:

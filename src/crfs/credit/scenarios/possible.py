@@ -21,10 +21,9 @@ _PART = re.compile(r"[^\W_]([\w .,()+-]*[\w)+])?")
 
 
 def possible_range(factor: FactorDefinition) -> Range:
-    """The values that a scenario may give a factor: as far beyond what is accepted of it as that is wide.
+    """The values that a scenario may give a factor: as far beyond what is accepted of it as that is wide, where both ends of that are known.
 
-    What cannot be below 0 as it is observed is not below 0 in a scenario either. Without bounds of the factor any number will do that is not
-    beyond :data:`LARGEST`.
+    What cannot be below 0 as it is observed is not below 0 in a scenario either. Else any number will do that is not beyond :data:`LARGEST`.
 
     >>> rate = FactorDefinition(mnemonic="us.rate", title="", dataset="d", column="c", unit="decimal", category="", minimum=0.01, maximum=0.5)
     >>> possible_range(rate)
