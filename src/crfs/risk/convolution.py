@@ -126,9 +126,10 @@ def _lattice(names: Names, reach: float, cells: int, least: float, most_price: f
     reach = min(reach, names.greatest * (1.0 + 4.0 / cells))
     step = reach / cells
     own = None if names.loss[1].any() else common_step(names.loss[0], max(int(_MORE_OF_ITS_OWN * names.greatest / step), 1))
-    if own is not None:
-        found = NameTransforms.of(names, own, max(_SHORTEST, 2 ** math.ceil(math.log2(reach / own + 2.0))), least)
-        if found.size <= cells or (found.faithful and found.price <= most_price):
+    size = 0 if own is None else max(_SHORTEST, 2 ** math.ceil(math.log2(reach / own + 2.0)))
+    if own is not None and size <= max(cells, min(_MORE_OF_ITS_OWN * cells, _FINEST)):
+        found = NameTransforms.of(names, own, size, least)
+        if size <= cells or (found.faithful and found.price <= most_price):
             return found
     return NameTransforms.of(names, step, cells, least)
 
