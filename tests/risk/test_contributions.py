@@ -213,6 +213,22 @@ def test_the_parts_of_large_names_are_those_that_they_have_where_they_are_taken_
         assert shares.var[i] == pytest.approx(line / density, rel=1e-4)
 
 
+def test_losses_of_whole_numbers_are_taken_by_name_where_that_is_soon_done() -> None:
+    table = uneven(300, 6.0)
+    warm = WarmPortfolio(table, two_factors(), confidences=(0.99,))
+    (m,), (smooth,) = warm.result.measures, portfolio_risk(table, two_factors(), method="collapsed", confidences=(0.99,)).measures
+    assert warm.result.method == "convolution"
+    assert "losses are multiples of an amount" in warm.result.notes[-1]
+    assert m.var == pytest.approx(round(m.var), abs=1e-9)
+    assert max(m.var_low, smooth.var_low) <= min(m.var_high, smooth.var_high)
+    # A book that is no longer on the lattice: what that moves is in the intervals.
+    (moved,) = warm.what_if(put=table.with_columns(ead=1.0037 * pl.col("ead")), first_order=False).measures
+    assert moved.var_low <= 1.0037 * m.var <= moved.var_high
+    assert moved.es_low <= 1.0037 * m.es <= moved.es_high
+    other = portfolio_risk(table.with_columns(ead=pl.col("ead") + 0.001 * pl.int_range(pl.len())), two_factors(), confidences=(0.99,))
+    assert other.method == "collapsed"
+
+
 def test_the_first_order_of_a_name_that_leaves_is_less_its_part_whatever_else_is_asked() -> None:
     names = make_names(roll_up(uneven(400, 60.0), two_factors()), two_factors())
     found = collapse(names, confidences=(0.9, 0.999), rel_tol=0.01, seed=1)

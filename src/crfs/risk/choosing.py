@@ -12,7 +12,7 @@ from crfs.errors import InvalidInput
 from crfs.risk.analytic import collapsed_outcome, exact_outcome, few_names_outcome
 from crfs.risk.arguments import check_budget, check_confidences, check_flag, check_listed, check_method, check_run, within_budget
 from crfs.risk.closed_form import closed_form
-from crfs.risk.collapsed import Collapsed, collapse
+from crfs.risk.collapsed import TAKEN_BY_NAME, Collapsed, collapse
 from crfs.risk.convolution import convolved
 from crfs.risk.creditriskplus.method import gamma_sectors_outcome
 from crfs.risk.cuts import TOP_OBLIGORS
@@ -28,12 +28,16 @@ from crfs.risk.passed_over import NOT_PAYABLE, not_exact, not_few_names, note
 from crfs.risk.result import SIMULATED, Method
 from crfs.risk.scrambles import SCRAMBLES
 from crfs.risk.simulated import MOST_PLAIN, simulate
+from crfs.risk.systematic import lattice_step
 from crfs.risk.tables import NODES_A_NAME
 from crfs.risk.workers import MapTasks, workers
 
 _ALWAYS_BY_NAME = 32
 """So few names are taken one by one where that is payable: a book's sums are then few and far between, which an expansion smooths over."""
 
+_SMOOTH = "losses are multiples of an amount, of which an expansion knows nothing"
+# Evaluations of some seconds of one core.
+_SOON = 3e9
 _ITS_STATES = "the factors are sampled at the points of the book that it is compared with"
 _FAR_OFF = "how far its expected loss is from the book's"
 # What an exact answer may be off by: a millionth of the expected loss, or the last digits of all that can be lost.
@@ -163,6 +167,10 @@ def _first_in_range(
         found = _collapsed(names, question, map_tasks, memo)
         apart = departure(found.mixture.moments()[0], float(obligors.expected_loss.sum()) / names.unit, question.rel_tol)
         if (found.trusted and apart is None) or question.method is Method.COLLAPSED:
+            in_steps = _in_steps(obligors, found, question, map_tasks) if question.method is Method.AUTO else None
+            if in_steps is not None:
+                passed[Method.COLLAPSED] = _SMOOTH
+                return in_steps
             outcome = collapsed_outcome(obligors, found, rel_tol=question.rel_tol, listed=question.parts_listed, map_tasks=map_tasks)
             return Found(outcome=_alarmed(outcome, apart), collapsed=found)
         passed[Method.COLLAPSED] = (found.doubt or _FAR_OFF) + " is not small beside rel_tol"
@@ -250,6 +258,20 @@ def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: 
     if found is None or (apart is not None and question.method is Method.AUTO):
         return None
     return Found(outcome=_alarmed(_told_by_name(obligors, found, question, Method.FEW_NAMES, map_tasks), apart), few_names=found)
+
+
+def _in_steps(obligors: Obligors, found: Collapsed, question: Question, map_tasks: MapTasks) -> Found | None:
+    """The outcome by convolution of a book of few names whose losses are multiples of an amount that matters; None where it is not soon found on these.
+
+    An expansion is smooth: it does not know which of the multiples is the value at risk, nor what that one is made of.
+    """
+    names = found.mixture.book.names
+    if len(names) > TAKEN_BY_NAME or not lattice_step(found, question.rel_tol) > 0.0:
+        return None
+    exactly = _convolved(obligors, names, replace(question, budget=min(_SOON, question.budget)), map_tasks)
+    if exactly is None or exactly.few_names is None or not exactly.outcome.converged or exactly.few_names.lattice.rounded_to > 0.0:
+        return None
+    return exactly
 
 
 def _convolved(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks) -> Found | None:

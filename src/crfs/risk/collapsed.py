@@ -53,8 +53,8 @@ _MOST_PRODUCTS = 2.5e9
 # in it, less still, for then the next order is a poor judge of all that follow.
 _TRUSTED = 0.5
 _TRUSTED_WITH_LARGE_NAMES = 0.1
-# So many names are convolved in a second or two; of more, whose losses come in steps, the intervals include these.
-_TAKEN_BY_NAME = 400
+TAKEN_BY_NAME = 400
+"""So many names are convolved in a second or two; of more, whose losses come in steps, the intervals include these."""
 # Where the next order of the expansion is looked at, in spreads about the value at risk.
 _AROUND = (-1.0, -0.5, 0.5, 1.0)
 # What is smeared is misplaced by up to the blur: this part of the wanted error at most.
@@ -200,7 +200,7 @@ def _as_much_again(q: Quantile) -> Quantile:
 
 def _rippled(found: Collapsed, rel_tol: float) -> str | None:
     """What is in doubt where a book that is soon convolved has ripples that are not small beside the wanted error."""
-    if len(found.mixture.book.names) > _TAKEN_BY_NAME:
+    if len(found.mixture.book.names) > TAKEN_BY_NAME:
         return None
     pairs = (pair for q in found.quantiles for pair in ((q.ripple_var, q.var), (q.ripple_es, q.es)))
     if all(ripple <= _TRUSTED * rel_tol * value for ripple, value in pairs):

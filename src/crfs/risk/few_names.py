@@ -327,7 +327,11 @@ def at_points_of(
     if lattice is None or len(found.points) * lattice.price > most_work:
         return None
     probability = _distribution(book, lattice, found.points, map_tasks)
-    return _bounded(replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None), map_tasks)
+    moved = replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None)
+    if isinstance(lattice, NameTransforms) and found.lattice.rounded_to == 0.0 < lattice.rounded_to:
+        # The other's losses lie on the lattice, these do not.
+        moved = replace(moved, added_variance=float(lattice.rounding_variance(conditional_pds(book, found.points)).max()))
+    return _bounded(moved, map_tasks)
 
 
 def _far_enough(found: FewNames, book: ConditionalBook, confidence: float, most_work: float, map_tasks: MapTasks) -> NameTransforms | None:
