@@ -77,6 +77,22 @@ def test_the_same_bits_inline_on_threads_on_processes_and_in_any_order_of_blocks
             assert run(table, map_blocks=pool_map).to_dict() == result.to_dict()
 
 
+@pytest.mark.parametrize("method", ["few_names", "convolution", "collapsed"])
+@pytest.mark.parametrize("spread", [0.4, 2.0])
+def test_every_method_runs_on_processes_with_the_same_bits(processes: ProcessPoolExecutor, method: str, spread: float) -> None:
+    count = 12 if method == "few_names" else 120
+    ids = [f"O{i:03d}" for i in range(count)]
+    table = pl.DataFrame({"facility_id": ids, "obligor_id": ids, "lgd": 0.5, "pd_12m": 0.03, "r2": 0.2, "group": "all"}).with_columns(
+        ead=pl.Series(np.random.default_rng(4).lognormal(3.0, spread, count))
+    )
+    one = FactorModel.one_factor("all")
+    found = [
+        portfolio_risk(table, one, method=method, confidences=(0.99,), rel_tol=0.02, map_blocks=mapped).to_dict()
+        for mapped in (map, processes.map)
+    ]
+    assert found[0] == found[1]
+
+
 def test_the_order_of_the_rows_changes_nothing(base: tuple[pl.DataFrame, RiskResult]) -> None:
     table, result = base
     assert run(table.sample(fraction=1.0, shuffle=True, seed=1)).to_dict() == result.to_dict()

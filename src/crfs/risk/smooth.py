@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -91,22 +91,14 @@ class Smooth(Mixture):
     ) -> FloatArray:
         p = self.book.conditional_pd(names, self.points.epsilon, self.points.mixing)
         least = (LEAST_OF_LARGEST * float(self.book.names.loss[0].max())) ** 2
-
-        def of_name(place: int) -> FloatArray:
-            """losses x 2 x scrambles: in the states of its default the name's loss is a part of the sum that is independent of all others."""
-            lost = self.book.names.loss[:, names[place]]
-            given = self.given - np.stack(cumulants_of_default(p[place], lost))[:, None] + lost[:, None, None]
-            given[1] = np.maximum(given[1], least)
-            own = self.points.weight * self.chance * p[place]
-            if share is not None:
-                own = own * share[place]
-            found = np.zeros((len(losses), 2, self.scrambles))
-            for x, part in zip(losses, found, strict=True):
-                values = np.stack(of_part(Tail(*_at(given, x, local)), *((1.0, 0.0, 0.0) if of_default else lost[:3].tolist())))
-                part[:] = (values * own).reshape(2, len(own), self.scrambles, -1).sum(axis=(1, 3))
-            return found
-
-        return np.stack(list(map_tasks(of_name, range(len(names)))), axis=2)
+        tasks = []
+        for place, name in enumerate(names):
+            weight = self.points.weight * self.chance * p[place]
+            own = weight if share is None else weight * share[place]
+            tasks.append(
+                _PartTask(self.given, p[place], self.book.names.loss[:, name], own, least, tuple(losses), self.scrambles, of_default)
+            )
+        return np.stack(list(map_tasks(_part_of, tasks)), axis=2)
 
     def explicit_parts(
         self, losses: Sequence[float], map_tasks: MapTasks = map, *, share: FloatArray | None = None, of_default: bool = False
@@ -124,6 +116,31 @@ class Smooth(Mixture):
                 values = np.stack(of_part(Tail(*(each[defaults] for each in at)), k1, k2, k3))
                 parts[:, place] = (values * own).reshape(2, len(defaults), self.scrambles, -1).sum(axis=(1, 3))
         return answer
+
+
+class _PartTask(NamedTuple):
+    """A name that is taken out of the loss that is ``given`` (cumulants, 4 x states x points): its probability at the points, the cumulants of what it loses,
+    and what its default counts for (states x points)."""
+
+    given: FloatArray
+    p: FloatArray
+    lost: FloatArray
+    own: FloatArray
+    least: float
+    losses: tuple[float, ...]
+    scrambles: int
+    of_default: bool
+
+
+def _part_of(task: _PartTask) -> FloatArray:
+    """losses x 2 x scrambles: in the states of its default the name's loss is a part of the sum that is independent of all others."""
+    given = task.given - np.stack(cumulants_of_default(task.p, task.lost))[:, None] + task.lost[:, None, None]
+    given[1] = np.maximum(given[1], task.least)
+    found = np.zeros((len(task.losses), 2, task.scrambles))
+    for x, part in zip(task.losses, found, strict=True):
+        values = np.stack(of_part(Tail(*_at(given, x, local)), *((1.0, 0.0, 0.0) if task.of_default else task.lost[:3].tolist())))
+        part[:] = (values * task.own).reshape(2, len(task.own), task.scrambles, -1).sum(axis=(1, 3))
+    return found
 
 
 def _at(given: FloatArray, x: float, what: Callable[..., Sequence[FloatArray]]) -> FloatArray:
