@@ -8,12 +8,14 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import portfolio_risk
 from crfs.risk.few_names import few_names
-from crfs.risk.lattice import Sums, common_step, make_lattice
+from crfs.risk.lattice import Sums, common_step, count_of_sums, make_lattice
 from crfs.risk.names import make_names
 from crfs.risk.obligors import roll_up
 from crfs.risk.scrambles import student
@@ -57,6 +59,21 @@ def test_all_sums_say_what_the_lattice_says() -> None:
     np.add.at(lost.T, sums.values.astype(int), sums.lost(p, weight).T)
     assert lost == pytest.approx(lattice.lost(p, weight), rel=1e-12)
     assert lost.sum(axis=0) == pytest.approx(weight @ lattice.distribution(p) * lattice.values, rel=1e-12)
+
+
+@given(st.lists(st.tuples(st.sampled_from([1.0, math.pi, 4.0, 4.04, 0.1, 0.2, 0.3]), st.floats(0.0, 1.0)), min_size=1, max_size=8))
+def test_like_losses_are_counted_together_and_sums_that_differ_in_their_last_digits_are_one(names: list[tuple[float, float]]) -> None:
+    losses, p = np.array([loss for loss, _ in names]), np.array([p for _, p in names])
+    sums = Sums.of(losses)
+    assert (np.diff(sums.values) > 1e-12).all()
+    assert sums.size <= count_of_sums(losses)
+    sets = (np.arange(2 ** len(names))[:, None] >> np.arange(len(names))) & 1
+    chance = np.where(sets, p, 1.0 - p).prod(axis=1)
+    place = np.abs((sets @ losses)[:, None] - sums.values).argmin(axis=1)
+    assert sums.values[place] == pytest.approx(sets @ losses, rel=1e-12)
+    assert sums.distribution(p[:, None])[0] == pytest.approx(np.bincount(place, weights=chance, minlength=sums.size), abs=1e-14)
+    lost = [np.bincount(place, weights=chance * sets[:, i] * losses[i], minlength=sums.size) for i in range(len(names))]
+    assert sums.lost(p[:, None], np.ones(1)) == pytest.approx(np.array(lost), abs=1e-13)
 
 
 @pytest.mark.parametrize("names", [1, 2, 9])

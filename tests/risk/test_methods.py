@@ -200,6 +200,32 @@ def test_where_the_value_at_risk_is_none_for_certain_no_part_of_it_is_anybodys()
     assert sum(parts) in (pytest.approx(measure.es, rel=1e-12), 0.0)  # none of a sample that never saw a default
 
 
+def test_a_few_names_of_any_amounts_and_a_pool_with_strangers_in_it_are_exact() -> None:
+    """One loss of another amount is no reason to sample: the sums are few, and parts of a value at risk that two sets of names make are of both."""
+    names = [f"O{i:02d}" for i in range(18)]
+    pool = pl.DataFrame({"facility_id": names, "obligor_id": names, "group": "all"}).with_columns(
+        ead=pl.lit(10.0), lgd=pl.lit(0.4), pd_12m=pl.lit(0.05), r2=pl.lit(0.2)
+    )
+    few = book(9, lgd_sd=0.0).with_columns(
+        group=pl.lit("all"), ead=pl.Series([1.0, 2.0, 3.0, math.pi, math.e, 7.1, 8.3, 9.7, 11.9]), lgd=pl.lit(1.0)
+    )
+    for table in (pool.with_columns(ead=pl.when(pl.col("obligor_id") == "O00").then(10.1).otherwise("ead")), few):
+        exact = portfolio_risk(table, one_factor(), confidences=(0.95, 0.999))
+        sampled = portfolio_risk(table, one_factor(), confidences=(0.95, 0.999), method="few_names", rel_tol=1e-3)
+        assert (exact.method, sampled.method) == ("exact", "few_names")
+        assert exact.el == pytest.approx(float((table["ead"] * table["lgd"] * table["pd_12m"]).sum()), rel=1e-9)
+        theirs = {(part.by, part.name): part for part in sampled.contributions}
+        for k, (a, b) in enumerate(zip(exact.measures, sampled.measures, strict=True)):
+            assert b.var_low * (1.0 - 1e-12) <= a.var <= b.var_high * (1.0 + 1e-12)
+            assert abs(a.es - b.es) <= 4.0 * b.es_se + 1e-3 * a.es
+            parts = [part for part in exact.contributions if part.by == "obligor"]
+            assert sum(part.var[k] for part in parts) == pytest.approx(a.var, rel=1e-9)
+            assert sum(part.es[k] for part in parts) == pytest.approx(a.es, rel=1e-9)
+            for part in parts:
+                other = theirs[part.by, part.name]
+                assert abs(part.es[k] - other.es[k]) <= 5.0 * other.es_se[k] + 2e-3 * a.es
+
+
 def test_few_names_on_a_lattice_have_the_exact_distribution_of_a_single_factor() -> None:
     table = book(20, whole=True).with_columns(group=pl.lit("all"))
     exact = portfolio_risk(table, one_factor(), confidences=(0.95, 0.99))

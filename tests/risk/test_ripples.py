@@ -53,11 +53,21 @@ def test_the_interval_of_an_expansion_has_the_value_at_risk_of_losses_that_are_n
 
 def test_a_small_book_of_losses_that_are_nearly_alike_is_convolved_and_its_value_at_risk_is_that_of_equal_ones() -> None:
     exact = portfolio_risk(book_of([1.0] * 150, 0.01), MODEL, confidences=(0.99,), contributions=False).measures[0]
-    found = portfolio_risk(book_of(nearly_alike(150), 0.01), MODEL, confidences=(0.99,), contributions=False)
+    each_another = (1.0 + 1e-3 * np.random.default_rng(1).uniform(0.0, 1.0, 150)).tolist()
+    found = portfolio_risk(book_of(each_another, 0.01), MODEL, confidences=(0.99,), contributions=False)
     assert found.method is Method.CONVOLUTION
     assert any("steps" in note and "collapsed" in note for note in found.notes)
     assert found.measures[0].var == pytest.approx(exact.var, rel=0.01)
     assert found.measures[0].es == pytest.approx(exact.es, rel=0.005)
+
+
+def test_a_book_of_like_losses_but_for_a_few_is_exact() -> None:
+    even = portfolio_risk(book_of([1.0] * 150, 0.01), MODEL, confidences=(0.99,), contributions=False)
+    odd = portfolio_risk(book_of(nearly_alike(150), 0.01), MODEL, confidences=(0.99,), contributions=False)
+    assert even.method is odd.method is Method.EXACT
+    (a,), (b,) = even.measures, odd.measures
+    assert a.var <= b.var <= a.var + 0.01
+    assert a.es <= b.es <= a.es + 0.01
 
 
 def test_a_loan_that_becomes_a_hundredth_larger_moves_the_value_at_risk_of_equal_ones_by_no_more() -> None:

@@ -409,3 +409,22 @@ def test_the_spread_of_a_book_with_a_large_name_has_no_blur_of_its_measurement_i
     for found, error, exact in ((warm.result.ul, warm.result.ul_se, before), (told.ul, told.ul_se, after), (run.ul, run.ul_se, after)):
         assert abs(found - exact) <= 4.0 * error
     assert told.incremental_ul.value == pytest.approx(after - before, abs=4.0 * told.incremental_ul.se + 1e-3 * (after - before))
+
+
+def test_a_loan_of_a_pool_of_like_ones_that_grows_never_makes_the_pool_lose_less() -> None:
+    """The pool is exact, and so it is with a stranger in it: a lattice for its one odd amount told 40.03 for 40 at a hundredth more, and 40 again then."""
+    names = [f"O{i:02d}" for i in range(60)]
+    pool = pl.DataFrame({"facility_id": names, "obligor_id": names, "group": "all"}).with_columns(
+        ead=pl.lit(10.0), lgd=pl.lit(0.4), pd_12m=pl.lit(0.01), r2=pl.lit(0.2)
+    )
+    warm = WarmPortfolio(pool, FactorModel.one_factor("all"), confidences=(0.95, 0.99, 0.999))
+    before = [(m.var, m.es) for m in warm.result.measures]
+    for more in (1.001, 1.003, 1.01, 1.0137, 1.05, 1.2, 1.5, 2.0, 4.0):
+        told = warm.what_if(put=pool.head(1).with_columns(ead=pl.col("ead") * more))
+        assert told.method == "exact"
+        for m, (var, es) in zip(told.measures, before, strict=True):
+            assert m.var >= var * (1.0 - 1e-13)
+            assert m.es >= es
+            assert m.incremental_var.value == pytest.approx(m.incremental_var.low)
+            assert m.incremental_var.value == 0.0 or m.incremental_var.value > 1e-3, "exact answers that differ in the last digits are one"
+        before = [(m.var, m.es) for m in told.measures]

@@ -34,7 +34,7 @@ _CURVE_POINTS_BY_EXPANSION = 32
 def exact_outcome(obligors: Obligors, found: ExactTail, confidences: tuple[float, ...], *, listed: int | None) -> Outcome:
     """No error anywhere (``listed`` obligors are told with their parts, None: no parts): the factor was integrated over to the last digits."""
     unit = found.names.unit
-    losses = unit * found.step * np.arange(len(found.probability))
+    losses = unit * found.values
     mean = float((losses * found.probability).sum())
     variance = float((np.square(losses - mean) * found.probability).sum())
     measures = []

@@ -200,8 +200,8 @@ def _small(
         passed[Method.EXACT] = _FAR_OFF if apart is not None else not_exact(names)
         if question.method is Method.EXACT:
             raise InvalidInput(
-                "the exact method is for a book along one line of the factor model, with certain losses that are all alike or multiples of one amount; "
-                f"and for no more evaluations than the budget of {question.budget:.3g}; use method 'auto'"
+                "the exact method is for a book along one line of the factor model, with certain losses that are all alike, multiples of one amount "
+                f"or of few sums; and for no more evaluations than the budget of {question.budget:.3g}; use method 'auto'"
             )
     alike = None if beside is None else _at_its_points(beside, obligors, names, question, map_tasks)
     if alike is not None:

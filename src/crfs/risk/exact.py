@@ -1,7 +1,7 @@
 """Small books and homogeneous ones without any sampling: the conditional distribution exactly, the factor by quadrature.
 
-Applies where all names move along one line of the factor model (and one mixing variable), and either are all alike or lose multiples
-of one amount.
+Applies where all names move along one line of the factor model (and one mixing variable), and are all alike, or lose multiples of one amount, or have
+few sums.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.lattice import Lattice, common_step, lower_quantile, make_lattice, tail_payoffs
+from crfs.risk.lattice import Lattice, Sums, lattice_of, lower_quantile, tail_payoffs
 from crfs.risk.names import Names
 from crfs.risk.panels import STEEP, around_steps, panels
 from crfs.risk.points import mixing_variables
@@ -34,19 +34,18 @@ _MIXING_NODES_PER_PANEL = 12
 _LEAST_PROBABILITY = 1e-14
 _LEAST_WEIGHT = 1e-22
 """Points of the quadrature that weigh less are left out: all together they hold less than the rounding of one."""
-_MOST_CELLS = 4_000
 _MOST_WORK = 6e8
 _CELLS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExactTail:
-    """The loss distribution on a lattice: ``probability[k]`` is P(loss = k ``step``), book units."""
+    """The loss distribution: ``probability[k]`` is P(loss = ``values[k]``), which rise; book units."""
 
-    step: float
+    values: FloatArray
     probability: FloatArray
     names: Names
-    lattice: Lattice | None
+    lattice: Lattice | Sums | None
     y: FloatArray
     mixing: FloatArray
     weight: FloatArray
@@ -54,13 +53,13 @@ class ExactTail:
     def measures(self, confidence: float) -> tuple[float, float]:
         """Lower quantile and atom-corrected expected shortfall."""
         k = lower_quantile(self.probability, confidence)
-        cells = np.arange(k + 1, len(self.probability))
-        return k * self.step, self.step * (k + float((self.probability[k + 1 :] * (cells - k)).sum()) / (1.0 - confidence))
+        at = float(self.values[k])
+        return at, at + float((self.probability[k + 1 :] * (self.values[k + 1 :] - at)).sum()) / (1.0 - confidence)
 
     @property
     def expected_loss(self) -> float:
         """The mean of the distribution, book units: what shows whether the quadrature saw every default."""
-        return self.step * float((np.arange(len(self.probability)) * self.probability).sum())
+        return float((self.values * self.probability).sum())
 
     def contributions(self, confidences: Sequence[float]) -> list[tuple[FloatArray, FloatArray]]:
         """For each confidence the contributions of the names to expected shortfall (the atom's part included) and to value at risk."""
@@ -89,11 +88,8 @@ def exact_tail(names: Names, *, budget: float = math.inf) -> ExactTail | None:
     y, mixing, weight = quadrature
     if alike and len(names) > 64:
         return _homogeneous(names, y, mixing, weight, budget)
-    step = common_step(names.loss[0], _MOST_CELLS)
-    if step is None:
-        return None
-    lattice = make_lattice(names.loss[0], step)
-    if float(len(weight)) * len(names) * lattice.size > min(_MOST_WORK, budget):
+    lattice = lattice_of(names.loss[0])
+    if lattice is None or float(len(weight)) * lattice.price > min(_MOST_WORK, budget):
         return None
     probability = np.zeros(lattice.size)
     some_points = max(1, _CELLS_AT_ONCE // lattice.size)
@@ -101,7 +97,7 @@ def exact_tail(names: Names, *, budget: float = math.inf) -> ExactTail | None:
         some = slice(start, start + some_points)
         held = lattice.distribution(_conditional_pd(names, y[some], mixing[:, some]))
         probability += np.einsum("pg,p->g", held, weight[some])
-    return ExactTail(step=step, probability=probability, names=names, lattice=lattice, y=y, mixing=mixing, weight=weight)
+    return ExactTail(values=lattice.values, probability=probability, names=names, lattice=lattice, y=y, mixing=mixing, weight=weight)
 
 
 def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatArray, budget: float) -> ExactTail | None:
@@ -138,7 +134,9 @@ def _homogeneous(names: Names, y: FloatArray, mixing: FloatArray, weight: FloatA
         np.exp(mass, out=mass)
         mass *= inside
         probability += np.bincount(k.ravel(), weights=mass.ravel(), minlength=count + 1)
-    return ExactTail(step=float(names.loss[0, 0]), probability=probability, names=names, lattice=None, y=y, mixing=mixing, weight=weight)
+    return ExactTail(
+        values=float(names.loss[0, 0]) * counts, probability=probability, names=names, lattice=None, y=y, mixing=mixing, weight=weight
+    )
 
 
 def follow_one_line(names: Names) -> bool:

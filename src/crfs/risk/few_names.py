@@ -1,7 +1,8 @@
 """Books of few names over several factors: every name's default is taken exactly, on a lattice, and only the factors are sampled.
 
-Losses that are multiples of one amount lie on a lattice of their own, and of a dozen every sum is looked at. Other losses, random ones too,
-are put on a fine lattice (:mod:`crfs.risk.fine_lattice`), which moves a measure by less than a bound that is known.
+Losses that are multiples of one amount lie on a lattice of their own, and where there are some thousand sums every one is looked at: those of a
+dozen names of any amounts, or of more where many lose alike. Other losses, random ones too, are put on a fine lattice
+(:mod:`crfs.risk.fine_lattice`), which moves a measure by less than a bound that is known.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import find_aims
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.fine_lattice import LEAST, FineLattice, Rounding
-from crfs.risk.lattice import LossLattice, Sums, beyond, common_step, lower_quantile, make_lattice
+from crfs.risk.lattice import LossLattice, beyond, lattice_of, lower_quantile
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged
@@ -29,13 +30,10 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 MOST_NAMES = 48
-MOST_OF_ANY_AMOUNT = 12
-"""Names of which every sum is looked at: 4,096."""
 MOST_ON_FINE_LATTICE = 128
 """Names whose losses are put on a fine lattice."""
 AS_FAR_AS = 0.8
 """The part of a lattice within which the value at risk has to lie, where more can be lost than the lattice has places for."""
-_MOST_CELLS = 4_000
 _FIRST = 64
 _MOST_WORK = 4e8
 _MOST_WORK_ON_FINE_LATTICE = 2e9
@@ -238,8 +236,8 @@ def few_names(
 ) -> FewNames | None:
     """The distribution, drawn until the errors are small enough; on the losses' own lattice, or on a ``fine`` one.
 
-    None where the names are too many; where losses have no lattice of their own, which more than 48 have not, nor more than a dozen without a common
-    amount, nor any that is random; where no lattice is fine enough for ``rel_tol``; and where the first points take more than ``budget``.
+    None where the names are too many; where losses have no lattice of their own, which more than 48 have not, nor those of too many sums,
+    nor any that is random; where no lattice is fine enough for ``rel_tol``; and where the first points take more than ``budget``.
     """
     if len(names) > (MOST_ON_FINE_LATTICE if fine else MOST_NAMES):
         return None
@@ -352,13 +350,10 @@ def _far_enough(found: FewNames, book: ConditionalBook, confidence: float, most_
 
 
 def own_lattice(names: Names) -> LossLattice | None:
-    """Places for every sum of the losses, which have to be certain; and whole numbers of one amount, where the names are more than a dozen."""
+    """Places for every sum of the losses, which have to be certain, and the names no more than 48."""
     if len(names) > MOST_NAMES or names.loss[1:].any():
         return None
-    step = common_step(names.loss[0], _MOST_CELLS)
-    if step is not None:
-        return make_lattice(names.loss[0], step)
-    return Sums.of(names.loss[0]) if len(names) <= MOST_OF_ANY_AMOUNT else None
+    return lattice_of(names.loss[0])
 
 
 def _fine_enough(

@@ -18,6 +18,11 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 _NAMES_AT_ONCE = 6
 """Names whose 64 sets are looked at one by one."""
 _CELLS_AT_ONCE = 65_536
+_MOST_CELLS = 4_000
+# What sums of the same amounts in another order may differ by, of themselves.
+_LAST_DIGITS = 1e-12
+_MOST_SUMS = 4_096
+"""Those of a dozen names of any amounts."""
 
 
 class LossLattice(Protocol):
@@ -183,23 +188,31 @@ class Lattice(OwnLattice):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sums(OwnLattice):
-    """The losses of all subsets of some names, whatever amounts they lose: ``values`` in rising order, ``order`` the subsets in that order.
+    """All sums of some names' losses, whatever amounts they lose: ``values`` in rising order, each a number of defaults of every amount.
 
-    Subset number ``n`` has name ``i`` where bit ``i`` of ``n`` is set.
+    Names of one amount are counted together. Such counts are the digits of a number, the ``place`` of a name the value of its amount's digit, and numbers
+    are multiples of one: the distribution on the lattice of numbers is that of the sums, in the ``order`` that makes them rise. Sums that differ in their last
+    digits alone are one: each value has its numbers from its place among the ``starts`` on.
     """
 
     losses: FloatArray
+    numbers: Lattice
     values: FloatArray
     order: IntArray
+    starts: IntArray
 
     @classmethod
     def of(cls, losses: FloatArray) -> Sums:
-        """Of the losses of names given default."""
-        sums = np.zeros(1)
-        for loss in losses:
-            sums = np.concatenate([sums, sums + loss])
+        """Of the losses of names given default; they have to have few enough sums (:func:`count_of_sums`)."""
+        amounts, first, owner, counts = np.unique(losses, return_index=True, return_inverse=True, return_counts=True)
+        sums, place = np.zeros(1), np.zeros(len(amounts), dtype=np.int64)
+        for k in np.argsort(first):
+            place[k] = len(sums)
+            sums = np.concatenate([sums + count * amounts[k] for count in range(int(counts[k]) + 1)])
         order = np.argsort(sums, kind="stable")
-        return cls(losses=losses, values=sums[order], order=order)
+        rising = sums[order]
+        starts = np.flatnonzero(np.diff(rising, prepend=-np.inf) > _LAST_DIGITS * rising)
+        return cls(losses=losses, numbers=Lattice(step=1.0, cells=place[owner]), values=rising[starts], order=order, starts=starts)
 
     @property
     def size(self) -> int:
@@ -208,23 +221,44 @@ class Sums(OwnLattice):
 
     @property
     def price(self) -> int:
-        """Products that the distribution takes at a point."""
-        return 4 * self.size
+        """Products that the distribution takes at a point: two for each number that is reached, name by name."""
+        return 2 * int((1 + np.cumsum(self.numbers.cells)).sum())
 
     def distribution(self, p: FloatArray) -> FloatArray:
         """Probabilities (points x sums), for default probabilities ``p`` (names x points)."""
-        return self._by_subset(p)[:, self.order]
+        return self._risen(self.numbers.distribution(p))
 
     def lost(self, p: FloatArray, weight: FloatArray) -> FloatArray:
         """For each name E[its loss; the summed loss is the k-th], weighed over points: names x sums."""
-        paid = (self.order >> np.arange(len(self.losses))[:, None] & 1) * self.losses[:, None]
-        return np.asarray(paid * (weight @ self.distribution(p)))
+        return self._risen(self.numbers.lost(p, weight)) * (self.losses / self.numbers.cells)[:, None]
 
-    def _by_subset(self, p: FloatArray) -> FloatArray:
-        held = np.ones((p.shape[1], 1))
-        for each in p:
-            held = np.concatenate([held * (1.0 - each)[:, None], held * each[:, None]], axis=1)
-        return held
+    def _risen(self, of_numbers: FloatArray) -> FloatArray:
+        """Columns of the values, from those of the numbers."""
+        rising = of_numbers[:, self.order]
+        return rising if len(self.starts) == len(self.order) else np.asarray(np.add.reduceat(rising, self.starts, axis=1))
+
+
+def lattice_of(losses: FloatArray) -> Lattice | Sums | None:
+    """Places for every sum of losses that are certain: multiples of one amount, or all sums of whatever amounts, where either are some thousands.
+
+    >>> lattice_of(np.array([300.0, 500.0])).values.tolist()
+    [0.0, 100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 700.0, 800.0]
+    >>> lattice_of(np.array([1.0, 1.0, math.pi])).values.round(2).tolist()
+    [0.0, 1.0, 2.0, 3.14, 4.14, 5.14]
+    """
+    step = common_step(losses, _MOST_CELLS)
+    if step is not None:
+        return make_lattice(losses, step)
+    return Sums.of(losses) if count_of_sums(losses) <= _MOST_SUMS else None
+
+
+def count_of_sums(losses: FloatArray) -> float:
+    """How many sums losses have, where those of different amounts are counted apart: two to the number of names, if no two lose the same.
+
+    >>> count_of_sums(np.array([2.0, 2.0, 2.0, 3.5]))
+    8.0
+    """
+    return float(np.prod(np.unique(losses, return_counts=True)[1] + 1.0))
 
 
 def make_lattice(losses: FloatArray, step: float) -> Lattice:

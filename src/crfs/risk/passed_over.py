@@ -18,7 +18,7 @@ def not_exact(names: Names) -> str:
         return "names follow several directions of the factors"
     if names.loss[1:].any():
         return "losses given default are random"
-    return "losses are no multiples of one amount that is large enough, or the names are too many for it"
+    return "losses are no multiples of one amount that is large enough and have too many sums, or the names are too many for it"
 
 
 def not_few_names(names: Names, *, tried: bool) -> str:

@@ -54,7 +54,7 @@ def portfolio_risk(
     A rejected row means :class:`InvalidInput` with every problem, unless ``accept_partial`` says to measure the accepted rows alone.
 
     ``method``: ``auto`` chooses, and the notes say how good the choice is. ``closed_form`` is for a book with at most one uncertain name;
-    ``exact`` for one that follows a single line of the factor model and is homogeneous or loses multiples of one amount;
+    ``exact`` for one that follows a single line of the factor model and is homogeneous, loses multiples of one amount or has few sums of losses;
     ``few_names`` for one of a few names with such losses, or up to 128 with any, and any factors; ``convolution`` for any number of names
     whose losses are lumpy; ``collapsed`` is the fast one (:mod:`crfs.risk.collapsed`); ``importance_sampling``, ``thinning`` and ``plain`` simulate every
     name, the first in states that are moved to where the losses are, ``plain`` drawing each one's noise. ``creditriskplus``, which ``auto`` never takes, is

@@ -42,6 +42,8 @@ _FAR_MORE = 2.0
 _MOST_BIAS = 2.0
 _PART_OF_MOVE = 0.5
 _NO_MOVE = 0.02
+# What exact answers may be off by, of themselves: the roundings of their sums.
+_LAST_DIGITS = 1e-13
 
 NOTHING_CHANGES = "nothing changes"
 """What is noted of a change that changes nothing."""
@@ -502,7 +504,7 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
         incremental_el=after.el - before.el,
         ul=after.ul,
         ul_se=after.ul_se,
-        incremental_ul=Difference(value=ul, se=math.hypot(after.ul_se, before.ul_se), low=ul - half, high=ul + half),
+        incremental_ul=_apart(before.ul, after.ul, (after.ul_se, before.ul_se), (ul + half, half - ul)),
         method=after.method,
         measures=tuple(
             WhatIfMeasure(
@@ -515,8 +517,8 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
                 es_se=a.es_se,
                 es_low=a.es_low,
                 es_high=a.es_high,
-                incremental_var=_apart(a.var - b.var, (a.var_se, b.var_se), (a.var_high - b.var_low, b.var_high - a.var_low)),
-                incremental_es=_apart(a.es - b.es, (a.es_se, b.es_se), (a.es_high - b.es_low, b.es_high - a.es_low)),
+                incremental_var=_apart(b.var, a.var, (a.var_se, b.var_se), (a.var_high - b.var_low, b.var_high - a.var_low)),
+                incremental_es=_apart(b.es, a.es, (a.es_se, b.es_se), (a.es_high - b.es_low, b.es_high - a.es_low)),
                 marginal_var=None,
                 marginal_es=None,
             )
@@ -526,8 +528,11 @@ def rerun_what_if(before: RiskResult, after: RiskResult) -> WhatIf:
     )
 
 
-def _apart(value: float, errors: tuple[float, float], reach: tuple[float, float]) -> Difference:
-    """``reach``: how far up and down the two intervals allow the difference to be."""
+def _apart(before: float, after: float, errors: tuple[float, float], reach: tuple[float, float]) -> Difference:
+    """``reach``: how far up and down the two intervals allow the difference to be. Two exact answers that differ in their last digits are one."""
+    value = after - before
+    if max(errors) == 0.0 and abs(value) <= _LAST_DIGITS * abs(before):
+        return Difference(value=0.0, se=0.0, low=0.0, high=0.0)
     return Difference(value=value, se=math.hypot(*errors), low=-reach[1], high=reach[0])
 
 
