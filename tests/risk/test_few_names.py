@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import portfolio_risk
 from crfs.risk.few_names import few_names
-from crfs.risk.lattice import Sums, common_step, count_of_sums, make_lattice
+from crfs.risk.lattice import Sums, common_step, lattice_of, make_lattice
 from crfs.risk.names import make_names
 from crfs.risk.obligors import roll_up
 from crfs.risk.scrambles import student
@@ -64,15 +65,36 @@ def test_all_sums_say_what_the_lattice_says() -> None:
 @given(st.lists(st.tuples(st.sampled_from([1.0, math.pi, 4.0, 4.04, 0.1, 0.2, 0.3]), st.floats(0.0, 1.0)), min_size=1, max_size=8))
 def test_like_losses_are_counted_together_and_sums_that_differ_in_their_last_digits_are_one(names: list[tuple[float, float]]) -> None:
     losses, p = np.array([loss for loss, _ in names]), np.array([p for _, p in names])
-    sums = Sums.of(losses)
+    agrees_with_counting(Sums.of(losses), losses, p)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.floats(0.0, 1.0)), min_size=1, max_size=7), st.floats(0.01, 20.0), st.floats(0.0, 1.0))
+def test_one_name_beside_a_lattice_has_places_of_its_own(names: list[tuple[int, float]], stranger: float, chance: float) -> None:
+    at = len(names) // 2
+    losses = np.insert(np.array([0.5 * loss for loss, _ in names]), at, stranger)
+    p = np.insert(np.array([p for _, p in names]), at, chance)
+    steps = np.insert(np.full(len(names), 0.5), at, stranger)
+    agrees_with_counting(Sums.of(losses, steps), losses, p)
+
+
+def test_a_lattice_with_a_stranger_is_found_wherever_he_stands() -> None:
+    whole = np.random.default_rng(1).integers(1, 60, 30).astype(float)
+    for at in (0, 1, 17, 30):
+        found = lattice_of(np.insert(whole, at, 31.0137))
+        assert isinstance(found, Sums)
+        assert found.numbers.size == 2 * (int(whole.sum()) + 1)
+    assert lattice_of(np.append(whole, [31.0137, 28.0411])) is None
+
+
+def agrees_with_counting(sums: Sums, losses: npt.NDArray[np.float64], p: npt.NDArray[np.float64]) -> None:
+    names = len(losses)
     assert (np.diff(sums.values) > 1e-12).all()
-    assert sums.size <= count_of_sums(losses)
-    sets = (np.arange(2 ** len(names))[:, None] >> np.arange(len(names))) & 1
+    sets = (np.arange(2**names)[:, None] >> np.arange(names)) & 1
     chance = np.where(sets, p, 1.0 - p).prod(axis=1)
     place = np.abs((sets @ losses)[:, None] - sums.values).argmin(axis=1)
     assert sums.values[place] == pytest.approx(sets @ losses, rel=1e-12)
     assert sums.distribution(p[:, None])[0] == pytest.approx(np.bincount(place, weights=chance, minlength=sums.size), abs=1e-14)
-    lost = [np.bincount(place, weights=chance * sets[:, i] * losses[i], minlength=sums.size) for i in range(len(names))]
+    lost = [np.bincount(place, weights=chance * sets[:, i] * losses[i], minlength=sums.size) for i in range(names)]
     assert sums.lost(p[:, None], np.ones(1)) == pytest.approx(np.array(lost), abs=1e-13)
 
 

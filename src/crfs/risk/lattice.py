@@ -23,6 +23,8 @@ _MOST_CELLS = 4_000
 _LAST_DIGITS = 1e-12
 _MOST_SUMS = 4_096
 """Those of a dozen names of any amounts."""
+# Names among which one is looked for that keeps the others from a lattice: all pairs are looked at.
+_MOST_WITH_A_STRANGER = 200
 
 
 class LossLattice(Protocol):
@@ -188,10 +190,10 @@ class Lattice(OwnLattice):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sums(OwnLattice):
-    """All sums of some names' losses, whatever amounts they lose: ``values`` in rising order, each a number of defaults of every amount.
+    """All sums of some names' losses, whatever amounts they lose: ``values`` in rising order.
 
-    Names of one amount are counted together. Such counts are the digits of a number, the ``place`` of a name the value of its amount's digit, and numbers
-    are multiples of one: the distribution on the lattice of numbers is that of the sums, in the ``order`` that makes them rise. Sums that differ in their last
+    Names whose losses are multiples of one amount, their step, are counted together, in steps. Such counts are the digits of a number, and numbers are
+    multiples of one: the distribution on the lattice of numbers is that of the sums, in the ``order`` that makes them rise. Sums that differ in their last
     digits alone are one: each value has its numbers from its place among the ``starts`` on.
     """
 
@@ -202,17 +204,19 @@ class Sums(OwnLattice):
     starts: IntArray
 
     @classmethod
-    def of(cls, losses: FloatArray) -> Sums:
-        """Of the losses of names given default; they have to have few enough sums (:func:`count_of_sums`)."""
-        amounts, first, owner, counts = np.unique(losses, return_index=True, return_inverse=True, return_counts=True)
+    def of(cls, losses: FloatArray, steps: FloatArray | None = None) -> Sums:
+        """Of the losses of names given default, in their ``steps`` (those that lose the same together); few enough of them (:func:`count_of_sums`)."""
+        amounts, first, owner = np.unique(losses if steps is None else steps, return_index=True, return_inverse=True)
+        cells = np.asarray(np.round(losses / amounts[owner]), dtype=np.int64)
+        reach = np.bincount(owner, weights=cells).astype(np.int64)
         sums, place = np.zeros(1), np.zeros(len(amounts), dtype=np.int64)
         for k in np.argsort(first):
             place[k] = len(sums)
-            sums = np.concatenate([sums + count * amounts[k] for count in range(int(counts[k]) + 1)])
+            sums = (np.arange(reach[k] + 1)[:, None] * amounts[k] + sums).ravel()
         order = np.argsort(sums, kind="stable")
         rising = sums[order]
         starts = np.flatnonzero(np.diff(rising, prepend=-np.inf) > _LAST_DIGITS * rising)
-        return cls(losses=losses, numbers=Lattice(step=1.0, cells=place[owner]), values=rising[starts], order=order, starts=starts)
+        return cls(losses=losses, numbers=Lattice(step=1.0, cells=cells * place[owner]), values=rising[starts], order=order, starts=starts)
 
     @property
     def size(self) -> int:
@@ -239,7 +243,9 @@ class Sums(OwnLattice):
 
 
 def lattice_of(losses: FloatArray) -> Lattice | Sums | None:
-    """Places for every sum of losses that are certain: multiples of one amount, or all sums of whatever amounts, where either are some thousands.
+    """Places for every sum of losses that are certain, where those are some thousands.
+
+    Losses are multiples of one amount, or all but one of them are, or the sums of whatever amounts are few.
 
     >>> lattice_of(np.array([300.0, 500.0])).values.tolist()
     [0.0, 100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 700.0, 800.0]
@@ -249,7 +255,10 @@ def lattice_of(losses: FloatArray) -> Lattice | Sums | None:
     step = common_step(losses, _MOST_CELLS)
     if step is not None:
         return make_lattice(losses, step)
-    return Sums.of(losses) if count_of_sums(losses) <= _MOST_SUMS else None
+    if count_of_sums(losses) <= _MOST_SUMS:
+        return Sums.of(losses)
+    steps = _all_but_one(losses)
+    return None if steps is None else Sums.of(losses, steps)
 
 
 def count_of_sums(losses: FloatArray) -> float:
@@ -259,6 +268,19 @@ def count_of_sums(losses: FloatArray) -> float:
     8.0
     """
     return float(np.prod(np.unique(losses, return_counts=True)[1] + 1.0))
+
+
+def _all_but_one(losses: FloatArray) -> FloatArray | None:
+    """The amount that each loss is a multiple of, where there is one for all but one of them, which has his own; else None."""
+    if len(losses) > _MOST_WITH_A_STRANGER:
+        return None
+    for stranger in range(len(losses)):
+        step = common_step(np.delete(losses, stranger), _MOST_SUMS // 2 - 1)
+        if step is not None:
+            steps = np.full(len(losses), step)
+            steps[stranger] = losses[stranger]
+            return steps
+    return None
 
 
 def make_lattice(losses: FloatArray, step: float) -> Lattice:
