@@ -11,12 +11,13 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
-from crfs.risk import portfolio_risk
+from crfs.risk import WarmPortfolio, portfolio_risk
 from crfs.risk.few_names import few_names
-from crfs.risk.lattice import Sums, common_step, lattice_of, make_lattice
+from crfs.risk.lattice import Sums, common_step, lattice_of, lower_quantile, make_lattice
 from crfs.risk.names import make_names
 from crfs.risk.obligors import roll_up
 from crfs.risk.scrambles import student
@@ -223,3 +224,32 @@ def test_small_names_beside_a_giant_are_not_lost_in_the_rounding_of_his_loss() -
         (found,) = portfolio_risk(book, FactorModel.one_factor("all"), confidences=(0.97,)).measures
         assert found.var_low <= 50.0 <= found.var_high
         assert found.var_high < 101.0
+
+
+def test_the_interval_of_what_a_change_does_holds_where_two_odd_amounts_put_whole_ones_on_a_fine_lattice() -> None:
+    """Their sums are few, and a lattice of another step has them in the midst of one another: 28 of these 36 intervals held before that was in them."""
+    units = np.array([4, 11, 18, 19, 23, 24.4, 27, 30, 31, 32, 47, 48, 49, 49, 50, 53.6, 54, 55, 58, 58, 65, 65, 77, 154, 202])
+    pd = np.geomspace(0.3, 0.02, 25)
+    confidences = (0.9, 0.95, 0.99, 0.999)
+    ids = [f"O{i:02d}" for i in range(25)]
+    table = pl.DataFrame({"facility_id": ids, "obligor_id": ids, "ead": units, "pd_12m": pd}).with_columns(
+        lgd=pl.lit(1.0), r2=pl.lit(0.2), group=pl.lit("all")
+    )
+    nodes, weight = np.polynomial.legendre.leggauss(120)
+    y, weight = 8.0 * nodes, 8.0 * weight * norm.pdf(8.0 * nodes)
+    p = norm.cdf((norm.ppf(pd)[:, None] - math.sqrt(0.2) * y) / math.sqrt(0.8))
+
+    def values_at_risk(losses: npt.NDArray[np.float64]) -> list[float]:
+        probability = weight @ make_lattice(losses, 0.1).distribution(p)
+        return [0.1 * lower_quantile(probability, confidence) for confidence in confidences]
+
+    warm, before, held = WarmPortfolio(table, FactorModel.one_factor("all"), confidences=confidences), values_at_risk(units), 0
+    assert warm.result.method == "few_names"
+    for name in (7, 20, 24):
+        for more in (1.05, 1.2, 1.37):
+            changed = units.copy()
+            changed[name] = round(units[name] * more, 1)
+            told = warm.what_if(put=table.with_columns(ead=pl.Series(changed)).slice(name, 1), first_order=False)
+            for measure, after, was in zip(told.measures, values_at_risk(changed), before, strict=True):
+                held += measure.incremental_var.low - 1e-9 <= after - was <= measure.incremental_var.high + 1e-9
+    assert held >= 34

@@ -115,12 +115,12 @@ def _quantile_moved(before: FewNames, after: FewNames, confidence: float, anchor
     """Of the value at risk. It is one of the sums that there are, so that all scrambles may agree on a move, or on none, and be wrong.
 
     The interval asks instead by how much P(L > x) may be off: what both books have in common moves the quantiles of both, and what is left of
-    it that of one. On a fine lattice a quantile is known to one of its steps.
+    it that of one. On a fine lattice a quantile is known to one of its steps, and a loss is spread over two places, so that a value at risk that is one
+    of few sums is in the midst of them, where that of losses rounded down, or up, is a sum again: the interval holds their differences too.
     """
     units, greatest = (before.names.unit, after.names.unit), after.names.greatest
     (var, _, each, _), (var_after, _, each_after, _) = (side.measure(confidence) for side in (before, after))
-    # A fine lattice may pass what can be lost by a step.
-    value = anchor.moved(units[1] * min(var_after, greatest), units[0] * var)
+    value = anchor.moved(*_quantiles(before, after, confidence))
     by_after, by_before, kept = anchor.slopes(units[1] * var_after)
     above = [_beyond(side, at) for side, at in ((before, var), (after, var_after))]
     reach = student(before.points.scrambles)
@@ -132,9 +132,16 @@ def _quantile_moved(before: FewNames, after: FewNames, confidence: float, anchor
     high = max(
         anchor.moved(units[1] * min(_quantile(after, level - own), greatest), units[0] * _quantile(before, level)) for level in levels
     )
-    off = _step_of(before, after)
+    rounded = (anchor.moved(*_quantiles(*sides, confidence)) for sides in zip(before.bounds, after.bounds, strict=True))
+    off = _steps_of(before, after) + max(abs(other - value) for other in rounded)
     se = scramble_error(by_after * units[1] * each_after + by_before * units[0] * each)
     return Carried(moved=Difference(value=value, se=se, low=min(low, value) - off, high=max(high, value) + off), kept=kept)
+
+
+def _quantiles(before: FewNames, after: FewNames, confidence: float) -> tuple[float, float]:
+    """Values at risk of the book after and before, currency units."""
+    # A fine lattice may pass what can be lost by a step.
+    return after.names.unit * min(after.measure(confidence)[0], after.names.greatest), before.names.unit * before.measure(confidence)[0]
 
 
 def _quantile(found: FewNames, level: float) -> float:
@@ -148,7 +155,7 @@ def _beyond(found: FewNames, loss: float) -> FloatArray:
     return np.array([beyond(row)[place] for row in found.probability])
 
 
-def _step_of(before: FewNames, after: FewNames) -> float:
-    """The step of a fine lattice, currency units; none where the losses have one of their own, or nothing has moved."""
+def _steps_of(before: FewNames, after: FewNames) -> float:
+    """Twice the step of a fine lattice, currency units: a quantile of either is known to one of its steps; none where the losses have one of their own, or nothing has moved."""
     same = before.probability.shape == after.probability.shape and bool((before.probability == after.probability).all())
-    return 0.0 if same else before.names.unit * before.lattice.rounded_to
+    return 0.0 if same else 2.0 * before.names.unit * before.lattice.rounded_to
