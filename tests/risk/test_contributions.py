@@ -18,7 +18,9 @@ from crfs.risk import WarmPortfolio, portfolio_risk, reverse_stress
 from crfs.risk import contributions as subject
 from crfs.risk.cells import cells_of, interpolation, probabilities
 from crfs.risk.collapsed import collapse
+from crfs.risk.conditional import condition
 from crfs.risk.first_order import mean_changes
+from crfs.risk.lumpy import Lumpy
 from crfs.risk.mixtures import make_mixture
 from crfs.risk.names import make_names
 from crfs.risk.normal_cdf import normal_cdf
@@ -211,6 +213,39 @@ def test_the_parts_of_large_names_are_those_that_they_have_where_they_are_taken_
         # Tables are interpolated, and the name's own is left out of one and subtracted from the other.
         assert shares.es[i] == pytest.approx(tail / 0.01, rel=1e-4)
         assert shares.var[i] == pytest.approx(line / density, rel=1e-4)
+
+
+@pytest.mark.parametrize("lgd_sd", [None, 0.2])
+@pytest.mark.parametrize("nu", [math.inf, 5.0])
+def test_beside_many_large_names_the_parts_of_others_are_those_that_they_have_where_they_are_taken_apart(
+    nu: float, lgd_sd: float | None
+) -> None:
+    table = uneven(300, 60.0).with_columns(lgd=pl.lit(0.6 if lgd_sd else 1.0), lgd_sd=pl.lit(lgd_sd or 0.0))
+    names = make_names(roll_up(table, two_factors(nu)), two_factors(nu))
+    found = collapse(names, confidences=(0.99,), rel_tol=0.01, seed=1)
+    (q,), points = found.quantiles, found.mixture.points
+    order = np.argsort(-names.loss[0], kind="stable")
+    giants = np.sort(order[:8])
+    smooth = condition(names)
+    mixture = make_mixture(smooth.with_explicit(giants, map), points, found.mixture.spread_at(q.var))
+    assert isinstance(mixture, Lumpy)
+    large = mixture.to_take_out(q.var)
+    assert len(large) > 20
+    assert not np.isin(large, giants).any()
+    (shares,) = subject.contributions(mixture, [(q.var, 0.99)])
+    density = float(mixture.by_scramble(mixture.local(q.var).density).mean())
+    assert np.isin(order[[8, 12, 20]], large).all()
+    for i in order[[8, 12, 20]].tolist():
+        apart = make_mixture(smooth.with_explicit(np.append(giants, i), map), points, mixture.spread_at(q.var))
+        tail, line = apart.explicit_parts([q.var])[0, :, list(np.sort(np.append(giants, i))).index(i)]
+        assert shares.es[i] == pytest.approx(tail / 0.01, rel=1e-4)
+        assert shares.var[i] == pytest.approx(line / density, rel=1e-4)
+    # What is remembered of a name is what is found of him, and defaults are losses of one.
+    again, share = mixture.parts_of(large[:3], [q.var]), np.ones((3, len(points)))
+    assert mixture.parts_of(large[:3], [q.var], share=share) == pytest.approx(again, rel=1e-6)
+    if lgd_sd is None:
+        of_default = mixture.parts_of(large[:3], [q.var], of_default=True)
+        assert of_default * names.loss[0, large[:3], None] == pytest.approx(again, rel=1e-9)
 
 
 def test_losses_of_whole_numbers_are_taken_by_name_where_that_is_soon_done() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from crfs.risk.conditional import ConditionalBook
+from crfs.risk.cumulants import of_default as cumulants_of_default
 from crfs.risk.edgeworth import Tail
 from crfs.risk.mixture import Mixture
 from crfs.risk.points import Points
@@ -19,6 +20,7 @@ from crfs.risk.spectrum import ComplexArray, Spectrum, make_spectrum
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
 
 # The rest is blurred to at least this part of its standard deviation in a bad state: good states, where little is left to
 # blur, need no more, and frequencies beyond what that leaves are not asked for.
@@ -47,6 +49,8 @@ class Lumpy(Mixture):
     """Of the whole loss, scrambles x frequencies."""
     next_order: ComplexArray
     """What the next order of the expansion adds to it, all scrambles together."""
+    beside: dict[int, ComplexArray] = field(default_factory=dict, init=False)
+    """Of the loss of all others beside the default of a name that has been taken out of them: scrambles x frequencies."""
 
     @classmethod
     def of(cls, book: ConditionalBook, points: Points, sums: FloatArray, explicit_pd: FloatArray, *, spread: float) -> Lumpy:
@@ -56,7 +60,7 @@ class Lumpy(Mixture):
         blurred_sums = sums.copy()
         blurred_sums[1] = np.maximum(sums[1], blur * blur)
         spectrum = _spectrum(book, blurred_sums[1], blur)
-        large = Product.of(_phases(book, spectrum, blur)[0])
+        large = Product.of(_phases(book, book.explicit, spectrum, blur)[0])
         summed, next_order = _summed_spectra(points, blurred_sums, spectrum, large, explicit_pd)
         return cls(
             book=book,
@@ -118,24 +122,69 @@ class Lumpy(Mixture):
         self, losses: Sequence[float], map_tasks: MapTasks = map, *, share: FloatArray | None = None, of_default: bool = False
     ) -> FloatArray:
         functionals = np.concatenate([self.spectrum.functionals(x)[:, [0, 2]] for x in losses], axis=1)
-        phases, lost = _phases(self.book, self.spectrum, self.blur)
+        phases, lost = _phases(self.book, self.book.explicit, self.spectrum, self.blur)
         paid = phases if of_default else lost
         columns = self.large.left_out_columns(paid, functionals)
-        scramble = np.arange(len(self.points)) // (len(self.points) // self.scrambles)
+        own = _owners(self.points) * self.points.weight
         pieces = list(pieces_of_points(self.blurred_sums[1], self.spectrum, at_once=CELLS_AT_ONCE // (1 + len(paid) // 16)))
 
         def of_points(task: int) -> FloatArray:
             result = np.zeros((2 * len(losses), len(paid), self.scrambles))
             for some, kept in pieces[task::_TASKS]:
-                third = self.blurred_sums[2, some, None] / 6.0 * self.spectrum.frequencies[:kept] ** 3
-                rest = gaussian_spectra(self.blurred_sums[:, some], self.spectrum, kept) * (1.0 - 1j * third)
-                own = (scramble[some, None] == np.arange(self.scrambles)) * self.points.weight[some, None]
+                rest = _third_order(self.blurred_sums[:, some], self.spectrum, kept)
                 values = self.large.parts(rest, self.explicit_pd[:, some], columns, kept)
-                result += (values if share is None else values * share[:, some]) @ own
+                result += (values if share is None else values * share[:, some]) @ own[:, some].T
             return result
 
         found = np.sum(list(map_tasks(of_points, range(_TASKS))), axis=0)
         return np.asarray(found.reshape(len(losses), 2, len(paid), self.scrambles))
+
+    @property
+    def asked_of_one(self) -> float:
+        return float(sum(len(some) * kept for some, kept in pieces_of_points(self.blurred_sums[1], self.spectrum)))
+
+    def parts_of(
+        self,
+        names: IntArray,
+        losses: Sequence[float],
+        map_tasks: MapTasks = map,
+        *,
+        share: FloatArray | None = None,
+        of_default: bool = False,
+    ) -> FloatArray:
+        functionals = np.concatenate([self.spectrum.functionals(x)[:, [0, 2]] for x in losses], axis=1)
+        phases, lost = _phases(self.book, names, self.spectrum, self.blur)
+        if share is None:
+            new = np.array([i for i in names.tolist() if i not in self.beside], dtype=np.int64)
+            self.beside.update(zip(new.tolist(), self._beside(new, self.points.weight, map_tasks), strict=True))
+            beside = np.stack([self.beside[i] for i in names.tolist()])
+        else:
+            beside = self._beside(names, self.points.weight * share, map_tasks)
+        found = np.real((beside * (phases if of_default else lost)[:, None]) @ functionals)
+        return np.asarray(np.moveaxis(found.reshape(len(names), self.scrambles, len(losses), 2), (2, 3), (0, 1)))
+
+    def _beside(self, names: IntArray, counts: FloatArray, map_tasks: MapTasks) -> ComplexArray:
+        """Characteristic functions of what all others lose beside a name's default, which ``counts`` for so much (points, or names x points), and summed
+        over the points of each scramble: names x scrambles x frequencies."""
+        if not len(names):
+            return np.zeros((0, self.scrambles, len(self.spectrum.frequencies)), dtype=np.complex128)
+        p = self.book.conditional_pd(names, self.points.epsilon, self.points.mixing)
+        own = _owners(self.points) * (counts * p)[:, None]
+        lost = (np.stack(cumulants_of_default(each, self.book.names.loss[:, i])) for i, each in zip(names, p, strict=True))
+        others = np.stack([self.sums - each for each in lost])
+        others[:, 1] = np.maximum(others[:, 1], self.blur * self.blur)
+        pieces = list(pieces_of_points(others[:, 1].min(axis=0), self.spectrum))
+
+        def of_points(task: int) -> ComplexArray:
+            result = np.zeros((len(names), self.scrambles, 2 * len(self.spectrum.frequencies)))
+            for some, kept in pieces[task::_TASKS]:
+                large = self.large.spectra(self.explicit_pd[:, some], kept)
+                for of_others, of_name, part in zip(others, own, result, strict=True):
+                    spectra = _third_order(of_others[:, some], self.spectrum, kept) * large
+                    part[:, : 2 * kept] += of_name[:, some] @ spectra.view(np.float64)
+            return result.view(np.complex128)
+
+        return np.asarray(np.sum(list(map_tasks(of_points, range(_TASKS))), axis=0))
 
 
 def price(book: ConditionalBook, points: Points, spread: float) -> float:
@@ -172,8 +221,7 @@ def _summed_spectra(
     The expansion's factors are powers of the frequency times a number a point, so each power is one more row of weights.
     """
     scrambles, count = points.scrambles, len(spectrum.frequencies)
-    owners = np.arange(len(points)) // (len(points) // scrambles)
-    own = (owners == np.arange(scrambles)[:, None]) * points.weight
+    own = _owners(points) * points.weight
     each = points.weight / scrambles
     weights = np.concatenate([own, own * sums[2] / 6.0, [each * sums[3] / 24.0, each * np.square(sums[2]) / 72.0]])
     total = np.zeros((len(weights), 2 * count))
@@ -184,11 +232,22 @@ def _summed_spectra(
     return spectra[:scrambles] - 1j * t**3 * spectra[scrambles : 2 * scrambles], t**4 * spectra[-2] - t**6 * spectra[-1]
 
 
-def _phases(book: ConditionalBook, spectrum: Spectrum, blur: float) -> tuple[ComplexArray, ComplexArray]:
-    """E[exp(i t X)] and E[X exp(i t X)] of each explicit name's loss ``X`` given default, names x frequencies each."""
-    phases = np.zeros((len(book.explicit), len(spectrum.frequencies)), dtype=np.complex128)
+def _owners(points: Points) -> npt.NDArray[np.bool_]:
+    """Which scramble each point is of, scrambles x points."""
+    return np.equal(np.arange(len(points)) // (len(points) // points.scrambles), np.arange(points.scrambles)[:, None])
+
+
+def _third_order(sums: FloatArray, spectrum: Spectrum, kept: int) -> ComplexArray:
+    """Characteristic functions (points x ``kept`` frequencies) of the expansion to third order of losses with the cumulants ``sums`` (4 x points)."""
+    third = sums[2, :, None] / 6.0 * spectrum.frequencies[:kept] ** 3
+    return gaussian_spectra(sums, spectrum, kept) * (1.0 - 1j * third)
+
+
+def _phases(book: ConditionalBook, names: IntArray, spectrum: Spectrum, blur: float) -> tuple[ComplexArray, ComplexArray]:
+    """E[exp(i t X)] and E[X exp(i t X)] of the loss ``X`` given default of each of some ``names``, names x frequencies each."""
+    phases = np.zeros((len(names), len(spectrum.frequencies)), dtype=np.complex128)
     paid = np.zeros_like(phases)
-    for row, i in enumerate(book.explicit):
+    for row, i in enumerate(names):
         values, shares = book.names.loss_given_default(int(i), blur)
         turns = np.exp(1j * values[:, None] * spectrum.frequencies) * shares[:, None]
         phases[row], paid[row] = turns.sum(axis=0), (values[:, None] * turns).sum(axis=0)

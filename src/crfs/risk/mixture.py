@@ -23,6 +23,12 @@ from crfs.risk.workers import MapTasks
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
+# A name's part in a loss is off by some hundredths where it loses half of the spread of all, and by a few thousandths here.
+_TAKEN_OUT = 0.2
+_MOST_TAKEN_OUT = 128
+# What all of them may ask: some seconds.
+_MOST_ASKED = 1e8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mixture(ABC):
@@ -86,8 +92,19 @@ class Mixture(ABC):
 
     def to_take_out(self, x: float) -> IntArray:
         """Names, not explicit, whose part in a loss of ``x`` the expansion tells badly, large as they are: :meth:`parts_of` tells it better."""
-        return np.zeros(0, dtype=np.int64)
+        losses, spread = self.book.names.loss[0].copy(), self.spread_at(x)
+        losses[self.book.explicit] = 0.0
+        most = min(_MOST_TAKEN_OUT, int(_MOST_ASKED // self.asked_of_one))
+        # Names that lose alike are taken out together, or none is.
+        least = float(np.partition(losses, -most - 1)[-most - 1]) if len(losses) > most else 0.0
+        return np.flatnonzero(losses > max(_TAKEN_OUT * spread, least)) if spread > 0.0 else np.zeros(0, dtype=np.int64)
 
+    @property
+    @abstractmethod
+    def asked_of_one(self) -> float:
+        """Expansions, or numbers of a characteristic function, that the part of a name takes that is taken out of the others."""
+
+    @abstractmethod
     def parts_of(
         self,
         names: IntArray,
@@ -98,7 +115,6 @@ class Mixture(ABC):
         of_default: bool = False,
     ) -> FloatArray:
         """:meth:`explicit_parts` of names that are not explicit: each is taken out of the expansion, and its default exactly."""
-        raise NotImplementedError("no name is taken out of characteristic functions")
 
     def smeared(self, x: float) -> float:
         """By how much a loss of ``x`` may be misplaced because its atoms are blurred; nothing where they are not."""

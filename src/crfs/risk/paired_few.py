@@ -156,6 +156,6 @@ def _beyond(found: FewNames, loss: float) -> FloatArray:
 
 
 def _steps_of(before: FewNames, after: FewNames) -> float:
-    """Twice the step of a fine lattice, currency units: a quantile of either is known to one of its steps; none where the losses have one of their own, or nothing has moved."""
+    """Two steps of a fine lattice, currency units, for each of the quantiles is known to one; none where losses have their own, or nothing has moved."""
     same = before.probability.shape == after.probability.shape and bool((before.probability == after.probability).all())
     return 0.0 if same else 2.0 * before.names.unit * before.lattice.rounded_to

@@ -25,11 +25,6 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 
 # Standard deviations beyond which a normal tail (below 1e-22) is none.
 _NEAR = 10.0
-# A name's part in a loss is off by some hundredths where it loses half of the spread of all, and by a few thousandths here.
-_TAKEN_OUT = 0.2
-_MOST_TAKEN_OUT = 128
-# Expansions at states and points that this may take in all: some seconds.
-_MOST_ASKED = 1e8
 LEAST_OF_LARGEST = 1e-6
 """The least standard deviation of the loss of all others, as a part of the largest loss."""
 
@@ -72,13 +67,9 @@ class Smooth(Mixture):
         beyond, excess = (values.reshape(2, *self.chance.shape) * self.chance).sum(axis=1)
         return float(self.by_scramble(beyond).mean()), float(self.by_scramble(excess).mean())
 
-    def to_take_out(self, x: float) -> IntArray:
-        losses, spread = self.book.names.loss[0].copy(), self.spread_at(x)
-        losses[self.book.explicit] = 0.0
-        most = min(_MOST_TAKEN_OUT, int(_MOST_ASKED // self.chance.size))
-        # Names that lose alike are taken out together, or none is.
-        least = float(np.partition(losses, -most - 1)[-most - 1]) if len(losses) > most else 0.0
-        return np.flatnonzero(losses > max(_TAKEN_OUT * spread, least)) if spread > 0.0 else np.zeros(0, dtype=np.int64)
+    @property
+    def asked_of_one(self) -> float:
+        return float(self.chance.size)
 
     def parts_of(
         self,
