@@ -15,7 +15,7 @@ from crfs.risk.cuts import cut, scaling_note
 from crfs.risk.exact import ExactTail
 from crfs.risk.few_names import FewNames
 from crfs.risk.lattice import beyond
-from crfs.risk.measures import TailMeasure, certain, rarer_than_the_tail
+from crfs.risk.measures import TailMeasure, certain
 from crfs.risk.mixture import Mixture
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
@@ -77,7 +77,7 @@ def few_names_outcome(
     unit, scrambles = found.names.unit, found.points.scrambles
     mean, deviation = (unit * each for each in found.moments(float(obligors.expected_loss.sum()) / unit))
     es, var = np.zeros((2, len(confidences), len(obligors.names), scrambles))
-    without = [_without_loss(obligors, confidence) for confidence in confidences]
+    without = [obligors.rarer_than_the_tail(confidence) for confidence in confidences]
     measures = [certainly or few_names_measure(found, confidence) for certainly, confidence in zip(without, confidences, strict=True)]
     factors: list[float] = []
     for c, (tail, line) in enumerate(found.contributions(confidences, map_tasks) if listed is not None else ()):
@@ -98,7 +98,9 @@ def few_names_outcome(
         if len(random) > len(np.unique(random)):
             notes.append("the facilities of an obligor that have a random lgd are taken as one of the same mean and variance")
     notes += scaling_note(factors)
-    if not found.converged:
+    if not found.fine_enough(confidences, rel_tol):
+        notes.append(f"what the rounding of losses may do is not within rel_tol {rel_tol:g} on the finest lattice that is payable")
+    elif not found.converged:
         notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
     return Outcome(
         measures=tuple(measures),
@@ -113,10 +115,6 @@ def few_names_outcome(
         converged=found.converged,
         notes=tuple(notes),
     )
-
-
-def _without_loss(obligors: Obligors, confidence: float) -> TailMeasure | None:
-    return rarer_than_the_tail(float(obligors.pd[obligors.loss > 0.0].sum()), float(obligors.expected_loss.sum()), confidence)
 
 
 def _parts_without_loss(obligors: Obligors, confidence: float) -> FloatArray:
@@ -145,8 +143,8 @@ def few_names_measure(found: FewNames, confidence: float) -> TailMeasure:
         var_high=unit * max(min(float(var_high[0]) + by_var, greatest), var),
         es=unit * es,
         es_se=unit * scramble_error(es_each),
-        es_low=unit * max(0.0, es_low - by_es),
-        es_high=unit * min(es_high + by_es, greatest),
+        es_low=unit * max(0.0, min(es_low - by_es, es)),
+        es_high=unit * max(min(es_high + by_es, greatest), es),
         tail_scenarios=len(found.points),
     )
 
@@ -208,7 +206,7 @@ def collapsed_outcome(obligors: Obligors, found: Collapsed, *, rel_tol: float, l
     if listed is not None:
         parts, factors = _contributions(obligors, found, step, map_tasks, listed)
         notes += scaling_note(factors)
-    measures = tuple(_without_loss(obligors, q.confidence) or _measure(found, q, step) for q in found.quantiles)
+    measures = tuple(obligors.rarer_than_the_tail(q.confidence) or _measure(found, q, step) for q in found.quantiles)
     return Outcome(
         measures=measures,
         mean=unit * float(first.mean()),
@@ -298,7 +296,7 @@ def _contributions(
     unit = names.unit
     every = contributions(mixture, [(q.var, q.confidence) for q in found.quantiles], map_tasks=map_tasks)
     for c, (q, shares) in enumerate(zip(found.quantiles, every, strict=True)):
-        if _without_loss(obligors, q.confidence) is not None:
+        if obligors.rarer_than_the_tail(q.confidence) is not None:
             es[c] = _parts_without_loss(obligors, q.confidence)[:, None]
             continue
         off_var, off_es = systematic_errors(mixture, q, step)

@@ -9,9 +9,9 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.quality.portfolio import require_table, validate_portfolio
+from crfs.quality.portfolio import LOADING, require_table, validate_portfolio
 from crfs.risk.arguments import is_number, shown
-from crfs.risk.obligors import LEAST_SPREAD, LOADING, ORDER
+from crfs.risk.obligors import LEAST_SPREAD, ORDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

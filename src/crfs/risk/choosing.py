@@ -128,7 +128,7 @@ def find_outcome(
     if question.method is Method.CLOSED_FORM and not closed:
         raise InvalidInput("the closed form is for a book with at most one uncertain name and a certain lgd; use method 'auto'")
     if not alive.any() or (closed and question.method in {Method.AUTO, Method.CLOSED_FORM}):
-        return Found(outcome=closed_form(obligors, uncertain, question.confidences, listed=question.listed))
+        return Found(outcome=closed_form(obligors, uncertain, question.confidences, listed=question.parts_listed))
     passed: dict[Method, str] = {}
     with workers(map_tasks, threads) as mapped:
         found = _first_in_range(
@@ -184,6 +184,11 @@ def _first_in_range(
         if few is not None:
             return few
         passed[Method.CONVOLUTION] = NOT_PAYABLE
+        # A lattice that is not quite fine enough tells more than a simulation of as much work.
+        few = _few_names(obligors, names, question, map_tasks, fine=True, at_best=True)
+        if few is not None:
+            del passed[Method.FEW_NAMES]
+            return few
     return Found(outcome=_simulated(obligors, factor_model, question, map_tasks, device))
 
 
@@ -209,10 +214,11 @@ def _small(
     if question.method in {Method.AUTO, Method.FEW_NAMES}:
         few = _few_names(obligors, names, question, map_tasks, fine=False)
         if few is None and (question.method is Method.FEW_NAMES or len(names) <= _ALWAYS_BY_NAME):
-            few = _few_names(obligors, names, question, map_tasks, fine=True)
+            few = _few_names(obligors, names, question, map_tasks, fine=True, at_best=question.method is Method.FEW_NAMES)
             if few is None and question.method is Method.FEW_NAMES:
                 raise InvalidInput(
-                    f"this method is for {MOST_ON_FINE_LATTICE} names at most, of which the largest loss is not too small beside the book, "
+                    f"this method is for {MOST_ON_FINE_LATTICE} names at most, of which the largest loss is not too small beside the book, for "
+                    "confidences that are no nearer to 1 than some 1e-9 where losses are random or have many sums, "
                     f"and for no more evaluations than the budget of {question.budget:.3g}; use method 'auto'"
                 )
         return few
@@ -243,7 +249,9 @@ def _departure_of_the_exact(exact: ExactTail, obligors: Obligors) -> str | None:
     return departure(np.array([exact.expected_loss]), expected, _EXACT)
 
 
-def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks, *, fine: bool) -> Found | None:
+def _few_names(
+    obligors: Obligors, names: Names, question: Question, map_tasks: MapTasks, *, fine: bool, at_best: bool = False
+) -> Found | None:
     found = few_names(
         names,
         confidences=question.confidences,
@@ -251,6 +259,7 @@ def _few_names(obligors: Obligors, names: Names, question: Question, map_tasks: 
         seed=question.seed,
         most_points=question.max_scenarios,
         fine=fine,
+        at_best=at_best,
         budget=question.budget,
         map_tasks=map_tasks,
     )
@@ -305,7 +314,7 @@ def _told_by_name(obligors: Obligors, found: FewNames, question: Question, metho
 def _required(found: Found | None, question: Question) -> Found:
     if found is None:
         raise InvalidInput(
-            "the losses of this book need a finer lattice, or more work, than convolution is for "
+            "the losses of this book need a finer lattice, or more work, than convolution is for, or a confidence is nearer to 1 than some 1e-8 "
             f"(a budget of {question.budget:.3g} evaluations, {question.max_scenarios:,} scenarios); use method 'auto'"
         )
     return found

@@ -25,7 +25,6 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 
 _LEAST_TABULATED = 4
 _STEEPEST = 2.6
-_POINTS_A_TASK = 1_024
 _CELLS_AT_ONCE = 250_000
 _MOST_KEPT = 2_000_000
 """Classes times points whose cumulants a memo holds: 64 MB."""

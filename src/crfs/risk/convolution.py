@@ -136,15 +136,8 @@ def _lattice(names: Names, reach: float, cells: int, least: float, most_price: f
 
 def _found(book: ConditionalBook, lattice: NameTransforms, points: Points, bad: FloatArray, map_tasks: MapTasks) -> FewNames:
     probability = lattice.summed(conditional_pds(book, points), points.weight, points.scrambles, map_tasks)
-    return FewNames(
-        names=book.names,
-        lattice=lattice,
-        book=book,
-        points=points,
-        probability=settled_at_zero(probability),
-        converged=False,
-        added_variance=float(lattice.rounding_variance(bad).max()),
-    )
+    found = FewNames(names=book.names, lattice=lattice, book=book, points=points, probability=settled_at_zero(probability), converged=False)
+    return found.adding(lattice.rounding_variance(bad), book.names.loss[0] @ bad)
 
 
 def _at_aims(book: ConditionalBook, aims: tuple[Aim, ...]) -> FloatArray:

@@ -40,8 +40,8 @@ _MOST_WORK_ON_FINE_LATTICE = 2e9
 # Products that another book may take at the points of one: some twenty seconds of one core.
 _MOST_WORK_FAR = 1.2e10
 _COARSE, _FINEST = 2**11, 2**15
-# The part of the wanted error that the lattice may take.
-_ROUNDING = 0.5
+# The part of the wanted error that the lattice may take, and of a measure, where there is none that takes no more.
+_ROUNDING, _AT_BEST = 0.5, 0.02
 # Standard deviations of a scramble within which a probability is on the edge of deciding which sum a quantile is.
 _ON_AN_EDGE = 3.0
 _MOST_INSTEAD = 32
@@ -55,7 +55,7 @@ class FewNames:
     """The loss distribution: ``probability[r, k]`` = P(loss = ``lattice.values[k]``) by scramble, in the book's units.
 
     ``rounded`` has the same of all losses rounded down and up, where the lattice is not the losses' own; or ``added_variance`` is what that adds to the
-    variance of the loss in a bad state.
+    variance of the loss in a bad state, and ``added_by_loss`` the same for each unit that is lost there.
     """
 
     names: Names
@@ -66,6 +66,7 @@ class FewNames:
     converged: bool
     rounded: tuple[FloatArray, FloatArray] | None = None
     added_variance: float = 0.0
+    added_by_loss: float = 0.0
 
     @property
     def bounds(self) -> tuple[FewNames, FewNames]:
@@ -80,10 +81,15 @@ class FewNames:
 
         Its rounding keeps means, and adds to the variance: half of that times the density moves the mean loss beyond a point, and half of that
         times the density's fall the probability (the first term of either in powers of it). Density over tail is one over the mean excess of a tail
-        that falls evenly.
+        that falls evenly. Where more is lost than the state has it, more names default, and each adds his part.
         """
         var, es, _, _ = self.measure(confidence)
-        return 0.5 * self.added_variance / (es - var) if es > var else 0.0
+        return 0.5 * max(self.added_variance, self.added_by_loss * es) / (es - var) if es > var else 0.0
+
+    def adding(self, variance: FloatArray, mean: FloatArray) -> FewNames:
+        """The same, knowing what its lattice adds to the ``variance`` of a loss whose ``mean`` is this, in some states."""
+        by_loss = np.divide(variance, mean, out=np.zeros_like(variance), where=mean > 0.0)
+        return replace(self, added_variance=float(variance.max()), added_by_loss=float(by_loss.max()))
 
     def moments(self, expected_loss: float) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the loss by scramble, from the names' own moments at the points.
@@ -121,9 +127,11 @@ class FewNames:
 
     def settles(self, confidences: Sequence[float], rel_tol: float) -> bool:
         """Whether all measures are :meth:`settled`, and what rounding may move them by is within the wanted error as well."""
-        return all(self.settled(confidence, rel_tol) for confidence in confidences) and all(
-            part <= 1.0 for part in _rounding(self, confidences, rel_tol)
-        )
+        return all(self.settled(confidence, rel_tol) for confidence in confidences) and self.fine_enough(confidences, rel_tol)
+
+    def fine_enough(self, confidences: Sequence[float], rel_tol: float) -> bool:
+        """Whether what rounding down or up may move all measures by is within the wanted error."""
+        return all(part <= 1.0 for part in _rounding(self, confidences, rel_tol))
 
     def on_an_edge(self, confidence: float) -> bool:
         """Whether the probability that decides which sum of losses is the value at risk is so close to it that scrambles may differ."""
@@ -231,13 +239,16 @@ def few_names(
     seed: int,
     most_points: int,
     fine: bool = False,
+    at_best: bool = False,
     budget: float = math.inf,
     map_tasks: MapTasks = map,
 ) -> FewNames | None:
     """The distribution, drawn until the errors are small enough; on the losses' own lattice, or on a ``fine`` one.
 
     None where the names are too many; where losses have no lattice of their own, which more than 48 have not, nor those of too many sums,
-    nor any that is random; where no lattice is fine enough for ``rel_tol``; and where the first points take more than ``budget``.
+    nor any that is random; where no lattice is fine enough for ``rel_tol``; where the first points take more than ``budget``; and where a probability is
+    asked for that is lost in the rounding of transforms (some 1e-9). ``at_best`` takes the finest lattice that is payable, though it be not fine enough,
+    where rounding moves no measure by more than some hundredths.
     """
     if len(names) > (MOST_ON_FINE_LATTICE if fine else MOST_NAMES):
         return None
@@ -252,7 +263,9 @@ def few_names(
     points = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, along=along)
     most_work = min(_MOST_WORK_ON_FINE_LATTICE if fine else _MOST_WORK, budget)
     if lattice is None:
-        lattice = _fine_enough(book, points, confidences=confidences, rel_tol=rel_tol, most_work=most_work, map_tasks=map_tasks)
+        lattice = _fine_enough(
+            book, points, confidences=confidences, rel_tol=rel_tol, most_work=most_work, at_best=at_best, map_tasks=map_tasks
+        )
     if lattice is None or len(points) * lattice.price > budget:
         return None
     probability = _distribution(book, lattice, points, map_tasks)
@@ -305,7 +318,7 @@ def at_points_of(
 ) -> FewNames | None:
     """The distribution of another book at the very points, on a lattice of the same kind.
 
-    None where it has no such lattice, or none that reaches to the value at risk at all ``confidences`` for no more evaluations than the ``budget``, or has
+    None where it has no such lattice, or none that tells the value at risk at all ``confidences`` for no more evaluations than the ``budget``, or has
     other degrees of freedom, or factors of another number.
     """
     if names.nus != found.names.nus or names.directions.shape[1] != found.names.directions.shape[1]:
@@ -320,6 +333,8 @@ def at_points_of(
         step = found.lattice.step * found.names.unit / names.unit
         size = 2 ** int(np.ceil(np.log2(names.greatest / step + 2 * len(names) + 2)))
         lattice = FineLattice.at(names, step, size) if size <= 2 * _FINEST and len(names) <= MOST_ON_FINE_LATTICE else None
+        if lattice is not None and not lattice.faithful(1.0 - max(confidences)):
+            return None
     else:
         lattice = own_lattice(names)
     if lattice is None or len(found.points) * lattice.price > most_work:
@@ -328,7 +343,8 @@ def at_points_of(
     moved = replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None)
     if isinstance(lattice, NameTransforms) and found.lattice.rounded_to == 0.0 < lattice.rounded_to:
         # The other's losses lie on the lattice, these do not.
-        moved = replace(moved, added_variance=float(lattice.rounding_variance(conditional_pds(book, found.points)).max()))
+        p = conditional_pds(book, found.points)
+        moved = moved.adding(lattice.rounding_variance(p), names.loss[0] @ p)
     return _bounded(moved, map_tasks)
 
 
@@ -357,14 +373,24 @@ def own_lattice(names: Names) -> LossLattice | None:
 
 
 def _fine_enough(
-    book: ConditionalBook, points: Points, *, confidences: tuple[float, ...], rel_tol: float, most_work: float, map_tasks: MapTasks
+    book: ConditionalBook,
+    points: Points,
+    *,
+    confidences: tuple[float, ...],
+    rel_tol: float,
+    most_work: float,
+    at_best: bool,
+    map_tasks: MapTasks,
 ) -> FineLattice | None:
-    """A lattice whose rounding takes half of the wanted error at most, by the first scramble; None where that is too fine to be payable."""
-    size, some = _COARSE, first_scramble(points)
-    while size <= _FINEST:
-        if float(len(points)) * len(book.names) * size > most_work:
-            return None
+    """A lattice whose rounding takes half of the wanted error at most, by the first scramble; None where that is too fine to be payable.
+
+    ``at_best`` it is the finest that is payable, where rounding takes some hundredths of a measure at most.
+    """
+    size, some, least, best = _COARSE, first_scramble(points), 1.0 - max(confidences), None
+    while float(len(points)) * len(book.names) * size <= most_work:
         lattice = FineLattice.of(book.names, size)
+        if not lattice.faithful(least):
+            break
         found = FewNames(
             names=book.names,
             lattice=lattice,
@@ -374,11 +400,18 @@ def _fine_enough(
             converged=False,
         )
         # The bound falls with the step.
-        finer = max(_rounding(_bounded(found, map_tasks), confidences, rel_tol)) / _ROUNDING
+        by_rounding = max(_rounding(_bounded(found, map_tasks), confidences, rel_tol))
+        finer = by_rounding / _ROUNDING
         if finer <= 1.0:
             return lattice
-        size *= 2 ** max(1, int(np.ceil(np.log2(finer))))
-    return None
+        if at_best and by_rounding * rel_tol <= _AT_BEST:
+            best = lattice
+        larger = size * 2 ** max(1, int(np.ceil(np.log2(finer))))
+        if size == _FINEST or (larger > _FINEST and not at_best):
+            break
+        payable = 2 ** int(np.log2(most_work / (float(len(points)) * len(book.names))))
+        size = max(2 * size, min(larger, payable, _FINEST)) if at_best else larger
+    return best
 
 
 def first_scramble(points: Points) -> Points:

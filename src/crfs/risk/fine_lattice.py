@@ -33,6 +33,9 @@ _POINTS_AT_ONCE, _FREQUENCIES_AT_ONCE = 256, 128
 # Less than this is no probability, and products of such numbers, which have few digits left, take a hundred times as long.
 LEAST = 1e-100
 
+# What the rounding of a point is of the whole, and the part of a probability that it may be at all points together.
+ROUNDING_OF_TRANSFORMS, MOST_IN_VAIN = 1e-16, 1e-3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FineLattice:
@@ -83,6 +86,10 @@ class FineLattice:
     def rounded_to(self) -> float:
         """The distance of its points."""
         return self.step
+
+    def faithful(self, least: float) -> bool:
+        """Whether the rounding of transforms, at all points together, is small beside a probability of ``least``."""
+        return ROUNDING_OF_TRANSFORMS * self.size <= MOST_IN_VAIN * least
 
     @property
     def end(self) -> float:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from crfs.errors import InvalidInput
 from crfs.risk.arguments import is_whole, shown
+from crfs.risk.lattice import lower_quantile
 from crfs.risk.panels import STEEP, around_steps, panels
 from crfs.risk.ranges import CONFIDENCE, DECIMAL, SHARE_OF_VARIANCE, number
 
@@ -36,7 +37,7 @@ class HomogeneousPool:
     def value_at_risk(self, confidence: float) -> int:
         """Lower quantile of the number of defaults."""
         confidence = number("confidence", confidence, CONFIDENCE)
-        return int(np.searchsorted(np.cumsum(self.probability), confidence, side="left"))
+        return lower_quantile(self.probability, confidence)
 
     def expected_shortfall(self, confidence: float) -> float:
         """Mean number of defaults in the worst ``1 - confidence`` of states, the atom at the value at risk counted in part."""

@@ -20,7 +20,7 @@ from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import find_aims
 from crfs.risk.conditional import condition
 from crfs.risk.cuts import cut, scaling_note
-from crfs.risk.measures import TailMeasure, certain
+from crfs.risk.measures import TailMeasure
 from crfs.risk.names import make_names
 from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
@@ -142,9 +142,7 @@ def importance_sampled(
 
 def _measure(tail: WeightedTail, obligors: Obligors, confidence: float, greatest: float) -> TailMeasure:
     """The sample's measure, or the exact one where defaults are rarer than the tail is wide."""
-    if float(obligors.pd[obligors.loss > 0.0].sum()) <= 1.0 - confidence:
-        return certain(confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - confidence))
-    return tail.measure(confidence, greatest)
+    return obligors.rarer_than_the_tail(confidence) or tail.measure(confidence, greatest)
 
 
 def _shares(rounds: list[_Round]) -> list[float]:

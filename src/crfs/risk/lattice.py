@@ -19,6 +19,8 @@ _NAMES_AT_ONCE = 6
 """Names whose 64 sets are looked at one by one."""
 _CELLS_AT_ONCE = 65_536
 _MOST_CELLS = 4_000
+# Of a step, what is lost in the rounding of some thousands of them.
+_NO_PART = 1e-9
 # What sums of the same amounts in another order may differ by, of themselves.
 _LAST_DIGITS = 1e-12
 _MOST_SUMS = 4_096
@@ -267,7 +269,8 @@ def count_of_sums(losses: FloatArray) -> float:
     >>> count_of_sums(np.array([2.0, 2.0, 2.0, 3.5]))
     8.0
     """
-    return float(np.prod(np.unique(losses, return_counts=True)[1] + 1.0))
+    with np.errstate(over="ignore"):  # infinite is many
+        return float(np.prod(np.unique(losses, return_counts=True)[1] + 1.0))
 
 
 def _all_but_one(losses: FloatArray) -> FloatArray | None:
@@ -301,9 +304,9 @@ def common_step(losses: FloatArray, most_cells: int) -> float | None:
     step, whole = float(losses[0]), float(losses.sum())
     for loss in losses[1:]:
         a, b = float(loss), step
-        while b > 1e-7 * step:
+        while b > _NO_PART * step:
             a, b = b, a % b
-            if a - b < 1e-7 * step:  # the remainder of numbers that are not quite multiples
+            if a - b < _NO_PART * step:  # the remainder of numbers that are not quite multiples
                 b = 0.0
         step = a
         if whole / step > most_cells:  # infinite beside the smallest of doubles
@@ -312,7 +315,7 @@ def common_step(losses: FloatArray, most_cells: int) -> float | None:
     # Steps that differ in rounding alone are one: take the one that fits the largest loss.
     step = float(losses.max() / round(float(steps.max())))
     cells = np.round(losses / step)
-    whole_steps = bool((np.abs(losses / step - cells) < 1e-6).all()) and bool((cells >= 1.0).all())
+    whole_steps = bool((np.abs(losses / step - cells) < _NO_PART * np.maximum(cells, 1.0)).all()) and bool((cells >= 1.0).all())
     return step if whole_steps and losses.sum() / step <= most_cells else None
 
 

@@ -18,6 +18,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _LOSS = Range(said="a finite number for every scenario", low=-math.inf, with_low=False, with_high=False)
 _WEIGHT = Range(said="a finite number of zero or more for each loss", low=0.0, with_high=False)
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,15 @@ def certain(confidence: float, var: float, es: float) -> TailMeasure:
     )
 
 
+def within_the_tail(probability: float, confidence: float) -> bool:
+    """Whether what has this probability is no more than the tail beyond ``confidence``, but for the rounding of one less that.
+
+    >>> within_the_tail(0.07, 0.93), 0.07 <= 1.0 - 0.93
+    (True, False)
+    """
+    return probability <= (1.0 - confidence) * (1.0 + _ROUNDING)
+
+
 def rarer_than_the_tail(any_loss: float, el: float, confidence: float) -> TailMeasure | None:
     """The measures of a book in which any loss is rarer than the tail, exactly; else None.
 
@@ -106,7 +116,7 @@ def rarer_than_the_tail(any_loss: float, el: float, confidence: float) -> TailMe
     >>> round(rarer_than_the_tail(0.005, 2.0, 0.99).es, 9), rarer_than_the_tail(0.02, 2.0, 0.99)
     (200.0, None)
     """
-    return None if any_loss > 1.0 - confidence else certain(confidence, 0.0, el / (1.0 - confidence))
+    return None if not within_the_tail(any_loss, confidence) else certain(confidence, 0.0, el / (1.0 - confidence))
 
 
 def value_at_risk(losses: npt.ArrayLike, *, confidence: float, weights: npt.ArrayLike | None = None) -> float:

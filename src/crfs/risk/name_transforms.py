@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crfs.risk.fine_lattice import loss_masses
+from crfs.risk.fine_lattice import MOST_IN_VAIN, ROUNDING_OF_TRANSFORMS, loss_masses
 from crfs.risk.names import Names
 from crfs.risk.products import combined, subsets
 from crfs.risk.workers import MapTasks
@@ -32,8 +32,6 @@ Sparse: TypeAlias = Any
 
 # What is left of a loss that comes back at the beginning is exp(-tilt) of it; the rounding of transforms is exp(tilt) times as large at the far end.
 _MOST_TILT, _LEAST_TILT = 12.0, 4.0
-# What the rounding of a cell is of the whole, and the part of a probability that it may be in all cells together.
-_ROUNDING, _IN_VAIN = 1e-16, 1e-3
 _POOLED = 16
 """A name that is certain to lose less than so many steps if it defaults is summed up with others like it."""
 _TOGETHER = 3
@@ -145,7 +143,7 @@ class NameTransforms:
         values = np.concatenate([lagrange.ravel(), np.ones(len(own))])
         used = np.unique(cells)
         covers = _reached(names, step, own=on_it) < size
-        tilt = 0.0 if covers else float(np.clip(math.log(_IN_VAIN * least / (_ROUNDING * size)), _LEAST_TILT, _MOST_TILT))
+        tilt = 0.0 if covers else float(np.clip(math.log(MOST_IN_VAIN * least / (ROUNDING_OF_TRANSFORMS * size)), _LEAST_TILT, _MOST_TILT))
         masses = masses[used] * np.exp(-tilt / size * np.arange(size))
         return cls(
             step=step,
@@ -174,7 +172,7 @@ class NameTransforms:
     @property
     def faithful(self) -> bool:
         """Whether the rounding of transforms is small beside the least probability that is asked for."""
-        return math.exp(self.tilt) * _ROUNDING * self.size <= _IN_VAIN * self.least * 1.001
+        return math.exp(self.tilt) * ROUNDING_OF_TRANSFORMS * self.size <= MOST_IN_VAIN * self.least * 1.001
 
     @property
     def _weighed_up(self) -> FloatArray:

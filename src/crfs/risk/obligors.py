@@ -14,11 +14,12 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.quality.connected_clients import CONNECTED, connected_names
+from crfs.quality.portfolio import LOADING
+from crfs.risk.measures import TailMeasure, rarer_than_the_tail
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
-LOADING = "loading:"
 ORDER = ("obligor_id", "facility_id")
 """By which the rows of a book are sorted, so that the order of a file's rows changes nothing."""
 LEAST_SPREAD = 1e-8
@@ -89,6 +90,10 @@ class Obligors:
     @property
     def _random(self) -> npt.NDArray[np.bool_]:
         return np.asarray(((self.facility_lgd_sd > 0.0) | (self.facility_lgd_loading > 0.0)) & (self.facility_ead > 0.0))
+
+    def rarer_than_the_tail(self, confidence: float) -> TailMeasure | None:
+        """The exact measures where any loss is rarer than the tail (:func:`crfs.risk.measures.rarer_than_the_tail`); else None."""
+        return rarer_than_the_tail(float(self.pd[self.loss > 0.0].sum()), float(self.expected_loss.sum()), confidence)
 
     def same_as(self, other: Obligors) -> bool:
         """Whether all numbers are the other's, bit for bit; labels by which a book can be cut change no loss."""

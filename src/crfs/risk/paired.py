@@ -245,7 +245,7 @@ def _difference(value: float, after: FloatArray, before: FloatArray) -> Differen
     if value == 0.0 and before.any() and not moved.any():
         # Not one scenario that matters has moved: the difference is less than so many scenarios can tell, which is not nothing.
         return Difference(value=value, se=math.inf, low=-math.inf, high=math.inf)
-    se = float(moved.std(ddof=1)) / math.sqrt(len(after))
+    se = float(moved.std(ddof=1)) / math.sqrt(len(moved))
     return Difference(value=value, se=se, low=value - Z95 * se, high=value + Z95 * se)
 
 

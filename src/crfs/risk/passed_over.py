@@ -9,7 +9,7 @@ from crfs.risk.few_names import MOST_ON_FINE_LATTICE
 from crfs.risk.names import Names
 from crfs.risk.result import Method
 
-NOT_PAYABLE = "no lattice is both fine enough for rel_tol and payable"
+NOT_PAYABLE = "no lattice is both fine enough for rel_tol, and for the confidences, and payable"
 
 
 def not_exact(names: Names) -> str:

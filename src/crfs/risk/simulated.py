@@ -14,7 +14,7 @@ import numpy.typing as npt
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
 from crfs.risk.cuts import MOST_VALUES, coded, facility_losses, scaling_note
-from crfs.risk.measures import TailMeasure, certain, interval_ranks, quantile_rank, sorted_tail_measure
+from crfs.risk.measures import TailMeasure, interval_ranks, quantile_rank, sorted_tail_measure
 from crfs.risk.obligors import Obligors
 from crfs.risk.on_device import block_simulator
 from crfs.risk.outcome import Outcome
@@ -190,10 +190,9 @@ def _outcome(
 
 def _measure(ordered: FloatArray, obligors: Obligors, confidence: float) -> TailMeasure:
     """The sample's measure, or the exact one where defaults are rarer than the tail is wide."""
-    uncertain = float(obligors.pd[(obligors.loss > 0.0)].sum())
-    if uncertain <= 1.0 - confidence:
-        # P(any loss) <= sum of pd <= 1 - confidence: the value at risk is zero, and the whole expected loss lies in the tail.
-        return certain(confidence, 0.0, float(obligors.expected_loss.sum()) / (1.0 - confidence))
+    without = obligors.rarer_than_the_tail(confidence)
+    if without is not None:
+        return without
     measure = sorted_tail_measure(ordered, confidence=confidence)
     # No loss is below zero, so a sample too small to bound the quantile from below is bounded all the same.
     return measure if measure.var_low > -math.inf else replace(measure, var_low=0.0, es_low=max(0.0, measure.es_low))

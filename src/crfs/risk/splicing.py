@@ -11,9 +11,10 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.credit.factor_model import FactorModel
+from crfs.quality.portfolio import LOADING
 from crfs.risk.joints import Joint
 from crfs.risk.names import Names, live, make_names, unit_of
-from crfs.risk.obligors import LOADING, Obligors, alike, of_book
+from crfs.risk.obligors import Obligors, alike, of_book
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from threading import RLock
@@ -115,7 +116,8 @@ class WarmPortfolio:
         self._device = device
         self._memo = Memo()
         self._lock = RLock()
-        self._listeners: list[Listener] = []
+        self._listeners: dict[object, Listener] = {}
+        self._untold: deque[RiskResult] = deque()
         self._base: Base | None = None
         self._name_by_name: dict[bool, FewNames | None] = {}
         book = validate_portfolio(portfolio, factor_model, default_ccf=default_ccf).require_all("portfolio").sort(*ORDER)
@@ -139,16 +141,19 @@ class WarmPortfolio:
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hand every new result to ``listener``, in the thread that makes the change and before :meth:`update` returns; the answer unsubscribes.
 
-        Listeners are told in the order of their subscriptions. What one raises is logged with its traceback, by the logger ``crfs.risk``, and is not
-        raised from :meth:`update`: the numbers have moved, and the other listeners are told of them.
+        Listeners are told in the order of their subscriptions, each of every result in its order: of one that a listener's own update makes, all are
+        told once they know the one before. What one raises is logged with its traceback, by the logger ``crfs.risk``, and is not raised from
+        :meth:`update`: the numbers have moved, and the other listeners are told of them. A listener does not wait for another thread that calls this
+        portfolio: that thread waits for the change to end.
         """
         check_function("listener", listener, "that is handed a result")
         with self._lock:
-            self._listeners.append(listener)
+            subscription = object()
+            self._listeners[subscription] = listener
 
         def unsubscribe() -> None:
             with self._lock:
-                self._listeners = [each for each in self._listeners if each is not listener]
+                self._listeners.pop(subscription, None)
 
         return unsubscribe
 
@@ -182,12 +187,24 @@ class WarmPortfolio:
                 self._state = self._after(changed_book(book, change, model, default_ccf=self._default_ccf), model, self._memo)
             self._base = None
             self._name_by_name = {}
-            for listener in tuple(self._listeners):
-                try:
-                    listener(self._state.result)
-                except Exception:  # noqa: BLE001 (whatever it is, the numbers have moved, and others wait to be told)
-                    _log.exception("subscriber_failed subscriber=%r", listener)
-            return self._state.result
+            result = self._state.result
+            self._tell(result)
+            return result
+
+    def _tell(self, result: RiskResult) -> None:
+        self._untold.append(result)
+        if len(self._untold) > 1:  # a listener has made this change: who is told of the one before goes on with it
+            return
+        try:
+            while self._untold:
+                for listener in tuple(self._listeners.values()):
+                    try:
+                        listener(self._untold[0])
+                    except Exception:  # noqa: BLE001 (whatever it is, the numbers have moved, and others wait to be told)
+                        _log.exception("subscriber_failed subscriber=%r", listener)
+                self._untold.popleft()
+        finally:
+            self._untold.clear()
 
     def what_if(
         self,

@@ -12,8 +12,8 @@ import polars as pl
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput, naming
 from crfs.quality.connected_clients import CONNECTED
-from crfs.quality.portfolio import require_table, validate_portfolio
-from crfs.risk.obligors import LOADING, TAGS
+from crfs.quality.portfolio import LOADING, require_table, validate_portfolio
+from crfs.risk.obligors import TAGS
 from crfs.risk.stress.shifts import shifted_pd
 
 

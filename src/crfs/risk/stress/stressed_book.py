@@ -13,9 +13,9 @@ from crfs.credit.factor_model import FactorModel
 from crfs.credit.schemas import PORTFOLIO, Reason
 from crfs.errors import InvalidInput, Problem
 from crfs.quality.checks import Faults, check_columns
-from crfs.quality.portfolio import require_factor_model, require_filled, require_table
+from crfs.quality.portfolio import LOADING, require_factor_model, require_filled, require_table
 from crfs.risk.arguments import check_choice, check_function, check_kind, check_text
-from crfs.risk.obligors import LOADING, systematic_shares
+from crfs.risk.obligors import systematic_shares
 from crfs.risk.stress.grades import Grades
 from crfs.risk.stress.shifts import scaled_r2, scaled_spread, shifted_ead, shifted_lgd, shifted_pd
 from crfs.risk.stress.transmission import NO_SHOCK, LgdResponse

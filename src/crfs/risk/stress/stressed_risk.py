@@ -13,11 +13,11 @@ import polars as pl
 from crfs.credit.conditional_factors import ConditionalFactors
 from crfs.credit.factor_model import FactorModel
 from crfs.errors import InvalidInput
-from crfs.quality.portfolio import require_factor_model, require_filled, validate_portfolio
+from crfs.quality.portfolio import LOADING, require_factor_model, require_filled, validate_portfolio
 from crfs.risk.arguments import check_flag, check_kind
 from crfs.risk.as_json import finite_or_none
 from crfs.risk.choosing import make_question
-from crfs.risk.obligors import LOADING, roll_up
+from crfs.risk.obligors import roll_up
 from crfs.risk.paired import differences
 from crfs.risk.portfolio import measure
 from crfs.risk.result import Method, RiskResult

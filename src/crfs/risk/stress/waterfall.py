@@ -14,9 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from crfs.errors import InvalidInput
-from crfs.quality.portfolio import require_filled, require_table
+from crfs.quality.portfolio import LOADING, require_filled, require_table
 from crfs.risk.arguments import check_flag, check_function, check_text, check_texts
-from crfs.risk.obligors import LOADING
 from crfs.risk.shapley import shapley_parts
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
