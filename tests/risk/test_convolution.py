@@ -16,6 +16,7 @@ from crfs.errors import InvalidInput
 from crfs.quality.portfolio import validate_portfolio
 from crfs.risk import portfolio_risk
 from crfs.risk.fine_lattice import FineLattice
+from crfs.risk.lattice import lower_quantile
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names, make_names
 from crfs.risk.obligors import roll_up
@@ -94,6 +95,29 @@ def test_a_lumpy_book_of_few_defaults_is_measured_to_rel_tol_and_agrees_with_sim
         for k, measure in enumerate(result.measures):
             whole = sum(part.es[k] for part in result.contributions if part.by == "group")
             assert whole == pytest.approx(measure.es, rel=1e-6)
+
+
+def test_where_nothing_but_defaults_makes_the_tail_its_rounding_is_that_of_more_defaults() -> None:
+    """Without a factor the loss is a sum of independent ones, whose distribution is one Fourier transform on any lattice."""
+    random = np.random.default_rng(103)
+    losses, pd = 40.0 * random.lognormal(0.0, 0.3, 1_500), np.exp(random.uniform(math.log(0.002), math.log(0.08), 1_500))
+    step, size, ids = 0.06, 2**16, [f"O{i:04d}" for i in range(1_500)]
+    whole, turn = np.floor(losses / step), -2j * np.pi * np.arange(size // 2 + 1) / size
+    log_of = np.zeros(size // 2 + 1, dtype=complex)
+    for p, low, upper in zip(pd, whole, losses / step - whole, strict=True):
+        log_of += np.log1p(p * (np.exp(turn * low) * (1.0 - upper + upper * np.exp(turn)) - 1.0))
+    probability, values = np.fft.irfft(np.exp(log_of), n=size), step * np.arange(size)
+    table = pl.DataFrame({"facility_id": ids, "obligor_id": ids, "ead": losses, "pd_12m": pd}).with_columns(
+        lgd=pl.lit(1.0), r2=pl.lit(0.0), group=pl.lit("all")
+    )
+    found = portfolio_risk(
+        table, FactorModel.one_factor("all"), confidences=(0.99, 0.999, 0.9999), method="convolution", contributions=False
+    )
+    for told in found.measures:
+        k = lower_quantile(probability, told.confidence)
+        es = values[k] + float((probability[k:] * (values[k:] - values[k])).sum()) / (1.0 - told.confidence)
+        assert told.var_low <= values[k] <= told.var_high
+        assert told.es_low <= es <= told.es_high
 
 
 def test_equal_losses_lie_on_their_own_lattice_and_have_no_rounding() -> None:

@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from crfs.credit.copula import Copula
 from crfs.credit.factor_model import FactorModel
+from crfs.errors import InvalidInput
 from crfs.risk import WarmPortfolio, portfolio_risk
 from crfs.risk.few_names import few_names
 from crfs.risk.lattice import Sums, common_step, lattice_of, lower_quantile, make_lattice
@@ -224,6 +225,41 @@ def test_small_names_beside_a_giant_are_not_lost_in_the_rounding_of_his_loss() -
         (found,) = portfolio_risk(book, FactorModel.one_factor("all"), confidences=(0.97,)).measures
         assert found.var_low <= 50.0 <= found.var_high
         assert found.var_high < 101.0
+
+
+def test_a_probability_that_is_lost_in_the_rounding_of_transforms_is_not_told_from_them() -> None:
+    """ES was 213 for 171 at 1e-12, and beyond its own interval."""
+    names = [f"O{i:02d}" for i in range(30)]
+    table = pl.DataFrame({"facility_id": names, "obligor_id": names, "ead": [100.0] * 15 + [141.4] * 15}).with_columns(
+        lgd=pl.lit(0.4), pd_12m=pl.lit(1e-5), r2=pl.lit(0.05), group=pl.lit("all")
+    )
+    random = table.with_columns(lgd_sd=pl.lit(1e-5))
+    model = FactorModel.one_factor("all")
+    for tail in (1e-6, 1e-9, 1e-11, 1e-12):
+        (true,) = portfolio_risk(table, model, confidences=(1.0 - tail,), contributions=False).measures
+        assert true.exact
+        answer = portfolio_risk(random, model, confidences=(1.0 - tail,), contributions=False, max_scenarios=20_000)
+        (told,) = answer.measures
+        assert told.es_low <= told.es <= told.es_high
+        assert told.es_low * (1.0 - 1e-4) <= true.es <= told.es_high * (1.0 + 1e-4)
+        assert told.var_low * (1.0 - 1e-4) <= true.var <= told.var_high * (1.0 + 1e-4)
+    with pytest.raises(InvalidInput, match="nearer to 1 than some 1e-9"):
+        portfolio_risk(random, model, confidences=(1.0 - 1e-11,), method="few_names")
+
+
+def test_to_want_more_is_to_be_told_no_less() -> None:
+    """Where no lattice is fine enough for what is wanted the finest one answers, and not a simulation, whose errors were ten times as large."""
+    random = np.random.default_rng(11)
+    table = book(20, 11).with_columns(
+        ead=pl.Series(100.0 * random.lognormal(0.0, 1.0, 20)), lgd=pl.lit(0.5), lgd_sd=pl.lit(0.2), r2=pl.lit(0.2)
+    )
+    wide = []
+    for rel_tol in (0.005, 0.001, 0.0002):
+        answer = portfolio_risk(table, three(), confidences=(0.99, 0.999), contributions=False, rel_tol=rel_tol)
+        assert answer.method == "few_names"
+        wide.append([m.es_high - m.es_low for m in answer.measures])
+        assert answer.converged or any("not yet within rel_tol" in note or "finest lattice" in note for note in answer.notes)
+    assert all(strict <= 1.5 * loose for strict, loose in zip(wide[-1], wide[0], strict=True))
 
 
 def test_the_interval_of_what_a_change_does_holds_where_two_odd_amounts_put_whole_ones_on_a_fine_lattice() -> None:

@@ -367,7 +367,24 @@ def test_shortfall_of_two_books_together_is_no_more_than_of_each() -> None:
 @pytest.mark.parametrize(("method", "message"), [("exact", "one line of the factor model"), ("few_names", "128 names at most")])
 def test_a_method_outside_its_range_is_refused_with_what_to_do(method: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        portfolio_risk(book(100), model(), method=method)
+        portfolio_risk(book(130), model(), method=method)
+
+
+def test_a_book_of_many_amounts_along_one_factor_is_asked_for_its_sums_without_a_warning() -> None:
+    """Two to the power of 1,200 is no double."""
+    table = book(1_200, lgd_sd=0.0).with_columns(group=pl.lit("all"))
+    assert portfolio_risk(table, one_factor(), confidences=(0.99,), contributions=False).method == "collapsed"
+
+
+def test_losses_that_are_nearly_multiples_are_not_moved_where_an_answer_says_that_it_is_exact() -> None:
+    near = alike(40, 0.02, 0.2).with_columns(ead=1e6 + pl.int_range(40) * 0.0023)
+    (told,) = portfolio_risk(near, one_factor(), confidences=(0.999,), contributions=False).measures
+    assert not told.exact
+    (third,) = portfolio_risk(
+        alike(40, 0.02, 0.2).with_columns(ead=pl.int_range(1, 41) / 3.0), one_factor(), confidences=(0.999,), contributions=False
+    ).measures
+    assert third.exact
+    assert 3.0 * third.var == pytest.approx(round(3.0 * third.var), rel=1e-9)
 
 
 def test_a_name_that_defaults_for_certain_and_one_that_cannot_are_taken_as_such() -> None:
@@ -431,3 +448,26 @@ def test_a_confidence_below_the_mean_has_no_adjustment_for_granularity_and_says_
     assert result.granularity_adjustment is None
     assert "no capital to adjust" in result.granularity_note
     assert portfolio_risk(table, one_factor(), confidences=(0.999,), contributions=False).granularity_adjustment is not None
+
+
+def test_the_closed_form_says_what_the_exact_method_says() -> None:
+    """At the edge of its one atom too: 1 - 0.93 is less than 0.07 in doubles, and the loss is no more likely than that."""
+    table = alike(1, 0.07, 0.2)
+    closed, exact = (
+        portfolio_risk(table, one_factor(), confidences=(0.92, 0.93, 0.94), method=method) for method in ("closed_form", "exact")
+    )
+    assert closed.method == "closed_form"
+    for a, b in zip(closed.measures, exact.measures, strict=True):
+        assert [a.var, a.es] == pytest.approx([b.var, b.es])
+    assert closed.measures[1].var == 0.0
+    (point,), (other,) = closed.loss_curve, exact.loss_curve
+    assert [point.exceedance_probability, point.loss] == pytest.approx([other.exceedance_probability, other.loss])
+    assert closed.contributions
+    assert not portfolio_risk(table, one_factor(), contributions=False).contributions
+
+
+def test_a_pool_never_has_more_defaults_than_names() -> None:
+    pool = homogeneous_pool(100, 0.01, 0.2)
+    assert pool.value_at_risk(1.0 - 1e-15) <= 100
+    assert pool.expected_shortfall(1.0 - 1e-15) <= 100.0
+    assert homogeneous_pool(1, 0.07, 0.0).value_at_risk(0.93) == homogeneous_pool(1, 0.07, 0.2).value_at_risk(0.93) == 0

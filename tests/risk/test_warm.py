@@ -428,3 +428,31 @@ def test_a_loan_of_a_pool_of_like_ones_that_grows_never_makes_the_pool_lose_less
             assert m.incremental_var.value == pytest.approx(m.incremental_var.low)
             assert m.incremental_var.value == 0.0 or m.incremental_var.value > 1e-3, "exact answers that differ in the last digits are one"
         before = [(m.var, m.es) for m in told.measures]
+
+
+def test_every_subscription_is_its_own_and_knows_every_result_in_its_order() -> None:
+    warm = WarmPortfolio(book(5), model(), confidences=(0.99,))
+    told: list[float] = []
+
+    def tell(result: RiskResult) -> None:
+        told.append(result.el)
+
+    leave, _ = warm.subscribe(tell), warm.subscribe(tell)
+    first = warm.update(pd={"O000002": 0.03}).el
+    assert told == [first, first]
+    leave()
+    leave()
+    second = warm.update(pd={"O000002": 0.04}).el
+    assert told[2:] == [second]
+
+    def change(result: RiskResult) -> None:
+        if not told:  # nobody has been told of the first yet
+            warm.update(pd={"O000004": 0.2})
+
+    warm = WarmPortfolio(book(5), model(), confidences=(0.99,))
+    told.clear()
+    warm.subscribe(change)
+    warm.subscribe(tell)
+    one = warm.update(pd={"O000002": 0.03}).el
+    assert told == [one, warm.result.el]
+    assert one != warm.result.el

@@ -32,6 +32,8 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 MOST_NAMES = 48
 MOST_ON_FINE_LATTICE = 128
 """Names whose losses are put on a fine lattice."""
+AT_BEST = 0.02
+"""What rounding may move a measure by, of itself, where no lattice that is payable is fine enough for what is wanted."""
 AS_FAR_AS = 0.8
 """The part of a lattice within which the value at risk has to lie, where more can be lost than the lattice has places for."""
 _FIRST = 64
@@ -40,8 +42,8 @@ _MOST_WORK_ON_FINE_LATTICE = 2e9
 # Products that another book may take at the points of one: some twenty seconds of one core.
 _MOST_WORK_FAR = 1.2e10
 _COARSE, _FINEST = 2**11, 2**15
-# The part of the wanted error that the lattice may take, and of a measure, where there is none that takes no more.
-_ROUNDING, _AT_BEST = 0.5, 0.02
+# The part of the wanted error that the lattice may take.
+_ROUNDING = 0.5
 # Standard deviations of a scramble within which a probability is on the edge of deciding which sum a quantile is.
 _ON_AN_EDGE = 3.0
 _MOST_INSTEAD = 32
@@ -404,7 +406,7 @@ def _fine_enough(
         finer = by_rounding / _ROUNDING
         if finer <= 1.0:
             return lattice
-        if at_best and by_rounding * rel_tol <= _AT_BEST:
+        if at_best and by_rounding * rel_tol <= AT_BEST:
             best = lattice
         larger = size * 2 ** max(1, int(np.ceil(np.log2(finer))))
         if size == _FINEST or (larger > _FINEST and not at_best):

@@ -62,7 +62,8 @@ def portfolio_risk(
     factors (:mod:`crfs.risk.creditriskplus.method`).
 
     Points (or scenarios) are drawn in rounds until the standard errors of value at risk and expected shortfall are within ``rel_tol`` of them at
-    every confidence, or ``max_scenarios`` (1,000 to 100 million) are reached: ``converged`` says which. ``budget`` is the most evaluations
+    every confidence, or ``max_scenarios`` (1,000 to 100 million) are reached: ``converged`` says which. The first points of
+    a method, some hundreds a confidence, are drawn whatever ``max_scenarios`` is. ``budget`` is the most evaluations
     (obligors x scenarios, or names x points of a lattice) that a run may take on. ``threads`` None uses all cores; ``map_blocks`` runs the pieces of
     work instead, as ``map`` does (a pool's ``map`` too). ``device`` ("cuda", "cuda:1") lets PyTorch find there who defaults by ``plain``, the one
     method that has work for it; another is refused with it. The answer has the same bits whatever they are, for the same book (in any order of rows), model,
