@@ -97,6 +97,49 @@ def test_a_lumpy_book_of_few_defaults_is_measured_to_rel_tol_and_agrees_with_sim
             assert whole == pytest.approx(measure.es, rel=1e-6)
 
 
+@pytest.mark.parametrize("times", [1.01, 1.05, 1.1, 1.5])
+def test_a_book_on_its_own_lattice_that_grows_as_a_whole_loses_so_much_more(times: float) -> None:
+    """Of 150 loans of 10 that are a tenth larger VaR rose by 20 [20, 20], not 16: what was no multiple of 10 had been put on the old lattice."""
+    ids = [f"O{i:03d}" for i in range(150)]
+    model = FactorModel.from_content(
+        {"factors": ["a", "b"], "correlation": [[1.0, 0.3], [0.3, 1.0]], "groups": {"x": {"a": 1.0}, "y": {"b": 1.0}}}
+    )
+    for exposures in ([10.0] * 150, [10.0 + 10.0 * (i % 3) for i in range(150)]):
+        table = pl.DataFrame({"facility_id": ids, "obligor_id": ids, "ead": exposures, "group": ["x", "y"] * 75}).with_columns(
+            lgd=pl.lit(0.5), pd_12m=pl.lit(0.02), r2=pl.lit(0.2)
+        )
+        warm = WarmPortfolio(table, model, confidences=(0.99, 0.999))
+        assert warm.result.method == "convolution"
+        told = warm.what_if(put=table.with_columns(ead=times * pl.col("ead")), first_order=False)
+        for measure, base in zip(told.measures, warm.result.measures, strict=True):
+            assert measure.incremental_var.value == pytest.approx((times - 1.0) * base.var, rel=1e-6)
+            assert measure.incremental_es.value == pytest.approx((times - 1.0) * base.es, rel=1e-6)
+
+
+def test_what_a_loan_of_an_odd_amount_adds_to_like_ones_has_its_rounding_in_its_interval() -> None:
+    """The book has no rounding, the loan has: the intervals of 7 of 8 seeds missed what it adds."""
+    ids = [f"O{i:03d}" for i in range(150)]
+    table = pl.DataFrame({"facility_id": ids, "obligor_id": ids}).with_columns(
+        ead=pl.lit(10.0), lgd=pl.lit(1.0), pd_12m=pl.lit(0.02), r2=pl.lit(0.2), group=pl.lit("all")
+    )
+    loan = pl.DataFrame(
+        {"facility_id": ["N"], "obligor_id": ["N"], "ead": [5.13], "lgd": [1.0], "pd_12m": [0.1], "r2": [0.2], "group": ["all"]}
+    )
+    # Along one factor the truth is known: the loan is a stranger beside a pool.
+    one = FactorModel.one_factor("all")
+    before, after = (
+        portfolio_risk(each, one, confidences=(0.99, 0.999), contributions=False) for each in (table, pl.concat([table, loan]))
+    )
+    assert before.method == after.method == "exact"
+    held = 0
+    for seed in range(6):
+        warm = WarmPortfolio(table, one, confidences=(0.99, 0.999), method="convolution", seed=seed)
+        for told, was, now in zip(warm.what_if(put=loan, first_order=False).measures, before.measures, after.measures, strict=True):
+            held += told.incremental_es.low <= now.es - was.es <= told.incremental_es.high
+            assert told.incremental_var.low <= now.var - was.var <= told.incremental_var.high
+    assert held >= 11
+
+
 def test_where_nothing_but_defaults_makes_the_tail_its_rounding_is_that_of_more_defaults() -> None:
     """Without a factor the loss is a sum of independent ones, whose distribution is one Fourier transform on any lattice."""
     random = np.random.default_rng(103)

@@ -66,6 +66,7 @@ def few_names_outcome(
     confidences: tuple[float, ...],
     *,
     rel_tol: float,
+    most_points: int,
     listed: int | None,
     map_tasks: MapTasks,
     method: Method,
@@ -101,7 +102,8 @@ def few_names_outcome(
     if not found.fine_enough(confidences, rel_tol):
         notes.append(f"what the rounding of losses may do is not within rel_tol {rel_tol:g} on the finest lattice that is payable")
     elif not found.converged:
-        notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; raise max_scenarios")
+        more = "raise max_scenarios" if 2 * len(found.points) > most_points else "more are not payable: take a wider rel_tol, or 'thinning'"
+        notes.append(f"the errors are not yet within rel_tol {rel_tol:g} after {len(found.points):,} points; {more}")
     return Outcome(
         measures=tuple(measures),
         mean=float(mean.mean()),
@@ -124,8 +126,8 @@ def _parts_without_loss(obligors: Obligors, confidence: float) -> FloatArray:
 
 def few_names_measure(found: FewNames, confidence: float) -> TailMeasure:
     """Its errors over the scrambles; the interval includes what rounding may do, and the sums that a quantile may be as well."""
-    by_es = found.moved(confidence)
-    by_var = by_es + (found.lattice.rounded_to if found.rounded is None else 0.0)
+    by_var, by_es = found.by_rounding(confidence)
+    by_var += found.lattice.rounded_to if found.rounded is None else 0.0
     unit, greatest, reach = found.names.unit, _greatest(found), student(found.points.scrambles)
     var, es, var_each, es_each = found.measure(confidence)
     var, es = min(var, greatest), min(es, greatest)

@@ -18,7 +18,7 @@ from crfs.risk.creditriskplus.method import gamma_sectors_outcome
 from crfs.risk.cuts import TOP_OBLIGORS
 from crfs.risk.departure import departure
 from crfs.risk.exact import ExactTail, exact_tail
-from crfs.risk.few_names import AT_BEST, MOST_ON_FINE_LATTICE, FewNames, at_points_of, few_names
+from crfs.risk.few_names import AT_BEST, MOST_ON_FINE_LATTICE, FewNames, few_names
 from crfs.risk.importance_sampling import importance_sampled
 from crfs.risk.memo import Memo
 from crfs.risk.names import Names, live, make_names
@@ -26,6 +26,7 @@ from crfs.risk.obligors import Obligors
 from crfs.risk.outcome import Outcome
 from crfs.risk.passed_over import NOT_PAYABLE, not_exact, not_few_names, note
 from crfs.risk.result import SIMULATED, Method
+from crfs.risk.same_points import at_points_of
 from crfs.risk.scrambles import SCRAMBLES
 from crfs.risk.simulated import MOST_PLAIN, simulate
 from crfs.risk.systematic import lattice_step
@@ -230,7 +231,9 @@ def _at_its_points(beside: Found, obligors: Obligors, names: Names, question: Qu
     found = (
         None
         if beside.few_names is None
-        else at_points_of(beside.few_names, names, question.confidences, budget=question.budget, map_tasks=map_tasks)
+        else at_points_of(
+            beside.few_names, names, question.confidences, rel_tol=question.rel_tol, budget=question.budget, map_tasks=map_tasks
+        )
     )
     if found is None or not found.settles(question.confidences, question.rel_tol):
         return None
@@ -307,6 +310,7 @@ def _told_by_name(obligors: Obligors, found: FewNames, question: Question, metho
         found,
         question.confidences,
         rel_tol=question.rel_tol,
+        most_points=question.max_scenarios,
         listed=question.parts_listed,
         map_tasks=map_tasks,
         method=method,

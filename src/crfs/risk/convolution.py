@@ -16,17 +16,19 @@ import numpy.typing as npt
 from crfs.risk.aiming import bad_directions
 from crfs.risk.collapsed import find_aims, quantile
 from crfs.risk.conditional import ConditionalBook, condition
-from crfs.risk.few_names import AS_FAR_AS, FewNames, conditional_pds, first_scramble, settled_at_zero
+from crfs.risk.few_names import FewNames, conditional_pds, first_scramble, settled_at_zero
 from crfs.risk.lattice import common_step
 from crfs.risk.mixtures import make_mixture
 from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
-from crfs.risk.points import Aim, Points, draw, merged, mixing_variables
+from crfs.risk.points import Points, draw, merged
 from crfs.risk.scrambles import SCRAMBLES
 from crfs.risk.workers import MapTasks
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
+AS_FAR_AS = 0.8
+"""The part of a lattice within which the value at risk has to lie, where more can be lost than the lattice has places for."""
 _FIRST = 64
 _SHORTEST, _COARSE, _FINEST = 2**6, 2**10, 2**13
 # On the losses' own lattice nothing is moved, and a value at risk is one of its points: so many times the points are worth that.
@@ -69,20 +71,19 @@ def convolved(
     points = drawn(size, 0)
     if len(points) > most_points:
         return None
-    bad = _at_aims(book, aims)
-    lattice = _fine_enough(book, points, bad, confidences=confidences, rel_tol=rel_tol, most_work=most_work, map_tasks=map_tasks)
+    lattice = fine_enough(book, points, confidences=confidences, rel_tol=rel_tol, most_work=most_work, map_tasks=map_tasks)
     if lattice is None:
         return None
     work = lattice.work(conditional_pds(book, points), points.scrambles)
     if work > most_work:
         return None
-    found = _found(book, lattice, points, bad, map_tasks)
+    found = on_lattice(book, lattice, points, map_tasks)
     while True:
         settled = all(found.settled(confidence, rel_tol) for confidence in confidences)
         if settled or 2 * len(points) > most_points or 2.0 * work > most_work:
             return replace(found, converged=settled)
         further = drawn(size, size)
-        more = _found(book, lattice, further, bad, map_tasks)
+        more = on_lattice(book, lattice, further, map_tasks)
         # The weights of merged points are each set's own, weighed by its size: so are the probabilities.
         share = len(points) / (len(points) + len(further))
         points = merged(points, further)
@@ -90,10 +91,9 @@ def convolved(
         size, work = 2 * size, 2.0 * work
 
 
-def _fine_enough(
+def fine_enough(
     book: ConditionalBook,
     points: Points,
-    bad: FloatArray,
     *,
     confidences: tuple[float, ...],
     rel_tol: float,
@@ -108,7 +108,7 @@ def _fine_enough(
         lattice = _lattice(names, reach, cells, 1.0 - max(confidences), most_work / len(points))
         if not lattice.faithful or len(points) * lattice.price > most_work:
             return None
-        found = _found(book, lattice, some, bad, map_tasks)
+        found = on_lattice(book, lattice, some, map_tasks)
         far = max(found.measure(confidence)[0] for confidence in confidences)
         finer = _rounding(found, confidences, rel_tol)
         if lattice.end < names.greatest and far > AS_FAR_AS * lattice.end:
@@ -134,18 +134,19 @@ def _lattice(names: Names, reach: float, cells: int, least: float, most_price: f
     return NameTransforms.of(names, step, cells, least)
 
 
-def _found(book: ConditionalBook, lattice: NameTransforms, points: Points, bad: FloatArray, map_tasks: MapTasks) -> FewNames:
-    probability = lattice.summed(conditional_pds(book, points), points.weight, points.scrambles, map_tasks)
-    found = FewNames(names=book.names, lattice=lattice, book=book, points=points, probability=settled_at_zero(probability), converged=False)
-    return found.adding(lattice.rounding_variance(bad), book.names.loss[0] @ bad)
-
-
-def _at_aims(book: ConditionalBook, aims: tuple[Aim, ...]) -> FloatArray:
-    """Default probabilities (names x aims) in the states where the losses that are asked for are made."""
-    reference = min(book.names.nus, default=0.0)
-    chi_squared = np.array([aim.scale * reference for aim in aims]) if book.names.nus else None
-    epsilon = np.stack([aim.epsilon for aim in aims])
-    return book.conditional_pd(np.arange(len(book.names)), epsilon, mixing_variables(chi_squared, book.names.nus, len(aims)))
+def on_lattice(book: ConditionalBook, lattice: NameTransforms, points: Points, map_tasks: MapTasks = map) -> FewNames:
+    """The distribution, and what the lattice adds to the variance of the loss."""
+    p = conditional_pds(book, points)
+    added, mean = lattice.rounding_variance(p), book.names.loss[0] @ p
+    return FewNames(
+        names=book.names,
+        lattice=lattice,
+        book=book,
+        points=points,
+        probability=settled_at_zero(lattice.summed(p, points.weight, points.scrambles, map_tasks)),
+        converged=False,
+        added_by_loss=float(np.divide(added, mean, out=np.zeros_like(mean), where=mean > 0.0).max()),
+    )
 
 
 def _rounding(found: FewNames, confidences: tuple[float, ...], rel_tol: float) -> float:

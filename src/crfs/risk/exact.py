@@ -31,6 +31,8 @@ _FARTHEST = 37.5
 _MOST_POINTS = 2_000_000
 _MIXING_PANELS = 8
 _MIXING_NODES_PER_PANEL = 12
+# In logarithms of the mixing variable, which of few degrees of freedom spreads far.
+_WIDEST_OF_MIXING = 2.0
 _LEAST_PROBABILITY = 1e-14
 _LEAST_WEIGHT = 1e-22
 """Points of the quadrature that weigh less are left out: all together they hold less than the rounding of one."""
@@ -200,7 +202,8 @@ def _mixing(nus: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
 
     nu = min(nus)
     low, high = np.log(chdtri(nu, 1.0 - _LEAST_PROBABILITY)), np.log(chdtri(nu, _LEAST_PROBABILITY))
-    log_chi, log_step = _legendre(float(low), float(high), _MIXING_PANELS, _MIXING_NODES_PER_PANEL)
+    count = max(_MIXING_PANELS, math.ceil(float(high - low) / _WIDEST_OF_MIXING))
+    log_chi, log_step = _legendre(float(low), float(high), count, _MIXING_NODES_PER_PANEL)
     half = 0.5 * nu
     weight = np.exp(log_step + half * log_chi - 0.5 * np.exp(log_chi) - half * np.log(2.0) - gammaln(half))
     return mixing_variables(np.exp(log_chi), nus, len(log_chi)), weight / weight.sum()

@@ -20,7 +20,6 @@ from crfs.risk.collapsed import find_aims
 from crfs.risk.conditional import ConditionalBook, condition
 from crfs.risk.fine_lattice import LEAST, FineLattice, Rounding
 from crfs.risk.lattice import LossLattice, beyond, lattice_of, lower_quantile
-from crfs.risk.name_transforms import NameTransforms
 from crfs.risk.names import Names
 from crfs.risk.points import Aim, Points, draw, merged
 from crfs.risk.scrambles import SCRAMBLES, roots, scramble_error, student, unit_error
@@ -34,16 +33,14 @@ MOST_ON_FINE_LATTICE = 128
 """Names whose losses are put on a fine lattice."""
 AT_BEST = 0.02
 """What rounding may move a measure by, of itself, where no lattice that is payable is fine enough for what is wanted."""
-AS_FAR_AS = 0.8
-"""The part of a lattice within which the value at risk has to lie, where more can be lost than the lattice has places for."""
 _FIRST = 64
 _MOST_WORK = 4e8
 _MOST_WORK_ON_FINE_LATTICE = 2e9
-# Products that another book may take at the points of one: some twenty seconds of one core.
-_MOST_WORK_FAR = 1.2e10
-_COARSE, _FINEST = 2**11, 2**15
+_COARSE, FINEST = 2**11, 2**15
 # The part of the wanted error that the lattice may take.
 _ROUNDING = 0.5
+# How alike further blurs move a measure of what is smooth; and how much more than the second the first one has moved it, where it is not.
+_SMOOTH, _OF_A_HILL = 0.9, 2.5
 # Standard deviations of a scramble within which a probability is on the edge of deciding which sum a quantile is.
 _ON_AN_EDGE = 3.0
 _MOST_INSTEAD = 32
@@ -56,8 +53,8 @@ _OTHER_POINTS = 2**40
 class FewNames:
     """The loss distribution: ``probability[r, k]`` = P(loss = ``lattice.values[k]``) by scramble, in the book's units.
 
-    ``rounded`` has the same of all losses rounded down and up, where the lattice is not the losses' own; or ``added_variance`` is what that adds to the
-    variance of the loss in a bad state, and ``added_by_loss`` the same for each unit that is lost there.
+    ``rounded`` has the same of all losses rounded down and up, where the lattice is not the losses' own; or ``added_by_loss`` is what that adds to the
+    variance of the loss, for each unit that is lost.
     """
 
     names: Names
@@ -67,7 +64,6 @@ class FewNames:
     probability: FloatArray
     converged: bool
     rounded: tuple[FloatArray, FloatArray] | None = None
-    added_variance: float = 0.0
     added_by_loss: float = 0.0
 
     @property
@@ -81,17 +77,42 @@ class FewNames:
     def moved(self, confidence: float) -> float:
         """By how much the lattice may move either measure beside the :attr:`bounds`; a quantile is known to a step of it at most.
 
-        Its rounding keeps means, and adds to the variance: half of that times the density moves the mean loss beyond a point, and half of that
-        times the density's fall the probability (the first term of either in powers of it). Density over tail is one over the mean excess of a tail
-        that falls evenly. Where more is lost than the state has it, more names default, and each adds his part.
+        Its rounding keeps means, and adds to the variance, with each name that defaults: half of that times the density moves the mean loss beyond a
+        point, and half of that times the density's fall the probability (the first term of either in powers of it). Density over tail is one over the
+        mean excess of a tail that falls evenly.
         """
         var, es, _, _ = self.measure(confidence)
-        return 0.5 * max(self.added_variance, self.added_by_loss * es) / (es - var) if es > var else 0.0
+        return 0.5 * self.added_by_loss * es / (es - var) if es > var else 0.0
 
-    def adding(self, variance: FloatArray, mean: FloatArray) -> FewNames:
-        """The same, knowing what its lattice adds to the ``variance`` of a loss whose ``mean`` is this, in some states."""
-        by_loss = np.divide(variance, mean, out=np.zeros_like(variance), where=mean > 0.0)
-        return replace(self, added_variance=float(variance.max()), added_by_loss=float(by_loss.max()))
+    def by_rounding(self, confidence: float) -> tuple[float, float]:
+        """By how much the lattice may move the value at risk and the expected shortfall beside the :attr:`bounds` and its step.
+
+        What :meth:`moved` says holds where the loss is smooth over the rounding. Where it is lumpy, a sum of losses is blurred into a hill, and a measure
+        that is on it moves with the standard deviation of what is added, not with its square. So the distribution is blurred once more by as much, and
+        again: a smooth one moves each time alike, a hill by the roots' differences, of which the first is 2.4 times the second.
+        """
+        step = self.lattice.rounded_to
+        if not self.added_by_loss > 0.0:
+            return 0.0, 0.0
+        var, es, _, _ = self.measure(confidence)
+        mean, values = self.probability.mean(axis=0), self.lattice.values
+        # What lies beyond the lattice's end stays where it is.
+        on_it = np.flatnonzero(values < self.lattice.end)
+        count = len(on_it)
+        turns = 2.0 * np.pi * np.fft.rfftfreq(2 * count)
+        spectrum, fallen = np.fft.rfft(mean[on_it], n=2 * count), 0.5 * self.added_by_loss * es * np.square(turns / step)
+        found = [(var, es)]
+        for times in (1.0, 2.0):
+            blurred = mean.copy()
+            blurred[on_it] = np.maximum(np.fft.irfft(spectrum * np.exp(-times * fallen), n=2 * count)[:count], 0.0)
+            k = lower_quantile(blurred, confidence)
+            excess = float((blurred[k + 1 :] * (values[k + 1 :] - values[k])).sum()) / (1.0 - confidence)
+            found.append((float(values[k]), float(values[k]) + excess))
+        once, twice = (abs(found[k + 1][1] - found[k][1]) for k in range(2))
+        smooth = twice >= _SMOOTH * once
+        moved = self.moved(confidence)
+        by_var, by_es = (abs(after - before) * (1.0 if smooth else _OF_A_HILL) for before, after in zip(*found[:2], strict=True))
+        return max(moved, by_var), max(moved, by_es)
 
     def moments(self, expected_loss: float) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the loss by scramble, from the names' own moments at the points.
@@ -270,7 +291,7 @@ def few_names(
         )
     if lattice is None or len(points) * lattice.price > budget:
         return None
-    probability = _distribution(book, lattice, points, map_tasks)
+    probability = distribution(book, lattice, points, map_tasks)
     while True:
         found = FewNames(names=names, lattice=lattice, book=book, points=points, probability=probability, converged=False)
         settled = all(found.settled(confidence, rel_tol) for confidence in confidences)
@@ -279,13 +300,13 @@ def few_names(
         further = draw(aims, factors=factors, nus=names.nus, seed=seed, scrambles=SCRAMBLES, size=size, skip=size, along=along)
         # The weights of merged points are each set's own, weighed by its size: so are the probabilities.
         share = len(points) / (len(points) + len(further))
-        probability = share * probability + (1.0 - share) * _distribution(book, lattice, further, map_tasks)
+        probability = share * probability + (1.0 - share) * distribution(book, lattice, further, map_tasks)
         points = merged(points, further)
         size *= 2
     if settled and lattice.rounded_to == 0.0:
         times = 2 if any(found.on_an_edge(confidence) for confidence in confidences) else 1
         found = _drawn_anew(found, aims, along, times * size, seed=seed, most_points=most_points, most_work=most_work, map_tasks=map_tasks)
-    found = _bounded(found, map_tasks)
+    found = bounded(found, map_tasks)
     return replace(found, converged=found.settles(confidences, rel_tol))
 
 
@@ -312,59 +333,7 @@ def _drawn_anew(
     drawn = len(found.points) + len(points)
     if drawn > most_points or drawn * found.lattice.price > most_work:
         return found
-    return replace(found, points=points, probability=_distribution(found.book, found.lattice, points, map_tasks))
-
-
-def at_points_of(
-    found: FewNames, names: Names, confidences: Sequence[float], *, budget: float = math.inf, map_tasks: MapTasks = map
-) -> FewNames | None:
-    """The distribution of another book at the very points, on a lattice of the same kind.
-
-    None where it has no such lattice, or none that tells the value at risk at all ``confidences`` for no more evaluations than the ``budget``, or has
-    other degrees of freedom, or factors of another number.
-    """
-    if names.nus != found.names.nus or names.directions.shape[1] != found.names.directions.shape[1]:
-        return None
-    most_work = min(_MOST_WORK_FAR, budget)
-    book = condition(names)
-    lattice: LossLattice | None
-    # Of the very step: a larger loss is then the larger one on the lattice too.
-    if isinstance(found.lattice, NameTransforms):
-        lattice = _far_enough(found, book, max(confidences), most_work, map_tasks)
-    elif isinstance(found.lattice, FineLattice):
-        step = found.lattice.step * found.names.unit / names.unit
-        size = 2 ** int(np.ceil(np.log2(names.greatest / step + 2 * len(names) + 2)))
-        lattice = FineLattice.at(names, step, size) if size <= 2 * _FINEST and len(names) <= MOST_ON_FINE_LATTICE else None
-        if lattice is not None and not lattice.faithful(1.0 - max(confidences)):
-            return None
-    else:
-        lattice = own_lattice(names)
-    if lattice is None or len(found.points) * lattice.price > most_work:
-        return None
-    probability = _distribution(book, lattice, found.points, map_tasks)
-    moved = replace(found, names=names, lattice=lattice, book=book, probability=probability, rounded=None)
-    if isinstance(lattice, NameTransforms) and found.lattice.rounded_to == 0.0 < lattice.rounded_to:
-        # The other's losses lie on the lattice, these do not.
-        p = conditional_pds(book, found.points)
-        moved = moved.adding(lattice.rounding_variance(p), names.loss[0] @ p)
-    return _bounded(moved, map_tasks)
-
-
-def _far_enough(found: FewNames, book: ConditionalBook, confidence: float, most_work: float, map_tasks: MapTasks) -> NameTransforms | None:
-    """A lattice of the step of the one that was ``found``, which reaches beyond the value at risk of ``book``, by the first scramble."""
-    like = found.lattice
-    assert isinstance(like, NameTransforms)  # nothing else ends before the losses do
-    names, size, some = book.names, like.size, first_scramble(found.points)
-    while True:
-        lattice = NameTransforms.of(names, like.step * found.names.unit / names.unit, size, like.least)
-        if not lattice.faithful or len(found.points) * lattice.price > most_work:
-            return None
-        if lattice.end >= names.greatest:
-            return lattice
-        probability = _distribution(book, lattice, some, map_tasks).mean(axis=0)
-        if float(lattice.values[lower_quantile(probability, confidence)]) <= AS_FAR_AS * lattice.end:
-            return lattice
-        size *= 2
+    return replace(found, points=points, probability=distribution(found.book, found.lattice, points, map_tasks))
 
 
 def own_lattice(names: Names) -> LossLattice | None:
@@ -398,21 +367,21 @@ def _fine_enough(
             lattice=lattice,
             book=book,
             points=some,
-            probability=_distribution(book, lattice, some, map_tasks),
+            probability=distribution(book, lattice, some, map_tasks),
             converged=False,
         )
         # The bound falls with the step.
-        by_rounding = max(_rounding(_bounded(found, map_tasks), confidences, rel_tol))
+        by_rounding = max(_rounding(bounded(found, map_tasks), confidences, rel_tol))
         finer = by_rounding / _ROUNDING
         if finer <= 1.0:
             return lattice
         if at_best and by_rounding * rel_tol <= AT_BEST:
             best = lattice
         larger = size * 2 ** max(1, int(np.ceil(np.log2(finer))))
-        if size == _FINEST or (larger > _FINEST and not at_best):
+        if size == FINEST or (larger > FINEST and not at_best):
             break
         payable = 2 ** int(np.log2(most_work / (float(len(points)) * len(book.names))))
-        size = max(2 * size, min(larger, payable, _FINEST)) if at_best else larger
+        size = max(2 * size, min(larger, payable, FINEST)) if at_best else larger
     return best
 
 
@@ -422,13 +391,13 @@ def first_scramble(points: Points) -> Points:
     return replace(points, epsilon=points.epsilon[:each], mixing=points.mixing[:, :each], weight=points.weight[:each], scrambles=1)
 
 
-def _bounded(found: FewNames, map_tasks: MapTasks) -> FewNames:
+def bounded(found: FewNames, map_tasks: MapTasks) -> FewNames:
     """The same with the distributions of the losses rounded down and up, where they were put on a lattice that is not theirs."""
     lattice = found.lattice
     if not isinstance(lattice, FineLattice):
         return found
     ways: tuple[Rounding, Rounding] = ("down", "up")
-    down, up = (_distribution(found.book, lattice, found.points, map_tasks, which) for which in ways)
+    down, up = (distribution(found.book, lattice, found.points, map_tasks, which) for which in ways)
     return replace(found, rounded=(down, up))
 
 
@@ -442,7 +411,7 @@ def _rounding(found: FewNames, confidences: Sequence[float], rel_tol: float) -> 
     return parts
 
 
-def _distribution(book: ConditionalBook, lattice: LossLattice, points: Points, map_tasks: MapTasks, which: Rounding = "mean") -> FloatArray:
+def distribution(book: ConditionalBook, lattice: LossLattice, points: Points, map_tasks: MapTasks, which: Rounding = "mean") -> FloatArray:
     """Probabilities by scramble (scrambles x lattice); ``which`` way losses are rounded matters on a fine lattice alone."""
     p = conditional_pds(book, points)
     if isinstance(lattice, FineLattice):

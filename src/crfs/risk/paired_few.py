@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from crfs.risk.analytic import few_names_measure
 from crfs.risk.choosing import Question
-from crfs.risk.few_names import FewNames, at_points_of, few_names
+from crfs.risk.few_names import FewNames, few_names
 from crfs.risk.lattice import beyond, lower_quantile
 from crfs.risk.measures import TailMeasure
 from crfs.risk.names import Names
 from crfs.risk.on_top import Anchor, Carried, compared
 from crfs.risk.result import Method, RiskResult
+from crfs.risk.same_points import at_points_of
 from crfs.risk.scrambles import scramble_error, student
 from crfs.risk.what_if import Difference, WhatIf, difference
 from crfs.risk.workers import MapTasks
@@ -37,13 +38,13 @@ def few_names_base(names: Names, question: Question, *, fine: bool, map_tasks: M
 
 
 def few_names_what_if(
-    told: RiskResult, found: FewNames, after: Names, after_el: float, *, budget: float = math.inf, map_tasks: MapTasks = map
+    told: RiskResult, found: FewNames, after: Names, after_el: float, *, rel_tol: float, budget: float = math.inf, map_tasks: MapTasks = map
 ) -> WhatIf | None:
     """The answer at the points that the book's distribution was ``found`` with; ``told`` is what is told of the book, by whatever method.
 
-    None where these points are not for the changed book (:func:`crfs.risk.few_names.at_points_of`).
+    None where these points are not for the changed book (:func:`crfs.risk.same_points.at_points_of`).
     """
-    moved = at_points_of(found, after, [base.confidence for base in told.measures], budget=budget, map_tasks=map_tasks)
+    moved = at_points_of(found, after, [base.confidence for base in told.measures], rel_tol=rel_tol, budget=budget, map_tasks=map_tasks)
     if moved is None:
         return None
     method = told.method if told.method is Method.CONVOLUTION else Method.FEW_NAMES
@@ -107,7 +108,8 @@ def _shortfall_moved(before: FewNames, after: FewNames, confidence: float, ancho
         found.append((anchor.moved(units[1] * es_after, units[0] * es), units[0] * each, units[1] * each_after, units[1] * es_after))
     (value, each, each_after, after_es), *rounded = found
     by_after, by_before, kept = anchor.slopes(after_es)
-    moved = difference(value, by_after * each_after + by_before * each, max(abs(other - value) for other, *_ in rounded))
+    by_rounding = _by_rounding(before, after, confidence)[1] + max(abs(other - value) for other, *_ in rounded)
+    moved = difference(value, by_after * each_after + by_before * each, by_rounding)
     return Carried(moved=moved, kept=kept)
 
 
@@ -133,7 +135,7 @@ def _quantile_moved(before: FewNames, after: FewNames, confidence: float, anchor
         anchor.moved(units[1] * min(_quantile(after, level - own), greatest), units[0] * _quantile(before, level)) for level in levels
     )
     rounded = (anchor.moved(*_quantiles(*sides, confidence)) for sides in zip(before.bounds, after.bounds, strict=True))
-    off = _steps_of(before, after) + max(abs(other - value) for other in rounded)
+    off = _steps_of(before, after) + _by_rounding(before, after, confidence)[0] + max(abs(other - value) for other in rounded)
     se = scramble_error(by_after * units[1] * each_after + by_before * units[0] * each)
     return Carried(moved=Difference(value=value, se=se, low=min(low, value) - off, high=max(high, value) + off), kept=kept)
 
@@ -156,6 +158,12 @@ def _beyond(found: FewNames, loss: float) -> FloatArray:
 
 
 def _steps_of(before: FewNames, after: FewNames) -> float:
-    """Two steps of a fine lattice, currency units, for each of the quantiles is known to one; none where losses have their own, or nothing has moved."""
+    """The steps of lattices that are not the losses' own, currency units, for a quantile is known to one; none where nothing has moved."""
     same = before.probability.shape == after.probability.shape and bool((before.probability == after.probability).all())
-    return 0.0 if same else 2.0 * before.names.unit * before.lattice.rounded_to
+    return 0.0 if same else sum(side.names.unit * side.lattice.rounded_to for side in (before, after))
+
+
+def _by_rounding(before: FewNames, after: FewNames, confidence: float) -> tuple[float, float]:
+    """By how much more a lattice may move the value at risk and the expected shortfall of one book than those of the other, currency units."""
+    (var, es), (var_after, es_after) = (tuple(side.names.unit * by for by in side.by_rounding(confidence)) for side in (before, after))
+    return abs(var_after - var), abs(es_after - es)

@@ -322,6 +322,7 @@ class WarmPortfolio:
                     state.found.few_names,
                     changed,
                     float(after.expected_loss.sum()),
+                    rel_tol=self._question.rel_tol,
                     budget=self._question.budget,
                     map_tasks=mapped,
                 )
@@ -342,6 +343,7 @@ class WarmPortfolio:
                 found,
                 changed,
                 float(after.expected_loss.sum()),
+                rel_tol=self._question.rel_tol,
                 budget=self._question.budget,
                 map_tasks=mapped,
             )
