@@ -34,7 +34,11 @@ SIMULATED = (Method.IMPORTANCE_SAMPLING, Method.THINNING, Method.PLAIN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """One point of the loss distribution: the loss exceeded with this probability, with its 95 % interval; currency units."""
+    """One point of the loss distribution: the loss exceeded with this probability, with its 95 % interval; currency units.
+
+    The probability is that of more than ``loss``, P(L > loss). Of a distribution of steps it holds from this loss up to the next point's, and the
+    greatest loss, which nothing exceeds, has no point; of a sample the loss is the quantile, and many probabilities may have the same.
+    """
 
     exceedance_probability: float
     loss: float

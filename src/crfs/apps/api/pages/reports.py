@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from crfs.apps.api.pages.rendering import link, page, path_part
 from crfs.apps.api.pages.shown import BESIDE, PAGES, shown
 from crfs.apps.api.plots.bars import around, bars_plot
-from crfs.apps.api.plots.loss_curve import loss_curve_plot
+from crfs.apps.api.plots.loss_curve import is_banded, loss_curve_plot
 from crfs.apps.api.service import Held
 from crfs.errors import NotFound
 from crfs.workflows.confidences import percentage
@@ -78,7 +78,8 @@ def report(request: Request, session: Held, run_id: str, recorded_as_of: str = "
         "models": _models(session, risk["models"]),
         "obligors": [item for item in risk["contributions"] if item["by"] == "obligor"],
         "cuts": _cuts(risk["contributions"]),
-        "loss_curve": loss_curve_plot(risk["loss_curve"], risk["measures"], el=risk["el"], currency=currency),
+        "loss_curve": loss_curve_plot(risk["loss_curve"], risk["measures"], el=risk["el"], currency=currency, method=risk["method"]),
+        "loss_band": is_banded(risk["loss_curve"]),
         "exposure": bars_plot(
             [(item["group"] or "no group", item["ead"]) for item in risk["segments"]],
             name="exposure",
@@ -118,17 +119,16 @@ def _contributions(risk: Mapping[str, Any], currency: str) -> str:
         return ""
     last = max(range(len(risk["measures"])), key=lambda i: risk["measures"][i]["confidence"])
     level = f"{percentage(risk['measures'][last]['confidence'])} %"
+    intervals = {
+        item["name"]: around(item["es"][last]["es"], 2.0 * item["es"][last]["es_se"]) for item in cuts[column] if item["es"][last]["es_se"]
+    }
     return bars_plot(
         [(item["name"], item["es"][last]["es"]) for item in cuts[column]],
         name="contributions",
         title=f"Parts of ES {level} by {column.replace('_', ' ')}",
-        unit=f"part of ES {level}, {currency} ± 2 standard errors",
+        unit=f"part of ES {level}, {currency}{' ± 2 standard errors' if intervals else ''}",
         css="two",
-        intervals={
-            item["name"]: around(item["es"][last]["es"], 2.0 * item["es"][last]["es_se"])
-            for item in cuts[column]
-            if item["es"][last]["es_se"]
-        },
+        intervals=intervals,
     )
 
 

@@ -6,11 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from crfs.apps.api.plots.scales import amount_text, linear_scale
-from crfs.apps.api.plots.svg import Drawing
+from crfs.apps.api.plots.svg import LETTER, Drawing
 
 _LEAST_ROOM = 200.0
-_LETTER = 6.9
-"""The width of a letter of a label, as wide as fonts of 12 pixels have them on average."""
 
 
 def bars_plot(
@@ -36,7 +34,7 @@ def bars_plot(
         return ""
     ends = [(intervals or {}).get(label, (value, value)) for label, value in ordered]
     # Names have the room that the longest needs, so that none is cut at the left; the bars keep theirs.
-    room = max(_LEAST_ROOM, 8.0 + _LETTER * max(len(_short(label)) for label, _ in ordered))
+    room = max(_LEAST_ROOM, 8.0 + LETTER * max(len(_short(label)) for label, _ in ordered))
     across = linear_scale(*_reach([value for _, value in ordered], ends), zero=True)
     drawing = Drawing(
         name=name,

@@ -9,6 +9,8 @@ from html import escape
 from crfs.apps.api.plots.scales import Scale
 
 Point = tuple[float, float]
+LETTER = 6.9
+"""The width of a letter, as wide as fonts of 12 pixels have them on average."""
 _WIDE = 900.0
 """A narrower drawing stays narrow on a wide page: its words would become larger than the page's."""
 
@@ -38,6 +40,11 @@ class Drawing:
     def y(self, share: float) -> float:
         """The place of a share of the frame's height, counted from below."""
         return self.height - self.bottom - share * (self.height - self.top - self.bottom)
+
+    def room_for(self, share: float, words: str) -> float:
+        """How wide the right margin has to be for words beside a dot at a share of the frame's width to be whole."""
+        within = self.width - self.left
+        return (12.0 + LETTER * len(words) - (1.0 - share) * within) / share if share > 0.0 else 0.0
 
     def line(self, a: Point, b: Point, css: str) -> None:
         """A straight line."""
@@ -91,7 +98,7 @@ class Drawing:
         x = self.width - self.right
         for css, words in reversed(entries):
             self.text((x, 14), words, "legend", anchor="end")
-            x -= 6.9 * len(words) + 8
+            x -= LETTER * len(words) + 8
             self.line((x - 22, 10), (x, 10), css)
             x -= 36
 
