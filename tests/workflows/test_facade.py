@@ -84,6 +84,90 @@ def test_one_file_serves_every_kind_of_run_under_the_same_names_as_the_command_l
     assert {"us/hold", "history/2007"} <= {scenario["scenario"] for scenario in store.scenarios.list()}
 
 
+ONE_GROUP = {"factors": ["e"], "correlation": [[1.0]], "groups": {"all": {"e": 1.0}}}
+
+
+def loan(ead: float) -> str:
+    return f"facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF1,O1,{ead},0.4,0.02,0.2,all\n"
+
+
+def test_books_of_two_days_are_loaded_and_what_changed_between_them_is_told(store: crfs.Store, tmp_path: Path) -> None:
+    file = tmp_path / "loans.csv"
+    for day, ead in (("2026-03-31", 100.0), (date(2026, 1, 31), 50.0)):
+        file.write_text(loan(ead))
+        told = store.portfolio.load("loans", file, valid_at=day)
+        assert told["valid_time"] == f"2026-{'04' if ead == 100.0 else '02'}-01T00:00:00+00:00", "a day means its end"
+    changed = store.portfolio.attribute("loans", "2026-02-28", "2026-03-31", ONE_GROUP, confidences=(0.9,), max_scenarios=1_000)
+    assert changed["change"]["el"]["before"] == pytest.approx(50 * 0.4 * 0.02)
+    assert changed["change"]["el"]["after"] == pytest.approx(100 * 0.4 * 0.02)
+    with pytest.raises(InvalidInput, match="no time zone"):
+        store.portfolio.load("loans", file, valid_at=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(InvalidInput, match="before 1900"):
+        store.portfolio.load("loans", file, valid_at="0001-01-01")
+
+
+def test_of_a_loaded_book_and_a_file_of_the_same_name_neither_is_guessed(
+    store: crfs.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("mine.v2")
+    file.write_text(loan(100))
+    store.portfolio.load("mine.v2", file)
+    file.write_text(loan(700))
+    total = "total_ead"
+    asks: list[Callable[[Any], Any]] = [
+        store.portfolio.concentration,
+        lambda book: store.portfolio.stress(book, shocks=[{"pd_probit": 0.5}]),
+    ]
+    for ask in asks:
+        with pytest.raises(
+            InvalidInput, match=r"loaded under the name 'mine\.v2', and there is a file.* \./mine\.v2 .*portfolio:mine\.v2"
+        ) as both:
+            ask("mine.v2")
+        assert both.value.argument == "book"
+    assert store.portfolio.concentration("./mine.v2")[total] == 700.0
+    assert store.portfolio.concentration(file)[total] == 700.0, "a path is a file"
+    assert store.portfolio.concentration("portfolio:mine.v2")[total] == 100.0
+    file.unlink()
+    assert store.portfolio.concentration("mine.v2")[total] == 100.0
+    file.mkdir()
+    assert store.portfolio.concentration("mine.v2")[total] == 100.0, "a folder is no book"
+    with pytest.raises(NotFound, match="no portfolio is called 'nobody'"):
+        store.portfolio.concentration("portfolio:nobody")
+    with pytest.raises(InvalidInput, match="no book is named"):
+        store.portfolio.concentration("")
+
+
+def test_a_new_name_does_not_end_like_a_file_and_one_that_is_loaded_goes_on(store: crfs.Store, tmp_path: Path) -> None:
+    from crfs.store.append import Delivery, append
+    from crfs.store.publication import BatchKind, BatchNote
+    from crfs.workflows.books import DATASET
+
+    file = tmp_path / "loans.csv"
+    file.write_text(loan(100))
+    for name in ("book.csv", "book.JSON", "book.parquet", "book.toml", "book.jsonl"):
+        with pytest.raises(InvalidInput, match="would be taken for a file; call it 'book'") as refused:
+            store.portfolio.load(name, file)
+        assert refused.value.argument == "name"
+    store.portfolio.load("book.2026-03-31", file)
+    # A store of before has such a name.
+    session = store.session
+    sha256 = store.portfolio.load("before", file)["sha256"]
+    day = pl.Datetime("us", "UTC")
+    row = {"entity": ["before.csv"], "valid_time": [datetime(2026, 1, 1, tzinfo=UTC)], "knowledge_time": [datetime(2026, 1, 1, tzinfo=UTC)]}
+    file_columns = {"sha256": [sha256], "file_format": ["csv"], "file_name": ["x.csv"], "facilities": [1]}
+    rows = pl.DataFrame(
+        {**row, "knowledge_basis": ["observed"], "row_state": ["value"], **file_columns},
+        schema_overrides={"valid_time": day, "knowledge_time": day},
+    )
+    note = BatchNote(kind=BatchKind.INGEST, at=session.clock.now(), source="portfolio:before.csv", parser_version="1", payloads=[sha256])
+    append(session.database, [Delivery(definition=session.catalogue().dataset(DATASET), rows=rows)], note)
+    assert store.portfolio.concentration("before.csv")["total_ead"] == 100.0
+    file.write_text(loan(300))
+    store.portfolio.load("before.csv", file)
+    assert store.portfolio.concentration("before.csv")["total_ead"] == 300.0
+
+
 def test_the_science_needs_no_store() -> None:
     assert crfs.risk.value_at_risk([1.0, 2.0, 3.0, 4.0], confidence=0.75) == 3.0
     assert crfs.risk.expected_shortfall([1.0, 2.0, 3.0, 4.0], confidence=0.75) == 4.0
@@ -175,7 +259,7 @@ SHARED = ("models", "label", "progress", "as_of")
 @pytest.mark.parametrize(
     ("verb", "given", "arguments"),
     [
-        ("load", {"name": "x", "file": "x.csv"}, ("name", "file")),
+        ("load", {"name": "x", "file": "x.csv"}, ("name", "file", "valid_at")),
         ("risk", {"book": "few"}, ("book", "factor_model", "device", "copula", "method", *SHARED)),
         ("capital", {"book": "few"}, ("book", "approach", "regime", "floor_on", "exposure_classes", *SHARED)),
         ("ecl", {"book": "few"}, ("book", "policy", "scenarios", "satellite", "standard", "stages", "timing", "reporting_date", *SHARED)),

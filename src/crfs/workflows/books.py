@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 DATASET = "portfolio_file"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+LOADED = "portfolio:"
+"""What says before a name that a loaded book is meant, where a file of that name is there too; no name has a colon."""
+_OF_FILES = (".csv", ".json", ".jsonl", ".ndjson", ".md", ".parquet", ".toml", ".tsv", ".txt", ".xls", ".xlsx", ".zip", ".gz")
+"""How files end: a name that ends so would be taken for one."""
 
 
 def build_book(session: Session, reader: StoreReader, specification: Mapping[str, Any]) -> pl.DataFrame:
@@ -66,6 +70,7 @@ def load_book(
     from crfs.store.publication import BatchKind, BatchNote
 
     check_name(name)
+    _refuse_name_of_a_file(session, name)
     now = session.clock.now()
     if valid_at is not None:
         refuse_unmeant(valid_at, now=now, what="valid_at")
@@ -208,10 +213,23 @@ def named_book(session: Session, name: str, *, at: datetime, batch_id: int) -> B
 
 
 def find_book(session: Session, name_or_file: str, *, at: datetime, batch_id: int) -> Book:
-    """The book in force at ``at`` under a name that had been loaded by a batch, else the file."""
+    """The book in force at ``at`` under a name that had been loaded by a batch, else the file.
+
+    Where both are there neither is guessed: ``./NAME`` is the file, and ``portfolio:NAME`` the loaded book.
+    """
+    if not name_or_file.strip():
+        raise InvalidInput("no book is named: give the name of one that was loaded, or a file", argument="book")
+    file, loaded = Path(name_or_file), name_or_file.removeprefix(LOADED)
+    if loaded != name_or_file and not file.is_file():
+        return named_book(session, loaded, at=at, batch_id=batch_id)
     if not list_portfolios(session, batch_id=batch_id).filter(portfolio=name_or_file).is_empty():
+        if file.is_file():
+            raise InvalidInput(
+                f"a book is loaded under the name {name_or_file!r}, and there is a file of that name: write ./{name_or_file} for the file, "
+                f"{LOADED}{name_or_file} for the loaded book",
+                argument="book",
+            )
         return named_book(session, name_or_file, at=at, batch_id=batch_id)
-    file = Path(name_or_file)
     if not file.exists():
         raise NotFound(f"no portfolio is called {name_or_file!r}, and there is no such file; crfs portfolio list shows the names")
     body, file_format = read_book_file(file)
@@ -233,6 +251,16 @@ def check_name(name: str) -> None:
     """Refuse a name that no address could hold."""
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"portfolio {name!r}: a name is letters, digits, '.', '_' and '-', at most 64 of them")
+
+
+def _refuse_name_of_a_file(session: Session, name: str) -> None:
+    """Refuse a new name that ends like a file; one that had been loaded before this was asked of names takes its next books."""
+    ending = next((ending for ending in _OF_FILES if name.lower().endswith(ending)), None)
+    if ending is not None and list_portfolios(session).filter(portfolio=name).is_empty():
+        raise InvalidInput(
+            f"portfolio {name!r}: a name that ends in {ending} would be taken for a file; call it {name[: -len(ending)] or 'mine'!r}, say",
+            argument="name",
+        )
 
 
 def check_cells(book: pl.DataFrame) -> None:

@@ -319,13 +319,24 @@ class Portfolio:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def load(self, name: str, file: Path | str) -> dict[str, Any]:
-        """Keep a book file under a name."""
+    def load(self, name: str, file: Path | str, *, valid_at: str | date | None = None) -> dict[str, Any]:
+        """Keep a book file under a name: ``portfolio``, ``valid_time`` (an RFC 3339 instant in UTC), ``facilities``, ``sha256`` and ``batch_id``.
+
+        ``valid_at`` is when the positions were these (a day means its end in UTC; now, if not given): from then on a question of the name is
+        about this book, until that of a later time. It may lie up to ten years ahead, and not before 1900. A book with a wrong cell is
+        :class:`~crfs.errors.InvalidInput` with every one of them, and nothing is kept::
+
+            store.portfolio.load("loans", "march.csv", valid_at="2026-03-31")
+            store.portfolio.load("loans", "june.csv", valid_at="2026-06-30")
+            store.portfolio.attribute("loans", "2026-03-31", "2026-06-30", "model.json")
+        """
         from crfs.workflows.books import load_portfolio
         from crfs.workflows.given import check_given
+        from crfs.workflows.times import parse_question
 
-        check_given(name=name, file=file)
-        return load_portfolio(self._session, name, Path(file))
+        check_given(name=name, file=file, valid_at=valid_at)
+        at = None if valid_at is None else parse_question(valid_at, what="valid_at")
+        return load_portfolio(self._session, name, Path(file), valid_at=at)
 
     def list(self) -> list[dict[str, Any]]:
         """The newest book under each name."""

@@ -76,7 +76,7 @@ _KINDS: Mapping[str, Kind] = {
         ("copula", "method", "device", "label", "approach", "regime", "floor_path", "standard", "stages", "timing", "balance_sheet"), _TEXT
     ),
     **dict.fromkeys(("lgd_response", "reference", "quotes"), _TEXT),
-    **dict.fromkeys(("at", "reporting_date", "floor_on"), _TIME),
+    **dict.fromkeys(("at", "reporting_date", "floor_on", "valid_at"), _TIME),
     "progress": (callable, "a function that is told of a step, how many are done, and of how many"),
 }
 """The other options are looked at by the kinds of runs themselves."""

@@ -434,7 +434,7 @@ def _measured(
     as_of = asked.get("as_of")
     question = Question(
         kind=kind,
-        book=str(book),
+        book=book if isinstance(book, str) else _place(Path(book)),
         settings=settings,
         options={name: _plain(value) for name, value in asked.items() if name not in shared and name not in but},
         models=asked.get("models"),
@@ -445,6 +445,11 @@ def _measured(
     )
     _, answer = measure_book(session, question, progress=asked.get("progress", no_progress))
     return answer
+
+
+def _place(book: Path) -> str:
+    """A path as :func:`crfs.workflows.books.find_book` reads it: one that leads to a file means that, whatever book has its name."""
+    return f"./{book}" if book.is_file() and not book.is_absolute() else str(book)
 
 
 def _plain(value: Any) -> Any:
