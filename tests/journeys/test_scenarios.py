@@ -322,6 +322,26 @@ def test_a_scenario_that_starts_quarters_after_the_last_known_has_them_filled_an
     assert any("mine/later: us.unemployment_rate_quarterly is known up to" in note for note in weighed["notes"])
 
 
+@pytest.mark.parametrize(("start", "early"), [("2006-10-01", True), ("2009-04-01", True), ("2009-07-01", False)])
+def test_a_scenario_that_starts_before_the_last_known_quarter_says_that_it_stands_in_place_of_what_is_known(
+    shared_world: Session, book: Path, tmp_path: Path, start: str, early: bool
+) -> None:
+    file = tmp_path / "early.toml"
+    file.write_text(LATER.format(start=start))
+    options: dict[str, Any] = {"stages": "found", "interest_rate": 0.04, "expected_life_years": 3.0, "as_of": BOOK_AT, "models": []}
+    told = {
+        "stress": stress(shared_world, book, f"{file}#mine/later", **QUICK)["notes"],
+        "ecl": ecl(shared_world, book, scenarios={f"{file}#mine/base": 0.5, f"{file}#mine/later": 0.5}, **options)["notes"],
+        "show": show_scenario(shared_world, f"{file}#mine/later", as_of=BOOK_AT)["warnings"],
+    }
+    for what, notes in told.items():
+        found = [note for note in notes if f"starts on {start}, and its variables are known beyond that" in note]
+        assert len(found) == (0 if not early else 2 if what == "ecl" else 1), (what, notes)
+        assert all("let it start on 2009-07-01" in note for note in found)
+    for name in ("us/hold", "us/recession", "history/2007"):
+        assert not any("known beyond that" in note for note in stress(shared_world, book, name, **QUICK)["notes"]), name
+
+
 def test_a_scenario_that_starts_years_after_the_last_known_is_refused_in_words(shared_world: Session, book: Path, tmp_path: Path) -> None:
     file = tmp_path / "years.toml"
     file.write_text(LATER.format(start="2026-01-01"))

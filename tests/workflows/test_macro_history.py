@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from crfs.errors import InvalidInput
-from crfs.workflows.macro_history import LONGEST_GAP, carried_to
+from crfs.workflows.macro_history import LONGEST_GAP, carried_to, passed_over
 
 
 def history(*values: float, variable: str = "us.rate") -> pl.DataFrame:
@@ -52,3 +52,16 @@ def test_a_long_gap_is_refused_with_the_last_known_quarter_and_what_to_do() -> N
     latest = date(2011, 7, 1)
     assert f"start by {latest}" in str(refused.value)
     assert carried_to(history(0.04, 0.05), latest)[1], "the start that the refusal names is taken"
+
+
+def test_a_scenario_that_stands_in_place_of_known_quarters_is_told() -> None:
+    told = pl.concat([history(0.04, 0.05, 0.06), history(1.0, 2.0, 3.0, 4.0, variable="us.index")])
+    for start in (date(2009, 10, 1), date(2010, 1, 1), date(2012, 1, 1)):
+        assert passed_over(told, start) == (), "from the first quarter of which not every variable is known"
+    (two,) = passed_over(told, date(2009, 4, 1))
+    assert "starts on 2009-04-01" in two
+    assert "the quarters from 2009-04-01 to that from 2009-07-01 are known" in two
+    assert "let it start on 2009-10-01" in two
+    (one,) = passed_over(told, date(2009, 7, 1))
+    assert "the quarter from 2009-07-01 is known" in one
+    assert passed_over(told.clear(), date(2009, 4, 1)) == (), "nothing is known"

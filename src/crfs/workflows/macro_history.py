@@ -91,6 +91,25 @@ def carried_to(history: pl.DataFrame, start: date) -> tuple[pl.DataFrame, tuple[
     return pl.concat(parts).sort("variable", "valid_time"), tuple(notes)
 
 
+def passed_over(history: pl.DataFrame, start: date) -> tuple[str, ...]:
+    """That a scenario which starts at ``start`` stands in place of quarters in which every variable of the history is known; none where it does not.
+
+    Such a start may be meant, as where a time that is over is played through; that nothing known since then counts is told.
+    """
+    from crfs.credit.scenarios.scenario import QUARTER, period_starts
+
+    _, first = last_known(history)
+    if first is None or start >= first:
+        return ()
+    quarters = ((first.year - start.year) * 12 + first.month - start.month + 2) // 3
+    last = period_starts(start, QUARTER, max(quarters, 1))[-1]
+    span = f"the quarters from {start} to that from {last} are" if quarters > 1 else f"the quarter from {start} is"
+    return (
+        f"the scenario starts on {start}, and its variables are known beyond that: {span} known, and the scenario stands in place of what is known; "
+        f"let it start on {first} (or leave start out, where it may be) to go on from the last known values, or ask as of (--as-of) that time",
+    )
+
+
 def last_quarters(history: pl.DataFrame, start: date) -> dict[str, date]:
     """The quarter, by its first day, of the last value of each variable up to the quarter that begins at ``start``."""
     import polars as pl

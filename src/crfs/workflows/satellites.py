@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.default_history import default_counts
-from crfs.workflows.macro_history import carried_to, is_history, macro_history, supervisory_quarters, values_at
+from crfs.workflows.macro_history import carried_to, is_history, macro_history, passed_over, supervisory_quarters, values_at
 
 if TYPE_CHECKING:
     import polars as pl
@@ -127,8 +127,24 @@ def fit_satellites(
         transmission=transmission,
         material=material,
         fits=tuple({"segment": name, **model.to_dict()} for name, model in fitted.models.items()),
-        notes=(*notes, *fitted.refused, *transmission.notes(scenario)),
+        notes=(
+            *early_start(asked.reader, scenario, material.history, known_by=known_by),
+            *notes,
+            *fitted.refused,
+            *transmission.notes(scenario),
+        ),
     )
+
+
+def early_start(reader: StoreReader, scenario: Scenario, history: pl.DataFrame, *, known_by: datetime) -> tuple[str, ...]:
+    """That a scenario stands in place of quarters that are known; ``history`` has some of its variables, and the others are looked at where these
+    are known beyond its start: it begins where one of them ends."""
+    import polars as pl
+
+    others = {name for name in set(scenario.variables) - set(history["variable"].unique().to_list()) if is_history(reader, name)}
+    if not history.is_empty() and not passed_over(history, scenario.start):
+        return ()
+    return passed_over(pl.concat([history, macro_history(reader, others, known_by=known_by)]), scenario.start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

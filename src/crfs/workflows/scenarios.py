@@ -23,6 +23,7 @@ from crfs.workflows.macro_history import (
     leans_on_last_known,
     macro_history,
     newest_quarters,
+    passed_over,
     supervisory_quarters,
     supervisory_tables,
     variables_of,
@@ -338,12 +339,14 @@ def show_named(
     found = resolver(session, batch_id=pin.batch_id, known_by=at)
     found.landed = with_attached(session.landed, attached)
     scenario = found.resolve(reference)
+    own = [name for name in scenario.variables if is_history(found.reader, name)]
+    early = passed_over(macro_history(found.reader, own, known_by=found.known_by), scenario.start)
     return {
         **scenario.to_dict(),
         "digest": scenario.digest,
         "periods": scenario.periods,
         "times": [day.isoformat() for day in scenario.times],
-        "warnings": found.notes,
+        "warnings": [*found.notes, *early],
         "as_of": found.known_by.isoformat(),
         "recorded_as_of": pin.recorded_at.isoformat(),
         "batch_id": pin.batch_id,
