@@ -124,7 +124,7 @@ class BookKind:
     :class:`InvalidInput`. ``measure`` gives the result, plain values for JSON. ``summary`` are the members of it that fit on a line.
     ``files`` are the hashes of files, besides the book's, that a specification names. A kind is ``timed`` if it reads the store for more than the
     book's blanks: then a question without a time is one of now. ``dated`` says of options that the answer is one of a day with them, which models that
-    fill nothing give it too.
+    fill nothing give it too. ``remarks`` are notes on what the book says and the kind does not take up.
     """
 
     kind: RunKind
@@ -139,6 +139,7 @@ class BookKind:
     check_days: Callable[[Mapping[str, Any], date], None] = lambda _options, _day: None
     timed: bool = False
     dated: Callable[[Mapping[str, Any]], bool] = lambda _options: False
+    remarks: Callable[[Asked, Ready], Sequence[str]] = lambda _asked, _ready: ()
 
     @property
     def job(self) -> str:
@@ -181,7 +182,7 @@ class BookKind:
             "origins": ready.filler.origins,
             "models": ready.filler.used,
         }
-        document["notes"] = [*document.get("notes", ()), *hindsight(session, ready.filler, asked.at)]
+        document["notes"] = [*document.get("notes", ()), *self.remarks(asked, ready), *hindsight(session, ready.filler, asked.at)]
         payloads = [specification["book"]["sha256"]] if specification["book"].get("kind") == "payload" else []
         progress(self.doing, _STEPS, _STEPS)
         return Computation(

@@ -16,6 +16,7 @@ from crfs.errors import InvalidInput
 from crfs.workflows import portfolio_risk
 from crfs.workflows.book_runs import Asked, BookKind, Question, Ready, fillers, hindsight
 from crfs.workflows.books import book_in_force, build_book
+from crfs.workflows.default_signs import measured_as_performing
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Session
 from crfs.workflows.spines import check_types, require
@@ -147,6 +148,7 @@ ATTRIBUTION = BookKind(
     doing="measuring the books between the two dates",
     needed=("factor_model", "earlier"),
     files=_files,
+    remarks=measured_as_performing,
 )
 compute = ATTRIBUTION.compute
 

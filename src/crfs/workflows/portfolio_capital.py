@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.cutting import cuts_of
+from crfs.workflows.default_signs import beside_a_default, counted, says
 from crfs.workflows.filling import fill_wanted
 from crfs.workflows.idle_options import refuse_idle
 from crfs.workflows.runs import RunKind
@@ -168,7 +169,11 @@ def ready(asked: Asked) -> Ready:
             table,
             asked.models,
             at=asked.at,
-            wanted={"ead": own & blank_cells(table, "ccf"), "lgd": own, "pd_12m": (own | foundation) & ~_in_default(table)},
+            wanted={
+                "ead": own & blank_cells(table, "ccf"),
+                "lgd": own,
+                "pd_12m": (own | foundation) & ~says(table, "defaulted", "true", "1"),
+            },
         )
         return Ready(rows=filled, filler=filler, more=capital_of(filled, options))
 
@@ -185,13 +190,30 @@ def _under(table: pl.DataFrame, approach: str, usual: str) -> pl.Series:
     return (table["approach"].cast(pl.String).str.strip_chars() == approach).fill_null(False) | (blank & (usual == approach))
 
 
-def _in_default(table: pl.DataFrame) -> pl.Series:
-    """Where the column ``defaulted`` says so; what it says wrong is refused later."""
+def _overlooked(asked: Asked, rows: pl.DataFrame) -> list[str]:
+    """That rows are weighed as performing though the book says that they, or others of their obligor, are in default.
+
+    Retail may be in default by the facility (CRE36.79), so there the others say nothing.
+    """
     import polars as pl
 
-    if "defaulted" not in table.columns:
-        return pl.repeat(False, table.height, eager=True)
-    return table["defaulted"].cast(pl.String).str.strip_chars().str.to_lowercase().is_in(["true", "1"]).fill_null(False)
+    from crfs.risk.capital import ExposureClass
+
+    retail = (ExposureClass.RESIDENTIAL_MORTGAGE, ExposureClass.QRRE, ExposureClass.OTHER_RETAIL)
+    taken = says(rows, "defaulted", "true", "1")
+    if "pd_12m" in rows.columns:
+        taken |= (rows["pd_12m"].cast(pl.Float64, strict=False) == 1.0).fill_null(False)
+    staged = says(asked.table, "stage", "3", "3.0") & ~taken
+    others = beside_a_default(asked.table, taken | staged) & ~rows["exposure_class"].cast(pl.String).is_in(retail).fill_null(False)
+    found = staged | others
+    if not found.any():
+        return []
+    are, they_are = ("is", "it is") if int(found.sum()) == 1 else ("are", "they are")
+    return [
+        f"{counted(asked.table, found)} {are} weighed as performing though {they_are} in stage 3, or not retail and of an obligor with another facility in "
+        "default: capital takes for defaulted what says defaulted, or a pd_12m of 1, facility by facility; where the default is the obligor's (only "
+        "retail may be in default by the facility, CRE36.79), say defaulted on each"
+    ]
 
 
 def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
@@ -207,6 +229,7 @@ def measure(asked: Asked, ready: Ready) -> dict[str, Any]:
     document.pop("by_exposure_class")
     return {
         **document,
+        "notes": [*document["notes"], *_overlooked(asked, table)],
         "approach": asked.option("approach", DEFAULTS["approach"]),
         "capital_ratio": asked.option("capital_ratio", DEFAULTS["capital_ratio"]),
         "currency": currency[0] if len(currency) else None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput, naming
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.cutting import cuts_of
+from crfs.workflows.default_signs import beside_a_default, counted, says
 from crfs.workflows.filling import fill_wanted
 from crfs.workflows.idle_options import refuse_idle
 from crfs.workflows.provision_policy import ecl_scenarios, read_overlays, staging_rule
@@ -64,7 +65,8 @@ class Provisions:
     """What a standard makes of a book: ``rows`` have ``ecl_cents``, ``overlay_cents`` and ``ecl_after_cents``, whole cents a facility.
 
     ``staging`` is None where stages came with the book, or the standard has none. ``overlooked`` are the numbers of rows (the first is 1) which
-    are in default by what the book says of it, and which the standard, by their given stage or for want of a word, does not take for that.
+    are in default by what the book says of it, and which the standard, by their given stage or for want of a word, does not take for that;
+    ``beside`` counts in words those that are not in default, though another facility of their obligor is.
     """
 
     rows: pl.DataFrame
@@ -72,6 +74,7 @@ class Provisions:
     staging: StagingResult | None
     overlays: OverlayResult
     overlooked: tuple[int, ...] = ()
+    beside: str | None = None
     macro: MacroScenarios | None = None
 
     @property
@@ -228,13 +231,17 @@ def provisions_of(book: pl.DataFrame, options: Mapping[str, Any], *, on: date | 
         result=result,
         staging=staging,
         overlays=applied,
-        overlooked=() if staging is not None else _overlooked(book, rows, options),
+        **_told_of_default(book, rows, options, found=staging is not None),
     )
 
 
-def _overlooked(book: pl.DataFrame, rows: pl.DataFrame, options: Mapping[str, Any]) -> tuple[int, ...]:
-    """The numbers of rows in default that the standard did not take for that; ``rows`` are those of the book, measured."""
+def _told_of_default(book: pl.DataFrame, rows: pl.DataFrame, options: Mapping[str, Any], *, found: bool) -> dict[str, Any]:
+    """What the book says of default that the standard did not take up; ``rows`` are those of the book, measured, in stages that were ``found`` or given.
+
+    What came credit-impaired has no stage: nothing is overlooked there.
+    """
     import numpy as np
+    import polars as pl
 
     from crfs.risk.provisions import in_default_by, staging_schema
     from crfs.risk.provisions.book import in_default
@@ -242,9 +249,14 @@ def _overlooked(book: pl.DataFrame, rows: pl.DataFrame, options: Mapping[str, An
 
     said = in_default_by(columns_for(book, staging_schema()), rule=staging_rule(options.get("staging")))
     ifrs9 = options.get("standard", DEFAULTS["standard"]) == "ifrs9"
-    # What came credit-impaired has no stage: nothing is overlooked there.
     taken = ~rows["stage"].is_in([1, 2]).fill_null(False).to_numpy() if ifrs9 else in_default(rows)
-    return tuple((np.flatnonzero(said & ~taken) + 1).tolist())
+    others = beside_a_default(book, pl.Series(said | taken))
+    if ifrs9:
+        others &= rows["stage"].is_in([1, 2]).fill_null(False)
+    return {
+        "overlooked": () if found else tuple((np.flatnonzero(said & ~taken) + 1).tolist()),
+        "beside": counted(book, others) if others.any() else None,
+    }
 
 
 def measured(table: pl.DataFrame, options: Mapping[str, Any]) -> EclResult | CeclResult:
@@ -395,6 +407,12 @@ def notes_on(provisions: Provisions, options: Mapping[str, Any]) -> list[str]:
     staging = provisions.staging
     if provisions.overlooked:
         notes.append(_told_overlooked(options, provisions.overlooked))
+    if provisions.beside is not None:
+        where = "under CECL" if cecl else "here (stage 1 or 2)"
+        notes.append(
+            f"{provisions.beside}: not in default {where}, though another facility of the same obligor is. Default is taken facility by facility; where it "
+            f"is the obligor's, say {'defaulted' if cecl else 'defaulted (or stage 3, where stages are given)'} on each"
+        )
     if staging is not None and "pd_lifetime_at_origination" not in staging.table.columns:
         notes.append(
             "the book has no PD of recognition, so no stage comes from an increase of PD: arrears and flags alone tell stages apart"
@@ -423,14 +441,7 @@ def _told_overlooked(options: Mapping[str, Any], rows: tuple[int, ...]) -> str:
 
 def _in_default(table: pl.DataFrame, standard: str) -> pl.Series:
     """Where the book says so: what is credit-impaired needs no probability of default. Under IFRS 9 stage 3 says it, under CECL ``defaulted`` too."""
-    import polars as pl
-
-    def said(column: str, *words: str) -> pl.Series:
-        if column not in table.columns:
-            return pl.repeat(False, table.height, eager=True)
-        return table[column].cast(pl.String).str.strip_chars().str.to_lowercase().is_in(words).fill_null(False)
-
-    return said("stage", "3") | said("defaulted", "true", "1") if standard == "cecl" else said("stage", "3")
+    return says(table, "stage", "3") | says(table, "defaulted", "true", "1") if standard == "cecl" else says(table, "stage", "3")
 
 
 def _finds_stages(book: pl.DataFrame, options: Mapping[str, Any]) -> bool:

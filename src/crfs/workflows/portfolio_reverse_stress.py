@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Asked, BookKind, Ready
+from crfs.workflows.default_signs import measured_as_performing
 from crfs.workflows.macro_terms import NEEDED, WHERE_KNOWN, MacroTerms, macro_terms
 from crfs.workflows.macro_words import words
 from crfs.workflows.portfolio_risk import factor_model_of
@@ -86,5 +87,6 @@ REVERSE_STRESS = BookKind(
     summary=("loss", "el"),
     doing="looking for the most likely states",
     needed=("factor_model",),
+    remarks=measured_as_performing,
 )
 compute = REVERSE_STRESS.compute

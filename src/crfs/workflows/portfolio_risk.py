@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from crfs.workflows.book_runs import Asked, BookKind, Question, Ready, measure_book, refuse_rows
+from crfs.workflows.default_signs import measured_as_performing
 from crfs.workflows.filling import fill_and_check
 from crfs.workflows.runs import RunKind
 from crfs.workflows.session import Progress, Session, no_progress
@@ -110,6 +111,7 @@ RISK = BookKind(
     summary=("el", "ul", "measures", "hhi", "method", "scenarios"),
     doing="measuring losses",
     needed=("factor_model",),
+    remarks=measured_as_performing,
 )
 compute = RISK.compute
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from crfs.errors import InvalidInput, inside
 from crfs.workflows import portfolio_capital, portfolio_risk
 from crfs.workflows.book_runs import Asked, BookKind, Ready
+from crfs.workflows.default_signs import measured_as_performing
 from crfs.workflows.macro_bumps import MacroBumps, macro_bumps
 from crfs.workflows.macro_terms import NEEDED, WHERE_KNOWN
 from crfs.workflows.runs import RunKind
@@ -279,5 +280,6 @@ SENSITIVITY = BookKind(
     summary=("el", "measures", "method"),
     doing=_DOING,
     needed=("factor_model",),
+    remarks=measured_as_performing,
 )
 compute = SENSITIVITY.compute

@@ -13,6 +13,7 @@ from crfs.workflows.book_columns import with_amounts, with_lifetimes
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.conditional_losses import Conditioned, condition_on, conditional_losses
 from crfs.workflows.cutting import cuts_of
+from crfs.workflows.default_signs import measured_as_performing
 from crfs.workflows.migrations import matrix_of, migration_of
 from crfs.workflows.runs import RunKind
 from crfs.workflows.spines import check_types
@@ -406,5 +407,6 @@ STRESS = BookKind(
     files=_files,
     check_days=check_days,
     dated=lambda options: portfolio_ecl.is_dated(options.get("ecl") or {}),
+    remarks=measured_as_performing,
 )
 compute = STRESS.compute

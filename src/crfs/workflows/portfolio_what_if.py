@@ -17,6 +17,7 @@ from crfs.errors import InvalidInput, Problem, first_places, in_file, naming
 from crfs.workflows import portfolio_risk
 from crfs.workflows.book_runs import Asked, Attachment, BookKind, Ready, hindsight, hint_of_models
 from crfs.workflows.books import book_of_bytes, read_book_file
+from crfs.workflows.default_signs import measured_as_performing
 from crfs.workflows.runs import RunKind
 
 if TYPE_CHECKING:
@@ -423,5 +424,6 @@ WHAT_IF = BookKind(
     doing="measuring the book and what the change does to it",
     needed=("factor_model",),
     files=_files,
+    remarks=measured_as_performing,
 )
 compute = WHAT_IF.compute
