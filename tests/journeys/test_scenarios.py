@@ -342,6 +342,23 @@ def test_a_scenario_that_starts_before_the_last_known_quarter_says_that_it_stand
         assert not any("known beyond that" in note for note in stress(shared_world, book, name, **QUICK)["notes"]), name
 
 
+def test_paths_without_a_start_begin_in_the_first_quarter_of_which_not_every_variable_is_known(
+    shared_world: Session, book: Path, tmp_path: Path
+) -> None:
+    file, told = tmp_path / "open.toml", tmp_path / "told.toml"
+    file.write_text(LATER.format(start="X").replace("start = X\n", ""))
+    told.write_text(LATER.format(start="2009-07-01"))
+    assert show_scenario(shared_world, f"{file}#mine/later", as_of=BOOK_AT)["start"] == "2009-07-01"
+    assert show_scenario(shared_world, f"{file}#mine/later", as_of="2008-08-15")["start"] < "2009-07-01"
+    answers = [stress(shared_world, book, f"{one}#mine/later", **QUICK) for one in (file, told)]
+    assert answers[0]["el_stressed"] == answers[1]["el_stressed"]
+    assert replay_run(shared_world, answers[0]["run_id"]).verdict.value == "MATCH"
+    own = tmp_path / "own.toml"
+    own.write_text('[[scenario]]\nname = "own"\n[[scenario.path]]\nvariable = "mine.level"\nunit = "decimal"\nvalues = [0.1]\n')
+    with pytest.raises(InvalidInput, match="it needs start"):
+        show_scenario(shared_world, own)
+
+
 def test_a_scenario_that_starts_years_after_the_last_known_is_refused_in_words(shared_world: Session, book: Path, tmp_path: Path) -> None:
     file = tmp_path / "years.toml"
     file.write_text(LATER.format(start="2026-01-01"))

@@ -91,7 +91,7 @@ def _document(found: Evaluation, moment: datetime, performance: list[dict[str, A
 
 def try_rules(
     session: Session,
-    file: Path,
+    file: Path | None = None,
     *,
     table: Path | None = None,
     defaults: Path | None = None,
@@ -100,14 +100,14 @@ def try_rules(
     recorded_as_of: str | date | int | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Test the rules of a TOML file on the bureau, against the defaults that it reports; or on a ``table`` of obligors.
+    """Test the rules of a TOML file (None: those that ship with crfs) on the bureau, against the defaults that it reports; or on a ``table`` of obligors.
 
     Of the bureau its obligors are looked at, with the scores of the champion and their grades on the ``rating_scale`` (a TOML file; None:
     the one that ships with crfs), its sectors, and the whole of it.
     ``table`` and ``defaults`` are CSV or Parquet files; where ``file`` itself is one, the rules are those that ship with crfs. Nothing is
     kept, and no alert is opened.
     """
-    if file.suffix in {".csv", ".parquet"}:
+    if file is not None and file.suffix in {".csv", ".parquet"}:
         if table is not None:
             raise InvalidInput(f"{file} is a table; the rules come from a TOML file")
         rules, table = read_rules(), file

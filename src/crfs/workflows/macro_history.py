@@ -214,17 +214,23 @@ def _quarters(reader: StoreReader, mnemonic: str, known_by: datetime) -> pl.Data
 
 
 def variables_of(tables: Iterable[Mapping[str, object]]) -> set[str]:
-    """The variables of which scenario tables ask for history: those of a replay, and those that are held."""
+    """The variables of which scenario tables ask for history: those of a replay, those that are held, and those of paths that do not say when they start."""
     found: set[str] = set()
     for table in tables:
         for kind in ("replay", "hold"):
             told = table.get(kind)
             if isinstance(told, Mapping):
                 found |= {name for name in [*(told.get("variables") or ()), *(told.get("today") or ())] if isinstance(name, str)}
+        paths = table.get("path")
+        if isinstance(paths, list) and "start" not in table:
+            named = [path.get("variable") for path in paths if isinstance(path, Mapping)]
+            found |= {name for name in named if isinstance(name, str)}
     return found
 
 
 def leans_on_last_known(table: Mapping[str, object]) -> bool:
     """Whether a scenario table goes on from the last known values of a store, or starts where they end."""
     told = next((table[kind] for kind in ("replay", "hold") if kind in table), None)
+    if "path" in table:
+        return "start" not in table
     return isinstance(told, Mapping) and ("variables" in told or "start" not in table)

@@ -58,6 +58,13 @@ def test_a_rule_is_tested_on_a_table_and_measured_against_defaults(within: Crfs,
     assert any("obligor.covenant" in note for note in own["notes"])
 
 
+def test_without_a_file_those_rules_are_tested_that_ship(within: Crfs, bureau: dict[str, Any], files: dict[str, Path]) -> None:
+    assert bureau
+    assert within("alerts", "rules", "test", "--json").json == within("alerts", "rules", "test", SHIPPED, "--json").json
+    words = ("--table", files["table.csv"], "--json")
+    assert within("alerts", "rules", "test", *words).json["rules"] == within("alerts", "rules", "test", SHIPPED, *words).json["rules"]
+
+
 def test_rules_are_tested_on_the_bureau_as_it_was_known(within: Crfs, bureau: dict[str, Any], files: dict[str, Path]) -> None:
     assert bureau
     document = within("alerts", "rules", "test", files["rules.toml"], "--json").json

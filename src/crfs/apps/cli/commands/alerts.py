@@ -118,15 +118,15 @@ def list_rules(door: Door, file: Path | None) -> None:
 
 
 @rules.command("test")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--table", type=click.Path(path_type=Path), help="A CSV or Parquet table of obligors, in place of the bureau's.")
 @click.option("--defaults", type=click.Path(path_type=Path), help="With --table: entity and defaulted_at, to measure the rules against.")
 @click.option("--rating-scale", type=click.Path(path_type=Path), help="TOML: grades and their default probabilities; one ships with crfs.")
 @click.option("--as-of", metavar="TIME", help="With what was known then.")
 @click.option("--recorded-as-of", metavar="TIME", help="On the store as it was then.")
 @pass_door
-def test_rules(door: Door, file: Path, **options: Any) -> None:
-    """What the rules of a TOML FILE make of the bureau's obligors and sectors, and what they were worth against its defaults.
+def test_rules(door: Door, file: Path | None, **options: Any) -> None:
+    """What the rules that ship with crfs, or those of a TOML FILE, make of the bureau's obligors and sectors, and what they were worth against its defaults.
 
     Where FILE is a CSV or Parquet table of obligors, the rules that ship with crfs look at it. Nothing is kept.
     """
