@@ -364,6 +364,13 @@ def test_a_period_without_a_row_is_a_gap() -> None:
     assert from_table(table.drop("unit"), name="x", units={RATE: "percent", LEVEL: "index"}).path(RATE).values[0] == 0.0004
 
 
+def test_quarters_that_are_called_months_are_told_which_period_is_wanted() -> None:
+    days = [date(2025, 7, 1), date(2025, 10, 1), date(2026, 1, 1)]
+    table = pl.DataFrame({"valid_time": days, "variable": "us.rate", "value": [0.01, 0.02, 0.03], "unit": "decimal"})
+    with pytest.raises(InvalidInput, match="a quarter apart, and the period is said to be P1M: write P3M"):
+        from_table(table, name="x", period="P1M")
+
+
 def test_a_monthly_path_with_a_gap_is_not_taken_for_a_quarterly_one() -> None:
     days = [date(2026, 1, 1), date(2026, 2, 1), date(2026, 5, 1)]
     with pytest.raises(InvalidInput, match="before 2026-05-01"):

@@ -84,6 +84,14 @@ def test_one_file_serves_every_kind_of_run_under_the_same_names_as_the_command_l
     assert {"us/hold", "history/2007"} <= {scenario["scenario"] for scenario in store.scenarios.list()}
 
 
+@pytest.mark.parametrize("wrong", [None, 5, b"x", ["run"]])
+def test_what_is_no_id_of_a_run_is_refused_by_its_name(store: crfs.Store, wrong: Any) -> None:
+    for verb in (store.replay, store.lineage):
+        with pytest.raises(InvalidInput, match="run_id is the id of a run, a text") as refused:
+            verb(wrong)
+        assert refused.value.argument == "run_id"
+
+
 ONE_GROUP = {"factors": ["e"], "correlation": [[1.0]], "groups": {"all": {"e": 1.0}}}
 
 
@@ -166,6 +174,19 @@ def test_a_new_name_does_not_end_like_a_file_and_one_that_is_loaded_goes_on(stor
     file.write_text(loan(300))
     store.portfolio.load("before.csv", file)
     assert store.portfolio.concentration("before.csv")["total_ead"] == 300.0
+
+
+def test_a_facility_does_not_change_and_leave_and_a_tag_cuts_once(store: crfs.Store, tmp_path: Path) -> None:
+    file = tmp_path / "loans.csv"
+    file.write_text(loan(100) + "F2,O2,50,0.4,0.02,0.2,all\n")
+    row = {"facility_id": "F1", "obligor_id": "O1", "ead": 70, "lgd": 0.4, "pd_12m": 0.02, "r2": 0.2, "group": "all"}
+    with pytest.raises(InvalidInput, match="'F1' is in the changes and leaves the book") as refused:
+        store.portfolio.what_if(file, [row], ONE_GROUP, remove=["F1"])
+    assert refused.value.argument == "remove"
+    store.portfolio.load("cut_twice", file, valid_at="2026-01-31")
+    with pytest.raises(InvalidInput, match="tags has 'sector' twice") as refused:
+        store.portfolio.attribute("cut_twice", "2026-02-28", "2026-03-31", ONE_GROUP, tags=["sector", "sector"])
+    assert refused.value.argument == "tags"
 
 
 def test_the_science_needs_no_store() -> None:

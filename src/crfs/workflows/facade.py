@@ -109,14 +109,18 @@ class Store:
 
     def replay(self, run_id: str, *, recorded_as_of: str | date | int | None = None, progress: Progress = no_progress) -> Replay:
         """Compute a result again and compare it to the byte."""
+        from crfs.workflows.given import check_given
         from crfs.workflows.replaying import replay_run
 
+        check_given(run_id=run_id)
         return replay_run(self.session, run_id, recorded_as_of=recorded_as_of, progress=progress)
 
     def lineage(self, run_id: str) -> dict[str, Any]:
         """What a result rests on, down to the bytes that came over the wire."""
+        from crfs.workflows.given import check_given
         from crfs.workflows.lineage import trace
 
+        check_given(run_id=run_id)
         return trace(self.session, run_id)
 
     def verify(self) -> dict[str, Any]:

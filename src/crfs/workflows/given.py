@@ -58,6 +58,7 @@ _TIME: Kind = (_is_time, "a day or an instant: a date, a datetime with a zone, o
 
 _KINDS: Mapping[str, Kind] = {
     "name": _TEXT,
+    "run_id": (_is_text, "the id of a run, a text"),
     "book": _BOOK,
     "file": _FILE,
     "out": _FILE,
@@ -80,7 +81,7 @@ _KINDS: Mapping[str, Kind] = {
     "progress": (callable, "a function that is told of a step, how many are done, and of how many"),
 }
 """The other options are looked at by the kinds of runs themselves."""
-_NEEDED = ("name", "book", "file", "earlier", "later", "specification", "transition_matrix", "ratings", "progress")
+_NEEDED = ("name", "run_id", "book", "file", "earlier", "later", "specification", "transition_matrix", "ratings", "progress")
 """In place of what else there is, None says nothing."""
 
 

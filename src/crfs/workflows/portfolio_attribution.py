@@ -37,6 +37,10 @@ def check_options(options: Mapping[str, Any]) -> None:
     tags = options.get("tags")
     if tags is not None and (isinstance(tags, str) or not isinstance(tags, Sequence) or not all(isinstance(tag, str) for tag in tags)):
         raise InvalidInput(f"tags is a list of columns by which numbers are cut, such as sector, not {tags!r:.80}", argument="tags")
+    listed = list(tags or ())
+    twice = next((tag for n, tag in enumerate(listed) if tag in listed[:n]), None)
+    if twice is not None:
+        raise InvalidInput(f"tags has {twice!r} twice: one cut by it is enough", argument="tags")
     replicates = options.get("replicates", 1)
     if not isinstance(replicates, int) or isinstance(replicates, bool) or not 1 <= replicates <= 100:
         raise InvalidInput(f"replicates is a number of seeds from 1 to 100, not {replicates!r}", argument="replicates")

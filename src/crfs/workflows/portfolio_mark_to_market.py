@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crfs.errors import InvalidInput
+from crfs.workflows import portfolio_risk
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
 from crfs.workflows.filling import fill_wanted
 from crfs.workflows.portfolio_risk import factor_model_of
@@ -58,6 +59,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         value = options.get(name, 1)
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
             raise InvalidInput(f"{name} is a whole number of 1 to 1000, not {value!r}", argument=name)
+    portfolio_risk.check_finite_budget(options)
     told = {name: options[name] for name in (*DRAWN, *VALUED) if name in options}
     check_budget(told.pop("budget", DRAWN["budget"]))
     most = told.get("max_scenarios", LEAST_SCENARIOS)

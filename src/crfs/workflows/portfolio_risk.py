@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from crfs.errors import InvalidInput
 from crfs.workflows.book_runs import Asked, BookKind, Question, Ready, measure_book, refuse_rows
 from crfs.workflows.default_signs import measured_as_performing
 from crfs.workflows.filling import fill_and_check
@@ -38,8 +40,24 @@ def check_options(options: Mapping[str, Any]) -> None:
     from crfs.risk.choosing import make_question
 
     check_default_ccf(options.get("default_ccf"))
+    check_finite_budget(options)
     asked = {**DEFAULTS, **{name: options[name] for name in DEFAULTS if name in options}}
     make_question(**asked, contributions=False)
+
+
+def check_finite_budget(options: Mapping[str, Any]) -> None:
+    """Refuse a budget without end: a run keeps its options as JSON, which has no word for it.
+
+    >>> check_finite_budget({"budget": float("inf")})
+    Traceback (most recent call last):
+    crfs.errors.InvalidInput: budget is a finite number above 0, such as 1e11, not inf; write 1e18 for as much as it takes
+    >>> check_finite_budget({"budget": 1e18})
+    """
+    budget = options.get("budget")
+    if isinstance(budget, float) and math.isinf(budget):
+        raise InvalidInput(
+            f"budget is a finite number above 0, such as 1e11, not {budget}; write 1e18 for as much as it takes", argument="budget"
+        )
 
 
 def ready(asked: Asked) -> Ready:

@@ -139,6 +139,14 @@ def _changed(asked: Asked, before: pl.DataFrame) -> Changed:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         raise InvalidInput(f"the book has no facility {unknown[0]!r}{more}, so it cannot leave it", argument="remove")
     arriving = [] if came is None else _facilities(came)
+    changed = set(arriving)
+    both = [name for name in remove if name in changed]
+    if both:
+        more = f" (so do {len(both) - 1} more)" if len(both) > 1 else ""
+        raise InvalidInput(
+            f"facility {both[0]!r} is in the changes and leaves the book{more}: one that is changed stays, so leave it out of one of them",
+            argument="remove",
+        )
     gone = ids.is_in([*remove, *arriving])
     stays = (~gone).arg_true()
     table = columns_for(asked.table, PORTFOLIO)[stays]

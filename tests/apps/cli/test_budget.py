@@ -25,3 +25,16 @@ def test_a_run_beyond_its_budget_is_refused_and_keeps_nothing(
     assert within("status", "--json").json["runs"] == runs
     answered = within(*words, "--budget", "1e6", "--max-scenarios", "1000")
     assert answered.code == 0, answered.out
+
+
+@pytest.mark.parametrize(
+    ("command", "more"), [("risk", ()), ("what-if", ("--remove", "F1")), ("mark-to-market", ("--matrix", "matrix.csv"))]
+)
+def test_a_budget_without_end_is_refused_in_words(
+    within: Crfs, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, more: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("matrix.csv").write_text("rating,A,D\nA,0.99,0.01\n")
+    refused = within("portfolio", command, book, *more, "--models", "none", "--budget", "inf", "--json")
+    assert refused.code == 1, refused.out
+    assert "budget is a finite number above 0" in refused.json["error"]["message"]

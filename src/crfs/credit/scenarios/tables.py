@@ -164,6 +164,8 @@ def _period(rows: pl.DataFrame, period: Tenor | str | None) -> Tenor:
     if not wrong.is_empty():
         first = (wrong[0] - 1) // 12, (wrong[0] - 1) % 12 + 1
         detail = f"no row for the period before {first[0]:04d}-{first[1]:02d}-01; periods of {length} must follow each other without a gap"
+        if length == MONTH and set(steps) == {QUARTER.months}:
+            detail = f"the rows are a quarter apart, and the period is said to be {MONTH}: write {QUARTER}, or give rows by the month"
         raise InvalidInput(detail, problems=(Problem(row=None, column="valid_time", reason=Reason.MISSING.value, detail=detail),))
     return length
 
