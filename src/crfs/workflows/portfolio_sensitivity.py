@@ -97,8 +97,14 @@ def check_options(options: Mapping[str, Any]) -> None:
             detail = f"the bump of {name} is a finite number, not {size!r}"
             raise InvalidInput(detail, argument="bumps", member=(str(name),))
         if name in INPUTS:
-            with inside("bumps", name):
-                bumped(one, name, float(size))
+            try:
+                with inside("bumps", name):
+                    bumped(one, name, float(size))
+            except InvalidInput as error:
+                # What it names is a row of shocks that was made of the bump: nobody gave one.
+                said = error.problems[0].detail if error.problems else str(error)
+                detail = said if name in said else f"the bump of {name}: {said}"
+                raise InvalidInput(detail, argument="bumps", member=error.member or (name,)) from None
     given = options.get("capital")
     if given is not None:
         unknown = sorted(set(given) - set(portfolio_capital.DEFAULTS))

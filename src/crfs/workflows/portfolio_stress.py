@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from crfs.errors import InvalidInput, inside
+from crfs.errors import InvalidInput, inside, naming
 from crfs.workflows import portfolio_capital, portfolio_ecl, portfolio_risk
 from crfs.workflows.book_columns import with_amounts, with_lifetimes
 from crfs.workflows.book_runs import Asked, BookKind, Ready, refusing
@@ -154,7 +154,8 @@ def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
     model = portfolio_risk.factor_model_of(asked)
     scenario = base = satellites = None
     if "shocks" in told:
-        shocks = shock_table(told["shocks"])
+        with naming("shocks"):
+            shocks = shock_table(told["shocks"])
     else:
         scenario, base, satellites, aged = _of_scenario(asked, rows)
         shocks = satellites.transmission(scenario)
@@ -162,7 +163,12 @@ def _stressed(asked: Asked, rows: pl.DataFrame) -> Stressed:
         notes += [*aged, *satellites.notes]
     at = asked.option("at", DEFAULTS["at"])
     several = "valid_time" in shocks.columns and shocks["valid_time"].n_unique() > 1
-    result = stress(rows, shocks, by=_SEGMENT, at=at if several or at != "worst" else None, lgd_response=response, factor_model=model)
+    try:
+        result = stress(rows, shocks, by=_SEGMENT, at=at if several or at != "worst" else None, lgd_response=response, factor_model=model)
+    except InvalidInput as error:
+        if error.argument == "by":  # nobody names the column here: shocks are by segment, and the book has none
+            error.argument = "shocks"
+        raise
     return Stressed(
         result=result,
         shocks=shocks,

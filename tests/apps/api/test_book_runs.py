@@ -164,12 +164,29 @@ def test_what_is_wrong_in_a_scenario_file_is_pointed_at_where_it_is_defined(clie
             {"bumps": {"us.unemployment_rate_quarterly": 10.0}, "as_of": "2009-11-30T00:00:00Z"},
             "/body/bumps/us.unemployment_rate_quarterly",
         ),
+        ("stress", {"shocks": [{"pd_probit": 0.1}, {"segment": "retail", "r2_scale": -1.0}]}, "/body/shocks/1/r2_scale"),
+        ("stress", {"shocks": [{"pd_probbit": 0.1}]}, "/body/shocks"),
+        ("sensitivity", {"bumps": {"lgd_add": 2.0}}, "/body/bumps/lgd_add"),
         *((kind, {**QUESTIONS[kind], "label": "a\0b"}, "/body/label") for kind in QUESTIONS),
     ],
 )
 def test_a_wrong_question_is_pointed_at(client: Client, kind: str, question: dict[str, Any], pointer: str) -> None:
     found = client.problem("POST", f"/v1/{kind}-runs", 422, json={"book": {"csv": BOOK}, "models": [], **question})
     assert pointer in [error["pointer"] for error in found["errors"]], found
+
+
+def test_what_is_wrong_with_the_book_as_a_whole_is_pointed_at_where_the_book_is(client: Client) -> None:
+    plain = "facility_id,obligor_id,ead,lgd,pd_12m,r2,group\nF1,O1,100,0.4,0.02,0.2,retail_pacific\n"
+    by_segment = {"book": {"csv": plain}, "models": [], "shocks": [{"segment": "retail", "pd_probit": 0.1}]}
+    found = client.problem("POST", "/v1/stress-runs", 422, json=by_segment)
+    assert [error["pointer"] for error in found["errors"]] == ["/body/shocks"], found
+    lossless = {"models": [], "loss": 10.0, "satellite": "none"}
+    body = {"book": {"csv": plain.replace("0.02", "0")}, **lossless}
+    found = client.problem("POST", "/v1/reverse-stress-runs", 422, json=body)
+    assert [error["pointer"] for error in found["errors"]] == ["/body/book"], found
+    assert client.put("/v1/portfolios/lossless", content=body["book"]["csv"], headers={"Content-Type": "text/csv"}).status_code == 201
+    found = client.problem("POST", "/v1/portfolios/lossless/reverse-stress-runs", 422, json=lossless)
+    assert [error["pointer"] for error in found["errors"]] == ["/path/name"], found
 
 
 @pytest.mark.parametrize(

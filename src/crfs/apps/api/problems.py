@@ -33,6 +33,7 @@ from crfs.errors import (
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 1000
 """As many wrong places as one answer lists; ``detail`` says how many there are in all."""
+_SHOCKS = "/body/shocks"
 
 _log = logging.getLogger(__name__)
 
@@ -97,8 +98,13 @@ def pointer(problem: Problem) -> str:
 
 
 def argument_place(argument: str, request: Request, member: Sequence[str | int] = ()) -> str:
-    """Where in a request an argument, or a member of it, stands, as a pointer: ``/query/as_of``, ``/path/name``, ``/body/book/rows``."""
+    """Where in a request an argument, or a member of it, stands, as a pointer: ``/query/as_of``, ``/path/name``, ``/body/book/rows``.
+
+    A book as a whole is where it came from: in the body, or under the name that the path has.
+    """
     name, *rest = argument.split(".")
+    if name == "portfolio" and not rest and name not in request.query_params:
+        return "/path/name" if "name" in request.path_params else "/body/book"
     where = "query" if name in request.query_params else "path" if name in request.path_params else "body"
     return _place([where, name, *rest, *member])
 
@@ -107,10 +113,11 @@ def listed(problems: Sequence[Problem], *, within: str = "") -> list[dict[str, A
     """Wrong places as ``errors`` members, each with the row (the first data row is 1) and the column beside its pointer.
 
     A row, or the whole, is of the argument that lies ``within`` the request at that place (none: of the book); a column alone is told as a book's.
+    Shocks are a list of rows themselves, and no columns: ``/body/shocks/1/pd_probit``, and of a column the whole.
     """
     return [
         {
-            "pointer": (within if problem.row is not None or problem.column is None else "") + pointer(problem),
+            "pointer": _pointed(problem, within),
             "detail": problem.detail,
             "code": problem.reason,
             **({"row": problem.row} if problem.row is not None else {}),
@@ -118,6 +125,12 @@ def listed(problems: Sequence[Problem], *, within: str = "") -> list[dict[str, A
         }
         for problem in problems[:MOST_ERRORS]
     ]
+
+
+def _pointed(problem: Problem, within: str) -> str:
+    if within == _SHOCKS:
+        return within if problem.row is None else within + pointer(problem).removeprefix("/rows")
+    return (within if problem.row is not None or problem.column is None else "") + pointer(problem)
 
 
 def document(
