@@ -141,7 +141,7 @@ def _changed(asked: Asked, before: pl.DataFrame) -> Changed:
     arriving = [] if came is None else _facilities(came)
     changed = set(arriving)
     both = [name for name in remove if name in changed]
-    if both:
+    if both and asked.attached:  # asked for now; what was accepted once is computed again
         more = f" (so do {len(both) - 1} more)" if len(both) > 1 else ""
         raise InvalidInput(
             f"facility {both[0]!r} is in the changes and leaves the book{more}: one that is changed stays, so leave it out of one of them",

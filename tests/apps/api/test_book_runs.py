@@ -181,10 +181,10 @@ def test_what_is_wrong_with_the_book_as_a_whole_is_pointed_at_where_the_book_is(
     found = client.problem("POST", "/v1/stress-runs", 422, json=by_segment)
     assert [error["pointer"] for error in found["errors"]] == ["/body/shocks"], found
     lossless = {"models": [], "loss": 10.0, "satellite": "none"}
-    body = {"book": {"csv": plain.replace("0.02", "0")}, **lossless}
-    found = client.problem("POST", "/v1/reverse-stress-runs", 422, json=body)
+    book = plain.replace("0.02", "0")
+    found = client.problem("POST", "/v1/reverse-stress-runs", 422, json={"book": {"csv": book}, **lossless})
     assert [error["pointer"] for error in found["errors"]] == ["/body/book"], found
-    assert client.put("/v1/portfolios/lossless", content=body["book"]["csv"], headers={"Content-Type": "text/csv"}).status_code == 201
+    assert client.put("/v1/portfolios/lossless", content=book, headers={"Content-Type": "text/csv"}).status_code == 201
     found = client.problem("POST", "/v1/portfolios/lossless/reverse-stress-runs", 422, json=lossless)
     assert [error["pointer"] for error in found["errors"]] == ["/path/name"], found
 
