@@ -26,9 +26,9 @@ def atom(names: Names, least: float) -> float:
     smallest = float(names.loss[0].min())
     if names.loss[1:].any() or smallest < least:
         return 0.0
-    losses = np.unique(np.round(names.loss[0] / (_ALIKE * smallest)))
-    if len(losses) > _MOST_DISTINCT:
-        return 0.0
-    step = common_step(losses, _MOST_STEPS)
-    found = 0.0 if step is None else step * _ALIKE * smallest
-    return found if found >= least else 0.0
+    # Rounded ones alone may hide the step: hundredths of three are no part of four.
+    for unit, losses in ((1.0, np.unique(names.loss[0])), (_ALIKE * smallest, np.unique(np.round(names.loss[0] / (_ALIKE * smallest))))):
+        step = common_step(losses, _MOST_STEPS) if len(losses) <= _MOST_DISTINCT else None
+        if step is not None and step * unit >= least:
+            return step * unit
+    return 0.0

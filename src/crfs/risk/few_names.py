@@ -92,10 +92,12 @@ class FewNames:
         again: a smooth one moves each time alike, a hill by the roots' differences, of which the first is 2.4 times the second.
         """
         step = self.lattice.rounded_to
-        if not self.added_by_loss > 0.0:
-            return 0.0, 0.0
         var, es, _, _ = self.measure(confidence)
         mean, values = self.probability.mean(axis=0), self.lattice.values
+        # What may be told where nothing is, by the rounding of transforms.
+        in_vain = float((self.lattice.noise * np.maximum(values - var, 0.0)).sum()) / (1.0 - confidence)
+        if not self.added_by_loss > 0.0:
+            return 0.0, in_vain
         # What lies beyond the lattice's end stays where it is.
         on_it = np.flatnonzero(values < self.lattice.end)
         count = len(on_it)
@@ -112,7 +114,7 @@ class FewNames:
         smooth = twice >= _SMOOTH * once
         moved = self.moved(confidence)
         by_var, by_es = (abs(after - before) * (1.0 if smooth else _OF_A_HILL) for before, after in zip(*found[:2], strict=True))
-        return max(moved, by_var), max(moved, by_es)
+        return max(moved, by_var), max(moved, by_es) + in_vain
 
     def moments(self, expected_loss: float) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the loss by scramble, from the names' own moments at the points.

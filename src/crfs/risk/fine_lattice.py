@@ -87,6 +87,11 @@ class FineLattice:
         """The distance of its points."""
         return self.step
 
+    @property
+    def noise(self) -> FloatArray:
+        """What the rounding of transforms may leave at each of the points."""
+        return np.full(self.size, ROUNDING_OF_TRANSFORMS)
+
     def faithful(self, least: float) -> bool:
         """Whether the rounding of transforms, at all points together, is small beside a probability of ``least``."""
         return ROUNDING_OF_TRANSFORMS * self.size <= MOST_IN_VAIN * least

@@ -48,6 +48,10 @@ class LossLattice(Protocol):
     def end(self) -> float:
         """From here on losses have no places of their own; infinite where all have."""
 
+    @property
+    def noise(self) -> FloatArray:
+        """What the rounding of transforms may leave at each of the values; nothing where there are none."""
+
     def summed(self, p: FloatArray, weight: FloatArray, groups: int, map_tasks: MapTasks = map) -> FloatArray:
         """Probabilities of the summed loss (groups x values), for default probabilities ``p`` (names x points) and the points' ``weight``.
 
@@ -90,6 +94,11 @@ class OwnLattice(ABC):
     def end(self) -> float:
         """Every loss has its place."""
         return math.inf
+
+    @property
+    def noise(self) -> FloatArray:
+        """Nothing is transformed."""
+        return np.zeros(self.size)
 
     def summed(self, p: FloatArray, weight: FloatArray, groups: int, map_tasks: MapTasks = map) -> FloatArray:
         """As :meth:`LossLattice.summed`."""

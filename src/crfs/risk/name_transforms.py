@@ -43,23 +43,61 @@ _FREQUENCIES_AT_ONCE = 128
 _POINTS_AT_ONCE = 128
 
 
-class _Band(NamedTuple):
-    """Names whose default probability is nowhere above ``highest``, and the probabilities at which logarithms are taken (0, where they vanish, is one too)."""
+@dataclass(frozen=True, slots=True)
+class _Powers:
+    """Of names that seldom default the first powers of the logarithm's series: what is left of it is small beside the least chance of so many defaults."""
 
     highest: float
-    at: FloatArray
+    count: int
+
+    def weights(self, p: FloatArray) -> FloatArray:
+        """What each of the terms counts for, terms x the shape of ``p``."""
+        return np.stack([p**k for k in range(1, self.count + 1)])
+
+    def logarithms(self, u: ComplexArray) -> list[ComplexArray]:
+        """The terms of ``log(1 + p u)``."""
+        return [-((-u) ** k) / k for k in range(1, self.count + 1)]
+
+    def shares(self, u: ComplexArray) -> list[ComplexArray]:
+        """The terms of ``p / (1 + p u)``."""
+        return [(-u) ** (k - 1) for k in range(1, self.count + 1)]
 
 
-# The further from one half, where a factor may vanish, the fewer: an error of some 1e-6 in a logarithm.
-_BANDS = (
-    _Band(0.01, np.array([0.005, 0.01])),
-    _Band(0.1, np.array([0.015, 0.05, 0.085, 0.1])),
-    _Band(0.3, np.array([0.015, 0.056, 0.117, 0.183, 0.244, 0.29])),
+@dataclass(frozen=True, slots=True)
+class _Nodes:
+    """Of names whose default probability is nowhere above ``highest`` logarithms at some probabilities (0, where they vanish, is one too), interpolated."""
+
+    highest: float
+    at: tuple[float, ...]
+
+    @property
+    def count(self) -> int:
+        """How many terms there are."""
+        return len(self.at)
+
+    def weights(self, p: FloatArray) -> FloatArray:
+        """As :meth:`_Powers.weights`."""
+        return _lagrange(np.array([0.0, *self.at]), p)[1:]
+
+    def logarithms(self, u: ComplexArray) -> list[ComplexArray]:
+        """As :meth:`_Powers.logarithms`."""
+        return [np.log1p(at * u) for at in self.at]
+
+    def shares(self, u: ComplexArray) -> list[ComplexArray]:
+        """As :meth:`_Powers.shares`."""
+        return [at / (1.0 + at * u) for at in self.at]
+
+
+# The further from one half, where a factor may vanish, the fewer: an error of some 1e-6 in a logarithm at most, and less the fewer defaults there are.
+_BANDS: tuple[_Powers | _Nodes, ...] = (
+    _Powers(0.01, 6),
+    _Nodes(0.1, (0.015, 0.05, 0.085, 0.1)),
+    _Nodes(0.3, (0.015, 0.056, 0.117, 0.183, 0.244, 0.29)),
 )
 
 
 class _Banded(NamedTuple):
-    """Names of a band at some points: their places, and what each of the band's probabilities counts for in each (probabilities x names x points)."""
+    """Names of a band at some points: their places, and what each of the band's terms counts for in each (terms x names x points)."""
 
     band: int
     names: IntArray
@@ -67,7 +105,7 @@ class _Banded(NamedTuple):
 
 
 class _Pooled(NamedTuple):
-    """Small names of a band at some points as columns: the latter, and what they count for (a probability's columns after the other's, x points)."""
+    """Small names of a band at some points as columns: the latter, and what they count for (a term's columns after the other's, x points)."""
 
     band: int
     columns: IntArray
@@ -170,6 +208,11 @@ class NameTransforms:
         return np.append(self.step * np.arange(self.size), [self.end, max(self.names.greatest, self.end + self.step)])
 
     @property
+    def noise(self) -> FloatArray:
+        """What the rounding of transforms may leave at each of the points, which are weighed up; beyond them is what is missing."""
+        return np.append(ROUNDING_OF_TRANSFORMS * self._weighed_up, [0.0, 0.0])
+
+    @property
     def faithful(self) -> bool:
         """Whether the rounding of transforms is small beside the least probability that is asked for."""
         return math.exp(self.tilt) * ROUNDING_OF_TRANSFORMS * self.size <= MOST_IN_VAIN * self.least * 1.001
@@ -181,7 +224,7 @@ class NameTransforms:
     @property
     def price(self) -> float:
         """Products that the distribution takes at a point where no small name is likely to default."""
-        pooled = sum(len(band.at) for band in _BANDS) * (len(self.columns) - len(self.large))
+        pooled = sum(band.count for band in _BANDS) * (len(self.columns) - len(self.large))
         return float(self.columns.shape[1]) * (_TOGETHER * len(self.large) + pooled)
 
     def work(self, p: FloatArray, groups: int) -> float:
@@ -269,7 +312,7 @@ class NameTransforms:
             whole = np.ones((len(piece.points), columns.shape[1]), dtype=np.complex128)
             for band, mine, weights in piece.pooled:
                 if band not in logarithms:
-                    logarithms[band] = np.log1p(_BANDS[band].at[:, None, None] * columns[: len(columns) - len(self.large)])
+                    logarithms[band] = np.stack(_BANDS[band].logarithms(columns[: len(columns) - len(self.large)]))
                 rows = np.ascontiguousarray(logarithms[band][:, mine]).reshape(-1, columns.shape[1])
                 whole *= np.exp(_complex(weights.T @ _real(rows)))
             likely = piece.likely(self.small)
@@ -310,7 +353,7 @@ class _Lost:
     direct: ComplexArray
     """Of names that are likely to default where they are: scrambles x names x frequencies."""
     by_band: dict[int, ComplexArray]
-    """Of each of a band's probabilities what it counts for: scrambles x probabilities x names x frequencies."""
+    """Of each of a band's terms what it counts for: scrambles x terms x names x frequencies."""
 
     @classmethod
     def of(cls, transforms: NameTransforms, some: slice, groups: int) -> _Lost:
@@ -323,7 +366,7 @@ class _Lost:
         for band, names, weights in banded(piece.p, piece.place, every):
             held = self.by_band.get(band)
             if held is None:
-                shape = (len(self.direct), len(_BANDS[band].at), *self.direct.shape[1:])
+                shape = (len(self.direct), _BANDS[band].count, *self.direct.shape[1:])
                 held = self.by_band[band] = np.zeros(shape, dtype=np.complex128)
             for k, each in enumerate(weights):
                 held[piece.scramble, k, names] += _complex(each @ _real(whole))
@@ -343,9 +386,9 @@ class _Lost:
         columns, worth = (each[:, self.some] for each in (self.transforms.columns, self.transforms.worth))
         total = self.direct
         for band, held in self.by_band.items():
-            for k, at in enumerate(_BANDS[band].at.tolist()):
-                # Without the name itself: its factor is divided by, which is not small where defaults are not likely.
-                total += held[:, k] * (self.transforms.shares @ (worth * (at / (1.0 + at * columns))))
+            # Without the name itself: its factor is divided by, which is not small where defaults are not likely.
+            for k, share in enumerate(_BANDS[band].shares(columns)):
+                total += held[:, k] * (self.transforms.shares @ (worth * share))
         return np.asarray(np.moveaxis(np.real(total @ paid.T), 2, 0).transpose(0, 2, 1))
 
 
@@ -363,7 +406,7 @@ def banded(p: FloatArray, place: IntArray, names: IntArray) -> Iterator[_Banded]
     for number, band in enumerate(_BANDS):
         mine = names[place[names] == number]
         if len(mine):
-            yield _Banded(number, mine, _lagrange(np.append(0.0, band.at), p[mine])[1:])
+            yield _Banded(number, mine, band.weights(p[mine]))
 
 
 def _lagrange(nodes: FloatArray, x: FloatArray) -> FloatArray:

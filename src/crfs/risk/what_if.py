@@ -17,6 +17,7 @@ import polars as pl
 
 from crfs.credit.factor_model import FactorModel
 from crfs.risk.as_json import finite_or_none
+from crfs.risk.atoms import atom
 from crfs.risk.class_sums import LEAST_PARTED
 from crfs.risk.collapsed import LARGE, Collapsed, Quantile, doubt, measure, spread_of_rest, with_what_is_near
 from crfs.risk.conditional import ConditionalBook, condition, one_by_one
@@ -29,7 +30,7 @@ from crfs.risk.obligors import Obligors
 from crfs.risk.result import Method, RiskResult
 from crfs.risk.scrambles import scramble_error, student
 from crfs.risk.splicing import kinds_in, places_of
-from crfs.risk.systematic import lattice_step, step_errors
+from crfs.risk.systematic import step_errors
 from crfs.risk.tables import Table, class_pieces
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -158,7 +159,8 @@ def make_base(obligors: Obligors, factor_model: FactorModel, found: Collapsed, r
         factors=[book.factors(table.kinds, points.epsilon) for table in book.tables],
         by_class=[book.by_class(table, points) for table in book.tables],
         any_loss=float(obligors.pd[obligors.loss > 0.0].sum()),
-        step=lattice_step(found, rel_tol),
+        # However small beside the book, it is not beside a difference.
+        step=atom(book.names, 0.0),
     )
 
 
