@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -307,6 +308,17 @@ def test_two_runs_of_one_book_differ_by_exactly_nothing(asked: str) -> None:
     assert {getattr(each, end) for each in differences(side, again)[0] for end in ("value", "se", "low", "high")} == {0.0}
     other = measure(table, model(5.0), asked_of(asked))
     assert differences(side, other)[0][1].se > 0.0
+
+
+@pytest.mark.parametrize(("asked", "names"), [("few_names", 20), ("convolution", 60)])
+@pytest.mark.parametrize("confidence", [(0.9, 0.99), (0.9, 0.999)])
+def test_a_book_beside_itself_differs_by_exactly_nothing(asked: str, names: int, confidence: tuple[float, ...]) -> None:
+    """On a lattice of its own making, twice as large for a rounding, it lost a ten-millionth less."""
+    table, question = book(3, names), replace(asked_of(asked), confidences=confidence)
+    side = measure(table, model(), question)
+    again = measure(table.reverse(), model(), question, beside=side)
+    for var, es in differences(side, again):
+        assert {getattr(each, end) for each in (var, es) for end in ("value", "se", "low", "high")} == {0.0}
 
 
 @pytest.mark.parametrize(("asked", "names"), [("few_names", 30), ("convolution", 60)])

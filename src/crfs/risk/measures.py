@@ -196,7 +196,7 @@ def sorted_tail_measure(ordered: FloatArray, *, confidence: float) -> TailMeasur
     if first_above == n and not var_high > var:
         es_high = es
     elif first_above == n:
-        es_high = math.inf  # the sample has nothing above the value at risk, so it cannot bound what lies there
+        es_high = es_se = math.inf  # the sample has nothing above the value at risk, so it cannot bound what lies there
     else:
         es_high = es + reach * es_se + lean
     return TailMeasure(
@@ -207,7 +207,7 @@ def sorted_tail_measure(ordered: FloatArray, *, confidence: float) -> TailMeasur
         var_high=var_high,
         es=es,
         es_se=es_se,
-        es_low=max(var_low, min(es, es - reach * es_se + lean)),
+        es_low=max(var_low, min(es, es - reach * es_se + lean)) if es_se < math.inf else var_low,
         es_high=es_high,
         tail_scenarios=n - first_above,
     )

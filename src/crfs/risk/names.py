@@ -51,6 +51,13 @@ class Names:
     def __len__(self) -> int:
         return len(self.obligor)
 
+    def same_as(self, other: Names) -> bool:
+        """Whether all numbers are the other's, bit for bit."""
+        arrays = ("obligor", "a", "b", "loss", "certain", "random", "kind", "directions", "nu_index")
+        return (self.nus, self.unit) == (other.nus, other.unit) and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays
+        )
+
     @property
     def greatest(self) -> float:
         """All that the book can lose, in its units."""

@@ -84,6 +84,12 @@ def simulate(
         notes.append(
             f"the errors are not yet within rel_tol {rel_tol:g} after {len(drawn.ordered):,} scenarios; raise max_scenarios for narrower intervals"
         )
+    beyond = [f"{100.0 * m.confidence:.12g} %" for m in drawn.measures if not m.var_high < math.inf]
+    if beyond:
+        notes.append(
+            f"{len(drawn.ordered):,} scenarios do not reach as far as {' or '.join(beyond)}: what is told is the greatest loss that was drawn, or near it, and "
+            "no more than a lower bound; raise max_scenarios, or take another method"
+        )
     if listed is not None and parts is None:
         notes.append("contributions are left out: the tail holds too many defaults to keep; ask for higher confidences or fewer scenarios")
     return _outcome(drawn.ordered, drawn.measures, parts or (), used=used, converged=drawn.converged, notes=tuple(notes))

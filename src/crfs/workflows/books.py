@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -207,7 +207,8 @@ def book_of_bytes(body: bytes, *, file_name: str) -> Book:
 
 
 def named_book(session: Session, name: str, *, at: datetime, batch_id: int) -> Book:
-    """The book under a name that was in force at ``at`` (:func:`book_in_force`); no file is ever looked for."""
+    """The book under a name, or ``portfolio:NAME``, that was in force at ``at`` (:func:`book_in_force`); no file is ever looked for."""
+    name = name.removeprefix(LOADED)
     row = book_in_force(session, name, at, batch_id=batch_id)
     return Book(body=session.landed(row["sha256"]), file_format=row["file_format"], file_name=row["file_name"], name=name)
 
@@ -220,20 +221,28 @@ def find_book(session: Session, name_or_file: str, *, at: datetime, batch_id: in
     if not name_or_file.strip():
         raise InvalidInput("no book is named: give the name of one that was loaded, or a file", argument="book")
     file, loaded = Path(name_or_file), name_or_file.removeprefix(LOADED)
-    if loaded != name_or_file and not file.is_file():
+    if loaded != name_or_file:
         return named_book(session, loaded, at=at, batch_id=batch_id)
     if not list_portfolios(session, batch_id=batch_id).filter(portfolio=name_or_file).is_empty():
-        if file.is_file():
+        if true_of(file.is_file):
             raise InvalidInput(
                 f"a book is loaded under the name {name_or_file!r}, and there is a file of that name: write ./{name_or_file} for the file, "
                 f"{LOADED}{name_or_file} for the loaded book",
                 argument="book",
             )
         return named_book(session, name_or_file, at=at, batch_id=batch_id)
-    if not file.exists():
+    if not true_of(file.exists):
         raise NotFound(f"no portfolio is called {name_or_file!r}, and there is no such file; crfs portfolio list shows the names")
     body, file_format = read_book_file(file)
     return Book(body=body, file_format=str(file_format), file_name=file.name, file=file)
+
+
+def true_of(asked: Callable[[], bool]) -> bool:
+    """What is asked of a file; of one that no system could hold, for its name is too long, nothing is so."""
+    try:
+        return asked()
+    except OSError:
+        return False
 
 
 def read_book_file(file: Path) -> tuple[bytes, Any]:

@@ -91,7 +91,7 @@ def _load(session: Session, name: str, kind: str, body: bytes, valid_at: str | N
         body = rows_as_csv(rows_of(read_json(body)))
     elif (kind == "application/vnd.apache.parquet") != (body[:4] == b"PAR1"):
         raise InvalidInput(f"the body is not what its Content-Type {kind} says")
-    return load_book(session, name, body, valid_at=parse_question(valid_at, what="valid_at") if valid_at else None)
+    return load_book(session, name, body, valid_at=None if valid_at is None else parse_question(valid_at, what="valid_at"))
 
 
 def read_json(body: bytes) -> Any:

@@ -29,7 +29,7 @@ def load(door: Door, name: str, file: Path, *, valid_at: str | None) -> None:
     from crfs.workflows.books import load_portfolio
     from crfs.workflows.times import as_told, parse_instant, parse_question
 
-    at = parse_question(valid_at, what="valid_at") if valid_at else None
+    at = None if valid_at is None else parse_question(valid_at, what="valid_at")
     with door.session() as session:
         document = load_portfolio(session, name, file, valid_at=at)
     in_force = as_told(parse_instant(document["valid_time"], what="valid_time"))

@@ -77,9 +77,11 @@ def _losses(answer: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _error(error: float | None, low: float | None, high: float | None) -> str:
-    """A standard error; what has none for want of samples is exact, or known to its interval."""
-    if error is None or (error == 0.0 and low == high):
+    """A standard error. What has neither that nor an interval is exact. Of an interval alone nothing was drawn, or too little to know."""
+    if (error is None and low is None and high is None) or (error == 0.0 and low == high):
         return "exact"
+    if error is None:
+        return "not known"
     return money(error) if error else "none drawn"
 
 
