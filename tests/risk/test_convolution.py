@@ -236,3 +236,26 @@ def test_a_sample_of_equal_weights_has_the_quantile_of_its_losses(seed: int, lev
     assert tail.quantile(level) == ordered[np.argmax(above <= level + 1e-9)]
     (low,), (high,) = tail.interval(np.array([level]), 2.4)
     assert low <= tail.quantile(level) <= high
+
+
+@pytest.mark.parametrize("highest", [0.001, 0.004, 0.01])
+def test_far_tails_of_names_that_seldom_default_are_those_of_a_convolution(highest: float) -> None:
+    """Logarithms that are interpolated between two probabilities miss the cube of a small one, of which three defaults are made."""
+    random = np.random.default_rng(3)
+    cells, pd = random.integers(1, 6, 150), random.uniform(0.1 * highest, highest, 150)
+    ids = [f"O{i:03d}" for i in range(150)]
+    table = pl.DataFrame({"facility_id": ids, "obligor_id": ids, "ead": 10.0 * cells, "pd_12m": pd}).with_columns(
+        lgd=pl.lit(1.0), r2=pl.lit(0.0), group=pl.lit("all")
+    )
+    true = np.ones(1)
+    for p, cell in zip(pd, cells, strict=True):
+        true = np.pad(true * (1.0 - p), (0, cell)) + np.pad(true * p, (cell, 0))
+    values = 10.0 * np.arange(len(true))
+    for confidence in (0.99, 0.999, 0.99999):
+        found = portfolio_risk(table, FactorModel.one_factor("all"), confidences=(confidence,), method="convolution", contributions=False)
+        (told,) = found.measures
+        k = lower_quantile(true, confidence)
+        es = values[k] + float((true[k:] * (values[k:] - values[k])).sum()) / (1.0 - confidence)
+        assert told.var == pytest.approx(values[k])
+        assert told.es == pytest.approx(es, rel=1e-5)
+        assert told.es_low * (1.0 - 1e-7) <= es <= told.es_high * (1.0 + 1e-7)

@@ -8,6 +8,9 @@ import pytest
 
 from crfs.credit.factor_model import FactorModel
 from crfs.risk import WarmPortfolio, portfolio_risk
+from crfs.risk.atoms import atom
+from crfs.risk.names import make_names
+from crfs.risk.obligors import roll_up
 from crfs.risk.result import Method
 from crfs.risk.ripples import ripples, too_small
 
@@ -117,3 +120,22 @@ def test_names_too_small_to_ripple_only_smooth() -> None:
     assert whole.var > tolerance
     assert parted.var == pytest.approx(whole.var, rel=0.02)
     assert parted.excess == pytest.approx(whole.excess, rel=0.02)
+
+
+@pytest.mark.parametrize("smallest", [2, 3, 6, 7, 9, 11])
+def test_the_step_of_whole_losses_is_found_whatever_the_smallest_is_and_is_in_what_a_loan_adds(smallest: int) -> None:
+    """A smallest loss of 3 hid it: hundredths of three are no part of four. And what is small beside a book is not beside a loan."""
+    random = np.random.default_rng(smallest)
+    losses = random.integers(smallest, 21, 600).astype(float)
+    losses[:2] = smallest, smallest + 1
+    table = book_of((25_000.0 * losses).tolist(), 0.01)
+    model = FactorModel.from_content({**TWO_FACTORS, "groups": {"all": {"a": 1.0}, "other": {"b": 1.0}}})
+    table = table.with_columns(group=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("all")).otherwise(pl.lit("other")))
+    names = make_names(roll_up(table, model), model)
+    assert names.unit * atom(names, 0.0) == pytest.approx(25_000.0)
+    warm = WarmPortfolio(table, model, confidences=(0.99,))
+    assert warm.result.method == "collapsed"
+    loan = book_of([12 * 25_000.0], 0.04).with_columns(facility_id=pl.lit("N"), obligor_id=pl.lit("N"))
+    (told,) = warm.what_if(put=loan, first_order=False).measures
+    # The value at risk is a whole number of steps before and after.
+    assert told.incremental_var.high - told.incremental_var.low >= 2 * 25_000.0 * (1.0 - 1e-9)
