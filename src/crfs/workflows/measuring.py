@@ -14,8 +14,7 @@ from crfs.workflows.session import Progress, Session, no_progress
 from crfs.workflows.times import parse_question
 
 if TYPE_CHECKING:
-    from crfs.workflows.books import true_of
-from crfs.workflows.book_runs import Attachment, BookKind
+    from crfs.workflows.book_runs import Attachment, BookKind
 
 PACKAGED_FACTOR_MODEL = "us_credit"
 
@@ -450,6 +449,8 @@ def _measured(
 
 def _place(book: Path) -> str:
     """A path as :func:`crfs.workflows.books.find_book` reads it: one that leads to a file means that, whatever book has its name."""
+    from crfs.workflows.books import true_of
+
     return f"./{book}" if true_of(book.is_file) and not book.is_absolute() else str(book)
 
 
